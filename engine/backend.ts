@@ -1,0 +1,143 @@
+import type { Shape, Tensor } from './tensor.ts'
+import type { SparseRows } from './sparse.ts'
+import type { WeightSource } from './weights.ts'
+
+/**
+ * A tensor wherever a backend keeps it: host memory, WebAssembly memory, a GPU buffer.
+ * Model code passes it from op to op and never looks inside; `download` brings the numbers home.
+ */
+export interface DeviceTensor {
+  readonly shape: Shape
+}
+
+/** A matrix and its bias, prepared once for `linear` and `sparseEncode`: x [rows, in] -> [rows, out]. */
+export interface Linear {
+  readonly in: number
+  readonly out: number
+}
+
+/** A matrix prepared once for reading whole rows: `embed` and `sparseDecode`. */
+export interface Table {
+  readonly rows: number
+  readonly width: number
+}
+
+/** LayerNorm's learned scale and shift, both [width]. */
+export interface Norm {
+  readonly weight: DeviceTensor
+  readonly bias: DeviceTensor
+}
+
+/** What a linear layer does to each output after the bias. GELU is GPT-2's tanh approximation (gelu_new). */
+export type Activation = 'none' | 'gelu' | 'relu'
+
+/**
+ * How the rows of a batch belong to texts. Several texts go through at once, laid end to end
+ * without padding: only attention needs to know where one ends. A text's `queries` new rows are the
+ * last of its `keys` rows; the others, if any, came from a cache.
+ */
+export interface TextSpan {
+  readonly queries: number
+  readonly keys: number
+}
+
+/** Rows that grow as a text is generated: the keys, or the values, of one layer. */
+export interface RowCache {
+  readonly width: number
+  readonly capacity: number
+  readonly length: number
+}
+
+/**
+ * What every backend gives. Shapes are [rows, width], a row a token. Every op returns a new tensor
+ * and is asynchronous in contract, because a GPU is; the reference backend's files (engine/reference/)
+ * say as plain loops what each op means.
+ */
+export interface Backend {
+  /** The name it is asked for by, e.g. `reference`, `wasm`, `gpujs:webgl2`. */
+  readonly name: string
+  /** What really runs, for every result: instruction set, threads, adapter. */
+  readonly mode: string
+
+  // --- moving numbers ---
+  upload(tensor: Tensor): DeviceTensor
+  download(x: DeviceTensor): Promise<Tensor>
+  /** The same numbers under another shape of the same size. */
+  reshape(x: DeviceTensor, shape: Shape): DeviceTensor
+  /**
+   * Runs `work` and frees every tensor made inside through the `ops` it is given, except those it
+   * returns (a tensor, or an array of them). Backends whose memory the garbage collector frees do nothing more.
+   */
+  scope<T extends DeviceTensor | readonly DeviceTensor[] | void>(
+    work: (ops: Backend) => Promise<T>,
+  ): Promise<T>
+
+  // --- weights, prepared once ---
+  /** weight [in, out], bias [out] (zeros if left out). `transposed`: weight is stored [out, in], as a tied unembedding is. */
+  prepareLinear(weight: WeightSource, bias?: WeightSource, layout?: { transposed: boolean }): Promise<Linear>
+  /** weight [rows, width]. */
+  prepareTable(weight: WeightSource): Promise<Table>
+  /** weight and bias [width]. */
+  prepareNorm(weight: WeightSource, bias: WeightSource): Promise<Norm>
+  /** An empty cache for rows of `width` numbers, at most `capacity` of them. */
+  createCache(capacity: number, width: number): RowCache
+  /** Frees prepared weights or a cache. Using them afterwards is an error. */
+  release(resource: Linear | Table | Norm | RowCache): void
+
+  // --- ops ---
+  /** Row ids[i] of the table; of a transposed Linear, the weights into output ids[i]. ids: n numbers -> [n, width] */
+  embed(table: Table | Linear, ids: readonly number[]): Promise<DeviceTensor>
+  /** (x - mean) / sqrt(variance + eps) * weight + bias, a row at a time, biased variance. [rows, width] -> the same */
+  layerNorm(x: DeviceTensor, norm: Norm, eps: number): Promise<DeviceTensor>
+  /** activation(x W + b), plus `residual` [rows, out] if given. [rows, in] -> [rows, out] */
+  linear(
+    x: DeviceTensor,
+    layer: Linear,
+    options?: { activation?: Activation; residual?: DeviceTensor },
+  ): Promise<DeviceTensor>
+  /** softmax(q k^T / sqrt(dHead)) v, each query on the keys up to its own. q [queries, width], k and v [keys, width] -> [queries, width] */
+  attention(
+    q: DeviceTensor,
+    k: DeviceTensor,
+    v: DeviceTensor,
+    heads: number,
+    texts: readonly TextSpan[],
+  ): Promise<DeviceTensor>
+  /** attention's first half: the probabilities, zero where a query may not look. -> [heads, queries, longest text's keys] */
+  attentionPattern(
+    q: DeviceTensor,
+    k: DeviceTensor,
+    heads: number,
+    texts: readonly TextSpan[],
+  ): Promise<DeviceTensor>
+  /** attention's second half: pattern [heads, queries, keys] on v. -> [queries, width] */
+  attentionMix(
+    pattern: DeviceTensor,
+    v: DeviceTensor,
+    heads: number,
+    texts: readonly TextSpan[],
+  ): Promise<DeviceTensor>
+  /** Writes rows [n, width] behind those in the cache and gives all of them. -> [length, width] */
+  append(cache: RowCache, rows: DeviceTensor): Promise<DeviceTensor>
+  /** a + b; b has a's shape, or is one row [width] for every row of a. */
+  add(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
+  /** a - b; shapes as for add. */
+  subtract(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
+  /** Each row minus its mean. [rows, width] -> the same */
+  center(x: DeviceTensor): Promise<DeviceTensor>
+  /** exp(x - max) / sum, a row at a time. [rows, width] -> the same */
+  softmax(x: DeviceTensor): Promise<DeviceTensor>
+  /** The rows `indices` of x, in that order. [rows, width] -> [n, width] */
+  takeRows(x: DeviceTensor, indices: readonly number[]): Promise<DeviceTensor>
+  /** Mean over each text's rows; lengths[i] rows belong to text i. [rows, width] -> [texts, width] */
+  meanRows(x: DeviceTensor, lengths: readonly number[]): Promise<DeviceTensor>
+  /** The k largest of each row, largest first; a tie goes to the lower index. */
+  topK(x: DeviceTensor, k: number): Promise<{ values: Float32Array; indices: Uint32Array }[]>
+  /** The positive entries of relu(x W + b), a list a row. [rows, in] -> sparse [rows, out] */
+  sparseEncode(x: DeviceTensor, layer: Linear): Promise<SparseRows>
+  /** The sum of value * row(index) over a row's entries, plus bias [width]. sparse [rows, n] on table [n, width] -> [rows, width] */
+  sparseDecode(x: SparseRows, table: Table, bias: DeviceTensor): Promise<DeviceTensor>
+
+  /** Frees everything: memory, workers, GPU buffers. */
+  dispose(): Promise<void>
+}

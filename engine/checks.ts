@@ -1,0 +1,174 @@
+import type { DeviceTensor, Linear, Norm, RowCache, Table, TextSpan } from './backend.ts'
+import type { SparseRows } from './sparse.ts'
+import { matrixShape, showShape, sizeOf, type Shape } from './tensor.ts'
+
+/*
+ * What each op demands of its arguments, said once for every backend: the same wrong call gives the
+ * same error everywhere, with the op, both shapes and the dimensions that differ.
+ */
+
+function same(op: string, what: string, got: number, name: string, expected: number): void {
+  if (got !== expected) throw new Error(`${op}: ${what}: ${got} and ${name} ${expected} differ`)
+}
+
+/** The size a prepared linear layer has: weight [in, out], or [out, in] where `transposed`. */
+export function checkPrepareLinear(weight: Shape, bias: Shape | undefined, transposed: boolean): [number, number] {
+  const [first, second] = matrixShape('prepareLinear', weight)
+  const [inputs, outputs] = transposed ? [second, first] : [first, second]
+  if (bias && (bias.length !== 1 || bias[0] !== outputs))
+    throw new Error(`prepareLinear: weight ${showShape(weight)} needs a bias [${outputs}], got ${showShape(bias)}`)
+  return [inputs, outputs]
+}
+
+export function checkPrepareNorm(weight: Shape, bias: Shape): void {
+  if (weight.length !== 1 || bias.length !== 1 || weight[0] !== bias[0])
+    throw new Error(
+      `prepareNorm: weight and bias are [width] each, got ${showShape(weight)} and ${showShape(bias)}`,
+    )
+}
+
+export function checkIds(op: string, ids: readonly number[], limit: number): void {
+  for (const id of ids)
+    if (!Number.isInteger(id) || id < 0 || id >= limit)
+      throw new Error(`${op}: id ${id} is not in 0..${limit - 1}`)
+}
+
+export function checkLayerNorm(x: DeviceTensor, norm: Norm): [rows: number, width: number] {
+  const [rows, width] = matrixShape('layerNorm', x.shape)
+  const what = `x ${showShape(x.shape)} with weight ${showShape(norm.weight.shape)}`
+  same('layerNorm', what, width, 'the norm’s width', norm.weight.shape[0])
+  return [rows, width]
+}
+
+export function checkLinear(x: DeviceTensor, layer: Linear, residual?: DeviceTensor, op = 'linear'): number {
+  const [rows, width] = matrixShape(op, x.shape)
+  if (width !== layer.in)
+    throw new Error(
+      `${op}: x ${showShape(x.shape)} x W [${layer.in}, ${layer.out}]: inner dimensions ${width} and ${layer.in} differ`,
+    )
+  if (residual && (residual.shape[0] !== rows || residual.shape[1] !== layer.out))
+    throw new Error(
+      `${op}: the residual ${showShape(residual.shape)} is added to an output [${rows}, ${layer.out}]`,
+    )
+  return rows
+}
+
+/** What attention's ops share: how many queries, keys and heads, and how wide a head is. */
+export interface AttentionSize {
+  readonly heads: number
+  readonly width: number
+  readonly dHead: number
+  readonly queries: number
+  readonly keys: number
+  readonly longest: number
+}
+
+export function checkTexts(op: string, heads: number, width: number, texts: readonly TextSpan[]): AttentionSize {
+  if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0)
+    throw new Error(`${op}: a width of ${width} does not split into ${heads} heads`)
+  let queries = 0
+  let keys = 0
+  let longest = 0
+  for (const text of texts) {
+    if (text.queries > text.keys)
+      throw new Error(`${op}: a text has ${text.queries} queries but only ${text.keys} keys`)
+    queries += text.queries
+    keys += text.keys
+    longest = Math.max(longest, text.keys)
+  }
+  return { heads, width, dHead: width / heads, queries, keys, longest }
+}
+
+function checkRows(op: string, name: string, x: DeviceTensor, rows: number, width: number): void {
+  if (x.shape.length !== 2 || x.shape[0] !== rows || x.shape[1] !== width)
+    throw new Error(`${op}: ${name} must be [${rows}, ${width}] for these texts, got ${showShape(x.shape)}`)
+}
+
+export function checkPattern(
+  op: string,
+  q: DeviceTensor,
+  k: DeviceTensor,
+  heads: number,
+  texts: readonly TextSpan[],
+): AttentionSize {
+  const [, width] = matrixShape(op, q.shape)
+  const size = checkTexts(op, heads, width, texts)
+  checkRows(op, 'q', q, size.queries, width)
+  checkRows(op, 'k', k, size.keys, width)
+  return size
+}
+
+export function checkAttention(
+  q: DeviceTensor,
+  k: DeviceTensor,
+  v: DeviceTensor,
+  heads: number,
+  texts: readonly TextSpan[],
+): AttentionSize {
+  const size = checkPattern('attention', q, k, heads, texts)
+  checkRows('attention', 'v', v, size.keys, size.width)
+  return size
+}
+
+export function checkMix(
+  pattern: DeviceTensor,
+  v: DeviceTensor,
+  heads: number,
+  texts: readonly TextSpan[],
+): AttentionSize {
+  const [, width] = matrixShape('attentionMix', v.shape)
+  const size = checkTexts('attentionMix', heads, width, texts)
+  checkRows('attentionMix', 'v', v, size.keys, width)
+  const expected = [heads, size.queries, size.longest]
+  if (pattern.shape.length !== 3 || expected.some((dimension, i) => pattern.shape[i] !== dimension))
+    throw new Error(
+      `attentionMix: the pattern must be ${showShape(expected)} for these texts, got ${showShape(pattern.shape)}`,
+    )
+  return size
+}
+
+export function checkAppend(cache: RowCache, rows: DeviceTensor): number {
+  const [count, width] = matrixShape('append', rows.shape)
+  same('append', `rows ${showShape(rows.shape)}`, width, 'the cache’s width', cache.width)
+  if (cache.length + count > cache.capacity)
+    throw new Error(
+      `append: the cache holds ${cache.length} of at most ${cache.capacity} rows; ${count} more do not fit`,
+    )
+  return count
+}
+
+/** For add and subtract: whether b is one row that serves every row of a. */
+export function checkElementwise(op: string, a: DeviceTensor, b: DeviceTensor): { broadcast: boolean } {
+  const equal = a.shape.length === b.shape.length && a.shape.every((dimension, i) => dimension === b.shape[i])
+  if (equal) return { broadcast: false }
+  if (a.shape.length === 2 && b.shape.length === 1 && a.shape[1] === b.shape[0]) return { broadcast: true }
+  throw new Error(
+    `${op}: a ${showShape(a.shape)} and b ${showShape(b.shape)} differ: b has a's shape or is one row of it`,
+  )
+}
+
+export function checkMeanRows(x: DeviceTensor, lengths: readonly number[]): [rows: number, width: number] {
+  const [rows, width] = matrixShape('meanRows', x.shape)
+  const total = lengths.reduce((sum, length) => sum + length, 0)
+  same('meanRows', `x ${showShape(x.shape)}`, rows, 'the texts’ total length', total)
+  if (lengths.includes(0)) throw new Error('meanRows: a text without rows has no mean')
+  return [rows, width]
+}
+
+export function checkTopK(x: DeviceTensor, k: number): [rows: number, width: number] {
+  const [rows, width] = matrixShape('topK', x.shape)
+  if (!Number.isInteger(k) || k < 0 || k > width)
+    throw new Error(`topK: k is a whole number from 0 to the row's ${width}, got ${k}`)
+  return [rows, width]
+}
+
+export function checkSparseDecode(x: SparseRows, table: Table, bias: DeviceTensor): void {
+  same('sparseDecode', `x ${showShape(x.shape)}`, x.shape[1], 'the table’s rows', table.rows)
+  if (bias.shape.length !== 1 || bias.shape[0] !== table.width)
+    throw new Error(`sparseDecode: the bias must be [${table.width}], got ${showShape(bias.shape)}`)
+}
+
+export function checkReshape(x: DeviceTensor, shape: Shape): void {
+  if (sizeOf(x.shape) !== sizeOf(shape))
+    throw new Error(`reshape: ${showShape(x.shape)} and ${showShape(shape)} differ in size`)
+}

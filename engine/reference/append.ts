@@ -1,0 +1,9 @@
+import { Tensor } from '../tensor.ts'
+import type { ReferenceCache } from './prepared.ts'
+
+/** Writes the new rows behind the old ones and gives a view of all of them: nothing is computed twice. */
+export function append(cache: ReferenceCache, rows: Tensor): Tensor {
+  cache.rows.data.set(rows.data, cache.length * cache.width)
+  cache.length += rows.shape[0]
+  return cache.rows.rows(0, cache.length)
+}

@@ -1,0 +1,23 @@
+import type { Linear, Norm, RowCache, Table } from '../backend.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** y = x W + b; weight as stored, [in, out], or [out, in] where `transposed`. */
+export interface ReferenceLinear extends Linear {
+  readonly weight: Tensor
+  readonly bias: Tensor // [out]
+  readonly transposed: boolean
+}
+
+export interface ReferenceTable extends Table {
+  readonly weight: Tensor // [rows, width]
+}
+
+export interface ReferenceNorm extends Norm {
+  readonly weight: Tensor // [width]
+  readonly bias: Tensor // [width]
+}
+
+export interface ReferenceCache extends RowCache {
+  readonly rows: Tensor // [capacity, width]
+  length: number
+}

@@ -1,0 +1,109 @@
+import { Tensor, showShape, type Shape } from './tensor.ts'
+
+/**
+ * A matrix that is mostly zero, a list of (index, value) a row: SAE features have about 60 entries of 24,576.
+ * Row r's entries stand at offsets[r] to offsets[r + 1] (left out), indices rising.
+ */
+export interface SparseRows {
+  readonly shape: Shape // [rows, width]
+  readonly offsets: Uint32Array // [rows + 1]
+  readonly indices: Uint32Array // [entries]
+  readonly values: Float32Array // [entries]
+}
+
+/** The entries of row `index` of sparse rows: views, not copies. */
+export function sparseRow(x: SparseRows, index: number): { indices: Uint32Array; values: Float32Array } {
+  const [from, to] = [x.offsets[index], x.offsets[index + 1]]
+  return { indices: x.indices.subarray(from, to), values: x.values.subarray(from, to) }
+}
+
+/** Keeps the entries of a dense [rows, width] matrix that are positive, or NaN (a fault is never dropped). */
+export function positiveEntries(dense: Tensor): SparseRows {
+  const [rows, width] = dense.shape
+  const kept = (value: number): boolean => value > 0 || Number.isNaN(value)
+  const offsets = new Uint32Array(rows + 1)
+  for (let r = 0; r < rows; r++) {
+    let count = 0
+    for (let j = 0; j < width; j++) if (kept(dense.data[r * width + j])) count++
+    offsets[r + 1] = offsets[r] + count
+  }
+  const indices = new Uint32Array(offsets[rows])
+  const values = new Float32Array(offsets[rows])
+  for (let r = 0, at = 0; r < rows; r++)
+    for (let j = 0; j < width; j++) {
+      const value = dense.data[r * width + j]
+      if (kept(value)) {
+        indices[at] = j
+        values[at++] = value
+      }
+    }
+  return { shape: dense.shape, offsets, indices, values }
+}
+
+/** The dense [rows, width] matrix. */
+export function toDense(x: SparseRows): Tensor {
+  const [rows, width] = x.shape
+  const dense = Tensor.zeros(x.shape)
+  for (let r = 0; r < rows; r++)
+    for (let i = x.offsets[r]; i < x.offsets[r + 1]; i++) dense.data[r * width + x.indices[i]] = x.values[i]
+  return dense
+}
+
+/** Rows `from` to `to` (left out), as sparse rows of their own. */
+export function sliceRows(x: SparseRows, from: number, to: number): SparseRows {
+  const [start, end] = [x.offsets[from], x.offsets[to]]
+  return {
+    shape: [to - from, x.shape[1]],
+    offsets: x.offsets.slice(from, to + 1).map((offset) => offset - start),
+    indices: x.indices.slice(start, end),
+    values: x.values.slice(start, end),
+  }
+}
+
+/** All rows of `parts`, one part behind the other. */
+export function stackRows(parts: readonly SparseRows[], width: number): SparseRows {
+  const rows = parts.reduce((sum, part) => sum + part.shape[0], 0)
+  const entries = parts.reduce((sum, part) => sum + part.values.length, 0)
+  const stacked = {
+    shape: [rows, width],
+    offsets: new Uint32Array(rows + 1),
+    indices: new Uint32Array(entries),
+    values: new Float32Array(entries),
+  }
+  let row = 0
+  let at = 0
+  for (const part of parts) {
+    if (part.shape[1] !== width)
+      throw new Error(`stackRows: expected rows of ${width}, got ${showShape(part.shape)}`)
+    stacked.indices.set(part.indices, at)
+    stacked.values.set(part.values, at)
+    for (let r = 0; r < part.shape[0]; r++) stacked.offsets[++row] = at + part.offsets[r + 1]
+    at += part.values.length
+  }
+  return stacked
+}
+
+/** Mean over each text's rows, absent entries counting as zero; lengths[i] rows belong to text i. Sums in float64. */
+export function meanSparseRows(x: SparseRows, lengths: readonly number[]): SparseRows {
+  const width = x.shape[1]
+  const total = lengths.reduce((sum, length) => sum + length, 0)
+  if (total !== x.shape[0])
+    throw new Error(`meanSparseRows: texts of ${total} rows in all, but x is ${showShape(x.shape)}`)
+  const sums = new Float64Array(width)
+  const parts: SparseRows[] = []
+  let row = 0
+  for (const length of lengths) {
+    if (length === 0) throw new Error('meanSparseRows: a text without rows has no mean')
+    const touched = new Set<number>()
+    for (let i = x.offsets[row]; i < x.offsets[row + length]; i++) {
+      sums[x.indices[i]] += x.values[i]
+      touched.add(x.indices[i])
+    }
+    const indices = Uint32Array.from(touched).sort()
+    const values = Float32Array.from(indices, (index) => sums[index] / length)
+    for (const index of indices) sums[index] = 0
+    parts.push({ shape: [1, width], offsets: Uint32Array.of(0, indices.length), indices, values })
+    row += length
+  }
+  return stackRows(parts, width)
+}

@@ -1,0 +1,80 @@
+import type { Shape } from './tensor.ts'
+import { Tensor, sizeOf, showShape } from './tensor.ts'
+
+/**
+ * One tensor that can be read piece by piece: from a file, by byte ranges, or from a formula.
+ * A backend reads it straight into the memory it computes from, so weights exist once.
+ */
+export interface WeightSource {
+  readonly name: string
+  readonly shape: Shape
+  /** Fills `into` with the elements from index `start` on, in row-major order. */
+  read(into: Float32Array, start: number): Promise<void>
+}
+
+/** A named collection of tensors: a safetensors file, a formula, or both behind a name table. */
+export interface WeightStore {
+  /** What error messages call the collection: a path or a model's name. */
+  readonly label: string
+  names(): readonly string[]
+  /** @throws if there is no tensor of this name */
+  get(name: string): WeightSource
+  close(): Promise<void>
+}
+
+/** Reads a whole tensor into host memory. */
+export async function readTensor(source: WeightSource): Promise<Tensor> {
+  const tensor = Tensor.zeros(source.shape)
+  await source.read(tensor.data, 0)
+  return tensor
+}
+
+/** A tensor that is in memory already, as a source. */
+export function sourceOf(name: string, tensor: Tensor): WeightSource {
+  return {
+    name,
+    shape: tensor.shape,
+    read: async (into, start) => into.set(tensor.data.subarray(start, start + into.length)),
+  }
+}
+
+/** Columns `from` to `to` (left out) of a [rows, width] source, as a source of its own. */
+export function columnsOf(source: WeightSource, from: number, to: number): WeightSource {
+  const width = source.shape[source.shape.length - 1]
+  if (from < 0 || to < from || to > width)
+    throw new Error(`${source.name}: columns ${from}..${to} are not within ${showShape(source.shape)}`)
+  const part = to - from
+  return {
+    name: `${source.name}[${from}:${to}]`,
+    shape: [...source.shape.slice(0, -1), part],
+    async read(into, start) {
+      if (part === 0) return
+      const firstRow = Math.floor(start / part)
+      const lastRow = Math.ceil((start + into.length) / part)
+      const rows = new Float32Array((lastRow - firstRow) * width)
+      await source.read(rows, firstRow * width)
+      for (let i = 0; i < into.length; i++) {
+        const row = Math.floor((start + i) / part)
+        into[i] = rows[(row - firstRow) * width + from + (start + i - row * part)]
+      }
+    },
+  }
+}
+
+/** Reads a source in blocks of whole rows of at most `limit` numbers: the loop of every packing loader. */
+export async function forEachRowBlock(
+  source: WeightSource,
+  limit: number,
+  visit: (rows: Float32Array, firstRow: number, rowCount: number) => void,
+): Promise<void> {
+  const width = source.shape[source.shape.length - 1] ?? 1
+  const total = width === 0 ? 0 : sizeOf(source.shape) / width
+  const atOnce = Math.max(1, Math.floor(limit / Math.max(1, width)))
+  const block = new Float32Array(Math.min(atOnce, total) * width)
+  for (let row = 0; row < total; row += atOnce) {
+    const count = Math.min(atOnce, total - row)
+    const part = block.subarray(0, count * width)
+    await source.read(part, row * width)
+    visit(part, row, count)
+  }
+}
