@@ -1,0 +1,106 @@
+import { Command, InvalidArgumentError } from 'commander'
+
+/** A fault that the user can mend: the command prints its message as one line, without a stack. */
+export class UserError extends Error {
+  override name = 'UserError'
+}
+
+/** Exit codes of every command: 1 a failure, 2 wrong usage, 128 + its number for a signal. */
+const EXIT = { ok: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 }
+
+/**
+ * The command line of `npm run NAME`, with `--json` and `--help`; options are added by the caller.
+ * Wrong usage prints what is wrong and how to get help on standard error, and exits 2.
+ */
+export function createCommand(name: string, description: string): Command {
+  const call = name === 'start' ? 'npm start --' : `npm run ${name} --`
+  return new Command(call)
+    .description(description)
+    .option('--json', 'print nothing but JSON on standard output')
+    .helpOption('-h, --help', 'show this help')
+    .allowExcessArguments(false)
+    .showSuggestionAfterError()
+    .showHelpAfterError(`see the options with: ${call} --help`)
+    .exitOverride((stop) => process.exit(stop.exitCode === 0 ? EXIT.ok : EXIT.usage))
+}
+
+/** An option's parser: a whole number from `min` to `max`, both included. `label` says what the number is. */
+export function integerIn(label: string, min: number, max = Number.MAX_SAFE_INTEGER) {
+  const accepted = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`
+  return (text: string): number => {
+    const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`${label}: expected a whole number ${accepted}, got '${text}'.`)
+    return value
+  }
+}
+
+/** An option's parser: a whole number from 1. */
+export function positiveInteger(label: string) {
+  return integerIn(label, 1)
+}
+
+/** An option's parser: a number from `min` to `max`, both included. Either may be infinite; the number itself may not. */
+export function numberIn(label: string, min: number, max: number) {
+  const accepted = max === Infinity ? (min === -Infinity ? '' : ` from ${min}`) : ` from ${min} to ${max}`
+  return (text: string): number => {
+    // Number('') is 0 and Number('0x10') is 16: only decimal notation is meant.
+    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN
+    if (!Number.isFinite(value) || value < min || value > max)
+      throw new InvalidArgumentError(`${label}: expected a number${accepted}, got '${text}'.`)
+    return value
+  }
+}
+
+/** An option's parser: one of the words given. */
+export function oneOf<T extends string>(label: string, accepted: readonly T[]) {
+  return (text: string): T => {
+    const found = accepted.find((word) => word === text)
+    if (found === undefined)
+      throw new InvalidArgumentError(`${label}: expected one of ${accepted.join(', ')}, got '${text}'.`)
+    return found
+  }
+}
+
+/**
+ * An option's parser: entries separated by commas, each read by `each`; at least one, none empty.
+ * `--layers 6,8` with `listOf('layers', integerIn('layer', 0, 11))` gives `[6, 8]`.
+ */
+export function listOf(label: string): (text: string) => string[]
+export function listOf<T>(label: string, each: (text: string) => T): (text: string) => T[]
+export function listOf<T>(label: string, each?: (text: string) => T) {
+  return (text: string): (T | string)[] =>
+    text.split(',').map((part) => {
+      const entry = part.trim()
+      if (entry === '')
+        throw new InvalidArgumentError(
+          `${label}: expected entries separated by commas, none empty, got '${text}'.`,
+        )
+      return each ? each(entry) : entry
+    })
+}
+
+/**
+ * Runs a command. A `UserError` ends it with one line, another error with its message and, when
+ * CLEARBOX_DEBUG is set, its stack: exit code 1. SIGINT and SIGTERM end it with 130 and 143, after
+ * temporary files are removed. A reader that closes standard output early (`| head`) ends it quietly.
+ */
+export function runMain(main: () => Promise<void>): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(EXIT[signal]))
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+    fail(error)
+  })
+  main().catch(fail)
+}
+
+/** Ends the process even where workers or sockets would keep it alive. */
+function fail(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`error: ${message}\n`)
+  if (!(error instanceof UserError)) {
+    if (process.env.CLEARBOX_DEBUG) console.error(error)
+    else process.stderr.write('(set CLEARBOX_DEBUG=1 to see where it happened)\n')
+  }
+  process.exit(EXIT.failure)
+}

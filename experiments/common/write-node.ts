@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { onEarlyExit } from './cleanup.ts'
+import { UserError } from './cli.ts'
+
+/**
+ * Writes a file whole or not at all: to a temporary name beside it, to the disk, then under its own name.
+ * Missing parent folders are made; a symbolic link is followed; a file that stood there keeps its content
+ * until the new one is complete.
+ * @throws UserError that names the path and the cause
+ */
+export async function writeAtomically(path: string, data: string | Uint8Array): Promise<void> {
+  const draft = await writeDraft(path, data)
+  await draft.publish()
+}
+
+/**
+ * Writes a set of files that belong together: all of them are complete on the disk before the first
+ * gets its name, so a full disk or an error leaves the former set as it was.
+ * @param files file name, which may contain folders, to content
+ * @throws UserError that names the path and the cause
+ */
+export async function writeAllAtomically(
+  folder: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<void> {
+  const drafts: Draft[] = []
+  try {
+    for (const [name, data] of Object.entries(files)) drafts.push(await writeDraft(join(folder, name), data))
+    for (const draft of drafts) await draft.publish()
+  } catch (error) {
+    for (const draft of drafts) draft.discard()
+    throw error
+  }
+}
+
+/** A complete file under a temporary name. It vanishes if the process ends before it is published. */
+interface Draft {
+  publish(): Promise<void>
+  discard(): void
+}
+
+async function writeDraft(path: string, data: string | Uint8Array): Promise<Draft> {
+  const target = await explain(path, () => writableTarget(path))
+  const temporary = `${target}.${randomUUID()}.partial`
+  const remove = () => rmSync(temporary, { force: true })
+  const takeBack = onEarlyExit(remove)
+  const discard = () => {
+    takeBack()
+    remove()
+  }
+  const orDiscard = async (work: () => Promise<void>) => {
+    try {
+      await explain(path, work)
+    } catch (error) {
+      discard()
+      throw error
+    }
+  }
+  await orDiscard(async () => {
+    await mkdir(dirname(target), { recursive: true })
+    await using file = await open(temporary, 'wx')
+    await file.writeFile(data)
+    await file.sync()
+  })
+  const publish = () => orDiscard(() => rename(temporary, target))
+  return { publish: () => publish().then(takeBack), discard }
+}
+
+/** Where the content really goes. Renaming over a folder fails late, and over a device such as /dev/null it works: both are refused. */
+async function writableTarget(path: string): Promise<string> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (found === undefined) return path
+  if (found.isSymbolicLink()) return writableTarget(await realpath(path))
+  if (found.isDirectory()) throw new UserError(`cannot write ${path}: it is a folder; name a file in it`)
+  if (!found.isFile()) throw new UserError(`cannot write ${path}: it is not a regular file; name a file`)
+  return path
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EEXIST: 'a part of the path is a file, not a folder',
+  ENOENT: 'a symbolic link on the path leads nowhere',
+  ENAMETOOLONG: 'the name is too long',
+}
+
+/** Runs a step of writing `path` and turns the system's error codes into words. */
+async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof UserError || !(error instanceof Error)) throw error
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    throw new UserError(`cannot write ${path}: ${CAUSES[code] ?? error.message}${code && ` (${code})`}`, {
+      cause: error,
+    })
+  }
+}
