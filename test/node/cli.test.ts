@@ -1,0 +1,295 @@
+// Command lines, exit codes, progress and atomic files: what every experiment's main.ts stands on.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import * as fs from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import type { WriteStream } from 'node:tty'
+import { UserError } from '../../experiments/common/cli.ts'
+import { createProgress, progressLine } from '../../experiments/common/progress.ts'
+import { formatTable, visible } from '../../experiments/common/table.ts'
+import { writeAllAtomically, writeAtomically } from '../../experiments/common/write-node.ts'
+
+const FIXTURE = join(import.meta.dirname, '../fixtures/cli/command.ts')
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the fixture; `onOutput` sees the child at its first output, to send it a signal, say. */
+async function run(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  onOutput?: (pid: number) => void,
+): Promise<Ended> {
+  const child = spawn(process.execPath, [FIXTURE, ...args], {
+    env: { ...process.env, CLEARBOX_DEBUG: '', ...env },
+  })
+  const text = { stdout: '', stderr: '' }
+  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()))
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (text.stdout === '' && child.pid !== undefined) onOutput?.(child.pid)
+    text.stdout += chunk.toString()
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, ...text }
+}
+
+async function rejection(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+}
+
+const commands = suite('commands')
+
+commands('print results on standard output and exit 0', async () => {
+  const ended = await run([
+    '--end',
+    'well',
+    '--layers',
+    '6, 8',
+    '--top',
+    '3',
+    '--temperature',
+    '.5',
+    '--json',
+  ])
+  assert.equal(ended, {
+    code: 0,
+    stdout: '{"end":"well","layers":[6,8],"top":3,"temperature":0.5,"json":true}\n',
+    stderr: '',
+  })
+})
+
+commands('print help on standard output, with the npm call', async () => {
+  const ended = await run(['--help'])
+  assert.is(ended.code, 0)
+  assert.match(ended.stdout, 'Usage: npm run fixture -- [options]')
+  assert.match(ended.stdout, '--json')
+  assert.is(ended.stderr, '')
+})
+
+const wrong: [args: string[], message: string][] = [
+  [['--top', '0'], "top: expected a whole number from 1, got '0'."],
+  [['--top', '2.5'], "top: expected a whole number from 1, got '2.5'."],
+  [['--top', '1e3'], "top: expected a whole number from 1, got '1e3'."],
+  [['--layers', '6,12'], "layer: expected a whole number from 0 to 11, got '12'."],
+  [['--layers', '6,,8'], "layers: expected entries separated by commas, none empty, got '6,,8'."],
+  [['--temperature', '-1'], "temperature: expected a number from 0, got '-1'."],
+  [['--temperature', ''], "temperature: expected a number from 0, got ''."],
+  [['--temperature', 'Infinity'], "temperature: expected a number from 0, got 'Infinity'."],
+  [['--end', 'wel'], 'end: expected one of well, mended,'],
+  [['--tpo', '3'], 'Did you mean --top?'],
+  [['stray'], 'too many arguments'],
+]
+for (const [args, message] of wrong)
+  commands(`refuse ${args.join(' ')} with exit code 2`, async () => {
+    const ended = await run(args)
+    assert.is(ended.code, 2)
+    assert.is(ended.stdout, '')
+    assert.match(ended.stderr, message)
+    assert.match(ended.stderr, 'see the options with: npm run fixture -- --help')
+  })
+
+commands('print a fault that the user can mend as one line', async () => {
+  const ended = await run(['--end', 'mended'], { CLEARBOX_DEBUG: '1' })
+  assert.equal(ended, { code: 1, stdout: '', stderr: 'error: no such text: name another\n' })
+})
+
+commands('end on an unexpected error, even where something keeps the process alive', async () => {
+  const ended = await run(['--end', 'crash'])
+  assert.is(ended.code, 1)
+  assert.is(ended.stderr, 'error: an impossible thing\n(set CLEARBOX_DEBUG=1 to see where it happened)\n')
+})
+
+commands('show the stack when CLEARBOX_DEBUG is set', async () => {
+  const ended = await run(['--end', 'crash'], { CLEARBOX_DEBUG: '1' })
+  assert.is(ended.code, 1)
+  assert.match(ended.stderr, /Error: an impossible thing\n +at .*command\.ts/)
+})
+
+commands('exit with 130 on SIGINT and 143 on SIGTERM', async () => {
+  const interrupted = await run(['--end', 'hang'], {}, (pid) => process.kill(pid, 'SIGINT'))
+  assert.equal(interrupted, { code: 130, stdout: 'hanging\n', stderr: '' })
+  const terminated = await run(['--end', 'hang'], {}, (pid) => process.kill(pid, 'SIGTERM'))
+  assert.is(terminated.code, 143)
+})
+
+commands('end quietly when the reader of standard output leaves', async () => {
+  const child = spawn(process.execPath, [FIXTURE, '--end', 'chatter'])
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  child.stdout.once('data', () => child.stdout.destroy())
+  const [code] = (await once(child, 'close')) as [number | null]
+  assert.is(code, 0)
+  assert.is(stderr, '')
+})
+
+commands.run()
+
+const files = suite('atomic files')
+let folder = ''
+files.before.each(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), 'clearbox-test-'))
+})
+files.after.each(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+files('are written whole, with the folders on the way', async () => {
+  await writeAtomically(join(folder, 'a/b/text.txt'), 'naïve ✓')
+  await writeAtomically(join(folder, 'a/b/bytes.bin'), Uint8Array.of(1, 2, 255))
+  assert.is(fs.readFileSync(join(folder, 'a/b/text.txt'), 'utf8'), 'naïve ✓')
+  assert.equal([...fs.readFileSync(join(folder, 'a/b/bytes.bin'))], [1, 2, 255])
+  assert.equal(fs.readdirSync(join(folder, 'a/b')).sort(), ['bytes.bin', 'text.txt'])
+})
+
+files('follow a symbolic link and replace what it points to', async () => {
+  const real = join(folder, 'real.txt')
+  fs.writeFileSync(real, 'old')
+  fs.symlinkSync(real, join(folder, 'link.txt'))
+  await writeAtomically(join(folder, 'link.txt'), 'new')
+  assert.is(fs.readFileSync(real, 'utf8'), 'new')
+  assert.ok(fs.lstatSync(join(folder, 'link.txt')).isSymbolicLink())
+})
+
+files('refuse a folder, a socket, a file as parent and a dangling link, by name', async () => {
+  fs.mkdirSync(join(folder, 'taken'))
+  fs.writeFileSync(join(folder, 'file'), '')
+  fs.symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'))
+  // A socket stands for every special file: were the check broken, /dev/null itself would be replaced.
+  const server = createServer().listen(join(folder, 'socket'))
+  await once(server, 'listening')
+  const refusals: [path: string, cause: string][] = [
+    [join(folder, 'taken'), 'it is a folder'],
+    [join(folder, 'socket'), 'not a regular file'],
+    [join(folder, 'file/inner.txt'), 'a part of the path is a file'],
+    [join(folder, 'dangling'), 'leads nowhere'],
+    [join(folder, 'x'.repeat(300)), 'the name is too long'],
+  ]
+  for (const [path, cause] of refusals) {
+    const error = await rejection(writeAtomically(path, 'x'))
+    assert.instance(error, UserError, path)
+    assert.match((error as UserError).message, `cannot write ${path}: `)
+    assert.match((error as UserError).message, cause)
+  }
+  assert.equal(fs.readdirSync(folder).sort(), ['dangling', 'file', 'socket', 'taken'])
+  server.close()
+})
+
+files('leave neither a half nor a changed file when SIGINT comes while writing', async () => {
+  const path = join(folder, 'features.bin')
+  fs.writeFileSync(path, 'old')
+  let seenDraft = false
+  const ended = await run(['--end', 'write', '--out', path], {}, (pid) => {
+    const poll = setInterval(() => {
+      seenDraft = fs.readdirSync(folder).some((name) => name.endsWith('.partial'))
+      if (!seenDraft) return
+      clearInterval(poll)
+      process.kill(pid, 'SIGINT')
+    }, 1)
+  })
+  assert.ok(seenDraft)
+  assert.is(ended.code, 130)
+  assert.equal(fs.readdirSync(folder), ['features.bin'])
+  assert.is(fs.readFileSync(path, 'utf8'), 'old')
+})
+
+files('of a set keep their former content when one of them fails', async () => {
+  fs.writeFileSync(join(folder, 'results.json'), 'old')
+  const ended = await run(['--end', 'replace', '--out', folder])
+  assert.is(ended.code, 1)
+  assert.match(ended.stderr, /^error: cannot write .*results\.json\/inner\.csv: .*\n$/)
+  assert.equal(fs.readdirSync(folder), ['results.json'])
+  assert.is(fs.readFileSync(join(folder, 'results.json'), 'utf8'), 'old')
+})
+
+files('of a set appear together', async () => {
+  await writeAllAtomically(join(folder, 'set'), { 'a.json': '{}', 'cards/b.html': '<p>' })
+  assert.equal(fs.readdirSync(join(folder, 'set')).sort(), ['a.json', 'cards'])
+  assert.is(fs.readFileSync(join(folder, 'set/cards/b.html'), 'utf8'), '<p>')
+})
+
+files.run()
+
+const progress = suite('progress')
+
+/** A stream that collects what is written, as standard error would get it. */
+function collector(isTTY: boolean): { out: NodeJS.WriteStream; text: () => string } {
+  const chunks: string[] = []
+  const pipe = new PassThrough().on('data', (chunk: Buffer) => chunks.push(chunk.toString()))
+  const terminal = { isTTY, columns: 100, getWindowSize: () => [100, 24] }
+  const out = Object.assign(pipe, terminal) as unknown as WriteStream
+  return { out, text: () => chunks.join('') }
+}
+
+progress('says what is done and how long the rest takes', () => {
+  const job = { label: 'encoding', total: 40, unit: 'texts' }
+  assert.is(progressLine(job, 10, 5000), 'encoding: 10/40 texts (25 %), 15 s left')
+  assert.is(progressLine(job, 40, 5000), 'encoding: 40/40 texts (100 %), 0 s left')
+  assert.is(progressLine(job, 0, 5000), 'encoding: 0/40 texts (0 %), starting')
+  assert.is(progressLine({ ...job, total: 0 }, 0, 1), 'encoding: 0/0 texts (100 %), starting')
+})
+
+progress('gives a log one plain line at a time, and not too many', () => {
+  const rare = collector(false)
+  using quick = createProgress({ label: 'quick', total: 3, unit: 'texts', out: rare.out })
+  for (let i = 0; i < 3; i++) quick.step()
+  assert.is(rare.text(), '')
+
+  const often = collector(false)
+  using slow = createProgress({ label: 'slow', total: 3, unit: 'texts', out: often.out, lineEvery: 0 })
+  slow.step()
+  slow.update(3)
+  assert.match(
+    often.text(),
+    /^slow: 1\/3 texts \(33 %\), \d+ s left\nslow: 3\/3 texts \(100 %\), 0 s left\n$/,
+  )
+})
+
+progress('draws a bar on a terminal and shows the cursor again', () => {
+  const { out, text } = collector(true)
+  const bar = createProgress({ label: 'encoding', total: 4, unit: 'texts', out })
+  bar.update(2)
+  bar.stop()
+  bar.stop()
+  assert.match(text(), /encoding █+░+ 50 % \| 2\/4 texts/)
+  assert.match(text(), '\u001b[?25l')
+  assert.is(text().split('\u001b[?25h').length, 2)
+})
+
+progress('is silent when asked to be', () => {
+  const { out, text } = collector(true)
+  using bar = createProgress({ label: 'encoding', total: 4, unit: 'texts', quiet: true, out, lineEvery: 0 })
+  bar.step()
+  assert.is(text(), '')
+})
+
+progress.run()
+
+const tables = suite('tables')
+
+tables('align numbers to the right, text to the left, without colours', () => {
+  const lines = formatTable(
+    ['category', 'peak'],
+    [
+      ['Math', '9.50'],
+      ['Social', 12.5],
+      ['URLs', '–'],
+    ],
+  ).split('\n')
+  assert.equal(lines.slice(3, 6), ['│ Math     │ 9.50 │', '│ Social   │ 12.5 │', '│ URLs     │    – │'])
+})
+
+tables('show control characters instead of obeying them', () => {
+  assert.is(visible('a\u001b[31m\nb\u007f\u009b'), 'a␛[31m␊b␡\ufffd')
+  assert.not.match(formatTable(['text'], [['\u001b[2J']]), '\u001b')
+})
+
+tables.run()
