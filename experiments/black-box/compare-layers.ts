@@ -1,0 +1,68 @@
+import type { CategoryAnalysis, CategoryChange, LayerAnalysis, LayerChange } from './results.ts'
+
+/** To be printed beside every comparison of layers. */
+export const LAYER_CAVEAT =
+  'Each layer has an SAE of its own, trained separately: feature numbers of two layers are not comparable. ' +
+  'Compared are values, scores, and in which texts a feature fires.'
+
+/**
+ * How the figures change from each layer to the next: differences, and how alike the texts are that the two layers'
+ * peak features fire in. n layers give n - 1 changes.
+ * @throws if two layers were not analysed on the same number of texts and the same categories
+ */
+export function compareLayers(layers: readonly LayerAnalysis[]): LayerChange[] {
+  return layers.slice(1).map((to, i) => compareTwo(layers[i], to))
+}
+
+function compareTwo(from: LayerAnalysis, to: LayerAnalysis): LayerChange {
+  checkSameTexts(from, to)
+  const changes = Object.entries(to.categories).map(([name, after]): [string, CategoryChange] => {
+    const before = from.categories[name]
+    return [
+      name,
+      {
+        peak: difference(before.peak?.value, after.peak?.value),
+        aggregate_top5: after.aggregate_top5 - before.aggregate_top5,
+        specialist_score: difference(before.specialist?.score, after.specialist?.score),
+        peak_profile_correlation: correlation(peakProfile(from, before), peakProfile(to, after)),
+      },
+    ]
+  })
+  return {
+    from: from.layer,
+    to: to.layer,
+    strongest: difference(from.strongest?.value, to.strongest?.value),
+    pairs_above_threshold: to.pairs_above_threshold - from.pairs_above_threshold,
+    categories: Object.fromEntries(changes),
+  }
+}
+
+function checkSameTexts(from: LayerAnalysis, to: LayerAnalysis): void {
+  const describe = (layer: LayerAnalysis): string =>
+    `${layer.texts} texts in ${Object.keys(layer.categories).sort().join(', ')}`
+  if (describe(from) !== describe(to))
+    throw new Error(
+      `compareLayers: layer ${from.layer} is of ${describe(from)}; layer ${to.layer} of ${describe(to)}`,
+    )
+}
+
+const difference = (before: number | undefined, after: number | undefined): number | null =>
+  before === undefined || after === undefined ? null : after - before
+
+/** The activation of a category's peak feature in every text; all 0 where the category has none. [texts] */
+function peakProfile(layer: LayerAnalysis, { peak }: CategoryAnalysis): Float64Array {
+  const profile = new Float64Array(layer.texts)
+  if (peak) for (const [text, value] of layer.firing_texts[peak.feature]) profile[text] = value
+  return profile
+}
+
+/** Pearson's correlation coefficient, or null where one of the two does not vary. */
+function correlation(a: Float64Array, b: Float64Array): number | null {
+  const [x, y] = [a, b].map((values) => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+    return values.map((value) => value - mean)
+  })
+  const dot = (u: Float64Array, v: Float64Array): number => u.reduce((sum, value, i) => sum + value * v[i], 0)
+  const spread = Math.sqrt(dot(x, x) * dot(y, y))
+  return spread > 0 ? dot(x, y) / spread : null
+}

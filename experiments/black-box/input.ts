@@ -1,0 +1,104 @@
+import { positiveEntries, sparseRow, stackRows, type SparseRows } from '../../engine/sparse.ts'
+import { Tensor, showShape } from '../../engine/tensor.ts'
+import { forEachRowBlock, type WeightSource } from '../../engine/weights.ts'
+
+/** What the analysis is given, and the checks that everything it is given must pass. */
+
+/** A named group of texts. */
+export interface Category {
+  readonly name: string
+  /** The rows of its texts in the features. */
+  readonly rows: readonly number[]
+}
+
+/** Category -> texts. The texts of all categories, one behind the other, are the rows of the features. */
+export type Labels = Readonly<Record<string, readonly string[]>>
+
+/** The categories of `labels`, as rows. */
+export function categoriesOf(labels: Labels): Category[] {
+  let next = 0
+  return Object.entries(labels).map(([name, texts]) => ({ name, rows: texts.map(() => next++) }))
+}
+
+/**
+ * Labels from JSON text, `{ "Python": ["def f(): ...", ...], "Math": [...] }`.
+ * @throws if they are not an object of arrays of strings, or if a category is called by a whole number: a
+ *   JavaScript object moves such keys to the front, and the order of the categories is the order of the rows
+ */
+export function parseLabels(json: string): Labels {
+  const expected = 'expected an object of category -> array of texts'
+  const labels = parseJson(json, expected)
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels))
+    throw new Error(`${expected}, got ${labels === null ? 'null' : kindOf(labels)}`)
+  for (const [name, texts] of Object.entries(labels)) {
+    if (!Array.isArray(texts)) throw new Error(`${expected}, but "${name}" is ${kindOf(texts)}`)
+    const other = texts.findIndex((text) => typeof text !== 'string')
+    if (other >= 0) throw new Error(`${expected}, but text ${other} of "${name}" is ${kindOf(texts[other])}`)
+    if (/^(0|[1-9]\d*)$/.test(name))
+      throw new Error(
+        `category "${name}" is a whole number, which loses its place in JSON: name it in letters`,
+      )
+  }
+  return labels as Labels
+}
+
+function parseJson(json: string, expected: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (error) {
+    throw new Error(`${expected}, but this is no JSON: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+const kindOf = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`
+
+/** @throws unless each of the rows 0 .. texts - 1 stands in exactly one category, and no two share a name */
+export function checkCategories(categories: readonly Category[], texts: number): void {
+  const rows = categories.flatMap((category) => category.rows)
+  if (rows.length !== texts)
+    throw new Error(`the features have ${texts} rows, but the labels name ${rows.length} texts`)
+  const seen = new Set<number>()
+  for (const row of rows) {
+    if (!Number.isInteger(row) || row < 0 || row >= texts)
+      throw new Error(`the labels name row ${row}, but the features have rows 0..${texts - 1}`)
+    if (seen.has(row)) throw new Error(`the labels name row ${row} twice`)
+    seen.add(row)
+  }
+  const names = categories.map((category) => category.name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new Error(`two categories are called "${twice}"`)
+}
+
+/** @throws at the first activation that is negative, NaN or infinite, naming its row and feature */
+export function checkActivations(features: SparseRows): void {
+  for (let row = 0; row < features.shape[0]; row++) {
+    const { indices, values } = sparseRow(features, row)
+    values.forEach((value, i) => checkActivation(value, row, indices[i]))
+  }
+}
+
+function checkActivation(value: number, row: number, feature: number): void {
+  if (!(value >= 0 && value < Infinity))
+    throw new Error(
+      `row ${row}, feature ${feature} is ${value}: a ReLU SAE's activations are finite, from 0 up`,
+    )
+}
+
+const NUMBERS_AT_ONCE = 1 << 20
+
+/**
+ * Reads dense features [texts, d_sae] as sparse rows, a few rows in memory at a time.
+ * @throws if the tensor is not a matrix of at least one column, or holds a negative number, NaN or infinity
+ */
+export async function readFeatures(source: WeightSource): Promise<SparseRows> {
+  const width = source.shape[1]
+  if (source.shape.length !== 2 || width === 0)
+    throw new Error(`tensor "${source.name}": expected [texts, d_sae], got ${showShape(source.shape)}`)
+  const parts: SparseRows[] = []
+  await forEachRowBlock(source, NUMBERS_AT_ONCE, (numbers, firstRow, rowCount) => {
+    numbers.forEach((value, i) => checkActivation(value, firstRow + Math.floor(i / width), i % width))
+    parts.push(positiveEntries(new Tensor([rowCount, width], numbers)))
+  })
+  return stackRows(parts, width)
+}
