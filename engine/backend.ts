@@ -123,6 +123,8 @@ export interface Backend {
   add(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
   /** a - b; shapes as for add. */
   subtract(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
+  /** GELU of every number; the same bits as linear's activation. any shape -> the same */
+  gelu(x: DeviceTensor): Promise<DeviceTensor>
   /** Each row minus its mean. [rows, width] -> the same */
   center(x: DeviceTensor): Promise<DeviceTensor>
   /** exp(x - max) / sum, a row at a time. [rows, width] -> the same */

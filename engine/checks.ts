@@ -12,11 +12,17 @@ function same(op: string, what: string, got: number, name: string, expected: num
 }
 
 /** The size a prepared linear layer has: weight [in, out], or [out, in] where `transposed`. */
-export function checkPrepareLinear(weight: Shape, bias: Shape | undefined, transposed: boolean): [number, number] {
+export function checkPrepareLinear(
+  weight: Shape,
+  bias: Shape | undefined,
+  transposed: boolean,
+): [number, number] {
   const [first, second] = matrixShape('prepareLinear', weight)
   const [inputs, outputs] = transposed ? [second, first] : [first, second]
   if (bias && (bias.length !== 1 || bias[0] !== outputs))
-    throw new Error(`prepareLinear: weight ${showShape(weight)} needs a bias [${outputs}], got ${showShape(bias)}`)
+    throw new Error(
+      `prepareLinear: weight ${showShape(weight)} needs a bias [${outputs}], got ${showShape(bias)}`,
+    )
   return [inputs, outputs]
 }
 
@@ -63,7 +69,12 @@ export interface AttentionSize {
   readonly longest: number
 }
 
-export function checkTexts(op: string, heads: number, width: number, texts: readonly TextSpan[]): AttentionSize {
+export function checkTexts(
+  op: string,
+  heads: number,
+  width: number,
+  texts: readonly TextSpan[],
+): AttentionSize {
   if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0)
     throw new Error(`${op}: a width of ${width} does not split into ${heads} heads`)
   let queries = 0

@@ -48,14 +48,16 @@ export function columnsOf(source: WeightSource, from: number, to: number): Weigh
     name: `${source.name}[${from}:${to}]`,
     shape: [...source.shape.slice(0, -1), part],
     async read(into, start) {
-      if (part === 0) return
+      if (into.length === 0) return
       const firstRow = Math.floor(start / part)
-      const lastRow = Math.ceil((start + into.length) / part)
-      const rows = new Float32Array((lastRow - firstRow) * width)
+      const rowCount = Math.ceil((start + into.length) / part) - firstRow
+      const rows = new Float32Array(rowCount * width)
       await source.read(rows, firstRow * width)
-      for (let i = 0; i < into.length; i++) {
-        const row = Math.floor((start + i) / part)
-        into[i] = rows[(row - firstRow) * width + from + (start + i - row * part)]
+      for (let row = 0; row < rowCount; row++) {
+        const at = (firstRow + row) * part - start // where this row's part begins in `into`
+        const begin = Math.max(0, -at)
+        const end = Math.min(part, into.length - at)
+        into.set(rows.subarray(row * width + from + begin, row * width + from + end), at + begin)
       }
     },
   }

@@ -8,7 +8,12 @@ import { softmaxRow } from './softmax.ts'
  * q . k / sqrt(dHead). What lies ahead gets exactly 0: that is all "causal" means.
  * -> [heads, queries, longest]
  */
-export function attentionPattern(q: Tensor, k: Tensor, size: AttentionSize, texts: readonly TextSpan[]): Tensor {
+export function attentionPattern(
+  q: Tensor,
+  k: Tensor,
+  size: AttentionSize,
+  texts: readonly TextSpan[],
+): Tensor {
   const { heads, width, dHead, queries, longest } = size
   const pattern = Tensor.zeros([heads, queries, longest])
   const scores = new Float64Array(longest)
@@ -27,7 +32,12 @@ export function attentionPattern(q: Tensor, k: Tensor, size: AttentionSize, text
 }
 
 /** Each query's mixture of the values it looks at: pattern x v, a head at a time. -> [queries, width] */
-export function attentionMix(pattern: Tensor, v: Tensor, size: AttentionSize, texts: readonly TextSpan[]): Tensor {
+export function attentionMix(
+  pattern: Tensor,
+  v: Tensor,
+  size: AttentionSize,
+  texts: readonly TextSpan[],
+): Tensor {
   const { heads, width, dHead, queries, longest } = size
   const out = Tensor.zeros([queries, width])
   for (let head = 0; head < heads; head++)

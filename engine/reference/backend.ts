@@ -1,4 +1,13 @@
-import type { Activation, Backend, DeviceTensor, Linear, Norm, RowCache, Table, TextSpan } from '../backend.ts'
+import type {
+  Activation,
+  Backend,
+  DeviceTensor,
+  Linear,
+  Norm,
+  RowCache,
+  Table,
+  TextSpan,
+} from '../backend.ts'
 import * as check from '../checks.ts'
 import type { SparseRows } from '../sparse.ts'
 import { Tensor, matrixShape, showShape, type Shape } from '../tensor.ts'
@@ -8,6 +17,7 @@ import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'
 import { center } from './center.ts'
 import { embed } from './embed.ts'
+import { gelu } from './gelu.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
@@ -148,6 +158,10 @@ class ReferenceBackend implements Backend {
   async subtract(a: DeviceTensor, b: DeviceTensor): Promise<Tensor> {
     check.checkElementwise('subtract', a, b)
     return subtract(host('subtract', a), host('subtract', b))
+  }
+
+  async gelu(x: DeviceTensor): Promise<Tensor> {
+    return gelu(host('gelu', x))
   }
 
   async center(x: DeviceTensor): Promise<Tensor> {

@@ -1,19 +1,18 @@
 import type { Activation } from '../backend.ts'
 import { Tensor } from '../tensor.ts'
+import { geluOf } from './gelu.ts'
 import type { ReferenceLinear } from './prepared.ts'
-
-/** GPT-2's GELU, the tanh approximation (Hendrycks and Gimpel 2016; `gelu_new` in the public config). */
-export function gelu(x: number): number {
-  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
-}
 
 const activations: Record<Activation, (x: number) => number> = {
   none: (x) => x,
-  gelu,
+  gelu: geluOf,
   relu: (x) => (x <= 0 ? 0 : x), // NaN goes through
 }
 
-/** activation(x W + b) + residual. Each output is a sum over `in` products, held in float64 until the end. */
+/**
+ * activation(x W + b) + residual. Each output is a sum over `in` products, held in float64 until the end; the
+ * sum, the activation and the addition each round to float32, so that fusing them changes no bit.
+ */
 export function linear(
   x: Tensor,
   layer: ReferenceLinear,
@@ -29,7 +28,9 @@ export function linear(
     else addProducts(sums, x.row(t), layer)
     for (let j = 0; j < layer.out; j++) {
       const at = t * layer.out + j
-      out.data[at] = activations[activation](sums[j]) + (residual ? residual.data[at] : 0)
+      out.data[at] = sums[j]
+      out.data[at] = activations[activation](out.data[at])
+      if (residual) out.data[at] += residual.data[at]
     }
   }
   return out
