@@ -81,8 +81,8 @@ export interface Backend {
   prepareNorm(weight: WeightSource, bias: WeightSource): Promise<Norm>
   /** An empty cache for rows of `width` numbers, at most `capacity` of them. */
   createCache(capacity: number, width: number): RowCache
-  /** Frees prepared weights or a cache. Using them afterwards is an error. */
-  release(resource: Linear | Table | Norm | RowCache): void
+  /** Frees prepared weights, a cache, or a tensor made outside any scope. Using it afterwards is an error. */
+  release(resource: Linear | Table | Norm | RowCache | DeviceTensor): void
 
   // --- ops ---
   /** Row ids[i] of the table; of a transposed Linear, the weights into output ids[i]. ids: n numbers -> [n, width] */

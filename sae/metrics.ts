@@ -1,0 +1,70 @@
+import type { SparseRows } from '../engine/sparse.ts'
+import type { Tensor } from '../engine/tensor.ts'
+
+/** How well an SAE does, over all tokens it is shown (BOS left out). */
+export interface SaeQuality {
+  readonly tokens: number
+  /** Mean number of active features a token. */
+  readonly l0: number
+  /** 1 - sum |x - x_hat|^2 / sum |x - mean(x)|^2, the mean taken over tokens, per dimension. */
+  readonly explainedVariance: number
+  /** Features active on no token shown. Few tokens leave many features without an occasion: not the same as useless. */
+  readonly deadFeatures: number
+}
+
+/** Gathers SaeQuality text by text, so that no more than one text's stream is held. Sums in float64. */
+export class QualityMeter {
+  readonly #sum: Float64Array // of x, per dimension
+  readonly #sumOfSquares: Float64Array
+  readonly #alive: Uint8Array
+  #tokens = 0
+  #active = 0
+  #squaredError = 0
+
+  constructor(dIn: number, dSae: number) {
+    this.#sum = new Float64Array(dIn)
+    this.#sumOfSquares = new Float64Array(dIn)
+    this.#alive = new Uint8Array(dSae)
+  }
+
+  /** x and its reconstruction [tokens, d_in], features [tokens, d_sae]; leaves out the first `skip` rows (BOS). */
+  add(x: Tensor, reconstruction: Tensor, features: SparseRows, skip = 1): void {
+    const [tokens, dIn] = x.shape
+    this.#tokens += tokens - skip
+    for (let t = skip; t < tokens; t++) {
+      for (let i = 0; i < dIn; i++) {
+        const value = x.data[t * dIn + i]
+        this.#sum[i] += value
+        this.#sumOfSquares[i] += value * value
+        this.#squaredError += (value - reconstruction.data[t * dIn + i]) ** 2
+      }
+      this.#active += features.offsets[t + 1] - features.offsets[t]
+      for (let entry = features.offsets[t]; entry < features.offsets[t + 1]; entry++)
+        this.#alive[features.indices[entry]] = 1
+    }
+  }
+
+  quality(): SaeQuality {
+    let spread = 0 // sum over dimensions of sum x^2 - (sum x)^2 / n
+    for (let i = 0; i < this.#sum.length; i++)
+      spread += this.#sumOfSquares[i] - this.#sum[i] ** 2 / this.#tokens
+    return {
+      tokens: this.#tokens,
+      l0: this.#active / this.#tokens,
+      explainedVariance: 1 - this.#squaredError / spread,
+      deadFeatures: this.#alive.reduce((dead, alive) => dead + (alive ? 0 : 1), 0),
+    }
+  }
+}
+
+/** Mean cross-entropy in nats a token: the model alone, with the SAE spliced in, and with the hook's stream zeroed. */
+export interface SpliceLosses {
+  readonly clean: number
+  readonly spliced: number
+  readonly zeroAblated: number
+}
+
+/** (CE_zero - CE_spliced) / (CE_zero - CE_clean): 1 if splicing costs nothing, 0 if it is no better than zeros. */
+export function lossRecovered({ clean, spliced, zeroAblated }: SpliceLosses): number {
+  return (zeroAblated - spliced) / (zeroAblated - clean)
+}

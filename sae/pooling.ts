@@ -1,0 +1,19 @@
+import { meanSparseRows, sliceRows, stackRows, type SparseRows } from '../engine/sparse.ts'
+
+/** The rows of every token but each text's first, BOS, whose activations are of another kind and size. */
+export function withoutBos(features: SparseRows, lengths: readonly number[]): SparseRows {
+  let row = 0
+  const parts = lengths.map((length) => sliceRows(features, row + 1, (row += length)))
+  return stackRows(parts, features.shape[1])
+}
+
+/**
+ * One row of features a text: the mean over its tokens, BOS left out (the post's published method).
+ * features [sum of lengths, d_sae], lengths with BOS -> sparse [texts, d_sae]
+ */
+export function meanFeatures(features: SparseRows, lengths: readonly number[]): SparseRows {
+  return meanSparseRows(
+    withoutBos(features, lengths),
+    lengths.map((length) => length - 1),
+  )
+}

@@ -1,0 +1,44 @@
+import { hashedSource, type Spread } from '../engine/hashed.ts'
+import type { WeightStore } from '../engine/weights.ts'
+import type { SaeConfig } from './config.ts'
+import { saeShapes } from './weights.ts'
+
+/** b_enc's mean a layer: chosen so that the number of active features falls with depth as the stream grows. */
+const encoderBias = [-0.3, -5.3, -7.5, -9.3, -10.6, -12.0, -13.2, -14.2, -15.2, -16.3, -16.8, -17.7]
+
+/** The config of the synthetic SAE of one layer of GPT-2 small's stream. */
+export function syntheticSaeConfig(layer: number): SaeConfig {
+  if (!Number.isInteger(layer) || layer < 0 || layer >= encoderBias.length)
+    throw new Error(`synthetic SAE: layer ${layer} is not in 0..${encoderBias.length - 1}`)
+  return {
+    dIn: 768,
+    dSae: 24576,
+    hookName: `blocks.${layer}.hook_resid_pre`,
+    centered: true,
+    subtractsDecoderBias: true,
+    prependsBos: true,
+    modelName: 'synthetic',
+  }
+}
+
+/** An SAE of the public ones' size with weights from a formula; see gpt2/synthetic.ts. */
+export function syntheticSaeWeights(layer: number): WeightStore {
+  const shapes = saeShapes(syntheticSaeConfig(layer))
+  const label = `synthetic SAE ${layer}`
+  const spreads: Record<string, Omit<Spread, 'shape'>> = {
+    W_enc: { mean: 0, scale: 0.05 },
+    W_dec: { mean: 0, scale: 0.05 },
+    b_enc: { mean: encoderBias[layer], scale: 0.5 },
+    b_dec: { mean: 0, scale: 0.1 },
+  }
+  return {
+    label,
+    names: () => [...shapes.keys()],
+    get(name) {
+      const shape = shapes.get(name)
+      if (!shape) throw new Error(`${label}: there is no tensor "${name}"`)
+      return { ...hashedSource(`sae.${layer}.${name}`, { shape, ...spreads[name] }), name }
+    },
+    close: async () => {},
+  }
+}
