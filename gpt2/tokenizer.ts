@@ -1,0 +1,177 @@
+import { bytePairEncode } from './bpe.ts'
+
+/** Text to token ids and back: GPT-2's byte-level BPE. Holds no state between calls. */
+export interface Tokenizer {
+  /** Ids are 0 to `vocabularySize - 1`; the last is `endOfText`. */
+  readonly vocabularySize: number
+  /** The id of `<|endoftext|>`, which GPT-2 also uses as BOS. */
+  readonly endOfText: number
+  /** UTF-8 bytes of the longest token: a text of n bytes has at least n / longestToken tokens. */
+  readonly longestToken: number
+  /**
+   * The ids of a text, without BOS. Never `endOfText`: `<|endoftext|>` inside a text is plain characters.
+   * Lone surrogates, which UTF-8 cannot write, become U+FFFD.
+   * @throws if the text has more than `maxTokens` tokens; where its length alone tells, before any work.
+   * Without `maxTokens`, a RangeError on a run of 4 million characters beyond U+FFFF: the regular expression's stack
+   */
+  encode(text: string, options?: { maxTokens?: number }): number[]
+  /**
+   * The text of some ids; `endOfText` gives `<|endoftext|>`, bytes that are not UTF-8 give U+FFFD.
+   * @throws if an id is not a whole number from 0 to `vocabularySize - 1`
+   */
+  decode(ids: readonly number[]): string
+  /**
+   * One string a token, for display. Of a character that is split over several tokens each shows its own bytes, as
+   * `⟨f0 9f⟩`. Throws as `decode` does.
+   */
+  pieces(ids: readonly number[]): string[]
+  /**
+   * A decoder for ids that come one at a time: each call gives the text that its id completes, the bytes of an
+   * unfinished character wait. A last call without an id gives what still waits, as U+FFFD. All strings
+   * together are what `decode` gives. Throws as `decode` does.
+   */
+  stream(): (id?: number) => string
+}
+
+const END_OF_TEXT = '<|endoftext|>'
+const GPT2_VOCABULARY_SIZE = 50257
+
+/**
+ * Cuts a text into pre-tokens, over whose borders nothing is merged. The pattern is that of GPT-2's encoder.py
+ * (github.com/openai/gpt-2), its `\s` written out: JavaScript's `\s` takes U+FEFF for a space, and U+0085 for none.
+ */
+const PRE_TOKEN =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu
+
+/**
+ * GPT-2's tokenizer, with all its 50,257 tokens or cut to its first merges: ids below `vocabularySize - 1` are
+ * GPT-2's, and `vocabularySize - 1` is `<|endoftext|>`.
+ * @param options.vocabularySize from 257 (the bytes alone) to 50,257, the default
+ * @throws if `vocabularySize` is out of this range
+ */
+export async function createTokenizer({
+  vocabularySize = GPT2_VOCABULARY_SIZE,
+}: { vocabularySize?: number } = {}): Promise<Tokenizer> {
+  if (!Number.isInteger(vocabularySize) || vocabularySize < 257 || vocabularySize > GPT2_VOCABULARY_SIZE)
+    throw new Error(
+      `tokenizer: vocabularySize ${vocabularySize} is not a whole number from 257 (256 bytes and ${END_OF_TEXT}) ` +
+        `to ${GPT2_VOCABULARY_SIZE} (GPT-2)`,
+    )
+  const endOfText = vocabularySize - 1
+  const tokens = await loadTokens(endOfText)
+  const ranks = new Map(tokens.map((bytes, id) => [bytes, id]))
+  const longestToken = tokens.reduce((longest, bytes) => Math.max(longest, bytes.length), 0)
+
+  const bytesOfId = (id: number): string => {
+    if (id === endOfText) return END_OF_TEXT
+    const bytes = tokens[id]
+    if (bytes === undefined)
+      throw new Error(
+        `tokenizer: token id ${id} is not a whole number from 0 to ${vocabularySize - 1}: ` +
+          `this vocabulary has ${vocabularySize} tokens`,
+      )
+    return bytes
+  }
+
+  return {
+    vocabularySize,
+    endOfText,
+    longestToken,
+    encode(text, { maxTokens } = {}) {
+      if (maxTokens !== undefined) refuseCertainlyTooLong(text, maxTokens, longestToken)
+      const ids: number[] = []
+      for (const [preToken] of text.toWellFormed().matchAll(PRE_TOKEN)) {
+        const bytes = byteString(preToken)
+        const whole = ranks.get(bytes)
+        if (whole !== undefined) ids.push(whole)
+        else for (const id of bytePairEncode(bytes, ranks, longestToken)) ids.push(id)
+      }
+      if (maxTokens !== undefined && ids.length > maxTokens) throw tooLong(`${ids.length}`, maxTokens)
+      return ids
+    },
+    decode: (ids) => utf8Decoder().decode(byteArray(ids.map(bytesOfId).join(''))),
+    pieces: (ids) => ids.map((id) => showBytes(bytesOfId(id))),
+    stream() {
+      const decoder = utf8Decoder()
+      return (id) =>
+        id === undefined ? decoder.decode() : decoder.decode(byteArray(bytesOfId(id)), { stream: true })
+    },
+  }
+}
+
+/**
+ * The byte strings of the first `count` tokens, in the order of their ids.
+ * js-tiktoken keeps them on one line: `! 0` (the first id), then each token in base64.
+ */
+async function loadTokens(count: number): Promise<string[]> {
+  const { default: gpt2 } = await import('js-tiktoken/ranks/gpt2')
+  const [mark, firstId, ...tokens] = gpt2.bpe_ranks.split(' ', count + 2)
+  if (mark !== '!' || firstId !== '0' || tokens.length !== count)
+    throw new Error(
+      `tokenizer: js-tiktoken/ranks/gpt2: expected "! 0" and at least ${count} tokens, ` +
+        `got "${mark} ${firstId}" and ${tokens.length}: install the version in package-lock.json`,
+    )
+  return tokens.map((base64) => atob(base64))
+}
+
+/** @throws if even tokens of the greatest length could not hold the text in `maxTokens` */
+function refuseCertainlyTooLong(text: string, maxTokens: number, longestToken: number): void {
+  if (!Number.isInteger(maxTokens) || maxTokens < 0)
+    throw new Error(`encode: maxTokens ${maxTokens} is not a whole number from 0`)
+  const mostBytes = maxTokens * longestToken
+  // Each UTF-16 unit takes a byte or more: the rest of a longer text cannot change the answer.
+  const bytes = new TextEncoder().encode(text.slice(0, mostBytes + 1)).length
+  if (bytes > mostBytes) throw tooLong(`more than ${maxTokens}`, maxTokens)
+}
+
+function tooLong(tokens: string, maxTokens: number): Error {
+  return new Error(
+    `encode: the text has ${tokens} tokens, at most ${maxTokens} are allowed: shorten it, or split it into several texts`,
+  )
+}
+
+/** Unlike a TextDecoder's default, this keeps a byte order mark: it is a character like others. */
+function utf8Decoder(): TextDecoder {
+  return new TextDecoder('utf-8', { ignoreBOM: true })
+}
+
+/** UTF-8 as a byte string: a key that a Map can hold. */
+function byteString(text: string): string {
+  let bytes = ''
+  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte)
+  return bytes
+}
+
+function byteArray(bytes: string): Uint8Array {
+  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))
+}
+
+/** Whole characters in a byte string: the well-formed sequences of the Unicode Standard, table 3-7. */
+const WHOLE_CHARACTERS = new RegExp(
+  '((?:' +
+    [
+      '[\\x00-\\x7f]',
+      '[\\xc2-\\xdf][\\x80-\\xbf]',
+      '\\xe0[\\xa0-\\xbf][\\x80-\\xbf]',
+      '[\\xe1-\\xec\\xee\\xef][\\x80-\\xbf]{2}',
+      '\\xed[\\x80-\\x9f][\\x80-\\xbf]',
+      '\\xf0[\\x90-\\xbf][\\x80-\\xbf]{2}',
+      '[\\xf1-\\xf3][\\x80-\\xbf]{3}',
+      '\\xf4[\\x80-\\x8f][\\x80-\\xbf]{2}',
+    ].join('|') +
+    ')+)',
+)
+
+/** A byte string as text, with what is not a whole character in hexadecimal. */
+function showBytes(bytes: string): string {
+  // Splitting by a captured group alternates: bytes between characters (often none), characters, bytes, ...
+  return bytes
+    .split(WHOLE_CHARACTERS)
+    .map((part, i) => (i % 2 === 1 ? utf8Decoder().decode(byteArray(part)) : showRawBytes(part)))
+    .join('')
+}
+
+function showRawBytes(bytes: string): string {
+  if (bytes === '') return ''
+  return `⟨${Array.from(byteArray(bytes), (byte) => byte.toString(16).padStart(2, '0')).join(' ')}⟩`
+}
