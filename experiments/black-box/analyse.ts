@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises'
+import { openFile } from '../../engine/files-node.ts'
+import { openSafetensors } from '../../engine/safetensors.ts'
+import type { SparseRows } from '../../engine/sparse.ts'
+import { showShape } from '../../engine/tensor.ts'
+import { createCommand, integerIn, runMain, UserError } from '../common/cli.ts'
+import { visible } from '../common/table.ts'
+import { analyseLayer } from './analysis.ts'
+import { categoriesOf, parseLabels, readFeatures } from './input.ts'
+import { thresholdOption } from './options.ts'
+import type { LayerAnalysis } from './results.ts'
+import { categoryTable, firingTable, layerSummary } from './table.ts'
+import { POST_THRESHOLD, resolveThreshold, showThreshold, type ThresholdSpec } from './threshold.ts'
+
+/**
+ * Question: what does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
+ * Command:  npm run analyse -- --features F.safetensors --labels L.json
+ * Prints:   the layer's strongest features, a table of the categories, and the texts in which the features fire.
+ */
+
+interface Options {
+  features: string
+  labels: string
+  threshold?: ThresholdSpec
+  tensor: string
+  layer?: number
+  json?: boolean
+}
+
+const command = createCommand(
+  'analyse',
+  'The analysis of the black-box post, on SAE features made elsewhere.',
+)
+  .requiredOption('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
+  .requiredOption('--labels <file>', 'JSON: category -> array of texts, in the order of the rows')
+  .option(
+    '--threshold <t>',
+    'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +
+      `(default: ${showThreshold(POST_THRESHOLD)}, the post's)`,
+    thresholdOption,
+  )
+  .option('--tensor <name>', 'the tensor to read', 'features')
+  .option(
+    '--layer <n>',
+    'the layer that the features come from, repeated in the result',
+    integerIn('layer', 0),
+  )
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm run analyse -- --features layer-8.safetensors --labels texts.json --layer 8
+  npm run -s analyse -- --features layer-8.safetensors --labels texts.json --threshold q99.5 --json > layer-8.json`,
+  )
+  .parse()
+
+runMain(async () => {
+  const options = command.opts<Options>()
+  const labels = await naming(options.labels, async () => parseLabels(await readFile(options.labels, 'utf8')))
+  const features = await naming(options.features, () => loadFeatures(options.features, options.tensor))
+  const spec = options.threshold ?? POST_THRESHOLD
+  const threshold = await naming(options.features, async () => resolveThreshold(spec, features))
+  const analysis = await naming(`${options.features} with ${options.labels}`, async () =>
+    analyseLayer(features, categoriesOf(labels), threshold, options.layer),
+  )
+  const basis = {
+    features: `${options.features}, tensor ${options.tensor} ${showShape(features.shape)}`,
+    labels: options.labels,
+    activations:
+      'token-mean SAE activations as they stand in the file; model and hook are not recorded there',
+    threshold_from: originOf(options.threshold),
+  }
+  if (options.json) console.log(JSON.stringify({ basis, threshold, layers: [analysis] }, null, 1))
+  else console.log(asText(basis, analysis, Object.values(labels).flat()))
+})
+
+async function loadFeatures(path: string, tensor: string): Promise<SparseRows> {
+  const store = await openSafetensors(await openFile(path))
+  try {
+    const names = store.names()
+    if (!names.includes(tensor))
+      throw new Error(`there is no tensor "${tensor}"; choose with --tensor: ${names.join(', ')}`)
+    return await readFeatures(store.get(tensor))
+  } finally {
+    await store.close()
+  }
+}
+
+/** What is wrong with a file its user can mend; the message says which file it is. */
+async function naming<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const { message, code = '' } = error as NodeJS.ErrnoException
+    const reason =
+      { ENOENT: 'there is no such file', EISDIR: 'expected a file, found a folder' }[code] ?? message
+    throw new UserError(reason.startsWith(file) ? reason : `${file}: ${reason}`, { cause: error })
+  }
+}
+
+function originOf(given: ThresholdSpec | undefined): string {
+  if (!given) return "the post's, by default"
+  return given.kind === 'value' ? 'given' : `${showThreshold(given)} of the activations above 0`
+}
+
+function asText(basis: Record<string, string>, analysis: LayerAnalysis, texts: readonly string[]): string {
+  const { threshold_from, ...files } = basis
+  const lines = Object.entries({
+    ...files,
+    threshold: `${Number(analysis.threshold.toPrecision(6))}, ${threshold_from}`,
+  })
+  return [
+    lines.map(([name, value]) => `${name.padEnd(13)}${visible(value)}`).join('\n'),
+    layerSummary(analysis, texts),
+    categoryTable(analysis),
+    'score: texts of the category above the threshold, minus texts of the others; best of all: over all features',
+    firingTable(analysis, texts),
+  ].join('\n\n')
+}

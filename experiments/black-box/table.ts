@@ -1,0 +1,81 @@
+import { formatTable, visible } from '../common/table.ts'
+import type { LayerAnalysis, Specialist } from './results.ts'
+
+/** A layer's analysis as text for a terminal. `texts`: all texts in row order, quoted where a text is named. */
+
+const dash = '–'
+const show = (value: number | null | undefined, digits = 2): string => value?.toFixed(digits) ?? dash
+
+/** A text in quotes, on one line, cut after `limit` characters. */
+function quote(text: string, limit: number): string {
+  const characters = [...text]
+  return `"${visible(characters.slice(0, limit).join(''))}${characters.length > limit ? '…' : ''}"`
+}
+
+const scoreOf = ({ score, inside, outside }: Specialist): string => `${score} = ${inside} − ${outside}`
+
+/** The findings over all categories, a line each. */
+export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]): string {
+  const { strongest, most_frequent, most_selective, top5_strongest } = analysis
+  const lines: [string, string][] = [
+    [
+      'strongest',
+      strongest
+        ? `feature ${strongest.feature}, ${show(strongest.value)} in text ${strongest.text} ${quote(texts[strongest.text], 40)}`
+        : 'no feature fires',
+    ],
+    ['top 5', top5_strongest.map(([feature, value]) => `${feature} (${show(value)})`).join(', ') || dash],
+    [
+      'most frequent',
+      most_frequent ? `feature ${most_frequent.feature}, active in ${most_frequent.texts} texts` : dash,
+    ],
+    [
+      'most selective',
+      most_selective
+        ? `feature ${most_selective.feature} for ${visible(most_selective.category)}, score ${scoreOf(most_selective)}`
+        : dash,
+    ],
+    ['above threshold', `${analysis.pairs_above_threshold} pairs of text and feature`],
+  ]
+  const layer = analysis.layer === null ? '' : `Layer ${analysis.layer}: `
+  return [
+    `${layer}${analysis.texts} texts`,
+    ...lines.map(([name, finding]) => `  ${name.padEnd(17)}${finding}`),
+  ].join('\n')
+}
+
+/** A line a category. */
+export function categoryTable(analysis: LayerAnalysis): string {
+  return formatTable(
+    ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'specialist', 'score', 'best of all'],
+    Object.entries(analysis.categories).map(([name, category]) => [
+      name,
+      category.peak?.feature ?? dash,
+      show(category.peak?.value),
+      show(category.aggregate_top5),
+      show(category.peak_to_aggregate, 4),
+      show(category.gini_top5, 4),
+      category.specialist?.feature ?? dash,
+      category.specialist ? scoreOf(category.specialist) : dash,
+      category.full_search.best_score ?? dash,
+    ]),
+  )
+}
+
+const TEXTS_SHOWN = 2
+
+/** A line a named feature, the most strongly firing first: in how many texts it fires, and in which most. */
+export function firingTable(analysis: LayerAnalysis, texts: readonly string[]): string {
+  const features = Object.entries(analysis.firing_texts).sort(([, a], [, b]) => b[0][1] - a[0][1])
+  return formatTable(
+    ['feature', 'fires in', 'strongest texts'],
+    features.map(([feature, firing]) => [
+      feature,
+      `${firing.length} texts`,
+      firing
+        .slice(0, TEXTS_SHOWN)
+        .map(([text, value]) => `${show(value)} ${quote(texts[text], 24)}`)
+        .join('  '),
+    ]),
+  )
+}
