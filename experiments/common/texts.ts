@@ -1,0 +1,149 @@
+import { csvParseRows } from 'd3-dsv'
+import { readJson, type Json } from './json.ts'
+
+/** A text and the category it stands for. Its place in an array of texts is its row in the features. */
+export interface LabelledText {
+  readonly category: string
+  readonly text: string
+}
+
+/** A text as it was found, before the checks, and where: `row 7`, `text 3 of "Math"`. */
+interface FoundText extends LabelledText {
+  readonly where: string
+}
+
+const JSON_SHAPES = '{ category: [text, ...], ... } or [{ "category": ..., "text": ... }, ...]'
+
+/** The categories of `texts`, in order of first appearance. */
+export function categoriesOf(texts: readonly LabelledText[]): string[] {
+  return [...new Set(texts.map(({ category }) => category))]
+}
+
+/**
+ * The texts of `{ category: [text, ...], ... }`, category by category. JavaScript puts keys that are whole
+ * numbers first; `parseJsonTexts` keeps a file's order.
+ * @throws as `parseJsonTexts` does
+ */
+export function fromCategories(record: Readonly<Record<string, readonly string[]>>): LabelledText[] {
+  return checked(Object.entries(record).flatMap(([category, texts]) => textsOf(category, [...texts])))
+}
+
+/**
+ * Texts from JSON: an object of category -> array of texts, or an array of `{ category, text }`, whose other
+ * fields are ignored. Texts are kept to the last space; category names lose the spaces around them.
+ * @throws if the source is not JSON (with line and column), has another shape, or holds an empty category, a
+ *   blank text, the same category twice or in two spellings, or fewer than two categories
+ */
+export function parseJsonTexts(source: string): LabelledText[] {
+  const value = readJson(source)
+  if (value instanceof Map)
+    return checked([...value].flatMap(([category, texts]) => textsOf(category, texts)))
+  if (Array.isArray(value)) return checked(value.map(textOfEntry))
+  throw new Error(`expected ${JSON_SHAPES}, found ${kindOf(value)}`)
+}
+
+/**
+ * Texts from CSV (RFC 4180) with the columns `category` and `text`, named in its first row; other columns and
+ * blank lines are ignored.
+ * @throws if a column is missing, a row has another number of fields than the first, the quotes do not pair up,
+ *   or the texts are not as `parseJsonTexts` wants them
+ */
+export function parseCsvTexts(source: string): LabelledText[] {
+  // The parser would take everything after an unpaired quote for one field.
+  if ((source.split('"').length - 1) % 2 === 1)
+    throw new Error('a double quote without its partner: put the text in quotes and double those inside it')
+  const [header = [], ...rows] = csvParseRows(source)
+  const category = columnOf(header, 'category')
+  const text = columnOf(header, 'text')
+  const found = rows.flatMap((row, index) => {
+    if (row.length === 1 && row[0] === '') return []
+    const where = `row ${index + 2}`
+    if (row.length !== header.length)
+      throw new Error(
+        `${where} has ${row.length} fields, the header ${header.length}: put a text that holds commas in quotes`,
+      )
+    return [{ category: row[category], text: row[text], where }]
+  })
+  return checked(found)
+}
+
+/**
+ * Texts from one source of lines a category: a text a line, blank lines left out. A line loses its end (LF or
+ * CRLF) and nothing else.
+ * @throws if the texts are not as `parseJsonTexts` wants them
+ */
+export function parseLineTexts(sources: readonly { category: string; source: string }[]): LabelledText[] {
+  const found = sources.flatMap(({ category, source }) => {
+    const lines = source.split(/\r?\n/).filter((line) => line.trim() !== '')
+    return textsOf(category, lines)
+  })
+  return checked(found)
+}
+
+function textsOf(category: string, texts: Json): FoundText[] {
+  const name = JSON.stringify(category)
+  if (!Array.isArray(texts))
+    throw new Error(`category ${name}: expected an array of texts, found ${kindOf(texts)}`)
+  if (texts.length === 0) throw new Error(`category ${name} holds no text: give it one or leave it out`)
+  return texts.map((text, index) => {
+    const where = `text ${index + 1} of ${name}`
+    if (typeof text !== 'string') throw new Error(`${where}: expected a string, found ${kindOf(text)}`)
+    return { category, text, where }
+  })
+}
+
+function textOfEntry(entry: Json, index: number): FoundText {
+  const where = `entry ${index + 1}`
+  if (!(entry instanceof Map))
+    throw new Error(`${where}: expected { "category": ..., "text": ... }, found ${kindOf(entry)}`)
+  const field = (name: string): string => {
+    const value = entry.get(name)
+    if (typeof value !== 'string')
+      throw new Error(`${where}: expected a string as "${name}", found ${kindOf(value)}`)
+    return value
+  }
+  return { category: field('category'), text: field('text'), where }
+}
+
+function columnOf(header: readonly string[], name: string): number {
+  const names = header.map((column) => column.trim())
+  const index = names.indexOf(name)
+  if (index < 0 || names.lastIndexOf(name) !== index)
+    throw new Error(
+      `expected one column "${name}" among the names in the first row, found ${JSON.stringify(header.join(','))}`,
+    )
+  return index
+}
+
+/** The texts without their places, their categories trimmed, after the checks that all formats share. */
+function checked(found: readonly FoundText[]): LabelledText[] {
+  const spellings = new Map<string, string>()
+  const texts = found.map(({ category: spelling, text, where }) => {
+    const category = spelling.trim()
+    if (category === '') throw new Error(`${where}: its category has no name`)
+    const known = spellings.get(category) ?? spelling
+    if (known !== spelling)
+      throw new Error(
+        `${where}: the categories ${JSON.stringify(known)} and ${JSON.stringify(spelling)} differ only in the spaces around them`,
+      )
+    spellings.set(category, spelling)
+    if (text.trim() === '') throw new Error(`${where} is empty`)
+    return { category, text }
+  })
+  if (spellings.size === 0) throw new Error('no categories: at least two are needed, each with its texts')
+  if (spellings.size === 1)
+    throw new Error(
+      `only one category, ${JSON.stringify(texts[0].category)}: at least two are needed, as a score compares one with the others`,
+    )
+  return texts
+}
+
+function kindOf(value: Json | undefined): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (value instanceof Map) return 'an object'
+  return typeof value === 'string'
+    ? `the string ${JSON.stringify(value.slice(0, 40))}`
+    : `${typeof value} ${value}`
+}
