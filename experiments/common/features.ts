@@ -1,0 +1,69 @@
+import type { Backend } from '../../engine/backend.ts'
+import { sliceRows, stackRows, type SparseRows } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { capture, type Gpt2 } from '../../gpt2/model.ts'
+import { encode, saeInput } from '../../sae/encoder.ts'
+import type { Sae } from '../../sae/weights.ts'
+
+/** How many tokens go through the model, or an SAE, at once. */
+const batchTokens = 512
+
+/** Cuts texts into runs of whole texts of at most `batchTokens` tokens (or one longer text). */
+export function batches<T extends { readonly length: number }>(texts: readonly T[]): T[][] {
+  const all: T[][] = []
+  let size = 0
+  for (const text of texts) {
+    if (all.length === 0 || size + text.length > batchTokens) {
+      all.push([])
+      size = 0
+    }
+    all[all.length - 1].push(text)
+    size += text.length
+  }
+  return all
+}
+
+/**
+ * The stream at each of `hooks` for all texts: one forward pass serves every SAE, and it stops at the deepest.
+ * texts: ids with BOS. -> a tensor [sum of lengths, dModel] a hook
+ */
+export async function captureStreams(
+  model: Gpt2,
+  texts: readonly (readonly number[])[],
+  hooks: readonly string[],
+  onTexts: (done: number) => void = () => {},
+): Promise<Map<string, Tensor>> {
+  const tokens = texts.reduce((sum, text) => sum + text.length, 0)
+  const streams = new Map(hooks.map((hook) => [hook, Tensor.zeros([tokens, model.config.dModel])]))
+  let row = 0
+  let done = 0
+  for (const batch of batches(texts)) {
+    const captured = await capture(model, batch, hooks)
+    for (const [hook, part] of captured) streams.get(hook)!.data.set(part.data, row * model.config.dModel)
+    row += batch.flat().length
+    onTexts((done += batch.length))
+  }
+  return streams
+}
+
+/** The features of a whole stream [tokens, d_in] from an SAE's hook. -> sparse [tokens, d_sae] */
+export async function encodeStream(
+  ops: Backend,
+  sae: Sae,
+  hook: string,
+  stream: Tensor,
+): Promise<SparseRows> {
+  const parts: SparseRows[] = []
+  for (let row = 0; row < stream.shape[0]; row += batchTokens)
+    await ops.scope(async (ops) => {
+      const x = ops.upload(stream.rows(row, Math.min(row + batchTokens, stream.shape[0])))
+      parts.push(await encode(ops, sae, await saeInput(ops, sae, hook, x)))
+    })
+  return stackRows(parts, sae.config.dSae)
+}
+
+/** Features of all texts' tokens, a matrix of its own a text. lengths: tokens a text */
+export function splitTexts(features: SparseRows, lengths: readonly number[]): SparseRows[] {
+  let row = 0
+  return lengths.map((length) => sliceRows(features, row, (row += length)))
+}

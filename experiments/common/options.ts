@@ -1,0 +1,36 @@
+import type { Command } from 'commander'
+import type { Backend } from '../../engine/backend.ts'
+import { backends, createBackend, defaultBackend } from '../../engine/backends.ts'
+import { UserError, positiveInteger } from './cli.ts'
+
+/** What every script that runs a model can be told. */
+export interface EngineOptions {
+  readonly model: string
+  readonly backend: string
+  readonly threads?: number
+}
+
+/** Adds --model, --backend and --threads. */
+export function addEngineOptions(command: Command): Command {
+  const names = Object.keys(backends).join(', ')
+  return command
+    .option(
+      '--model <name>',
+      'tiny (bundled), synthetic (full size, weights from a formula), or a folder',
+      'tiny',
+    )
+    .option('--backend <name>', `what computes: ${names}`, defaultBackend)
+    .option('--threads <n>', 'threads that compute', positiveInteger('threads'))
+}
+
+/** Starts the backend that was asked for, and stops it when `work` is done or fails. */
+export async function withBackend<T>(options: EngineOptions, work: (ops: Backend) => Promise<T>): Promise<T> {
+  const ops = await createBackend(options.backend, { threads: options.threads }).catch((error: Error) => {
+    throw new UserError(error.message, { cause: error })
+  })
+  try {
+    return await work(ops)
+  } finally {
+    await ops.dispose()
+  }
+}

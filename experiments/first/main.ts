@@ -1,0 +1,35 @@
+// What does a text light up in GPT-2? Prints the strongest SAE features at each layer.
+//   npm run first -- "The cat sat on the mat"
+// A template for an experiment of one's own: copy this folder and change the question.
+import { createBackend } from '../../engine/backends.ts'
+import { sparseRow } from '../../engine/sparse.ts'
+import { meanFeatures } from '../../sae/pooling.ts'
+import { releaseSae } from '../../sae/weights.ts'
+import { createCommand, runMain } from '../common/cli.ts'
+import { captureStreams, encodeStream } from '../common/features.ts'
+import { openModel } from '../common/models.ts'
+
+const command = createCommand('first', "a text's strongest features at each layer of the bundled model")
+  .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
+  .parse()
+
+runMain(async () => {
+  const ops = await createBackend()
+  const model = await openModel('tiny', ops)
+  const ids = model.tokenize(command.processedArgs[0] as string) // BOS first
+  const streams = await captureStreams(model.gpt2, [ids], model.saeHooks) // [tokens, dModel] each
+  const layers = []
+  for (const [hook, stream] of streams) {
+    const sae = await model.openSae(hook)
+    const features = await encodeStream(ops, sae, hook, stream) // sparse [tokens, d_sae]
+    const { indices, values } = sparseRow(meanFeatures(features, [ids.length]), 0) // mean over tokens, not BOS
+    const strongest = Array.from(indices, (feature, i) => ({ feature, mean: values[i] }))
+    layers.push({ hook, strongest: strongest.sort((a, b) => b.mean - a.mean).slice(0, 5) })
+    releaseSae(sae)
+  }
+  await ops.dispose()
+  if (command.opts<{ json?: boolean }>().json)
+    return console.log(JSON.stringify({ model: 'tiny', ids, layers }))
+  for (const { hook, strongest } of layers)
+    console.log(hook, strongest.map(({ feature, mean }) => `#${feature} ${mean.toFixed(2)}`).join('  '))
+})
