@@ -87,9 +87,9 @@ test('refuses what JSON.parse refuses, and nothing more but repeated keys', () =
       else if (!got.includes('occurs twice')) assert.equal(plain(readJson(text)), expected.value)
       valid += expected === undefined ? 0 : 1
     }),
-    { numRuns: 20_000, seed: 2 },
+    { numRuns: 8_000, seed: 2 },
   )
-  assert.ok(valid > 500, `only ${valid} of the sources were valid`)
+  assert.ok(valid > 200, `only ${valid} of the sources were valid`)
 })
 
 test('keeps whole-number keys in their place, and __proto__ as a key', () => {
