@@ -141,10 +141,10 @@ export function gini(values: readonly number[]): number {
 
 /** Every feature that `findings` names, except the lists of the full search, which can be long. */
 function namedFeatures(findings: Omit<LayerAnalysis, 'firing_texts'>): Set<number> {
-  const { strongest, most_frequent, most_selective, top5_strongest, categories } = findings
+  const { top5_strongest, most_frequent, most_selective, categories } = findings
   const perCategory = Object.values(categories).flatMap(({ peak, specialist }) => [peak, specialist])
-  const found = [strongest, most_frequent, most_selective, ...perCategory].filter((one) => one !== null)
-  return new Set([...found.map(({ feature }) => feature), ...top5_strongest.map(([feature]) => feature)])
+  const found = [most_frequent, most_selective, ...perCategory].filter((one) => one !== null)
+  return new Set([...top5_strongest.map(([feature]) => feature), ...found.map(({ feature }) => feature)])
 }
 
 /** For each of the features `named`, the texts it fires in, strongest first; a tie goes to the lower row. */

@@ -30,7 +30,10 @@ export interface CategoryAnalysis {
   peak_to_aggregate: number | null
   /** Gini coefficient of the five: 0 if all are equal, 0.8 if only one feature fires. */
   gini_top5: number
-  /** As published: the best score among the five features with the highest maximum in the category. */
+  /**
+   * As published: the best score among the five features with the highest maximum in the category;
+   * a tie goes to the higher maximum.
+   */
   specialist: Specialist | null
   /**
    * The same search over every feature that fires in the category. `features` are all those with the best score, rising;
@@ -47,7 +50,7 @@ export interface LayerAnalysis {
   /** How many texts were analysed. */
   texts: number
   strongest: (FeatureValue & { text: number }) | null
-  /** The feature active (above 0, whatever the threshold) in the most texts. */
+  /** The feature active (above 0, whatever the threshold) in the most texts; a tie goes to the higher maximum. */
   most_frequent: { feature: number; texts: number } | null
   /** [feature, its maximum over all texts], highest first. */
   top5_strongest: [feature: number, value: number][]

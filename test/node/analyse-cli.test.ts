@@ -21,7 +21,7 @@ function write(name: string, data: string | Uint8Array): string {
   return path
 }
 
-const dense = Tensor.of([3, 6], [0, 7.5, 0, 1, 0, 6, 0, 6.5, 2, 0, 0, 0, 5.5, 0, 0, 0, 4, 0])
+const dense = Tensor.of([3, 6], [0, 6.5, 0, 1, 0, 6, 0, 7.5, 2, 0, 0, 0, 5.5, 0, 0, 0, 4, 0])
 const labels = { Python: ['x = 1', 'escape \u001b[2J'], Formal: ['Hereby.'] }
 
 const files = {
@@ -83,9 +83,9 @@ command('without --json, prints tables in which no text steers the terminal', ()
   assert.is(stderr, '')
   assert.match(stdout, /threshold +6\.25, given\n/)
   assert.match(stdout, 'Layer 4: 3 texts')
-  assert.match(stdout, /strongest +feature 1, 7\.50 in text 0 "x = 1"/)
+  assert.match(stdout, /strongest +feature 1, 7\.50 in text 1 "escape ␛\[2J"/)
   assert.match(stdout, /│ Python +│ +1 │ +7\.50 │ 16\.50 │ +0\.4545 │ 0\.\d{4} │ +1 │ 2 = 2 − 0 │ +2 │/)
-  assert.match(stdout, /│ +1 │ 2 texts +│ 7\.50 "x = 1" {2}6\.50 "escape ␛\[2J" +│/)
+  assert.match(stdout, /│ +1 │ 2 texts +│ 7\.50 "escape ␛\[2J" {2}6\.50 "x = 1" +│/)
   assert.not.match(stdout, '\u001b')
 })
 

@@ -409,6 +409,12 @@ input('labels of another form are refused', () => {
   for (const [json, message] of refused) assert.throws(() => parseLabels(json), message, json)
 })
 
+const messageOf = (reading: Promise<unknown>): Promise<string> =>
+  reading.then(
+    () => 'no error',
+    (error: Error) => error.message,
+  )
+
 const read = (shape: number[], numbers: number[]): Promise<SparseRows> =>
   readFeatures(sourceOf('features', Tensor.of(shape, numbers)))
 
@@ -417,19 +423,16 @@ input('dense features become sparse rows, across blocks of rows', async () => {
   const dense = Tensor.zeros([5, width])
   for (let row = 0; row < 5; row++) dense.data[row * width + 100 * row] = row
   assert.equal(await readFeatures(sourceOf('features', dense)), positiveEntries(dense))
+  dense.data[4 * width + 7] = -1
+  assert.match(await messageOf(readFeatures(sourceOf('features', dense))), 'row 4, feature 7 is -1')
 })
 
 input('faulty features are refused by row and feature, another rank by its shape', async () => {
-  const message = (reading: Promise<unknown>): Promise<string> =>
-    reading.then(
-      () => 'no error',
-      (error: Error) => error.message,
-    )
-  assert.match(await message(read([2, 3], [0, 0, 0, 0, -1, 0])), 'row 1, feature 1 is -1')
-  assert.match(await message(read([2, 3], [0, 0, NaN, 0, 0, 0])), 'row 0, feature 2 is NaN')
-  assert.match(await message(read([2, 3], [0, 0, 0, Infinity, 0, 0])), 'row 1, feature 0 is Infinity')
-  assert.match(await message(read([6], [0, 0, 0, 0, 0, 0])), 'expected [texts, d_sae], got [6]')
-  assert.match(await message(read([3, 0], [])), 'expected [texts, d_sae], got [3, 0]')
+  assert.match(await messageOf(read([2, 3], [0, 0, 0, 0, -1, 0])), 'row 1, feature 1 is -1')
+  assert.match(await messageOf(read([2, 3], [0, 0, NaN, 0, 0, 0])), 'row 0, feature 2 is NaN')
+  assert.match(await messageOf(read([2, 3], [0, 0, 0, Infinity, 0, 0])), 'row 1, feature 0 is Infinity')
+  assert.match(await messageOf(read([6], [0, 0, 0, 0, 0, 0])), 'expected [texts, d_sae], got [6]')
+  assert.match(await messageOf(read([3, 0], [])), 'expected [texts, d_sae], got [3, 0]')
 })
 
 input.run()
