@@ -200,10 +200,7 @@ function isDtype(value: unknown): value is Dtype {
   return typeof value === 'string' && Object.hasOwn(BYTES, value)
 }
 
-/** A list of whole numbers from 0 that float64 holds exactly. */
+/** A list of whole numbers from 0 that float64 holds exactly. JSON's 2.0 is the whole number 2. */
 function isCounts(value: unknown): value is number[] {
-  return (
-    Array.isArray(value) &&
-    value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0 && !Object.is(n, -0))
-  )
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)
 }

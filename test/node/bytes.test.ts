@@ -95,19 +95,27 @@ const contentRange = (from: number, to: number, size: number): Record<string, st
 
 sources('HTTP ranges read what the file reads, and only that', async () => {
   let sent = 0
+  let requests = 0
   await served(
     (response, file, from, to) => {
       sent += to - from
+      requests++
       response.writeHead(206, contentRange(from, to, file.length)).end(file.subarray(from, to))
     },
     async (url) => {
       const store = await openSafetensors(await rangeSource(url))
       const shared = new Float32Array(new SharedArrayBuffer(12))
       await store.get('f32').read(shared, 0)
+      await store.get('empty').read(new Float32Array(0), 0)
       sameNumbers(shared, Float32Array.of(1.5, -2, 3))
       assert.is(store.label, url)
       const header = store.entry('i64').begin
       assert.is(sent, 1 + header + 12, 'a probe, the header and three numbers')
+      assert.is(
+        requests,
+        4,
+        'a probe, the length of the header, the header, the numbers; none for no numbers',
+      )
       await store.close()
     },
   )
@@ -150,6 +158,18 @@ for (const [what, change, message] of [
       },
     ),
   )
+
+sources('HTTP: another range than the one asked for is an error', () =>
+  served(
+    (response, file, from, to) =>
+      response.writeHead(206, contentRange(0, to, file.length)).end(file.subarray(from, to)),
+    async (url) => {
+      const source = await rangeSource(url)
+      const error = await errorOf(() => source.read(new Uint8Array(8), 4))
+      assert.match(error.message, /expected Content-Range "bytes 4-11\/SIZE", got bytes 0-11\/\d+$/)
+    },
+  ),
+)
 
 sources('HTTP: a connection that fails is an error that names the file', async () => {
   let dead = ''

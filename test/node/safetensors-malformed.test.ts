@@ -22,6 +22,7 @@ const withLength = (length: bigint): Uint8Array => {
   return bytes
 }
 const text = (string: string): Uint8Array => new TextEncoder().encode(string)
+const latin1 = (string: string): Uint8Array => Uint8Array.from(string, (char) => char.charCodeAt(0))
 const one = entryJson('[1]', '[0,4]')
 const two = entryJson('[2]', '[4,12]')
 const dtyped = (dtype: string): string => `{"t":{"dtype":${dtype},"shape":[1],"data_offsets":[0,4]}}`
@@ -39,7 +40,7 @@ const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [
   ['bad JSON', fileOf('{"a":}'), /the header is not JSON in UTF-8: Unexpected token/],
   ['JSON that ends early', fileOf('{"a'), /the header is not JSON in UTF-8/],
   ['zeros behind the header', fileOf('{}\0\0'), /the header is not JSON in UTF-8/],
-  ['bad UTF-8', fileOf(Uint8Array.of(0x7b, 0x22, 0xff, 0x22)), /the header is not JSON in UTF-8/],
+  ['bad UTF-8', fileOf(latin1('{"__metadata__":{"\xff":""}}')), /the header is not JSON in UTF-8/],
   ['a deep header', fileOf(`{"a":${'['.repeat(1e6)}`), /expected a header 3 levels deep, found more/],
   ['metadata that is no object', fileOf('{"__metadata__":[]}'), /__metadata__ to be an object, found \[\]/],
   [
