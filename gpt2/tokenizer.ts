@@ -80,7 +80,7 @@ export async function createTokenizer({
     encode(text, { maxTokens } = {}) {
       if (maxTokens !== undefined) refuseCertainlyTooLong(text, maxTokens, longestToken)
       const ids: number[] = []
-      for (const [preToken] of text.toWellFormed().matchAll(PRE_TOKEN)) {
+      for (const [preToken] of text.matchAll(PRE_TOKEN)) {
         const bytes = byteString(preToken)
         const whole = ranks.get(bytes)
         if (whole !== undefined) ids.push(whole)
@@ -135,7 +135,7 @@ function utf8Decoder(): TextDecoder {
   return new TextDecoder('utf-8', { ignoreBOM: true })
 }
 
-/** UTF-8 as a byte string: a key that a Map can hold. */
+/** UTF-8 as a byte string: a key that a Map can hold. TextEncoder writes a lone surrogate as U+FFFD. */
 function byteString(text: string): string {
   let bytes = ''
   for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte)
@@ -146,21 +146,9 @@ function byteArray(bytes: string): Uint8Array {
   return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))
 }
 
-/** Whole characters in a byte string: the well-formed sequences of the Unicode Standard, table 3-7. */
-const WHOLE_CHARACTERS = new RegExp(
-  '((?:' +
-    [
-      '[\\x00-\\x7f]',
-      '[\\xc2-\\xdf][\\x80-\\xbf]',
-      '\\xe0[\\xa0-\\xbf][\\x80-\\xbf]',
-      '[\\xe1-\\xec\\xee\\xef][\\x80-\\xbf]{2}',
-      '\\xed[\\x80-\\x9f][\\x80-\\xbf]',
-      '\\xf0[\\x90-\\xbf][\\x80-\\xbf]{2}',
-      '[\\xf1-\\xf3][\\x80-\\xbf]{3}',
-      '\\xf4[\\x80-\\x8f][\\x80-\\xbf]{2}',
-    ].join('|') +
-    ')+)',
-)
+/** Whole characters in a byte string: a lead byte and as many continuation bytes as it announces. */
+const WHOLE_CHARACTERS =
+  /((?:[\0-\x7f]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+)/
 
 /** A byte string as text, with what is not a whole character in hexadecimal. */
 function showBytes(bytes: string): string {
