@@ -10,21 +10,25 @@ export interface EngineOptions {
   readonly threads?: number
 }
 
-/** Adds --model, --backend and --threads. */
-export function addEngineOptions(command: Command): Command {
+/** Adds --backend and --threads, and --model unless the command names models another way. */
+export function addEngineOptions(command: Command, { model } = { model: true }): Command {
   const names = Object.keys(backends).join(', ')
-  return command
-    .option(
+  if (model)
+    command.option(
       '--model <name>',
       'tiny (bundled), synthetic (full size, weights from a formula), or a folder',
       'tiny',
     )
+  return command
     .option('--backend <name>', `what computes: ${names}`, defaultBackend)
     .option('--threads <n>', 'threads that compute', positiveInteger('threads'))
 }
 
 /** Starts the backend that was asked for, and stops it when `work` is done or fails. */
-export async function withBackend<T>(options: EngineOptions, work: (ops: Backend) => Promise<T>): Promise<T> {
+export async function withBackend<T>(
+  options: Pick<EngineOptions, 'backend' | 'threads'>,
+  work: (ops: Backend) => Promise<T>,
+): Promise<T> {
   const ops = await createBackend(options.backend, { threads: options.threads }).catch((error: Error) => {
     throw new UserError(error.message, { cause: error })
   })
