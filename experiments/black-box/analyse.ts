@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { openFile } from '../../engine/files-node.ts'
 import { openSafetensors } from '../../engine/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { showShape } from '../../engine/tensor.ts'
 import { createCommand, integerIn, runMain, UserError } from '../common/cli.ts'
 import { visible } from '../common/table.ts'
+import { loadTexts } from '../common/texts-node.ts'
 import { analyseLayer } from './analysis.ts'
-import { categoriesOf, parseLabels, readFeatures } from './input.ts'
+import { readFeatures, rowsByCategory } from './input.ts'
 import { thresholdOption } from './options.ts'
 import type { LayerAnalysis } from './results.ts'
 import { categoryTable, firingTable, layerSummary } from './table.ts'
@@ -32,7 +32,7 @@ const command = createCommand(
   'The analysis of the black-box post, on SAE features made elsewhere.',
 )
   .requiredOption('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
-  .requiredOption('--labels <file>', 'JSON: category -> array of texts, in the order of the rows')
+  .requiredOption('--labels <file>', 'JSON (category -> texts), CSV or a folder, in the order of the rows')
   .option(
     '--threshold <t>',
     'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +
@@ -56,12 +56,12 @@ Examples:
 
 runMain(async () => {
   const options = command.opts<Options>()
-  const labels = await naming(options.labels, async () => parseLabels(await readFile(options.labels, 'utf8')))
+  const labelled = await loadTexts(options.labels)
   const features = await naming(options.features, () => loadFeatures(options.features, options.tensor))
   const spec = options.threshold ?? POST_THRESHOLD
   const threshold = await naming(options.features, async () => resolveThreshold(spec, features))
   const analysis = await naming(`${options.features} with ${options.labels}`, async () =>
-    analyseLayer(features, categoriesOf(labels), threshold, options.layer),
+    analyseLayer(features, rowsByCategory(labelled), threshold, options.layer),
   )
   const basis = {
     features: `${options.features}, tensor ${options.tensor} ${showShape(features.shape)}`,
@@ -71,7 +71,14 @@ runMain(async () => {
     threshold_from: originOf(options.threshold),
   }
   if (options.json) console.log(JSON.stringify({ basis, threshold, layers: [analysis] }, null, 1))
-  else console.log(asText(basis, analysis, Object.values(labels).flat()))
+  else
+    console.log(
+      asText(
+        basis,
+        analysis,
+        labelled.map(({ text }) => text),
+      ),
+    )
 })
 
 async function loadFeatures(path: string, tensor: string): Promise<SparseRows> {

@@ -1,6 +1,7 @@
 import { positiveEntries, sparseRow, stackRows, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor, showShape } from '../../engine/tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../../engine/weights.ts'
+import { categoriesOf, type LabelledText } from '../common/texts.ts'
 
 /** What the analysis is given, and the checks that everything it is given must pass. */
 
@@ -11,47 +12,13 @@ export interface Category {
   readonly rows: readonly number[]
 }
 
-/** Category -> texts. The texts of all categories, one behind the other, are the rows of the features. */
-export type Labels = Readonly<Record<string, readonly string[]>>
-
-/** The categories of `labels`, as rows. */
-export function categoriesOf(labels: Labels): Category[] {
-  let next = 0
-  return Object.entries(labels).map(([name, texts]) => ({ name, rows: texts.map(() => next++) }))
+/** The categories of labelled texts, in order of first appearance, with the rows of their texts. */
+export function rowsByCategory(texts: readonly LabelledText[]): Category[] {
+  return categoriesOf(texts).map((name) => ({
+    name,
+    rows: [...texts.keys()].filter((row) => texts[row].category === name),
+  }))
 }
-
-/**
- * Labels from JSON text, `{ "Python": ["def f(): ...", ...], "Math": [...] }`.
- * @throws if they are not an object of arrays of strings, or if a category is called by a whole number: a
- *   JavaScript object moves such keys to the front, and the order of the categories is the order of the rows
- */
-export function parseLabels(json: string): Labels {
-  const expected = 'expected an object of category -> array of texts'
-  const labels = parseJson(json, expected)
-  if (typeof labels !== 'object' || labels === null || Array.isArray(labels))
-    throw new Error(`${expected}, got ${labels === null ? 'null' : kindOf(labels)}`)
-  for (const [name, texts] of Object.entries(labels)) {
-    if (!Array.isArray(texts)) throw new Error(`${expected}, but "${name}" is ${kindOf(texts)}`)
-    const other = texts.findIndex((text) => typeof text !== 'string')
-    if (other >= 0) throw new Error(`${expected}, but text ${other} of "${name}" is ${kindOf(texts[other])}`)
-    if (/^(0|[1-9]\d*)$/.test(name))
-      throw new Error(
-        `category "${name}" is a whole number, which loses its place in JSON: name it in letters`,
-      )
-  }
-  return labels as Labels
-}
-
-function parseJson(json: string, expected: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch (error) {
-    throw new Error(`${expected}, but this is no JSON: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-const kindOf = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`
 
 /** @throws unless each of the rows 0 .. texts - 1 stands in exactly one category, and no two share a name */
 export function checkCategories(categories: readonly Category[], texts: number): void {

@@ -9,7 +9,8 @@ import { encodeSafetensors } from '../../engine/safetensors.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { analyseLayer } from '../../experiments/black-box/analysis.ts'
-import { categoriesOf } from '../../experiments/black-box/input.ts'
+import { rowsByCategory } from '../../experiments/black-box/input.ts'
+import { fromCategories } from '../../experiments/common/texts.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../experiments/black-box/analyse.ts')
 const folder = mkdtempSync(join(tmpdir(), 'analyse-'))
@@ -57,7 +58,7 @@ command('prints nothing but JSON: the analysis, the threshold and where it came 
   assert.is(status, 0)
   assert.is(stderr, '')
   const result = JSON.parse(stdout) as { basis: Record<string, string>; threshold: number; layers: unknown[] }
-  const expected = analyseLayer(positiveEntries(dense), categoriesOf(labels), 5, 4)
+  const expected = analyseLayer(positiveEntries(dense), rowsByCategory(fromCategories(labels)), 5, 4)
   assert.equal(result.layers, [JSON.parse(JSON.stringify(expected))])
   assert.is(result.threshold, 5)
   assert.is(result.basis.threshold_from, "the post's, by default")
@@ -102,7 +103,7 @@ const missing = join(folder, 'missing')
 const failures: [what: string, args: string[], message: string][] = [
   ['a missing features file', ['--features', missing], `error: ${missing}: there is no such file`],
   ['a missing labels file', ['--labels', missing], `error: ${missing}: there is no such file`],
-  ['a folder', ['--labels', folder], `error: ${folder}: expected a file, found a folder`],
+  ['a folder of features', ['--features', folder], `error: ${folder}: expected a file, found a folder`],
   ['no safetensors file', ['--features', files.labels], `error: ${files.labels}: `],
   [
     'an unknown tensor',
@@ -118,7 +119,7 @@ const failures: [what: string, args: string[], message: string][] = [
   [
     'labels of another form',
     ['--labels', swapped],
-    `error: ${swapped}: expected an object of category -> array of texts, got an array`,
+    `error: ${swapped}: entry 1: expected { "category": ..., "text": ... }, found the string`,
   ],
   [
     'fewer texts than rows',

@@ -7,7 +7,7 @@ import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights.ts'
 import { analyseLayer, gini } from '../../experiments/black-box/analysis.ts'
 import { compareLayers } from '../../experiments/black-box/compare-layers.ts'
-import { categoriesOf, parseLabels, readFeatures, type Category } from '../../experiments/black-box/input.ts'
+import { readFeatures, rowsByCategory, type Category } from '../../experiments/black-box/input.ts'
 import type { LayerAnalysis } from '../../experiments/black-box/results.ts'
 import { parseThreshold, resolveThreshold, showThreshold } from '../../experiments/black-box/threshold.ts'
 import { naiveAnalysis } from '../naive-analysis.ts'
@@ -19,7 +19,10 @@ const sparse = (dense: readonly (readonly number[])[], width = dense[0].length):
 
 /** Categories of the given sizes, their rows one behind the other. */
 const inOrder = (sizes: readonly number[]): Category[] =>
-  categoriesOf(Object.fromEntries(sizes.map((size, c) => [`category ${c}`, Array<string>(size).fill('')])))
+  sizes.map((size, c) => {
+    const before = sizes.slice(0, c).reduce((sum, other) => sum + other, 0)
+    return { name: `category ${c}`, rows: Array.from({ length: size }, (_, i) => before + i) }
+  })
 
 interface Case {
   dense: number[][]
@@ -388,25 +391,12 @@ thresholds.run()
 
 const input = suite('input')
 
-input('labels become categories of rows in order, empty ones included', () => {
-  assert.equal(categoriesOf(parseLabels('{"b": ["x", "y"], "": [], "__proto__": ["z"]}')), [
-    { name: 'b', rows: [0, 1] },
-    { name: '', rows: [] },
-    { name: '__proto__', rows: [2] },
+input('labelled texts become categories of rows, in order of first appearance', () => {
+  const texts = ['b', '__proto__', 'b'].map((category) => ({ category, text: 'x' }))
+  assert.equal(rowsByCategory(texts), [
+    { name: 'b', rows: [0, 2] },
+    { name: '__proto__', rows: [1] },
   ])
-})
-
-input('labels of another form are refused', () => {
-  const refused: [json: string, message: RegExp][] = [
-    ['{', /is no JSON/],
-    ['null', /expected an object .* got null/],
-    ['["a"]', /expected an object .* got an array/],
-    ['{"a": "text"}', /"a" is a string/],
-    ['{"a": null}', /"a" is null/],
-    ['{"a": ["text", 5]}', /text 1 of "a" is a number/],
-    ['{"a": ["text"], "12": ["text"]}', /category "12" is a whole number/],
-  ]
-  for (const [json, message] of refused) assert.throws(() => parseLabels(json), message, json)
 })
 
 const messageOf = (reading: Promise<unknown>): Promise<string> =>

@@ -1,0 +1,141 @@
+// Which SAE features stand for which kind of text, and how does that change from layer to layer?
+// The analysis of "A Black Box Made Less Opaque (part 1)", from text to figures.
+//   npm start                                   the bundled model, offline
+//   npm start -- --texts mine.csv --layers 2,4  one's own texts
+// Prints tables of peak, aggregate and specialist score; writes results.json, CSV and report.html.
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { createCommand, integerIn, listOf, runMain, UserError } from '../common/cli.ts'
+import { openModel, type OpenModel } from '../common/models.ts'
+import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
+import { provenanceLines, provenanceOf } from '../common/provenance.ts'
+import { loadTexts } from '../common/texts-node.ts'
+import { writeAllAtomically } from '../common/write-node.ts'
+import { compareLayers } from './compare-layers.ts'
+import { categoriesCsv, firingCsv } from './csv.ts'
+import { findings } from './findings.ts'
+import { rowsByCategory } from './input.ts'
+import { thresholdOption } from './options.ts'
+import { analyseTexts } from './pipeline.ts'
+import { renderBlackBoxReport } from './report.ts'
+import { summaryTables } from './summary.ts'
+import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from './threshold.ts'
+
+interface Options extends EngineOptions {
+  readonly texts: string
+  readonly layers?: readonly number[]
+  readonly threshold?: ThresholdSpec
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
+const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
+/** The post's four layers of GPT-2 small. */
+const postLayers = [6, 8, 10, 11]
+
+const command = addEngineOptions(
+  createCommand('start', 'the post’s analysis: which features stand for which kind of text, layer by layer'),
+)
+  .option(
+    '--texts <path>',
+    'JSON (category -> texts), CSV (category,text), or a folder of CATEGORY.txt',
+    fileURLToPath(new URL('texts.json', import.meta.url)),
+  )
+  .option(
+    '--layers <list>',
+    'layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)',
+    listOf('layers', integerIn('layer', 0)),
+  )
+  .option(
+    '--threshold <t>',
+    'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
+    thresholdOption,
+  )
+  .option('--out <folder>', 'where the results go (default: results/black-box/MODEL)')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm start\n  npm start -- --texts mine.csv --layers 2,4 --threshold q99\n  npm -s start -- --json > results.json',
+  )
+  .parse()
+
+runMain(() => {
+  const options = command.opts<Options>()
+  return withBackend(options, async (ops) => {
+    const started = performance.now()
+    const labelled = await loadTexts(options.texts)
+    const model = await openModel(options.model, ops, { quiet: options.json })
+    const ids = labelled.map(({ text }) => model.tokenize(text))
+    const hooks = chooseHooks(model, options.layers)
+    const spec = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
+    const results = await analyseTexts(
+      model,
+      ids,
+      rowsByCategory(labelled),
+      hooks,
+      spec,
+      options.json ?? false,
+    )
+
+    const layers = results.map(({ analysis }) => analysis)
+    const found = findings(layers)
+    const provenance = await provenanceOf(model, ops, hooks, {
+      threshold: `${showThreshold(spec)}${spec.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
+      command: ['npm start', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
+    })
+    const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
+    const changes = compareLayers(layers)
+    const json = JSON.stringify({ provenance, findings: found, texts, layers, changes }, null, 1)
+    const report = renderBlackBoxReport({
+      provenance,
+      findings: found,
+      layers,
+      changes,
+      texts: labelled.map(({ category }, row) => ({ category, pieces: piecesOf(model, ids[row]) })),
+      highlights: results.map(({ highlights }) => highlights),
+    })
+    const folder = resolve(options.out ?? join('results', 'black-box', safeName(model.name)))
+    await writeAllAtomically(folder, {
+      'results.json': json + '\n',
+      'categories.csv': categoriesCsv(layers),
+      'firing-texts.csv': firingCsv(layers, labelled),
+      'report.html': report,
+    })
+    if (options.json) return console.log(json)
+    const tokens = ids.reduce((sum, text) => sum + text.length - 1, 0)
+    console.log(`${provenanceLines(provenance)}\n`)
+    console.log(`${summaryTables(layers)}\n`)
+    console.log(`${found.map((finding) => `- ${finding}`).join('\n')}\n`)
+    console.log(
+      `${labelled.length} texts, ${tokens} tokens, ${hooks.length} layers in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    )
+    console.log(`report: ${pathToFileURL(join(folder, 'report.html')).href}`)
+    console.log(`data:   ${folder}: results.json, categories.csv, firing-texts.csv`)
+  })
+})
+
+/** The hooks of the layers asked for, in the model's order. */
+function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
+  const layerOf = (hook: string): number => Number(/^blocks\.(\d+)\./.exec(hook)?.[1])
+  const there = model.saeHooks.map(layerOf)
+  if (there.length === 0) throw new UserError(`there are no SAEs beside the model ${model.name}`)
+  const full = model.gpt2.config.nLayers === 12 && postLayers.every((layer) => there.includes(layer))
+  const wanted = layers ?? (full ? postLayers : there)
+  const missing = wanted.filter((layer) => !there.includes(layer))
+  if (missing.length > 0)
+    throw new UserError(
+      `no SAE for layer ${missing.join(', ')} of ${model.name}; there are layers ${there.join(', ')}`,
+    )
+  return model.saeHooks.filter((hook) => wanted.includes(layerOf(hook)))
+}
+
+/** A string a token; one that ends inside a character is empty, and the next shows the whole. */
+function piecesOf(model: OpenModel, ids: readonly number[]): string[] {
+  const decode = model.tokenizer.stream()
+  return ids.map((id) => decode(id))
+}
+
+/** A folder's path as a name for a folder of results. */
+function safeName(name: string): string {
+  return name.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|-+$/g, '') || 'model'
+}

@@ -1,0 +1,73 @@
+import type { SparseRows } from '../../engine/sparse.ts'
+import { meanFeatures } from '../../sae/pooling.ts'
+import { releaseSae } from '../../sae/weights.ts'
+import { captureStreams, encodeStream } from '../common/features.ts'
+import type { OpenModel } from '../common/models.ts'
+import { createProgress } from '../common/progress.ts'
+import { analyseLayer } from './analysis.ts'
+import type { Category } from './input.ts'
+import { highlightedFeatures } from './report-features.ts'
+import type { LayerHighlights } from './report.ts'
+import type { LayerAnalysis } from './results.ts'
+import { resolveThreshold, type ThresholdSpec } from './threshold.ts'
+
+/** One layer's findings, and the token activations of the features they name. */
+export interface LayerResult {
+  readonly hook: string
+  readonly analysis: LayerAnalysis
+  readonly highlights: LayerHighlights
+}
+
+/**
+ * From token ids to findings: one forward pass for all SAEs, then an SAE at a time. A quantile as threshold is
+ * taken of each layer's own token-mean activations.
+ * @param texts ids with BOS, a row of the analysis each
+ */
+export async function analyseTexts(
+  model: OpenModel,
+  texts: readonly (readonly number[])[],
+  categories: readonly Category[],
+  hooks: readonly string[],
+  threshold: ThresholdSpec,
+  quiet: boolean,
+): Promise<LayerResult[]> {
+  const lengths = texts.map((ids) => ids.length)
+  const streams = await (async () => {
+    using progress = createProgress({ label: 'forward pass', total: texts.length, unit: 'texts', quiet })
+    return captureStreams(model.gpt2, texts, hooks, progress.update)
+  })()
+  using progress = createProgress({ label: 'features', total: hooks.length, unit: 'layers', quiet })
+  const results: LayerResult[] = []
+  for (const hook of hooks) {
+    const sae = await model.openSae(hook)
+    const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
+    releaseSae(sae)
+    const means = meanFeatures(features, lengths) // [texts, d_sae]
+    const layer = Number(/^blocks\.(\d+)\./.exec(hook)?.[1])
+    const analysis = analyseLayer(means, categories, resolveThreshold(threshold, means), layer)
+    results.push({ hook, analysis, highlights: highlightsOf(analysis, features, lengths) })
+    progress.step()
+  }
+  return results
+}
+
+/** The activation of each named feature at every token. features: sparse [tokens, d_sae] */
+function highlightsOf(
+  analysis: LayerAnalysis,
+  features: SparseRows,
+  lengths: readonly number[],
+): LayerHighlights {
+  const named = highlightedFeatures(analysis)
+  const columns = new Map(
+    named.map((feature) => [feature, lengths.map((length) => new Float32Array(length))]),
+  )
+  let row = 0
+  for (const [text, length] of lengths.entries())
+    for (let token = 0; token < length; token++, row++)
+      for (let entry = features.offsets[row]; entry < features.offsets[row + 1]; entry++) {
+        const column = columns.get(features.indices[entry])
+        if (column) column[text][token] = features.values[entry]
+      }
+  const activations = named.map((feature) => ({ feature, activations: columns.get(feature)! }))
+  return { layer: analysis.layer, features: activations }
+}
