@@ -1,0 +1,90 @@
+import { detectFeatures } from './features.ts'
+import { instantiate, type Kernels } from './instance.ts'
+import { Arena } from './memory.ts'
+import { kernelModule } from './module.ts'
+import { Pool, type SpawnWorker } from './pool.ts'
+import { SCRATCH_BYTES, TASKS, type TaskArgs, type TaskName } from './tasks.ts'
+
+/** What the place it runs in gives the engine: Node (platform-node.ts) or a browser. */
+export interface Platform {
+  compile(bytes: Uint8Array<ArrayBuffer>, options: { paired: boolean }): WebAssembly.Module
+  /** Whether `compile` really makes 256-bit code when asked to. */
+  pairs(): boolean
+  readonly spawn: SpawnWorker | undefined
+  /** Whether the calling thread may sleep. */
+  readonly mayBlock: boolean
+  /** Threads that this machine runs at once. */
+  readonly cores: number
+}
+
+/** What to use; what is left out is found out. What is asked for is used, or an error says why it cannot be. */
+export interface EngineOptions {
+  readonly threads?: number
+  /** Fused multiply-add. */
+  readonly fused?: boolean
+  /** V8's experimental 256-bit code. */
+  readonly paired?: boolean
+  /** A limit to the memory, at most 4 GiB. */
+  readonly maximumBytes?: number
+}
+
+/** The module, the memory and the threads that all ops of the backend work with. */
+export class Engine {
+  readonly arena: Arena
+  /** Columns of a weight panel. */
+  readonly panel: 8 | 16
+  readonly threads: number
+  /** What runs, for a result to say, e.g. `simd fma 256-bit, 2 threads`. */
+  readonly mode: string
+  private readonly kernels: Kernels
+  private readonly pool: Pool | undefined
+  private readonly scratch: number
+
+  constructor(platform: Platform, options: EngineOptions = {}) {
+    const features = detectFeatures()
+    if (!features.simd)
+      throw new Error('wasm: this JavaScript engine has no WebAssembly SIMD; use another backend')
+    const fused = options.fused ?? features.fused
+    if (fused && !features.fused)
+      throw new Error('wasm: fused multiply-add needs relaxed SIMD, which is not here')
+    const paired = options.paired ?? platform.pairs()
+    if (paired && !platform.pairs()) throw new Error('wasm: this JavaScript engine makes no 256-bit code')
+    const threads = options.threads ?? (features.shared && platform.spawn ? platform.cores : 1)
+    if (!Number.isInteger(threads) || threads < 1)
+      throw new Error(`wasm: threads: expected 1 or more, got ${threads}`)
+    if (threads > 1 && !(features.shared && platform.spawn))
+      throw new Error('wasm: threads need shared memory: in a browser, a page that is cross-origin isolated')
+
+    const shared = threads > 1
+    this.panel = paired ? 16 : 8
+    this.threads = threads
+    this.mode = `simd${fused ? ' fma' : ''} ${paired ? 256 : 128}-bit, ${threads} thread${threads > 1 ? 's' : ''}`
+    this.arena = new Arena({ shared, maximumBytes: options.maximumBytes })
+    const module = platform.compile(kernelModule({ fused, panel: this.panel, paired, shared }).bytes, {
+      paired,
+    })
+    this.kernels = instantiate(module, this.arena.memory)
+    const scratches = Array.from({ length: threads }, () => this.arena.allocate(SCRATCH_BYTES, 'scratch'))
+    this.scratch = scratches[0]
+    if (threads > 1 && platform.spawn)
+      this.pool = new Pool({
+        kernels: this.kernels,
+        module,
+        memory: this.arena.memory,
+        scratches,
+        spawn: platform.spawn,
+        mayBlock: platform.mayBlock,
+      })
+  }
+
+  /** Runs the chunks 0 to `chunks` (left out) of a task, on all threads if there is more than one chunk. */
+  async run<T extends TaskName>(task: T, args: TaskArgs[T], chunks: number): Promise<void> {
+    if (this.pool && chunks > 1) return this.pool.run(task, args, chunks)
+    const numbers = Float64Array.from(args)
+    for (let chunk = 0; chunk < chunks; chunk++) TASKS[task](this.kernels, numbers, chunk, this.scratch)
+  }
+
+  dispose(): void {
+    this.pool?.close()
+  }
+}

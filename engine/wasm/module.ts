@@ -1,0 +1,20 @@
+import { func, i32, importMemory, Module } from 'wasmati'
+import { emitterFor, type KernelOptions } from './kernel.ts'
+import { linear } from './linear.ts'
+import { MAX_PAGES } from './memory.ts'
+
+/** The one module that holds every kernel; its only import is the memory (see instance.ts). */
+export function kernelModule(options: KernelOptions): { kernels: Kernels; bytes: Uint8Array<ArrayBuffer> } {
+  const kernels = emitKernels(options)
+  const marker = func({ in: [], out: [i32] }, () => i32.const(Number(options.paired)))
+  const memory = importMemory({ min: 1, max: MAX_PAGES, shared: options.shared })
+  const module = Module({ memory, exports: { ...kernels, paired: marker } })
+  return { kernels, bytes: new Uint8Array(module.toBytes()) }
+}
+
+type Kernels = ReturnType<typeof emitKernels>
+
+function emitKernels(options: KernelOptions) {
+  const emitter = emitterFor(options)
+  return { linear: linear(emitter) }
+}

@@ -1,0 +1,96 @@
+import type { Linear } from '../backend.ts'
+import { checkPrepareLinear } from '../checks.ts'
+import { forEachRowBlock, readTensor, type WeightSource } from '../weights.ts'
+import type { Engine } from './engine.ts'
+
+/** Numbers read from a weight source at once: 4 MiB of them, so that loading needs little beside the weights themselves. */
+const BLOCK = 1 << 20
+
+/**
+ * W [in, out] as the linear kernel reads it: panels [ceil(out / panel)][in][panel], so that a tile walks one pointer.
+ * The last panel's missing columns, and the bias's, are zero.
+ */
+export interface PackedLinear extends Linear {
+  readonly weights: number // address
+  readonly bias: number // address
+}
+
+/** Reads weight [in, out], or [out, in] if `transposed`, straight into panels. @throws if the bias is not [out] */
+export async function prepareLinear(
+  engine: Engine,
+  weight: WeightSource,
+  bias?: WeightSource,
+  { transposed } = { transposed: false },
+): Promise<PackedLinear> {
+  const { arena, panel } = engine
+  const [inputs, outputs] = checkPrepareLinear(weight.shape, bias?.shape, transposed)
+  const padded = Math.ceil(outputs / panel) * panel
+  const layer = {
+    in: inputs,
+    out: outputs,
+    weights: arena.allocate(inputs * padded * 4, weight.name),
+    bias: arena.allocate(padded * 4, `the bias of ${weight.name}`),
+  }
+  const panels = () => arena.floats(layer.weights, inputs * padded)
+  if (padded > outputs) panels().fill(0, inputs * (padded - panel))
+  await forEachRowBlock(weight, BLOCK, (rows, first, count) => {
+    if (transposed) packColumns(panels(), rows, first, count, inputs, panel)
+    else packRows(panels(), rows, first, count, inputs, outputs, panel)
+  })
+  const biases = bias ? (await readTensor(bias)).data : new Float32Array(outputs)
+  arena.floats(layer.bias, padded).fill(0).set(biases)
+  return layer
+}
+
+/** Rows of W: row k's numbers, `panel` at a time, go to place k of each panel. */
+function packRows(
+  panels: Float32Array,
+  rows: Float32Array,
+  first: number,
+  count: number,
+  inputs: number,
+  outputs: number,
+  panel: number,
+): void {
+  for (let r = 0; r < count; r++)
+    for (let n0 = 0; n0 < outputs; n0 += panel) {
+      const to = n0 * inputs + (first + r) * panel
+      const width = Math.min(panel, outputs - n0)
+      for (let j = 0; j < width; j++) panels[to + j] = rows[r * outputs + n0 + j]
+    }
+}
+
+/** Columns of W, stored as rows: column n's numbers go to lane n % panel of panel floor(n / panel). */
+function packColumns(
+  panels: Float32Array,
+  columns: Float32Array,
+  first: number,
+  count: number,
+  inputs: number,
+  panel: number,
+): void {
+  for (let c = 0; c < count; c++) {
+    const to = columnStart(first + c, inputs, panel)
+    for (let k = 0; k < inputs; k++) panels[to + k * panel] = columns[c * inputs + k]
+  }
+}
+
+/** Where column n begins in panels; its numbers are `panel` apart. */
+function columnStart(n: number, inputs: number, panel: number): number {
+  const lane = n % panel
+  return (n - lane) * inputs + lane
+}
+
+/** Column n of a packed W, the weights into output n, [in]: what `embed` reads of a tied unembedding. */
+export function readColumn(engine: Engine, layer: PackedLinear, n: number, into: Float32Array): void {
+  const { arena, panel } = engine
+  const padded = Math.ceil(layer.out / panel) * panel
+  const panels = arena.floats(layer.weights, layer.in * padded)
+  const from = columnStart(n, layer.in, panel)
+  for (let k = 0; k < layer.in; k++) into[k] = panels[from + k * panel]
+}
+
+export function releaseLinear(engine: Engine, layer: PackedLinear): void {
+  engine.arena.release(layer.weights)
+  engine.arena.release(layer.bias)
+}

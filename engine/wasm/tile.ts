@@ -1,0 +1,93 @@
+import { f32x4, func, i32, local, v128 } from 'wasmati'
+import { doWhile, increment, limitTo, splat, whileBelow, type I32, type V128 } from './emit.ts'
+import type { Emitter } from './kernel.ts'
+
+/**
+ * Outputs are summed over k in order in blocks of this many, each block from zero, and the block sums added in
+ * order: one float32 sum over K = 3,072 would lose too many digits. Every tile below does the same additions in the
+ * same order, whatever its size, so no output depends on the rows or columns it happens to be computed with.
+ */
+export const SUM_BLOCK = 128
+
+/** Rows of the largest tile: its 6 x 2 accumulators, 2 vectors of weights and 1 of x fill 15 registers. */
+export const TILE_ROWS = 6
+
+/** How many panels a tile of so many rows spans: with few rows it takes several, to have enough sums in flight. */
+export function tilePanels(rows: number): number {
+  return rows === 1 ? 4 : rows === 2 ? 2 : 1
+}
+
+interface TileRegisters {
+  readonly xs: I32[] // one address a row
+  readonly ws: I32[] // one address a panel
+  readonly acc: V128[][] // [rows][vectors of all panels]
+  readonly kept: V128[]
+  readonly passing: V128
+}
+
+/** acc[r][j] += x[r][k] * w[k][j] for one k: the shorter side of the tile is kept in registers, the other passes. */
+function emitStep({ panel, madd }: Emitter, { xs, ws, acc, kept, passing }: TileRegisters): void {
+  const weights = ws.flatMap((w) => Array.from({ length: panel / 4 }, (_, j) => ({ w, offset: j * 16 })))
+  if (xs.length < weights.length && xs.length <= 2) {
+    xs.forEach((x, r) => local.set(kept[r], v128.load32_splat({}, x)))
+    weights.forEach(({ w, offset }, j) => {
+      local.set(passing, v128.load({ offset }, w))
+      for (const [r, sums] of acc.entries()) local.set(sums[j], madd(kept[r], passing, sums[j]))
+    })
+  } else {
+    weights.forEach(({ w, offset }, j) => local.set(kept[j], v128.load({ offset }, w)))
+    xs.forEach((x, r) => {
+      local.set(passing, v128.load32_splat({}, x))
+      for (const [j, sum] of acc[r].entries()) local.set(sum, madd(passing, kept[j], sum))
+    })
+  }
+}
+
+/**
+ * sums[rows][panels * panel] = x[rows][K] times `panels` panels of weights, each [K][panel].
+ * Arguments: x, bytes from row to row of x, weights, bytes from panel to panel, K, sums.
+ */
+export function tile(emitter: Emitter, rows: number, panels: number) {
+  const vectors = (panels * emitter.panel) / 4
+  const vectorLocals = Array.from({ length: rows * vectors + Math.max(rows, vectors) }, () => v128)
+  return func(
+    {
+      in: [i32, i32, i32, i32, i32, i32],
+      locals: [i32, i32, i32, i32, i32, i32, i32, v128, ...vectorLocals],
+      out: [],
+    },
+    (args, [end, blockEnd, p1, p2, p3, p4, p5, passing, ...registers]) => {
+      const others = [p1, p2, p3, p4, p5]
+      const [x, xStride, w, wStride, K, sums] = args
+      const xs = [x, ...others.slice(0, rows - 1)]
+      const ws = [w, ...others.slice(rows - 1, rows + panels - 2)]
+      const acc = xs.map((_, r) => registers.slice(r * vectors, (r + 1) * vectors))
+      const kept = registers.slice(rows * vectors)
+      const accumulators = acc.flat().map((sum, i) => ({ sum, offset: i * 16 }))
+
+      for (let r = 1; r < rows; r++) local.set(xs[r], i32.add(xs[r - 1], xStride))
+      for (let p = 1; p < panels; p++) local.set(ws[p], i32.add(ws[p - 1], wStride))
+      // sums = 0
+      for (const { offset } of accumulators) v128.store({ offset }, sums, splat(0))
+      // for each block of at most SUM_BLOCK steps of k
+      local.set(end, i32.add(x, i32.mul(K, 4)))
+      whileBelow(x, end, () => {
+        local.set(blockEnd, i32.add(x, SUM_BLOCK * 4))
+        limitTo(blockEnd, end)
+        //   acc = 0
+        for (const { sum } of accumulators) local.set(sum, splat(0))
+        //   for k in the block: acc[r][j] += x[r][k] * w[k][j]
+        doWhile(() => {
+          emitStep(emitter, { xs, ws, acc, kept, passing })
+          for (const pointer of xs) increment(pointer, 4)
+          for (const pointer of ws) increment(pointer, emitter.panel * 4)
+          return i32.lt_u(x, blockEnd)
+        })
+        //   sums += acc (all loads, then all stores: V8 pairs neighbouring stores only if nothing lies between them)
+        for (const { sum, offset } of accumulators)
+          local.set(sum, f32x4.add(v128.load({ offset }, sums), sum))
+        for (const { sum, offset } of accumulators) v128.store({ offset }, sums, sum)
+      })
+    },
+  )
+}

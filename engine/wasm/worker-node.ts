@@ -1,0 +1,4 @@
+import { workerData } from 'node:worker_threads'
+import { work, type WorkerStart } from './worker.ts'
+
+work(workerData as WorkerStart)

@@ -1,0 +1,22 @@
+import { Board } from './board.ts'
+import { instantiate } from './instance.ts'
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly board: SharedArrayBuffer
+  /** Address of the worker's own scratch memory. */
+  readonly scratch: number
+}
+
+/** A worker's life: wait for a job, take chunks of it, until the pool is closed. An error ends the worker and names itself. */
+export function work(start: WorkerStart): void {
+  const kernels = instantiate(start.module, start.memory)
+  const board = new Board(start.board)
+  for (let job = 0; ;) {
+    job = board.waitForJob(job)
+    if (board.closed) return
+    board.work(kernels, start.scratch)
+  }
+}
