@@ -28,7 +28,7 @@ const blockHooks = [
 ] as const
 
 /** Every name a hook can have, in the order the forward pass reaches them. */
-export function hookNames({ nLayers }: Gpt2Config): string[] {
+export function hookNames({ nLayers }: Pick<Gpt2Config, 'nLayers'>): string[] {
   const blocks = Array.from({ length: nLayers }, (_, i) => blockHooks.map((name) => `blocks.${i}.${name}`))
   return ['hook_embed', 'hook_pos_embed', ...blocks.flat(), 'ln_final.hook_normalized', 'logits']
 }

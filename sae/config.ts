@@ -1,3 +1,5 @@
+import { JsonFields } from '../engine/json-fields.ts'
+
 /** What an SAE says of itself: where it was trained, and on which basis. */
 export interface SaeConfig {
   readonly dIn: number // width of the stream it reads
@@ -12,8 +14,8 @@ export interface SaeConfig {
   readonly modelName: string
 }
 
-/** What this implementation computes; anything else would give wrong numbers without a sound. */
-const required: Record<string, readonly unknown[]> = {
+/** The variants of SAEs that this is not. */
+const required = {
   architecture: ['standard', undefined],
   activation_fn_str: ['relu', undefined],
   activation_fn: ['relu', undefined],
@@ -27,41 +29,16 @@ const required: Record<string, readonly unknown[]> = {
  * @throws naming the field, what it holds and what is expected
  */
 export function parseSaeConfig(json: string, label = 'cfg.json'): SaeConfig {
-  let fields: Record<string, unknown>
-  try {
-    fields = JSON.parse(json) as Record<string, unknown>
-  } catch (error) {
-    throw new Error(`${label}: not valid JSON: ${(error as Error).message}`, { cause: error })
-  }
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
-    throw new Error(`${label}: expected a JSON object of SAE settings`)
-  for (const [name, accepted] of Object.entries(required))
-    if (!accepted.includes(fields[name]))
-      throw new Error(
-        `${label}: ${name} is ${JSON.stringify(fields[name])}, but only ${JSON.stringify(accepted[0])} is implemented`,
-      )
-  const field = <T>(name: string, type: string, accept: (value: unknown) => boolean, otherwise?: T): T => {
-    const value = fields[name] ?? otherwise
-    if (!accept(value)) throw new Error(`${label}: ${name} must be ${type}, got ${JSON.stringify(value)}`)
-    return value as T
-  }
-  const isSize = (value: unknown) => Number.isInteger(value) && (value as number) > 0
-  const isFlag = (value: unknown) => typeof value === 'boolean'
-  const isName = (value: unknown) => typeof value === 'string' && value !== ''
-  const modelOptions = field<{ center_writing_weights?: unknown }>(
-    'model_from_pretrained_kwargs',
-    'an object',
-    (value) => typeof value === 'object' && value !== null,
-    {},
-  )
+  const fields = new JsonFields(json, label)
+  fields.require(required)
   return {
-    dIn: field('d_in', 'a whole number from 1', isSize),
-    dSae: field('d_sae', 'a whole number from 1', isSize),
-    hookName: field('hook_name', 'the name of a hook', isName),
-    centered: modelOptions.center_writing_weights === true,
-    subtractsDecoderBias: field('apply_b_dec_to_input', 'true or false', isFlag, true),
-    prependsBos: field('prepend_bos', 'true or false', isFlag, true),
-    modelName: field('model_name', 'a name', isName, 'unknown'),
+    dIn: fields.integer('d_in'),
+    dSae: fields.integer('d_sae'),
+    hookName: fields.text('hook_name'),
+    centered: fields.object('model_from_pretrained_kwargs').flag('center_writing_weights', false),
+    subtractsDecoderBias: fields.flag('apply_b_dec_to_input', true),
+    prependsBos: fields.flag('prepend_bos', true),
+    modelName: fields.text('model_name', 'unknown'),
   }
 }
 

@@ -1,4 +1,4 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import type { ReferenceCache } from './prepared.ts'
 
 /** Writes the new rows behind the old ones and gives a view of all of them: nothing is computed twice. */

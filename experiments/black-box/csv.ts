@@ -40,8 +40,9 @@ export function firingCsv(
   return csv(['layer', 'feature', 'value', 'text_row', 'category', 'text'], rows)
 }
 
-function csv(head: string[], rows: readonly (readonly unknown[])[]): string {
-  const cell = (value: unknown): string =>
-    value === null || value === undefined ? '' : String(value as number | string)
+type Cell = string | number | null | undefined
+
+function csv(head: string[], rows: readonly (readonly Cell[])[]): string {
+  const cell = (value: Cell): string => String(value ?? '')
   return csvFormatRows([head, ...rows.map((row) => row.map(cell))]) + '\n'
 }

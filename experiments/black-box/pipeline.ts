@@ -34,7 +34,7 @@ export async function analyseTexts(
   const lengths = texts.map((ids) => ids.length)
   const streams = await (async () => {
     using progress = createProgress({ label: 'forward pass', total: texts.length, unit: 'texts', quiet })
-    return captureStreams(model.gpt2, texts, hooks, progress.update)
+    return captureStreams(model.gpt2, texts, hooks, (done) => progress.update(done))
   })()
   using progress = createProgress({ label: 'features', total: hooks.length, unit: 'layers', quiet })
   const results: LayerResult[] = []

@@ -7,11 +7,11 @@ import { openSafetensors } from '../../engine/safetensors.ts'
 import type { WeightStore } from '../../engine/weights.ts'
 import { gpt2Small, parseConfig, type Gpt2Config } from '../../gpt2/config.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../gpt2/model.ts'
-import { syntheticWeights } from '../../gpt2/synthetic.ts'
+import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
 import { createTokenizer, type Tokenizer } from '../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
 import { parseSaeConfig, type SaeConfig } from '../../sae/config.ts'
-import { syntheticSaeConfig, syntheticSaeWeights } from '../../sae/synthetic.ts'
+import { syntheticSaeConfig, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
 import { loadSae, type Sae } from '../../sae/weights.ts'
 import { UserError } from './cli.ts'
 import { createProgress } from './progress.ts'
@@ -125,10 +125,10 @@ export async function openModel(name: string, ops: Backend, { quiet = false } = 
     saeHooks: [...source.saes.keys()],
     saeConfig: (hook) => sae(hook).config,
     async openSae(hook) {
-      const { config, weights } = sae(hook)
-      const saeStore = await weights()
+      const source = sae(hook)
+      const saeStore = await source.weights()
       try {
-        return await loadSae(ops, saeStore, config)
+        return await loadSae(ops, saeStore, source.config)
       } finally {
         await saeStore.close()
       }

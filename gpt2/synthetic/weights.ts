@@ -1,7 +1,7 @@
-import { hashedStore, type Spread } from '../engine/hashed.ts'
-import type { WeightStore } from '../engine/weights.ts'
-import { gpt2Small, type Gpt2Config } from './config.ts'
-import { weightShapes } from './weights.ts'
+import { hashedStore, type Spread } from '../../engine/hashed.ts'
+import type { WeightStore } from '../../engine/weights.ts'
+import { gpt2Small, type Gpt2Config } from '../config.ts'
+import { weightShapes } from '../weights.ts'
 
 /**
  * GPT-2 small's sizes with weights from a formula: nothing is learned and nothing is downloaded, but every

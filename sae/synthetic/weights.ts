@@ -1,7 +1,7 @@
-import { hashedSource, type Spread } from '../engine/hashed.ts'
-import type { WeightStore } from '../engine/weights.ts'
-import type { SaeConfig } from './config.ts'
-import { saeShapes } from './weights.ts'
+import { hashedSource, type Spread } from '../../engine/hashed.ts'
+import type { WeightStore } from '../../engine/weights.ts'
+import type { SaeConfig } from '../config.ts'
+import { saeShapes } from '../weights.ts'
 
 /** b_enc's mean a layer: chosen so that the number of active features falls with depth as the stream grows. */
 const encoderBias = [-0.3, -5.3, -7.5, -9.3, -10.6, -12.0, -13.2, -14.2, -15.2, -16.3, -16.8, -17.7]

@@ -1,0 +1,78 @@
+/**
+ * The fields of a JSON object that says how a model is built, read one by one. A field that is wrong is an
+ * error that names the file, the field, what it holds and what is expected.
+ */
+export class JsonFields {
+  readonly label: string
+  readonly #fields: Readonly<Record<string, unknown>>
+
+  /** @throws if `json` is not a JSON object; `label` is the file's name in every message */
+  constructor(json: string, label: string) {
+    this.label = label
+    let value: unknown
+    try {
+      value = JSON.parse(json)
+    } catch (error) {
+      throw new Error(`${label}: not valid JSON: ${(error as Error).message}`, { cause: error })
+    }
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new Error(
+        `${label}: expected a JSON object of settings, got ${JSON.stringify(value)?.slice(0, 40)}`,
+      )
+    this.#fields = value as Record<string, unknown>
+  }
+
+  /**
+   * Holds fields to the values this project implements (undefined: may be left out): anything else would give
+   * wrong numbers without a sound.
+   */
+  require(accepted: Readonly<Record<string, readonly unknown[]>>): void {
+    for (const [name, values] of Object.entries(accepted))
+      if (!values.includes(this.#fields[name]))
+        throw this.#wrong(
+          name,
+          values
+            .filter((value) => value !== undefined)
+            .map(show)
+            .join(' or '),
+        )
+  }
+
+  /** A whole number from `min` to `max`. */
+  integer(name: string, { min = 1, max = Number.MAX_SAFE_INTEGER, otherwise = NaN } = {}): number {
+    const value = this.#fields[name] ?? otherwise
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
+    throw this.#wrong(name, `a whole number from ${min}${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}`)
+  }
+
+  positive(name: string): number {
+    const value = this.#fields[name]
+    if (typeof value === 'number' && value > 0) return value
+    throw this.#wrong(name, 'a positive number')
+  }
+
+  flag(name: string, otherwise: boolean): boolean {
+    const value = this.#fields[name] ?? otherwise
+    if (typeof value === 'boolean') return value
+    throw this.#wrong(name, 'true or false')
+  }
+
+  text(name: string, otherwise?: string): string {
+    const value = this.#fields[name] ?? otherwise
+    if (typeof value === 'string' && value !== '') return value
+    throw this.#wrong(name, 'a text')
+  }
+
+  /** The fields of an object within; of an empty one if it is left out. */
+  object(name: string): JsonFields {
+    return new JsonFields(JSON.stringify(this.#fields[name] ?? {}), `${this.label}: ${name}`)
+  }
+
+  #wrong(name: string, expected: string): Error {
+    return new Error(`${this.label}: ${name} is ${show(this.#fields[name])}, expected ${expected}`)
+  }
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'missing' : JSON.stringify(value)
+}
