@@ -1,0 +1,104 @@
+import type { Activation, Backend, DeviceTensor, TextSpan } from '../../engine/backend.ts'
+import type { SparseRows } from '../../engine/sparse.ts'
+import type { Tensor } from '../../engine/tensor.ts'
+import { sourceOf } from '../../engine/weights.ts'
+
+/** y = x W + b before a backend has prepared it; weight [in, out], or [out, in] where `transposed`. */
+export interface HostLinear {
+  readonly weight: Tensor
+  readonly bias?: Tensor
+  readonly transposed?: boolean
+}
+
+export type HostOps = ReturnType<typeof hostOps>
+
+/** A backend's ops on host tensors: each call uploads, computes, downloads, and frees what it made. */
+export function hostOps(ops: Backend) {
+  /** Runs `work` in a scope of its own and brings its result home. */
+  const compute = async (work: (ops: Backend) => Promise<DeviceTensor>): Promise<Tensor> => {
+    const result = await ops.scope(work)
+    const tensor = await ops.download(result)
+    ops.release(result)
+    return tensor
+  }
+  const withLinear = async <T>(
+    { weight, bias, transposed = false }: HostLinear,
+    work: (layer: Awaited<ReturnType<Backend['prepareLinear']>>) => Promise<T>,
+  ): Promise<T> => {
+    const biasSource = bias && sourceOf('bias', bias)
+    const layer = await ops.prepareLinear(sourceOf('weight', weight), biasSource, { transposed })
+    const result = await work(layer)
+    ops.release(layer)
+    return result
+  }
+  const withTable = async <T>(
+    weight: Tensor,
+    work: (table: Awaited<ReturnType<Backend['prepareTable']>>) => Promise<T>,
+  ): Promise<T> => {
+    const table = await ops.prepareTable(sourceOf('weight', weight))
+    const result = await work(table)
+    ops.release(table)
+    return result
+  }
+  type Texts = readonly TextSpan[]
+
+  return {
+    embedFromTable: (weight: Tensor, ids: readonly number[]) =>
+      withTable(weight, (table) => compute((ops) => ops.embed(table, ids))),
+
+    embedFromLinear: (layer: HostLinear, ids: readonly number[]) =>
+      withLinear(layer, (layer) => compute((ops) => ops.embed(layer, ids))),
+
+    async layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number) {
+      const norm = await ops.prepareNorm(sourceOf('weight', weight), sourceOf('bias', bias))
+      const result = await compute((ops) => ops.layerNorm(ops.upload(x), norm, eps))
+      ops.release(norm)
+      return result
+    },
+
+    linear: (x: Tensor, layer: HostLinear, options: { activation?: Activation; residual?: Tensor } = {}) =>
+      withLinear(layer, (layer) =>
+        compute((ops) => {
+          const residual = options.residual && ops.upload(options.residual)
+          return ops.linear(ops.upload(x), layer, { activation: options.activation, residual })
+        }),
+      ),
+
+    attention: (q: Tensor, k: Tensor, v: Tensor, heads: number, texts: Texts) =>
+      compute((ops) => ops.attention(ops.upload(q), ops.upload(k), ops.upload(v), heads, texts)),
+
+    attentionPattern: (q: Tensor, k: Tensor, heads: number, texts: Texts) =>
+      compute((ops) => ops.attentionPattern(ops.upload(q), ops.upload(k), heads, texts)),
+
+    attentionMix: (pattern: Tensor, v: Tensor, heads: number, texts: Texts) =>
+      compute((ops) => ops.attentionMix(ops.upload(pattern), ops.upload(v), heads, texts)),
+
+    add: (a: Tensor, b: Tensor) => compute((ops) => ops.add(ops.upload(a), ops.upload(b))),
+    subtract: (a: Tensor, b: Tensor) => compute((ops) => ops.subtract(ops.upload(a), ops.upload(b))),
+    gelu: (x: Tensor) => compute((ops) => ops.gelu(ops.upload(x))),
+    center: (x: Tensor) => compute((ops) => ops.center(ops.upload(x))),
+    softmax: (x: Tensor) => compute((ops) => ops.softmax(ops.upload(x))),
+    takeRows: (x: Tensor, indices: readonly number[]) =>
+      compute((ops) => ops.takeRows(ops.upload(x), indices)),
+    meanRows: (x: Tensor, lengths: readonly number[]) =>
+      compute((ops) => ops.meanRows(ops.upload(x), lengths)),
+
+    async topK(x: Tensor, k: number) {
+      const device = ops.upload(x)
+      const result = await ops.topK(device, k)
+      ops.release(device)
+      return result
+    },
+
+    sparseEncode: (x: Tensor, layer: HostLinear): Promise<SparseRows> =>
+      withLinear(layer, async (layer) => {
+        const device = ops.upload(x)
+        const result = await ops.sparseEncode(device, layer)
+        ops.release(device)
+        return result
+      }),
+
+    sparseDecode: (x: SparseRows, weight: Tensor, bias: Tensor) =>
+      withTable(weight, (table) => compute((ops) => ops.sparseDecode(x, table, ops.upload(bias)))),
+  }
+}

@@ -1,0 +1,219 @@
+import type { Activation, TextSpan } from '../../engine/backend.ts'
+import { toDense, type SparseRows } from '../../engine/sparse.ts'
+import type { Shape, Tensor } from '../../engine/tensor.ts'
+import { sumRoundings, type Expected } from './compare.ts'
+import type { HostLinear } from './host-ops.ts'
+
+/*
+ * What each op means, written a second time and one output number at a time, in float64: slow, and nothing like the
+ * reference backend's loops. Each number comes with its magnitude, the size that float32 errors are relative to.
+ */
+
+interface Estimate {
+  readonly value: number
+  readonly magnitude: number
+}
+
+/** Works out each number of a matrix on its own. */
+function perElement([rows, width]: Shape, roundings: number, element: (r: number, j: number) => Estimate) {
+  const elements = Array.from({ length: rows * width }, (_, i) => element(Math.floor(i / width), i % width))
+  return {
+    shape: [rows, width],
+    values: elements.map(({ value }) => value),
+    magnitudes: elements.map(({ magnitude }) => magnitude),
+    roundings,
+  }
+}
+
+/** A sum from the last term to the first. */
+const sum = (terms: readonly number[]): number => terms.reduceRight((total, term) => total + term, 0)
+const sumOfSizes = (terms: readonly number[]): number => sum(terms.map(Math.abs))
+const largest = (terms: readonly number[]): number =>
+  Math.max(0, ...terms.filter(Number.isFinite).map(Math.abs))
+const list = <T>(length: number, make: (i: number) => T): T[] => Array.from({ length }, (_, i) => make(i))
+
+/** 0.5 x (1 + tanh u) = x sigmoid(2 u) */
+function naiveGeluOf(x: number): number {
+  return x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))
+}
+
+/** Roundings in a float32 GELU, relative to |x|: the cubic, tanh, 1 + tanh (which cancels where x < 0), two products. */
+const GELU_ROUNDINGS = 8
+/** The largest slope of GELU: how much it can enlarge an error of its input. */
+const GELU_SLOPE = 1.13
+
+const activate: Record<Activation, (x: number) => number> = {
+  none: (x) => x,
+  gelu: naiveGeluOf,
+  relu: (x) => Math.max(x, 0),
+}
+
+export function naiveGelu(x: Tensor): Expected {
+  const values = Array.from(x.data, naiveGeluOf)
+  return { shape: x.shape, values, magnitudes: x.data.map(Math.abs), roundings: GELU_ROUNDINGS }
+}
+
+export function naiveLinear(
+  x: Tensor,
+  { weight, bias, transposed = false }: HostLinear,
+  { activation = 'none', residual }: { activation?: Activation; residual?: Tensor } = {},
+): Expected {
+  const [rows, inputs] = x.shape
+  const outputs = weight.shape[transposed ? 0 : 1]
+  return perElement([rows, outputs], sumRoundings(inputs) + GELU_ROUNDINGS, (r, j) => {
+    const weightInto = (i: number) => weight.data[transposed ? j * inputs + i : i * outputs + j]
+    const terms = list(inputs, (i) => x.data[r * inputs + i] * weightInto(i))
+    if (bias) terms.push(bias.data[j])
+    const added = residual?.data[r * outputs + j] ?? 0
+    return {
+      value: activate[activation](sum(terms)) + added,
+      magnitude: GELU_SLOPE * sumOfSizes(terms) + Math.abs(added),
+    }
+  })
+}
+
+/** a + sign * b: one rounding, the same everywhere. */
+export function naiveSum(a: Tensor, b: Tensor, sign: 1 | -1): Expected {
+  const values = Array.from(a.data, (value, i) => Math.fround(value + sign * b.data[i % b.data.length]))
+  return { shape: a.shape, values, magnitudes: values, roundings: 0 }
+}
+
+/** Numbers that are copied, not computed. */
+export function exactly(shape: Shape, values: readonly number[]): Expected {
+  return { shape, values, magnitudes: values, roundings: 0 }
+}
+
+export function naiveLayerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Expected {
+  const [, width] = x.shape
+  return perElement(x.shape, sumRoundings(width) + 8, (r, j) => {
+    const row = Array.from(x.row(r))
+    const mean = sum(row) / width
+    const deviation = Math.sqrt(sum(row.map((value) => (value - mean) ** 2)) / width + eps)
+    const z = (row[j] - mean) / deviation
+    // An error of the mean, and of each difference from it, is relative to the row's largest number and reaches
+    // z once as it is and once through the deviation.
+    const spread = (1 + Math.abs(z)) * (1 + largest(row) / deviation)
+    return {
+      value: z * weight.data[j] + bias.data[j],
+      magnitude: Math.abs(weight.data[j]) * spread + Math.abs(bias.data[j]),
+    }
+  })
+}
+
+export function naiveCenter(x: Tensor): Expected {
+  const [, width] = x.shape
+  return perElement(x.shape, sumRoundings(width), (r, j) => {
+    const row = Array.from(x.row(r))
+    return {
+      value: row[j] - sum(row) / width,
+      magnitude: Math.abs(row[j]) + sumOfSizes(row) / width,
+    }
+  })
+}
+
+/** e^x[j] over the sum of all e^x. An error in an exponent is relative to the exponent's size, `range` at most. */
+function probability(x: readonly number[], j: number, range: number): Estimate {
+  const top = Math.max(...x)
+  const value = Math.exp(x[j] - top) / sum(x.map((exponent) => Math.exp(exponent - top)))
+  return { value, magnitude: value * (1 + range) }
+}
+
+/** exp, the sum over `terms`, the division. */
+const softmaxRoundings = (terms: number): number => sumRoundings(terms) + 8
+
+export function naiveSoftmax(x: Tensor): Expected {
+  return perElement(x.shape, softmaxRoundings(x.shape[1]), (r, j) => {
+    const row = Array.from(x.row(r))
+    return probability(row, j, 2 * largest(row))
+  })
+}
+
+export function naiveMeanRows(x: Tensor, lengths: readonly number[]): Expected {
+  const first = list(lengths.length, (text) => sum(lengths.slice(0, text)))
+  return perElement([lengths.length, x.shape[1]], sumRoundings(Math.max(0, ...lengths)), (text, j) => {
+    const column = list(lengths[text], (t) => x.row(first[text] + t)[j])
+    return { value: sum(column) / lengths[text], magnitude: sumOfSizes(column) / lengths[text] }
+  })
+}
+
+export function naiveSparseDecode(x: SparseRows, weight: Tensor, bias: Tensor): Expected {
+  const dense = toDense(x)
+  const [rows, features] = dense.shape
+  return perElement([rows, weight.shape[1]], sumRoundings(features), (r, j) => {
+    const terms = list(features, (i) => dense.row(r)[i] * weight.row(i)[j])
+    terms.push(bias.data[j])
+    return { value: sum(terms), magnitude: sumOfSizes(terms) }
+  })
+}
+
+/** Where query row `query` belongs: its text's first key row, and how many keys it may look at. */
+function viewOf(query: number, texts: readonly TextSpan[]): { firstKey: number; visible: number } {
+  const before = (text: number, of: 'queries' | 'keys') => sum(texts.slice(0, text).map((span) => span[of]))
+  const text = texts.findIndex((_, i) => query < before(i + 1, 'queries'))
+  const { queries, keys } = texts[text]
+  return {
+    firstKey: before(text, 'keys'),
+    visible: keys - queries + (query - before(text, 'queries')) + 1,
+  }
+}
+
+/** Columns of one head in row r. */
+function headOf(x: Tensor, r: number, head: number, heads: number): number[] {
+  const dHead = x.shape[1] / heads
+  return Array.from(x.row(r).slice(head * dHead, (head + 1) * dHead))
+}
+
+const patternRoundings = (dHead: number, keys: number): number =>
+  2 * sumRoundings(dHead) + softmaxRoundings(keys)
+
+export function naivePattern(q: Tensor, k: Tensor, heads: number, texts: readonly TextSpan[]): Expected {
+  const queries = q.shape[0]
+  const longest = Math.max(0, ...texts.map(({ keys }) => keys))
+  const dHead = q.shape[1] / heads
+  const flat = perElement([heads * queries, longest], patternRoundings(dHead, longest), (row, key) => {
+    const [head, query] = [Math.floor(row / queries), row % queries]
+    const { firstKey, visible } = viewOf(query, texts)
+    if (key >= visible) return { value: 0, magnitude: 0 }
+    const question = headOf(q, query, head, heads)
+    const products = list(visible, (key) =>
+      headOf(k, firstKey + key, head, heads).map((part, i) => (part * question[i]) / Math.sqrt(dHead)),
+    )
+    return probability(products.map(sum), key, 2 * largest(products.map(sumOfSizes)))
+  })
+  return { ...flat, shape: [heads, queries, longest] }
+}
+
+export function naiveMix(
+  pattern: Expected | Tensor,
+  v: Tensor,
+  heads: number,
+  texts: readonly TextSpan[],
+): Expected {
+  const [, queries, longest] = pattern.shape
+  const { values, magnitudes, roundings } = 'values' in pattern ? pattern : given(pattern)
+  const dHead = v.shape[1] / heads
+  return perElement([queries, v.shape[1]], roundings + sumRoundings(longest), (query, column) => {
+    const head = Math.floor(column / dHead)
+    const { firstKey, visible } = viewOf(query, texts)
+    const at = (head * queries + query) * longest
+    const answers = list(visible, (key) => v.row(firstKey + key)[column])
+    return {
+      value: sum(answers.map((answer, key) => values[at + key] * answer)),
+      magnitude: sum(answers.map((answer, key) => magnitudes[at + key] * Math.abs(answer))),
+    }
+  })
+}
+
+function given({ data }: Tensor): Pick<Expected, 'values' | 'magnitudes' | 'roundings'> {
+  return { values: data, magnitudes: data.map(Math.abs), roundings: 0 }
+}
+
+export function naiveAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  heads: number,
+  texts: readonly TextSpan[],
+): Expected {
+  return naiveMix(naivePattern(q, k, heads, texts), v, heads, texts)
+}
