@@ -14,9 +14,9 @@ interface Estimate {
   readonly magnitude: number
 }
 
-/** Works out each number of a matrix on its own. */
-function perElement([rows, width]: Shape, roundings: number, element: (r: number, j: number) => Estimate) {
-  const elements = Array.from({ length: rows * width }, (_, i) => element(Math.floor(i / width), i % width))
+/** Works out a matrix: `row` looks at row r once and gives what works out its element j. */
+function perElement([rows, width]: Shape, roundings: number, row: (r: number) => (j: number) => Estimate) {
+  const elements = list(rows, (r) => list(width, row(r))).flat()
   return {
     shape: [rows, width],
     values: elements.map(({ value }) => value),
@@ -26,7 +26,11 @@ function perElement([rows, width]: Shape, roundings: number, element: (r: number
 }
 
 /** A sum from the last term to the first. */
-const sum = (terms: readonly number[]): number => terms.reduceRight((total, term) => total + term, 0)
+function sum(terms: readonly number[]): number {
+  let total = 0
+  for (let i = terms.length - 1; i >= 0; i--) total += terms[i]
+  return total
+}
 const sumOfSizes = (terms: readonly number[]): number => sum(terms.map(Math.abs))
 const largest = (terms: readonly number[]): number =>
   Math.max(0, ...terms.filter(Number.isFinite).map(Math.abs))
@@ -60,7 +64,7 @@ export function naiveLinear(
 ): Expected {
   const [rows, inputs] = x.shape
   const outputs = weight.shape[transposed ? 0 : 1]
-  return perElement([rows, outputs], sumRoundings(inputs) + GELU_ROUNDINGS, (r, j) => {
+  return perElement([rows, outputs], sumRoundings(inputs) + GELU_ROUNDINGS, (r) => (j) => {
     const weightInto = (i: number) => weight.data[transposed ? j * inputs + i : i * outputs + j]
     const terms = list(inputs, (i) => x.data[r * inputs + i] * weightInto(i))
     if (bias) terms.push(bias.data[j])
@@ -85,52 +89,56 @@ export function exactly(shape: Shape, values: readonly number[]): Expected {
 
 export function naiveLayerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Expected {
   const [, width] = x.shape
-  return perElement(x.shape, sumRoundings(width) + 8, (r, j) => {
+  return perElement(x.shape, sumRoundings(width) + 8, (r) => {
     const row = Array.from(x.row(r))
     const mean = sum(row) / width
     const deviation = Math.sqrt(sum(row.map((value) => (value - mean) ** 2)) / width + eps)
-    const z = (row[j] - mean) / deviation
-    // An error of the mean, and of each difference from it, is relative to the row's largest number and reaches
-    // z once as it is and once through the deviation.
-    const spread = (1 + Math.abs(z)) * (1 + largest(row) / deviation)
-    return {
-      value: z * weight.data[j] + bias.data[j],
-      magnitude: Math.abs(weight.data[j]) * spread + Math.abs(bias.data[j]),
+    const top = largest(row) / deviation
+    return (j) => {
+      const z = (row[j] - mean) / deviation
+      // An error of the mean, and of each difference from it, is relative to the row's largest number and
+      // reaches z once as it is and once through the deviation.
+      const spread = (1 + Math.abs(z)) * (1 + top)
+      return {
+        value: z * weight.data[j] + bias.data[j],
+        magnitude: Math.abs(weight.data[j]) * spread + Math.abs(bias.data[j]),
+      }
     }
   })
 }
 
 export function naiveCenter(x: Tensor): Expected {
   const [, width] = x.shape
-  return perElement(x.shape, sumRoundings(width), (r, j) => {
+  return perElement(x.shape, sumRoundings(width), (r) => {
     const row = Array.from(x.row(r))
-    return {
-      value: row[j] - sum(row) / width,
-      magnitude: Math.abs(row[j]) + sumOfSizes(row) / width,
-    }
+    const [mean, size] = [sum(row) / width, sumOfSizes(row) / width]
+    return (j) => ({ value: row[j] - mean, magnitude: Math.abs(row[j]) + size })
   })
 }
 
 /** e^x[j] over the sum of all e^x. An error in an exponent is relative to the exponent's size, `range` at most. */
-function probability(x: readonly number[], j: number, range: number): Estimate {
+function probabilities(x: readonly number[], range: number): (j: number) => Estimate {
   const top = Math.max(...x)
-  const value = Math.exp(x[j] - top) / sum(x.map((exponent) => Math.exp(exponent - top)))
-  return { value, magnitude: value * (1 + range) }
+  const total = sum(x.map((exponent) => Math.exp(exponent - top)))
+  return (j) => {
+    const value = Math.exp(x[j] - top) / total
+    return { value, magnitude: value * (1 + range) }
+  }
 }
 
 /** exp, the sum over `terms`, the division. */
 const softmaxRoundings = (terms: number): number => sumRoundings(terms) + 8
 
 export function naiveSoftmax(x: Tensor): Expected {
-  return perElement(x.shape, softmaxRoundings(x.shape[1]), (r, j) => {
+  return perElement(x.shape, softmaxRoundings(x.shape[1]), (r) => {
     const row = Array.from(x.row(r))
-    return probability(row, j, 2 * largest(row))
+    return probabilities(row, 2 * largest(row))
   })
 }
 
 export function naiveMeanRows(x: Tensor, lengths: readonly number[]): Expected {
   const first = list(lengths.length, (text) => sum(lengths.slice(0, text)))
-  return perElement([lengths.length, x.shape[1]], sumRoundings(Math.max(0, ...lengths)), (text, j) => {
+  return perElement([lengths.length, x.shape[1]], sumRoundings(Math.max(0, ...lengths)), (text) => (j) => {
     const column = list(lengths[text], (t) => x.row(first[text] + t)[j])
     return { value: sum(column) / lengths[text], magnitude: sumOfSizes(column) / lengths[text] }
   })
@@ -139,8 +147,9 @@ export function naiveMeanRows(x: Tensor, lengths: readonly number[]): Expected {
 export function naiveSparseDecode(x: SparseRows, weight: Tensor, bias: Tensor): Expected {
   const dense = toDense(x)
   const [rows, features] = dense.shape
-  return perElement([rows, weight.shape[1]], sumRoundings(features), (r, j) => {
-    const terms = list(features, (i) => dense.row(r)[i] * weight.row(i)[j])
+  const width = weight.shape[1]
+  return perElement([rows, width], sumRoundings(features), (r) => (j) => {
+    const terms = list(features, (i) => dense.data[r * features + i] * weight.data[i * width + j])
     terms.push(bias.data[j])
     return { value: sum(terms), magnitude: sumOfSizes(terms) }
   })
@@ -170,15 +179,15 @@ export function naivePattern(q: Tensor, k: Tensor, heads: number, texts: readonl
   const queries = q.shape[0]
   const longest = Math.max(0, ...texts.map(({ keys }) => keys))
   const dHead = q.shape[1] / heads
-  const flat = perElement([heads * queries, longest], patternRoundings(dHead, longest), (row, key) => {
+  const flat = perElement([heads * queries, longest], patternRoundings(dHead, longest), (row) => {
     const [head, query] = [Math.floor(row / queries), row % queries]
     const { firstKey, visible } = viewOf(query, texts)
-    if (key >= visible) return { value: 0, magnitude: 0 }
     const question = headOf(q, query, head, heads)
     const products = list(visible, (key) =>
       headOf(k, firstKey + key, head, heads).map((part, i) => (part * question[i]) / Math.sqrt(dHead)),
     )
-    return probability(products.map(sum), key, 2 * largest(products.map(sumOfSizes)))
+    const seen = probabilities(products.map(sum), 2 * largest(products.map(sumOfSizes)))
+    return (key) => (key < visible ? seen(key) : { value: 0, magnitude: 0 })
   })
   return { ...flat, shape: [heads, queries, longest] }
 }
@@ -192,14 +201,15 @@ export function naiveMix(
   const [, queries, longest] = pattern.shape
   const { values, magnitudes, roundings } = 'values' in pattern ? pattern : given(pattern)
   const dHead = v.shape[1] / heads
-  return perElement([queries, v.shape[1]], roundings + sumRoundings(longest), (query, column) => {
-    const head = Math.floor(column / dHead)
+  return perElement([queries, v.shape[1]], roundings + sumRoundings(longest), (query) => {
     const { firstKey, visible } = viewOf(query, texts)
-    const at = (head * queries + query) * longest
-    const answers = list(visible, (key) => v.row(firstKey + key)[column])
-    return {
-      value: sum(answers.map((answer, key) => values[at + key] * answer)),
-      magnitude: sum(answers.map((answer, key) => magnitudes[at + key] * Math.abs(answer))),
+    return (column) => {
+      const at = (Math.floor(column / dHead) * queries + query) * longest
+      const answers = list(visible, (key) => v.data[(firstKey + key) * v.shape[1] + column])
+      return {
+        value: sum(answers.map((answer, key) => values[at + key] * answer)),
+        magnitude: sum(answers.map((answer, key) => magnitudes[at + key] * Math.abs(answer))),
+      }
     }
   })
 }

@@ -1,0 +1,251 @@
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Activation } from '../../engine/backend.ts'
+import { positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
+import { Tensor, type Shape } from '../../engine/tensor.ts'
+import { columnsOf, sourceOf } from '../../engine/weights.ts'
+import { startBackends } from '../helpers/backends.ts'
+import { checkOp, checkSameBits, checkSameNumbers } from '../helpers/compare.ts'
+import { hostOps, type HostLinear } from '../helpers/host-ops.ts'
+import * as naive from '../helpers/naive.ts'
+import { anyRows, anySeed, anyWidth, holds, randomTensor } from '../helpers/random.ts'
+
+/** W, and W turned round with the same numbers: what a layer stored [in, out] and one stored [out, in] hold. */
+function bothLayouts(inputs: number, outputs: number, seed: number): HostLinear[] {
+  const weight = randomTensor([inputs, outputs], seed)
+  const bias = randomTensor([outputs], seed + 1)
+  return [
+    { weight, bias },
+    { weight: transpose(weight), bias, transposed: true },
+  ]
+}
+
+function transpose({ shape: [rows, width], data }: Tensor): Tensor {
+  const turned = Tensor.zeros([width, rows])
+  for (let i = 0; i < data.length; i++) turned.data[(i % width) * rows + Math.floor(i / width)] = data[i]
+  return turned
+}
+
+/** Sparse rows of random positive numbers, about one in `oneIn`. */
+function randomSparse(shape: Shape, seed: number, oneIn: number): SparseRows {
+  const chance = randomTensor(shape, seed + 1).data
+  const values = randomTensor(shape, seed, 1, 1.5).data
+  return positiveEntries(
+    new Tensor(
+      shape,
+      values.map((value, i) => (Math.abs(chance[i]) * oneIn < 1 ? value : 0)),
+    ),
+  )
+}
+
+const activations = ['none', 'gelu', 'relu'] as const satisfies Activation[]
+const anyActivation = fc.constantFrom(...activations)
+
+for (const ops of await startBackends()) {
+  const test = suite(`ops, linear and sparse: ${ops.name}`)
+  const host = hostOps(ops)
+  test.after(() => ops.dispose())
+
+  test('linear: x W + b, every activation, with and without bias and residual, W stored either way', async () => {
+    const cases = [anyRows, anyWidth, anyWidth, anySeed, anyActivation] as const
+    await holds([...cases], async (rows, inputs, outputs, seed, activation) => {
+      const x = randomTensor([rows, inputs], seed)
+      const residual = randomTensor([rows, outputs], seed + 3)
+      for (const layer of bothLayouts(inputs, outputs, seed + 1))
+        for (const options of [{}, { activation }, { activation, residual }])
+          await checkOp(ops, (host) => host.linear(x, layer, options), naive.naiveLinear(x, layer, options))
+      const withoutBias = { weight: randomTensor([inputs, outputs], seed) }
+      await checkOp(ops, (host) => host.linear(x, withoutBias), naive.naiveLinear(x, withoutBias))
+    })
+  })
+
+  for (const [rows, inputs, outputs] of [
+    [1, 3072, 37],
+    [19, 3072, 5],
+    [7, 768, 100],
+    [130, 257, 9],
+    [2, 1, 1500],
+    [3, 255, 256],
+    [5, 256, 255],
+  ])
+    test(`linear: [${rows}, ${inputs}] x [${inputs}, ${outputs}]`, async () => {
+      const x = randomTensor([rows, inputs], 1)
+      for (const layer of bothLayouts(inputs, outputs, 2))
+        await checkOp(ops, (host) => host.linear(x, layer), naive.naiveLinear(x, layer))
+    })
+
+  test('linear: a matrix without rows, and one that sums over nothing', async () => {
+    const layer = { weight: Tensor.zeros([0, 5]), bias: randomTensor([5], 1) }
+    await checkOp(ops, (host) => host.linear(Tensor.zeros([3, 0]), layer), {
+      ...naive.exactly([3, 5], [...layer.bias.data, ...layer.bias.data, ...layer.bias.data]),
+    })
+    const [plain] = bothLayouts(9, 4, 1)
+    checkSameBits(await host.linear(Tensor.zeros([0, 9]), plain), Tensor.zeros([0, 4]))
+  })
+
+  test('linear: activation and residual fused have the bits of separate ops', async () => {
+    await holds([anyRows, anyWidth, anyWidth, anySeed], async (rows, inputs, outputs, seed) => {
+      const x = randomTensor([rows, inputs], seed, 3)
+      const residual = randomTensor([rows, outputs], seed + 3)
+      for (const layer of bothLayouts(inputs, outputs, seed + 1)) {
+        const sums = await host.linear(x, layer)
+        const bent: Record<Activation, Tensor> = {
+          none: sums,
+          gelu: await host.gelu(sums),
+          relu: new Tensor(
+            sums.shape,
+            sums.data.map((value) => (value > 0 ? value : 0)),
+          ),
+        }
+        for (const activation of activations) {
+          checkSameBits(await host.linear(x, layer, { activation }), bent[activation], activation)
+          const added = await host.add(bent[activation], residual)
+          checkSameBits(
+            await host.linear(x, layer, { activation, residual }),
+            added,
+            `${activation} + residual`,
+          )
+        }
+      }
+    })
+  })
+
+  test('linear: a row alone has the bits that it has in a batch', async () => {
+    await holds([anyRows, anyWidth, anyWidth, anySeed], async (rows, inputs, outputs, seed) => {
+      const x = randomTensor([rows, inputs], seed)
+      for (const layer of bothLayouts(inputs, outputs, seed)) {
+        const all = await host.linear(x, layer, { activation: 'gelu' })
+        for (let r = 0; r < rows; r++)
+          checkSameBits(
+            await host.linear(x.rows(r, r + 1), layer, { activation: 'gelu' }),
+            all.rows(r, r + 1),
+          )
+      }
+    })
+    const x = randomTensor([70, 600], 1)
+    const [layer] = bothLayouts(600, 130, 2)
+    const all = await host.linear(x, layer)
+    for (const [from, to] of [
+      [0, 1],
+      [3, 5],
+      [6, 70],
+      [69, 70],
+    ])
+      checkSameBits(await host.linear(x.rows(from, to), layer), all.rows(from, to), `rows ${from}..${to}`)
+  })
+
+  test('linear: some columns of a layer alone have the bits that they have in the whole', async () => {
+    const x = randomTensor([5, 300], 1)
+    const [layer] = bothLayouts(300, 100, 2)
+    const all = await host.linear(x, layer)
+    for (const [from, to] of [
+      [0, 33],
+      [33, 66],
+      [66, 100],
+      [7, 8],
+    ]) {
+      const [weight, bias] = [sourceOf('weight', layer.weight), sourceOf('bias', layer.bias!)]
+      const part = await ops.prepareLinear(columnsOf(weight, from, to), columnsOf(bias, from, to))
+      const found = await ops.scope(async (ops) => ops.linear(ops.upload(x), part))
+      const columns = Array.from({ length: 5 }, (_, r) => [...all.row(r).slice(from, to)])
+      checkSameBits(
+        await ops.download(found),
+        Tensor.of([5, to - from], columns.flat()),
+        `columns ${from}..${to}`,
+      )
+      ops.release(found)
+      ops.release(part)
+    }
+  })
+
+  test('linear: NaN and infinity go through as in the specification', async () => {
+    const anySpecial = fc.constantFrom(NaN, Infinity, -Infinity)
+    const cases = [anyWidth, anyWidth, anySeed, fc.nat(), anySpecial, anyActivation] as const
+    await holds([...cases], async (inputs, outputs, seed, at, special, activation) => {
+      const x = randomTensor([3, inputs], seed)
+      const layer = bothLayouts(inputs, outputs, seed)[at % 2]
+      const options = { activation }
+      x.row(1)[at % inputs] = special
+      await checkOp(ops, (host) => host.linear(x, layer, options), naive.naiveLinear(x, layer, options))
+      x.row(1)[0] = 0
+      layer.weight.data[at % layer.weight.data.length] = special // infinity times 0 is NaN
+      await checkOp(ops, (host) => host.linear(x, layer, options), naive.naiveLinear(x, layer, options))
+    })
+  })
+
+  test('sparseEncode: the positive entries of linear with ReLU, bit for bit', async () => {
+    await holds([anyRows, anyWidth, anyWidth, anySeed], async (rows, inputs, outputs, seed) => {
+      const x = randomTensor([rows, inputs], seed)
+      for (const layer of bothLayouts(inputs, outputs, seed + 1))
+        checkSameSparse(
+          await host.sparseEncode(x, layer),
+          positiveEntries(await host.linear(x, layer, { activation: 'relu' })),
+        )
+    })
+  })
+
+  test('sparseEncode: an SAE’s shape, few features active, some tokens with none', async () => {
+    const x = randomTensor([7, 256], 1)
+    const weight = randomTensor([256, 1001], 2, 0.08)
+    for (const mean of [-1.5, -2.5, -50]) {
+      const layer = { weight, bias: randomTensor([1001], 3, 0.5, mean) }
+      const found = await host.sparseEncode(x, layer)
+      const dense = await host.linear(x, layer, { activation: 'relu' })
+      assert.ok(found.values.length < dense.data.length / 10)
+      checkSameSparse(found, positiveEntries(dense))
+      const expected = naive.naiveLinear(x, layer, { activation: 'relu' })
+      await checkOp(ops, async (host) => toDense(await host.sparseEncode(x, layer)), expected)
+    }
+  })
+
+  test('sparseEncode keeps NaN and infinity', async () => {
+    const x = randomTensor([3, 20], 1)
+    x.row(1)[7] = NaN
+    x.row(2)[0] = Infinity
+    const [layer] = bothLayouts(20, 50, 2)
+    const found = await host.sparseEncode(x, layer)
+    checkSameSparse(found, positiveEntries(await host.linear(x, layer, { activation: 'relu' })))
+    assert.is(found.offsets[2] - found.offsets[1], 50)
+  })
+
+  test('sparseDecode: the dense product, for rows without entries too', async () => {
+    const anyOneIn = fc.constantFrom(1, 4, 1000)
+    const cases = [anyRows, anyWidth, anyWidth, anySeed, anyOneIn] as const
+    await holds([...cases], async (rows, features, width, seed, oneIn) => {
+      const x = randomSparse([rows, features], seed, oneIn)
+      const [table, bias] = [randomTensor([features, width], seed + 2), randomTensor([width], seed + 3)]
+      const expected = naive.naiveSparseDecode(x, table, bias)
+      await checkOp(ops, (host) => host.sparseDecode(x, table, bias), expected)
+    })
+    const x = randomSparse([4, 3072], 1, 8)
+    const [table, bias] = [randomTensor([3072, 70], 2), randomTensor([70], 3)]
+    await checkOp(ops, (host) => host.sparseDecode(x, table, bias), naive.naiveSparseDecode(x, table, bias))
+  })
+
+  if (ops.name === 'reference')
+    test('the specification sums in float64', async () => {
+      const layer = { weight: Tensor.of([3, 1], [1, 1, 1]) }
+      assert.is((await host.linear(Tensor.of([1, 3], [1e8, 1, -1e8]), layer)).data[0], 1)
+      const sparse = positiveEntries(Tensor.of([1, 3], [1e8, 1, 1e8]))
+      const table = Tensor.of([3, 1], [1, 1, -1])
+      assert.is((await host.sparseDecode(sparse, table, Tensor.zeros([1]))).data[0], 1)
+      assert.is((await host.meanRows(Tensor.of([3, 1], [1e8, 1, -1e8]), [3])).data[0], Math.fround(1 / 3))
+      const found = await host.attentionMix(
+        Tensor.of([1, 1, 3], [1, 1, 1]),
+        Tensor.of([3, 1], [1e8, 1, -1e8]),
+        1,
+        [{ queries: 1, keys: 3 }],
+      )
+      assert.is(found.data[0], 1)
+    })
+
+  test.run()
+}
+
+function checkSameSparse(got: SparseRows, expected: SparseRows): void {
+  assert.equal(got.shape, expected.shape)
+  checkSameNumbers(got.offsets, expected.offsets, 'offsets')
+  checkSameNumbers(got.indices, expected.indices, 'indices')
+  checkSameNumbers(got.values, expected.values, 'values')
+}
