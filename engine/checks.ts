@@ -52,7 +52,7 @@ export function checkLinear(x: DeviceTensor, layer: Linear, residual?: DeviceTen
     throw new Error(
       `${op}: x ${showShape(x.shape)} x W [${layer.in}, ${layer.out}]: inner dimensions ${width} and ${layer.in} differ`,
     )
-  if (residual && (residual.shape[0] !== rows || residual.shape[1] !== layer.out))
+  if (residual && showShape(residual.shape) !== showShape([rows, layer.out]))
     throw new Error(
       `${op}: the residual ${showShape(residual.shape)} is added to an output [${rows}, ${layer.out}]`,
     )
