@@ -47,7 +47,7 @@ export class JsonFields {
 
   positive(name: string): number {
     const value = this.#fields[name]
-    if (typeof value === 'number' && value > 0) return value
+    if (typeof value === 'number' && value > 0 && value < Infinity) return value // 1e999 is JSON too
     throw this.#wrong(name, 'a positive number')
   }
 

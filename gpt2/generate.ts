@@ -38,7 +38,8 @@ export async function* generate(
   const cache = createCaches(model)
   try {
     let next = [...prompt]
-    for (let made = 0; made < maxNewTokens && prompt.length + made <= config.nCtx; made++) {
+    for (let made = 0; made < maxNewTokens; made++) {
+      if (made > 0 && prompt.length + made > config.nCtx) return
       const candidates = await nextCandidates(model, next, cache, kept)
       const id = draw(candidates, options, random())
       if (id === config.bos) return

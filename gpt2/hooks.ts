@@ -36,7 +36,7 @@ export function hookNames({ nLayers }: Pick<Gpt2Config, 'nLayers'>): string[] {
 /** The hooks of one forward pass. */
 export class Hooks {
   readonly #table: HookTable
-  /** How many blocks must run for every hook to be reached. */
+  /** How many blocks must run for every hook to be reached; a hook_resid_pre needs only the blocks before its own. */
   readonly blocks: number
   /** Whether the last norm is needed, and the unembedding, 30 % of GPT-2 small's work. */
   readonly wantsFinalNorm: boolean
@@ -49,8 +49,8 @@ export class Hooks {
     let blocks = 0
     for (const name of Object.keys(table)) {
       if (!names.has(name)) throw new Error(`hook "${name}" is not known: ${suggest(name, config)}`)
-      const layer = /^blocks\.(\d+)\./.exec(name)
-      if (layer) blocks = Math.max(blocks, Number(layer[1]) + 1)
+      const layer = /^blocks\.(\d+)\.(.*)$/.exec(name)
+      if (layer) blocks = Math.max(blocks, Number(layer[1]) + (layer[2] === 'hook_resid_pre' ? 0 : 1))
     }
     this.wantsLogits = 'logits' in table
     this.wantsFinalNorm = this.wantsLogits || 'ln_final.hook_normalized' in table

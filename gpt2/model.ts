@@ -56,7 +56,7 @@ export async function run(
     let x = await embedding(ops, ids, positions, weights, hooks) // [tokens, dModel]
     for (let layer = 0; layer < hooks.blocks; layer++)
       x = await ops.scope((ops) => block(ops, x, weights.blocks[layer], pass, layer, cache?.[layer]))
-    if (!hooks.wantsFinalNorm) return
+    if (!hooks.wantsFinalNorm) return void (await hooks.at(`blocks.${hooks.blocks}.hook_resid_pre`, x, ops))
     if (lastOnly) x = await ops.takeRows(x, lastRows(texts))
     const normalized = await ops.layerNorm(x, weights.ln_f, config.eps) // [tokens, dModel]
     const last = await hooks.at('ln_final.hook_normalized', normalized, ops)
