@@ -39,6 +39,7 @@ export class Engine {
   private readonly kernels: Kernels
   private readonly pool: Pool | undefined
   private readonly scratch: number
+  private disposed = false
 
   constructor(platform: Platform, options: EngineOptions = {}) {
     const features = detectFeatures()
@@ -79,12 +80,20 @@ export class Engine {
 
   /** Runs the chunks 0 to `chunks` (left out) of a task, on all threads if there is more than one chunk. */
   async run<T extends TaskName>(task: T, args: TaskArgs[T], chunks: number): Promise<void> {
+    if (this.disposed) throw new Error(`wasm: ${task} on a backend that was disposed`)
     if (this.pool && chunks > 1) return this.pool.run(task, args, chunks)
     const numbers = Float64Array.from(args)
     for (let chunk = 0; chunk < chunks; chunk++) TASKS[task](this.kernels, numbers, chunk, this.scratch)
   }
 
+  /** How many of `total` things a chunk gets: some chunks for every thread, but no chunk of fewer than `least`. */
+  share(total: number, least: number): number {
+    const chunks = Math.min(4 * this.threads, Math.floor(total / Math.max(1, least)))
+    return Math.ceil(total / Math.max(1, chunks))
+  }
+
   dispose(): void {
+    this.disposed = true
     this.pool?.close()
   }
 }

@@ -72,8 +72,9 @@ export class Arena {
     return new Float32Array(this.memory.buffer, start, length)
   }
 
-  bytes(start: number, length: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, start, length)
+  /** `length` whole numbers of 32 bits at an address: a view likewise. */
+  words(start: number, length: number): Uint32Array {
+    return new Uint32Array(this.memory.buffer, start, length)
   }
 
   /** Grows until the memory ends in a free range of at least `bytes`, by no less than a sixteenth of its size. */

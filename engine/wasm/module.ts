@@ -1,7 +1,15 @@
 import { func, i32, importMemory, Module } from 'wasmati'
+import { add, subtract } from './add.ts'
+import { attention } from './attention.ts'
+import { center } from './center.ts'
+import { gelu } from './gelu.ts'
 import { emitterFor, type KernelOptions } from './kernel.ts'
+import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { MAX_PAGES } from './memory.ts'
+import { meanRows } from './mean-rows.ts'
+import { softmax } from './softmax.ts'
+import { sparseDecode } from './sparse-decode.ts'
 
 /** The one module that holds every kernel; its only import is the memory (see instance.ts). */
 export function kernelModule(options: KernelOptions): { kernels: Kernels; bytes: Uint8Array<ArrayBuffer> } {
@@ -16,5 +24,16 @@ type Kernels = ReturnType<typeof emitKernels>
 
 function emitKernels(options: KernelOptions) {
   const emitter = emitterFor(options)
-  return { linear: linear(emitter) }
+  return {
+    linear: linear(emitter),
+    attention: attention(emitter),
+    layerNorm: layerNorm(emitter),
+    softmax: softmax(emitter),
+    center: center(),
+    gelu: gelu(emitter),
+    add: add(),
+    subtract: subtract(),
+    meanRows: meanRows(),
+    sparseDecode: sparseDecode(emitter),
+  }
 }

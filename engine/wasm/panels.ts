@@ -2,17 +2,18 @@ import type { Linear } from '../backend.ts'
 import { checkPrepareLinear } from '../checks.ts'
 import { forEachRowBlock, readTensor, type WeightSource } from '../weights.ts'
 import type { Engine } from './engine.ts'
+import { Block } from './tensors.ts'
 
 /** Numbers read from a weight source at once: 4 MiB of them, so that loading needs little beside the weights themselves. */
-const BLOCK = 1 << 20
+export const READ_AT_ONCE = 1 << 20
 
 /**
  * W [in, out] as the linear kernel reads it: panels [ceil(out / panel)][in][panel], so that a tile walks one pointer.
  * The last panel's missing columns, and the bias's, are zero.
  */
 export interface PackedLinear extends Linear {
-  readonly weights: number // address
-  readonly bias: number // address
+  readonly weights: Block
+  readonly bias: Block
 }
 
 /** Reads weight [in, out], or [out, in] if `transposed`, straight into panels. @throws if the bias is not [out] */
@@ -28,17 +29,17 @@ export async function prepareLinear(
   const layer = {
     in: inputs,
     out: outputs,
-    weights: arena.allocate(inputs * padded * 4, weight.name),
-    bias: arena.allocate(padded * 4, `the bias of ${weight.name}`),
+    weights: new Block(arena, inputs * padded * 4, weight.name),
+    bias: new Block(arena, padded * 4, `the bias of ${weight.name}`),
   }
-  const panels = () => arena.floats(layer.weights, inputs * padded)
+  const panels = () => arena.floats(layer.weights.address, inputs * padded)
   if (padded > outputs) panels().fill(0, inputs * (padded - panel))
-  await forEachRowBlock(weight, BLOCK, (rows, first, count) => {
+  await forEachRowBlock(weight, READ_AT_ONCE, (rows, first, count) => {
     if (transposed) packColumns(panels(), rows, first, count, inputs, panel)
     else packRows(panels(), rows, first, count, inputs, outputs, panel)
   })
   const biases = bias ? (await readTensor(bias)).data : new Float32Array(outputs)
-  arena.floats(layer.bias, padded).fill(0).set(biases)
+  arena.floats(layer.bias.address, padded).fill(0).set(biases)
   return layer
 }
 
@@ -85,12 +86,7 @@ function columnStart(n: number, inputs: number, panel: number): number {
 export function readColumn(engine: Engine, layer: PackedLinear, n: number, into: Float32Array): void {
   const { arena, panel } = engine
   const padded = Math.ceil(layer.out / panel) * panel
-  const panels = arena.floats(layer.weights, layer.in * padded)
+  const panels = arena.floats(layer.weights.address, layer.in * padded)
   const from = columnStart(n, layer.in, panel)
   for (let k = 0; k < layer.in; k++) into[k] = panels[from + k * panel]
-}
-
-export function releaseLinear(engine: Engine, layer: PackedLinear): void {
-  engine.arena.release(layer.weights)
-  engine.arena.release(layer.bias)
 }

@@ -64,7 +64,6 @@ export class Pool {
 
   private async runNow(task: TaskName, args: readonly number[], chunks: number): Promise<void> {
     if (this.broken) throw this.broken
-    if (this.board.closed) throw new Error(`wasm pool: ${task} after the backend was disposed`)
     this.board.post(task, args, chunks)
     this.workHere()
     while (!this.board.waitUntilDone(PATIENCE_MS, this.mayBlock)) await this.hearFromWorkers()

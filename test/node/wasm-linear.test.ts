@@ -5,7 +5,7 @@ import type { Activation } from '../../engine/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
-import { prepareLinear, readColumn, releaseLinear } from '../../engine/wasm/panels.ts'
+import { prepareLinear, readColumn } from '../../engine/wasm/panels.ts'
 import { nodePlatform } from '../../engine/wasm/platform-node.ts'
 import { sourceOf } from '../../engine/weights.ts'
 
@@ -78,7 +78,7 @@ async function run(engine: Engine, { x, weight, bias, residual, activation }: Ca
   await runLinear(engine, layer, { x: xAt, rows: shape[0], residual: residualAt, out, activation })
   const result = Tensor.of(shape, arena.floats(out, shape[0] * shape[1]))
   for (const address of residual ? [xAt, out, residualAt] : [xAt, out]) arena.release(address)
-  releaseLinear(engine, layer)
+  for (const block of [layer.weights, layer.bias]) block.free()
   assert.is(arena.usedBytes, before)
   return result
 }
@@ -193,11 +193,14 @@ test('a transposed weight packs to the same panels; columns read back', async ()
     for (let n = 0; n < 45; n++) turned.data[n * 300 + k] = weight.data[k * 45 + n]
   const a = await prepareLinear(engine, sourceOf('w', weight))
   const b = await prepareLinear(engine, sourceOf('w', turned), undefined, { transposed: true })
-  assert.equal(engine.arena.floats(a.weights, 300 * 48), engine.arena.floats(b.weights, 300 * 48))
+  assert.equal(
+    engine.arena.floats(a.weights.address, 300 * 48),
+    engine.arena.floats(b.weights.address, 300 * 48),
+  )
   const column = new Float32Array(300)
   readColumn(engine, b, 44, column)
   assert.equal(column, turned.row(44))
-  for (const layer of [a, b]) releaseLinear(engine, layer)
+  for (const layer of [a, b]) for (const block of [layer.weights, layer.bias]) block.free()
 })
 
 test.run()

@@ -1,0 +1,32 @@
+import { f32x4, f64, f64x2, func, i32, i8x16, local, v128 } from 'wasmati'
+import { addToSum, clearSum, forLanes, forUpTo, increment, LOWER_HALVES } from './emit.ts'
+
+/** out[i] = the mean of x[r][i] over `rows` rows of `width` numbers, summed in float64. */
+export function meanRows() {
+  return func(
+    {
+      in: [i32, i32, i32, i32], // x, out, rows, width
+      locals: [i32, i32, i32, i32, v128, v128, v128, v128],
+      out: [],
+    },
+    ([x, out, rows, width], [c, end, r, at, value, count, low, high]) => {
+      local.set(end, i32.mul(width, 4))
+      local.set(count, f64x2.splat(f64.convert_i32_u(rows)))
+      // for each four columns: sum over rows, divided
+      forLanes(c, end, ({ load, store }) => {
+        clearSum({ low, high })
+        local.set(at, i32.add(x, c))
+        local.set(r, i32.const(0))
+        forUpTo(r, rows, 1, () => {
+          local.set(value, load(at))
+          addToSum({ low, high }, value)
+          increment(at, end)
+        })
+        local.set(low, f32x4.demote_f64x2_zero(f64x2.div(low, count)))
+        local.set(high, f32x4.demote_f64x2_zero(f64x2.div(high, count)))
+        local.set(value, i8x16.shuffle(LOWER_HALVES, low, high))
+        store(i32.add(out, c), value)
+      })
+    },
+  )
+}

@@ -1,0 +1,39 @@
+import { f32, f32x4, func, i32, local, v128 } from 'wasmati'
+import { addToSum, clearSum, forLanes, splat, totalOf } from './emit.ts'
+import type { Emitter } from './kernel.ts'
+import { emitExp } from './math.ts'
+
+/** out[i] = exp(x[i] - max x) / sum of these, one row of `width` numbers; out may be x. The sum is float64. */
+export function softmax({ madd }: Emitter) {
+  return func(
+    {
+      in: [i32, i32, i32],
+      locals: [i32, i32, f32, v128, v128, v128, v128, v128, v128, v128],
+      out: [],
+    },
+    ([x, out, width], [c, end, largest, value, max, n, r, sum, low, high]) => {
+      local.set(end, i32.mul(width, 4))
+      // max = the largest x[i]; NaN, if there is one
+      local.set(max, splat(-Infinity))
+      forLanes(c, end, ({ load }) => local.set(max, f32x4.max(max, load(i32.add(x, c)))))
+      local.set(largest, f32x4.extract_lane(0, max))
+      for (const lane of [1, 2, 3]) local.set(largest, f32.max(largest, f32x4.extract_lane(lane, max)))
+      local.set(max, f32x4.splat(largest))
+      // out[i] = exp(x[i] - max); sum += out[i]
+      clearSum({ low, high })
+      forLanes(c, end, ({ load, store, clear }) => {
+        local.set(value, f32x4.sub(load(i32.add(x, c)), max))
+        emitExp(value, { n, r, sum }, madd)
+        store(i32.add(out, c), value)
+        clear(value)
+        addToSum({ low, high }, value)
+      })
+      // out[i] = out[i] / sum
+      local.set(sum, f32x4.splat(f32.demote_f64(totalOf({ low, high }))))
+      forLanes(c, end, ({ load, store }) => {
+        local.set(value, f32x4.div(load(i32.add(out, c)), sum))
+        store(i32.add(out, c), value)
+      })
+    },
+  )
+}

@@ -1,0 +1,94 @@
+import { f32x4, func, i32, local, v128 } from 'wasmati'
+import { copyBytes, forLanes, forUpTo, increment, limitTo, whileBelow, zeroBytes } from './emit.ts'
+import type { SparseRows } from '../sparse.ts'
+import type { Engine } from './engine.ts'
+import type { Emitter } from './kernel.ts'
+import { Block } from './tensors.ts'
+import { SUM_BLOCK } from './tile.ts'
+
+/** out [rows, width] from sparse rows x [rows, n], a table [n, width] and bias [width], the last three by address. */
+export async function runSparseDecode(
+  engine: Engine,
+  x: SparseRows,
+  { table, width, bias, out }: { table: number; width: number; bias: number; out: number },
+): Promise<void> {
+  const [rows] = x.shape
+  if (rows === 0 || width === 0) return
+  const { arena } = engine
+  const entries = x.values.length
+  const rowsPerChunk = engine.share(rows, 1)
+  const chunks = Math.ceil(rows / rowsPerChunk)
+  const sizes = [rows + 1, entries, entries, chunks * width]
+  const [offsets, indices, values, scratch] = sizes.map(
+    (size) => new Block(arena, size * 4, 'sparseDecode: x'),
+  )
+  arena.words(offsets.address, rows + 1).set(x.offsets)
+  arena.words(indices.address, entries).set(x.indices)
+  arena.floats(values.address, entries).set(x.values)
+  await engine.run(
+    'sparseDecode',
+    [
+      ...([offsets.address, indices.address, values.address, table, bias, out] as const),
+      ...([rows, width, scratch.address, rowsPerChunk] as const),
+    ],
+    chunks,
+  )
+  for (const block of [offsets, indices, values, scratch]) block.free()
+}
+
+/**
+ * out[r] = bias + the sum of values[e] * table[indices[e]] over row r's entries e, offsets[r] to offsets[r + 1],
+ * for a range of rows; table's rows have `width` numbers. The sum is made in blocks of SUM_BLOCK entries, each from
+ * zero, in `block`: scratch for one row.
+ */
+export function sparseDecode({ madd }: Emitter) {
+  return func(
+    {
+      // offsets, indices, values, table, width, bias, out, first row, last row (left out), block
+      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
+      locals: [i32, i32, i32, i32, i32, i32, i32, v128, v128, v128],
+      out: [],
+    },
+    (
+      [offsets, indices, values, table, width, bias, out, r, lastRow, block],
+      [bytes, target, e, end, blockEnd, entry, c, value, sum, x],
+    ) => {
+      local.set(bytes, i32.mul(width, 4))
+      // for each row (e counts the entries in bytes)
+      forUpTo(r, lastRow, 1, () => {
+        local.set(e, i32.load({}, i32.add(offsets, i32.mul(r, 4))))
+        local.set(e, i32.mul(e, 4))
+        local.set(end, i32.load({ offset: 4 }, i32.add(offsets, i32.mul(r, 4))))
+        local.set(end, i32.mul(end, 4))
+        // out = bias
+        local.set(target, i32.add(out, i32.mul(r, bytes)))
+        copyBytes(target, bias, bytes)
+        // for each block of entries
+        whileBelow(e, end, () => {
+          local.set(blockEnd, i32.add(e, SUM_BLOCK * 4))
+          limitTo(blockEnd, end)
+          //   block = 0; for each entry: block += value * table[index]
+          zeroBytes(block, bytes)
+          forUpTo(e, blockEnd, 4, () => {
+            local.set(value, v128.load32_splat({}, i32.add(values, e)))
+            local.set(entry, i32.mul(i32.load({}, i32.add(indices, e)), bytes))
+            increment(entry, table)
+            forLanes(c, bytes, ({ load, store }) => {
+              local.set(x, load(i32.add(entry, c)))
+              local.set(sum, load(i32.add(block, c)))
+              local.set(sum, madd(value, x, sum))
+              store(i32.add(block, c), sum)
+            })
+          })
+          //   out += block
+          forLanes(c, bytes, ({ load, store }) => {
+            local.set(x, load(i32.add(target, c)))
+            local.set(sum, load(i32.add(block, c)))
+            local.set(sum, f32x4.add(x, sum))
+            store(i32.add(target, c), sum)
+          })
+        })
+      })
+    },
+  )
+}

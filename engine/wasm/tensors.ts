@@ -1,0 +1,55 @@
+import type { DeviceTensor } from '../backend.ts'
+import { showShape, sizeOf, type Shape } from '../tensor.ts'
+import type { Arena } from './memory.ts'
+
+/** A piece of the arena that tensors stand on; freed once, and never used after. */
+export class Block {
+  readonly address: number
+  private readonly arena: Arena
+  private freed = false
+
+  constructor(arena: Arena, bytes: number, what: string) {
+    this.arena = arena
+    this.address = arena.allocate(bytes, what)
+  }
+
+  get isFreed(): boolean {
+    return this.freed
+  }
+
+  free(): void {
+    if (this.freed) return
+    this.freed = true
+    this.arena.release(this.address)
+  }
+}
+
+/** A tensor in WebAssembly memory. Several may stand on one block: reshaped ones, and those a cache gives out. */
+export class WasmTensor implements DeviceTensor {
+  readonly shape: Shape
+  readonly block: Block
+
+  constructor(shape: Shape, block: Block) {
+    this.shape = shape
+    this.block = block
+  }
+
+  get size(): number {
+    return sizeOf(this.shape)
+  }
+
+  get address(): number {
+    return this.block.address
+  }
+}
+
+/** The WebAssembly tensor an op was given. @throws if it is another backend's, or its memory has been freed */
+export function wasmTensor(op: string, x: DeviceTensor): WasmTensor {
+  if (!(x instanceof WasmTensor))
+    throw new Error(`${op}: the tensor ${showShape(x.shape)} lives on another backend; upload it here first`)
+  if (x.block.isFreed)
+    throw new Error(
+      `${op}: the tensor ${showShape(x.shape)} was freed: its scope has ended without returning it, or its cache or weights were released`,
+    )
+  return x
+}
