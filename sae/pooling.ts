@@ -1,7 +1,13 @@
 import { meanSparseRows, sliceRows, stackRows, type SparseRows } from '../engine/sparse.ts'
+import { showShape } from '../engine/tensor.ts'
 
 /** The rows of every token but each text's first, BOS, whose activations are of another kind and size. */
 export function withoutBos(features: SparseRows, lengths: readonly number[]): SparseRows {
+  const total = lengths.reduce((sum, length) => sum + length, 0)
+  if (total !== features.shape[0])
+    throw new Error(
+      `withoutBos: texts of ${total} tokens in all, but the features are ${showShape(features.shape)}`,
+    )
   let row = 0
   const parts = lengths.map((length) => sliceRows(features, row + 1, (row += length)))
   return stackRows(parts, features.shape[1])
