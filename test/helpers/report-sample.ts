@@ -1,0 +1,87 @@
+import { Tensor } from '../../engine/tensor.ts'
+import { positiveEntries } from '../../engine/sparse.ts'
+import { analyseLayer } from '../../experiments/black-box/analysis.ts'
+import { compareLayers } from '../../experiments/black-box/compare-layers.ts'
+import { highlightedFeatures } from '../../experiments/black-box/report-features.ts'
+import type { BlackBoxReport } from '../../experiments/black-box/report.ts'
+
+/** Strings that a careless page would run, or be broken by. */
+export const HOSTILE = [
+  `<img src=x onerror="alert('img')">`,
+  `</script><script>alert('script')</script>`,
+  `<!-- <script> </style><style>body{display:none}</style>`,
+  `" onmouseover="alert('quote')" x='`,
+  `&lt;b&gt; &amp; &#x41; ]]> <svg onload=alert(1)>`,
+  'a\u200bb \u202etxt.exe\u202c \ufeff\u2066x\u2069 \u0000\u001b[31m \ud83d',
+  'مرحبا بالعالم، كيف حالك؟ שלום עולם',
+  'w'.repeat(2000),
+  'javascript:alert(1)\r\n\tnext\u2028line',
+  '${alert(1)} {{alert(1)}} __proto__ constructor',
+] as const
+
+/**
+ * A report in which every string is hostile where `hostile`: the real analysis on invented activations, the
+ * same at each call. 3 layers, 3 categories of `textsEach` texts; feature 4 c + k leans to category c.
+ */
+export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxReport {
+  const names = hostile ? [HOSTILE[0], HOSTILE[1], HOSTILE[7]] : ['Python', 'Math', 'Formal']
+  const text = (t: number): string => (hostile ? HOSTILE[t % HOSTILE.length] : `text ${t} of the\n\tsample`)
+  const say = (name: string, i: number): string => (hostile ? HOSTILE[i % HOSTILE.length] : name)
+  const texts = names.flatMap((category, c) =>
+    Array.from({ length: textsEach }, (_, i) => ({ category, pieces: pieces(text(c * textsEach + i)) })),
+  )
+  const categories = names.map((name, c) => ({
+    name,
+    rows: texts.map((_, t) => t).slice(c * textsEach, (c + 1) * textsEach),
+  }))
+  const activation = (layer: number, feature: number, t: number, p: number): number => {
+    const at = (layer * 7 + feature * 13 + t * 5 + p * 3) % 11
+    const own = Math.floor(feature / 4) === Math.floor(t / textsEach)
+    return p > 0 && at < (own ? 8 : 2) ? (at + 1) * (layer + 1) * (own ? 1 : 0.3) : 0
+  }
+  const layers = [0, 1, 2].map((layer) => {
+    const means = texts.flatMap(({ pieces }, t) =>
+      FEATURES.map((feature) => {
+        const sum = pieces.reduce((sum, _, p) => sum + activation(layer, feature, t, p), 0)
+        return sum / (pieces.length - 1)
+      }),
+    )
+    const matrix = Tensor.of([texts.length, FEATURES.length], means)
+    return analyseLayer(positiveEntries(matrix), categories, 2, layer)
+  })
+  return {
+    provenance: {
+      ...{
+        model: say('tiny', 0),
+        sae: say('d_sae 12', 1),
+        backend: say('reference', 2),
+        mode: say('plain loops', 3),
+      },
+      ...{ basis: say('centred', 4), hook: say('blocks.N.hook_resid_pre', 5), bos: say('prepended', 6) },
+      ...{ pooling: say('mean', 7), threshold: say('2', 8), seed: say('1', 9), command: say('npm start', 1) },
+      version: say('0.1.0', 0),
+    },
+    findings: hostile ? HOSTILE : ['One thing was found.', 'And another.'],
+    layers,
+    changes: compareLayers(layers),
+    texts,
+    highlights: layers.map((analysis, layer) => ({
+      layer,
+      features: highlightedFeatures(analysis).map((feature) => ({
+        feature,
+        activations: texts.map(({ pieces }, t) => pieces.map((_, p) => activation(layer, feature, t, p))),
+      })),
+    })),
+  }
+}
+
+const FEATURES = Array.from({ length: 12 }, (_, feature) => feature)
+
+// BOS and at most 20 pieces, cut without regard to characters; one piece is empty, as where a character is split.
+function pieces(text: string): string[] {
+  const size = Math.max(3, Math.ceil(text.length / 19))
+  const cut = Array.from({ length: Math.ceil(text.length / size) }, (_, i) =>
+    text.slice(i * size, (i + 1) * size),
+  )
+  return ['<|endoftext|>', '', ...cut]
+}

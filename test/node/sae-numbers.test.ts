@@ -1,0 +1,237 @@
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { positiveEntries, toDense } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { describeBasis, parseSaeConfig } from '../../sae/config.ts'
+import { lossRecovered, QualityMeter } from '../../sae/metrics.ts'
+import { meanFeatures, withoutBos } from '../../sae/pooling.ts'
+import { syntheticSaeConfig, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
+import { checkSameBits, messageOf } from '../helpers/compare.ts'
+import { anySeed, holds, randomTensor } from '../helpers/random.ts'
+
+const test = suite('sae config, pooling and metrics')
+
+/** What the public gpt2-small-res-jb SAEs say of themselves, as far as it is read. */
+const publicFields = {
+  model_name: 'gpt2-small',
+  hook_name: 'blocks.8.hook_resid_pre',
+  d_in: 768,
+  d_sae: 24576,
+  activation_fn_str: 'relu',
+  prepend_bos: true,
+  normalize_activations: 'none',
+  apply_b_dec_to_input: true,
+  finetuning_scaling_factor: false,
+  model_from_pretrained_kwargs: { center_writing_weights: true },
+}
+const withFields = (fields: object) => JSON.stringify({ ...publicFields, ...fields })
+
+test('the public config, and what follows from fields left out', () => {
+  const config = {
+    dIn: 768,
+    dSae: 24576,
+    hookName: 'blocks.8.hook_resid_pre',
+    centered: true,
+    subtractsDecoderBias: true,
+    prependsBos: true,
+    modelName: 'gpt2-small',
+  }
+  const more = { dtype: 'torch.float32', use_ghost_grads: true, context_size: 128, hook_head_index: null }
+  assert.equal(parseSaeConfig(withFields(more)), config)
+  assert.equal(
+    parseSaeConfig(withFields({ architecture: 'standard', apply_b_dec_to_input: undefined })),
+    config,
+  )
+  for (const kwargs of [undefined, {}, { center_writing_weights: false }]) {
+    const raw = parseSaeConfig(withFields({ model_from_pretrained_kwargs: kwargs }))
+    assert.equal(raw, { ...config, centered: false })
+    assert.is(describeBasis(raw), 'residual stream as it is')
+  }
+  assert.is(describeBasis(config), 'residual stream minus its mean over d_model')
+})
+
+const wrong: readonly [fields: object, message: string][] = [
+  [{ architecture: 'jumprelu' }, 'architecture is "jumprelu", expected "standard"'],
+  [{ architecture: 'gated' }, 'architecture is "gated", expected "standard"'],
+  [{ activation_fn_str: 'topk' }, 'activation_fn_str is "topk", expected "relu"'],
+  [{ activation_fn: 'tanh-relu' }, 'activation_fn is "tanh-relu", expected "relu"'],
+  [
+    { normalize_activations: 'expected_average_only_in' },
+    'normalize_activations is "expected_average_only_in", expected "none"',
+  ],
+  [{ finetuning_scaling_factor: true }, 'finetuning_scaling_factor is true, expected false'],
+  [{ hook_head_index: 3 }, 'hook_head_index is 3, expected null'],
+  [{ d_in: undefined }, 'd_in is missing, expected a whole number from 1'],
+  [{ d_in: 0 }, 'd_in is 0, expected a whole number from 1'],
+  [{ d_sae: 1.5 }, 'd_sae is 1.5, expected a whole number from 1'],
+  [{ hook_name: undefined }, 'hook_name is missing, expected a text'],
+  [{ hook_name: '' }, 'hook_name is "", expected a text'],
+  [{ prepend_bos: 'yes' }, 'prepend_bos is "yes", expected true or false'],
+  [{ apply_b_dec_to_input: 1 }, 'apply_b_dec_to_input is 1, expected true or false'],
+  [
+    { model_from_pretrained_kwargs: { center_writing_weights: 'true' } },
+    'model_from_pretrained_kwargs: center_writing_weights is "true", expected true or false',
+  ],
+]
+for (const [fields, message] of wrong)
+  test(message, async () =>
+    assert.is(
+      await messageOf(() => parseSaeConfig(withFields(fields), 'DIR/cfg.json')),
+      `DIR/cfg.json: ${message}`,
+    ),
+  )
+
+test('any JSON gives a config, or an error that names the file', async () => {
+  const anyValue = fc.oneof(fc.jsonValue(), fc.constantFrom(0, 1, 768, 'relu', null, true))
+  const anyFields = fc.dictionary(fc.constantFrom(...Object.keys(publicFields), '__proto__'), anyValue, {
+    maxKeys: 3,
+  })
+  const anyConfig = fc.oneof(fc.json(), fc.string(), anyFields.map(withFields))
+  await holds(
+    [anyConfig],
+    async (json) => {
+      const parse = () => {
+        const { dIn, dSae, hookName } = parseSaeConfig(json, 'F')
+        assert.ok(Number.isSafeInteger(dIn) && Number.isSafeInteger(dSae) && hookName !== '')
+        throw new Error('F: is fine')
+      }
+      assert.match(await messageOf(parse), /^F: /)
+    },
+    2000,
+  )
+})
+
+test('synthetic SAEs: twelve layers', async () => {
+  assert.is(syntheticSaeConfig(11).hookName, 'blocks.11.hook_resid_pre')
+  for (const layer of [-1, 12, 1.5])
+    assert.is(
+      await messageOf(() => syntheticSaeWeights(layer)),
+      `synthetic SAE: layer ${layer} is not in 0..11`,
+    )
+  assert.is(
+    await messageOf(() => syntheticSaeWeights(3).get('threshold')),
+    'synthetic SAE 3: there is no tensor "threshold"',
+  )
+})
+
+const anyLengths = fc.array(fc.integer({ min: 2, max: 6 }), { minLength: 1, maxLength: 4 })
+const total = (lengths: readonly number[]) => lengths.reduce((sum, length) => sum + length, 0)
+
+test('pooling: the mean over each text’s tokens, BOS left out', async () => {
+  await holds([anyLengths, anySeed], (lengths, seed) => {
+    const dense = new Tensor(
+      [total(lengths), 5],
+      randomTensor([total(lengths), 5], seed).data.map((value) => Math.max(0, value)),
+    )
+    const pooled = toDense(meanFeatures(positiveEntries(dense), lengths))
+    assert.equal(pooled.shape, [lengths.length, 5])
+    let first = 0
+    for (const [text, length] of lengths.entries()) {
+      for (let j = 0; j < 5; j++) {
+        const column = Array.from({ length: length - 1 }, (_, t) => dense.row(first + 1 + t)[j])
+        const mean = column.reduce((sum, value) => sum + value, 0) / (length - 1)
+        assert.ok(Math.abs(pooled.row(text)[j] - mean) < 1e-7)
+      }
+      first += length
+    }
+  })
+})
+
+test('pooling: what BOS does changes nothing', () => {
+  const dense = new Tensor([5, 3], randomTensor([5, 3], 1).data.map(Math.abs))
+  const loud = new Tensor([5, 3], dense.data.slice())
+  for (const bos of [0, 2]) loud.row(bos).fill(1e6)
+  const pooled = (x: Tensor) => toDense(meanFeatures(positiveEntries(x), [2, 3]))
+  checkSameBits(pooled(loud), pooled(dense))
+  checkSameBits(
+    toDense(withoutBos(positiveEntries(dense), [2, 3])),
+    Tensor.of([3, 3], [...dense.row(1), ...dense.rows(3, 5).data]),
+  )
+})
+
+test('pooling: a text of BOS alone has no mean, and lengths must fit', async () => {
+  const features = positiveEntries(randomTensor([4, 3], 1))
+  assert.is(
+    await messageOf(() => meanFeatures(features, [3, 1])),
+    'meanSparseRows: a text without rows has no mean',
+  )
+  for (const lengths of [[3], [3, 2]])
+    assert.is(
+      await messageOf(() => meanFeatures(features, lengths)),
+      `withoutBos: texts of ${total(lengths)} tokens in all, but the features are [4, 3]`,
+    )
+})
+
+test('QualityMeter: as two passes over all tokens have it', async () => {
+  await holds([anyLengths, anySeed], (lengths, seed) => {
+    const [dIn, dSae] = [4, 9]
+    const meter = new QualityMeter(dIn, dSae)
+    const [kept, rebuilt, active]: number[][][] = [[], [], []]
+    for (const [text, length] of lengths.entries()) {
+      const x = randomTensor([length, dIn], seed + text, 2, 30)
+      const y = new Tensor(
+        x.shape,
+        randomTensor(x.shape, seed - text, 0.3).data.map((value, i) => value + x.data[i]),
+      )
+      const features = new Tensor([length, dSae], randomTensor([length, dSae], seed + text, 1, -0.8).data)
+      meter.add(x, y, positiveEntries(features))
+      for (let t = 1; t < length; t++) {
+        kept.push([...x.row(t)])
+        rebuilt.push([...y.row(t)])
+        active.push(Array.from(features.row(t).keys()).filter((j) => features.row(t)[j] > 0))
+      }
+    }
+    const mean = Array.from(
+      { length: dIn },
+      (_, i) => kept.reduce((sum, row) => sum + row[i], 0) / kept.length,
+    )
+    const squares = (rows: number[][], from: (t: number, i: number) => number) =>
+      rows
+        .flatMap((row, t) => row.map((value, i) => (value - from(t, i)) ** 2))
+        .reduce((sum, value) => sum + value, 0)
+    const error = squares(kept, (t, i) => rebuilt[t][i])
+    const explained = 1 - error / squares(kept, (_, i) => mean[i])
+    const { tokens, l0, explainedVariance, deadFeatures } = meter.quality()
+    assert.is(tokens, total(lengths) - lengths.length)
+    assert.ok(Math.abs(l0 - active.flat().length / tokens) < 1e-12)
+    assert.is(deadFeatures, dSae - new Set(active.flat()).size)
+    if (tokens > 1)
+      assert.ok(
+        Math.abs(explainedVariance - explained) <= 1e-9 * (1 + Math.abs(explained)),
+        `${explainedVariance} ${explained}`,
+      )
+  })
+})
+
+test('QualityMeter: a perfect reconstruction, the mean, and a feature only BOS has', () => {
+  const x = randomTensor([6, 3], 1)
+  const features = positiveEntries(Tensor.of([6, 2], [0, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]))
+  const perfect = new QualityMeter(3, 2)
+  perfect.add(x, x, features)
+  assert.equal(perfect.quality(), { tokens: 5, l0: 1, explainedVariance: 1, deadFeatures: 1 })
+  const mean = new QualityMeter(3, 2)
+  const means = [0, 1, 2].map((i) => [1, 2, 3, 4, 5].reduce((sum, t) => sum + x.row(t)[i], 0) / 5)
+  mean.add(
+    x,
+    Tensor.of(
+      [6, 3],
+      Array.from({ length: 18 }, (_, i) => means[i % 3]),
+    ),
+    features,
+  )
+  assert.ok(Math.abs(mean.quality().explainedVariance) < 1e-6)
+  const withBos = new QualityMeter(3, 2)
+  withBos.add(x, x, features, 0)
+  assert.equal([withBos.quality().tokens, withBos.quality().deadFeatures], [6, 0])
+})
+
+test('lossRecovered: 1 for nothing lost, 0 for no better than zeros', () => {
+  const losses = { clean: 3.97909, zeroAblated: 11.21423 }
+  assert.is(lossRecovered({ ...losses, spliced: losses.clean }), 1)
+  assert.is(lossRecovered({ ...losses, spliced: losses.zeroAblated }), 0)
+  // SAELens' own losses for gpt2-small-res-jb, layer 8, spliced at every position.
+  assert.ok(Math.abs(lossRecovered({ ...losses, spliced: 3.93088 }) - 1.00666) < 1e-5)
+})
+
+test.run()
