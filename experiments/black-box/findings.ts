@@ -31,7 +31,7 @@ function strongestSentence(layers: readonly LayerAnalysis[]): string {
   return `The strongest feature of all layers is number ${feature} of layer ${best.layer}: ${value.toFixed(2)} in a text of ${category}.`
 }
 
-/** In how many categories a figure rises at every step, and where it falls. */
+/** In how many categories a figure rises at every step, and where it does not. */
 function risingSentence(
   layers: readonly LayerAnalysis[],
   what: string,
@@ -39,14 +39,16 @@ function risingSentence(
 ): string {
   const names = Object.keys(layers[0].categories)
   const falls = names.flatMap((name) => {
-    const steps = layers
-      .slice(1)
-      .filter((to, i) => figure(to.categories[name]) <= figure(layers[i].categories[name]))
-    return steps.length > 0 ? [`${name} (to layer ${steps.map(({ layer }) => layer).join(', ')})`] : []
+    const steps = layers.slice(1).flatMap((to, i) => {
+      const from = layers[i]
+      const rises = figure(to.categories[name]) > figure(from.categories[name])
+      return rises ? [] : [`${from.layer} to ${to.layer}`]
+    })
+    return steps.length > 0 ? [`${name} (layer ${steps.join(', ')})`] : []
   })
   const rising = `${what} rises at every step from layer ${layers[0].layer} to ${layers.at(-1)!.layer}`
   if (falls.length === 0) return `${rising} in all ${names.length} categories.`
-  return `${rising} in ${names.length - falls.length} of ${names.length} categories; it does not for ${falls.join(', ')}.`
+  return `${rising} in ${names.length - falls.length} of ${names.length} categories; it stands still or falls in ${falls.join(', ')}.`
 }
 
 /** The specialists of the deepest layer. Scores of 1 and 2 are what chance gives with a search over all features. */

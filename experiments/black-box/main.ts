@@ -3,6 +3,7 @@
 //   npm start                                   the bundled model, offline
 //   npm start -- --texts mine.csv --layers 2,4  one's own texts
 // Prints tables of peak, aggregate and specialist score; writes results.json, CSV and report.html.
+import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { createCommand, integerIn, listOf, runMain, UserError } from '../common/cli.ts'
@@ -16,7 +17,7 @@ import { categoriesCsv, firingCsv } from './csv.ts'
 import { findings } from './findings.ts'
 import { rowsByCategory } from './input.ts'
 import { thresholdOption } from './options.ts'
-import { analyseTexts } from './pipeline.ts'
+import { analyseTexts, layerOf } from './pipeline.ts'
 import { renderBlackBoxReport } from './report.ts'
 import { summaryTables } from './summary.ts'
 import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from './threshold.ts'
@@ -37,10 +38,11 @@ const postLayers = [6, 8, 10, 11]
 const command = addEngineOptions(
   createCommand('start', 'the post’s analysis: which features stand for which kind of text, layer by layer'),
 )
-  .option(
-    '--texts <path>',
-    'JSON (category -> texts), CSV (category,text), or a folder of CATEGORY.txt',
-    fileURLToPath(new URL('texts.json', import.meta.url)),
+  .addOption(
+    new Option(
+      '--texts <path>',
+      'JSON (category -> texts), CSV (category,text), or a folder of CATEGORY.txt',
+    ).default(fileURLToPath(new URL('texts.json', import.meta.url)), 'our own, seven categories of 20'),
   )
   .option(
     '--layers <list>',
@@ -59,8 +61,10 @@ const command = addEngineOptions(
   )
   .parse()
 
+const options = command.opts<Options>()
+if (options.out === '') command.error('error: --out needs the name of a folder')
+
 runMain(() => {
-  const options = command.opts<Options>()
   return withBackend(options, async (ops) => {
     const started = performance.now()
     const labelled = await loadTexts(options.texts)
@@ -81,7 +85,10 @@ runMain(() => {
     const found = findings(layers)
     const provenance = await provenanceOf(model, ops, hooks, {
       threshold: `${showThreshold(spec)}${spec.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
-      command: ['npm start', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
+      command: [
+        'npm start',
+        ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2).map(quote)] : []),
+      ].join(' '),
     })
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const changes = compareLayers(layers)
@@ -114,10 +121,12 @@ runMain(() => {
   })
 })
 
-/** The hooks of the layers asked for, in the model's order. */
+/** The hooks of the layers asked for, in the model's order. Of several SAEs at one layer, the one at its input, as in the post. */
 function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
-  const layerOf = (hook: string): number => Number(/^blocks\.(\d+)\./.exec(hook)?.[1])
-  const there = model.saeHooks.map(layerOf)
+  const hooks = [...Map.groupBy(model.saeHooks, layerOf).values()].map(
+    (hooks) => hooks.find((hook) => hook.endsWith('.hook_resid_pre')) ?? hooks[0],
+  )
+  const there = hooks.map(layerOf)
   if (there.length === 0) throw new UserError(`there are no SAEs beside the model ${model.name}`)
   const full = model.gpt2.config.nLayers === 12 && postLayers.every((layer) => there.includes(layer))
   const wanted = layers ?? (full ? postLayers : there)
@@ -126,7 +135,7 @@ function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
     throw new UserError(
       `no SAE for layer ${missing.join(', ')} of ${model.name}; there are layers ${there.join(', ')}`,
     )
-  return model.saeHooks.filter((hook) => wanted.includes(layerOf(hook)))
+  return hooks.filter((hook) => wanted.includes(layerOf(hook)))
 }
 
 /** A string a token; one that ends inside a character is empty, and the next shows the whole. */
@@ -138,4 +147,9 @@ function piecesOf(model: OpenModel, ids: readonly number[]): string[] {
 /** A folder's path as a name for a folder of results. */
 function safeName(name: string): string {
   return name.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|-+$/g, '') || 'model'
+}
+
+/** An argument as a shell needs it to read it back. */
+function quote(argument: string): string {
+  return /^[\w./:=,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
 }

@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { releaseSae } from '../../sae/weights.ts'
+import { UserError } from '../common/cli.ts'
 import { captureStreams, encodeStream } from '../common/features.ts'
 import type { OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
@@ -43,12 +45,26 @@ export async function analyseTexts(
     const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
     releaseSae(sae)
     const means = meanFeatures(features, lengths) // [texts, d_sae]
-    const layer = Number(/^blocks\.(\d+)\./.exec(hook)?.[1])
-    const analysis = analyseLayer(means, categories, resolveThreshold(threshold, means), layer)
+    const analysis = analyseLayer(means, categories, thresholdAt(hook, threshold, means), layerOf(hook))
     results.push({ hook, analysis, highlights: highlightsOf(analysis, features, lengths) })
     progress.step()
+    await setImmediate() // Ctrl-C is heard between layers
   }
   return results
+}
+
+/** The layer that a hook of a block belongs to. */
+export function layerOf(hook: string): number {
+  return Number(/^blocks\.(\d+)\./.exec(hook)?.[1])
+}
+
+/** @throws UserError naming the hook where a quantile is asked for and no feature fires */
+function thresholdAt(hook: string, threshold: ThresholdSpec, means: SparseRows): number {
+  try {
+    return resolveThreshold(threshold, means)
+  } catch (error) {
+    throw new UserError(`${hook}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 /** The activation of each named feature at every token. features: sparse [tokens, d_sae] */

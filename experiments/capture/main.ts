@@ -1,6 +1,7 @@
 // What does the model hold at a point of its forward pass? Writes activations for numpy and friends.
 //   npm run capture -- --text "Hello" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
 // Prints the tokens, and the name, shape and range of each tensor written.
+import { Option } from 'commander'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { encodeSafetensors } from '../../engine/safetensors.ts'
@@ -13,7 +14,7 @@ import { createCommand, integerIn, listOf, runMain, UserError } from '../common/
 import { encodeStream } from '../common/features.ts'
 import { openModel, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
-import { formatTable } from '../common/table.ts'
+import { formatTable, visible } from '../common/table.ts'
 import { writeAtomically } from '../common/write-node.ts'
 
 interface Options extends EngineOptions {
@@ -31,13 +32,17 @@ const command = addEngineOptions(
   createCommand('capture', 'write a model’s activations at named hooks to a safetensors file (F32)'),
 )
   .option('--text <text>', 'the text; <|endoftext|> is put before it')
-  .option('--ids <list>', 'token ids instead of a text; nothing is added', listOf('ids', integerIn('id', 0)))
+  .addOption(
+    new Option('--ids <list>', 'token ids instead of a text; nothing is added')
+      .argParser(listOf('ids', integerIn('id', 0)))
+      .conflicts('text'),
+  )
   .requiredOption(
     '--hooks <list>',
-    `TransformerLens names, or HOOK${saeSuffix} for SAE features`,
+    `TransformerLens names, or HOOK${saeSuffix} for SAE features (required)`,
     listOf('hooks'),
   )
-  .requiredOption('--out <file>', 'the safetensors file to write')
+  .requiredOption('--out <file>', 'the safetensors file to write (required)')
   .addHelpText(
     'after',
     `
@@ -49,10 +54,11 @@ Examples:
   )
   .parse()
 
+const options = command.opts<Options>()
+if (options.text === undefined && options.ids === undefined) command.error('error: give --text or --ids')
+if (options.out === '') command.error('error: --out needs the name of a file')
+
 runMain(async () => {
-  const options = command.opts<Options>()
-  if ((options.text === undefined) === (options.ids === undefined))
-    throw new UserError('give either --text or --ids')
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { quiet: options.json })
     const ids = options.ids ?? model.tokenize(options.text!)
@@ -72,7 +78,7 @@ runMain(async () => {
     if (options.json) return console.log(JSON.stringify(result, null, 1))
     for (const key of ['model', 'backend', 'mode', 'bos', 'basis', 'out'] as const)
       console.log(`${key.padEnd(9)}${result[key]}`)
-    console.log(`tokens   ${result.tokens.map((piece) => JSON.stringify(piece)).join(' ')}`)
+    console.log(`tokens   ${result.tokens.map((piece) => visible(JSON.stringify(piece))).join(' ')}`)
     const rows = result.tensors.map(({ name, shape, min, max }) => [name, shape.join(' x '), min, max])
     console.log(formatTable(['tensor', 'shape', 'min', 'max'], rows))
   })

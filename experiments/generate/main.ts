@@ -1,9 +1,10 @@
 // How does the model write on?
 //   npm run generate -- --prompt "The captain"
 //   npm run generate -- --prompt "The captain" --temperature 0      always the most probable token
-// Prints the text as it comes, then the speed.
+// Prints the text as it comes, then why it ended and the speed.
+import { setImmediate } from 'node:timers/promises'
 import { generate, type SamplingOptions } from '../../gpt2/generate.ts'
-import { createCommand, integerIn, numberIn, positiveInteger, runMain, UserError } from '../common/cli.ts'
+import { createCommand, integerIn, numberIn, positiveInteger, runMain } from '../common/cli.ts'
 import { openModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 
@@ -14,7 +15,7 @@ interface Options extends EngineOptions, SamplingOptions {
 }
 
 const command = addEngineOptions(createCommand('generate', 'write on from a prompt, a token at a time'))
-  .requiredOption('--prompt <text>', 'the beginning; <|endoftext|> is put before it')
+  .requiredOption('--prompt <text>', 'the beginning; <|endoftext|> is put before it (required)')
   .option('--tokens <n>', 'how many tokens to write at most', positiveInteger('tokens'), 60)
   .option(
     '--temperature <t>',
@@ -22,10 +23,10 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
     numberIn('temperature', 0, 100),
     0.8,
   )
-  .option('--top-k <k>', 'draw from the k most probable tokens only', positiveInteger('top-k'))
+  .option('--top-k <k>', 'draw from the k most probable tokens only (default: all)', positiveInteger('top-k'))
   .option(
     '--top-p <p>',
-    'draw from the fewest tokens that reach this probability',
+    'draw from the fewest tokens that reach this probability (default: 1, all)',
     numberIn('top-p', 0.000001, 1),
   )
   .option('--seed <n>', 'same seed, same text', integerIn('seed', 0), 0)
@@ -40,8 +41,6 @@ runMain(() => {
   return withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { quiet: options.json })
     const prompt = options.prompt === '' ? [model.gpt2.config.bos] : model.tokenize(options.prompt)
-    if (prompt.length > model.gpt2.config.nCtx)
-      throw new UserError(`the prompt fills all ${model.gpt2.config.nCtx} positions; shorten it`)
     const decode = model.tokenizer.stream()
     const write = (text: string): void => {
       if (!options.json) process.stdout.write(text)
@@ -53,9 +52,11 @@ runMain(() => {
     for await (const id of generate(model.gpt2, prompt, options.tokens, options)) {
       if (ids.push(id) === 1) first = performance.now() - started
       write(decode(id))
+      await setImmediate() // Ctrl-C, and a reader that has left, are heard between tokens
     }
     write(decode())
-    const seconds = (performance.now() - started - first) / 1000
+    const elapsed = performance.now() - started
+    if (ids.length === 0) first = elapsed
     const settings = {
       model: model.name,
       backend: ops.name,
@@ -70,8 +71,9 @@ runMain(() => {
       prompt: options.prompt,
       ids,
       text: model.tokenizer.decode(ids),
+      ended: whyEnded(ids.length, options.tokens, model.gpt2.config.nCtx - prompt.length),
       prefill_ms: first,
-      tokens_per_second: ids.length > 1 ? (ids.length - 1) / seconds : null,
+      tokens_per_second: ids.length > 1 ? (1000 * (ids.length - 1)) / (elapsed - first) : null,
     }
     if (options.json) return console.log(JSON.stringify(result))
     process.stdout.write('\n')
@@ -81,6 +83,15 @@ runMain(() => {
         .map(([name, value]) => `${name} ${value ?? 'off'}`)
         .join(', '),
     )
-    console.error(`${prompt.length} prompt tokens in ${first.toFixed(0)} ms, then ${speed} tokens/s`)
+    console.error(`ended ${result.ended}`)
+    console.error(
+      `${prompt.length} tokens of prompt in ${first.toFixed(0)} ms, then ${ids.length} at ${speed} tokens/s`,
+    )
   })
 })
+
+/** free: positions behind the prompt; the token after the last position can still be told, but not read. */
+function whyEnded(made: number, askedFor: number, free: number): string {
+  if (made === askedFor) return `after the ${askedFor} tokens asked for`
+  return made > free ? 'at the model’s last position' : 'at <|endoftext|>'
+}
