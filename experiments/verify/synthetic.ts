@@ -31,6 +31,8 @@ interface SaeReference {
   readonly active_per_token: number[]
   readonly last_top10: { ids: number[]; values: number[] }
   readonly last_sum: number
+  /** How near the prompt's pre-activations come to zero, where a feature is neither clearly on nor off. */
+  readonly smallest_abs_preact: number
 }
 
 /** Largest differences allowed on logits and stream. PyTorch's own float32 is at 1.2e-5 and 3e-5. */
@@ -126,7 +128,10 @@ async function verifySae(
       expected.active_per_token,
       (_, t) => features.offsets[t + 1] - features.offsets[t],
     )
-    checks.compare(`${hook} active features a token`, 0, active, expected.active_per_token)
+    // Where a pre-activation is nearer to zero than the error allowed, one feature may fall on the other side.
+    if (expected.smallest_abs_preact > limit)
+      checks.compare(`${hook} active features a token`, 0, active, expected.active_per_token)
+    else checks.compare(`${hook} active, some near zero`, 1, active, expected.active_per_token)
     const { indices, values } = sparseRow(features, prompt.ids.length - 1)
     const valueOf = new Map(Array.from(indices, (feature, i) => [feature, values[i]]))
     const top = expected.last_top10
@@ -138,7 +143,8 @@ async function verifySae(
       top.values,
     )
     const sum = values.reduce((total, value) => total + value, 0)
-    checks.compare(`sum of ${name}`, limit * values.length, [sum], [expected.last_sum])
+    // Rounding errors of n values add up like a random walk: with the root of n.
+    checks.compare(`sum of ${name}`, limit * Math.sqrt(values.length), [sum], [expected.last_sum])
   }
   releaseSae(sae)
 }
