@@ -1,0 +1,37 @@
+/** How numbers look on a page, and which of the eight steps of the colour scale they take. */
+
+/** Three significant digits, a real minus sign, `–` where there is no number: `143.7` becomes `144`. */
+export function showNumber(value: number | null): string {
+  if (value === null || Number.isNaN(value)) return '–'
+  const size = Math.abs(value)
+  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3
+  return value.toFixed(digits).replace('-', '−')
+}
+
+/** A correlation: two digits after the point. */
+export function showCorrelation(value: number | null): string {
+  return value === null ? '–' : value.toFixed(2).replace('-', '−')
+}
+
+/** `1 text`, `2 texts`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+/** The step of `value` on a scale from 0 to `max`: 0 for zero, 1..8 above, -8..-1 below. */
+export function levelOf(value: number | null, max: number): number {
+  if (value === null || !(max > 0)) return 0
+  const steps = Math.min(8, Math.ceil((Math.abs(value) / max) * 8))
+  return value < 0 ? -steps : steps
+}
+
+/** The colour of a step, as theme.css defines it. */
+export function levelColour(level: number): string {
+  return `var(--${level < 0 ? 'cool' : 'heat'}-${Math.abs(level)})`
+}
+
+/** A label that fits a chart: at most `length` characters, the last one an ellipsis where it was cut. */
+export function shorten(label: string, length: number): string {
+  const characters = Array.from(label)
+  return characters.length <= length ? label : `${characters.slice(0, length - 1).join('')}…`
+}

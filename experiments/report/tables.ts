@@ -1,0 +1,74 @@
+import { html } from 'htm/preact'
+import type { ComponentChildren, VNode } from 'preact'
+
+/** A table as a screen reader wants it: a caption, headed columns, and each row headed by its first cell. */
+export interface DataTable {
+  caption: string
+  columns: readonly string[]
+  rows: readonly { head: ComponentChildren; cells: readonly Cell[] }[]
+}
+
+/** What stands in a cell, and the step of the colour scale behind it (0 or left out: none). */
+export interface Cell {
+  content: ComponentChildren
+  level?: number
+}
+
+/** The table in a frame that scrolls sideways by finger and by keyboard, so that the page never does. */
+export function dataTable({ caption, columns, rows }: DataTable): VNode {
+  return html`<div class="scroll" role="region" aria-label=${caption} tabindex="0">
+    <table>
+      <caption>
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          ${columns.map((column) => html`<th scope="col">${column}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          ({ head, cells }) =>
+            html`<tr>
+              <th scope="row">${head}</th>
+              ${cells.map(({ content, level }) => html`<td class=${levelClass(level ?? 0)}>${content}</td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`
+}
+
+/** The class that colours an element by its step; undefined, that is no attribute, for step 0. */
+export function levelClass(level: number): string | undefined {
+  return level === 0 ? undefined : `${level < 0 ? 'c' : 'h'}${Math.abs(level)}`
+}
+
+/** Charts under one caption, and the same numbers as a table for whoever wants, or needs, to read them. */
+export function figure(caption: ComponentChildren, charts: ComponentChildren, table: DataTable): VNode {
+  return html`<figure>
+    <figcaption>${caption}</figcaption>
+    ${charts}
+    <details>
+      <summary>The numbers as a table<span class="sr">: ${table.caption}</span></summary>
+      ${dataTable(table)}
+    </details>
+  </figure>`
+}
+
+/** A chart in a frame that scrolls sideways where the chart is wider than the page. */
+export function chartFrame(label: string, chart: VNode): VNode {
+  return html`<div class="scroll chart" role="region" aria-label=${label} tabindex="0">${chart}</div>`
+}
+
+/** The colour scale from 0 to the largest number, with the steps below 0 where they are used. */
+export function colourScale(zero: string, most: string, below?: string): VNode {
+  const steps = [...(below === undefined ? [] : [-8, -6, -4, -2]), 1, 2, 3, 4, 5, 6, 7, 8]
+  return html`<p class="scale">
+    <span>${below ?? zero}</span>
+    <span class="steps" aria-hidden="true"
+      >${steps.map((step) => html`<i class=${levelClass(step)}></i>`)}</span
+    >
+    <span>${most}</span>
+  </p>`
+}

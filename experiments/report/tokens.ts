@@ -1,0 +1,110 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { levelClass } from './tables.ts'
+
+/**
+ * Texts with the tokens marked that make a feature fire. `visible`, `tokenRuns` and `firingText` also run inside the report,
+ * where they arrive as their own source (see show-all.ts): they use nothing from outside but each other.
+ */
+
+/** A text and its tokens; the first piece is BOS, which is shown greyed and never counted. */
+export interface TokenText {
+  category: string
+  /** One a token. A token that ends inside a character is '', the character stands in the token that completes it. */
+  pieces: readonly string[]
+}
+
+/** The tokens at which a feature fires, flat and rising: [position, activation, position, activation, ...]. */
+export type Firing = readonly number[]
+
+/** Neighbouring silent tokens, or one that fires: its step 1..8 of the feature's maximum and what to say on hover. */
+export interface TokenRun {
+  text: string
+  level: number
+  title: string
+}
+
+/**
+ * Keeps the tokens that fire, without BOS, to three significant digits.
+ * @param activations of one feature in one text, one a token, BOS first
+ * @throws if there is not one activation a token
+ */
+export function firingTokens(pieces: readonly string[], activations: ArrayLike<number>): number[] {
+  if (activations.length !== pieces.length)
+    throw new Error(
+      `firingTokens: ${pieces.length} tokens (BOS included) but ${activations.length} activations`,
+    )
+  const firing: number[] = []
+  for (let position = 1; position < pieces.length; position++)
+    if (activations[position] > 0) firing.push(position, Number(activations[position].toPrecision(3)))
+  return firing
+}
+
+/** `text` with line ends, tabs, and what would be invisible or turn the line around, written out. */
+export function visible(text: string): string {
+  const joiners = /^[\u200c\u200d]+$/.test(text)
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (character) => {
+    if (character === '\n') return '↵\n'
+    if (character === '\t') return '⇥\t'
+    // Between letters and in emoji, (non-)joiners are spelling; alone they are a riddle.
+    if (/[\u200c\u200d]/.test(character) && !joiners) return character
+    return `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`
+  })
+}
+
+/** A text after BOS as runs to mark. `max` is the feature's highest activation in any text. */
+export function tokenRuns(pieces: readonly string[], firing: Firing, max: number): TokenRun[] {
+  const runs: TokenRun[] = []
+  let next = 1
+  const silent = (to: number): void => {
+    if (to > next) runs.push({ text: visible(pieces.slice(next, to).join('')), level: 0, title: '' })
+  }
+  for (let i = 0; i < firing.length; i += 2) {
+    const [position, value] = [firing[i], firing[i + 1]]
+    const piece = pieces[position]
+    const text = piece === '' ? '…' : /^ +$/.test(piece) ? '·'.repeat(piece.length) : visible(piece)
+    const name = piece === '' ? 'part of a character' : `“${text.replace(/^ /, '·').trimEnd()}”`
+    silent(position)
+    runs.push({
+      text,
+      level: Math.max(1, Math.min(8, Math.ceil((value / max) * 8))),
+      title: `${name} ${value}`,
+    })
+    next = position + 1
+  }
+  silent(pieces.length)
+  return runs
+}
+
+/** A text in which a feature fires: who and how much, in a line, and the text as runs. `mean` is over its tokens. */
+export function firingText(text: TokenText, index: number, mean: number, firing: Firing, max: number) {
+  const runs = tokenRuns(text.pieces, firing, max)
+  const values = firing.filter((_, i) => i % 2 === 1)
+  const strongest = runs.filter((run) => run.level > 0)[values.indexOf(Math.max(...values))]
+  const note = `text ${index + 1} · mean ${mean.toPrecision(3)} · strongest ${strongest.title}`
+  return { category: text.category, note, runs }
+}
+
+/** A text with its firing tokens marked. */
+export function tokenText(runs: readonly TokenRun[]): VNode {
+  const marked = runs.map(({ text, level, title }) =>
+    level === 0 ? text : html`<mark class=${levelClass(level)} title=${title}>${text}</mark>`,
+  )
+  return html`<p class="tokens" dir="auto"><bdi class="bos">BOS</bdi>${marked}</p>`
+}
+
+/** What the colours of marked tokens mean. */
+export function tokenLegend(): VNode {
+  const steps = [1, 2, 3, 4, 5, 6, 7, 8].map((step) => html`<i class=${levelClass(step)}></i>`)
+  const scale = html`<span class="steps" aria-hidden="true">${steps}</span>`
+  const bos = html`<bdi class="bos">BOS</bdi>`
+  return html`<div class="legend">
+    <p>
+      ${['Marked tokens make the feature fire: weakly ', scale, ' strongly, on a scale up to its own highest activation.']}
+    </p>
+    <p>
+      ${['Hover over a token, or tap it, for its number. ', bos, 'is left out of every mean, count and mark.']}
+    </p>
+    <p>↵ is a line end, · a space that fires, … a part of a character, [U+200B] an invisible character.</p>
+  </div>`
+}
