@@ -77,9 +77,9 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
 
 const FEATURES = Array.from({ length: 12 }, (_, feature) => feature)
 
-// BOS and at most 20 pieces, cut without regard to characters; one piece is empty, as where a character is split.
+// BOS and at most 10 pieces, cut without regard to characters; one piece is empty, as where a character is split.
 function pieces(text: string): string[] {
-  const size = Math.max(3, Math.ceil(text.length / 19))
+  const size = Math.max(3, Math.ceil(text.length / 8))
   const cut = Array.from({ length: Math.ceil(text.length / size) }, (_, i) =>
     text.slice(i * size, (i + 1) * size),
   )

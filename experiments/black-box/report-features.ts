@@ -1,0 +1,124 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { featureCard, type Feature, type FiringText } from '../report/feature-card.ts'
+import { count, levelOf, showNumber } from '../report/numbers.ts'
+import { dataTable } from '../report/tables.ts'
+import { firingTokens, tokenLegend, type TokenText } from '../report/tokens.ts'
+import { categoryNames, featureLink, layerName } from './report-layers.ts'
+import type { BlackBoxReport } from './report.ts'
+import type { LayerAnalysis } from './results.ts'
+
+/** How many texts a feature's card holds before anyone asks for more. */
+export const SHOWN_TEXTS = 3
+
+/** The features of a layer that the report names, each with the reasons why. */
+function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
+  const roles = new Map<number, string[]>()
+  const add = (feature: number | undefined, role: string): void => {
+    if (feature !== undefined) roles.set(feature, [...(roles.get(feature) ?? []), role])
+  }
+  for (const [name, { peak, specialist }] of Object.entries(analysis.categories)) {
+    add(peak?.feature, `peak of ${name}`)
+    add(specialist?.feature, `specialist of ${name}, score ${showNumber(specialist?.score ?? null)}`)
+  }
+  const { strongest, most_selective: selective, most_frequent: frequent } = analysis
+  add(strongest?.feature, 'strongest of the layer')
+  add(selective?.feature, `most selective: ${selective?.category}, score ${selective?.score}`)
+  add(frequent?.feature, 'most frequent')
+  for (const [feature] of analysis.top5_strongest)
+    if (!roles.has(feature)) add(feature, 'among the five strongest')
+  return roles
+}
+
+/** The features of a layer whose token activations the report needs: all that the analysis names and lists texts of. */
+export function highlightedFeatures(analysis: LayerAnalysis): number[] {
+  return [...rolesOf(analysis).keys()]
+}
+
+/** For each layer, its highlighted features with their roles, texts and tokens. */
+export function reportedFeatures({ layers, highlights, texts }: BlackBoxReport): Feature[][] {
+  return layers.map((analysis) => {
+    const given = highlights.find(({ layer }) => layer === analysis.layer)
+    return [...rolesOf(analysis)].map(([feature, roles]) => {
+      const found = given?.features.find((candidate) => candidate.feature === feature)
+      if (found === undefined)
+        throw new Error(
+          `report: no token activations of layer ${analysis.layer}, feature ${feature}: give those of highlightedFeatures`,
+        )
+      const list = analysis.firing_texts[feature] ?? []
+      const firing = list.map(([text, mean]): FiringText => {
+        const tokens = firingTokens(texts[text].pieces, found.activations[text])
+        if (tokens.length === 0)
+          throw new Error(
+            `report: layer ${analysis.layer}, feature ${feature} has mean ${mean} in text ${text}, but fires at none of its tokens`,
+          )
+        return [text, mean, tokens]
+      })
+      return { layer: analysis.layer, feature, roles, texts: firing }
+    })
+  })
+}
+
+/** For each layer, how many texts of each category make each feature fire above the threshold. */
+export function firingSection({ layers, texts }: BlackBoxReport): VNode {
+  return html`<section aria-labelledby="firing">
+    <h2 id="firing">Which texts make each feature fire</h2>
+    <p>
+      The number of texts of each category whose token-mean activation is above the threshold, and in how many
+      texts of all the feature fires at all. A specialist has one dark cell in its row. Each number links to
+      the feature’s texts below.
+    </p>
+    ${layers.map(
+      (analysis, l) =>
+        html`<details class="layers" open=${l === layers.length - 1}>
+          <summary>
+            <h3>Layer ${analysis.layer ?? '?'}</h3>
+            <span
+              >${count(rolesOf(analysis).size, 'feature')}, threshold ${showNumber(analysis.threshold)}</span
+            >
+          </summary>
+          ${firingTable(analysis, texts)}
+        </details>`,
+    )}
+  </section>`
+}
+
+function firingTable(analysis: LayerAnalysis, texts: readonly TokenText[]): VNode {
+  const names = categoryNames([analysis])
+  const sizes = names.map((name) => texts.filter(({ category }) => category === name).length)
+  const zero = html`<small>0</small>`
+  return dataTable({
+    caption: `${layerName(analysis.layer)}: texts above the threshold of ${showNumber(analysis.threshold)}`,
+    columns: ['Feature', ...names, 'Fires at all'],
+    rows: [...rolesOf(analysis)].map(([feature, roles]) => {
+      const firing = analysis.firing_texts[feature] ?? []
+      const above = firing.filter(([, value]) => value > analysis.threshold)
+      const counts = names.map((name) => above.filter(([text]) => texts[text].category === name).length)
+      return {
+        head: [featureLink(analysis.layer, feature), ' ', html`<small>${roles.join('; ')}</small>`],
+        cells: [
+          ...counts.map((number, c) => ({ content: number || zero, level: levelOf(number, sizes[c]) })),
+          { content: `${firing.length} of ${texts.length}` },
+        ],
+      }
+    }),
+  })
+}
+
+/** A card for each highlighted feature, by layer. */
+export function cardsSection({ layers, texts }: BlackBoxReport, features: readonly Feature[][]): VNode {
+  return html`<section aria-labelledby="tokens">
+    <h2 id="tokens">Token by token</h2>
+    ${tokenLegend()}
+    ${layers.map(
+      ({ layer }, l) =>
+        html`<details class="layers" open=${l === layers.length - 1}>
+          <summary>
+            <h3>Layer ${layer ?? '?'}</h3>
+            <span>${count(features[l].length, 'feature')}</span>
+          </summary>
+          <div class="cards">${features[l].map((feature) => featureCard(feature, texts, SHOWN_TEXTS))}</div>
+        </details>`,
+    )}
+  </section>`
+}

@@ -1,0 +1,97 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { chartDocument, renderPage } from '../report/page-node.ts'
+import { provenanceTable, type Provenance } from '../report/provenance.ts'
+import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
+import type { TokenText } from '../report/tokens.ts'
+import { LAYER_CAVEAT } from './compare-layers.ts'
+import { cardsSection, firingSection, reportedFeatures, SHOWN_TEXTS } from './report-features.ts'
+import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
+import type { LayerAnalysis, LayerChange } from './results.ts'
+
+/** All that the report shows; nothing in it needs escaping. */
+export interface BlackBoxReport {
+  provenance: Provenance
+  /** What was found, a sentence each. */
+  findings: readonly string[]
+  layers: readonly LayerAnalysis[]
+  /** From each layer to the next; empty if there is only one. */
+  changes: readonly LayerChange[]
+  /** In row order, the order that the analysis counts texts in. */
+  texts: readonly TokenText[]
+  /** The token activations of each layer's features to show, as `highlightedFeatures` lists them. */
+  highlights: readonly LayerHighlights[]
+}
+
+/** The token activations of some features of one layer. */
+export interface LayerHighlights {
+  layer: number | null
+  features: readonly {
+    feature: number
+    /** One list a text, in it one activation a token, BOS first: as `pieces` of the text. */
+    activations: readonly ArrayLike<number>[]
+  }[]
+}
+
+const TITLE = 'A black box made less opaque'
+const QUESTION =
+  'Inside a language model, each token becomes a list of numbers that nobody can read. A sparse autoencoder (SAE) rewrites ' +
+  'that list as features, most of them silent at any time. Do some of those features stand for a kind of text? Texts of ' +
+  'several categories go through the model; at every layer we look for the features that fire most strongly in each ' +
+  'category, and for those that fire in one category only.'
+
+/**
+ * The report as one self-contained HTML file.
+ * @throws naming layer, feature and text where highlights and analysis do not fit together
+ */
+export function renderBlackBoxReport(report: BlackBoxReport): string {
+  const features = reportedFeatures(report)
+  return renderPage({
+    title: `${TITLE} · ${report.provenance.model}`,
+    description: 'Which features of sparse autoencoders stand for which kind of text, layer by layer.',
+    body: page(report, features),
+    data: { id: TOKEN_DATA_ID, value: tokenData(features.flat(), report.texts, SHOWN_TEXTS) },
+    script: showAllScript(),
+  })
+}
+
+function page(report: BlackBoxReport, features: ReturnType<typeof reportedFeatures>): VNode {
+  const document = chartDocument()
+  return html`<main>
+    <header>
+      <p class="eyebrow">clearbox · the black-box experiment</p>
+      <h1>${TITLE}</h1>
+      <p class="question">${QUESTION}</p>
+      <nav aria-label="Sections">
+        <ul>
+          <li><a href="#categories">Categories by layer</a></li>
+          <li><a href="#top">Top features</a></li>
+          <li><a href="#firing">What makes them fire</a></li>
+          <li><a href="#tokens">Token by token</a></li>
+        </ul>
+      </nav>
+    </header>
+    <div class="opening">
+      <section aria-labelledby="findings">
+        <h2 id="findings">What was found</h2>
+        <ul class="findings">
+          ${report.findings.map((finding) => html`<li>${finding}</li>`)}
+        </ul>
+        ${comparisonNotice()}
+      </section>
+      ${provenanceTable(report.provenance)}
+    </div>
+    ${categoriesSection(document, report.layers)} ${changesSection(document, report.changes)}
+    ${topFeaturesSection(document, report.layers)} ${firingSection(report)} ${cardsSection(report, features)}
+    <footer>
+      A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers stand in results.json, beside
+      this file.
+    </footer>
+  </main>`
+}
+
+function comparisonNotice(): VNode {
+  return html`<aside class="notice" aria-label="How to read feature numbers">
+    <p>${[html`<strong>Feature numbers belong to one layer.</strong>`, ` ${LAYER_CAVEAT}`]}</p>
+  </aside>`
+}
