@@ -68,8 +68,10 @@ export async function startHub(files: Readonly<Record<string, Served>>, commit: 
 
   const send = (path: string, request: IncomingMessage, response: ServerResponse) => {
     const write = response.write.bind(response)
-    const count = (chunk: unknown) => (sent += chunk instanceof Uint8Array ? chunk.length : 0)
-    response.write = ((chunk: Uint8Array) => (count(chunk), write(chunk))) as typeof response.write
+    response.write = ((chunk: Uint8Array, done?: () => void) => {
+      sent += chunk.length
+      return write(chunk, done)
+    }) as typeof response.write
     if (failing('store', path, request, response)) return
     sendRange(response, files[path].content, request.headers.range)
   }

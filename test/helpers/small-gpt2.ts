@@ -26,22 +26,3 @@ export function randomIds(length: number, seed: number, { dVocab }: Gpt2Config =
   const next = randomNumbers(seed)
   return Array.from({ length }, () => Math.floor(((next() + 1) / 2) * dVocab) % dVocab)
 }
-
-/** A backend that counts the calls of each op, also of those inside scopes. */
-export function countOps(ops: Backend): { ops: Backend; calls: Map<string, number> } {
-  const calls = new Map<string, number>()
-  const spy = (inner: Backend): Backend =>
-    new Proxy(inner, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name, target)
-        if (typeof value !== 'function' || typeof name !== 'string') return value
-        if (name === 'scope')
-          return (work: (ops: Backend) => Promise<void>) => target.scope((ops) => work(spy(ops)))
-        return (...args: unknown[]): unknown => {
-          calls.set(name, (calls.get(name) ?? 0) + 1)
-          return Reflect.apply(value, target, args)
-        }
-      },
-    })
-  return { ops: spy(ops), calls }
-}

@@ -6,8 +6,9 @@ import { capture, type Gpt2 } from '../../gpt2/model.ts'
 import { openModel } from '../../experiments/common/models.ts'
 import { startBackends } from '../helpers/backends.ts'
 import { messageOf } from '../helpers/compare.ts'
+import { countOps } from '../helpers/intercept.ts'
 import { holds } from '../helpers/random.ts'
-import { countOps, randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
+import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
 
 const { nCtx, dVocab, bos } = smallConfig
 const greedy = { temperature: 0 }

@@ -5,7 +5,8 @@ import { hookNames, onHost, type Hook, type HookTable } from '../../gpt2/hooks.t
 import { capture, run, type Gpt2 } from '../../gpt2/model.ts'
 import { startBackends } from '../helpers/backends.ts'
 import { checkSameBits, messageOf } from '../helpers/compare.ts'
-import { countOps, randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
+import { countOps } from '../helpers/intercept.ts'
+import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
 
 const { nLayers, dModel, nHeads, dHead, dMlp, dVocab } = smallConfig
 const everyHook = hookNames(smallConfig)

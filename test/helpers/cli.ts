@@ -1,0 +1,51 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '../..')
+
+/** How a script ended and what it said. */
+export interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const environment = { ...process.env, CLEARBOX_DEBUG: '' }
+
+/** Runs a script to its end. script: its path from the root of the repository; cwd: that root if left out */
+export function runScript(script: string, args: readonly string[], cwd = root): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, script), ...args], {
+    encoding: 'utf8',
+    cwd,
+    env: environment,
+    maxBuffer: 2 ** 28,
+  })
+  return { status, stdout, stderr }
+}
+
+/** Runs a script and sends it SIGINT, as Ctrl-C does, as soon as `when` is fulfilled. */
+export async function interruptScript(
+  script: string,
+  args: readonly string[],
+  when: (said: () => string) => boolean,
+): Promise<Ended & { readonly interrupted: boolean }> {
+  const child = spawn(process.execPath, [join(root, script), ...args], { env: environment })
+  const text = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()))
+  let interrupted = false
+  const poll = setInterval(() => {
+    if (!when(() => text.stdout)) return
+    clearInterval(poll)
+    interrupted = child.kill('SIGINT')
+  }, 1)
+  const [status] = (await once(child, 'close')) as [number | null]
+  clearInterval(poll)
+  return { status, ...text, interrupted }
+}
+
+/** One line, and no more, as every fault that a user can mend is told. */
+export function isOneLine(text: string): boolean {
+  return text.indexOf('\n') === text.length - 1
+}
