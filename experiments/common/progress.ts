@@ -3,10 +3,12 @@ import { onEarlyExit } from './cleanup.ts'
 
 /** How far a long job is. `using progress = createProgress(...)` stops it on every way out of the block. */
 export interface Progress extends Disposable {
-  /** `done` of `total` units are done. */
-  update(done: number): void
+  /** `done` of `total` units are done; `detail` says what is at work, such as a file of many. */
+  update(done: number, detail?: string): void
   /** One more unit is done. */
   step(): void
+  /** `count` of the units were done before: they count as done, but not for the rate and the time left. */
+  skip(count: number): void
   /** Takes the bar away. Calling it twice does no harm. */
   stop(): void
 }
@@ -14,7 +16,7 @@ export interface Progress extends Disposable {
 export interface ProgressOptions {
   readonly label: string
   readonly total: number
-  /** What is counted, in the plural: `texts`. */
+  /** What is counted, in the plural: `texts`. `bytes` are shown in MB, with their rate. */
   readonly unit: string
   /** Prints nothing at all. */
   readonly quiet?: boolean
@@ -24,34 +26,46 @@ export interface ProgressOptions {
   readonly lineEvery?: number
 }
 
+/** Where a job stands. `skipped` of the `done` units took none of the time. */
+interface Standing {
+  readonly done: number
+  readonly skipped?: number
+  readonly elapsedMs: number
+  readonly detail?: string
+}
+
 /** A bar with percent and time left on a terminal; elsewhere a plain line at most every 5 s. */
 export function createProgress(options: ProgressOptions): Progress {
   const out = options.out ?? process.stderr
   const show = options.quiet ? silent : out.isTTY ? terminalBar(options, out) : logLines(options, out)
+  const start = performance.now()
   let done = 0
+  let skipped = 0
   const takeBack = onEarlyExit(show.stop)
   const stop = () => {
     takeBack()
     show.stop()
   }
-  const update = (count: number) => {
+  const update = (count: number, detail?: string) => {
     done = count
-    show.update(count)
+    show.update({ done, skipped, detail, elapsedMs: performance.now() - start })
   }
-  return { update, step: () => update(done + 1), stop, [Symbol.dispose]: stop }
+  const skip = (count: number) => void (skipped += count)
+  return { update, step: () => update(done + 1), skip, stop, [Symbol.dispose]: stop }
 }
 
 interface Display {
-  readonly update: (done: number) => void
+  readonly update: (standing: Standing) => void
   readonly stop: () => void
 }
 
 const silent: Display = { update() {}, stop() {} }
 
-function terminalBar({ label, total, unit }: ProgressOptions, out: NodeJS.WriteStream): Display {
+function terminalBar(options: ProgressOptions, out: NodeJS.WriteStream): Display {
+  const { label, total } = options
   const bar = new cliProgress.SingleBar({
     stream: out,
-    format: `${label} {bar} {percentage} % | {value}/{total} ${unit} | {eta_formatted} left`,
+    format: `${label} {bar} {percentage} % | {amount}{rate} | {left} {detail}`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 24,
@@ -60,31 +74,46 @@ function terminalBar({ label, total, unit }: ProgressOptions, out: NodeJS.WriteS
     // runMain handles signals; the bar's own handler would exit 0.
     gracefulExit: false,
   })
-  bar.start(total, 0)
-  return { update: (done) => bar.update(done), stop: () => bar.stop() }
+  const words = (standing: Standing) => inWords(options, standing)
+  bar.start(total, 0, words({ done: 0, elapsedMs: 0 }))
+  return { update: (standing) => bar.update(standing.done, words(standing)), stop: () => bar.stop() }
 }
 
 function logLines(options: ProgressOptions, out: NodeJS.WriteStream): Display {
-  const start = performance.now()
   const every = options.lineEvery ?? 5000
-  let last = start
-  const update = (done: number) => {
-    const now = performance.now()
-    if (now - last < every) return
-    last = now
-    out.write(progressLine(options, done, now - start) + '\n')
+  let last = 0
+  const update = (standing: Standing) => {
+    if (standing.elapsedMs - last < every) return
+    last = standing.elapsedMs
+    out.write(progressLine(options, standing) + '\n')
   }
   return { update, stop() {} }
 }
 
-/** `encoding: 12/40 texts (30 %), 14 s left`; the time left assumes that the rest goes as fast as the start. */
+/** `encoding: 12/40 texts (30 %), 14 s left` */
 export function progressLine(
-  { label, total, unit }: Pick<ProgressOptions, 'label' | 'total' | 'unit'>,
-  done: number,
-  elapsedMs: number,
+  options: Pick<ProgressOptions, 'label' | 'total' | 'unit'>,
+  standing: Standing,
 ): string {
-  const percent = total > 0 ? Math.floor((100 * done) / total) : 100
-  const left =
-    done > 0 ? `${Math.ceil(((elapsedMs / done) * Math.max(0, total - done)) / 1000)} s left` : 'starting'
-  return `${label}: ${done}/${total} ${unit} (${percent} %), ${left}`
+  const percent = options.total > 0 ? Math.floor((100 * standing.done) / options.total) : 100
+  const { amount, rate, left, detail } = inWords(options, standing)
+  return `${options.label}: ${amount} (${percent} %)${rate}, ${left}${detail && `; ${detail}`}`
+}
+
+/** The parts of a line. The time left assumes that the rest goes as fast as what was done so far. */
+function inWords(
+  { total, unit }: Pick<ProgressOptions, 'total' | 'unit'>,
+  { done, skipped = 0, elapsedMs, detail = '' }: Standing,
+) {
+  const perMs = (done - skipped) / elapsedMs
+  const rising = perMs > 0 && Number.isFinite(perMs)
+  const left = rising ? `${Math.ceil(Math.max(0, total - done) / perMs / 1000)} s left` : 'starting'
+  if (unit !== 'bytes') return { amount: `${done}/${total} ${unit}`, rate: '', left, detail }
+  const rate = rising ? `, ${showBytes(perMs * 1000)}/s` : ''
+  return { amount: `${showBytes(done)} of ${showBytes(total)}`, rate, left, detail }
+}
+
+/** `548.1 MB`; below one MB, `1,234 bytes`. A MB is a million bytes. */
+export function showBytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.round(bytes).toLocaleString('en')} bytes` : `${(bytes / 1e6).toFixed(1)} MB`
 }

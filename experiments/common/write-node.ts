@@ -88,6 +88,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOSPC: 'no space left on the disk',
   EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file would be larger than the system allows',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EEXIST: 'a part of the path is a file, not a folder',
@@ -96,7 +97,7 @@ const CAUSES: Readonly<Record<string, string>> = {
 }
 
 /** Runs a step of writing `path` and turns the system's error codes into words. */
-async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

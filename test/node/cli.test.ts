@@ -231,10 +231,26 @@ function collector(isTTY: boolean): { out: NodeJS.WriteStream; text: () => strin
 
 progress('says what is done and how long the rest takes', () => {
   const job = { label: 'encoding', total: 40, unit: 'texts' }
-  assert.is(progressLine(job, 10, 5000), 'encoding: 10/40 texts (25 %), 15 s left')
-  assert.is(progressLine(job, 40, 5000), 'encoding: 40/40 texts (100 %), 0 s left')
-  assert.is(progressLine(job, 0, 5000), 'encoding: 0/40 texts (0 %), starting')
-  assert.is(progressLine({ ...job, total: 0 }, 0, 1), 'encoding: 0/0 texts (100 %), starting')
+  assert.is(progressLine(job, { done: 10, elapsedMs: 5000 }), 'encoding: 10/40 texts (25 %), 15 s left')
+  assert.is(progressLine(job, { done: 40, elapsedMs: 5000 }), 'encoding: 40/40 texts (100 %), 0 s left')
+  assert.is(progressLine(job, { done: 0, elapsedMs: 5000 }), 'encoding: 0/40 texts (0 %), starting')
+  assert.is(
+    progressLine({ ...job, total: 0 }, { done: 0, elapsedMs: 1 }),
+    'encoding: 0/0 texts (100 %), starting',
+  )
+})
+
+progress('shows bytes with their rate, and does not count as speed what was there before', () => {
+  const job = { label: 'fetching gpt2', total: 500e6, unit: 'bytes' }
+  const standing = { done: 300e6, skipped: 200e6, elapsedMs: 10_000, detail: 'model.safetensors' }
+  assert.is(
+    progressLine(job, standing),
+    'fetching gpt2: 300.0 MB of 500.0 MB (60 %), 10.0 MB/s, 20 s left; model.safetensors',
+  )
+  assert.is(
+    progressLine(job, { done: 1234, skipped: 1234, elapsedMs: 5 }),
+    'fetching gpt2: 1,234 bytes of 500.0 MB (0 %), starting',
+  )
 })
 
 progress('gives a log one plain line at a time, and not too many', () => {
