@@ -1,0 +1,96 @@
+import { detectFeatures } from '../../engine/wasm/features.ts'
+import { nodePlatform } from '../../engine/wasm/platform-node.ts'
+import type { PreparedMatmul, Problem } from '../matmul.ts'
+import type { Instructions } from '../peaks.ts'
+import { naive } from './naive.ts'
+import { pack, packed } from './packed.ts'
+import { tiled } from './tiled.ts'
+import { transpose, transposed } from './transposed.ts'
+import { prepareEngine } from './wasm.ts'
+
+/** One step of the ladder: a way to multiply matrices, and what it changes against the step before. */
+export interface Rung {
+  readonly name: string
+  readonly changes: string
+  readonly threads: number
+  /** The peak it is held against; left out, the fastest of its threads. */
+  readonly instructions?: Instructions
+  /** Why it cannot run here. */
+  readonly missing?: string
+  prepare(problem: Problem): Promise<PreparedMatmul & { readonly mode: string }>
+}
+
+type JsKernel = (a: Float32Array, b: Float32Array, c: Float32Array, m: number, k: number, n: number) => void
+
+/** A plain JavaScript rung: B is rearranged once, as a weight is when it is loaded, then `kernel` runs. */
+function inJavaScript(
+  name: string,
+  changes: string,
+  kernel: JsKernel,
+  rearrange: (b: Float32Array, k: number, n: number) => Float32Array = (b) => b,
+): Rung {
+  return {
+    name,
+    changes,
+    threads: 1,
+    async prepare({ m, k, n, a, b }) {
+      const weight = rearrange(b, k, n)
+      const c = new Float32Array(m * n)
+      const run = () => {
+        kernel(a, weight, c, m, k, n)
+        return c
+      }
+      return { mode: 'JavaScript', run }
+    },
+  }
+}
+
+/** A rung of the WebAssembly engine, told exactly what it may use. */
+function inWasm(name: string, changes: string, instructions: Instructions, threads: number): Rung {
+  const { fused, paired } = instructions
+  const prepare = (problem: Problem) => prepareEngine(problem, { fused, paired, threads })
+  return { name, changes, threads, instructions, missing: whyNot(instructions), prepare }
+}
+
+function whyNot({ fused, paired }: Instructions): string | undefined {
+  const { simd, fused: canFuse } = detectFeatures()
+  if (!simd) return 'this JavaScript engine has no WebAssembly SIMD'
+  if (fused && !canFuse) return 'this JavaScript engine has no relaxed SIMD'
+  if (paired && !nodePlatform.pairs()) return 'this JavaScript engine makes no 256-bit code of paired vectors'
+  return undefined
+}
+
+/** The whole lesson, slowest first. */
+export function ladder(threads: number): Rung[] {
+  const [separate, fma, wide] = [
+    { fused: false, paired: false },
+    { fused: true, paired: false },
+    { fused: true, paired: true },
+  ]
+  return [
+    inJavaScript('naive', 'Three loops, as the product is defined; B is read down its columns.', naive),
+    inJavaScript(
+      'transposed',
+      'B is stored by columns, so that every number read lies beside the one before.',
+      transposed,
+      transpose,
+    ),
+    inJavaScript(
+      'tiled',
+      'A tile of 2 x 4 outputs is summed at once: each number loaded is used several times.',
+      tiled,
+      transpose,
+    ),
+    inJavaScript(
+      'packed',
+      'B lies in panels as wide as the tile: the tile walks one pointer, and the panel stays in the cache.',
+      packed,
+      pack,
+    ),
+    inWasm('SIMD', 'WebAssembly: four float32 at a time, larger tiles, sums in blocks.', separate, 1),
+    inWasm('FMA', 'Multiplication and addition in one instruction, rounded once (relaxed SIMD).', fma, 1),
+    inWasm('threads', 'The panels are shared out among threads over one memory.', fma, threads),
+    inWasm('revectorized', 'One thread again: V8 makes 256-bit instructions of paired vectors.', wide, 1),
+    inWasm('revectorized, threads', 'All of it together: what the backend does by default.', wide, threads),
+  ]
+}

@@ -1,0 +1,9 @@
+/** C = A x B as it is defined. The inner loop walks B down a column: every step lands in another cache line. */
+export function naive(a: Float32Array, b: Float32Array, c: Float32Array, m: number, k: number, n: number) {
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      let sum = 0
+      for (let p = 0; p < k; p++) sum += a[i * k + p] * b[p * n + j]
+      c[i * n + j] = sum
+    }
+}

@@ -1,0 +1,138 @@
+import type { Command } from 'commander'
+import { createCommand, integerIn, listOf, positiveInteger, runMain } from '../experiments/common/cli.ts'
+import { addEngineOptions, type EngineOptions } from '../experiments/common/options.ts'
+import { formatTable } from '../experiments/common/table.ts'
+import { compareResults, comparisonTable } from './compare.ts'
+import { benchGenerate } from './generate.ts'
+import { benchKernels } from './kernels.ts'
+import { benchLayers } from './layers.ts'
+import { showMachine } from './machine.ts'
+import { benchMemory } from './memory.ts'
+import { benchPeers } from './peers.ts'
+import { report, type ReportOptions } from './report.ts'
+import { readResults } from './results.ts'
+import { rewriteReadme } from './tables.ts'
+
+/**
+ * Question: how fast is it, where does the time go, and how far is that from what the machine can do?
+ * Command:  npm run bench, npm run bench -- kernels, peers, generate, memory, compare A.json B.json, tables FILES
+ * Prints:   a table of medians with p10 and p90, GFLOP/s, GB/s and the share of the measured roofline.
+ */
+
+type CommonOptions = ReportOptions & { quick?: boolean }
+
+const program = createCommand('bench', 'How fast the engine is, held against what this machine can do.')
+
+function addBench(name: string, description: string, { isDefault } = { isDefault: false }): Command {
+  return program
+    .command(name, { isDefault })
+    .description(description)
+    .option('--quick', 'fewer sizes and fewer samples: done in a minute')
+    .option('--out <file>', 'results file (default: bench/results/NAME-DATE.json)')
+}
+
+const wholeModel = (command: Command) =>
+  addEngineOptions(command, { model: false }).option(
+    '--model <name>',
+    'synthetic (GPT-2 small, weights from a formula), tiny (bundled), or a folder',
+    'synthetic',
+  )
+
+wholeModel(
+  addBench('layers', 'Layer by layer through a model and an SAE. This is the default.', { isDefault: true }),
+)
+  .option(
+    '--tokens <list>',
+    'how many tokens at once (default: 1,16,128,512; quick: 1,16)',
+    listOf('tokens', positiveInteger('tokens')),
+  )
+  .option(
+    '--layers <list>',
+    'blocks that get rows of their own beside the sum over all',
+    listOf('layers', integerIn('layer', 0)),
+    [],
+  )
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<
+      CommonOptions & EngineOptions & { tokens?: number[]; layers: number[] }
+    >()
+    runMain(async () => report({ rows: await benchLayers(options) }, options))
+  })
+
+addBench(
+  'kernels',
+  'A matrix product from three plain loops to every instruction there is, a step at a time.',
+)
+  .option(
+    '--threads <n>',
+    'threads of the steps that use several (default: all cores)',
+    positiveInteger('threads'),
+  )
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<CommonOptions & { threads?: number }>()
+    runMain(async () => report({ rows: await benchKernels(options) }, options))
+  })
+
+addEngineOptions(
+  addBench('peers', 'The same products by other libraries, in alternating rounds of one run.'),
+  { model: false },
+)
+  .option('--only <list>', 'peers to run, by the beginning of their names', listOf('only'))
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<
+      CommonOptions & Omit<EngineOptions, 'model'> & { only?: string[] }
+    >()
+    runMain(async () => report(await benchPeers(options), options))
+  })
+
+wholeModel(addBench('generate', 'Tokens a second: the prompt at once (prefill), then one by one (decode).'))
+  .option(
+    '--prompts <list>',
+    'lengths of the prompts; quick takes the first',
+    listOf('prompts', positiveInteger('length')),
+    [16, 128],
+  )
+  .option('--new-tokens <n>', 'tokens to write', integerIn('new tokens', 2), 24)
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<
+      CommonOptions & EngineOptions & { prompts: number[]; newTokens: number }
+    >()
+    runMain(async () => report({ rows: await benchGenerate(options) }, options))
+  })
+
+wholeModel(
+  addBench('memory', 'Peak resident memory of a process that loads a model and an SAE and runs them.'),
+)
+  .option('--tokens <n>', 'tokens of the text', positiveInteger('tokens'), 128)
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<CommonOptions & EngineOptions & { tokens: number }>()
+    runMain(async () => report(await benchMemory(options), options))
+  })
+
+program
+  .command('compare <a> <b>')
+  .description('Two results files, row by row.')
+  .action((a: string, b: string, _, command: Command) => {
+    const { json } = command.optsWithGlobals<{ json?: boolean }>()
+    runMain(async () => compare(a, b, json))
+  })
+
+program
+  .command('tables <files...>')
+  .description('Writes the tables of results files into bench/README.md.')
+  .action((files: string[]) => {
+    runMain(async () => console.log(`bench/README.md: ${(await rewriteReadme(files)).join(', ')}`))
+  })
+
+async function compare(a: string, b: string, json = false): Promise<void> {
+  const comparison = compareResults(await readResults(a), await readResults(b))
+  if (json) {
+    console.log(JSON.stringify(comparison, null, 2))
+    return
+  }
+  const { head, rows } = comparisonTable(comparison)
+  console.log(`A: ${showMachine(comparison.a)}\nB: ${showMachine(comparison.b)}`)
+  console.log(formatTable(head, rows))
+}
+
+program.parse()

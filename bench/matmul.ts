@@ -1,0 +1,79 @@
+import type { Backend } from '../engine/backend.ts'
+import { createReferenceBackend } from '../engine/reference/backend.ts'
+import { Tensor } from '../engine/tensor.ts'
+import { sourceOf } from '../engine/weights.ts'
+import type { Cost } from './results.ts'
+import { checkClose } from './verify.ts'
+
+/** A matrix product C [m, n] = A [m, k] x B [k, n], with the right answer. B is a model's weight: it stays. */
+export interface Problem {
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly a: Float32Array
+  readonly b: Float32Array
+  readonly expected: Float32Array
+}
+
+/** A product ready to be run again and again. */
+export interface PreparedMatmul {
+  /** C, from A in host memory to C in host memory. */
+  run(): Float32Array | Promise<Float32Array>
+  release?(): void | Promise<void>
+}
+
+export type Size = readonly [m: number, k: number, n: number]
+
+/** The same numbers every time, in -1..1, and their product by the reference (float64 sums). */
+export async function makeProblem([m, k, n]: Size): Promise<Problem> {
+  const random = generator(m * 31 + k * 17 + n)
+  const a = Float32Array.from({ length: m * k }, random)
+  const b = Float32Array.from({ length: k * n }, random)
+  const reference = createReferenceBackend()
+  const layer = await reference.prepareLinear(sourceOf('B', new Tensor([k, n], b)))
+  const expected = await reference.linear(new Tensor([m, k], a), layer)
+  return { m, k, n, a, b, expected: (await reference.download(expected)).data }
+}
+
+export function shapeOf({ m, k, n }: Pick<Problem, 'm' | 'k' | 'n'>): string {
+  return `${m}x${k}x${n}`
+}
+
+export function costOfMatmul({ m, k, n }: Problem): Cost {
+  return { flops: 2 * m * k * n, bytes: 4 * (m * k + k * n + m * n) }
+}
+
+/** Runs it once, which also warms it up. @throws if C is not what the reference computes */
+export async function verifyMatmul(name: string, problem: Problem, prepared: PreparedMatmul): Promise<void> {
+  checkClose(
+    `${name}: C of ${shapeOf(problem)}`,
+    [problem.m, problem.n],
+    await prepared.run(),
+    problem.expected,
+  )
+}
+
+/** The product as a backend's `linear`: A goes to it and C comes back each time. */
+export async function prepareOn(ops: Backend, { m, k, n, a, b }: Problem): Promise<PreparedMatmul> {
+  const layer = await ops.prepareLinear(sourceOf('B', new Tensor([k, n], b)))
+  const x = new Tensor([m, k], a)
+  return {
+    async run() {
+      let c: Tensor | undefined
+      await ops.scope(async (ops) => {
+        c = await ops.download(await ops.linear(ops.upload(x), layer))
+      })
+      return c!.data
+    },
+    release: () => ops.release(layer),
+  }
+}
+
+/** Numbers in -1..1 from a linear congruential generator (Numerical Recipes' constants). */
+function generator(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 31 - 1
+  }
+}

@@ -1,0 +1,61 @@
+import { openModel } from '../experiments/common/models.ts'
+import { withBackend, type EngineOptions } from '../experiments/common/options.ts'
+import { runMain } from '../experiments/common/cli.ts'
+import { sizeOf } from '../engine/tensor.ts'
+import { run } from '../gpt2/model.ts'
+import { weightShapes } from '../gpt2/weights.ts'
+import { encode, saeInput } from '../sae/encoder.ts'
+import { saeShapes } from '../sae/weights.ts'
+
+/** What a process of its own is told: see memory.ts. */
+export interface ChildOptions extends EngineOptions {
+  readonly tokens: number
+}
+
+/** What it prints, as JSON. Peaks are of the process, in bytes. */
+export interface ChildResult {
+  readonly backend: string
+  readonly mode: string
+  readonly tensorBytes: number
+  readonly start: number
+  readonly loaded: number
+  readonly done: number
+  readonly loadMs: number
+  readonly runMs: number
+}
+
+const peakBytes = (): number => process.resourceUsage().maxRSS * 1024
+
+runMain(async () => {
+  const options = JSON.parse(process.argv[2]) as ChildOptions
+  const start = peakBytes()
+  await withBackend(options, async (ops) => {
+    const begun = performance.now()
+    const model = await openModel(options.model, ops, { quiet: true })
+    const { gpt2, saeHooks } = model
+    const hook = saeHooks[Math.floor(saeHooks.length / 2)]
+    const sae = await model.openSae(hook)
+    const loaded = { at: performance.now(), peak: peakBytes() }
+
+    const { bos, dVocab } = gpt2.config
+    const ids = Array.from({ length: options.tokens }, (_, i) => (i === 0 ? bos : (i * 7919) % dVocab))
+    const features = {
+      [hook]: async (x, ops) => void (await encode(ops, sae, await saeInput(ops, sae, hook, x))),
+      logits: async () => {},
+    } satisfies Parameters<typeof run>[2]
+    await run(gpt2, [ids], features, { lastOnly: true })
+
+    const shapes = [...weightShapes(gpt2.config).values(), ...saeShapes(sae.config).values()]
+    const result: ChildResult = {
+      backend: ops.name,
+      mode: ops.mode,
+      tensorBytes: 4 * shapes.reduce((sum, shape) => sum + sizeOf(shape), 0),
+      start,
+      loaded: loaded.peak,
+      done: peakBytes(),
+      loadMs: loaded.at - begun,
+      runMs: performance.now() - loaded.at,
+    }
+    process.stdout.write(JSON.stringify(result))
+  })
+})

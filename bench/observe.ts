@@ -1,0 +1,45 @@
+import type { Backend } from '../engine/backend.ts'
+
+const opNames = [
+  'embed',
+  'layerNorm',
+  'linear',
+  'attention',
+  'attentionPattern',
+  'attentionMix',
+  'append',
+  'add',
+  'subtract',
+  'gelu',
+  'center',
+  'softmax',
+  'takeRows',
+  'meanRows',
+  'topK',
+  'sparseEncode',
+  'sparseDecode',
+] as const
+
+export type OpName = (typeof opNames)[number]
+
+/** One call of an op: its name and its arguments. */
+export type OpCall = { [N in OpName]: { op: N; args: Parameters<Backend[N]> } }[OpName]
+
+/** Stands around every op: `run` does the work, the result is handed on. */
+export type Around = (call: OpCall, run: () => Promise<unknown>) => Promise<unknown>
+
+/** The same backend, with `around` called for every op, inside scopes too. */
+export function observe(ops: Backend, around: Around): Backend {
+  const scope: Backend['scope'] = (work) => ops.scope((inner) => work(observe(inner, around)))
+  return new Proxy(ops, {
+    get(target, key) {
+      if (key === 'scope') return scope
+      const member: unknown = Reflect.get(target, key)
+      if (typeof member !== 'function') return member
+      const call = (...args: unknown[]): unknown => Reflect.apply(member, target, args)
+      if (!opNames.some((name) => name === key)) return call
+      return (...args: unknown[]) =>
+        around({ op: key, args } as OpCall, () => call(...args) as Promise<unknown>)
+    },
+  })
+}

@@ -1,0 +1,56 @@
+import { f32x4, func, i32, i32x4, importMemory, local, Module, v128 } from 'wasmati'
+import type { Local, StackVar } from 'wasmati'
+import { doWhile, increment } from '../engine/wasm/emit.ts'
+import { MAX_PAGES } from '../engine/wasm/memory.ts'
+
+/** The instructions that a peak is measured with. */
+export interface Instructions {
+  readonly fused: boolean // multiply-add in one instruction
+  readonly paired: boolean // two 128-bit operations made into one of 256 bits
+}
+
+const STEPS = 96
+/** Operations of one round of `float32`: a multiplication and an addition in each of 4 lanes. */
+export const FLOAT32_PER_ROUND = STEPS * 4 * 2
+/** Operations of one round of `int8`: 16 multiplications and 16 additions a step. */
+export const INT8_PER_ROUND = STEPS * 16 * 2
+
+/**
+ * A module with one function `peak(rounds, at)`: arithmetic in registers only, on enough independent sums to hide
+ * its latency. It loads from `at` and stores there (24 vectors at most), so that no compiler drops the work.
+ */
+export function peakModule(
+  kind: 'float32' | 'int8',
+  { fused, paired }: Instructions,
+): Uint8Array<ArrayBuffer> {
+  const step = kind === 'int8' ? int8Step : fused ? fusedStep : separateStep
+  const count = paired ? 24 : 12
+  const registers = Array.from({ length: count }, () => v128)
+  const peak = func(
+    { in: [i32, i32], locals: [v128, v128, ...registers], out: [] },
+    ([rounds, at], [x, y, ...sums]) => {
+      local.set(x, v128.load({ offset: 0 }, at))
+      local.set(y, v128.load({ offset: 16 }, at))
+      sums.forEach((sum, i) => local.set(sum, v128.load({ offset: i * 16 }, at)))
+      // for each round: a step on each sum in turn
+      doWhile(() => {
+        for (let i = 0; i < STEPS; i++) local.set(sums[i % count], step(x, y, sums[i % count]))
+        increment(rounds, -1)
+        return i32.ne(rounds, 0)
+      })
+      sums.forEach((sum, i) => v128.store({ offset: i * 16 }, at, sum))
+    },
+  )
+  const memory = importMemory({ min: 1, max: MAX_PAGES, shared: true })
+  // V8 keeps compiled code by a module's bytes: the two ways of compiling it must differ in them.
+  const marked = func({ in: [], out: [i32] }, () => i32.const(Number(paired)))
+  return new Uint8Array(Module({ memory, exports: { peak, paired: marked } }).toBytes())
+}
+
+type V128 = Local<'v128'>
+type Step = (x: V128, y: V128, sum: V128) => StackVar<'v128'>
+
+const fusedStep: Step = (x, y, sum) => f32x4.relaxed_madd(x, y, sum)
+/** Multiplies the sum itself: a product of x and y would be the same every time, and V8 would compute it once. */
+const separateStep: Step = (x, y, sum) => f32x4.add(f32x4.mul(sum, x), y)
+const int8Step: Step = (x, y, sum) => i32x4.relaxed_dot_i8x16_i7x16_add_s(x, y, sum)

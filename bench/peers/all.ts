@@ -1,0 +1,46 @@
+import { createBackend } from '../../engine/backends.ts'
+import { prepareOn } from '../matmul.ts'
+import { threadsOf } from '../results.ts'
+import { gpuJs } from './gpujs.ts'
+import { jaxJs } from './jax-js.ts'
+import { onnxruntimeNode, onnxruntimeWeb } from './onnxruntime.ts'
+import type { PeerEntry } from './peer.ts'
+import { tfjsWasm } from './tfjs.ts'
+
+/** Packages of bench/peers/package.json without which there is nobody to compare with. */
+export const packages = [
+  'onnxruntime-node',
+  'onnxruntime-web',
+  '@tensorflow/tfjs-core',
+  '@tensorflow/tfjs-backend-wasm',
+  '@jax-js/jax',
+]
+
+/** Everyone who multiplies matrices here, our backend first; with threads, those who have any run with one and with all. */
+export function everyone(backend: string, threads: number): PeerEntry[] {
+  const counts = [...new Set([1, threads])]
+  return [
+    ...counts.map((count) => ownBackend(backend, count)),
+    ...counts.map(onnxruntimeNode),
+    onnxruntimeWeb(threads),
+    tfjsWasm(),
+    jaxJs(),
+    ...counts.map((count) => gpuJs('webasm', count)),
+    gpuJs('cpu', 1),
+    gpuJs('headlessgl', 1),
+    gpuJs('webgl2', 1),
+    gpuJs('webgpu', 1),
+  ]
+}
+
+/** Our side of it. */
+function ownBackend(name: string, threads: number): PeerEntry {
+  return {
+    name: `${name}, ${threads} thread${threads > 1 ? 's' : ''}`,
+    start: async () => {
+      const ops = await createBackend(name, { threads })
+      if (threadsOf(ops) !== threads) throw new Error(`it runs otherwise: ${ops.mode}`)
+      return { mode: ops.mode, threads, prepare: (problem) => prepareOn(ops, problem) }
+    },
+  }
+}

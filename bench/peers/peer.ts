@@ -1,0 +1,36 @@
+import { createRequire } from 'node:module'
+import type { PreparedMatmul, Problem } from '../matmul.ts'
+
+/** A library, started, in one of its modes. */
+export interface Peer {
+  readonly mode: string
+  readonly threads: number
+  readonly prepare: (problem: Problem) => Promise<PreparedMatmul>
+}
+
+/** A library in one of its modes, not yet started. */
+export interface PeerEntry {
+  readonly name: string
+  /** @throws if it cannot run here, saying why */
+  readonly start: () => Promise<Peer>
+}
+
+const require = createRequire(import.meta.url)
+
+/**
+ * Loads a package of bench/peers/package.json. The caller says as what: the part of its interface that is used here,
+ * so that this project's types do not depend on packages that are not installed with it.
+ */
+export async function load<T>(name: string): Promise<T> {
+  return (await import(import.meta.resolve(name))) as T
+}
+
+/** The same for CommonJS packages that must share one instance of another. */
+export function loadCommonJs<T>(name: string): T {
+  return require(name) as T
+}
+
+/** Where a package's main file lies. @throws if it is not installed */
+export function resolvePath(name: string): string {
+  return require.resolve(name)
+}

@@ -1,0 +1,43 @@
+import { fileURLToPath } from 'node:url'
+import { formatTable } from '../experiments/common/table.ts'
+import { writeAtomically } from '../experiments/common/write-node.ts'
+import { describeMachine, showMachine } from './machine.ts'
+import type { Results } from './results.ts'
+import { benchName, notRunLines, resultTables } from './tables.ts'
+
+export interface ReportOptions {
+  readonly json?: boolean
+  readonly out?: string
+}
+
+/** Keeps a bench's results in a file, and prints them: as tables, or with --json as nothing but JSON. */
+export async function report(
+  measured: Omit<Results, 'machine'>,
+  { json, out }: ReportOptions,
+): Promise<void> {
+  const results: Results = { machine: await describeMachine(commandLine()), ...measured }
+  const text = JSON.stringify(results, null, 2) + '\n'
+  const path = out ?? defaultPath(results)
+  await writeAtomically(path, text)
+  if (json) {
+    process.stdout.write(text)
+    return
+  }
+  console.log(showMachine(results.machine))
+  for (const { head, rows } of resultTables(results)) console.log(formatTable(head, rows))
+  for (const line of notRunLines(results)) console.log(line)
+  console.log(`results: ${path}`)
+}
+
+/** What was run, without where and how the result was written. */
+function commandLine(): string {
+  const args = process.argv
+    .slice(2)
+    .filter((arg, i, all) => !/^--(json|out)(=|$)/.test(arg) && all[i - 1] !== '--out')
+  return ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
+}
+
+function defaultPath(results: Results): string {
+  const time = results.machine.date.slice(0, 19).replaceAll(':', '-')
+  return fileURLToPath(new URL(`results/${benchName(results)}-${time}.json`, import.meta.url))
+}

@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises'
+import type { Backend } from '../engine/backend.ts'
+import { UserError } from '../experiments/common/cli.ts'
+import type { Machine } from './machine.ts'
+import { percentile } from './timing.ts'
+
+/** One measured piece of work. Every bench gives rows of these keys. */
+export interface Row {
+  readonly work: string
+  readonly shape: string // such as 64x768x3072
+  readonly backend: string
+  readonly mode: string // what really ran
+  readonly threads: number
+  readonly median_ms: number
+  readonly p10_ms: number
+  readonly p90_ms: number
+  readonly gflops: number | null // null: the work does no arithmetic worth counting
+  readonly gbs: number | null
+  readonly roofline: number | null // share of what the machine could do, 1 = all
+}
+
+const rowKeys: readonly (keyof Row)[] = [
+  'work',
+  'shape',
+  'backend',
+  'mode',
+  'threads',
+  'median_ms',
+  'p10_ms',
+  'p90_ms',
+  'gflops',
+  'gbs',
+  'roofline',
+]
+
+/** What a bench prints with --json and keeps in bench/results/. */
+export interface Results {
+  readonly machine: Machine
+  readonly rows: readonly Row[]
+  readonly memory?: readonly MemoryUse[] // of the bench `memory`
+  readonly notRun?: readonly NotRun[] // of the bench `peers`
+}
+
+/** A peer that could not run here, and why. */
+export interface NotRun {
+  readonly backend: string
+  readonly reason: string
+}
+
+/** Peak resident memory of a process that loaded a model and ran it. */
+export interface MemoryUse {
+  readonly model: string
+  readonly backend: string
+  readonly mode: string
+  readonly tensor_mb: number // float32 bytes of the tensors in use
+  readonly start_mb: number // the process before it loads anything
+  readonly load_mb: number // peak until everything is loaded
+  readonly run_mb: number // peak until the end
+  readonly target_mb: number
+  readonly of_target: number
+}
+
+/** What a work must do at the least: floating-point operations, and bytes that must move to or from memory. */
+export interface Cost {
+  readonly flops: number
+  readonly bytes: number
+}
+
+/** What the machine can do: GFLOP/s and GB/s. */
+export interface Ceiling {
+  readonly gflops: number
+  readonly gbs: number
+}
+
+export type RowName = Pick<Row, 'work' | 'shape' | 'backend' | 'mode' | 'threads'>
+
+/** A row from samples in milliseconds. Without a ceiling there is no share of the roofline. */
+export function makeRow(name: RowName, samples: readonly number[], cost: Cost, ceiling?: Ceiling): Row {
+  const { work, shape, backend, mode, threads } = name
+  const median = percentile(samples, 0.5)
+  return {
+    work,
+    shape,
+    backend,
+    mode,
+    threads,
+    median_ms: rounded(median),
+    p10_ms: rounded(percentile(samples, 0.1)),
+    p90_ms: rounded(percentile(samples, 0.9)),
+    gflops: cost.flops > 0 ? rounded(cost.flops / median / 1e6) : null,
+    gbs: cost.bytes > 0 ? rounded(cost.bytes / median / 1e6) : null,
+    roofline: ceiling ? rounded(leastMs(cost, ceiling) / median) : null,
+  }
+}
+
+/** The time below which the work cannot be done: its arithmetic at the peak or its bytes at full bandwidth, whichever is longer. */
+function leastMs({ flops, bytes }: Cost, ceiling: Ceiling): number {
+  return Math.max(flops / ceiling.gflops, bytes / ceiling.gbs) / 1e6
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(5))
+}
+
+/** Reads a results file. @throws UserError naming the file and what it lacks */
+export async function readResults(path: string): Promise<Results> {
+  let results: Partial<Results> | null
+  try {
+    results = JSON.parse(await readFile(path, 'utf8')) as Partial<Results> | null
+  } catch (error) {
+    throw new UserError(`${path}: not a results file: ${(error as Error).message}`, { cause: error })
+  }
+  const expected = 'expected { machine, rows } as `npm run bench -- ... --json` prints it'
+  if (typeof results?.machine?.command !== 'string' || !Array.isArray(results.rows))
+    throw new UserError(`${path}: not a results file: ${expected}`)
+  for (const [index, row] of (results.rows as Partial<Row>[]).entries())
+    for (const key of rowKeys)
+      if (row[key] === undefined) throw new UserError(`${path}: row ${index} has no ${key}: ${expected}`)
+  return results as Results
+}
+
+/** How many threads a backend says it computes with. */
+export function threadsOf({ mode }: Pick<Backend, 'mode'>): number {
+  return Number(/(\d+) threads?\b/.exec(mode)?.[1] ?? 1)
+}
