@@ -6,12 +6,16 @@ import { createReferenceBackend } from '../../engine/reference/backend.ts'
 export const reference = createReferenceBackend()
 
 /**
- * Starts every registered backend: registering one is all it takes to have it tested. Prints what runs;
- * a backend that cannot start here fails the test file, so that none is left out without a sound.
+ * Starts every registered backend that runs in Node: registering one is all it takes to have it tested. Prints what
+ * runs, and which backends `npm run test:browser` tests instead. A backend that cannot start here fails the test file,
+ * so that none is left out without a sound.
  */
 export async function startBackends(options: BackendOptions = {}): Promise<readonly Backend[]> {
   const started: Backend[] = []
-  for (const name of Object.keys(backends)) started.push(await createBackend(name, options))
+  const names = Object.keys(backends)
+  for (const name of names) if (!backends[name].browserOnly) started.push(await createBackend(name, options))
   console.log(`backends: ${started.map(({ name, mode }) => `${name} (${mode})`).join('; ')}`)
+  const inBrowser = names.filter((name) => backends[name].browserOnly)
+  console.log(`tested in the browser: ${inBrowser.join(', ')}`)
   return started
 }

@@ -1,0 +1,53 @@
+import type { Device } from './device.ts'
+import { matrixForm } from './device.ts'
+import type { Kernel, Matrix, Row, Thread } from './kernel.ts'
+import type { GpuTensor } from './tensor.ts'
+
+/** One thread a number: it reads one number of a and one of b. Nothing is shared, nothing is read twice. */
+export function sum(this: Thread, a: Matrix, b: Matrix): number {
+  return a[this.thread.y][this.thread.x] + b[this.thread.y][this.thread.x]
+}
+
+/** The same where b is one row for all of a's rows: threads of a column read the same number of b. */
+export function sumWithRow(this: Thread, a: Matrix, b: Row): number {
+  return a[this.thread.y][this.thread.x] + b[this.thread.x]
+}
+
+export function difference(this: Thread, a: Matrix, b: Matrix): number {
+  return a[this.thread.y][this.thread.x] - b[this.thread.y][this.thread.x]
+}
+
+export function differenceWithRow(this: Thread, a: Matrix, b: Row): number {
+  return a[this.thread.y][this.thread.x] - b[this.thread.x]
+}
+
+export function add(device: Device, a: GpuTensor, b: GpuTensor, broadcast: boolean): Promise<GpuTensor> {
+  return elementwise(device, broadcast ? sumWithRow : sum, a, b, broadcast)
+}
+
+export function subtract(device: Device, a: GpuTensor, b: GpuTensor, broadcast: boolean): Promise<GpuTensor> {
+  return elementwise(device, broadcast ? differenceWithRow : difference, a, b, broadcast)
+}
+
+function elementwise(
+  device: Device,
+  kernel: Kernel,
+  a: GpuTensor,
+  b: GpuTensor,
+  broadcast: boolean,
+): Promise<GpuTensor> {
+  const grid = matrixForm(a.shape)
+  const second = { tensor: b, shape: broadcast ? b.shape : grid }
+  return device.run(kernel, { grid, shape: a.shape }, { tensor: a, shape: grid }, second)
+}
+
+/** Adds up the shares of a cut weight matrix, and frees them. */
+export async function addShares(device: Device, shares: readonly GpuTensor[]): Promise<GpuTensor> {
+  let [total] = shares
+  for (const share of shares.slice(1)) {
+    using before = total
+    using next = share
+    total = await add(device, before, next, false)
+  }
+  return total
+}

@@ -1,0 +1,170 @@
+import type { Backend, DeviceTensor } from '../backend.ts'
+import * as check from '../checks.ts'
+import { matrixShape, showShape } from '../tensor.ts'
+import { readTensor } from '../weights.ts'
+import { add, subtract } from './add.ts'
+import { append } from './append.ts'
+import { attentionMix, attentionPattern } from './attention.ts'
+import { center } from './center.ts'
+import { Device, type DeviceOptions } from './device.ts'
+import { embed } from './embed.ts'
+import { gelu } from './gelu.ts'
+import { layerNorm } from './layer-norm.ts'
+import { linear } from './linear.ts'
+import { meanRows } from './mean-rows.ts'
+import type { Mode } from './modes.ts'
+import {
+  prepareLinear,
+  prepareTable,
+  type GpuCache,
+  type GpuLinear,
+  type GpuNorm,
+  type GpuTable,
+} from './prepared.ts'
+import { softmax } from './softmax.ts'
+import { sparseDecode } from './sparse-decode.ts'
+import { sparseEncode } from './sparse-encode.ts'
+import { takeRows } from './take-rows.ts'
+import { GpuTensor } from './tensor.ts'
+import { topK } from './top-k.ts'
+
+/**
+ * Every op as gpu.js kernels, run in one of gpu.js's modes.
+ * @throws with the reason if this mode cannot run here, or gpu.js runs another
+ */
+export async function createGpuJsBackend(mode: Mode, options: DeviceOptions = {}): Promise<Backend> {
+  return backendOn(await Device.start(mode, options), new Set())
+}
+
+/** The ops, noting every tensor they make in `made`. */
+function backendOn(device: Device, made: Set<GpuTensor>): Backend {
+  const note = (tensor: GpuTensor): GpuTensor => {
+    made.add(tensor)
+    return tensor
+  }
+  const own = (x: DeviceTensor): GpuTensor => {
+    if (x instanceof GpuTensor && x.device === device) return x
+    throw new Error(
+      `gpujs:${device.mode}: the tensor ${showShape(x.shape)} lives on another backend; download it first`,
+    )
+  }
+
+  return {
+    name: `gpujs:${device.mode}`,
+    mode: `gpu.js, ${device.description}`,
+
+    upload: (tensor) => note(device.tensor(tensor)),
+    download: (x) => own(x).download(),
+    reshape(x, shape) {
+      check.checkReshape(x, shape)
+      return note(own(x).reshape(shape))
+    },
+    async scope(work) {
+      const inside = new Set<GpuTensor>()
+      const kept = new Set<unknown>()
+      try {
+        const result = await work(backendOn(device, inside))
+        for (const tensor of Array.isArray(result) ? result : [result]) kept.add(tensor)
+        return result
+      } finally {
+        for (const tensor of inside)
+          if (kept.has(tensor)) made.add(tensor)
+          else tensor.free()
+      }
+    },
+    release(resource) {
+      if (resource instanceof GpuTensor) {
+        made.delete(resource)
+        resource.free()
+      } else
+        for (const tensor of tensorsOf(resource as GpuLinear | GpuTable | GpuNorm | GpuCache)) tensor.free()
+    },
+    dispose: () => device.dispose(),
+
+    prepareLinear: (weight, bias, { transposed } = { transposed: false }) =>
+      prepareLinear(device, weight, bias, transposed),
+    prepareTable: (weight) => prepareTable(device, weight),
+    async prepareNorm(weight, bias): Promise<GpuNorm> {
+      check.checkPrepareNorm(weight.shape, bias.shape)
+      return {
+        weight: await device.upload(await readTensor(weight)),
+        bias: await device.upload(await readTensor(bias)),
+      }
+    },
+    createCache: (capacity, width): GpuCache => ({ capacity, width, length: 0, rows: undefined }),
+
+    async embed(table, ids) {
+      check.checkIds('embed', ids, 'rows' in table ? table.rows : table.out)
+      return note(await embed(device, table as GpuTable | GpuLinear, ids))
+    },
+    async layerNorm(x, norm, eps) {
+      check.checkLayerNorm(x, norm)
+      return note(await layerNorm(device, own(x), norm as GpuNorm, eps))
+    },
+    async linear(x, layer, { activation, residual } = {}) {
+      check.checkLinear(x, layer, residual)
+      return note(await linear(device, own(x), layer as GpuLinear, activation, residual && own(residual)))
+    },
+    async attention(q, k, v, heads, texts) {
+      const size = check.checkAttention(q, k, v, heads, texts)
+      using pattern = await attentionPattern(device, own(q), own(k), size, texts)
+      return note(await attentionMix(device, pattern, own(v), size, texts))
+    },
+    async attentionPattern(q, k, heads, texts) {
+      const size = check.checkPattern('attentionPattern', q, k, heads, texts)
+      return note(await attentionPattern(device, own(q), own(k), size, texts))
+    },
+    async attentionMix(pattern, v, heads, texts) {
+      const size = check.checkMix(pattern, v, heads, texts)
+      return note(await attentionMix(device, own(pattern), own(v), size, texts))
+    },
+    async append(cache, rows) {
+      check.checkAppend(cache, rows)
+      return note(await append(device, cache as GpuCache, own(rows)))
+    },
+    async add(a, b) {
+      const { broadcast } = check.checkElementwise('add', a, b)
+      return note(await add(device, own(a), own(b), broadcast))
+    },
+    async subtract(a, b) {
+      const { broadcast } = check.checkElementwise('subtract', a, b)
+      return note(await subtract(device, own(a), own(b), broadcast))
+    },
+    gelu: async (x) => note(await gelu(device, own(x))),
+    async center(x) {
+      matrixShape('center', x.shape)
+      return note(await center(device, own(x)))
+    },
+    async softmax(x) {
+      matrixShape('softmax', x.shape)
+      return note(await softmax(device, own(x)))
+    },
+    async takeRows(x, indices) {
+      check.checkIds('takeRows', indices, matrixShape('takeRows', x.shape)[0])
+      return note(await takeRows(device, own(x), indices))
+    },
+    async meanRows(x, lengths) {
+      check.checkMeanRows(x, lengths)
+      return note(await meanRows(device, own(x), lengths))
+    },
+    async topK(x, k) {
+      check.checkTopK(x, k)
+      return topK(device, own(x), k)
+    },
+    async sparseEncode(x, layer) {
+      check.checkLinear(x, layer, undefined, 'sparseEncode')
+      return sparseEncode(device, own(x), layer as GpuLinear)
+    },
+    async sparseDecode(x, table, bias) {
+      check.checkSparseDecode(x, table, bias)
+      return note(await sparseDecode(device, x, table as GpuTable, own(bias)))
+    },
+  }
+}
+
+function tensorsOf(resource: GpuLinear | GpuTable | GpuNorm | GpuCache): GpuTensor[] {
+  if ('capacity' in resource) return resource.rows ? [resource.rows] : []
+  if (!('parts' in resource)) return [resource.weight, resource.bias]
+  const weights = resource.parts.map(({ weight }) => weight)
+  return 'bias' in resource ? [...weights, resource.bias, resource.noBias] : weights
+}

@@ -1,0 +1,222 @@
+import { Tensor, sizeOf, type Shape } from '../tensor.ts'
+import type { Kernel, KernelInput, Launch } from './kernel.ts'
+import {
+  bytesAtOnce,
+  checkMode,
+  checkRan,
+  describeAdapter,
+  isGpu,
+  loadGpuJs,
+  type GpuInstance,
+  type GpuJs,
+  type Mode,
+  type RunnableKernel,
+} from './modes.ts'
+import { GpuTensor, flatten, type GpuHandle } from './tensor.ts'
+import { copy } from './upload.ts'
+
+export interface DeviceOptions {
+  /** webasm: how many workers share a large kernel; left out, one a core. */
+  readonly threads?: number
+  /** No weight tensor takes more than this; left out, what the GPU can bind at once. */
+  readonly maxBytes?: number
+}
+
+/** Loops whose bound is not known when a kernel is compiled stop here; no row is as long. */
+const longestLoop = 2 ** 22
+
+/** Bytes from which it pays to free the copy kernel's input, which would else stay as large as the largest so far. */
+const largeUpload = 2 ** 22
+
+/** Runs kernels in one of gpu.js's modes, and keeps tensors where that mode computes. */
+export class Device {
+  readonly mode: Mode
+  readonly #gpujs: GpuJs
+  readonly #gpu: GpuInstance
+  readonly #options: DeviceOptions
+  readonly #programs = new Map<Kernel, Map<string, RunnableKernel>>()
+  #turn: Promise<unknown> = Promise.resolve()
+  #adapter = ''
+  #bindable = Infinity
+
+  private constructor(gpujs: GpuJs, mode: Mode, options: DeviceOptions) {
+    this.#gpujs = gpujs
+    this.#gpu = new gpujs.GPU({ mode })
+    this.mode = mode
+    this.#options = options
+  }
+
+  /** @throws with the reason if the mode cannot run here, or gpu.js runs another */
+  static async start(mode: Mode, options: DeviceOptions = {}): Promise<Device> {
+    const gpujs = await loadGpuJs()
+    await checkMode(gpujs, mode)
+    const device = new Device(gpujs, mode, options)
+    const numbers = Tensor.of([2, 3], [1, 2, 3, 4, 5, 6])
+    using uploaded = new GpuTensor(device, numbers.shape, numbers.data)
+    using copied = await device.run(copy, { grid: numbers.shape }, uploaded)
+    const { data } = await copied.download()
+    if (data.join() !== numbers.data.join())
+      throw new Error(`gpujs:${mode} cannot run here: copying ${numbers.data.join()} gave ${data.join()}`)
+    return device
+  }
+
+  /** What computes, for every result. */
+  get description(): string {
+    if (this.mode === 'cpu') return 'plain JavaScript, 1 thread'
+    if (this.mode === 'webasm') return `WebAssembly SIMD, ${this.#threads()}`
+    return this.#adapter
+  }
+
+  #threads(): string {
+    if (typeof SharedArrayBuffer === 'undefined') return '1 thread (no shared memory here)'
+    return `${this.#options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 4} threads where a kernel has 4,096 cells`
+  }
+
+  /** The most bytes one weight tensor may have; larger ones are cut. */
+  get maxBytes(): number {
+    return Math.min(this.#options.maxBytes ?? Infinity, this.#bindable)
+  }
+
+  /** A tensor of the host's numbers; they go to the GPU when a kernel first reads them. */
+  tensor({ shape, data }: Tensor): GpuTensor {
+    return new GpuTensor(this, shape, data)
+  }
+
+  /** Puts weights on the device now, and frees what the way there took. */
+  async upload(weights: Tensor): Promise<GpuTensor> {
+    const tensor = this.tensor(weights)
+    if (sizeOf(weights.shape) > 0) await this.#makeResident(tensor)
+    if (weights.data.byteLength > largeUpload) await this.#inTurn(async () => this.#forget(copy))
+    return tensor
+  }
+
+  /** Whether a kernel's four numbers can be read by the next kernel as four columns. */
+  get canReturnFour(): boolean {
+    return this.mode !== 'webgl2'
+  }
+
+  /** Runs `kernel` once for each cell of the grid. The inputs must not be empty; the grid may be. */
+  async run(kernel: Kernel, launch: Launch, ...inputs: readonly KernelInput[]): Promise<GpuTensor> {
+    const shape = launch.shape ?? launch.grid
+    if (sizeOf(launch.grid) === 0) return new GpuTensor(this, shape, new Float32Array(0))
+    for (const input of inputs) await this.#makeResident(input)
+    const result = await this.#inTurn(() => this.#launch(kernel, launch, inputs))
+    return new GpuTensor(this, shape, isGpu(this.mode) ? (result as GpuHandle) : flatten(result, shape))
+  }
+
+  /** On a GPU, numbers of the host become a texture or buffer by way of the copy kernel, once. */
+  async #makeResident(input: KernelInput): Promise<void> {
+    if (!isGpu(this.mode) || input instanceof Float32Array) return
+    const tensor = input instanceof GpuTensor ? input : input.tensor
+    if (!(tensor.storage instanceof Float32Array)) return
+    const grid = matrixForm(tensor.shape)
+    const numbers = this.#hostInput(tensor.storage, grid)
+    tensor.moveTo((await this.#inTurn(() => this.#execute(copy, { grid }, [numbers]))) as GpuHandle)
+  }
+
+  /** gpu.js kernels are set up and started in two steps: nobody else may come between. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => {})
+    return result
+  }
+
+  async #launch(kernel: Kernel, launch: Launch, inputs: readonly KernelInput[]): Promise<unknown> {
+    const views: GpuHandle[] = []
+    const given = inputs.map((input) => {
+      if (input instanceof Float32Array) return this.#hostInput(input, [input.length])
+      const { tensor, shape } = input instanceof GpuTensor ? { tensor: input, shape: input.shape } : input
+      if (tensor.storage instanceof Float32Array) return this.#hostInput(tensor.storage, shape)
+      const view = viewOf(tensor.storage, sizeOfGrid(shape))
+      views.push(view)
+      return view
+    })
+    try {
+      return await this.#execute(kernel, launch, given)
+    } finally {
+      for (const view of views) view.delete()
+    }
+  }
+
+  /** Numbers in host memory as gpu.js takes them. */
+  #hostInput(numbers: Float32Array, shape: Shape): unknown {
+    // WORKAROUND, fault 1 in README.md: on mode cpu an input() of changing size is read with the output's width.
+    if (this.mode === 'cpu') return nested(numbers, shape)
+    return this.#gpujs.input(numbers, sizeOfGrid(shape))
+  }
+
+  async #execute(kernel: Kernel, { grid, constants = {} }: Launch, inputs: unknown[]): Promise<unknown> {
+    const program = this.#program(kernel, grid, constants)
+    program.setOutput(sizeOfGrid(grid))
+    const result = await program(...inputs)
+    checkRan(this.mode, program)
+    if (isGpu(this.mode) && this.#adapter === '') {
+      this.#adapter = describeAdapter(this.mode, program.kernel.context)
+      this.#bindable = bytesAtOnce(this.mode, program.kernel.context)
+    }
+    return result
+  }
+
+  /** The kernel compiled for these constants; sizes of inputs and output may change from run to run. */
+  #program(kernel: Kernel, grid: Shape, constants: Readonly<Record<string, number>>): RunnableKernel {
+    const variants = this.#programs.get(kernel) ?? new Map<string, RunnableKernel>()
+    this.#programs.set(kernel, variants)
+    const key = JSON.stringify([grid.length, constants])
+    const found = variants.get(key)
+    if (found) return found
+    const program = this.#gpu.createKernel(kernel, {
+      output: sizeOfGrid(grid),
+      constants,
+      dynamicOutput: true,
+      dynamicArguments: true,
+      asyncMode: true,
+      pipeline: isGpu(this.mode),
+      immutable: isGpu(this.mode), // each result has a texture or buffer of its own
+      precision: 'single',
+      tactic: 'precision',
+      loopMaxIterations: longestLoop,
+      ...(this.mode === 'webasm' && this.#options.threads ? { poolSize: this.#options.threads } : {}),
+    })
+    variants.set(key, program)
+    return program
+  }
+
+  #forget(kernel: Kernel): void {
+    for (const program of this.#programs.get(kernel)?.values() ?? []) program.destroy()
+    this.#programs.delete(kernel)
+  }
+
+  async dispose(): Promise<void> {
+    await this.#turn
+    await this.#gpu.destroy()
+  }
+}
+
+/** A shape as gpu.js counts it: x first. */
+function sizeOfGrid(shape: Shape): number[] {
+  return [...shape].reverse()
+}
+
+/** Any shape as rows of its last dimension. */
+export function matrixForm(shape: Shape): [rows: number, width: number] {
+  const width = shape.length === 0 ? 1 : shape[shape.length - 1]
+  return [width === 0 ? 0 : sizeOf(shape) / width, width]
+}
+
+/** The same texture or buffer with its indices counted in other dimensions: x, y, z. */
+function viewOf(handle: GpuHandle, size: readonly number[]): GpuHandle {
+  const view = handle.clone()
+  view.output = size
+  if (view.dimensions) view.dimensions = [size[0], size[1] ?? 1, size[2] ?? 1]
+  if (view.componentCount) view.componentCount = 1
+  return view
+}
+
+/** Flat numbers as rows (of rows): views, not copies. */
+function nested(numbers: Float32Array, shape: Shape): unknown {
+  if (shape.length <= 1) return numbers
+  const inner = sizeOf(shape.slice(1))
+  return Array.from({ length: shape[0] }, (_, i) =>
+    nested(numbers.subarray(i * inner, (i + 1) * inner), shape.slice(1)),
+  )
+}

@@ -1,0 +1,40 @@
+import { addShares } from './add.ts'
+import type { Device } from './device.ts'
+import type { Matrix, Row, Thread } from './kernel.ts'
+import type { GpuLinear, GpuTable } from './prepared.ts'
+import type { GpuTensor } from './tensor.ts'
+
+/** One thread a number: it reads its token's id and one number of that row; 0 where another part has the row. */
+export function tableRow(this: Thread<'first' | 'rows'>, table: Matrix, ids: Row): number {
+  const row = ids[this.thread.y] - this.constants.first
+  if (row < 0) return 0
+  if (row >= this.constants.rows) return 0
+  return table[row][this.thread.x]
+}
+
+/** The same on a layer's weights [in, out]: the weights into output `id` are a column. */
+export function weightColumn(this: Thread<'first' | 'rows'>, weight: Matrix, ids: Row): number {
+  const row = this.thread.x - this.constants.first
+  if (row < 0) return 0
+  if (row >= this.constants.rows) return 0
+  return weight[row][ids[this.thread.y]]
+}
+
+export async function embed(
+  device: Device,
+  table: GpuTable | GpuLinear,
+  ids: readonly number[],
+): Promise<GpuTensor> {
+  const [kernel, width] = 'width' in table ? [tableRow, table.width] : [weightColumn, table.in]
+  const shares: GpuTensor[] = []
+  for (const { first, rows, weight } of table.parts)
+    shares.push(
+      await device.run(
+        kernel,
+        { grid: [ids.length, width], constants: { first, rows } },
+        weight,
+        Float32Array.from(ids),
+      ),
+    )
+  return addShares(device, shares)
+}

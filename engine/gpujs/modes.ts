@@ -1,0 +1,98 @@
+/** The ways gpu.js can run a kernel. */
+export const modes = ['cpu', 'webasm', 'webgl2', 'webgpu'] as const
+export type Mode = (typeof modes)[number]
+
+/** Modes whose tensors live on the GPU; the others compute in host memory. */
+export function isGpu(mode: Mode): boolean {
+  return mode === 'webgl2' || mode === 'webgpu'
+}
+
+/** What the backend uses of gpu.js, whose own types leave `any` in most places. */
+export interface GpuJs {
+  GPU: {
+    new (settings: { mode: Mode }): GpuInstance
+    readonly isWebGL2Supported: boolean
+    isWebGPUAvailable(): Promise<boolean>
+  }
+  input(numbers: Float32Array, size: number[]): unknown
+}
+
+export interface GpuInstance {
+  createKernel(kernel: unknown, settings: Readonly<Record<string, unknown>>): RunnableKernel
+  destroy(): Promise<void>
+}
+
+export interface RunnableKernel {
+  (...inputs: unknown[]): Promise<unknown>
+  setOutput(size: readonly number[]): void
+  destroy(): void
+  /** What runs underneath: gpu.js replaces it when it falls back. */
+  readonly kernel: {
+    readonly constructor: { readonly mode: string }
+    readonly fallbackReason: string | null
+    readonly context: unknown
+  }
+}
+
+/** Loaded only when a gpujs backend starts: other commands do not pay for it. */
+export async function loadGpuJs(): Promise<GpuJs> {
+  return (await import('gpu.js')) as unknown as GpuJs
+}
+
+/** @throws with the reason if this mode cannot run here */
+export async function checkMode({ GPU }: GpuJs, mode: Mode): Promise<void> {
+  const cannot = (reason: string) => new Error(`gpujs:${mode} cannot run here: ${reason}`)
+  if (mode === 'webasm' && typeof WebAssembly === 'undefined') throw cannot('there is no WebAssembly')
+  if (mode === 'webgl2' && !GPU.isWebGL2Supported)
+    throw cannot('there is no WebGL2 context; run it in a browser with WebGL2, or take gpujs:webasm')
+  if (mode === 'webgpu' && !(globalThis.navigator && 'gpu' in navigator))
+    throw cannot('there is no navigator.gpu; run it in a browser with WebGPU, or take gpujs:webasm')
+  if (mode === 'webgpu' && !(await GPU.isWebGPUAvailable()))
+    throw cannot('navigator.gpu is there, but no adapter answers')
+}
+
+/** @throws if another mode than the one asked for ran this kernel */
+export function checkRan(mode: Mode, { kernel }: RunnableKernel): void {
+  const ran = kernel.constructor.mode
+  if (ran !== mode || kernel.fallbackReason)
+    throw new Error(
+      `gpujs:${mode}: gpu.js ran a kernel as ${ran} instead: ${kernel.fallbackReason ?? 'it gives no reason'}`,
+    )
+}
+
+interface WebGpuContext {
+  readonly adapter: {
+    readonly info?: { vendor: string; architecture: string; device: string; description: string }
+    readonly limits: { readonly maxStorageBufferBindingSize: number }
+  }
+}
+
+/** What computes: the adapter's name on a GPU mode, and whether it is software. */
+export function describeAdapter(mode: Mode, context: unknown): string {
+  const name =
+    mode === 'webgpu' ? webGpuName(context as WebGpuContext) : webGlName(context as WebGL2RenderingContext)
+  const software = /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(name)
+  return `${name} (${software ? 'software' : 'hardware'})`
+}
+
+function webGpuName({ adapter }: WebGpuContext): string {
+  const { vendor = '', architecture = '', device = '', description = '' } = adapter.info ?? {}
+  return (
+    [vendor, architecture, device, description].filter((part) => part !== '').join(' ') || 'unnamed adapter'
+  )
+}
+
+function webGlName(gl: WebGL2RenderingContext): string {
+  const extension = gl.getExtension('WEBGL_debug_renderer_info')
+  return String(gl.getParameter(extension?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER))
+}
+
+/** How many bytes one tensor may take: WebGPU binds no more at once, a texture holds no more texels. */
+export function bytesAtOnce(mode: Mode, context: unknown): number {
+  if (mode === 'webgpu') return (context as WebGpuContext).adapter.limits.maxStorageBufferBindingSize
+  if (mode === 'webgl2') {
+    const gl = context as WebGL2RenderingContext
+    return (gl.getParameter(gl.MAX_TEXTURE_SIZE) as number) ** 2 * 4
+  }
+  return Infinity
+}
