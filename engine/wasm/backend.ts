@@ -16,6 +16,7 @@ import { runAttention } from './attention.ts'
 import { Engine, type EngineOptions, type Platform } from './engine.ts'
 import { runLinear } from './linear.ts'
 import { prepareLinear, READ_AT_ONCE, readColumn, type PackedLinear } from './panels.ts'
+import { selfCheck } from './self-check.ts'
 import { runSparseDecode } from './sparse-decode.ts'
 import { Block, WasmTensor, wasmTensor } from './tensors.ts'
 import { topKOfRow } from './top-k.ts'
@@ -43,9 +44,27 @@ const ENCODED_AT_ONCE = 64
 /**
  * The ops as WebAssembly SIMD kernels over one memory and a pool of threads. A tensor lives until the scope it was made
  * in ends; one made outside every scope, until the backend is disposed.
+ *
+ * 256-bit code comes from an experimental flag, so it runs only after every kernel has been held to the reference. If
+ * it was not asked for and fails, 128-bit code runs instead, and `mode` says why.
+ * @throws if what the options ask for is not here, or fails its check
  */
-export function createWasmBackend(platform: Platform, options: EngineOptions = {}): Backend {
-  return new WasmBackend(new Engine(platform, options), new Set())
+export async function createWasmBackend(platform: Platform, options: EngineOptions = {}): Promise<Backend> {
+  const backend = new WasmBackend(new Engine(platform, options), new Set())
+  if (!backend.paired) return backend
+  try {
+    await selfCheck(backend)
+    return backend
+  } catch (error) {
+    await backend.dispose()
+    if (options.paired) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    return new WasmBackend(
+      new Engine(platform, { ...options, paired: false }),
+      new Set(),
+      `; 256-bit refused: ${reason}`,
+    )
+  }
 }
 
 class WasmBackend implements Backend {
@@ -55,10 +74,14 @@ class WasmBackend implements Backend {
   /** What is freed when the scope ends. */
   private readonly made: Set<Block>
 
-  constructor(engine: Engine, made: Set<Block>) {
+  constructor(engine: Engine, made: Set<Block>, note = '') {
     this.engine = engine
     this.made = made
-    this.mode = engine.mode
+    this.mode = engine.mode + note
+  }
+
+  get paired(): boolean {
+    return this.engine.paired
   }
 
   upload(tensor: Tensor): WasmTensor {

@@ -33,6 +33,8 @@ export class Engine {
   readonly arena: Arena
   /** Columns of a weight panel. */
   readonly panel: 8 | 16
+  /** Whether the code is 256-bit. */
+  readonly paired: boolean
   readonly threads: number
   /** What runs, for a result to say, e.g. `simd fma 256-bit, 2 threads`. */
   readonly mode: string
@@ -58,6 +60,7 @@ export class Engine {
 
     const shared = threads > 1
     this.panel = paired ? 16 : 8
+    this.paired = paired
     this.threads = threads
     this.mode = `simd${fused ? ' fma' : ''} ${paired ? 256 : 128}-bit, ${threads} thread${threads > 1 ? 's' : ''}`
     this.arena = new Arena({ shared, maximumBytes: options.maximumBytes })

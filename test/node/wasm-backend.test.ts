@@ -12,11 +12,11 @@ import { sourceOf } from '../../engine/weights.ts'
 const test = suite('wasm backend')
 
 const reference = createReferenceBackend()
-const backends = [
+const backends = await Promise.all([
   createWasmBackend(nodePlatform, { threads: 1, fused: false, paired: false }),
   createWasmBackend(nodePlatform, { threads: 1 }),
   createWasmBackend(nodePlatform, { threads: 3, paired: false }),
-]
+])
 
 /** Numbers in -2..2, the same for the same seed (a linear congruential generator). */
 function randomTensor(shape: readonly number[], seed: number): Tensor {

@@ -76,7 +76,7 @@ test('features are found by validation, and asking for what is not there is an e
   assert.ok(detectFeatures().simd)
   const noPairs: Platform = { ...nodePlatform, pairs: () => false }
   assert.match(await errorOf(() => createWasmBackend(noPairs, { paired: true })), /makes no 256-bit code/)
-  assert.match(createWasmBackend(noPairs, { threads: 1 }).mode, /128-bit, 1 thread$/)
+  assert.match((await createWasmBackend(noPairs, { threads: 1 })).mode, /128-bit, 1 thread$/)
   assert.match(
     await errorOf(() => createWasmBackend(nodePlatform, { threads: 0 })),
     /threads: expected 1 or more, got 0/,
@@ -86,12 +86,37 @@ test('features are found by validation, and asking for what is not there is an e
     await errorOf(() => createWasmBackend(noWorkers, { threads: 2 })),
     /threads need shared memory/,
   )
-  assert.match(createWasmBackend(noWorkers).mode, /1 thread$/)
+  assert.match((await createWasmBackend(noWorkers)).mode, /1 thread$/)
+})
+
+test('256-bit code that computes wrong numbers is refused: by default with the reason in the mode, else with an error', async () => {
+  const corrupt: Platform = {
+    ...nodePlatform,
+    pairs: () => true,
+    compile(bytes, options) {
+      if (!options.paired) return nodePlatform.compile(bytes, options)
+      // the kernels' constant 0.044715 * -2 sqrt(2 / pi) of GELU, wherever the module has it, becomes another
+      const constant = new Uint8Array(Float32Array.of(-2 * Math.sqrt(2 / Math.PI) * 0.044715).buffer)
+      const broken = bytes.slice()
+      for (let i = 0; i + 4 <= broken.length; i++)
+        if (constant.every((byte, j) => bytes[i + j] === byte)) broken[i + 2] ^= 0x40
+      return nodePlatform.compile(broken, options)
+    },
+  }
+  const byDefault = await createWasmBackend(corrupt, { threads: 1 })
+  assert.match(
+    byDefault.mode,
+    /128-bit, 1 thread; 256-bit refused: wasm self-check: linear of 1 rows: number \d+ is/,
+  )
+  assert.match(
+    await errorOf(() => createWasmBackend(corrupt, { threads: 1, paired: true })),
+    /self-check: linear/,
+  )
 })
 
 /** Multiplies until that fails, or 2,000 times. */
 async function multiplyUntilError(platform: Platform): Promise<string> {
-  const ops = createWasmBackend(platform, { threads: 2 })
+  const ops = await createWasmBackend(platform, { threads: 2 })
   const weight = await ops.prepareLinear(sourceOf('w', Tensor.zeros([512, 1024])))
   const x = ops.upload(Tensor.zeros([64, 512]))
   return errorOf(async () => {
@@ -121,7 +146,7 @@ test('a kernel that fails in a worker, or a worker that ends, is a clear error a
 })
 
 test('after dispose ops are refused', async () => {
-  const ops = createWasmBackend(nodePlatform, { threads: 2 })
+  const ops = await createWasmBackend(nodePlatform, { threads: 2 })
   const x = ops.upload(Tensor.zeros([2, 2]))
   await ops.dispose()
   assert.match(await errorOf(() => ops.add(x, x)), /add on a backend that was disposed/)
@@ -132,7 +157,7 @@ test('the pool ends with the process, also on an uncaught error', () => {
     const { createWasmBackend } = await import('${new URL('../../engine/wasm/backend.ts', import.meta.url).href}')
     const { nodePlatform } = await import('${new URL('../../engine/wasm/platform-node.ts', import.meta.url).href}')
     const { Tensor } = await import('${new URL('../../engine/tensor.ts', import.meta.url).href}')
-    const ops = createWasmBackend(nodePlatform, { threads: 3 })
+    const ops = await createWasmBackend(nodePlatform, { threads: 3 })
     const x = ops.upload(Tensor.zeros([700, 700]))
     await ops.gelu(x)
     console.log('done')
@@ -149,7 +174,7 @@ test('the pool ends with the process, also on an uncaught error', () => {
 })
 
 test('a thousand runs leave the memory as it was', async () => {
-  const ops = createWasmBackend(nodePlatform, { threads: 1, maximumBytes: 8 * MEBIBYTE })
+  const ops = await createWasmBackend(nodePlatform, { threads: 1, maximumBytes: 8 * MEBIBYTE })
   for (let i = 0; i < 1000; i++)
     await ops.scope(async (inner) => {
       const weight = await inner.prepareLinear(sourceOf('w', Tensor.zeros([256, 512])))
