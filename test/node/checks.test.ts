@@ -92,6 +92,10 @@ const calls: readonly [message: string, call: (p: Prepared) => unknown][] = [
     ({ ops, tensor }) => ops.add(tensor(8), tensor(5, 8)),
   ],
   [
+    "add: a [5, 8, 2] and b [8] differ: b has a's shape or is one row of it",
+    ({ ops, tensor }) => ops.add(tensor(5, 8, 2), tensor(8)),
+  ],
+  [
     'meanRows: x [5, 8]: 5 and the texts’ total length 6 differ',
     ({ ops, tensor }) => ops.meanRows(tensor(5, 8), [2, 4]),
   ],

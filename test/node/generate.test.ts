@@ -202,6 +202,12 @@ sampling('draw: a random number just below 1 gives the last candidate kept', () 
   assert.is(draw(even, {}, 0), 0)
 })
 
+sampling('draw: topP that is reached exactly keeps no more', () => {
+  const even = [0, 0, 0, 0].map((logit, id) => ({ id, logit }))
+  assert.is(draw(even, { topP: 0.5 }, 0.99), 1)
+  assert.is(draw(even, { topP: 0.51 }, 0.99), 2)
+})
+
 sampling('draw: a candidate of probability 0 is never drawn', () => {
   const candidates = [0, -Infinity].map((logit, id) => ({ id, logit }))
   for (const random of [0, 0.5, 1 - 2 ** -53]) assert.is(draw(candidates, {}, random), 0)

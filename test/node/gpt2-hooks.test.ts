@@ -145,6 +145,34 @@ for (const model of models) {
     )
   })
 
+  test('each part of a block works on what an intervention left', async () => {
+    const nudge = onHost(
+      (x) =>
+        new Tensor(
+          x.shape,
+          x.data.map((value, i) => value + (i % 3) / 4),
+        ),
+    )
+    const reads = {
+      hook_resid_pre: ['attn.hook_q', 'attn.hook_k', 'attn.hook_v', 'hook_resid_mid'],
+      'attn.hook_q': ['attn.hook_pattern'],
+      'attn.hook_k': ['attn.hook_pattern'],
+      'attn.hook_v': ['attn.hook_z'],
+      'attn.hook_pattern': ['attn.hook_z'],
+      'attn.hook_z': ['hook_attn_out'],
+      hook_attn_out: ['hook_resid_mid'],
+      hook_resid_mid: ['mlp.hook_pre', 'hook_resid_post'],
+      'mlp.hook_pre': ['mlp.hook_post'],
+      'mlp.hook_post': ['hook_mlp_out'],
+      hook_mlp_out: ['hook_resid_post'],
+    }
+    for (const [hook, readers] of Object.entries(reads)) {
+      const after = await captureWith({ [`blocks.1.${hook}`]: nudge })
+      for (const reader of readers.map((reader) => `blocks.1.${reader}`))
+        assert.not.equal(after.get(reader)!.data, clean.get(reader)!.data, `${reader} after ${hook}`)
+    }
+  })
+
   test('zeroing what a block adds leaves the stream as it was', async () => {
     const zero = onHost((x) => Tensor.zeros(x.shape))
     const after = await captureWith({ 'blocks.1.hook_attn_out': zero, 'blocks.1.hook_mlp_out': zero })

@@ -40,7 +40,9 @@ test('the public config, and what follows from fields left out', () => {
   const more = { dtype: 'torch.float32', use_ghost_grads: true, context_size: 128, hook_head_index: null }
   assert.equal(parseSaeConfig(withFields(more)), config)
   assert.equal(
-    parseSaeConfig(withFields({ architecture: 'standard', apply_b_dec_to_input: undefined })),
+    parseSaeConfig(
+      withFields({ architecture: 'standard', apply_b_dec_to_input: undefined, prepend_bos: undefined }),
+    ),
     config,
   )
   for (const kwargs of [undefined, {}, { center_writing_weights: false }]) {

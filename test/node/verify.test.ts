@@ -185,6 +185,8 @@ faults('checks: NaN, missing numbers and no numbers fail; the limit itself passe
   assert.not.ok(passed(checkOf(9, [1], [1, 2])))
   assert.not.ok(passed(checkOf(9, [1, 2, 3], [1, 2])))
   assert.not.ok(passed(checkOf(9, [], [])))
+  for (const wrong of [checkOf(9, [1, NaN], [1, 2]), checkOf(9, [1], [1, 2])])
+    assert.is(wrong.error, Infinity)
 })
 
 faults('checks: the largest error of all prompts counts', () => {
