@@ -98,7 +98,7 @@ function firingTable(analysis: LayerAnalysis, texts: readonly TokenText[]): VNod
         head: [featureLink(analysis.layer, feature), ' ', html`<small>${roles.join('; ')}</small>`],
         cells: [
           ...counts.map((number, c) => ({ content: number || zero, level: levelOf(number, sizes[c]) })),
-          { content: `${firing.length} of ${texts.length}` },
+          { content: `${firing.length}\u00a0of\u00a0${texts.length}` },
         ],
       }
     }),

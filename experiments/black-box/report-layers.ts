@@ -1,5 +1,5 @@
 import { html } from 'htm/preact'
-import type { ComponentChild, VNode } from 'preact'
+import type { ComponentChild, ComponentChildren, VNode } from 'preact'
 import { bars, curve, gridMax, heatmap, type Grid } from '../report/charts.ts'
 import { featureId } from '../report/feature-card.ts'
 import { count, showCorrelation, showNumber } from '../report/numbers.ts'
@@ -26,7 +26,9 @@ interface Measure {
   name: string
   meaning: string
   value: (category: CategoryAnalysis) => number | null
-  detail: (category: CategoryAnalysis, layer: number | null) => VNode | null
+  /** Lines under the number, and what the table's caption says of them. */
+  detail: (category: CategoryAnalysis, layer: number | null) => ComponentChildren[]
+  detailMeaning: string
 }
 
 function measures(threshold: string): Measure[] {
@@ -36,8 +38,8 @@ function measures(threshold: string): Measure[] {
       meaning:
         'The strongest feature of the category: the highest token-mean activation any feature reaches in any one of its texts.',
       value: (category) => category.peak?.value ?? null,
-      detail: ({ peak }, layer) =>
-        peak && html`<br /><small>feature ${featureLink(layer, peak.feature)}</small>`,
+      detail: ({ peak }, layer) => (peak ? [['feature ', featureLink(layer, peak.feature)]] : []),
+      detailMeaning: 'below it the feature',
     },
     {
       name: 'Aggregate',
@@ -45,9 +47,8 @@ function measures(threshold: string): Measure[] {
         'The sum of the category’s five highest feature maxima: how much its strongest features make together.',
       value: (category) => category.aggregate_top5,
       detail: ({ peak_to_aggregate: share, gini_top5: gini }) =>
-        share === null
-          ? null
-          : html`<br /><small>peak’s share ${showNumber(share)}, Gini ${showNumber(gini)}</small>`,
+        share === null ? [] : [`share ${showNumber(share)}`, `Gini ${showNumber(gini)}`],
+      detailMeaning: 'below it the peak’s share of the sum, and the Gini coefficient of the five',
     },
     {
       name: 'Specialist score',
@@ -56,10 +57,8 @@ function measures(threshold: string): Measure[] {
         'in which it is; the best of the category’s five strongest features. Below 0, it fires more outside than inside.',
       value: (category) => category.specialist?.score ?? null,
       detail: ({ specialist: s }, layer) =>
-        s &&
-        html`<br /><small
-            >feature ${featureLink(layer, s.feature)}: ${s.inside} inside, ${s.outside} outside</small
-          >`,
+        s ? [['feature ', featureLink(layer, s.feature)], `${s.inside} in, ${s.outside} out`] : [],
+      detailMeaning: 'below it the feature, and its texts inside and outside the category',
     },
   ]
 }
@@ -70,7 +69,7 @@ export function categoriesSection(document: Document, layers: readonly LayerAnal
   const threshold = thresholds.size === 1 ? [...thresholds][0] : 'each layer’s own'
   return html`<section aria-labelledby="categories">
     <h2 id="categories">Categories by layer</h2>
-    <p>XX</p>
+    <p>Each measure as a heatmap, and as curves: one category drawn strong, the others faint behind it.</p>
     ${measures(threshold).map((measure) => measureFigure(document, layers, measure))}
   </section>`
 }
@@ -95,11 +94,14 @@ function measureFigure(document: Document, layers: readonly LayerAnalysis[], mea
     </ul>
   </div>`
   const cell = (name: string, { layer, categories }: LayerAnalysis): Cell => ({
-    content: html`${showNumber(measure.value(categories[name]))}${measure.detail(categories[name], layer)}`,
+    content: [
+      showNumber(measure.value(categories[name])),
+      ...measure.detail(categories[name], layer).map(line),
+    ],
   })
   return html`<h3>${measure.name}</h3>
     ${figure(measure.meaning, charts, {
-      caption: `${measure.name} by category and layer`,
+      caption: `${measure.name} by category and layer; ${measure.detailMeaning}`,
       columns: ['Category', ...grid.columns],
       rows: names.map((name) => ({ head: name, cells: layers.map((layer) => cell(name, layer)) })),
     })}`
@@ -144,18 +146,18 @@ export function changesSection(document: Document, changes: readonly LayerChange
       chartFrame(title, heatmap(document, grid, { title, description: extremes(grid) }, showCorrelation)),
       {
         caption:
-          'What changes from one layer to the next: correlation of the peak features, and the differences',
+          'From one layer to the next: correlation of the peak features; below it the differences of peak, sum and score',
         columns: ['Category', ...columns],
         rows: names.map((name) => ({
           head: name,
           cells: changes.map(({ categories }) => {
             const change = categories[name]
-            const differences = `peak ${signed(change.peak)}, sum ${signed(change.aggregate_top5)}, score ${signed(change.specialist_score)}`
-            return {
-              content: html`${showCorrelation(change.peak_profile_correlation)}<br /><small
-                  >${differences}</small
-                >`,
-            }
+            const differences = [
+              `peak ${signed(change.peak)}`,
+              `sum ${signed(change.aggregate_top5)}`,
+              `score ${signed(change.specialist_score)}`,
+            ]
+            return { content: [showCorrelation(change.peak_profile_correlation), ...differences.map(line)] }
           }),
         })),
       },
@@ -217,4 +219,9 @@ function standingOut(analysis: LayerAnalysis): Cell[] {
 // A cell with a small note behind what matters.
 function noted(content: ComponentChild, note: string): Cell {
   return { content: [content, ' ', html`<small>${note}</small>`] }
+}
+
+// A small line of its own under a cell's number.
+function line(content: ComponentChildren): VNode {
+  return html`<small class="line">${content}</small>`
 }

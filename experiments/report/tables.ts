@@ -19,7 +19,7 @@ export function dataTable({ caption, columns, rows }: DataTable): VNode {
   return html`<div class="scroll" role="region" aria-label=${caption} tabindex="0">
     <table>
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>

@@ -77,6 +77,14 @@ report('hostile strings everywhere: as many elements as in a tame report, and no
   assert.match(text(document.querySelector('.findings')), HOSTILE[0])
 })
 
+report('every section says in words what it shows', () => {
+  const { document } = parseHTML(renderBlackBoxReport(sampleReport()))
+  for (const heading of all(document, 'section > h2')) {
+    const said = text(heading.nextElementSibling)
+    assert.ok(said.length > 40 || heading.id === 'findings', `${text(heading)}: "${said}"`)
+  }
+})
+
 report('headings go down one level at a time', () => {
   const { document } = parseHTML(renderBlackBoxReport(sampleReport()))
   const levels = all(document, 'h1, h2, h3, h4').map(({ tagName }) => Number(tagName[1]))

@@ -1,0 +1,230 @@
+import fc from 'fast-check'
+import type { Activation, Backend, TextSpan } from '../../engine/backend.ts'
+import { positiveEntries, toDense } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { checkOp, type Expected } from '../helpers/compare.ts'
+import type { HostOps } from '../helpers/host-ops.ts'
+import { hostOps } from '../helpers/host-ops.ts'
+import * as naive from '../helpers/naive.ts'
+import { anyRows, anySeed, anyWidth, holds, randomTensor } from '../helpers/random.ts'
+
+/*
+ * Every op against the reference on finite numbers over random shapes. GPUs owe less than IEEE: exp and division may be
+ * off by some units in the last place (WGSL: 3 + 2 |x| and 2.5), so the float32 bounds are widened where those enter.
+ */
+
+/** Fewer than in Node: each new shape may be a shader to compile. */
+const RUNS = 12
+
+async function close(
+  ops: Backend,
+  slack: number,
+  call: (host: HostOps) => Promise<Tensor>,
+  expected: Expected,
+) {
+  await checkOp(ops, call, { ...expected, roundings: expected.roundings * slack })
+}
+
+const anyActivation = fc.constantFrom<Activation>('none', 'gelu', 'relu')
+const anyTexts = fc.array(
+  fc
+    .record({ queries: fc.nat(9), past: fc.constantFrom(0, 0, 1, 15) })
+    .map(({ queries, past }): TextSpan => ({ queries, keys: past + queries })),
+  { minLength: 1, maxLength: 3 },
+)
+
+export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> = {
+  embed: (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed],
+      async (rows, width, seed) => {
+        const table = randomTensor([rows, width], seed)
+        const ids = Array.from({ length: rows }, (_, i) => (i * 7) % rows)
+        const expected = naive.exactly(
+          [rows, width],
+          ids.flatMap((id) => Array.from(table.row(id))),
+        )
+        await close(ops, 1, (host) => host.embedFromTable(table, ids), expected)
+        const layer = { weight: table, transposed: true }
+        await close(ops, 1, (host) => host.embedFromLinear(layer, ids), expected)
+      },
+      RUNS,
+    ),
+
+  layerNorm: (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed],
+      async (rows, width, seed) => {
+        const x = randomTensor([rows, width], seed, 2, 1)
+        const [weight, bias] = [randomTensor([width], seed + 1, 1, 1), randomTensor([width], seed + 2)]
+        const expected = naive.naiveLayerNorm(x, weight, bias, 1e-5)
+        await close(ops, 2, (host) => host.layerNorm(x, weight, bias, 1e-5), expected)
+      },
+      RUNS,
+    ),
+
+  linear: async (ops) => {
+    await holds(
+      [anyRows, anyWidth, anyWidth, anySeed, anyActivation],
+      async (rows, inputs, outputs, seed, activation) => {
+        const x = randomTensor([rows, inputs], seed)
+        const layer = {
+          weight: randomTensor([inputs, outputs], seed + 1),
+          bias: randomTensor([outputs], seed + 2),
+        }
+        const options = { activation, residual: randomTensor([rows, outputs], seed + 3) }
+        const expected = naive.naiveLinear(x, layer, options)
+        await close(ops, 2, (host) => host.linear(x, layer, options), expected)
+      },
+      RUNS,
+    )
+    for (const outputs of [37, 64]) {
+      const x = randomTensor([3, 3072], 1)
+      const layer = { weight: randomTensor([3072, outputs], 2) }
+      await close(ops, 1, (host) => host.linear(x, layer), naive.naiveLinear(x, layer))
+    }
+  },
+
+  attention: (ops) =>
+    holds(
+      [anyTexts, fc.constantFrom(1, 3, 4), fc.constantFrom(1, 5, 16, 64), anySeed],
+      async (texts, heads, dHead, seed) => {
+        const size = (of: 'queries' | 'keys') => texts.reduce((sum, text) => sum + text[of], 0)
+        const q = randomTensor([size('queries'), heads * dHead], seed, 2)
+        const k = randomTensor([size('keys'), heads * dHead], seed + 1, 2)
+        const v = randomTensor([size('keys'), heads * dHead], seed + 2)
+        const pattern = naive.naivePattern(q, k, heads, texts)
+        await close(ops, 2, (host) => host.attentionPattern(q, k, heads, texts), pattern)
+        const whole = naive.naiveAttention(q, k, v, heads, texts)
+        await close(ops, 2, (host) => host.attention(q, k, v, heads, texts), whole)
+      },
+      RUNS,
+    ),
+
+  append: async (ops) => {
+    const x = randomTensor([7, 12], 1)
+    const cache = ops.createCache(7, 12)
+    let rows = 0
+    for (const count of [3, 1, 0, 1, 2]) {
+      const all = await ops.scope(async (ops) => ops.append(cache, ops.upload(x.rows(rows, rows + count))))
+      rows += count
+      const got = await ops.download(all)
+      if (got.data.join() !== x.rows(0, rows).data.join()) throw new Error(`a cache of ${rows} rows differs`)
+      ops.release(all)
+    }
+    ops.release(cache)
+  },
+
+  'add and subtract': (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed],
+      async (rows, width, seed) => {
+        const a = randomTensor([rows, width], seed)
+        for (const b of [randomTensor([rows, width], seed + 1), randomTensor([width], seed + 2)]) {
+          await close(ops, 1, (host) => host.add(a, b), naive.naiveSum(a, b, 1))
+          await close(ops, 1, (host) => host.subtract(a, b), naive.naiveSum(a, b, -1))
+        }
+      },
+      RUNS,
+    ),
+
+  gelu: async (ops) => {
+    const sweep = Float32Array.from({ length: 4001 }, (_, i) => (i - 2000) / 150)
+    for (const x of [Tensor.of([1, 4001], sweep), Tensor.of([1, 5], [0, 1e-30, -1e-30, 50, -50])])
+      await close(ops, 4, (host) => host.gelu(x), naive.naiveGelu(x))
+  },
+
+  center: (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed],
+      async (rows, width, seed) => {
+        const x = randomTensor([rows, width], seed, 3, 7)
+        await close(ops, 2, (host) => host.center(x), naive.naiveCenter(x))
+      },
+      RUNS,
+    ),
+
+  softmax: (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed, fc.constantFrom(1e-3, 1, 30)],
+      async (rows, width, seed, scale) => {
+        const x = randomTensor([rows, width], seed, scale)
+        await close(ops, 2, (host) => host.softmax(x), naive.naiveSoftmax(x))
+      },
+      RUNS,
+    ),
+
+  takeRows: (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed],
+      async (rows, width, seed) => {
+        const x = randomTensor([rows, width], seed)
+        const indices = Array.from({ length: rows }, (_, i) => rows - 1 - i)
+        const values = indices.flatMap((index) => Array.from(x.row(index)))
+        await close(ops, 1, (host) => host.takeRows(x, indices), naive.exactly([rows, width], values))
+      },
+      RUNS,
+    ),
+
+  meanRows: (ops) =>
+    holds(
+      [fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 5 }), anyWidth, anySeed],
+      async (lengths, width, seed) => {
+        const x = randomTensor([lengths.reduce((sum, length) => sum + length, 0), width], seed)
+        await close(ops, 2, (host) => host.meanRows(x, lengths), naive.naiveMeanRows(x, lengths))
+      },
+      RUNS,
+    ),
+
+  topK: async (ops) => {
+    const x = new Tensor([3, 500], randomTensor([3, 500], 1, 9).data.map(Math.round)) // many ties
+    for (const [r, { indices, values }] of (await hostOps(ops).topK(x, 12)).entries()) {
+      const row = x.row(r)
+      const order = Array.from(row.keys()).sort((a, b) => row[b] - row[a] || a - b)
+      const expected = order.slice(0, 12)
+      if (expected.join() !== Array.from(indices).join())
+        throw new Error(`row ${r}: ${indices.join()}, expected ${expected.join()}`)
+      if (expected.some((index, rank) => values[rank] !== row[index]))
+        throw new Error(`row ${r}: other values`)
+    }
+  },
+
+  sparseEncode: async (ops) => {
+    const x = randomTensor([9, 768], 1)
+    for (const outputs of [300, 301]) {
+      const weight = randomTensor([768, outputs], 2, 0.05)
+      const layer = { weight, bias: randomTensor([outputs], 3, 0.5, -1) }
+      const expected = naive.naiveLinear(x, layer, { activation: 'relu' })
+      await close(ops, 1, async (host) => toDense(await host.sparseEncode(x, layer)), expected)
+    }
+  },
+
+  sparseDecode: (ops) =>
+    holds(
+      [anyRows, anyWidth, anyWidth, anySeed],
+      async (rows, features, width, seed) => {
+        const dense = randomTensor([rows, features], seed)
+        const x = positiveEntries(
+          new Tensor(
+            dense.shape,
+            dense.data.map((value) => value - 0.5),
+          ),
+        )
+        const [table, bias] = [randomTensor([features, width], seed + 2), randomTensor([width], seed + 3)]
+        const expected = naive.naiveSparseDecode(x, table, bias)
+        await close(ops, 1, (host) => host.sparseDecode(x, table, bias), expected)
+      },
+      RUNS,
+    ),
+
+  'a reshaped tensor keeps its numbers in their order': async (ops) => {
+    const x = randomTensor([4, 6], 1)
+    await ops.scope(async (ops) => {
+      const doubled = await ops.add(ops.upload(x), ops.upload(x)) // now on the GPU
+      const cube = ops.reshape(doubled, [2, 3, 4])
+      const bent = await ops.download(await ops.subtract(cube, ops.reshape(ops.upload(x), [2, 3, 4])))
+      if (bent.shape.join() !== '2,3,4' || bent.data.join() !== x.data.join())
+        throw new Error('numbers moved')
+    })
+  },
+}

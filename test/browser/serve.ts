@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { stripTypeScriptTypes } from 'node:module'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** gpu.js comes to browsers as a script that sets a global; modules want exports. */
+const gpuJsModule = `import '/node_modules/gpu.js/dist/gpu-browser.js'
+export const { GPU } = globalThis
+export const { input } = GPU
+`
+
+const importMap = {
+  imports: {
+    'gpu.js': '/gpu.js',
+    'fast-check': '/node_modules/fast-check/lib/fast-check.js',
+    'pure-rand/': '/node_modules/pure-rand/lib/esm/',
+  },
+}
+
+const types: Record<string, string> = {
+  '.ts': 'text/javascript',
+  '.js': 'text/javascript',
+  '.json': 'application/json',
+  '.html': 'text/html; charset=utf-8',
+}
+
+export interface Site {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/**
+ * Serves the repository to a browser as it is: TypeScript with its types stripped, bare imports by an import map.
+ * `/` is an empty page. Cross-origin isolated, so that pages have shared memory.
+ */
+export async function serveRepository(): Promise<Site> {
+  const server: Server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    void answer(pathname).then(
+      ({ type, body }) => {
+        response.writeHead(200, {
+          'Content-Type': type,
+          'Cross-Origin-Opener-Policy': 'same-origin',
+          'Cross-Origin-Embedder-Policy': 'require-corp',
+        })
+        response.end(body)
+      },
+      (error: Error) => {
+        response.writeHead(404)
+        response.end(error.message)
+      },
+    )
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the test server has no port')
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  }
+}
+
+async function answer(pathname: string): Promise<{ type: string; body: string | Buffer }> {
+  if (pathname === '/')
+    return {
+      type: types['.html'],
+      body: `<!doctype html><title>test</title><link rel="icon" href="data:,">
+<script type="importmap">${JSON.stringify(importMap)}</script>`,
+    }
+  if (pathname === '/gpu.js') return { type: types['.js'], body: gpuJsModule }
+  const path = extname(pathname) === '' ? `${pathname}.js` : pathname // pure-rand's modules are named without
+  const type = types[extname(path)] ?? 'application/octet-stream'
+  const file = await readFile(join(root, path)) // a URL's path cannot climb out of the root
+  return { type, body: extname(path) === '.ts' ? stripTypeScriptTypes(file.toString()) : file }
+}
