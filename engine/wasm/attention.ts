@@ -117,15 +117,19 @@ function scores({ madd }: Emitter) {
   return func(
     {
       in: [i32, i32, i32, i32, f32, i32, i32], // q, k, bytes from key to key, numbers a head, scale, visible, row
-      locals: [i32, i32, i32, i32, i32, i32, i32, v128, v128, v128, v128, v128, v128],
+      locals: [i32, i32, i32, i32, i32, i32, i32, v128, v128, v128, v128, v128, v128, v128, v128, v128, v128],
       out: [],
     },
     (
       [q, k, stride, dHead, scale, visible, row],
-      [j, c, end, last, k1, k2, k3, part, other, a0, a1, a2, a3],
+      [j, c, end, last, k1, k2, k3, part, other, a0, a1, a2, a3, b0, b1, b2, b3],
     ) => {
       const keys = [k, k1, k2, k3]
-      const sums = [a0, a1, a2, a3]
+      // every other vector of a wide step adds to a second set of sums: eight in flight hide an addition's latency
+      const [sums, seconds] = [
+        [a0, a1, a2, a3],
+        [b0, b1, b2, b3],
+      ]
       local.set(end, i32.mul(dHead, 4))
       local.set(last, i32.add(k, i32.mul(i32.sub(visible, 1), stride)))
       // for each four keys (the last key again where there are fewer)
@@ -136,16 +140,21 @@ function scores({ madd }: Emitter) {
           limitTo(keys[i], last)
         }
         // sums[i] += q[c] * k[j + i][c]
-        for (const sum of sums) local.set(sum, splat(0))
-        forLanes(c, end, ({ load, clear }) => {
-          local.set(part, load(i32.add(q, c)))
-          clear(part)
-          keys.forEach((key, i) => {
-            local.set(other, load(i32.add(key, c)))
-            clear(other)
-            local.set(sums[i], madd(part, other, sums[i]))
-          })
-        })
+        for (const sum of [...sums, ...seconds]) local.set(sum, splat(0))
+        const multiplyColumns = ({ load, clear }: Lanes, vectors: number) => {
+          for (let vector = 0; vector < vectors; vector++) {
+            const into = vector % 2 === 0 ? sums : seconds
+            local.set(part, load(i32.add(q, c), vector * 16))
+            clear(part)
+            keys.forEach((key, i) => {
+              local.set(other, load(i32.add(key, c), vector * 16))
+              clear(other)
+              local.set(into[i], madd(part, other, into[i]))
+            })
+          }
+        }
+        forLanes(c, end, multiplyColumns, 4)
+        sums.forEach((sum, i) => local.set(sum, f32x4.add(sum, seconds[i])))
         // part = the four sums over their own lanes
         const pairUp = (x: typeof a0, y: typeof a0) => {
           local.set(other, i8x16.shuffle([0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23], x, y))
@@ -208,7 +217,9 @@ function mixture({ madd }: Emitter) {
           })
           totals.forEach((total, i) => local.set(total, f32x4.add(total, sums[i])))
         })
-        totals.forEach((total, i) => lanes.store(i32.add(out, c), total, i * 16))
+        // out = total (one address, constant offsets: that is what V8 pairs)
+        local.set(at, i32.add(out, c))
+        totals.forEach((total, i) => lanes.store(at, total, i * 16))
       }
       local.set(bytes, i32.mul(dHead, 4))
       forLanes(c, bytes, columns, WIDE)

@@ -1,0 +1,3 @@
+import { work, type WorkerStart } from './worker.ts'
+
+self.addEventListener('message', (event: MessageEvent<WorkerStart>) => work(event.data))
