@@ -1,0 +1,103 @@
+// `npm run first`: the template experiment, held to the library's own numbers.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createBackend } from '../../engine/backends.ts'
+import { toDense } from '../../engine/sparse.ts'
+import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
+import { openModel } from '../../experiments/common/models.ts'
+import { isOneLine, runScript } from '../helpers/cli.ts'
+
+interface Result {
+  model: string
+  ids: number[]
+  layers: { hook: string; strongest: { feature: number; mean: number }[] }[]
+}
+
+const first = (...args: string[]) => runScript('experiments/first/main.ts', args)
+const command = suite('first')
+
+command(
+  'prints nothing but JSON: the five features with the highest mean over the tokens behind BOS',
+  async () => {
+    const { status, stdout, stderr } = first('The cat sat', '--json')
+    assert.is(status, 0)
+    assert.is(stderr, '')
+    const result = JSON.parse(stdout) as Result
+    const ops = await createBackend()
+    const model = await openModel('tiny', ops, { quiet: true })
+    assert.equal(result.ids, model.tokenize('The cat sat'))
+    assert.is(result.ids[0], model.gpt2.config.bos)
+    assert.equal(
+      result.layers.map(({ hook }) => hook),
+      [0, 1, 2, 3, 4, 5].map((layer) => `blocks.${layer}.hook_resid_pre`),
+    )
+    const hook = 'blocks.3.hook_resid_pre'
+    const streams = await captureStreams(model.gpt2, [result.ids], [hook])
+    const features = toDense(await encodeStream(ops, await model.openSae(hook), hook, streams.get(hook)!))
+    const [tokens, width] = features.shape
+    const means = Array.from({ length: width }, (_, feature) => {
+      let sum = 0
+      for (let token = 1; token < tokens; token++) sum += features.data[token * width + feature]
+      return { feature, mean: sum / (tokens - 1) }
+    })
+    const expected = means.sort((a, b) => b.mean - a.mean).slice(0, 5)
+    const { strongest } = result.layers[3]
+    assert.equal(
+      strongest.map(({ feature }) => feature),
+      expected.map(({ feature }) => feature),
+    )
+    for (const [i, { mean }] of strongest.entries()) assert.ok(Math.abs(mean - expected[i].mean) < 1e-6)
+    await ops.dispose()
+  },
+)
+
+command('prints a line a layer, with a text of its own where none is given', () => {
+  const { status, stdout, stderr } = first()
+  assert.is(status, 0)
+  assert.is(stderr, '')
+  const lines = stdout.trimEnd().split('\n')
+  assert.is(lines.length, 6)
+  for (const [layer, line] of lines.entries())
+    assert.match(line, new RegExp(`^blocks\\.${layer}\\.hook_resid_pre (#\\d+ \\d+\\.\\d\\d {0,2}){5}$`))
+})
+
+command('takes <|endoftext|>, emoji, spaces and a leading -- as plain characters', () => {
+  for (const [text, tokens] of [
+    ['<|endoftext|>', 7],
+    ['   ', 3],
+    ['--json 👩‍👩‍👧', 3],
+  ] as const) {
+    const { status, stdout } = first('--json', '--', text)
+    assert.is(status, 0, text)
+    const { ids } = JSON.parse(stdout) as Result
+    assert.ok(ids.length > tokens, `${text}: ${ids.length} ids`)
+    assert.equal(ids.indexOf(4096, 1), -1, 'BOS stands at the beginning only')
+  }
+})
+
+const failures: [what: string, args: string[], status: number, message: RegExp][] = [
+  ['an empty text', [''], 1, /^error: the text is empty; give at least one character\n$/],
+  [
+    '100,000 letters',
+    ['a'.repeat(100_000)],
+    1,
+    /^error: text "a{40}…": .* more than 255 tokens, at most 255 are allowed: shorten it/,
+  ],
+  [
+    'two texts',
+    ['one', 'two'],
+    2,
+    /^error: too many arguments.*\nsee the options with: npm run first -- --help\n$/,
+  ],
+  ['an unknown option', ['--jsn'], 2, /^error: unknown option '--jsn'\n\(Did you mean --json\?\)/],
+]
+for (const [what, args, status, message] of failures)
+  command(`${what} exits ${status}`, () => {
+    const ended = first('--json', ...args)
+    assert.is(ended.status, status)
+    assert.is(ended.stdout, '')
+    assert.match(ended.stderr, message)
+    assert.ok(status === 2 || isOneLine(ended.stderr))
+  })
+
+command.run()

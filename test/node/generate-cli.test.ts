@@ -1,0 +1,167 @@
+// `npm run generate`: the same tokens as the library, streamed; what it says beside them, and its errors.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createBackend } from '../../engine/backends.ts'
+import { openModel } from '../../experiments/common/models.ts'
+import { generate } from '../../gpt2/generate.ts'
+import { capture } from '../../gpt2/model.ts'
+import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
+
+interface Result {
+  model: string
+  backend: string
+  mode: string
+  temperature: number
+  topK: number | null
+  topP: number | null
+  seed: number
+  prompt: string
+  ids: number[]
+  text: string
+  ended: string
+  prefill_ms: number
+  tokens_per_second: number | null
+}
+
+const script = 'experiments/generate/main.ts'
+const write = (...args: string[]) => runScript(script, ['--backend', 'reference', ...args])
+
+function json(...args: string[]): Result {
+  const { status, stdout, stderr } = write('--json', ...args)
+  assert.is(stderr, '')
+  assert.is(status, 0)
+  return JSON.parse(stdout) as Result
+}
+
+const ops = await createBackend('reference')
+const model = await openModel('tiny', ops, { quiet: true })
+const command = suite('generate')
+
+command('greedy text is the library’s, and each token the most probable after all before it', async () => {
+  const result = json('--prompt', 'def add(a, b):', '--temperature', '0', '--tokens', '6')
+  const prompt = model.tokenize('def add(a, b):')
+  const expected = await Array.fromAsync(generate(model.gpt2, prompt, 6, { temperature: 0 }))
+  assert.equal(result.ids, expected)
+  for (const made of [0, 3, 5]) {
+    const ids = [...prompt, ...result.ids.slice(0, made)] // without a cache: all of it again
+    const logits = (await capture(model.gpt2, [ids], ['logits'])).get('logits')!
+    const last = logits.rows(ids.length - 1, ids.length).data
+    assert.is(last.indexOf(Math.max(...last)), result.ids[made])
+  }
+  assert.is(result.text, model.tokenizer.decode(result.ids))
+  assert.is(result.ended, 'after the 6 tokens asked for')
+})
+
+command('the same seed gives the same text, another seed another; the settings stand beside it', () => {
+  const options = ['--prompt', 'The captain', '--tokens', '12', '--temperature', '1.1', '--top-p', '.9']
+  const result = json(...options, '--seed', '7')
+  assert.equal(json(...options, '--seed', '7').ids, result.ids)
+  assert.not.equal(json(...options, '--seed', '8').ids, result.ids)
+  const { model, backend, temperature, topK, topP, seed, prompt } = result
+  assert.equal(
+    { model, backend, temperature, topK, topP, seed, prompt },
+    {
+      model: 'tiny',
+      backend: 'reference',
+      temperature: 1.1,
+      topK: null,
+      topP: 0.9,
+      seed: 7,
+      prompt: 'The captain',
+    },
+  )
+})
+
+command('drawing from one token only is greedy, whatever the seed', () => {
+  const options = ['--prompt', 'The captain', '--tokens', '5']
+  const greedy = json(...options, '--temperature', '0')
+  assert.equal(json(...options, '--top-k', '1', '--seed', '3').ids, greedy.ids)
+})
+
+command('streams prompt and text to standard output, all else to standard error', () => {
+  const options = ['--prompt', ' --x\n"', '--tokens', '9', '--seed', '2']
+  const { status, stdout, stderr } = write(...options)
+  assert.is(status, 0)
+  const { text } = json(...options)
+  assert.is(stdout, ` --x\n"${text}\n`)
+  assert.match(
+    stderr,
+    /^model tiny, backend reference, mode .*, temperature 0\.8, topK off, topP off, seed 2\nended .*\n\d+ tokens of prompt in \d+ ms, then 9 at \d+ tokens\/s\n$/,
+  )
+})
+
+command('an empty prompt begins at <|endoftext|> alone', async () => {
+  const result = json('--prompt', '', '--temperature', '0', '--tokens', '3')
+  const expected = await Array.fromAsync(generate(model.gpt2, [4096], 3, { temperature: 0 }))
+  assert.equal(result.ids, expected)
+})
+
+command('ends where the model has no more positions, and says so', () => {
+  const prompt = 'Q;'.repeat(127) + '!' // 256 ids with BOS, one for each position
+  assert.is(model.tokenize(prompt).length, 256)
+  const { ids, ended, tokens_per_second } = json('--prompt', prompt, '--temperature', '0')
+  assert.is(ids.length, 1)
+  assert.is(ended, 'at the model’s last position')
+  assert.is(tokens_per_second, null)
+})
+
+command('ends at <|endoftext|>, and says so', () => {
+  const { ids, ended } = json('--prompt', 'x', '--temperature', '0', '--tokens', '200')
+  assert.ok(ids.length < 200)
+  assert.is(ended, 'at <|endoftext|>')
+})
+
+command('Ctrl-C in the middle ends it at once, with 130', async () => {
+  const args = [
+    '--prompt',
+    'The captain',
+    '--tokens',
+    '250',
+    '--temperature',
+    '100',
+    '--backend',
+    'reference',
+  ]
+  const { status, stdout, interrupted } = await interruptScript(script, args, (said) =>
+    said().startsWith('The captain'),
+  )
+  assert.ok(interrupted)
+  assert.is(status, 130)
+  assert.not.match(stdout, /\n$/)
+})
+
+const usage: [args: string[], message: RegExp][] = [
+  [[], /required option '--prompt <text>' not specified/],
+  [['--prompt', 'x', '--tokens', '0'], /tokens: expected a whole number from 1, got '0'/],
+  [['--prompt', 'x', '--temperature', '-1'], /temperature: expected a number from 0 to 100, got '-1'/],
+  [['--prompt', 'x', '--top-k', '0'], /top-k: expected a whole number from 1, got '0'/],
+  [['--prompt', 'x', '--top-p', '1.5'], /top-p: expected a number from 0\.000001 to 1, got '1\.5'/],
+  [['--prompt', 'x', '--seed', '1e3'], /seed: expected a whole number from 0, got '1e3'/],
+  [['--prompt', 'x', '--threads', '0'], /threads: expected a whole number from 1, got '0'/],
+]
+for (const [args, message] of usage)
+  command(`wrong usage: ${args.join(' ') || 'no prompt'}`, () => {
+    const { status, stdout, stderr } = runScript(script, args)
+    assert.is(status, 2)
+    assert.is(stdout, '')
+    assert.match(stderr, message)
+    assert.match(stderr, 'see the options with: npm run generate -- --help')
+  })
+
+command('faults that the user can mend are one line and exit code 1', () => {
+  const failures: [args: string[], message: RegExp][] = [
+    [['--prompt', 'Q;'.repeat(128)], /^error: text "Q;.*…": encode: the text has .* at most 255 are allowed/],
+    [['--prompt', 'x', '--model', 'no such'], /^error: model "no such" is neither tiny, nor /],
+    [['--prompt', 'x', '--model', '__proto__'], /^error: model "__proto__" is neither tiny, nor /],
+  ]
+  for (const [args, message] of failures) {
+    const { status, stdout, stderr } = write('--json', ...args)
+    assert.is(status, 1)
+    assert.is(stdout, '')
+    assert.match(stderr, message)
+    assert.ok(isOneLine(stderr))
+  }
+})
+
+command.after(() => ops.dispose())
+command.run()
