@@ -43,17 +43,20 @@ for (const ops of all) {
     model.release()
   })
 
-  test('GPT-2 small’s sizes: one prompt of the synthetic model', async () => {
-    const model = await openModel('synthetic', ops, { quiet: true })
-    const checks = await verifySynthetic(model, repository('test/reference/synthetic'), {
-      prompts: ['one'],
-      saeLayers: [],
+  // Half a gigabyte of weights: the specification and the default are held to it here, each of the others by
+  // `npm run verify -- synthetic --backend NAME`.
+  if (ops.name === 'reference' || ops.name === defaultBackend)
+    test('GPT-2 small’s sizes: one prompt of the synthetic model', async () => {
+      const model = await openModel('synthetic', ops, { quiet: true })
+      const checks = await verifySynthetic(model, repository('test/reference/synthetic'), {
+        prompts: ['one'],
+        saeLayers: [],
+      })
+      assert.equal(failures(checks), [])
+      // logits, ten most probable, mean loss; 16 numbers of the stream and its length at twelve layers
+      assert.is(checks.length, 3 + 2 * 12)
+      model.release()
     })
-    assert.equal(failures(checks), [])
-    // logits, ten most probable, mean loss; 16 numbers of the stream and its length at twelve layers
-    assert.is(checks.length, 3 + 2 * 12)
-    model.release()
-  })
 
   test.after(() => ops.dispose())
   test.run()
