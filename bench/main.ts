@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 import { createCommand, integerIn, listOf, positiveInteger, runMain } from '../experiments/common/cli.ts'
 import { addEngineOptions, type EngineOptions } from '../experiments/common/options.ts'
 import { formatTable } from '../experiments/common/table.ts'
@@ -7,6 +7,7 @@ import { benchGenerate } from './generate.ts'
 import { benchKernels } from './kernels.ts'
 import { benchLayers } from './layers.ts'
 import { showMachine } from './machine.ts'
+import type { Size } from './matmul.ts'
 import { benchMemory } from './memory.ts'
 import { benchPeers } from './peers.ts'
 import { report, type ReportOptions } from './report.ts'
@@ -78,9 +79,14 @@ addEngineOptions(
   { model: false },
 )
   .option('--only <list>', 'peers to run, by the beginning of their names', listOf('only'))
+  .option(
+    '--sizes <list>',
+    'products to race on, MxKxN (default: GPT-2 small’s MLP and an SAE’s encoder)',
+    listOf('sizes', readSize),
+  )
   .action((_, command: Command) => {
     const options = command.optsWithGlobals<
-      CommonOptions & Omit<EngineOptions, 'model'> & { only?: string[] }
+      CommonOptions & Omit<EngineOptions, 'model'> & { only?: string[]; sizes?: Size[] }
     >()
     runMain(async () => report(await benchPeers(options), options))
   })
@@ -123,6 +129,14 @@ program
   .action((files: string[]) => {
     runMain(async () => console.log(`bench/README.md: ${(await rewriteReadme(files)).join(', ')}`))
   })
+
+/** `64x768x3072` */
+function readSize(text: string): Size {
+  const [m, k, n] = text.split('x').map(positiveInteger('a dimension of --sizes MxKxN'))
+  if (n === undefined || text.split('x').length !== 3)
+    throw new InvalidArgumentError(`sizes: expected MxKxN such as 64x768x3072, got '${text}'.`)
+  return [m, k, n]
+}
 
 async function compare(a: string, b: string, json = false): Promise<void> {
   const comparison = compareResults(await readResults(a), await readResults(b))

@@ -1,5 +1,6 @@
 import type { Backend } from '../engine/backend.ts'
 import { createReferenceBackend } from '../engine/reference/backend.ts'
+import { toDense, type SparseRows } from '../engine/sparse.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sourceOf } from '../engine/weights.ts'
 import type { Cost } from './results.ts'
@@ -15,10 +16,14 @@ export interface Problem {
   readonly expected: Float32Array
 }
 
+type Product = Float32Array | SparseRows
+
 /** A product ready to be run again and again. */
 export interface PreparedMatmul {
-  /** C, from A in host memory to C in host memory. */
-  run(): Float32Array | Promise<Float32Array>
+  /** From A in host memory to the result in host memory. */
+  run(): Product | Promise<Product>
+  /** The right result, where it is not C itself. */
+  readonly expected?: Float32Array
   release?(): void | Promise<void>
 }
 
@@ -43,14 +48,12 @@ export function costOfMatmul({ m, k, n }: Problem): Cost {
   return { flops: 2 * m * k * n, bytes: 4 * (m * k + k * n + m * n) }
 }
 
-/** Runs it once, which also warms it up. @throws if C is not what the reference computes */
+/** Runs it once, which also warms it up. @throws if the result is not what the reference computes */
 export async function verifyMatmul(name: string, problem: Problem, prepared: PreparedMatmul): Promise<void> {
-  checkClose(
-    `${name}: C of ${shapeOf(problem)}`,
-    [problem.m, problem.n],
-    await prepared.run(),
-    problem.expected,
-  )
+  const result = await prepared.run()
+  const got = 'offsets' in result ? toDense(result).data : result
+  const { m, n, expected } = problem
+  checkClose(`${name}: ${shapeOf(problem)}`, [m, n], got, prepared.expected ?? expected)
 }
 
 /** The product as a backend's `linear`: A goes to it and C comes back each time. */
@@ -65,6 +68,29 @@ export async function prepareOn(ops: Backend, { m, k, n, a, b }: Problem): Promi
       })
       return c!.data
     },
+    release: () => ops.release(layer),
+  }
+}
+
+/**
+ * The same product as an SAE's encoder, relu(A x B + bias), keeping what is positive. The bias is the same for every
+ * feature: 2.8 standard deviations of C's numbers below zero leave about 60 of 24,576 features active.
+ */
+export async function prepareEncoderOn(ops: Backend, problem: Problem): Promise<PreparedMatmul> {
+  const { m, k, n, a, b } = problem
+  const bias = Math.fround(-2.8 * Math.sqrt(k / 9)) // a product of two uniform numbers in -1..1 has variance 1/9
+  const biases = new Tensor([n], new Float32Array(n).fill(bias))
+  const layer = await ops.prepareLinear(sourceOf('B', new Tensor([k, n], b)), sourceOf('bias', biases))
+  const x = new Tensor([m, k], a)
+  return {
+    async run() {
+      let features: SparseRows | undefined
+      await ops.scope(async (ops) => {
+        features = await ops.sparseEncode(ops.upload(x), layer)
+      })
+      return features!
+    },
+    expected: problem.expected.map((value) => Math.max(0, value + bias)),
     release: () => ops.release(layer),
   }
 }

@@ -3,7 +3,7 @@ import { UserError } from '../experiments/common/cli.ts'
 import { createProgress } from '../experiments/common/progress.ts'
 import { costOfMatmul, makeProblem, shapeOf, type Problem, type Size } from './matmul.ts'
 import { everyone, packages } from './peers/all.ts'
-import { resolvePath } from './peers/peer.ts'
+import { resolvePath, type PeerEntry } from './peers/peer.ts'
 import { RemotePeer } from './peers/remote.ts'
 import { makeRow, type NotRun, type Row } from './results.ts'
 import { measureRoofline, type Roofline } from './roofline.ts'
@@ -13,12 +13,13 @@ export interface PeersOptions {
   readonly backend: string
   readonly threads?: number
   readonly only?: readonly string[]
+  readonly sizes?: readonly Size[]
   readonly quick?: boolean
   readonly json?: boolean
 }
 
 /** GPT-2 small's MLP, and the encoder of an SAE of 24,576 features, at one token and more. */
-const sizes: readonly Size[] = [
+const usualSizes: readonly Size[] = [
   [1, 768, 24576],
   [64, 768, 3072],
   [64, 768, 24576],
@@ -29,19 +30,16 @@ const sizes: readonly Size[] = [
 export async function benchPeers(options: PeersOptions): Promise<{ rows: Row[]; notRun: NotRun[] }> {
   const { backend, quick = false, json: quiet = false, threads = availableParallelism() } = options
   checkInstalled()
-  const names = choose(
-    everyone(backend, threads).map(({ name }) => name),
-    options.only,
-  )
+  const entries = choose(everyone(backend, threads), options.only)
   const roofline = await measureRoofline({ threads, quick })
-  const { peers, notRun } = await startAll(names, { backend, threads })
+  const { peers, notRun } = await startAll(entries, { backend, threads })
   const rows = [...roofline.rows]
   const budget = quick ? quickBudget : usualBudget
-  const used = quick ? sizes.slice(0, 2) : sizes
+  const sizes = options.sizes ?? (quick ? usualSizes.slice(0, 2) : usualSizes)
   try {
-    const total = used.length * peers.length * budget.rounds
+    const total = sizes.flatMap((size) => racingOn(size, peers)).length * budget.rounds
     using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
-    for (const size of used)
+    for (const size of sizes)
       rows.push(...(await race(peers, await makeProblem(size), roofline, budget, () => progress.step())))
   } finally {
     for (const peer of peers) peer.stop()
@@ -60,27 +58,33 @@ function checkInstalled(): void {
   }
 }
 
-function choose(names: readonly string[], only: readonly string[] | undefined): string[] {
-  if (!only) return [...names]
+function choose(entries: readonly PeerEntry[], only: readonly string[] | undefined): PeerEntry[] {
+  if (!only) return [...entries]
   for (const wanted of only)
-    if (!names.some((name) => name.startsWith(wanted)))
-      throw new UserError(`bench peers: --only ${wanted}: there are ${names.join('; ')}`)
-  return names.filter((name) => only.some((wanted) => name.startsWith(wanted)))
+    if (!entries.some(({ name }) => name.startsWith(wanted)))
+      throw new UserError(
+        `bench peers: --only ${wanted}: there are ${entries.map(({ name }) => name).join('; ')}`,
+      )
+  return entries.filter(({ name }) => only.some((wanted) => name.startsWith(wanted)))
 }
 
 async function startAll(
-  names: readonly string[],
+  entries: readonly PeerEntry[],
   options: { backend: string; threads: number },
 ): Promise<{ peers: RemotePeer[]; notRun: NotRun[] }> {
   const peers: RemotePeer[] = []
   const notRun: NotRun[] = []
-  for (const name of names)
+  for (const entry of entries)
     try {
-      peers.push(await RemotePeer.start(name, options))
+      peers.push(await RemotePeer.start(entry, options))
     } catch (error) {
-      notRun.push({ backend: name, reason: (error as Error).message })
+      notRun.push({ backend: entry.name, reason: (error as Error).message })
     }
   return { peers, notRun }
+}
+
+function racingOn([m, k, n]: Size, peers: readonly RemotePeer[]): RemotePeer[] {
+  return peers.filter(({ entry }) => entry.fits?.({ m, k, n }) ?? true)
 }
 
 async function race(
@@ -90,14 +94,16 @@ async function race(
   budget: Budget,
   onRun: () => void,
 ): Promise<Row[]> {
-  for (const peer of peers) await peer.prepare(problem)
+  const racing = racingOn([problem.m, problem.k, problem.n], peers)
+  for (const peer of racing) await peer.prepare(problem)
   const samples = await alternate(
-    peers.map((peer) => (time) => peer.run(time)),
+    racing.map((peer) => (time) => peer.run(time)),
     budget,
     onRun,
   )
-  return peers.map(({ name: backend, mode, threads }, i) => {
-    const name = { work: 'matmul', shape: shapeOf(problem), backend, mode, threads }
+  return racing.map(({ entry, mode, threads }, i) => {
+    const { name: backend, work = 'matmul' } = entry
+    const name = { work, shape: shapeOf(problem), backend, mode, threads }
     return makeRow(name, samples[i], costOfMatmul(problem), roofline.ceiling(threads))
   })
 }

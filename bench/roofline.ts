@@ -115,7 +115,10 @@ async function runOnThreads(job: {
 }
 
 function runWorker(start: MeasureStart): Promise<number[]> {
-  const worker = new Worker(new URL('./roofline-worker.ts', import.meta.url), { workerData: start, execArgv: [] })
+  const worker = new Worker(new URL('./roofline-worker.ts', import.meta.url), {
+    workerData: start,
+    execArgv: [],
+  })
   return new Promise((resolve, reject) => {
     worker.on('message', resolve)
     worker.on('error', reject)

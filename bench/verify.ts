@@ -113,10 +113,10 @@ async function recompute(reference: Backend, call: OpCall, from: number, to: num
 
 /** The call with its tensors in host memory. Weights stay: they have twins. */
 async function download(ops: Backend, call: OpCall): Promise<OpCall> {
-  const fetch = async (arg: unknown): Promise<unknown> => (isTensor(arg) ? ops.download(arg) : arg)
+  const toHost = async (arg: unknown): Promise<unknown> => (isTensor(arg) ? ops.download(arg) : arg)
   const args = await Promise.all(
     (call.args as unknown[]).map(async (arg) =>
-      isOptions(arg) ? { ...arg, residual: await fetch(arg.residual) } : fetch(arg),
+      isOptions(arg) ? { ...arg, residual: await toHost(arg.residual) } : toHost(arg),
     ),
   )
   return { op: call.op, args } as OpCall

@@ -1,10 +1,11 @@
+import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
-import { prepareOn } from '../matmul.ts'
+import { prepareEncoderOn, prepareOn } from '../matmul.ts'
 import { threadsOf } from '../results.ts'
 import { gpuJs } from './gpujs.ts'
 import { jaxJs } from './jax-js.ts'
 import { onnxruntimeNode, onnxruntimeWeb } from './onnxruntime.ts'
-import type { PeerEntry } from './peer.ts'
+import { showThreads, type PeerEntry } from './peer.ts'
 import { tfjsWasm } from './tfjs.ts'
 
 /** Packages of bench/peers/package.json without which there is nobody to compare with. */
@@ -21,6 +22,7 @@ export function everyone(backend: string, threads: number): PeerEntry[] {
   const counts = [...new Set([1, threads])]
   return [
     ...counts.map((count) => ownBackend(backend, count)),
+    ...counts.map((count) => ownEncoder(backend, count)),
     ...counts.map(onnxruntimeNode),
     onnxruntimeWeb(threads),
     tfjsWasm(),
@@ -36,11 +38,29 @@ export function everyone(backend: string, threads: number): PeerEntry[] {
 /** Our side of it. */
 function ownBackend(name: string, threads: number): PeerEntry {
   return {
-    name: `${name}, ${threads} thread${threads > 1 ? 's' : ''}`,
+    name: `${name}, ${showThreads(threads)}`,
     start: async () => {
-      const ops = await createBackend(name, { threads })
-      if (threadsOf(ops) !== threads) throw new Error(`it runs otherwise: ${ops.mode}`)
+      const ops = await startBackend(name, threads)
       return { mode: ops.mode, threads, prepare: (problem) => prepareOn(ops, problem) }
     },
   }
+}
+
+/** Our SAE encoder, which need not compute what ReLU throws away, beside the others' dense products. */
+function ownEncoder(name: string, threads: number): PeerEntry {
+  return {
+    name: `${name} sparseEncode, ${showThreads(threads)}`,
+    work: 'sae.encode',
+    fits: ({ n }) => n === 24576,
+    start: async () => {
+      const ops = await startBackend(name, threads)
+      return { mode: ops.mode, threads, prepare: (problem) => prepareEncoderOn(ops, problem) }
+    },
+  }
+}
+
+async function startBackend(name: string, threads: number): Promise<Backend> {
+  const ops = await createBackend(name, { threads })
+  if (threadsOf(ops) !== threads) throw new Error(`it runs otherwise: ${ops.mode}`)
+  return ops
 }

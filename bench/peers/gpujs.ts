@@ -1,4 +1,4 @@
-import { loadCommonJs, type PeerEntry } from './peer.ts'
+import { loadCommonJs, showThreads, type PeerEntry } from './peer.ts'
 
 /** What is used of gpu.js; its own types lack its newer modes. */
 interface GpuJs {
@@ -38,7 +38,7 @@ function cell(this: CellContext, a: number[][], b: number[][]): number {
 export function gpuJs(mode: GpuMode, threads: number): PeerEntry {
   const pool = threads > 1
   return {
-    name: `gpu.js ${mode}${pool ? `, ${threads} threads` : ''}`,
+    name: `gpu.js ${mode}${pool ? `, ${showThreads(threads)}` : ''}`,
     start: async () => {
       const { GPU, input } = loadCommonJs<GpuJs>('gpu.js')
       if (!(await isSupported(GPU, mode))) throw new Error(`gpu.js does not support its mode ${mode} here`)

@@ -1,6 +1,6 @@
 import type { PreparedMatmul, Problem } from '../matmul.ts'
 import { matmulModel } from './onnx-model.ts'
-import { load, type PeerEntry } from './peer.ts'
+import { load, showThreads, type PeerEntry } from './peer.ts'
 
 /** What is used of onnxruntime-common's interface, which both packages have. */
 interface OnnxRuntime {
@@ -21,7 +21,7 @@ interface Session {
 /** Microsoft's ONNX Runtime as a native addon. */
 export function onnxruntimeNode(threads: number): PeerEntry {
   return {
-    name: `onnxruntime-node, ${threads} thread${threads > 1 ? 's' : ''}`,
+    name: `onnxruntime-node, ${showThreads(threads)}`,
     async start() {
       const ort = await load<OnnxRuntime>('onnxruntime-node')
       const options = { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 }

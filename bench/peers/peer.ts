@@ -11,8 +11,16 @@ export interface Peer {
 /** A library in one of its modes, not yet started. */
 export interface PeerEntry {
   readonly name: string
+  /** What it does, if it is not the product alone. */
+  readonly work?: string
+  /** Left out: any product. */
+  readonly fits?: (size: Pick<Problem, 'm' | 'k' | 'n'>) => boolean
   /** @throws if it cannot run here, saying why */
   readonly start: () => Promise<Peer>
+}
+
+export function showThreads(threads: number): string {
+  return `${threads} thread${threads > 1 ? 's' : ''}`
 }
 
 const require = createRequire(import.meta.url)
