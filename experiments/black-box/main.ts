@@ -7,6 +7,7 @@ import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { createCommand, integerIn, listOf, runMain, UserError } from '../common/cli.ts'
+import { layerOf } from '../common/hooks.ts'
 import { openModel, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
@@ -17,7 +18,8 @@ import { categoriesCsv, firingCsv } from './csv.ts'
 import { findings } from './findings.ts'
 import { rowsByCategory } from './input.ts'
 import { thresholdOption } from './options.ts'
-import { analyseTexts, layerOf } from './pipeline.ts'
+import { analyseTexts } from './pipeline.ts'
+import { postLayers } from './published.ts'
 import { renderBlackBoxReport } from './report.ts'
 import { summaryTables } from './summary.ts'
 import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from './threshold.ts'
@@ -32,8 +34,6 @@ interface Options extends EngineOptions {
 
 /** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
 const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
-/** The post's four layers of GPT-2 small. */
-const postLayers = [6, 8, 10, 11]
 
 const command = addEngineOptions(
   createCommand('start', 'the post’s analysis: which features stand for which kind of text, layer by layer'),
@@ -68,10 +68,11 @@ runMain(() => {
   return withBackend(options, async (ops) => {
     const started = performance.now()
     const labelled = await loadTexts(options.texts)
-    const model = await openModel(options.model, ops, { quiet: options.json })
+    const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = labelled.map(({ text }) => model.tokenize(text))
     const hooks = chooseHooks(model, options.layers)
     const spec = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
+    await model.prepareSaes(hooks)
     const results = await analyseTexts(
       model,
       ids,

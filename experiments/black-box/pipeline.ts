@@ -4,6 +4,7 @@ import { meanFeatures } from '../../sae/pooling.ts'
 import { releaseSae } from '../../sae/weights.ts'
 import { UserError } from '../common/cli.ts'
 import { captureStreams, encodeStream } from '../common/features.ts'
+import { layerOf } from '../common/hooks.ts'
 import type { OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
 import { analyseLayer } from './analysis.ts'
@@ -51,11 +52,6 @@ export async function analyseTexts(
     await setImmediate() // Ctrl-C is heard between layers
   }
   return results
-}
-
-/** The layer that a hook of a block belongs to. */
-export function layerOf(hook: string): number {
-  return Number(/^blocks\.(\d+)\./.exec(hook)?.[1])
 }
 
 /** @throws UserError naming the hook where a quantile is asked for and no feature fires */

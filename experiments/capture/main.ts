@@ -60,7 +60,7 @@ if (options.out === '') command.error('error: --out needs the name of a file')
 
 runMain(async () => {
   await withBackend(options, async (ops) => {
-    const model = await openModel(options.model, ops, { quiet: options.json })
+    const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = options.ids ?? model.tokenize(options.text!)
     const tensors = await captureAll(model, ids, options.hooks)
     const metadata = { model: model.name, backend: ops.name, mode: ops.mode, ids: ids.join(',') }

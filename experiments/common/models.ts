@@ -1,111 +1,43 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Backend } from '../../engine/backend.ts'
-import { openFile } from '../../engine/files-node.ts'
-import { openSafetensors } from '../../engine/safetensors.ts'
-import type { WeightStore } from '../../engine/weights.ts'
-import { gpt2Small, parseConfig, type Gpt2Config } from '../../gpt2/config.ts'
+import type { Gpt2Config } from '../../gpt2/config.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../gpt2/model.ts'
-import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
 import { createTokenizer, type Tokenizer } from '../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
-import { parseSaeConfig, type SaeConfig } from '../../sae/config.ts'
-import { syntheticSaeConfig, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
+import type { SaeConfig } from '../../sae/config.ts'
 import { loadSae, type Sae } from '../../sae/weights.ts'
 import { UserError } from './cli.ts'
+import type { SourceOptions } from './model-files.ts'
+import { findModel } from './model-sources.ts'
 import { createProgress } from './progress.ts'
-
-/** Where a model and its SAEs are to be had, before anything large is read. */
-interface ModelSource {
-  readonly name: string
-  readonly config: Gpt2Config
-  weights(): Promise<WeightStore>
-  readonly saes: ReadonlyMap<string, { config: SaeConfig; weights(): Promise<WeightStore> }>
-}
 
 /** A model loaded on a backend, with its tokenizer and the SAEs that belong to it. */
 export interface OpenModel {
   readonly name: string
+  /** Repository and revision of a published model. */
+  readonly origin?: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
   /** The hooks that there are SAEs for, in the model's order. */
   readonly saeHooks: readonly string[]
   saeConfig(hook: string): SaeConfig
+  /** Fetches the weights of these hooks' SAEs, all with one progress, where they are not on this machine yet. */
+  prepareSaes(hooks: readonly string[]): Promise<void>
   openSae(hook: string): Promise<Sae>
   /** BOS and the text's ids. @throws UserError if the text has no tokens or more than the model has positions */
   tokenize(text: string): number[]
   release(): void
 }
 
-const bundled = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-
-async function findModel(name: string): Promise<ModelSource> {
-  if (name === 'tiny') return folderSource('tiny', bundled('gpt2/tiny'), bundled('sae/tiny'))
-  if (name === 'synthetic') return syntheticSource()
-  const found = await stat(name).catch(() => undefined)
-  if (!found?.isDirectory())
-    throw new UserError(
-      `model "${name}" is neither tiny, nor synthetic, nor a folder with config.json and model.safetensors`,
-    )
-  return folderSource(name, name, join(name, 'sae'))
-}
-
-/** A Hugging Face GPT-2 folder, and a folder with a SAELens folder a hook: <hook>/cfg.json, <hook>/sae_weights.safetensors. */
-async function folderSource(name: string, folder: string, saeFolder: string): Promise<ModelSource> {
-  const openStore = async (path: string) => openSafetensors(await openFile(path))
-  const configPath = join(folder, 'config.json')
-  const config = parseConfig(await readText(configPath), configPath)
-  const saes = new Map<string, { config: SaeConfig; weights(): Promise<WeightStore> }>()
-  for (const hook of (await readdir(saeFolder).catch(() => [])).sort(byLayer)) {
-    const path = join(saeFolder, hook)
-    const saeConfig = parseSaeConfig(await readText(join(path, 'cfg.json')), join(path, 'cfg.json'))
-    if (saeConfig.dIn !== config.dModel)
-      throw new UserError(
-        `${path}: the SAE reads a stream of width ${saeConfig.dIn}, but ${name}'s is ${config.dModel} wide`,
-      )
-    saes.set(saeConfig.hookName, {
-      config: saeConfig,
-      weights: () => openStore(join(path, 'sae_weights.safetensors')),
-    })
-  }
-  return { name, config, weights: () => openStore(join(folder, 'model.safetensors')), saes }
-}
-
-function syntheticSource(): ModelSource {
-  const configs = Array.from({ length: gpt2Small.nLayers }, (_, layer) => syntheticSaeConfig(layer))
-  return {
-    name: 'synthetic',
-    config: gpt2Small,
-    weights: async () => syntheticWeights(),
-    saes: new Map(
-      configs.map((config, layer) => [
-        config.hookName,
-        { config, weights: async () => syntheticSaeWeights(layer) },
-      ]),
-    ),
-  }
-}
-
-async function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(
-      `cannot read ${path}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`,
-    )
-  })
-}
-
-/** blocks.2.x before blocks.10.x */
-function byLayer(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true })
-}
-
 /**
- * Loads `tiny` (bundled), `synthetic` (GPT-2 small's sizes, weights from a formula), or a folder in Hugging
- * Face's GPT-2 format onto a backend.
+ * Loads a model onto a backend: `tiny` (bundled), `synthetic` (GPT-2 small's sizes, weights from a formula), `gpt2`
+ * and other published ones, fetched where they are not on this machine yet, or a folder in Hugging Face's GPT-2 format.
  */
-export async function openModel(name: string, ops: Backend, { quiet = false } = {}): Promise<OpenModel> {
-  const source = await findModel(name)
+export async function openModel(
+  name: string,
+  ops: Backend,
+  { quiet = false, offline, dir }: SourceOptions = {},
+): Promise<OpenModel> {
+  const source = await findModel(name, { quiet, offline, dir })
   const store = await source.weights()
   const total = weightShapes(source.config).size
   using progress = createProgress({ label: `loading ${name}`, total, unit: 'tensors', quiet })
@@ -120,10 +52,12 @@ export async function openModel(name: string, ops: Backend, { quiet = false } = 
   }
   return {
     name: source.name,
+    origin: source.origin,
     gpt2,
     tokenizer,
     saeHooks: [...source.saes.keys()],
     saeConfig: (hook) => sae(hook).config,
+    prepareSaes: (hooks) => source.prepareSaes(hooks),
     async openSae(hook) {
       const source = sae(hook)
       const saeStore = await source.weights()

@@ -2,26 +2,31 @@ import type { Command } from 'commander'
 import type { Backend } from '../../engine/backend.ts'
 import { backends, createBackend, defaultBackend } from '../../engine/backends.ts'
 import { UserError, positiveInteger } from './cli.ts'
+import { publishedModels } from './hub/published.ts'
 
 /** What every script that runs a model can be told. */
 export interface EngineOptions {
   readonly model: string
   readonly backend: string
   readonly threads?: number
+  readonly offline?: boolean
+  readonly dir?: string
 }
 
-/** Adds --backend and --threads, and --model unless the command names models another way. */
+/** Adds --backend, --threads, --offline and --dir, and --model unless the command names models another way. */
 export function addEngineOptions(command: Command, { model } = { model: true }): Command {
   const names = Object.keys(backends).join(', ')
   if (model)
     command.option(
       '--model <name>',
-      'tiny (bundled), synthetic (full size, weights from a formula), or a folder',
+      `tiny (bundled), synthetic (full size, weights from a formula), ${Object.keys(publishedModels).join(', ')} (fetched), or a folder`,
       'tiny',
     )
   return command
     .option('--backend <name>', `what computes: ${names}`, defaultBackend)
     .option('--threads <n>', 'threads that compute', positiveInteger('threads'))
+    .option('--offline', 'fetch nothing: use what is in the cache')
+    .option('--dir <folder>', 'take a published model’s files from here, not from the hub or its cache')
 }
 
 /** Starts the backend that was asked for, and stops it when `work` is done or fails. */

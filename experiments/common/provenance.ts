@@ -15,7 +15,7 @@ export async function provenanceOf(
   const { version } = JSON.parse(manifest) as { version: string }
   const saes = hooks.map((hook) => model.saeConfig(hook))
   return {
-    model: model.name,
+    model: model.origin === undefined ? model.name : `${model.name} (${model.origin})`,
     sae: [...new Set(saes.map(({ modelName, dSae }) => `${modelName}, ${dSae} features`))].join('; '),
     backend: ops.name,
     mode: ops.mode,

@@ -39,7 +39,7 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
 runMain(() => {
   const options = command.opts<Options>()
   return withBackend(options, async (ops) => {
-    const model = await openModel(options.model, ops, { quiet: options.json })
+    const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const prompt = options.prompt === '' ? [model.gpt2.config.bos] : model.tokenize(options.prompt)
     const decode = model.tokenizer.stream()
     const write = (text: string): void => {

@@ -30,7 +30,7 @@ runMain(async () => {
   await withBackend(options, async (ops) => {
     const checks: Check[] = []
     for (const name of models) {
-      const model = await openModel(name, ops, { quiet: options.json })
+      const model = await openModel(name, ops, { ...options, quiet: options.json })
       const folder = fileURLToPath(new URL(`../../test/reference/${name}`, import.meta.url))
       checks.push(...(name === 'tiny' ? await verifyTiny(model, folder) : await full(model, folder)))
       model.release()

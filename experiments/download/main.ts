@@ -1,0 +1,109 @@
+// Which files does a published model need, and are they here and right?
+//   npm run download -- gpt2                      what npm start needs: the model, four SAEs, the post's texts
+//   npm run download -- gpt2 --layers 0,12        other SAEs; 12 is the stream after the last block
+//   npm run download -- distilgpt2 --dir weights  into a folder of plain files, for --dir elsewhere
+// Fetches what is missing, hashes what is there, prints a table.
+import { stat } from 'node:fs/promises'
+import { postLayers } from '../black-box/published.ts'
+import { createCommand, integerIn, listOf, oneOf, runMain, UserError } from '../common/cli.ts'
+import { layerOf } from '../common/hooks.ts'
+import { fetchFiles } from '../common/hub/hub.ts'
+import { hashOf } from '../common/hub/partial.ts'
+import { publishedModels, type PublishedModel } from '../common/hub/published.ts'
+import { hubSettings } from '../common/hub/settings.ts'
+import { cacheStore, folderStore, type HubFile } from '../common/hub/store.ts'
+import { createProgress, showBytes } from '../common/progress.ts'
+import { formatTable } from '../common/table.ts'
+
+interface Options {
+  readonly layers: readonly number[]
+  readonly dir?: string
+  readonly offline?: boolean
+  readonly json?: boolean
+}
+
+const names = Object.keys(publishedModels)
+
+const command = createCommand('download', 'fetch a published model and its SAEs ahead, and check them')
+  .argument('<model>', names.join(', '), oneOf('model', names))
+  .option(
+    '--layers <list>',
+    'SAEs of these layers; 12 is after the last',
+    listOf('layers', integerIn('layer', 0, 12)),
+    postLayers,
+  )
+  .option('--dir <folder>', 'into this folder, not into Hugging Face’s cache')
+  .option('--offline', 'fetch nothing, check what is there')
+  .parse()
+
+runMain(async () => {
+  const options = command.opts<Options>()
+  const [name] = command.processedArgs as [string]
+  const settings = await hubSettings(process.env, options)
+  const store = options.dir === undefined ? cacheStore(settings.cacheFolder) : folderStore(options.dir)
+  const files = filesOf(publishedModels[name], options.layers)
+  const paths = await fetchFiles(settings, store, files, {
+    what: name,
+    command: `npm run download -- ${name}`,
+    quiet: options.json,
+  })
+  const checked = await checkHashes(files, paths, options.json)
+  const wrong = checked.filter(({ file, sha256 }) => file.sha256 !== undefined && file.sha256 !== sha256)
+  if (options.json) console.log(JSON.stringify(checked.map(summary), null, 1))
+  else print(checked, store.folder)
+  if (wrong.length > 0) throw new UserError(wrong.map(wrongHash).join('\n'))
+})
+
+function filesOf({ config, weights, saes }: PublishedModel, layers: readonly number[]): HubFile[] {
+  const wanted = saes.filter(({ hook }) => layers.includes(layerOf(hook)))
+  return [config, weights, ...saes.map((sae) => sae.config), ...wanted.map((sae) => sae.weights)]
+}
+
+interface Checked {
+  readonly file: HubFile
+  readonly path: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+async function checkHashes(
+  files: readonly HubFile[],
+  paths: readonly string[],
+  quiet = false,
+): Promise<Checked[]> {
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  using progress = createProgress({ label: 'checking', total, unit: 'bytes', quiet })
+  const checked: Checked[] = []
+  let done = 0
+  for (const [i, file] of files.entries()) {
+    checked.push({ file, path: paths[i], bytes: sizes[i], sha256: await hashOf(paths[i], 'sha256') })
+    progress.update((done += sizes[i]), file.local)
+  }
+  return checked
+}
+
+function summary({ file, path, bytes, sha256 }: Checked) {
+  return {
+    repo: file.repo,
+    revision: file.revision,
+    path: file.path,
+    file: path,
+    bytes,
+    sha256,
+    pinned: file.sha256 ?? null,
+  }
+}
+
+function print(checked: readonly Checked[], folder: string): void {
+  const verdict = ({ file, sha256 }: Checked) =>
+    file.sha256 === undefined ? 'not pinned' : file.sha256 === sha256 ? 'as pinned' : 'WRONG'
+  const rows = checked.map((one) => [one.file.local, one.bytes, one.sha256.slice(0, 16), verdict(one)])
+  console.log(formatTable(['file', 'bytes', 'SHA-256 begins', ''], rows))
+  const total = checked.reduce((sum, { bytes }) => sum + bytes, 0)
+  console.log(`${checked.length} files, ${showBytes(total)}, in ${folder}`)
+}
+
+function wrongHash({ file, path, sha256 }: Checked): string {
+  return `${path}: expected SHA-256 ${file.sha256}, found ${sha256}: delete it and run this again`
+}
