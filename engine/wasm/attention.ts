@@ -35,7 +35,8 @@ export async function runAttention(
 ): Promise<void> {
   if (queries === 0) return
   const { arena } = engine
-  const queriesPerChunk = engine.share(queries, LEAST_SCORES / longest)
+  const partsOfHead = Math.ceil((4 * engine.threads) / heads)
+  const queriesPerChunk = Math.max(Math.ceil(queries / partsOfHead), Math.ceil(LEAST_SCORES / longest))
   const chunks = heads * Math.ceil(queries / queriesPerChunk)
   const plan = new Block(arena, queries * 8, 'attention: where texts begin')
   const rows = new Block(arena, chunks * attentionRowBytes(longest), 'attention: rows of scores')

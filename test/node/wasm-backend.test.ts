@@ -139,6 +139,17 @@ test('attention agrees with the reference, its halves with the whole bit for bit
   )
 })
 
+test('more heads than a few, on many threads, stay within what a job may have', async () => {
+  const ops = await createWasmBackend(nodePlatform, { threads: 7, paired: false })
+  const [heads, tokens] = [200, 40]
+  const q = randomTensor([tokens, heads], 1)
+  const spans = [{ queries: tokens, keys: tokens }]
+  const run = async (on: Backend) =>
+    on.download(await on.attention(on.upload(q), on.upload(q), on.upload(q), heads, spans))
+  numbersAgree((await run(ops)).data, (await run(reference)).data, 2e-6, ops.mode)
+  await ops.dispose()
+})
+
 test('linear, embed, tables and caches agree with the reference', async () => {
   const weight = randomTensor([33, 70], 5)
   const x = randomTensor([9, 33], 6)
