@@ -26,13 +26,14 @@ const QUICK_RUNS = 2
 export async function benchGenerate(options: GenerateOptions): Promise<Row[]> {
   const { model: modelName, newTokens, quick = false, json: quiet = false } = options
   const prompts = quick ? options.prompts.slice(0, 1) : options.prompts
+  const source = { ...options, quiet }
   const runs = quick ? QUICK_RUNS : USUAL_RUNS
   return withBackend(options, async (ops) => {
     const threads = threadsOf(ops)
     const roofline = await measureRoofline({ threads, quick })
-    const { gpt2 } = await openModel(modelName, ops, { quiet })
+    const { gpt2 } = await openModel(modelName, ops, source)
     if (ops.name !== 'reference') {
-      const reference = await openModel(modelName, await createBackend('reference'), { quiet })
+      const reference = await openModel(modelName, await createBackend('reference'), source)
       for (const length of prompts) await verifyText(gpt2, reference.gpt2, promptOf(gpt2.config, length))
     }
     const rows = [...roofline.rows]

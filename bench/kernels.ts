@@ -10,7 +10,7 @@ import {
   type Problem,
   type Size,
 } from './matmul.ts'
-import { makeRow, type Row } from './results.ts'
+import { makeRow, type NotRun, type Row } from './results.ts'
 import { measureRoofline, type Roofline } from './roofline.ts'
 import { alternate, quickBudget, shortRuns, usualBudget, type Budget } from './timing.ts'
 
@@ -28,12 +28,10 @@ const sizes: readonly Size[] = [
 ]
 
 /** The ladder from three loops to every instruction there is. Each rung is verified before any is timed. */
-export async function benchKernels(options: KernelsOptions): Promise<Row[]> {
+export async function benchKernels(options: KernelsOptions): Promise<{ rows: Row[]; notRun: NotRun[] }> {
   const { quick = false, json: quiet = false, threads = availableParallelism() } = options
   const rungs = ladder(threads)
-  if (!quiet)
-    for (const { name, changes, missing } of rungs)
-      console.log(`${name}: ${changes}${missing ? ` Not run: ${missing}.` : ''}`)
+  if (!quiet) for (const { name, changes } of rungs) console.log(`${name}: ${changes}`)
   const roofline = await measureRoofline({ threads, quick })
   const rows = [...roofline.rows]
   const here = rungs.filter(({ missing }) => !missing)
@@ -43,7 +41,8 @@ export async function benchKernels(options: KernelsOptions): Promise<Row[]> {
   using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
   for (const size of used)
     rows.push(...(await climb(here, await makeProblem(size), roofline, budget, () => progress.step())))
-  return rows
+  const notRun = rungs.flatMap(({ name, missing }) => (missing ? [{ backend: name, reason: missing }] : []))
+  return { rows, notRun }
 }
 
 async function climb(

@@ -27,6 +27,9 @@ export interface LayersOptions extends EngineOptions {
 const usualTokens = [1, 16, 128, 512]
 const quickTokens = [1, 16]
 
+/** Which model, and where it comes from. */
+type ModelChoice = Pick<EngineOptions, 'model' | 'offline' | 'dir'> & { readonly quiet: boolean }
+
 /** A model and one of its SAEs on a backend. */
 interface Subject {
   readonly model: OpenModel
@@ -37,18 +40,23 @@ interface Subject {
 /** Layer by layer through a model, and through the SAE in its middle. */
 export async function benchLayers(options: LayersOptions): Promise<Row[]> {
   const { quick = false, json: quiet = false } = options
+  const source = { ...options, quiet }
   return withBackend(options, async (ops) => {
     const threads = threadsOf(ops)
     const roofline = await measureRoofline({ threads, quick })
-    const subject = await openSubject(options.model, ops, quiet)
-    const { nCtx } = subject.model.gpt2.config
+    const subject = await openSubject(ops, source)
+    const { nCtx, nLayers } = subject.model.gpt2.config
     const counts = options.tokens ?? (quick ? quickTokens : usualTokens).filter((count) => count <= nCtx)
     if (Math.max(...counts) > nCtx)
       throw new UserError(`--tokens ${counts.join()}: ${options.model} has only ${nCtx} positions`)
 
+    if (Math.max(...options.layers) >= nLayers)
+      throw new UserError(
+        `--layers ${options.layers.join()}: ${options.model} has blocks 0 to ${nLayers - 1}`,
+      )
     const budget = quick ? quickBudget : usualBudget
     const rows = [...roofline.rows]
-    await verifySubject(subject, ops, counts, { name: options.model, quiet })
+    await verifySubject(subject, ops, counts, source)
     const total = counts.length * budget.rounds * 2
     using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
     for (const tokens of counts)
@@ -64,10 +72,12 @@ export async function benchLayers(options: LayersOptions): Promise<Row[]> {
   })
 }
 
-async function openSubject(name: string, ops: Backend, quiet: boolean): Promise<Subject> {
-  const model = await openModel(name, ops, { quiet })
+async function openSubject(ops: Backend, source: ModelChoice): Promise<Subject> {
+  const model = await openModel(source.model, ops, source)
   if (model.saeHooks.length === 0)
-    throw new UserError(`bench: ${name} has no SAE beside it (a folder sae/ with a SAELens folder a hook)`)
+    throw new UserError(
+      `bench: ${source.model} has no SAE beside it (a folder sae/ with a SAELens folder a hook)`,
+    )
   const hook = model.saeHooks[Math.floor(model.saeHooks.length / 2)]
   return { model, sae: await model.openSae(hook), hook }
 }
@@ -96,11 +106,11 @@ async function verifySubject(
   subject: Subject,
   ops: Backend,
   counts: readonly number[],
-  { name, quiet }: { name: string; quiet: boolean },
+  source: ModelChoice,
 ): Promise<void> {
   if (ops.name === 'reference') return
   const reference = await createBackend('reference')
-  const twin = await openSubject(name, reference, quiet)
+  const twin = await openSubject(reference, source)
   const parts = allParts(subject)
   const observer = verifier(ops, reference, pairWeights(parts, allParts(twin)), partNamer(parts))
   for (const tokens of counts) {

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander'
+import { backends, defaultBackend } from '../engine/backends.ts'
 import { createCommand, integerIn, listOf, positiveInteger, runMain } from '../experiments/common/cli.ts'
 import { addEngineOptions, type EngineOptions } from '../experiments/common/options.ts'
 import { formatTable } from '../experiments/common/table.ts'
@@ -71,13 +72,12 @@ addBench(
   )
   .action((_, command: Command) => {
     const options = command.optsWithGlobals<CommonOptions & { threads?: number }>()
-    runMain(async () => report({ rows: await benchKernels(options) }, options))
+    runMain(async () => report(await benchKernels(options), options))
   })
 
-addEngineOptions(
-  addBench('peers', 'The same products by other libraries, in alternating rounds of one run.'),
-  { model: false },
-)
+addBench('peers', 'The same products by other libraries, in alternating rounds of one run.')
+  .option('--backend <name>', `what computes ours: ${Object.keys(backends).join(', ')}`, defaultBackend)
+  .option('--threads <n>', 'threads of all who have any (default: all cores)', positiveInteger('threads'))
   .option('--only <list>', 'peers to run, by the beginning of their names', listOf('only'))
   .option(
     '--sizes <list>',
@@ -86,7 +86,7 @@ addEngineOptions(
   )
   .action((_, command: Command) => {
     const options = command.optsWithGlobals<
-      CommonOptions & Omit<EngineOptions, 'model'> & { only?: string[]; sizes?: Size[] }
+      CommonOptions & { backend: string; threads?: number; only?: string[]; sizes?: Size[] }
     >()
     runMain(async () => report(await benchPeers(options), options))
   })

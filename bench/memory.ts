@@ -15,8 +15,8 @@ const TARGET_EXTRA_MB = 150
  * What it computes is verified by the bench `layers`.
  */
 export async function benchMemory(options: ChildOptions): Promise<{ rows: Row[]; memory: MemoryUse[] }> {
-  const { model, backend, threads, tokens } = options
-  const use = await runChild({ model, backend, threads, tokens })
+  const { model, backend, threads, tokens, offline, dir } = options
+  const use = await runChild({ model, backend, threads, tokens, offline, dir })
   const name = { backend: use.backend, mode: use.mode, threads: threadsOf(use) }
   const tensorMb = use.tensorBytes / 1e6
   const targetMb = tensorMb * TARGET_RATIO + TARGET_EXTRA_MB

@@ -38,10 +38,10 @@ export interface Results {
   readonly machine: Machine
   readonly rows: readonly Row[]
   readonly memory?: readonly MemoryUse[] // of the bench `memory`
-  readonly notRun?: readonly NotRun[] // of the bench `peers`
+  readonly notRun?: readonly NotRun[] // of the benches `kernels` and `peers`
 }
 
-/** A peer that could not run here, and why. */
+/** A peer, or a step of the ladder, that could not run here, and why. */
 export interface NotRun {
   readonly backend: string
   readonly reason: string

@@ -1,5 +1,7 @@
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
+import { createWasmBackend } from '../../engine/wasm/backend.ts'
+import { nodePlatform } from '../../engine/wasm/platform-node.ts'
 import { prepareEncoderOn, prepareOn } from '../matmul.ts'
 import { threadsOf } from '../results.ts'
 import { gpuJs } from './gpujs.ts'
@@ -22,6 +24,7 @@ export function everyone(backend: string, threads: number): PeerEntry[] {
   const counts = [...new Set([1, threads])]
   return [
     ...counts.map((count) => ownBackend(backend, count)),
+    ...(backend === 'wasm' ? counts.map(narrow) : []),
     ...counts.map((count) => ownEncoder(backend, count)),
     ...counts.map(onnxruntimeNode),
     onnxruntimeWeb(threads),
@@ -41,6 +44,17 @@ function ownBackend(name: string, threads: number): PeerEntry {
     name: `${name}, ${showThreads(threads)}`,
     start: async () => {
       const ops = await startBackend(name, threads)
+      return { mode: ops.mode, threads, prepare: (problem) => prepareOn(ops, problem) }
+    },
+  }
+}
+
+/** Our WebAssembly backend without V8's experimental 256-bit code. */
+function narrow(threads: number): PeerEntry {
+  return {
+    name: `wasm 128-bit, ${showThreads(threads)}`,
+    start: async () => {
+      const ops = await createWasmBackend(nodePlatform, { threads, paired: false })
       return { mode: ops.mode, threads, prepare: (problem) => prepareOn(ops, problem) }
     },
   }
