@@ -1,4 +1,5 @@
 import type { Shape, Tensor } from './tensor.ts'
+import type { ScreenCounts } from './screen-counts.ts'
 import type { SparseRows } from './sparse.ts'
 import type { WeightSource } from './weights.ts'
 
@@ -58,6 +59,8 @@ export interface Backend {
   readonly name: string
   /** What really runs, for every result: instruction set, threads, adapter. */
   readonly mode: string
+  /** How sparseEncode found its entries so far, on a backend that screens them first. */
+  readonly screening?: Readonly<ScreenCounts>
 
   // --- moving numbers ---
   upload(tensor: Tensor): DeviceTensor
@@ -133,7 +136,7 @@ export interface Backend {
   takeRows(x: DeviceTensor, indices: readonly number[]): Promise<DeviceTensor>
   /** Mean over each text's rows; lengths[i] rows belong to text i. [rows, width] -> [texts, width] */
   meanRows(x: DeviceTensor, lengths: readonly number[]): Promise<DeviceTensor>
-  /** The k largest of each row, largest first; a tie goes to the lower index. */
+  /** The k largest of each row, largest first; a tie goes to the lower index; NaN counts as infinity. */
   topK(x: DeviceTensor, k: number): Promise<{ values: Float32Array; indices: Uint32Array }[]>
   /** The positive entries of relu(x W + b), a list a row. [rows, in] -> sparse [rows, out] */
   sparseEncode(x: DeviceTensor, layer: Linear): Promise<SparseRows>

@@ -9,7 +9,8 @@ import type {
   TextSpan,
 } from '../backend.ts'
 import * as check from '../checks.ts'
-import { positiveEntries, stackRows, type SparseRows } from '../sparse.ts'
+import type { ScreenCounts } from '../screen-counts.ts'
+import type { SparseRows } from '../sparse.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../weights.ts'
 import { runAttention } from './attention.ts'
@@ -17,7 +18,9 @@ import { Engine, type EngineOptions, type Platform } from './engine.ts'
 import { runLinear } from './linear.ts'
 import { prepareLinear, READ_AT_ONCE, readColumn, type PackedLinear } from './panels.ts'
 import { selfCheck } from './self-check.ts'
+import { Screen } from './screen.ts'
 import { runSparseDecode } from './sparse-decode.ts'
+import { encodeDensely } from './sparse-encode.ts'
 import { Block, WasmTensor, wasmTensor } from './tensors.ts'
 import { topKOfRow } from './top-k.ts'
 
@@ -38,8 +41,11 @@ interface WasmCache extends RowCache {
 /** Numbers of an elementwise op below which a chunk of it is not worth another thread's waking up. */
 const LEAST_NUMBERS = 1 << 14
 
-/** Rows that sparseEncode computes densely before it keeps what is positive: 6 MB for 24,576 features. */
-const ENCODED_AT_ONCE = 64
+/** What may be chosen beside the engine's own options. */
+export interface WasmOptions extends EngineOptions {
+  /** How sparseEncode finds what is positive; both give the same bits. Screened unless said otherwise. */
+  readonly sparseEncoder?: 'dense' | 'screened'
+}
 
 /**
  * The ops as WebAssembly SIMD kernels over one memory and a pool of threads. A tensor lives until the scope it was made
@@ -49,8 +55,8 @@ const ENCODED_AT_ONCE = 64
  * it was not asked for and fails, 128-bit code runs instead, and `mode` says why.
  * @throws if what the options ask for is not here, or fails its check
  */
-export async function createWasmBackend(platform: Platform, options: EngineOptions = {}): Promise<Backend> {
-  const backend = new WasmBackend(new Engine(platform, options), new Set())
+export async function createWasmBackend(platform: Platform, options: WasmOptions = {}): Promise<Backend> {
+  const backend = startBackend(new Engine(platform, options), options)
   if (!backend.paired) return backend
   try {
     await selfCheck(backend)
@@ -59,12 +65,14 @@ export async function createWasmBackend(platform: Platform, options: EngineOptio
     await backend.dispose()
     if (options.paired) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    return new WasmBackend(
-      new Engine(platform, { ...options, paired: false }),
-      new Set(),
-      `; 256-bit refused: ${reason}`,
-    )
+    const engine = new Engine(platform, { ...options, paired: false })
+    return startBackend(engine, options, `; 256-bit refused: ${reason}`)
   }
+}
+
+function startBackend(engine: Engine, { sparseEncoder = 'screened' }: WasmOptions, note = ''): WasmBackend {
+  const screen = sparseEncoder === 'screened' ? new Screen(engine) : undefined
+  return new WasmBackend(engine, new Set(), screen, engine.mode + note)
 }
 
 class WasmBackend implements Backend {
@@ -73,11 +81,18 @@ class WasmBackend implements Backend {
   private readonly engine: Engine
   /** What is freed when the scope ends. */
   private readonly made: Set<Block>
+  /** Finds sparseEncode's entries, unless they are asked for densely. */
+  private readonly screen: Screen | undefined
 
-  constructor(engine: Engine, made: Set<Block>, note = '') {
+  constructor(engine: Engine, made: Set<Block>, screen: Screen | undefined, mode: string) {
     this.engine = engine
     this.made = made
-    this.mode = engine.mode + note
+    this.screen = screen
+    this.mode = mode
+  }
+
+  get screening(): ScreenCounts | undefined {
+    return this.screen?.counts
   }
 
   get paired(): boolean {
@@ -105,7 +120,7 @@ class WasmBackend implements Backend {
     const made = new Set<Block>()
     const kept = new Set<Block>()
     try {
-      const result = await work(new WasmBackend(this.engine, made))
+      const result = await work(new WasmBackend(this.engine, made, this.screen, this.mode))
       const tensors = (Array.isArray(result) ? result : result ? [result] : []) as DeviceTensor[]
       for (const tensor of tensors) kept.add(wasmTensor('scope', tensor).block)
       return result
@@ -145,8 +160,10 @@ class WasmBackend implements Backend {
   release(resource: Linear | Table | Norm | RowCache): void {
     const owned = resource as PackedLinear | WasmTable | WasmNorm | WasmCache
     if ('block' in owned) owned.block.free()
-    else if ('weights' in owned) for (const block of [owned.weights, owned.bias]) block.free()
-    else for (const { block } of [owned.weight, owned.bias]) block.free()
+    else if ('weights' in owned) {
+      for (const block of [owned.weights, owned.bias]) block.free()
+      this.screen?.release(owned)
+    } else for (const { block } of [owned.weight, owned.bias]) block.free()
   }
 
   async embed(table: Table | Linear, ids: readonly number[]): Promise<WasmTensor> {
@@ -314,23 +331,9 @@ class WasmBackend implements Backend {
     const packed = layer as PackedLinear
     live('sparseEncode', packed.weights)
     const from = wasmTensor('sparseEncode', x).address
-    const { arena } = this.engine
-    const dense = new Block(
-      arena,
-      Math.min(rows, ENCODED_AT_ONCE) * layer.out * 4,
-      'sparseEncode: activations',
-    )
-    const parts: SparseRows[] = []
-    for (let r = 0; r < rows; r += ENCODED_AT_ONCE) {
-      const count = Math.min(ENCODED_AT_ONCE, rows - r)
-      const place = { x: from + r * layer.in * 4, rows: count, residual: 0, out: dense.address }
-      await runLinear(this.engine, packed, { ...place, activation: 'relu' })
-      parts.push(
-        positiveEntries(new Tensor([count, layer.out], arena.floats(dense.address, count * layer.out))),
-      )
-    }
-    dense.free()
-    return stackRows(parts, layer.out)
+    return this.screen
+      ? this.screen.encode(packed, from, rows)
+      : encodeDensely(this.engine, packed, from, rows)
   }
 
   async sparseDecode(x: SparseRows, table: Table, bias: DeviceTensor): Promise<WasmTensor> {

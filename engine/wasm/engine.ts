@@ -1,5 +1,7 @@
 import { detectFeatures } from './features.ts'
 import { instantiate, type Kernels } from './instance.ts'
+import { fastestInt8 } from './int8.ts'
+import type { Int8Method } from './kernel.ts'
 import { Arena } from './memory.ts'
 import { kernelModule } from './module.ts'
 import { Pool, type SpawnWorker } from './pool.ts'
@@ -24,6 +26,8 @@ export interface EngineOptions {
   readonly fused?: boolean
   /** V8's experimental 256-bit code. */
   readonly paired?: boolean
+  /** How 8-bit numbers are multiplied. */
+  readonly int8?: Int8Method
   /** A limit to the memory, at most 4 GiB. */
   readonly maximumBytes?: number
 }
@@ -52,6 +56,9 @@ export class Engine {
       throw new Error('wasm: fused multiply-add needs relaxed SIMD, which is not here')
     const paired = options.paired ?? platform.pairs()
     if (paired && !platform.pairs()) throw new Error('wasm: this JavaScript engine makes no 256-bit code')
+    const int8 = options.int8 ?? (features.int8Dot ? fastestInt8(platform, paired) : 'widened')
+    if (int8 !== 'widened' && !features.int8Dot)
+      throw new Error(`wasm: int8 "${int8}" needs relaxed SIMD, which is not here`)
     const threads = options.threads ?? (features.shared && platform.spawn ? platform.cores : 1)
     if (!Number.isInteger(threads) || threads < 1)
       throw new Error(`wasm: threads: expected 1 or more, got ${threads}`)
@@ -64,7 +71,7 @@ export class Engine {
     this.threads = threads
     this.mode = `simd${fused ? ' fma' : ''} ${paired ? 256 : 128}-bit, ${threads} thread${threads > 1 ? 's' : ''}`
     this.arena = new Arena({ shared, maximumBytes: options.maximumBytes })
-    const module = platform.compile(kernelModule({ fused, panel: this.panel, paired, shared }).bytes, {
+    const module = platform.compile(kernelModule({ fused, panel: this.panel, int8, paired, shared }).bytes, {
       paired,
     })
     this.kernels = instantiate(module, this.arena.memory)

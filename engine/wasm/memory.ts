@@ -77,6 +77,11 @@ export class Arena {
     return new Uint32Array(this.memory.buffer, start, length)
   }
 
+  /** `length` bytes at an address: a view likewise. */
+  bytes(start: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, start, length)
+  }
+
   /** Grows until the memory ends in a free range of at least `bytes`, by no less than a sixteenth of its size. */
   private grow(bytes: number, what: string): Range {
     const size = this.memory.buffer.byteLength

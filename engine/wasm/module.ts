@@ -8,6 +8,9 @@ import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { MAX_PAGES } from './memory.ts'
 import { meanRows } from './mean-rows.ts'
+import { screenColumns } from './screen-columns.ts'
+import { screen } from './screen-group.ts'
+import { recompute } from './screen-recompute.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 
@@ -35,5 +38,8 @@ function emitKernels(options: KernelOptions) {
     subtract: subtract(),
     meanRows: meanRows(),
     sparseDecode: sparseDecode(emitter),
+    screenColumns: screenColumns(),
+    screen: screen(emitter),
+    recompute: recompute(emitter),
   }
 }

@@ -1,4 +1,6 @@
 import type { Kernels } from './instance.ts'
+import { SCREEN_SCRATCH_BYTES } from './screen-plan.ts'
+import { SCREEN_TASKS, type ScreenTaskArgs } from './screen-tasks.ts'
 
 /**
  * How the work of an op is cut into chunks that any thread can take: a task is given the op's numbers, as the op's
@@ -188,11 +190,12 @@ export const TASKS = {
   subtract: elementwise('subtract'),
   meanRows,
   sparseDecode,
+  ...SCREEN_TASKS,
 }
 export type TaskName = keyof typeof TASKS
 
 /** What each task is given, in order. */
-export interface TaskArgs {
+export interface TaskArgs extends ScreenTaskArgs {
   linear: LinearArgs
   attention: AttentionArgs
   layerNorm: LayerNormArgs
@@ -205,5 +208,5 @@ export interface TaskArgs {
   sparseDecode: SparseDecodeArgs
 }
 
-/** Bytes of scratch memory that a thread needs: the sums of the largest linear tile, 6 rows of 16 columns. */
-export const SCRATCH_BYTES = 6 * 16 * 4
+/** Bytes of scratch memory that a thread needs: the sums of the largest linear tile, 6 rows of 16 columns, or the screen's. */
+export const SCRATCH_BYTES = Math.max(6 * 16 * 4, SCREEN_SCRATCH_BYTES)

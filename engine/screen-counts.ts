@@ -1,0 +1,33 @@
+/** How a backend that screens (engine/wasm/screen.ts) has found sparseEncode's entries so far. An output is one number of a row. */
+export interface ScreenCounts {
+  /** Rows that were screened. */
+  rows: number
+  /** Rows that were computed densely: too many candidates, or numbers that no bound holds for. */
+  denseRows: number
+  /** Outputs of the screened rows. */
+  outputs: number
+  /** Of these, outputs that could be positive after a look with one digit of x, and with two. */
+  afterOneDigit: number
+  candidates: number
+  /** Outputs of all rows that are positive. */
+  active: number
+  secondsPreparing: number
+  secondsScreening: number
+  secondsRecomputing: number
+  secondsDense: number
+}
+
+export function noScreenCounts(): ScreenCounts {
+  return {
+    rows: 0,
+    denseRows: 0,
+    outputs: 0,
+    afterOneDigit: 0,
+    candidates: 0,
+    active: 0,
+    secondsPreparing: 0,
+    secondsScreening: 0,
+    secondsRecomputing: 0,
+    secondsDense: 0,
+  }
+}

@@ -1,0 +1,117 @@
+import { noScreenCounts, type ScreenCounts } from '../screen-counts.ts'
+import { stackRows, type SparseRows } from '../sparse.ts'
+import type { Engine } from './engine.ts'
+import type { PackedLinear } from './panels.ts'
+import { ScreenBlock } from './screen-block.ts'
+import { MAX_INPUTS } from './screen-bound.ts'
+import { ROWS_AT_ONCE } from './screen-plan.ts'
+import { screenWeights, type ScreenedWeights } from './screen-weights.ts'
+import { encodeDensely } from './sparse-encode.ts'
+import { Block } from './tensors.ts'
+
+/**
+ * A row goes dense where it has candidates in more than this share of all groups: recomputing a group for a row takes
+ * about this much longer than the dense kernel needs for it.
+ */
+const DENSE_SHARE = 0.6
+
+type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsRecomputing' | 'secondsDense'
+
+/**
+ * sparseEncode by exact screening (see screen-bound.ts): bit for bit what the dense kernel's positive outputs are, most
+ * of which it never computes.
+ */
+export class Screen {
+  readonly counts: ScreenCounts = noScreenCounts()
+  private readonly engine: Engine
+  private readonly boundFactor: number
+  private readonly prepared = new Map<PackedLinear, ScreenedWeights>()
+
+  /** `boundFactor`: see screenRow; 1 but in a test. */
+  constructor(engine: Engine, boundFactor = 1) {
+    this.engine = engine
+    this.boundFactor = boundFactor
+  }
+
+  /** The positive entries of x W + b for rows of x, by address. */
+  async encode(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
+    if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0) return this.dense(layer, x, rows)
+    const weights = await this.weights(layer)
+    const parts: SparseRows[] = []
+    for (let r = 0; r < rows; r += ROWS_AT_ONCE) {
+      const count = Math.min(ROWS_AT_ONCE, rows - r)
+      parts.push(await this.encodeBlock(layer, weights, x + r * layer.in * 4, count))
+    }
+    return stackRows(parts, layer.out)
+  }
+
+  /** Frees what was prepared for a layer. */
+  release(layer: PackedLinear): void {
+    const weights = this.prepared.get(layer)
+    this.prepared.delete(layer)
+    weights?.digits.free()
+    weights?.columns.free()
+  }
+
+  private async weights(layer: PackedLinear): Promise<ScreenedWeights> {
+    const weights = this.prepared.get(layer) ?? screenWeights(this.engine, layer)
+    this.prepared.set(layer, weights)
+    await this.timed('secondsPreparing', () => weights.ready)
+    return weights
+  }
+
+  private async encodeBlock(
+    layer: PackedLinear,
+    weights: ScreenedWeights,
+    x: number,
+    rows: number,
+  ): Promise<SparseRows> {
+    const block = new ScreenBlock(this.engine, layer, weights, x, rows)
+    try {
+      const [unscreened, narrowed] = await this.timed('secondsScreening', async () => [
+        block.prepare(this.boundFactor),
+        await block.screen(),
+      ])
+      const most = DENSE_SHARE * weights.groups
+      const leftOut = Array.from(block.hits(), (hits, r) => unscreened[r] || hits > most)
+      const dense = await this.denseRows(layer, x, leftOut)
+      const result = await this.timed('secondsRecomputing', async () => {
+        await block.recompute(leftOut)
+        return block.collect(leftOut, dense)
+      })
+      const { counts } = this
+      counts.rows += rows - dense.shape[0]
+      counts.outputs += (rows - dense.shape[0]) * layer.out
+      counts.afterOneDigit += narrowed.afterOneDigit
+      counts.candidates += narrowed.candidates
+      counts.active += result.values.length
+      return result
+    } finally {
+      block.free()
+    }
+  }
+
+  /** The rows that `chosen` says, computed densely. */
+  private async denseRows(layer: PackedLinear, x: number, chosen: readonly boolean[]): Promise<SparseRows> {
+    const places = chosen.flatMap((is, r) => (is ? [x + r * layer.in * 4] : []))
+    const { arena } = this.engine
+    const copy = new Block(arena, places.length * layer.in * 4, 'sparseEncode: rows that go dense')
+    for (const [i, place] of places.entries())
+      arena.bytes(copy.address + i * layer.in * 4, layer.in * 4).set(arena.bytes(place, layer.in * 4))
+    const result = await this.dense(layer, copy.address, places.length)
+    copy.free()
+    return result
+  }
+
+  private async dense(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
+    this.counts.denseRows += rows
+    return this.timed('secondsDense', () => encodeDensely(this.engine, layer, x, rows))
+  }
+
+  private async timed<T>(what: Seconds, work: () => Promise<T>): Promise<T> {
+    const start = performance.now()
+    const result = await work()
+    this.counts[what] += (performance.now() - start) / 1000
+    return result
+  }
+}

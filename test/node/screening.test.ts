@@ -1,0 +1,278 @@
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { SparseRows } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
+import { runLinear } from '../../engine/wasm/linear.ts'
+import { prepareLinear, type PackedLinear } from '../../engine/wasm/panels.ts'
+import { nodePlatform } from '../../engine/wasm/platform-node.ts'
+import { DENSE_BLOCK } from '../../engine/wasm/screen-bound.ts'
+import { Screen } from '../../engine/wasm/screen.ts'
+import { encodeDensely } from '../../engine/wasm/sparse-encode.ts'
+import { SUM_BLOCK } from '../../engine/wasm/tile.ts'
+import { sourceOf } from '../../engine/weights.ts'
+import { anySeed, holds, randomNumbers, randomTensor } from '../helpers/random.ts'
+
+const test = suite('exact screening')
+
+const wide = nodePlatform.pairs() ? [{}, { int8: 'dot' as const }, { fused: false }] : []
+const variants: EngineOptions[] = [
+  { paired: false },
+  { paired: false, int8: 'dot' },
+  { paired: false, int8: 'pairs' },
+  { paired: false, int8: 'widened', fused: false },
+  ...wide,
+]
+const single = variants.map((options) => new Engine(nodePlatform, { ...options, threads: 1 }))
+const threaded = [2, 3].map((threads) => new Engine(nodePlatform, { threads, paired: false }))
+test.after(() => {
+  for (const engine of [...single, ...threaded]) engine.dispose()
+})
+
+interface Layer {
+  readonly weight: Tensor // [in, out]
+  readonly bias: Tensor // [out]
+}
+
+/** Runs `work` on a layer and rows that lie in an engine's memory. */
+async function withLayer<T>(
+  engine: Engine,
+  { weight, bias }: Layer,
+  x: Tensor,
+  work: (layer: PackedLinear, x: number) => Promise<T>,
+): Promise<T> {
+  const { arena } = engine
+  const before = arena.usedBytes
+  const layer = await prepareLinear(engine, sourceOf('weight', weight), sourceOf('bias', bias))
+  const at = arena.allocate(x.data.length * 4, 'a test')
+  arena.floats(at, x.data.length).set(x.data)
+  const result = await work(layer, at)
+  arena.release(at)
+  for (const block of [layer.weights, layer.bias]) block.free()
+  assert.is(arena.usedBytes, before, 'memory is given back')
+  return result
+}
+
+interface Encoded {
+  readonly dense: SparseRows
+  readonly screened: SparseRows
+  readonly counts: Screen['counts']
+}
+
+async function encodeBothWays(engine: Engine, layer: Layer, x: Tensor, boundFactor = 1): Promise<Encoded> {
+  return withLayer(engine, layer, x, async (packed, at) => {
+    const screen = new Screen(engine, boundFactor)
+    const [rows] = x.shape
+    const screened = await screen.encode(packed, at, rows)
+    screen.release(packed)
+    return { dense: await encodeDensely(engine, packed, at, rows), screened, counts: screen.counts }
+  })
+}
+
+/** x W + b, as the engine's dense kernel has it. */
+async function preActivations(engine: Engine, layer: Layer, x: Tensor): Promise<Tensor> {
+  const shape = [x.shape[0], layer.weight.shape[1]]
+  return withLayer(engine, layer, x, async (packed, at) => {
+    const out = engine.arena.allocate(shape[0] * shape[1] * 4, 'a test')
+    await runLinear(engine, packed, { x: at, rows: shape[0], residual: 0, out, activation: 'none' })
+    const result = Tensor.of(shape, engine.arena.floats(out, shape[0] * shape[1]))
+    engine.arena.release(out)
+    return result
+  })
+}
+
+function checkSame(got: SparseRows, expected: SparseRows): void {
+  assert.equal(got.shape, expected.shape)
+  assert.equal(got.offsets, expected.offsets)
+  assert.equal(got.indices, expected.indices)
+  for (let i = 0; i < expected.values.length; i++)
+    if (!Object.is(got.values[i], expected.values[i]))
+      throw new Error(`entry ${i} is ${got.values[i]}, expected the same bits as ${expected.values[i]}`)
+}
+
+async function checkExact(engine: Engine, layer: Layer, x: Tensor): Promise<Encoded> {
+  const encoded = await encodeBothWays(engine, layer, x)
+  checkSame(encoded.screened, encoded.dense)
+  return encoded
+}
+
+/** The next float32 above x. */
+function above(x: number): number {
+  if (x === 0) return 2 ** -149
+  const [word] = new Uint32Array(Float32Array.of(x).buffer)
+  return new Float32Array(Uint32Array.of(x > 0 ? word + 1 : word - 1).buffer)[0]
+}
+
+/** Ways to spoil a row of x, or a column of W: what float32 and 7 bits find hard. */
+const rowKinds: Record<string, (row: Float32Array, next: () => number) => void> = {
+  usual: () => {},
+  zero: (row) => row.fill(0),
+  constant: (row) => row.fill(0.7),
+  'one number': (row) => row.fill(0).fill(-3, 0, 1),
+  'huge outliers': (row, next) => row.forEach((_, k) => (row[k] *= next() > 0.8 ? 3000 : 1)),
+  'large, all': (row) => row.forEach((_, k) => (row[k] *= 1e15)),
+  'beyond the bound': (row) => row.forEach((_, k) => (row[k] *= 1e30)),
+  subnormal: (row) => row.forEach((_, k) => (row[k] *= 1e-40)),
+  'some subnormal': (row, next) => row.forEach((_, k) => (row[k] *= next() > 0 ? 1e-40 : 1)),
+  'far apart': (row) => row.forEach((_, k) => (row[k] *= 2 ** -(k % 40))),
+  NaN: (row) => row.fill(NaN, 0, 1),
+  infinity: (row) => row.fill(-Infinity, row.length - 1),
+}
+const columnKinds: Record<string, (column: Float32Array, next: () => number) => void> = {
+  ...rowKinds,
+  tiny: (column) => column.forEach((_, k) => (column[k] *= 1e-20)),
+}
+
+function spoil(tensor: Tensor, kinds: readonly string[], table: typeof rowKinds, seed: number): void {
+  const next = randomNumbers(seed)
+  for (let r = 0; r < tensor.shape[0]; r++) table[kinds[r % kinds.length]](tensor.row(r), next)
+}
+
+function turned({ shape: [rows, width], data }: Tensor): Tensor {
+  return Tensor.of(
+    [width, rows],
+    data.map((_, i) => data[(i % rows) * width + Math.floor(i / rows)]),
+  )
+}
+
+const anyInputs = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(1, 127, 128, 131, 257))
+const anyOutputs = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.constantFrom(1, 97, 128, 251))
+const anyRows = fc.oneof(fc.integer({ min: 0, max: 20 }), fc.constantFrom(127, 131, 257))
+const anyKinds = (table: object) =>
+  fc.array(fc.constantFrom(...Object.keys(table)), { minLength: 1, maxLength: 9 })
+
+for (const engine of [...single, ...threaded])
+  test(`random and adversarial rows and columns: the dense kernel's bits (${engine.mode})`, async () => {
+    await holds(
+      [
+        anyRows,
+        anyInputs,
+        anyOutputs,
+        anyKinds(rowKinds),
+        anyKinds(columnKinds),
+        fc.constantFrom(0, -1, 1, -50),
+        anySeed,
+      ],
+      async (rows, inputs, outputs, ofRows, ofColumns, mean, seed) => {
+        const x = randomTensor([rows, inputs], seed, 2)
+        spoil(x, ofRows, rowKinds, seed + 1)
+        const columns = randomTensor([outputs, inputs], seed + 2)
+        spoil(columns, ofColumns, columnKinds, seed + 3)
+        const bias = randomTensor([outputs], seed + 4, 1, mean)
+        await checkExact(engine, { weight: turned(columns), bias }, x)
+      },
+      25,
+    )
+  })
+
+test('pre-activations of exactly 0, and one step of float32 to each side', async () => {
+  for (const engine of [...single, ...threaded])
+    for (const [inputs, outputs] of [
+      [13, 37],
+      [768, 600],
+    ]) {
+      const x = randomTensor([3, inputs], inputs, 2)
+      const weight = randomTensor([inputs, outputs], inputs + 1)
+      const zero = Tensor.zeros([outputs])
+      const sums = await preActivations(engine, { weight, bias: zero }, x)
+      for (let row = 0; row < 3; row++) {
+        // float32 subtracts neighbouring numbers exactly: sum + bias is 0, or one step of float32 to either side of it
+        const steps = [(b: number) => b, above, (b: number) => -above(-b)]
+        const bias = Tensor.of(
+          [outputs],
+          sums.row(row).map((sum, j) => steps[j % 3](-sum)),
+        )
+        const { screened } = await checkExact(engine, { weight, bias }, x.rows(row, row + 1))
+        assert.equal(
+          Array.from(screened.indices),
+          Array.from({ length: outputs }, (_, j) => j).filter((j) => j % 3 === 1),
+        )
+      }
+    }
+})
+
+/**
+ * Columns that are almost as far from their 8-bit numbers as the bound allows, in the direction of the row, and rows
+ * that are so far from their digits in the direction of the column; pre-activations just above zero.
+ */
+function almostTight(inputs: number): { x: Tensor; layer: Layer; name: string }[] {
+  const fill = (tenth: number, others: number) =>
+    Float32Array.from({ length: inputs }, (_, k) => (k % 10 === 0 ? tenth : others))
+  const cases = {
+    'd_j along x': { x: fill(1, 1), w: fill(127, 0.499) },
+    'r along w_j': { x: fill(63, 0.499 / 126), w: fill(1, 1) },
+  }
+  return Object.entries(cases).map(([name, { x, w }]) => {
+    const exact = x.reduce((sum, value, k) => sum + value * w[k], 0)
+    return {
+      name,
+      x: new Tensor([1, inputs], x),
+      layer: { weight: new Tensor([inputs, 1], w), bias: Tensor.of([1], [-exact * (1 - 1e-5)]) },
+    }
+  })
+}
+
+test('the bound is needed: half of it loses outputs that are positive', async () => {
+  for (const engine of single)
+    for (const { x, layer, name } of almostTight(4000)) {
+      const { dense } = await checkExact(engine, layer, x)
+      assert.is(dense.values.length, 1, name)
+      const { screened } = await encodeBothWays(engine, layer, x, 0.5)
+      assert.is(screened.values.length, 0, name)
+    }
+})
+
+test('what the screen knows of the dense kernel is so', () => {
+  assert.is(DENSE_BLOCK, SUM_BLOCK)
+})
+
+/** Standard normal numbers (Box and Muller 1958). */
+function normalTensor(shape: readonly [number, number], seed: number, scale: number): Tensor {
+  const next = randomNumbers(seed)
+  const tensor = Tensor.zeros(shape)
+  for (let i = 0; i < tensor.data.length; i++)
+    tensor.data[i] = scale * Math.sqrt(-2 * Math.log(1 - Math.abs(next()))) * Math.cos(Math.PI * next())
+  return tensor
+}
+
+test('768 -> 24,576 with a hundred active: few candidates, nothing dense, on any number of threads', async () => {
+  const [rows, inputs, outputs] = [8, 768, 24576]
+  const weight = normalTensor([inputs, outputs], 1, 1 / Math.sqrt(inputs))
+  const layer = { weight, bias: new Tensor([outputs], new Float32Array(outputs).fill(-2.65)) }
+  const x = normalTensor([rows, inputs], 2, 1)
+  const outlying = new Tensor(x.shape, x.data.slice())
+  for (let r = 0; r < rows; r++) for (const k of [7, 138, 447]) outlying.row(r)[k] *= 15
+  let expected: SparseRows | undefined
+  for (const engine of [single[0], ...threaded]) {
+    const usual = await checkExact(engine, layer, x)
+    checkSame(usual.screened, (expected ??= usual.screened))
+    assert.is(usual.counts.denseRows, 0)
+    assert.is(usual.counts.rows, rows)
+    assert.ok(usual.counts.afterOneDigit < 0.03 * usual.counts.outputs)
+    assert.ok(usual.counts.candidates < 0.01 * usual.counts.outputs)
+    const { counts } = await checkExact(engine, layer, outlying)
+    assert.is(counts.denseRows, 0)
+    assert.ok(counts.candidates < 0.1 * counts.outputs)
+  }
+})
+
+test('rows whose candidates are many, and only those, go dense and are counted', async () => {
+  const [inputs, outputs] = [64, 512]
+  const layer = {
+    weight: randomTensor([inputs, outputs], 1),
+    bias: new Tensor([outputs], new Float32Array(outputs).fill(-20)),
+  }
+  const x = randomTensor([5, inputs], 2)
+  x.row(1).forEach((_, k, row) => (row[k] *= 1000))
+  x.row(3).fill(NaN, 0, 1)
+  for (const engine of single) {
+    const { counts, dense } = await checkExact(engine, layer, x)
+    assert.is(counts.denseRows, 2)
+    assert.is(counts.rows, 3)
+    assert.is(counts.outputs, 3 * outputs)
+    assert.is(counts.active, dense.values.length)
+  }
+})
+
+test.run()
