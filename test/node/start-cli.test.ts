@@ -1,0 +1,248 @@
+// `npm start`: its four files and its JSON tell one story, whatever the texts hold; its options; its errors.
+import { csvParse } from 'd3-dsv'
+import { parseHTML } from 'linkedom'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createBackend } from '../../engine/backends.ts'
+import { toDense } from '../../engine/sparse.ts'
+import type { LayerAnalysis, LayerChange } from '../../experiments/black-box/results.ts'
+import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
+import { openModel } from '../../experiments/common/models.ts'
+import { showNumber } from '../../experiments/report/numbers.ts'
+import { runScript } from '../helpers/cli.ts'
+
+interface Results {
+  provenance: Record<string, string>
+  findings: string[]
+  texts: { category: string; text: string; tokens: number }[]
+  layers: LayerAnalysis[]
+  changes: LayerChange[]
+}
+
+const script = 'experiments/black-box/main.ts'
+const folder = mkdtempSync(join(tmpdir(), 'start-'))
+const FILES = ['categories.csv', 'firing-texts.csv', 'report.html', 'results.json']
+
+/** Texts that try to break out of every format they are written to. */
+const hostile: [category: string, texts: string[]][] = [
+  ['__proto__', ['a, "quoted" text', '<script>alert(1)</script> and <|endoftext|>']],
+  ['constructor', ['=1+1', "--flag 'x' \u001b[31mred"]],
+  ['<img src=x onerror=alert(1)>', ['👩‍👩‍👧 emoji', '" onmouseover="alert(1)" x="']],
+  ['comma, "quote"', ['</script><script>alert(2)</script>', '   spaces   ']],
+]
+const rows = hostile.flatMap(([category, texts]) => texts.map((text) => ({ category, text })))
+
+function write(name: string, content: string): string {
+  writeFileSync(join(folder, name), content)
+  return join(folder, name)
+}
+
+// By hand: an object literal would take `__proto__` for the prototype.
+const member = ([category, texts]: (typeof hostile)[number]) =>
+  `${JSON.stringify(category)}: ${JSON.stringify(texts)}`
+const textsJson = write('texts.json', `{${hostile.map(member).join(', ')}}`)
+
+const start = (...args: string[]) => runScript(script, args)
+
+/** Runs it to the end and reads what it wrote. */
+function results(out: string, ...args: string[]): Results & { stdout: string; folder: string } {
+  const path = join(folder, out)
+  const { status, stdout, stderr } = start('--json', '--out', path, ...args)
+  assert.is(stderr, '')
+  assert.is(status, 0)
+  assert.is(readFileSync(join(path, 'results.json'), 'utf8'), stdout)
+  return { ...(JSON.parse(stdout) as Results), stdout, folder: path }
+}
+
+const read = (path: string, name: string): string => readFileSync(join(path, name), 'utf8')
+
+/** As JSON: a category called `constructor` confuses uvu's comparison. */
+const same = (actual: unknown, expected: unknown) =>
+  assert.is(JSON.stringify(actual), JSON.stringify(expected))
+
+/** The run that most tests look at, of a file whose name a shell would not take as it is. */
+const odd = write("it's mine.json", readFileSync(textsJson, 'utf8'))
+const shared = results('all', '--texts', odd, '--layers', '4,1,4', '--backend', 'reference')
+
+const command = suite('start')
+command.after(() => rmSync(folder, { recursive: true }))
+
+command('prints nothing but JSON, the same as in results.json, and writes all four files', () => {
+  const { folder, layers, texts, changes, findings, provenance } = shared
+  assert.equal(readdirSync(folder).sort(), FILES)
+  assert.equal(
+    texts.map(({ category, text }) => ({ category, text })),
+    rows,
+  )
+  assert.equal(
+    layers.map(({ layer }) => layer),
+    [1, 4],
+    'in the model’s order, each once',
+  )
+  assert.is(changes.length, 1)
+  assert.is(findings.length, 4)
+  for (const { categories } of layers)
+    assert.equal(
+      Object.keys(categories),
+      hostile.map(([category]) => category),
+    )
+  assert.is(provenance.threshold, 'q98 of each layer’s positive token means')
+  assert.is(provenance.hook, 'blocks.{1,4}.hook_resid_pre')
+  assert.match(
+    provenance.command,
+    `--texts '${odd.replace("'", "'\\''")}' --layers 4,1,4 --backend reference`,
+  )
+})
+
+command('categories.csv is results.json, a row a category and layer', () => {
+  const { folder, layers } = shared
+  const expected = layers.flatMap(({ layer, threshold, categories }) =>
+    Object.entries(categories).map(([category, { peak, specialist, full_search, ...rest }]) => ({
+      layer: String(layer),
+      threshold: String(threshold),
+      category,
+      peak_feature: String(peak!.feature),
+      peak_value: String(peak!.value),
+      aggregate_top5: String(rest.aggregate_top5),
+      peak_to_aggregate: String(rest.peak_to_aggregate),
+      gini_top5: String(rest.gini_top5),
+      specialist_feature: String(specialist!.feature),
+      specialist_score: String(specialist!.score),
+      specialist_inside: String(specialist!.inside),
+      specialist_outside: String(specialist!.outside),
+      specialist_value: String(specialist!.value),
+      best_score: String(full_search.best_score),
+      best_features: full_search.features.join(' '),
+    })),
+  )
+  assert.is(expected.length, 8)
+  const found = [...csvParse(read(folder, 'categories.csv'))].map((row) => ({ ...row }))
+  assert.equal(found, expected)
+
+  const firing = [...csvParse(read(folder, 'firing-texts.csv'))].map((row) => ({ ...row }))
+  const fires = layers.flatMap(({ layer, firing_texts }) =>
+    Object.entries(firing_texts).flatMap(([feature, texts]) =>
+      texts.map(([row, value]) => ({
+        layer: String(layer),
+        feature,
+        value: String(value),
+        text_row: String(row),
+        ...rows[row],
+      })),
+    ),
+  )
+  assert.equal(firing, fires)
+})
+
+command('report.html shows the same numbers, and texts as texts', () => {
+  const { folder, layers, findings } = shared
+  const html = read(folder, 'report.html')
+  const { document } = parseHTML(html)
+  const headed = [...document.querySelectorAll('table')].find((table) =>
+    table.querySelector('caption')?.textContent?.trim().startsWith('Peak'),
+  )!
+  const shown = [...headed.querySelectorAll('tbody tr')].map((row) => ({
+    name: row.querySelector('th')!.textContent.trim(),
+    cells: [...row.querySelectorAll('td')].map((cell) => cell.textContent.replace(/\s+/g, ' ')),
+  }))
+  assert.equal(
+    shown.map(({ name }) => name),
+    hostile.map(([category]) => category),
+  )
+  for (const { name, cells } of shown)
+    for (const [i, cell] of cells.entries()) {
+      const { value, feature } = layers[i].categories[name].peak!
+      assert.ok(cell.startsWith(showNumber(value)), cell)
+      assert.match(cell, new RegExp(`\\b${feature}\\b`))
+    }
+  const text = document.body.textContent.replace(/\s+/g, ' ')
+  for (const finding of findings) assert.ok(text.includes(finding), finding)
+  assert.is(document.querySelector('img'), null)
+  assert.is(document.querySelector('[onmouseover], [onerror]'), null)
+  assert.not.match(html, /<script>alert/)
+})
+
+command('a peak is the highest mean over a text’s tokens behind BOS, summed by hand', async () => {
+  const ops = await createBackend('reference')
+  const model = await openModel('tiny', ops, { quiet: true })
+  const hook = 'blocks.4.hook_resid_pre'
+  const sae = await model.openSae(hook)
+  for (const [category, texts] of hostile) {
+    let best = { feature: -1, value: 0 }
+    for (const text of texts) {
+      const ids = model.tokenize(text)
+      const stream = (await captureStreams(model.gpt2, [ids], [hook])).get(hook)!
+      const { data, shape } = toDense(await encodeStream(ops, sae, hook, stream))
+      for (let feature = 0; feature < shape[1]; feature++) {
+        let sum = 0
+        for (let token = 1; token < ids.length; token++) sum += data[token * shape[1] + feature]
+        if (sum / (ids.length - 1) > best.value) best = { feature, value: sum / (ids.length - 1) }
+      }
+    }
+    const { peak } = shared.layers[1].categories[category]
+    assert.is(peak!.feature, best.feature, category)
+    assert.ok(Math.abs(peak!.value - best.value) < 1e-6, category)
+  }
+  await ops.dispose()
+})
+
+command('texts as CSV and as a folder give the numbers that they give as JSON', () => {
+  const layer = ['--layers', '1,4', '--backend', 'reference']
+  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`
+  const csv = rows.map(({ category, text }) => `${quoted(text)},7,${quoted(category)}`)
+  const texts = write('texts.csv', ['text,id,category', ...csv].join('\r\n'))
+  const fromCsv = results('csv', '--texts', texts, ...layer)
+  same(fromCsv.layers, shared.layers)
+  same(fromCsv.texts, shared.texts)
+
+  mkdirSync(join(folder, 'mine'))
+  for (const [category, texts] of hostile)
+    writeFileSync(join(folder, 'mine', `${category}.txt`), texts.join('\n'))
+  const fromFolder = results('folder', '--texts', join(folder, 'mine'), ...layer)
+  for (const [category] of hostile)
+    same(fromFolder.layers[1].categories[category], shared.layers[1].categories[category])
+})
+
+command('--threshold takes a number or a quantile', () => {
+  const args = ['--texts', textsJson, '--layers', '1,4', '--backend', 'reference']
+  const number = results('number', ...args, '--threshold', '0.5')
+  assert.equal(
+    number.layers.map(({ threshold }) => threshold),
+    [0.5, 0.5],
+  )
+  assert.is(number.provenance.threshold, '0.5')
+  const half = results('half', ...args, '--threshold', 'q50')
+  assert.is(half.provenance.threshold, 'q50 of each layer’s positive token means')
+  for (const [i, { threshold, pairs_above_threshold, strongest }] of half.layers.entries()) {
+    assert.ok(threshold < shared.layers[i].threshold)
+    // Half of the pairs are above their median, a fiftieth above q98: about 25 times as many.
+    const above98 = shared.layers[i].pairs_above_threshold
+    assert.ok(Math.abs(pairs_above_threshold / 25 - above98) < 2, `${pairs_above_threshold}, ${above98}`)
+    assert.equal(strongest, number.layers[i].strongest)
+  }
+})
+
+command('the terminal shows every category and layer, the findings, and where the files are', () => {
+  const cwd = mkdtempSync(join(folder, 'cwd-'))
+  const { status, stdout, stderr } = runScript(script, ['--texts', textsJson], cwd)
+  assert.is(status, 0)
+  assert.is(stderr, '')
+  const path = join(cwd, 'results/black-box/tiny')
+  const { layers, findings } = JSON.parse(read(path, 'results.json')) as Results
+  for (const { categories } of layers)
+    for (const { peak, aggregate_top5, specialist } of Object.values(categories)) {
+      assert.match(stdout, `${peak!.value.toFixed(2)} #${peak!.feature}`)
+      assert.match(stdout, aggregate_top5.toFixed(2))
+      assert.match(stdout, `${specialist!.score} #${specialist!.feature}`)
+    }
+  for (const finding of findings) assert.match(stdout, `- ${finding}\n`)
+  for (const part of ['__proto__', 'not comparable', 'layer 5', 'report: file://', 'threshold  q98'])
+    assert.match(stdout, part)
+  assert.not.match(stdout, '\u001b')
+  assert.equal(readdirSync(path).sort(), FILES)
+})
+
+command.run()
