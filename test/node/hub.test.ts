@@ -347,7 +347,9 @@ const storeCases: Case[] = [
   [
     'an unknown status',
     [hub.status(418)],
-    RegExp(`^${file}expected the file, got status 418 from ${server}: is HF_ENDPOINT a model hub\\?$`),
+    RegExp(
+      `^${file}expected the file, got status 418 from ${server}: does HF_ENDPOINT name the right server\\?$`,
+    ),
   ],
   ['silence, then an answer', [hub.silence], undefined],
   [

@@ -14,6 +14,8 @@ export interface RemoteFile {
   readonly size: number
   readonly digest: Digest
   readonly token?: string
+  /** The environment variable that names another server, for messages. */
+  readonly setting: string
 }
 
 export interface DownloadOptions {
@@ -47,7 +49,7 @@ export async function download(file: RemoteFile, target: string, options: Downlo
     const wrong = `${file.label}: expected ${describeDigest(file.digest)}, got ${found}`
     if (refused)
       throw new UserError(
-        `${wrong}, twice: the server has another file, or something on the way changes it; try another network or HF_ENDPOINT`,
+        `${wrong}, twice: the server has another file, or something on the way changes it; try another network or ${file.setting}`,
       )
     refused = true
     throw new TransientError(wrong)
@@ -79,7 +81,7 @@ async function receive(
     if (size > file.size || (announced !== undefined && size < file.size))
       throw new UserError(
         `${label}: expected ${file.size} bytes, ${reply.host} has ${announced ?? `more than ${file.size}`}: ` +
-          'it serves another file; try another HF_ENDPOINT',
+          `it serves another file; try another ${file.setting}`,
       )
     await partial.append(chunk)
     onBytes(partial.length)
@@ -105,7 +107,7 @@ async function checkStart(file: RemoteFile, reply: Reply, partial: Partial): Pro
     await partial.reset()
     throw new TransientError(expected)
   }
-  throw statusError(file.label, reply, { host: reply.host, sentToken: file.token !== undefined })
+  throw statusError(reply, file)
 }
 
 /** The size of the whole file, as the answer states it. */
@@ -120,7 +122,7 @@ function refuseDisguise(file: RemoteFile, reply: Reply, start: Uint8Array): void
   const text = new TextDecoder().decode(start.subarray(0, 64))
   if (text.startsWith('version https://git-lfs'))
     throw new UserError(
-      `${file.label}: expected ${showBytes(file.size)}, got a Git LFS pointer: ${reply.host} has the repository without its large files; try another HF_ENDPOINT`,
+      `${file.label}: expected ${showBytes(file.size)}, got a Git LFS pointer: ${reply.host} has the repository without its large files; try another ${file.setting}`,
     )
   if (/^\s*<(!doctype html|html)/i.test(text)) throw htmlError(file, reply)
 }

@@ -45,14 +45,13 @@ export async function withRetries<T>(
 
 /** What an answer that is not the file says, and what to do about it. */
 export function statusError(
-  label: string,
-  { status, headers }: { status: number; headers: Headers },
-  { host, sentToken }: { host: string; sentToken: boolean },
+  { status, headers, host }: { status: number; headers: Headers; host: string },
+  { label, token, setting }: { label: string; token?: string; setting: string },
 ): UserError {
   const answer = `${label}: expected the file, got status ${status} from ${host}`
   if (status === 401)
     return new UserError(
-      sentToken
+      token
         ? `${answer}: it does not accept the token in HF_TOKEN: make a new one, or unset it, as these files are public`
         : `${answer}: it wants a token: set HF_TOKEN to one of your account's (the hub also says so where nothing has this name)`,
     )
@@ -68,7 +67,7 @@ export function statusError(
         : missing === 'RevisionNotFound'
           ? 'revision'
           : 'file, at this revision'
-    return new UserError(`${answer}: there is no such ${what}: is HF_ENDPOINT a complete mirror?`)
+    return new UserError(`${answer}: there is no such ${what}: is ${setting} a complete mirror?`)
   }
   if (status === 429)
     return new TransientError(`${answer}: too many requests`, retryAfter(headers.get('Retry-After')))
@@ -77,7 +76,7 @@ export function statusError(
       `${answer}: the server has a fault of its own`,
       retryAfter(headers.get('Retry-After')),
     )
-  return new UserError(`${answer}: is HF_ENDPOINT a model hub?`)
+  return new UserError(`${answer}: does ${setting} name the right server?`)
 }
 
 /** Milliseconds from Retry-After: seconds, or a date (RFC 9110, section 10.2.3). */

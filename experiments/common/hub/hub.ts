@@ -68,12 +68,12 @@ async function announceAll(
 async function announce(settings: HubSettings, file: HubFile, revision: string): Promise<Announced> {
   const { endpoint, token, patience } = settings
   const label = `${file.repo}: ${file.path}`
+  const setting = 'HF_ENDPOINT'
   const url = `${endpoint}/${file.repo}/resolve/${revision}/${file.path}`
   // Redirects within the hub carry no hash; the one to where large files are kept does.
   const enough = (headers: Headers) => headers.has('X-Linked-ETag')
   using reply = await ask(url, { method: 'HEAD', label, token, patience, enough })
-  if (reply.status >= 400)
-    throw statusError(label, reply, { host: reply.host, sentToken: token !== undefined })
+  if (reply.status >= 400) throw statusError(reply, { label, token, setting })
   const { etag, size } = identityOf(reply, label)
   const commit = reply.headers.get('X-Repo-Commit') ?? revision
   if (!COMMIT.test(commit) || (COMMIT.test(revision) && commit !== revision))
@@ -86,7 +86,7 @@ async function announce(settings: HubSettings, file: HubFile, revision: string):
     )
   const algorithm = file.sha256 !== undefined || etag.length === 64 ? 'sha256' : 'git'
   const digest = { algorithm, hex: file.sha256 ?? etag } as const
-  return { file, etag, commit, remote: { url, label, size: file.size ?? size, digest, token } }
+  return { file, etag, commit, remote: { url, label, size: file.size ?? size, digest, token, setting } }
 }
 
 function identityOf({ headers, host }: Reply, label: string): { etag: string; size: number } {
