@@ -1,3 +1,4 @@
+import { pearson } from '../common/statistics.ts'
 import type { CategoryAnalysis, CategoryChange, LayerAnalysis, LayerChange } from './results.ts'
 
 /** To be printed beside every comparison of layers. */
@@ -24,7 +25,7 @@ function compareTwo(from: LayerAnalysis, to: LayerAnalysis): LayerChange {
         peak: difference(before.peak?.value, after.peak?.value),
         aggregate_top5: after.aggregate_top5 - before.aggregate_top5,
         specialist_score: difference(before.specialist?.score, after.specialist?.score),
-        peak_profile_correlation: correlation(peakProfile(from, before), peakProfile(to, after)),
+        peak_profile_correlation: pearson(peakProfile(from, before), peakProfile(to, after)),
       },
     ]
   })
@@ -54,15 +55,4 @@ function peakProfile(layer: LayerAnalysis, { peak }: CategoryAnalysis): Float64A
   const profile = new Float64Array(layer.texts)
   if (peak) for (const [text, value] of layer.firing_texts[peak.feature]) profile[text] = value
   return profile
-}
-
-/** Pearson's correlation coefficient, or null where one of the two does not vary. */
-function correlation(a: Float64Array, b: Float64Array): number | null {
-  const [x, y] = [a, b].map((values) => {
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-    return values.map((value) => value - mean)
-  })
-  const dot = (u: Float64Array, v: Float64Array): number => u.reduce((sum, value, i) => sum + value * v[i], 0)
-  const spread = Math.sqrt(dot(x, x) * dot(y, y))
-  return spread > 0 ? dot(x, y) / spread : null
 }

@@ -1,4 +1,5 @@
 import type { SparseRows } from '../../engine/sparse.ts'
+import { quantile } from '../common/statistics.ts'
 
 /** A threshold as it was asked for: an activation, or the quantile `q` (0 to 1) of the positive activations. */
 export type ThresholdSpec = { kind: 'value'; value: number } | { kind: 'quantile'; q: number }
@@ -33,9 +34,7 @@ export function resolveThreshold(spec: ThresholdSpec, features: SparseRows): num
     throw new Error(
       `threshold ${showThreshold(spec)}: no activation is above 0, so there is no quantile; give a number`,
     )
-  const position = spec.q * (rising.length - 1)
-  const [below, above] = [rising[Math.floor(position)], rising[Math.ceil(position)]]
-  return below + (above - below) * (position % 1)
+  return quantile(rising, spec.q)
 }
 
 /** The threshold as it is written on the command line. */
