@@ -34,7 +34,7 @@ export function totalWeight(this: Thread, scores: Cube, highest: Matrix, visible
   for (let block = 0; block < visible[this.thread.x]; block += 256) {
     const end = Math.min(block + 256, visible[this.thread.x])
     let part = 0
-    for (let key = block; key < end; key++)
+    for (let key = block; key < end; key += 1)
       part += Math.exp(scores[this.thread.y][this.thread.x][key] - highest[this.thread.y][this.thread.x])
     total += part
   }
@@ -60,7 +60,7 @@ export function mix(this: Thread, pattern: Cube, v: Cube, firstKeys: Row, visibl
   for (let block = 0; block < visible[this.thread.z]; block += 256) {
     const end = Math.min(block + 256, visible[this.thread.z])
     let part = 0
-    for (let key = block; key < end; key++)
+    for (let key = block; key < end; key += 1)
       part +=
         pattern[this.thread.y][this.thread.z][key] *
         v[firstKeys[this.thread.z] + key][this.thread.y][this.thread.x]

@@ -1,6 +1,6 @@
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
-import { matrixShape, showShape } from '../tensor.ts'
+import { matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights.ts'
 import { add, subtract } from './add.ts'
 import { append } from './append.ts'
@@ -44,9 +44,7 @@ function backendOn(device: Device, made: Set<GpuTensor>): Backend {
   }
   const own = (x: DeviceTensor): GpuTensor => {
     if (x instanceof GpuTensor && x.device === device) return x
-    throw new Error(
-      `gpujs:${device.mode}: the tensor ${showShape(x.shape)} lives on another backend; download it first`,
-    )
+    throw check.foreignTensor(`gpujs:${device.mode}`, x)
   }
 
   return {

@@ -8,7 +8,7 @@ export function centeredNaive(this: Thread<'width'>, x: Matrix): number {
   for (let block = 0; block < this.constants.width; block += 256) {
     const end = Math.min(block + 256, this.constants.width)
     let part = 0
-    for (let i = block; i < end; i++) part += x[this.thread.y][i]
+    for (let i = block; i < end; i += 1) part += x[this.thread.y][i]
     sum += part
   }
   return x[this.thread.y][this.thread.x] - sum / this.constants.width
@@ -20,7 +20,7 @@ export function rowMean(this: Thread<'width'>, x: Matrix): number {
   for (let block = 0; block < this.constants.width; block += 256) {
     const end = Math.min(block + 256, this.constants.width)
     let part = 0
-    for (let i = block; i < end; i++) part += x[this.thread.x][i]
+    for (let i = block; i < end; i += 1) part += x[this.thread.x][i]
     sum += part
   }
   return sum / this.constants.width

@@ -37,6 +37,7 @@ export class Device {
   readonly #programs = new Map<Kernel, Map<string, RunnableKernel>>()
   #turn: Promise<unknown> = Promise.resolve()
   #adapter = ''
+  #viewClass: (new (handle: GpuHandle) => GpuHandle) | undefined
   #bindable = Infinity
 
   private constructor(gpujs: GpuJs, mode: Mode, options: DeviceOptions) {
@@ -127,7 +128,7 @@ export class Device {
       if (input instanceof Float32Array) return this.#hostInput(input, [input.length])
       const { tensor, shape } = input instanceof GpuTensor ? { tensor: input, shape: input.shape } : input
       if (tensor.storage instanceof Float32Array) return this.#hostInput(tensor.storage, shape)
-      const view = viewOf(tensor.storage, sizeOfGrid(shape))
+      const view = this.#view(tensor.storage, sizeOfGrid(shape))
       views.push(view)
       return view
     })
@@ -138,6 +139,18 @@ export class Device {
     }
   }
 
+  /** The same texture or buffer with its indices counted in other dimensions: x, y, z. */
+  #view(handle: GpuHandle, size: readonly number[]): GpuHandle {
+    // WORKAROUND, fault 5 in README.md: a WebGL program takes textures of one JavaScript class only, and results
+    // of one, two and three dimensions are of three. All are shown to kernels as the class of the first result.
+    this.#viewClass ??= handle.constructor as new (handle: GpuHandle) => GpuHandle
+    const view = new this.#viewClass(handle)
+    view.output = size
+    if (view.dimensions) view.dimensions = [size[0], size[1] ?? 1, size[2] ?? 1]
+    if (view.componentCount) view.componentCount = 1
+    return view
+  }
+
   /** Numbers in host memory as gpu.js takes them. */
   #hostInput(numbers: Float32Array, shape: Shape): unknown {
     // WORKAROUND, fault 1 in README.md: on mode cpu an input() of changing size is read with the output's width.
@@ -146,7 +159,7 @@ export class Device {
   }
 
   async #execute(kernel: Kernel, { grid, constants = {} }: Launch, inputs: unknown[]): Promise<unknown> {
-    const program = this.#program(kernel, grid, constants)
+    const program = this.#program(kernel, grid, constants, inputs)
     program.setOutput(sizeOfGrid(grid))
     const result = await program(...inputs)
     checkRan(this.mode, program)
@@ -158,10 +171,17 @@ export class Device {
   }
 
   /** The kernel compiled for these constants; sizes of inputs and output may change from run to run. */
-  #program(kernel: Kernel, grid: Shape, constants: Readonly<Record<string, number>>): RunnableKernel {
+  #program(
+    kernel: Kernel,
+    grid: Shape,
+    constants: Readonly<Record<string, number>>,
+    inputs: readonly unknown[],
+  ): RunnableKernel {
     const variants = this.#programs.get(kernel) ?? new Map<string, RunnableKernel>()
     this.#programs.set(kernel, variants)
-    const key = JSON.stringify([grid.length, constants])
+    // WORKAROUND, fault 3 in README.md: a program that was compiled for input() numbers fails on a texture.
+    const kinds = inputs.map((input) => (isHandle(input) ? 'device' : 'host'))
+    const key = JSON.stringify([grid.length, constants, kinds])
     const found = variants.get(key)
     if (found) return found
     const program = this.#gpu.createKernel(kernel, {
@@ -192,6 +212,10 @@ export class Device {
   }
 }
 
+function isHandle(input: unknown): boolean {
+  return typeof input === 'object' && input !== null && 'toArray' in input && 'delete' in input
+}
+
 /** A shape as gpu.js counts it: x first. */
 function sizeOfGrid(shape: Shape): number[] {
   return [...shape].reverse()
@@ -201,15 +225,6 @@ function sizeOfGrid(shape: Shape): number[] {
 export function matrixForm(shape: Shape): [rows: number, width: number] {
   const width = shape.length === 0 ? 1 : shape[shape.length - 1]
   return [width === 0 ? 0 : sizeOf(shape) / width, width]
-}
-
-/** The same texture or buffer with its indices counted in other dimensions: x, y, z. */
-function viewOf(handle: GpuHandle, size: readonly number[]): GpuHandle {
-  const view = handle.clone()
-  view.output = size
-  if (view.dimensions) view.dimensions = [size[0], size[1] ?? 1, size[2] ?? 1]
-  if (view.componentCount) view.componentCount = 1
-  return view
 }
 
 /** Flat numbers as rows (of rows): views, not copies. */

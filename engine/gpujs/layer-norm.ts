@@ -24,7 +24,7 @@ export function rowDeviation(this: Thread<'width' | 'eps'>, x: Matrix, mean: Row
   for (let block = 0; block < this.constants.width; block += 256) {
     const end = Math.min(block + 256, this.constants.width)
     let part = 0
-    for (let i = block; i < end; i++) {
+    for (let i = block; i < end; i += 1) {
       const distance = x[this.thread.x][i] - mean[this.thread.x]
       part += distance * distance
     }

@@ -16,7 +16,7 @@ export function productNaive(this: Thread<'first' | 'rows'>, x: Matrix, weight: 
   for (let block = 0; block < this.constants.rows; block += 256) {
     const end = Math.min(block + 256, this.constants.rows)
     let part = 0
-    for (let k = block; k < end; k++)
+    for (let k = block; k < end; k += 1)
       part += x[this.thread.y][this.constants.first + k] * weight[k][this.thread.x]
     sum += part
   }
@@ -41,7 +41,7 @@ export function productFour(
     let part1 = 0
     let part2 = 0
     let part3 = 0
-    for (let k = block; k < end; k++) {
+    for (let k = block; k < end; k += 1) {
       const value = x[this.thread.y][this.constants.first + k]
       part0 += value * weight[k][j]
       part1 += value * weight[k][j + 1]

@@ -10,7 +10,7 @@ export function columnMean(this: Thread, x: Matrix, firstRows: Row, lengths: Row
   for (let block = 0; block < length; block += 256) {
     const end = Math.min(block + 256, length)
     let part = 0
-    for (let t = block; t < end; t++) part += x[first + t][this.thread.x]
+    for (let t = block; t < end; t += 1) part += x[first + t][this.thread.x]
     sum += part
   }
   return sum / length

@@ -53,11 +53,17 @@ export async function checkMode({ GPU }: GpuJs, mode: Mode): Promise<void> {
 
 /** @throws if another mode than the one asked for ran this kernel */
 export function checkRan(mode: Mode, { kernel }: RunnableKernel): void {
-  const ran = kernel.constructor.mode
+  const ran = modeOf(kernel)
   if (ran !== mode || kernel.fallbackReason)
     throw new Error(
       `gpujs:${mode}: gpu.js ran a kernel as ${ran} instead: ${kernel.fallbackReason ?? 'it gives no reason'}`,
     )
+}
+
+function modeOf({ constructor, context }: RunnableKernel['kernel']): string {
+  // WORKAROUND, fault 2 in README.md: every WebGL kernel says `gpu`, WebGL1's and WebGL2's alike.
+  const isWebGl2 = typeof WebGL2RenderingContext !== 'undefined' && context instanceof WebGL2RenderingContext
+  return constructor.mode === 'gpu' && isWebGl2 ? 'webgl2' : constructor.mode
 }
 
 interface WebGpuContext {

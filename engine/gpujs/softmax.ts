@@ -26,7 +26,7 @@ export function rowTotal(this: Thread<'width'>, x: Matrix, highest: Row): number
   for (let block = 0; block < this.constants.width; block += 256) {
     const end = Math.min(block + 256, this.constants.width)
     let part = 0
-    for (let i = block; i < end; i++) part += Math.exp(x[this.thread.x][i] - highest[this.thread.x])
+    for (let i = block; i < end; i += 1) part += Math.exp(x[this.thread.x][i] - highest[this.thread.x])
     total += part
   }
   return total

@@ -19,7 +19,7 @@ export function entriesSum(
   for (let block = from; block < to; block += 256) {
     const end = Math.min(block + 256, to)
     let part = 0
-    for (let entry = block; entry < end; entry++) {
+    for (let entry = block; entry < end; entry += 1) {
       const row = indices[entry] - this.constants.first
       if (row >= 0 && row < this.constants.rows) part += values[entry] * table[row][this.thread.x]
     }

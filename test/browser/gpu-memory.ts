@@ -24,37 +24,47 @@ const page = globalThis as unknown as {
   GPUBuffer?: { prototype: BufferLike }
 }
 
+/** Puts `around` in place of a method; it is given the method, to call. */
+function wrap<Owner extends object, Inputs extends unknown[], Result>(
+  owner: Owner,
+  name: keyof Owner,
+  around: (self: Owner, method: (...inputs: Inputs) => Result, inputs: Inputs) => Result,
+): void {
+  const method = owner[name] as (...inputs: Inputs) => Result
+  Object.defineProperty(owner, name, {
+    value(this: Owner, ...inputs: Inputs) {
+      return around(this, method.bind(this), inputs)
+    },
+  })
+}
+
 if (page.GPUDevice && page.GPUBuffer) {
-  const [device, buffer] = [page.GPUDevice.prototype, page.GPUBuffer.prototype]
-  const { createBuffer } = device
-  const { destroy } = buffer
   const alive = new WeakSet<BufferLike>()
-  device.createBuffer = function (this: DeviceLike, settings) {
-    const made = createBuffer.call(this, settings)
-    alive.add(made)
+  wrap(page.GPUDevice.prototype, 'createBuffer', (_, create: DeviceLike['createBuffer'], inputs) => {
+    const buffer = create(...(inputs as [{ size: number }]))
+    alive.add(buffer)
     memory.objects++
-    memory.bytes += made.size
-    memory.largest = Math.max(memory.largest, made.size)
-    return made
-  }
-  buffer.destroy = function (this: BufferLike) {
-    if (alive.delete(this)) {
+    memory.bytes += buffer.size
+    memory.largest = Math.max(memory.largest, buffer.size)
+    return buffer
+  })
+  wrap(page.GPUBuffer.prototype, 'destroy', (buffer, destroy: () => void) => {
+    if (alive.delete(buffer)) {
       memory.objects--
-      memory.bytes -= this.size
+      memory.bytes -= buffer.size
     }
-    destroy.call(this)
-  }
+    destroy()
+  })
 }
 
 if (typeof WebGL2RenderingContext !== 'undefined') {
   const gl = WebGL2RenderingContext.prototype
-  const { createTexture, deleteTexture } = gl
-  gl.createTexture = function (this: WebGL2RenderingContext) {
+  wrap(gl, 'createTexture', (_, create: () => WebGLTexture | null) => {
     memory.objects++
-    return createTexture.call(this)
-  }
-  gl.deleteTexture = function (this: WebGL2RenderingContext, texture) {
-    if (texture && this.isTexture(texture)) memory.objects--
-    deleteTexture.call(this, texture)
-  }
+    return create()
+  })
+  wrap(gl, 'deleteTexture', (context, remove: (texture: WebGLTexture | null) => void, [texture]) => {
+    if (texture && context.isTexture(texture)) memory.objects--
+    remove(texture)
+  })
 }

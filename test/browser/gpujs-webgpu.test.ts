@@ -1,0 +1,3 @@
+import { testMode } from './gpujs-mode.ts'
+
+await testMode('webgpu')
