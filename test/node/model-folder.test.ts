@@ -1,0 +1,152 @@
+// Models in folders: what a wrong file is called. Each folder is the bundled model with one thing changed.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createBackend } from '../../engine/backends.ts'
+import { openFile } from '../../engine/files-node.ts'
+import { encodeSafetensors, openSafetensors } from '../../engine/safetensors.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { readTensor } from '../../engine/weights.ts'
+import { openModel } from '../../experiments/common/models.ts'
+import { capture } from '../../gpt2/model.ts'
+
+const bundled = (path: string) => join(import.meta.dirname, '../..', path)
+const folder = mkdtempSync(join(tmpdir(), 'model-'))
+const hook = 'blocks.3.hook_resid_pre'
+const files = {
+  config: 'config.json',
+  model: 'model.safetensors',
+  cfg: `sae/${hook}/cfg.json`,
+  sae: `sae/${hook}/sae_weights.safetensors`,
+}
+
+/** The bundled model with one SAE, in a folder of its own, after `change`. */
+async function changed(change: (path: string) => void | Promise<void>): Promise<string> {
+  const path = mkdtempSync(join(folder, 'm-'))
+  cpSync(bundled('gpt2/tiny'), path, { recursive: true })
+  cpSync(bundled(`sae/tiny/${hook}`), join(path, 'sae', hook), { recursive: true })
+  await change(path)
+  return path
+}
+
+const settings = (file: string, fields: object) => (path: string) => {
+  const all = JSON.parse(readFileSync(join(path, file), 'utf8')) as object
+  writeFileSync(join(path, file), JSON.stringify({ ...all, ...fields }))
+}
+
+/** Rewrites a safetensors file with other tensors. */
+const tensors = (file: string, edit: (all: Map<string, Tensor>) => void) => async (path: string) => {
+  const store = await openSafetensors(await openFile(join(path, file)))
+  const all = new Map<string, Tensor>()
+  for (const name of store.names()) all.set(name, await readTensor(store.get(name)))
+  await store.close()
+  edit(all)
+  writeFileSync(join(path, file), encodeSafetensors(all))
+}
+
+const ops = await createBackend('reference')
+const models = suite('model folders')
+models.after(async () => {
+  await ops.dispose()
+  rmSync(folder, { recursive: true })
+})
+
+/** Opens a model and its SAE. */
+async function open(path: string) {
+  const model = await openModel(path, ops, { quiet: true })
+  await model.openSae(hook)
+  return model
+}
+
+models('names with the prefix transformer. and mask buffers give the same logits', async () => {
+  const path = await changed(
+    tensors(files.model, (all) => {
+      for (const [name, tensor] of [...all]) {
+        all.delete(name)
+        all.set(`transformer.${name}`, tensor)
+      }
+      all.set('transformer.h.0.attn.bias', Tensor.of([2], [1, 1]))
+    }),
+  )
+  const logits = async (name: string) =>
+    (await capture((await open(name)).gpt2, [[4096, 70]], ['logits'])).get('logits')!
+  assert.equal((await logits(path)).data, (await logits('tiny')).data)
+})
+
+const faults: [what: string, change: (path: string) => void | Promise<void>, message: RegExp][] = [
+  ['no config.json', (path) => rmSync(join(path, files.config)), /config\.json: there is no such file/],
+  [
+    'a broken config.json',
+    (path) => writeFileSync(join(path, files.config), '{'),
+    /config\.json: not valid JSON/,
+  ],
+  [
+    'another activation',
+    settings(files.config, { activation_function: 'relu' }),
+    /activation_function is "relu", expected "gelu_new"/,
+  ],
+  [
+    'another number of layers',
+    settings(files.config, { n_layer: 7 }),
+    /model\.safetensors: missing h\.6\.ln_1\.weight, /,
+  ],
+  ['no weights', (path) => rmSync(join(path, files.model)), /model\.safetensors/],
+  [
+    'a truncated file',
+    (path) => truncateSync(join(path, files.model), 100_000),
+    /model\.safetensors: short file: .* was the download cut off\?/,
+  ],
+  [
+    'a missing tensor',
+    tensors(files.model, (all) => all.delete('h.2.mlp.c_fc.bias')),
+    /missing the tensor h\.2\.mlp\.c_fc\.bias/,
+  ],
+  [
+    'a tensor too many',
+    tensors(files.model, (all) => all.set('h.9.x', Tensor.of([1], [0]))),
+    /holds the tensor h\.9\.x, which this model does not have/,
+  ],
+  [
+    'a NaN',
+    tensors(files.model, (all) => (all.get('ln_f.weight')!.data[5] = NaN)),
+    /ln_f\.weight holds NaN at element 5/,
+  ],
+  ['an SAE of another width', settings(files.cfg, { d_in: 64 }), /width 64, but .* 128 wide/],
+  [
+    'an SAE of another size',
+    settings(files.cfg, { d_sae: 512 }),
+    /W_enc is \[128, 1024\], .* need \[128, 512\]/,
+  ],
+  [
+    'a TopK SAE',
+    settings(files.cfg, { architecture: 'topk' }),
+    /cfg\.json: architecture is "topk", expected "standard"/,
+  ],
+  [
+    'an SAE with normalised inputs',
+    settings(files.cfg, { normalize_activations: 'layer_norm' }),
+    /normalize_activations is "layer_norm", expected "none"/,
+  ],
+  ['an SAE without a hook', settings(files.cfg, { hook_name: undefined }), /cfg\.json: hook_name is missing/],
+  ['an SAE without weights', (path) => rmSync(join(path, files.sae)), /sae_weights\.safetensors/],
+  [
+    'an SAE with a weight missing',
+    tensors(files.sae, (all) => all.delete('b_dec')),
+    /missing the tensor b_dec/,
+  ],
+]
+for (const [what, change, message] of faults)
+  models(`${what}: the error names the file and what is wrong`, async () => {
+    const path = await changed(change)
+    const error = await open(path).then(
+      () => undefined,
+      (error: unknown) => error as Error,
+    )
+    assert.ok(error, 'no error')
+    assert.match(error.message, message)
+    assert.ok(error.message.includes(path), error.message)
+  })
+
+models.run()
