@@ -306,6 +306,7 @@ tables('a part of the forward pass gets its share, prefill and decode their toke
   const share = resultTables({
     machine: { ...MACHINE, command: 'npm run bench' },
     rows: [
+      row({ work: 'forward pass', shape: '1', median_ms: 5 }),
       row({ work: 'forward pass', shape: '16', median_ms: 8 }),
       row({ work: 'ln_f', shape: '16x768', median_ms: 2 }),
       row({ work: 'sae.encode', shape: '16x768x24576', median_ms: 2 }),
@@ -313,7 +314,7 @@ tables('a part of the forward pass gets its share, prefill and decode their toke
   })
   assert.equal(
     share[0].rows.map((cells) => cells.at(-1)),
-    ['–', '25 %', '–'],
+    ['–', '–', '25 %', '–'],
   )
   const rate = resultTables({
     machine: { ...MACHINE, command: 'npm run bench -- generate' },
