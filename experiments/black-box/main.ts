@@ -2,6 +2,7 @@
 // The analysis of "A Black Box Made Less Opaque (part 1)", from text to figures.
 //   npm start                                   the bundled model, offline
 //   npm start -- --texts mine.csv --layers 2,4  one's own texts
+//   npm start -- --model gpt2 --texts published the post itself: fetched, and its figures beside ours
 // Prints tables of peak, aggregate and specialist score; writes results.json, CSV and report.html.
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
@@ -11,6 +12,8 @@ import { layerOf } from '../common/hooks.ts'
 import { openModel, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
+import { hubSettings } from '../common/hub/settings.ts'
+import { publishedTexts } from '../common/published-texts.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { writeAllAtomically } from '../common/write-node.ts'
 import { compareLayers } from './compare-layers.ts'
@@ -19,7 +22,7 @@ import { findings } from './findings.ts'
 import { rowsByCategory } from './input.ts'
 import { thresholdOption } from './options.ts'
 import { analyseTexts } from './pipeline.ts'
-import { postLayers } from './published.ts'
+import { postLayers, replicate, replicationTable } from './published.ts'
 import { renderBlackBoxReport } from './report.ts'
 import { summaryTables } from './summary.ts'
 import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from './threshold.ts'
@@ -41,7 +44,7 @@ const command = addEngineOptions(
   .addOption(
     new Option(
       '--texts <path>',
-      'JSON (category -> texts), CSV (category,text), or a folder of CATEGORY.txt',
+      'JSON (category -> texts), CSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
     ).default(fileURLToPath(new URL('texts.json', import.meta.url)), 'our own, seven categories of 20'),
   )
   .option(
@@ -67,7 +70,10 @@ if (options.out === '') command.error('error: --out needs the name of a folder')
 runMain(() => {
   return withBackend(options, async (ops) => {
     const started = performance.now()
-    const labelled = await loadTexts(options.texts)
+    const labelled =
+      options.texts === 'published'
+        ? await publishedTexts(await hubSettings(process.env, options))
+        : await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = labelled.map(({ text }) => model.tokenize(text))
     const hooks = chooseHooks(model, options.layers)
@@ -93,10 +99,12 @@ runMain(() => {
     })
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const changes = compareLayers(layers)
-    const json = JSON.stringify({ provenance, findings: found, texts, layers, changes }, null, 1)
+    const replication = isReplication(options, model, spec) ? replicate(layers) : []
+    const json = JSON.stringify({ provenance, findings: found, replication, texts, layers, changes }, null, 1)
     const report = renderBlackBoxReport({
       provenance,
       findings: found,
+      replication,
       layers,
       changes,
       texts: labelled.map(({ category }, row) => ({ category, pieces: piecesOf(model, ids[row]) })),
@@ -113,6 +121,7 @@ runMain(() => {
     const tokens = ids.reduce((sum, text) => sum + text.length - 1, 0)
     console.log(`${provenanceLines(provenance)}\n`)
     console.log(`${summaryTables(layers)}\n`)
+    if (replication.length > 0) console.log(`${replicationTable(replication)}\n`)
     console.log(`${found.map((finding) => `- ${finding}`).join('\n')}\n`)
     console.log(
       `${labelled.length} texts, ${tokens} tokens, ${hooks.length} layers in ${((performance.now() - started) / 1000).toFixed(1)} s`,
@@ -137,6 +146,12 @@ function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
       `no SAE for layer ${missing.join(', ')} of ${model.name}; there are layers ${there.join(', ')}`,
     )
   return hooks.filter((hook) => wanted.includes(layerOf(hook)))
+}
+
+/** Whether the figures can be held to the post's: its model, its texts, its threshold. */
+function isReplication({ texts }: Options, model: OpenModel, threshold: ThresholdSpec): boolean {
+  const same = showThreshold(threshold) === showThreshold(POST_THRESHOLD)
+  return model.name === 'gpt2' && texts === 'published' && same
 }
 
 /** A string a token; one that ends inside a character is empty, and the next shows the whole. */

@@ -6,6 +6,8 @@ import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
 import type { TokenText } from '../report/tokens.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import { cardsSection, firingSection, reportedFeatures, SHOWN_TEXTS } from './report-features.ts'
+import type { ReplicationRow } from './published.ts'
+import { replicationSection } from './report-replication.ts'
 import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
 import type { LayerAnalysis, LayerChange } from './results.ts'
 
@@ -14,6 +16,8 @@ export interface BlackBoxReport {
   provenance: Provenance
   /** What was found, a sentence each. */
   findings: readonly string[]
+  /** The post's figures beside ours, where they can be compared. */
+  replication?: readonly ReplicationRow[]
   layers: readonly LayerAnalysis[]
   /** From each layer to the next; empty if there is only one. */
   changes: readonly LayerChange[]
@@ -81,8 +85,9 @@ function page(report: BlackBoxReport, features: ReturnType<typeof reportedFeatur
       </section>
       ${provenanceTable(report.provenance)}
     </div>
-    ${categoriesSection(document, report.layers)} ${changesSection(document, report.changes)}
-    ${topFeaturesSection(document, report.layers)} ${firingSection(report)} ${cardsSection(report, features)}
+    ${replicationSection(report.replication ?? [])} ${categoriesSection(document, report.layers)}
+    ${changesSection(document, report.changes)} ${topFeaturesSection(document, report.layers)}
+    ${firingSection(report)} ${cardsSection(report, features)}
     <footer>
       A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers stand in results.json, beside
       this file.

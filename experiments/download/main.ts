@@ -13,6 +13,7 @@ import { publishedModels, type PublishedModel } from '../common/hub/published.ts
 import { hubSettings } from '../common/hub/settings.ts'
 import { cacheStore, folderStore, type HubFile } from '../common/hub/store.ts'
 import { createProgress, showBytes } from '../common/progress.ts'
+import { publishedTexts } from '../common/published-texts.ts'
 import { formatTable } from '../common/table.ts'
 
 interface Options {
@@ -47,6 +48,7 @@ runMain(async () => {
     command: `npm run download -- ${name}`,
     quiet: options.json,
   })
+  if (name === 'gpt2') await publishedTexts(settings)
   const checked = await checkHashes(files, paths, options.json)
   const wrong = checked.filter(({ file, sha256 }) => file.sha256 !== undefined && file.sha256 !== sha256)
   if (options.json) console.log(JSON.stringify(checked.map(summary), null, 1))
