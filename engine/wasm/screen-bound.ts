@@ -15,9 +15,10 @@
  * these numbers are sums and products whose terms' sizes add up to no more than
  *     4 (|x| + |r1|) (|w_j| + |d_j|) + |b_j|,
  * so n roundings in a row err by at most gamma times that, gamma = n u / (1 - n u), u = 2^-24 (Higham 2002,
- * section 3.1), and by UNDERFLOW where numbers are too small for relative errors. Gamma times the row's part joins the
- * row's factors of |w_j| and |d_j|, the rest joins b_j. If what is computed, plus all of this, is not above zero, then
- * the dense kernel's number is not either, and ReLU makes it exactly 0.
+ * section 3.1). Gamma times the row's part joins the row's factors of |w_j| and |d_j|, gamma |b_j| joins b_j. If what is
+ * computed, plus all of this, is not above zero, then the dense kernel's number is not either, and ReLU makes it 0.
+ * Underflow, which no relative error covers, is kept below gamma by the limits LEAST and MOST; what lies outside of
+ * them is computed densely.
  */
 
 /** The unit roundoff of float32. */
@@ -33,18 +34,18 @@ export const DIGIT_OFFSET = 64
 const DIGIT_MAX = 63
 /** 32-bit sums of so many products of 7 bits by 8 bits cannot overflow. */
 export const MAX_INPUTS = 100_000
-/** More than all roundings of numbers near zero can add up to: at most MAX_INPUTS + 100 of 2^-150 each, some of them scaled by up to 2^16. */
-export const UNDERFLOW = 2 ** -110
-/** The step and the norm of a row within these bounds keep what is computed from them clear of overflow and underflow. */
-const [LEAST_STEP, MOST_NORM] = [2 ** -60, 2 ** 50]
-/** Columns whose largest number lies outside of these are not screened: every output of theirs is recomputed. */
-export const [LEAST_COLUMN, MOST_COLUMN] = [2 ** -60, 2 ** 50]
+/**
+ * Rows' norms and steps, and columns' largest numbers, are screened within these limits: products of three of their
+ * constants then stay in float32's normal range, and lost digits of products below it are far less than gamma's share.
+ */
+export const [LEAST, MOST] = [2 ** -50, 2 ** 50]
 
 /** The error of float32 in the screen and in the dense kernel together, relative to the sizes of the terms. */
 export function roundingError(inputs: number): number {
   const dense = Math.min(inputs, DENSE_BLOCK) + Math.ceil(inputs / DENSE_BLOCK) + 3
   const screen = MAX_LARGE + 20
-  const n = (dense + screen) * UNIT
+  const residual = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the column's largest
+  const n = (dense + screen + residual) * UNIT
   return n / (1 - n)
 }
 
@@ -75,7 +76,7 @@ export function screenRow(
 ): ScreenedRow | undefined {
   const { limit, largest, norm } = largeNumbers(x)
   const step1 = largest === 0 ? 1 : Math.fround(largest / DIGIT_MAX)
-  if (!(norm < Infinity && step1 >= LEAST_STEP && norm <= MOST_NORM)) return undefined
+  if (!(norm <= MOST && step1 >= LEAST && (norm >= LEAST || norm === 0))) return undefined
   const step2 = Math.fround(step1 / (2 * DIGIT_MAX))
   const [perStep1, perStep2] = [1 / step1, 1 / step2]
   const largeIndices: number[] = []

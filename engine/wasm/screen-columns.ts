@@ -1,26 +1,25 @@
 import { f32, f32x4, func, i32, i32x4, local, v128 } from 'wasmati'
 import { increment, splat, when, whileBelow, type V128 } from './emit.ts'
-import { LEAST_COLUMN, MOST_COLUMN } from './screen-bound.ts'
+import { LEAST, MOST } from './screen-bound.ts'
 import { COLUMN, GROUP } from './screen-plan.ts'
 
 /**
  * Makes four columns w_j = scale v_j + d_j, and rounds what bounds them up. Columns of NaN, infinity or numbers outside
- * of LEAST_COLUMN and MOST_COLUMN become zeros with a bias of infinity, which no screen drops.
- * Sums are float32, of numbers scaled to at most 127: their roundings are less than the factor `slack`, and those of
- * each d_j's numbers together less than `rounding` |w_j|.
+ * of LEAST and MOST become zeros with a bias of infinity, which no screen drops.
+ * Sums are float32, of numbers scaled to at most 127: their roundings are less than the factor `slack`.
  */
 export function screenColumns() {
   return func(
     {
       // w [K], a vector every `stride` bytes, stride, K, bias, v [K / 4][GROUP][4], constants,
-      // share of the bias and of everything in the bound, slack, rounding
-      in: [i32, i32, i32, i32, i32, i32, f32, f32, f32, f32],
+      // share of the bias in the bound, slack
+      in: [i32, i32, i32, i32, i32, i32, f32, f32],
       locals: [i32, i32, i32, ...Array.from({ length: 12 }, () => v128)],
       out: [],
     },
     (
-      [w, stride, K, bias, out, constants, biasShare, share, slack, rounding],
-      [k, at, shift, largest, scale, perScale, ok, x, v, bytes, total, squares, residuals, norm, empty],
+      [w, stride, K, bias, out, constants, biasShare, slack],
+      [k, at, shift, largest, scale, perScale, ok, x, v, bytes, total, squares, residuals, extra, empty],
     ) => {
       // largest = max |w|
       local.set(largest, splat(0))
@@ -33,8 +32,8 @@ export function screenColumns() {
         increment(k, 1)
       })
       // ok: columns that can be screened; empty: columns of zeros
-      local.set(ok, f32x4.ge(largest, splat(LEAST_COLUMN)))
-      local.set(x, f32x4.le(largest, splat(MOST_COLUMN)))
+      local.set(ok, f32x4.ge(largest, splat(LEAST)))
+      local.set(x, f32x4.le(largest, splat(MOST)))
       local.set(ok, v128.and(ok, x))
       local.set(empty, f32x4.eq(largest, splat(0)))
       local.set(x, splat(127))
@@ -77,16 +76,13 @@ export function screenColumns() {
       }
       roundedUpNorm(squares)
       roundedUpNorm(residuals)
-      local.set(norm, f32x4.mul(squares, f32x4.splat(rounding)))
-      local.set(residuals, f32x4.add(residuals, norm))
-      // bias + |bias| * biasShare + share, or infinity
+      // bias + |bias| * biasShare, or infinity
       local.set(x, v128.load({}, bias))
-      local.set(norm, f32x4.mul(f32x4.abs(x), f32x4.splat(biasShare)))
-      local.set(norm, f32x4.add(norm, f32x4.splat(share)))
-      local.set(x, f32x4.add(x, norm))
+      local.set(extra, f32x4.mul(f32x4.abs(x), f32x4.splat(biasShare)))
+      local.set(x, f32x4.add(x, extra))
       local.set(ok, v128.or(ok, empty))
-      local.set(norm, splat(Infinity))
-      local.set(x, v128.bitselect(x, norm, ok))
+      local.set(extra, splat(Infinity))
+      local.set(x, v128.bitselect(x, extra, ok))
       store(COLUMN.scale, scale)
       store(COLUMN.bias, x)
       store(COLUMN.norm, squares)

@@ -11,9 +11,7 @@ export interface ScreenTaskArgs {
     digitInputs: number,
     columns: number,
     biasShare: number,
-    share: number,
     slack: number,
-    rounding: number,
     groups: number,
     groupsPerChunk: number,
   ]
@@ -50,8 +48,7 @@ export interface ScreenTaskArgs {
 
 /** The columns of a group, four at a time. */
 const screenColumns: Task = (kernels, args, chunk) => {
-  const [weights, K, panel, bias, digits, digitK, columns, biasShare, share, slack, rounding, ...cut] = args
-  const [groups, groupsPerChunk] = cut
+  const [weights, K, panel, bias, digits, digitK, columns, biasShare, slack, groups, groupsPerChunk] = args
   const last = Math.min(groups, (chunk + 1) * groupsPerChunk)
   for (let g = chunk * groupsPerChunk; g < last; g++)
     for (const half of [0, 16]) {
@@ -59,8 +56,7 @@ const screenColumns: Task = (kernels, args, chunk) => {
       const lane = column % panel
       const from = weights + ((column - lane) * K + lane) * 4 + half
       const [to, constants] = [digits + column * digitK + half, columns + g * COLUMN_BYTES + half]
-      const shares = [biasShare, share, slack, rounding]
-      kernels.screenColumns(from, panel * 4, K, bias + column * 4 + half, to, constants, ...shares)
+      kernels.screenColumns(from, panel * 4, K, bias + column * 4 + half, to, constants, biasShare, slack)
     }
 }
 

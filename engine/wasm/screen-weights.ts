@@ -1,6 +1,6 @@
 import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
-import { roundingError, UNDERFLOW } from './screen-bound.ts'
+import { roundingError } from './screen-bound.ts'
 import { COLUMN, COLUMN_BYTES, GROUP } from './screen-plan.ts'
 import { Block } from './tensors.ts'
 
@@ -34,15 +34,13 @@ async function fill(
 ): Promise<void> {
   // float32 sums of `in` squares, their root and three products: each term's share of what those may lack
   const slack = 1 + (layer.in + 16) * 2 ** -23
-  // |d_j| is worked out from numbers that are each off by at most 2^-23 of the column's largest
-  const rounding = Math.sqrt(layer.in) * 2 ** -21
   const biasShare = roundingError(layer.in) + 2 ** -21
   const groupsPerChunk = engine.share(groups, 8)
   await engine.run(
     'screenColumns',
     [
       ...([layer.weights.address, layer.in, engine.panel, layer.bias.address] as const),
-      ...([digits.address, inputs, columns.address, biasShare, UNDERFLOW, slack, rounding] as const),
+      ...([digits.address, inputs, columns.address, biasShare, slack] as const),
       ...([groups, groupsPerChunk] as const),
     ],
     Math.ceil(groups / groupsPerChunk),
