@@ -6,10 +6,16 @@ import { createReferenceBackend } from './reference/backend.ts'
 export interface BackendOptions {
   /** How many threads compute; left out, the backend chooses. */
   readonly threads?: number
+  /** 256-bit code made of pairs of 128-bit operations, by an experimental flag of V8; left out, where it proves right. */
+  readonly paired?: boolean
+  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened. */
+  readonly sparseEncoder?: 'dense' | 'screened'
 }
 
 interface BackendEntry {
   readonly description: string
+  /** The options that mean something to it; another one is refused, not ignored. */
+  readonly options: readonly (keyof BackendOptions)[]
   /** Set where it starts in a browser only. */
   readonly browserOnly?: true
   create(options: BackendOptions): Promise<Backend>
@@ -21,37 +27,60 @@ async function createGpuJs(mode: Mode, options: BackendOptions): Promise<Backend
   return createGpuJsBackend(mode, options)
 }
 
+/** The SIMD kernels, with what Node or the browser gives them: threads, flags. */
+async function createWasm(options: BackendOptions): Promise<Backend> {
+  const { createWasmBackend } = await import('./wasm/backend.ts')
+  const isNode = typeof process !== 'undefined' && Boolean(process.versions?.node)
+  const platform = isNode
+    ? (await import('./wasm/platform-node.ts')).nodePlatform
+    : (await import('./wasm/platform-browser.ts')).browserPlatform
+  return createWasmBackend(platform, options)
+}
+
 /** The one registry: every backend by the name a user asks for it. */
 export const backends: Readonly<Record<string, BackendEntry>> = {
+  wasm: {
+    description: 'WebAssembly SIMD kernels on all cores: the fast one',
+    options: ['threads', 'paired', 'sparseEncoder'],
+    create: createWasm,
+  },
   reference: {
     description: 'plain loops with float64 sums: slow, exact, made to be read',
+    options: [],
     create: async () => createReferenceBackend(),
   },
   'gpujs:cpu': {
     description: 'gpu.js kernels as plain JavaScript: for following a kernel with a debugger',
+    options: [],
     create: (options) => createGpuJs('cpu', options),
   },
   'gpujs:webasm': {
     description: 'gpu.js kernels as WebAssembly with threads',
+    options: ['threads'],
     create: (options) => createGpuJs('webasm', options),
   },
   'gpujs:webgl2': {
     description: 'gpu.js kernels as WebGL2 fragment shaders',
+    options: [],
     browserOnly: true,
     create: (options) => createGpuJs('webgl2', options),
   },
   'gpujs:webgpu': {
     description: 'gpu.js kernels as WebGPU compute shaders',
+    options: [],
     browserOnly: true,
     create: (options) => createGpuJs('webgpu', options),
   },
 }
 
-export const defaultBackend = 'reference'
+export const defaultBackend = 'wasm'
 
 /** Starts the backend of this name, or fails saying why: an explicit choice never falls back. */
 export async function createBackend(name = defaultBackend, options: BackendOptions = {}): Promise<Backend> {
   if (!Object.hasOwn(backends, name))
     throw new Error(`backend "${name}" is not known; there are ${Object.keys(backends).join(', ')}`)
+  for (const [option, value] of Object.entries(options))
+    if (value !== undefined && !backends[name].options.includes(option as keyof BackendOptions))
+      throw new Error(`backend "${name}" has no choice of ${option}; leave it out`)
   return backends[name].create(options)
 }

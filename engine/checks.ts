@@ -81,6 +81,8 @@ export function checkTexts(
   let keys = 0
   let longest = 0
   for (const text of texts) {
+    if (!Number.isInteger(text.queries) || text.queries < 0 || !Number.isInteger(text.keys))
+      throw new Error(`${op}: a text has whole numbers of rows from 0, got ${text.queries} and ${text.keys}`)
     if (text.queries > text.keys)
       throw new Error(`${op}: a text has ${text.queries} queries but only ${text.keys} keys`)
     queries += text.queries
@@ -160,9 +162,11 @@ export function checkElementwise(op: string, a: DeviceTensor, b: DeviceTensor): 
 
 export function checkMeanRows(x: DeviceTensor, lengths: readonly number[]): [rows: number, width: number] {
   const [rows, width] = matrixShape('meanRows', x.shape)
+  const wrong = lengths.find((length) => !Number.isInteger(length) || length < 1)
+  if (wrong !== undefined)
+    throw new Error(`meanRows: a text has a whole number of rows from 1, got ${wrong}: no rows, no mean`)
   const total = lengths.reduce((sum, length) => sum + length, 0)
   same('meanRows', `x ${showShape(x.shape)}`, rows, 'the texts’ total length', total)
-  if (lengths.includes(0)) throw new Error('meanRows: a text without rows has no mean')
   return [rows, width]
 }
 
@@ -182,4 +186,9 @@ export function checkSparseDecode(x: SparseRows, table: Table, bias: DeviceTenso
 export function checkReshape(x: DeviceTensor, shape: Shape): void {
   if (sizeOf(x.shape) !== sizeOf(shape))
     throw new Error(`reshape: ${showShape(x.shape)} and ${showShape(shape)} differ in size`)
+}
+
+/** What a backend says of a tensor that another one made. */
+export function foreignTensor(backend: string, x: DeviceTensor): Error {
+  return new Error(`${backend}: the tensor ${showShape(x.shape)} lives on another backend; download it first`)
 }

@@ -11,8 +11,11 @@ export function selectTensors(
   { prefix = '', ignored = /^$/ }: { prefix?: string; ignored?: RegExp } = {},
 ): Map<string, WeightSource> {
   const stored = new Map<string, string>() // name in the table -> name in the store
-  for (const name of store.names())
-    stored.set(name.startsWith(prefix) ? name.slice(prefix.length) : name, name)
+  for (const name of store.names()) {
+    const short = name.startsWith(prefix) ? name.slice(prefix.length) : name
+    if (stored.has(short)) throw new Error(`${store.label}: holds ${short} twice, with and without "${prefix}"`)
+    stored.set(short, name)
+  }
   const missing = [...shapes.keys()].filter((name) => !stored.has(name))
   if (missing.length > 0) throw new Error(`${store.label}: missing ${listNames(missing)}`)
   const unknown = [...stored.keys()].filter((name) => !shapes.has(name) && !ignored.test(name))

@@ -47,6 +47,10 @@ export async function run(
   { cache, lastOnly = false }: RunOptions = {},
 ): Promise<void> {
   const hooks = new Hooks(hookTable, config)
+  if (cache && hooks.blocks < config.nLayers)
+    throw new Error(
+      'run: with a cache the pass must reach the end, or its layers differ in length; hook the logits',
+    )
   const spans = checkTexts(texts, config, cache)
   const ids = texts.flat()
   const positions = spans.flatMap(({ queries, keys }) => range(keys - queries, keys))

@@ -1,6 +1,6 @@
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
-import { Tensor, matrixShape, showShape } from '../tensor.ts'
+import { Tensor, matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights.ts'
 import { add, subtract } from './add.ts'
 import { append } from './append.ts'
@@ -21,7 +21,7 @@ import { topK } from './top-k.ts'
 /** The numbers of a tensor that this backend made or was given. */
 function host(x: DeviceTensor): Tensor {
   if (x instanceof Tensor) return x
-  throw new Error(`reference: the tensor ${showShape(x.shape)} lives on another backend; download it first`)
+  throw check.foreignTensor('reference', x)
 }
 
 /** The specification as a backend: plain loops in host memory, sums in float64, results in float32. */

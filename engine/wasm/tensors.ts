@@ -1,4 +1,5 @@
 import type { DeviceTensor } from '../backend.ts'
+import { foreignTensor } from '../checks.ts'
 import { showShape, sizeOf, type Shape } from '../tensor.ts'
 import type { Arena } from './memory.ts'
 
@@ -45,8 +46,7 @@ export class WasmTensor implements DeviceTensor {
 
 /** The WebAssembly tensor an op was given. @throws if it is another backend's, or its memory has been freed */
 export function wasmTensor(op: string, x: DeviceTensor): WasmTensor {
-  if (!(x instanceof WasmTensor))
-    throw new Error(`${op}: the tensor ${showShape(x.shape)} lives on another backend; upload it here first`)
+  if (!(x instanceof WasmTensor)) throw foreignTensor('wasm', x)
   if (x.block.isFreed)
     throw new Error(
       `${op}: the tensor ${showShape(x.shape)} was freed: its scope has ended without returning it, or its cache or weights were released`,

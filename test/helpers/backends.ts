@@ -1,5 +1,5 @@
 import type { Backend } from '../../engine/backend.ts'
-import { backends, createBackend, type BackendOptions } from '../../engine/backends.ts'
+import { backends, createBackend } from '../../engine/backends.ts'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 
 /** The specification, which every other backend is held to. */
@@ -10,10 +10,10 @@ export const reference = createReferenceBackend()
  * runs, and which backends `npm run test:browser` tests instead. A backend that cannot start here fails the test file,
  * so that none is left out without a sound.
  */
-export async function startBackends(options: BackendOptions = {}): Promise<readonly Backend[]> {
+export async function startBackends(): Promise<readonly Backend[]> {
   const started: Backend[] = []
   const names = Object.keys(backends)
-  for (const name of names) if (!backends[name].browserOnly) started.push(await createBackend(name, options))
+  for (const name of names) if (!backends[name].browserOnly) started.push(await createBackend(name))
   console.log(`backends: ${started.map(({ name, mode }) => `${name} (${mode})`).join('; ')}`)
   const inBrowser = names.filter((name) => backends[name].browserOnly)
   console.log(`tested in the browser: ${inBrowser.join(', ')}`)

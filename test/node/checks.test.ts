@@ -99,7 +99,19 @@ const calls: readonly [message: string, call: (p: Prepared) => unknown][] = [
     'meanRows: x [5, 8]: 5 and the texts’ total length 6 differ',
     ({ ops, tensor }) => ops.meanRows(tensor(5, 8), [2, 4]),
   ],
-  ['meanRows: a text without rows has no mean', ({ ops, tensor }) => ops.meanRows(tensor(5, 8), [5, 0])],
+  [
+    'meanRows: a text has a whole number of rows from 1, got 0: no rows, no mean',
+    ({ ops, tensor }) => ops.meanRows(tensor(5, 8), [5, 0]),
+  ],
+  [
+    'meanRows: a text has a whole number of rows from 1, got 2.5: no rows, no mean',
+    ({ ops, tensor }) => ops.meanRows(tensor(5, 8), [2.5, 2.5]),
+  ],
+  [
+    'attention: a text has whole numbers of rows from 0, got -1 and 5',
+    ({ ops, tensor }) =>
+      ops.attention(tensor(5, 8), tensor(5, 8), tensor(5, 8), 2, [{ queries: -1, keys: 5 }]),
+  ],
   ["topK: k is a whole number from 0 to the row's 8, got 9", ({ ops, tensor }) => ops.topK(tensor(5, 8), 9)],
   [
     "topK: k is a whole number from 0 to the row's 8, got 1.5",
@@ -227,9 +239,15 @@ const registry = suite('checks: registry')
 
 registry('a backend that is not known', async () => {
   const message = await messageOf(() => createBackend('abacus'))
-  assert.match(message, /^backend "abacus" is not known; there are reference/)
+  assert.match(message, /^backend "abacus" is not known; there are wasm, reference, /)
   for (const name of ['', 'toString', '__proto__', 'Reference'])
     assert.match(await messageOf(() => createBackend(name)), `backend "${name}" is not known`)
+})
+
+registry('an option that means nothing to a backend is refused, not ignored', async () => {
+  const message = await messageOf(() => createBackend('reference', { threads: 2 }))
+  assert.is(message, 'backend "reference" has no choice of threads; leave it out')
+  await (await createBackend('reference', { threads: undefined })).dispose()
 })
 
 registry('every backend says its name and how it runs', () => {

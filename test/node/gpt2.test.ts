@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createBackend } from '../../engine/backends.ts'
+import { backends, createBackend } from '../../engine/backends.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf, type WeightStore } from '../../engine/weights.ts'
 import { hookNames } from '../../gpt2/hooks.ts'
@@ -118,7 +118,7 @@ for (const model of models) {
       checkSameBits(last.rows(text, text + 1), all.rows(row, row + 1), `text ${text}`)
   })
 
-  test('the same bits on 1, 2, 3 and 7 threads', async () => {
+  const sameOnThreads = async () => {
     const texts = [randomIds(11, 1), randomIds(3, 2)]
     const expected = await capture(model, texts, everyHook)
     for (const threads of [1, 2, 3, 7]) {
@@ -127,7 +127,9 @@ for (const model of models) {
       for (const [name, x] of found) checkSameBits(x, expected.get(name)!, `${threads} threads: ${name}`)
       await other.dispose()
     }
-  })
+  }
+  if (backends[ops.name].options.includes('threads'))
+    test('the same bits on 1, 2, 3 and 7 threads', sameOnThreads)
 
   test('the longest text the model knows, and one token more', async () => {
     assert.equal((await logitsOf(randomIds(nCtx, 1))).shape, [nCtx, dVocab])
@@ -158,6 +160,10 @@ for (const model of models) {
     assert.is(
       await messageOf(() => capture(model, [[1], [2]], ['logits'], { cache: createCaches(model) })),
       'run: a cache belongs to one text, got 2 texts',
+    )
+    assert.match(
+      await messageOf(() => capture(model, [[1]], ['hook_embed'], { cache: createCaches(model) })),
+      'run: with a cache the pass must reach the end',
     )
   })
 

@@ -120,6 +120,14 @@ test('selectTensors: all of the table and nothing else, with or without the pref
   }
 })
 
+test('selectTensors: one tensor under two names', async () => {
+  const store = storeOf({ a: [2, 3], b: [4], 'transformer.b': [4] })
+  assert.is(
+    await messageOf(() => selectTensors(store, table, { prefix: 'transformer.' })),
+    'model.safetensors: holds b twice, with and without "transformer."',
+  )
+})
+
 test('selectTensors: missing, unknown, wrong shape', async () => {
   const message = (shapes: Record<string, Shape>) => messageOf(() => selectTensors(storeOf(shapes), table))
   assert.is(await message({ a: [2, 3] }), 'model.safetensors: missing the tensor b')
