@@ -197,6 +197,20 @@ test('pre-activations of exactly 0, and one step of float32 to each side', async
     }
 })
 
+test('sums that cancel, so that only the order of roundings makes them positive', async () => {
+  const [rows, inputs, outputs] = [3, 768, 200]
+  const x = fewNumbers(inputs, 5)
+  const weight = randomTensor([inputs, outputs], 6)
+  const half = inputs / 2
+  for (let r = 0; r < rows; r++) x.row(r).copyWithin(half, 0, half)
+  for (let k = 0; k < half; k++) weight.row(half + k).set(weight.row(k).map((value) => -value))
+  for (const engine of [...single, ...threaded]) {
+    const { dense } = await checkExact(engine, { weight, bias: Tensor.zeros([outputs]) }, x)
+    assert.ok(dense.values.length > 0)
+    assert.ok(dense.values.every((value) => value < 1e-5))
+  }
+})
+
 /**
  * Columns that are almost as far from their 8-bit numbers as the bound allows, in the direction of the row, and rows
  * that are so far from their digits in the direction of the column; pre-activations just above zero.
