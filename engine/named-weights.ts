@@ -13,7 +13,8 @@ export function selectTensors(
   const stored = new Map<string, string>() // name in the table -> name in the store
   for (const name of store.names()) {
     const short = name.startsWith(prefix) ? name.slice(prefix.length) : name
-    if (stored.has(short)) throw new Error(`${store.label}: holds ${short} twice, with and without "${prefix}"`)
+    if (stored.has(short))
+      throw new Error(`${store.label}: holds ${short} twice, with and without "${prefix}"`)
     stored.set(short, name)
   }
   const missing = [...shapes.keys()].filter((name) => !stored.has(name))

@@ -1,5 +1,4 @@
-import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import { createRandom } from '../engine/random.ts'
 import type { LayerCache } from './attention.ts'
 import { run, type Gpt2 } from './model.ts'
 
@@ -41,7 +40,7 @@ export async function* generate(
     for (let made = 0; made < maxNewTokens; made++) {
       if (made > 0 && prompt.length + made > config.nCtx) return
       const candidates = await nextCandidates(model, next, cache, kept)
-      const id = draw(candidates, options, random())
+      const id = draw(candidates, options, random.number())
       if (id === config.bos) return
       yield id
       next = [id]
@@ -90,12 +89,6 @@ export function draw(candidates: readonly Candidate[], options: SamplingOptions,
   return candidates[Math.max(0, kept - 1)].id // rounding left `at` at zero
 }
 
-/** Numbers in 0..1 (1 left out) from a seeded xoroshiro128+. */
-function createRandom(seed: number): () => number {
-  const generator = xoroshiro128plus(seed)
-  return () => uniformFloat64(generator)
-}
-
 function createCaches({ config, ops }: Gpt2): LayerCache[] {
   return Array.from({ length: config.nLayers }, () => ({
     keys: ops.createCache(config.nCtx, config.dModel),
@@ -103,10 +96,9 @@ function createCaches({ config, ops }: Gpt2): LayerCache[] {
   }))
 }
 
-function checkOptions({ temperature = 1, topK = 1, topP = 1, seed = 0 }: SamplingOptions): void {
+function checkOptions({ temperature = 1, topK = 1, topP = 1 }: SamplingOptions): void {
   if (!(temperature >= 0)) throw new Error(`generate: temperature must be 0 or more, got ${temperature}`)
   if (!Number.isInteger(topK) || topK < 1)
     throw new Error(`generate: topK must be a whole number from 1, got ${topK}`)
   if (!(topP > 0 && topP <= 1)) throw new Error(`generate: topP must be above 0 and at most 1, got ${topP}`)
-  if (!Number.isSafeInteger(seed)) throw new Error(`generate: seed must be a whole number, got ${seed}`)
 }

@@ -10,7 +10,6 @@ export interface SaeConfig {
   readonly centered: boolean
   /** Whether b_dec is subtracted from the input. */
   readonly subtractsDecoderBias: boolean
-  readonly prependsBos: boolean
   readonly modelName: string
 }
 
@@ -22,6 +21,7 @@ const required = {
   normalize_activations: ['none', undefined],
   finetuning_scaling_factor: [false, undefined],
   hook_head_index: [null, undefined],
+  prepend_bos: [true, undefined], // every text begins with BOS here
 }
 
 /**
@@ -37,7 +37,6 @@ export function parseSaeConfig(json: string, label = 'cfg.json'): SaeConfig {
     hookName: fields.text('hook_name'),
     centered: fields.object('model_from_pretrained_kwargs').flag('center_writing_weights', false),
     subtractsDecoderBias: fields.flag('apply_b_dec_to_input', true),
-    prependsBos: fields.flag('prepend_bos', true),
     modelName: fields.text('model_name', 'unknown'),
   }
 }

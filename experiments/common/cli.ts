@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { visible } from './table.ts'
 
 /** A fault that the user can mend: the command prints its message as one line, without a stack. */
 export class UserError extends Error {
@@ -97,7 +98,7 @@ export function runMain(main: () => Promise<void>): void {
 /** Ends the process even where workers or sockets would keep it alive. */
 function fail(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`error: ${message}\n`)
+  process.stderr.write(`error: ${visible(message)}\n`)
   if (!(error instanceof UserError)) {
     if (process.env.CLEARBOX_DEBUG) console.error(error)
     else process.stderr.write('(set CLEARBOX_DEBUG=1 to see where it happened)\n')

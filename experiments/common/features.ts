@@ -1,5 +1,5 @@
 import type { Backend } from '../../engine/backend.ts'
-import { sliceRows, stackRows, type SparseRows } from '../../engine/sparse.ts'
+import { stackRows, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { capture, type Gpt2 } from '../../gpt2/model.ts'
 import { encode, saeInput } from '../../sae/encoder.ts'
@@ -39,11 +39,17 @@ export async function captureStreams(
   let done = 0
   for (const batch of batches(texts)) {
     const captured = await capture(model, batch, hooks)
+    await eventsHandled()
     for (const [hook, part] of captured) streams.get(hook)!.data.set(part.data, row * model.config.dModel)
     row += batch.flat().length
     onTexts((done += batch.length))
   }
   return streams
+}
+
+/** Gives Ctrl-C, timers and the page their turn: ops alone resolve without one. */
+function eventsHandled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
 }
 
 /** The features of a whole stream [tokens, d_in] from an SAE's hook. -> sparse [tokens, d_sae] */
@@ -58,12 +64,7 @@ export async function encodeStream(
     await ops.scope(async (ops) => {
       const x = ops.upload(stream.rows(row, Math.min(row + batchTokens, stream.shape[0])))
       parts.push(await encode(ops, sae, await saeInput(ops, sae, hook, x)))
+      await eventsHandled()
     })
   return stackRows(parts, sae.config.dSae)
-}
-
-/** Features of all texts' tokens, a matrix of its own a text. lengths: tokens a text */
-export function splitTexts(features: SparseRows, lengths: readonly number[]): SparseRows[] {
-  let row = 0
-  return lengths.map((length) => sliceRows(features, row, (row += length)))
 }

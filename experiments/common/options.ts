@@ -25,7 +25,12 @@ export function addEngineOptions(command: Command, { model } = { model: true }):
       'tiny',
     )
   return command
-    .option('--backend <name>', `what computes: ${names}`, defaultBackend)
+    .option(
+      '--backend <name>',
+      `what computes: ${names}`,
+      oneOf('backend', Object.keys(backends)),
+      defaultBackend,
+    )
     .option('--threads <n>', 'threads that compute (default: all cores)', positiveInteger('threads'))
     .option('--paired', '256-bit code by V8’s experimental flag (default: where its self-check passes)')
     .option('--no-paired', '128-bit code')

@@ -1,19 +1,9 @@
-import { uniformInt } from 'pure-rand/distribution/uniformInt'
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
-
-/** A source of random whole numbers: from 0 up to `below`, itself left out. */
-export type RandomIndex = (below: number) => number
-
-/** Same seed, same numbers (xoroshiro128+). */
-export function randomIndices(seed: number): RandomIndex {
-  const generator = xoroshiro128plus(seed)
-  return (below) => uniformInt(generator, 0, below - 1)
-}
+import type { Random } from '../../engine/random.ts'
 
 /** Puts the items in a random order, each as likely as the others (Fisher-Yates), in place. */
-export function shuffle(items: Uint32Array, random: RandomIndex): void {
+export function shuffle(items: Uint32Array, random: Random): void {
   for (let last = items.length - 1; last > 0; last--) {
-    const other = random(last + 1)
+    const other = random.index(last + 1)
     const moved = items[last]
     items[last] = items[other]
     items[other] = moved

@@ -29,7 +29,7 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
     'draw from the fewest tokens that reach this probability (default: 1, all)',
     numberIn('top-p', 0.000001, 1),
   )
-  .option('--seed <n>', 'same seed, same text', integerIn('seed', 0), 0)
+  .option('--seed <n>', 'same seed, same text', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .addHelpText(
     'after',
     '\nExample:\n  npm run generate -- --prompt "def add(a, b):" --temperature 0 --tokens 20',

@@ -16,7 +16,6 @@ export function syntheticSaeConfig(layer: number): SaeConfig {
     hookName: `blocks.${layer}.hook_resid_pre`,
     centered: true,
     subtractsDecoderBias: true,
-    prependsBos: true,
     modelName: 'synthetic',
   }
 }

@@ -19,7 +19,6 @@ export function saeConfig(dIn: number, dSae: number, changes: Partial<SaeConfig>
     hookName: 'blocks.1.hook_resid_pre',
     centered: true,
     subtractsDecoderBias: true,
-    prependsBos: true,
     modelName: 'small',
     ...changes,
   }

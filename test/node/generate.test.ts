@@ -146,8 +146,11 @@ sampling('options that are refused', async () => {
     assert.is(await message({ topK }), `generate: topK must be a whole number from 1, got ${topK}`)
   for (const topP of [0, 1.01, -1, NaN])
     assert.is(await message({ topP }), `generate: topP must be above 0 and at most 1, got ${topP}`)
-  for (const seed of [0.5, NaN, Infinity])
-    assert.is(await message({ seed }), `generate: seed must be a whole number, got ${seed}`)
+  for (const seed of [0.5, NaN, Infinity, -1, 2 ** 32])
+    assert.is(
+      await message({ seed }),
+      `random: the seed must be a whole number from 0 to 4294967295, got ${seed}`,
+    )
 })
 
 /** Candidates as generate makes them: the most probable first. */

@@ -34,7 +34,6 @@ test('the public config, and what follows from fields left out', () => {
     hookName: 'blocks.8.hook_resid_pre',
     centered: true,
     subtractsDecoderBias: true,
-    prependsBos: true,
     modelName: 'gpt2-small',
   }
   const more = { dtype: 'torch.float32', use_ghost_grads: true, context_size: 128, hook_head_index: null }
@@ -69,7 +68,7 @@ const wrong: readonly [fields: object, message: string][] = [
   [{ d_sae: 1.5 }, 'd_sae is 1.5, expected a whole number from 1'],
   [{ hook_name: undefined }, 'hook_name is missing, expected a text'],
   [{ hook_name: '' }, 'hook_name is "", expected a text'],
-  [{ prepend_bos: 'yes' }, 'prepend_bos is "yes", expected true or false'],
+  [{ prepend_bos: false }, 'prepend_bos is false, expected true'],
   [{ apply_b_dec_to_input: 1 }, 'apply_b_dec_to_input is 1, expected true or false'],
   [
     { model_from_pretrained_kwargs: { center_writing_weights: 'true' } },

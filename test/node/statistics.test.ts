@@ -1,4 +1,5 @@
 // The statistics, against values published elsewhere, counting by hand, and naive definitions.
+import { createRandom } from '../../engine/random.ts'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -9,7 +10,6 @@ import {
   percentileInterval,
   permutationPValue,
   quantile,
-  randomIndices,
   ranks,
   shuffle,
   spearman,
@@ -108,7 +108,7 @@ test('Spearman: IQ and hours of television, -29/165; only the order counts', () 
 })
 
 test('shuffles: each order as often as another, the same for the same seed', () => {
-  const random = randomIndices(1)
+  const random = createRandom(1)
   const seen = new Map<string, number>()
   for (let i = 0; i < 6000; i++) {
     const items = Uint32Array.of(0, 1, 2)
@@ -120,7 +120,7 @@ test('shuffles: each order as often as another, the same for the same seed', () 
   for (const count of seen.values()) assert.ok(Math.abs(count - 1000) < 130, `${count}`)
   const order = (seed: number): string => {
     const items = Uint32Array.from({ length: 30 }, (_, i) => i)
-    shuffle(items, randomIndices(seed))
+    shuffle(items, createRandom(seed))
     return items.join()
   }
   assert.is(order(5), order(5))

@@ -1,0 +1,26 @@
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
+import { uniformInt } from 'pure-rand/distribution/uniformInt'
+import { mersenne } from 'pure-rand/generator/mersenne'
+
+/** What a seed decides: the same seed, the same numbers in the same order. */
+export interface Random {
+  /** A number in 0..1, 1 left out. */
+  number(): number
+  /** A whole number from 0 up to `below`, itself left out. */
+  index(below: number): number
+}
+
+/**
+ * A Mersenne Twister. Its state is spread from the seed, so that small seeds begin as well as large ones
+ * (xoroshiro128+ seeded with a small number begins with 1.0, .75, ...).
+ * @throws unless `seed` is a whole number from 0 to 2^32 - 1
+ */
+export function createRandom(seed: number): Random {
+  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
+    throw new Error(`random: the seed must be a whole number from 0 to ${2 ** 32 - 1}, got ${seed}`)
+  const generator = mersenne(seed)
+  return {
+    number: () => uniformFloat64(generator),
+    index: (below) => uniformInt(generator, 0, below - 1),
+  }
+}
