@@ -7,6 +7,7 @@ import { generate, type SamplingOptions } from '../../gpt2/generate.ts'
 import { createCommand, integerIn, numberIn, positiveInteger, runMain } from '../common/cli.ts'
 import { openModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
+import { visible } from '../common/table.ts'
 
 interface Options extends EngineOptions, SamplingOptions {
   readonly prompt: string
@@ -43,7 +44,7 @@ runMain(() => {
     const prompt = options.prompt === '' ? [model.gpt2.config.bos] : model.tokenize(options.prompt)
     const decode = model.tokenizer.stream()
     const write = (text: string): void => {
-      if (!options.json) process.stdout.write(text)
+      if (!options.json) process.stdout.write(text.replace(/[^\n\t]+/g, visible))
     }
     write(options.prompt)
     const ids: number[] = []
