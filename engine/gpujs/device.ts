@@ -91,11 +91,6 @@ export class Device {
     return tensor
   }
 
-  /** Whether a kernel's four numbers can be read by the next kernel as four columns. */
-  get canReturnFour(): boolean {
-    return this.mode !== 'webgl2'
-  }
-
   /** Runs `kernel` once for each cell of the grid. The inputs must not be empty; the grid may be. */
   async run(kernel: Kernel, launch: Launch, ...inputs: readonly KernelInput[]): Promise<GpuTensor> {
     const shape = launch.shape ?? launch.grid
@@ -148,6 +143,8 @@ export class Device {
     view.output = size
     if (view.dimensions) view.dimensions = [size[0], size[1] ?? 1, size[2] ?? 1]
     if (view.componentCount) view.componentCount = 1
+    // Four numbers a thread fill a texel; four a texel is also how gpu.js packs single numbers.
+    if (handle.type === 'ArrayTexture(4)') view.type = 'MemoryOptimizedNumberTexture'
     return view
   }
 
@@ -180,7 +177,7 @@ export class Device {
     const variants = this.#programs.get(kernel) ?? new Map<string, RunnableKernel>()
     this.#programs.set(kernel, variants)
     // WORKAROUND, fault 3 in README.md: a program that was compiled for input() numbers fails on a texture.
-    const kinds = inputs.map((input) => (isHandle(input) ? 'device' : 'host'))
+    const kinds = inputs.map((input) => (isHandle(input) ? input.type : 'host'))
     const key = JSON.stringify([grid.length, constants, kinds])
     const found = variants.get(key)
     if (found) return found
@@ -212,7 +209,7 @@ export class Device {
   }
 }
 
-function isHandle(input: unknown): boolean {
+function isHandle(input: unknown): input is GpuHandle {
   return typeof input === 'object' && input !== null && 'toArray' in input && 'delete' in input
 }
 

@@ -84,8 +84,7 @@ function share(
 ): Promise<GpuTensor> {
   const [tokens, outputs] = shape
   const constants = { first, rows }
-  if (outputs % 4 !== 0 || !device.canReturnFour)
-    return device.run(productNaive, { grid: shape, constants }, x, weight, bias)
+  if (outputs % 4 !== 0) return device.run(productNaive, { grid: shape, constants }, x, weight, bias)
   return device.run(productFour, { grid: [tokens, outputs / 4], shape, constants }, x, weight, bias)
 }
 

@@ -1,11 +1,116 @@
 import { positiveEntries, type SparseRows } from '../sparse.ts'
 import type { Device } from './device.ts'
+import type { Matrix, Row, Thread } from './kernel.ts'
 import { linear } from './linear.ts'
+import { isGpu } from './modes.ts'
 import type { GpuLinear } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** relu(x W + b) on the device; all of it is read back, and the host keeps what is positive. */
+/*
+ * relu(x W + b) has about 60 positive numbers among a row's 24,576. Naive: read all of them back. Better: find on the
+ * GPU which they are, and read those back. A thread cannot append to a list, so the list is made in two steps: count,
+ * then fetch.
+ */
+
+/** Columns that one thread counts. */
+const CHUNK = 256
+
+/** One thread a chunk of a row: it walks 256 numbers and counts those that are positive, or NaN. */
+export function activeCount(this: Thread<'width'>, dense: Matrix): number {
+  const from = this.thread.x * 256
+  const to = Math.min(from + 256, this.constants.width)
+  let count = 0
+  for (let j = from; j < to; j += 1) {
+    const value = dense[this.thread.y][j]
+    if (value > 0 || value !== value) count += 1
+  }
+  return count
+}
+
+/** One thread an entry of the list: it walks its chunk until it has passed as many active numbers as come before. */
+export function activeColumn(
+  this: Thread<'width'>,
+  dense: Matrix,
+  rows: Row,
+  chunks: Row,
+  ranks: Row,
+): number {
+  const row = rows[this.thread.x]
+  const from = chunks[this.thread.x] * 256
+  const to = Math.min(from + 256, this.constants.width)
+  let left = ranks[this.thread.x]
+  let found = -1
+  for (let j = from; j < to; j += 1) {
+    const value = dense[row][j]
+    if (value > 0 || value !== value) {
+      if (left === 0) found = j
+      left -= 1
+    }
+  }
+  return found
+}
+
+/** One thread an entry: it reads the number itself. */
+export function activeValue(this: Thread, dense: Matrix, rows: Row, columns: Row): number {
+  return dense[rows[this.thread.x]][columns[this.thread.x]]
+}
+
 export async function sparseEncode(device: Device, x: GpuTensor, layer: GpuLinear): Promise<SparseRows> {
   using dense = await linear(device, x, layer, 'relu')
-  return positiveEntries(await dense.download())
+  // In host memory there is no way back to shorten.
+  return isGpu(device.mode) ? await fetchActive(device, dense) : positiveEntries(await dense.download())
+}
+
+/** The positive entries of a dense matrix that lies on the device; the matrix itself stays there. */
+export async function fetchActive(device: Device, dense: GpuTensor): Promise<SparseRows> {
+  const [rows, width] = dense.shape
+  const constants = { width }
+  using counted = await device.run(activeCount, { grid: [rows, Math.ceil(width / CHUNK)], constants }, dense)
+  const list = listEntries(await counted.download())
+  const grid = [list.rows.length]
+  using columns = await device.run(
+    activeColumn,
+    { grid, constants },
+    dense,
+    list.rows,
+    list.chunks,
+    list.ranks,
+  )
+  if (list.rows.length === 0) return await sparse(dense, list.offsets, columns, columns)
+  using values = await device.run(activeValue, { grid }, dense, list.rows, columns)
+  return await sparse(dense, list.offsets, columns, values)
+}
+
+/** Where each entry of the list to be is found: its row, its chunk, and how many active numbers come before it there. */
+function listEntries({
+  shape: [rowCount, chunkCount],
+  data: counts,
+}: {
+  shape: readonly number[]
+  data: Float32Array
+}) {
+  const offsets = new Uint32Array(rowCount + 1)
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  const [rows, chunks, ranks] = [new Float32Array(total), new Float32Array(total), new Float32Array(total)]
+  let at = 0
+  for (let row = 0; row < rowCount; row++) {
+    for (let chunk = 0; chunk < chunkCount; chunk++)
+      for (let rank = 0; rank < counts[row * chunkCount + chunk]; rank++, at++) {
+        rows[at] = row
+        chunks[at] = chunk
+        ranks[at] = rank
+      }
+    offsets[row + 1] = at
+  }
+  return { offsets, rows, chunks, ranks }
+}
+
+async function sparse(
+  { shape }: GpuTensor,
+  offsets: Uint32Array,
+  columns: GpuTensor,
+  values: GpuTensor,
+): Promise<SparseRows> {
+  const [{ data: indices }, { data }] = [await columns.download(), await values.download()]
+  return { shape, offsets, indices: Uint32Array.from(indices), values: data }
 }

@@ -4,6 +4,8 @@ import type { Device } from './device.ts'
 
 /** What gpu.js gives in place of numbers where they stay on the GPU: a texture or a buffer. */
 export interface GpuHandle {
+  /** How its numbers lie: gpu.js compiles a program for one type. */
+  type: string
   output: readonly number[]
   /** WebGL: the x, y and z that a kernel's indices are counted in. */
   dimensions?: readonly number[]

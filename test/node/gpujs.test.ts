@@ -1,0 +1,206 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { GPU } from 'gpu.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Backend } from '../../engine/backend.ts'
+import { createBackend } from '../../engine/backends.ts'
+import { createGpuJsBackend } from '../../engine/gpujs/backend.ts'
+import { centeredNaive } from '../../engine/gpujs/center.ts'
+import { Device } from '../../engine/gpujs/device.ts'
+import type { Kernel, KernelInput } from '../../engine/gpujs/kernel.ts'
+import { normalizedNaive } from '../../engine/gpujs/layer-norm.ts'
+import { productFour, productNaive } from '../../engine/gpujs/linear.ts'
+import { checkRan, type Mode, type RunnableKernel } from '../../engine/gpujs/modes.ts'
+import { softenedNaive } from '../../engine/gpujs/softmax.ts'
+import { fetchActive } from '../../engine/gpujs/sparse-encode.ts'
+import { positiveEntries } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { sourceOf } from '../../engine/weights.ts'
+import { run } from '../../gpt2/model.ts'
+import { checkOp, checkSameBits, checkSameNumbers, messageOf } from '../helpers/compare.ts'
+import { hostOps } from '../helpers/host-ops.ts'
+import * as naive from '../helpers/naive.ts'
+import { randomTensor } from '../helpers/random.ts'
+import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
+
+// What only the gpu.js backends have; that their ops are right is tested with those of all backends.
+
+const modes = suite('gpujs: modes')
+
+for (const mode of ['webgl2', 'webgpu'])
+  modes(`gpujs:${mode} fails in Node with the reason, and names a mode that runs`, async () => {
+    const message = await messageOf(() => createBackend(`gpujs:${mode}`))
+    assert.match(message, new RegExp(`^gpujs:${mode} cannot run here: there is no .* take gpujs:webasm$`))
+  })
+
+modes('what really ran is read back from gpu.js: another mode is an error with its reason', () => {
+  const ran = (mode: string, fallbackReason: string | null) =>
+    ({ kernel: { constructor: { mode }, fallbackReason, context: null } }) as unknown as RunnableKernel
+  checkRan('webasm', ran('webasm', null))
+  assert.throws(
+    () => checkRan('webasm', ran('cpu', 'graphical mode is not supported')),
+    'gpujs:webasm: gpu.js ran a kernel as cpu instead: graphical mode is not supported',
+  )
+  assert.throws(() => checkRan('webgl2', ran('gpu', null)), 'gpu.js ran a kernel as gpu instead')
+})
+
+modes('a kernel that gpu.js itself moves from WebAssembly to plain JavaScript is told apart', async () => {
+  const gpu = new GPU({ mode: 'webasm' })
+  const doubled = function doubled(value: number): number {
+    return value * 2
+  }
+  const map = gpu.createKernelMap({ doubled }, function (x: number[]): number {
+    return doubled(x[this.thread.x])
+  })
+  map.setOutput([3])
+  map([1, 2, 3])
+  assert.throws(
+    () => checkRan('webasm', map as unknown as RunnableKernel),
+    'gpujs:webasm: gpu.js ran a kernel as cpu instead: kernel maps are not supported on the webasm backend',
+  )
+  await gpu.destroy()
+})
+
+modes.run()
+
+for (const mode of ['cpu', 'webasm'] as const satisfies Mode[]) {
+  const device = await Device.start(mode, { threads: 2 })
+  const test = suite(`gpujs:${mode}`)
+  test.after(() => device.dispose())
+
+  const compute = async (
+    kernel: Kernel,
+    grid: number[],
+    constants: Record<string, number>,
+    ...inputs: (Tensor | KernelInput)[]
+  ): Promise<Tensor> => {
+    const given = inputs.map((input) => (input instanceof Tensor ? device.tensor(input) : input))
+    return (await device.run(kernel, { grid, constants }, ...given)).download()
+  }
+
+  test('naive kernels give what the better ones give', async () => {
+    const x = randomTensor([9, 200], 1, 3, 1)
+    const [weight, bias] = [randomTensor([200], 2, 1, 1), randomTensor([200], 3)]
+    const grid = [9, 200]
+    const [width, eps] = [200, 1e-5]
+    const agree = (result: Promise<Tensor>, expected: Parameters<typeof checkOp>[2]) =>
+      checkOp({ name: `gpujs:${mode}` } as Backend, () => result, expected)
+    await agree(compute(centeredNaive, grid, { width }, x), naive.naiveCenter(x))
+    await agree(compute(softenedNaive, grid, { width }, x), naive.naiveSoftmax(x))
+    await agree(
+      compute(normalizedNaive, grid, { width, eps }, x, weight, bias),
+      naive.naiveLayerNorm(x, weight, bias, eps),
+    )
+  })
+
+  test('four products a thread have the bits of one a thread', async () => {
+    const [x, weight, bias] = [randomTensor([5, 3072], 1), randomTensor([3072, 12], 2), randomTensor([12], 3)]
+    const constants = { first: 0, rows: 3072 }
+    const one = await compute(productNaive, [5, 12], constants, x, weight, bias)
+    const inputs = [x, weight, bias].map((tensor) => device.tensor(tensor))
+    const four = await device.run(productFour, { grid: [5, 3], shape: [5, 12], constants }, ...inputs)
+    checkSameBits(await four.download(), one)
+  })
+
+  test('the list of positive entries made on the device is the one made from all numbers', async () => {
+    for (const [rows, width, mean] of [
+      [7, 1000, -0.9],
+      [3, 256, 0.5],
+      [2, 255, -2],
+      [0, 300, 0],
+    ]) {
+      const dense = randomTensor([rows, width], 1, 1, mean)
+      const clipped = new Tensor(
+        dense.shape,
+        dense.data.map((value) => Math.max(0, value)),
+      )
+      if (rows === 7) clipped.row(2)[999] = NaN
+      const expected = positiveEntries(clipped)
+      const got = await fetchActive(device, device.tensor(clipped))
+      assert.equal(got.shape, expected.shape)
+      checkSameNumbers(got.offsets, expected.offsets, 'offsets')
+      checkSameNumbers(got.indices, expected.indices, 'indices')
+      checkSameNumbers(got.values, expected.values, 'values')
+    }
+  })
+
+  test('weights cut into parts give what whole ones give', async () => {
+    const ops = await createGpuJsBackend(mode, { threads: 2, maxBytes: 4096 })
+    const host = hostOps(ops)
+    const x = randomTensor([5, 300], 1)
+    const layer = { weight: randomTensor([300, 24], 2), bias: randomTensor([24], 3) } // 28,800 bytes
+    await checkOp(ops, (host) => host.linear(x, layer), naive.naiveLinear(x, layer))
+    const table = randomTensor([300, 24], 4)
+    const rows = await host.embedFromTable(table, [299, 0, 150])
+    checkSameBits(
+      rows,
+      Tensor.of(
+        [3, 24],
+        [299, 0, 150].flatMap((id) => [...table.row(id)]),
+      ),
+    )
+    const columns = await host.embedFromLinear({ weight: table, transposed: true }, [299, 0, 150])
+    checkSameBits(columns, rows)
+    const sparse = positiveEntries(randomTensor([4, 300], 5))
+    const bias = randomTensor([24], 6)
+    await checkOp(
+      ops,
+      (host) => host.sparseDecode(sparse, table, bias),
+      naive.naiveSparseDecode(sparse, table, bias),
+    )
+    const message = await messageOf(() => ops.prepareTable(sourceOf('wide', Tensor.zeros([2, 1025]))))
+    assert.is(
+      message,
+      'wide: one row of [2, 1025] takes 4100 bytes, more than the 4096 that this GPU binds at once',
+    )
+    await ops.dispose()
+  })
+
+  test('ops that are started together do not get in each other’s way', async () => {
+    const ops = await createGpuJsBackend(mode, { threads: 2 })
+    const sizes = Array.from({ length: 12 }, (_, i) => [i + 1, 3 * i + 1])
+    const xs = sizes.map((shape, i) => randomTensor(shape, i))
+    const together = await Promise.all(xs.map(async (x) => ops.download(await ops.gelu(ops.upload(x)))))
+    for (const [i, x] of xs.entries())
+      checkSameBits(together[i], await ops.download(await ops.gelu(ops.upload(x))))
+    await ops.dispose()
+  })
+
+  test('a freed tensor is an error', async () => {
+    const ops = await createGpuJsBackend(mode)
+    const x = ops.upload(Tensor.zeros([2, 3]))
+    ops.release(x)
+    assert.is(
+      await messageOf(() => ops.gelu(x)),
+      `gpujs:${mode}: the tensor [2, 3] was freed; keep it longer`,
+    )
+    let inside = x
+    await ops.scope(async (ops) => void (inside = ops.upload(Tensor.zeros([1, 4]))))
+    assert.is(
+      await messageOf(() => ops.download(inside)),
+      `gpujs:${mode}: the tensor [1, 4] was freed; keep it longer`,
+    )
+    await ops.dispose()
+  })
+
+  test('memory outside the JavaScript heap stays flat over 100 forward passes', async () => {
+    const ops = await createGpuJsBackend(mode, { threads: 2 })
+    const model = await smallGpt2(ops)
+    const ids = randomIds(9, 1)
+    const held: number[] = []
+    for (let round = 0; round < 100; round++) {
+      await run(model, [ids], { logits: async (x, ops) => void (await ops.download(x)) })
+      gc()
+      held.push(process.memoryUsage().arrayBuffers)
+    }
+    const [early, late] = [held.slice(10, 20), held.slice(90)].map((part) => Math.max(...part))
+    assert.ok(late <= early + 2 ** 20, `${early} bytes after 20 passes, ${late} after 100`)
+    await ops.dispose()
+  })
+
+  test.run()
+}
