@@ -63,6 +63,75 @@ export interface LayerAnalysis {
   firing_texts: Record<string, [text: number, value: number][]>
 }
 
+/**
+ * Whether a layer's figures mean anything: what chance gives, how much hangs on the choice of texts, and what is left
+ * where the size of activations is held still. Chance is the same search with the categories shuffled among the texts.
+ */
+export interface LayerStatistics {
+  permutations: number
+  resamples: number
+  seed: number
+  /**
+   * Mean length of the vectors that the SAE reads, over the texts' tokens, BOS left out; null where only features are
+   * at hand.
+   */
+  stream_norm: number | null
+  /** The best scores over all features, added up over the categories: as they are, and with shuffled categories. */
+  sum_best_scores: { observed: number; chance: Chance; p: number }
+  /**
+   * The same search where this layer's threshold leaves as many pairs of text and feature above it as that of the layer
+   * with the fewest. Null where there is one layer only.
+   */
+  equal_pairs: { pairs: number; threshold: number; sum_best_scores: number; chance: Chance } | null
+  /** From a low threshold to a high one; empty where no feature fires. */
+  threshold_curve: ThresholdPoint[]
+  categories: Record<string, CategoryStatistics>
+}
+
+/** What shuffled categories give: the mean, and what 95 % of the draws stay at or below. */
+export interface Chance {
+  mean: number
+  q95: number
+}
+
+/** The search for specialists at another threshold: the quantile `quantile` of the layer's positive activations. */
+export interface ThresholdPoint {
+  quantile: number
+  threshold: number
+  pairs: number
+  sum_best_scores: number
+  chance: Chance
+}
+
+/** A p-value from shuffled categories, and the same corrected (Holm) for the categories of the layer. */
+export interface Tested {
+  p: number
+  p_corrected: number
+  /** Whether `p_corrected` is above 0.05. */
+  within_chance: boolean
+}
+
+export interface CategoryStatistics {
+  /**
+   * Of `full_search.best_score`, or of 0 if it is lower. `null_scores[s]`: in how many draws the best score was s;
+   * `chance_q95`: what 95 % of them stay at or below.
+   */
+  score: Tested & { value: number; null_scores: number[]; chance_q95: number }
+  /** The feature that tells the category's texts best from the others, without a threshold; active in two texts at least. */
+  auroc: (Tested & { value: number; feature: number; chance_q95: number }) | null
+  /** What 95 % of the resamples of the category's texts give. Null where nothing fires. */
+  peak_interval: [low: number, high: number] | null
+  aggregate_interval: [low: number, high: number] | null
+  /** Divided by `stream_norm`. */
+  peak_by_norm: number | null
+  aggregate_by_norm: number | null
+  /** The best score at `equal_pairs`. */
+  equal_pairs_score: number | null
+}
+
+/** A layer's figures and what there is to say for them. */
+export type AnalysedLayer = LayerAnalysis & { statistics: LayerStatistics }
+
 /** How one category's figures change from one layer to the next. Null where either layer has none. */
 export interface CategoryChange {
   peak: number | null

@@ -1,0 +1,262 @@
+// Chance, resampling, AUROC and the scale confound of the black-box figures: against counting, naive twins and plants.
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { positiveEntries, type SparseRows } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { analyseLayer } from '../../experiments/black-box/analysis.ts'
+import { bestAurocs, rankColumns } from '../../experiments/black-box/auroc.ts'
+import { bootstrap } from '../../experiments/black-box/bootstrap.ts'
+import { columnsAbove, labelsOf } from '../../experiments/black-box/columns.ts'
+import { meanNorm, thresholdCurve, thresholdForPairs } from '../../experiments/black-box/confound.ts'
+import type { Category } from '../../experiments/black-box/input.ts'
+import { withStatistics } from '../../experiments/black-box/layer-statistics.ts'
+import { bestScores, chanceScore, scoreNull, scorePValue } from '../../experiments/black-box/null-model.ts'
+import type { AnalysedLayer } from '../../experiments/black-box/results.ts'
+import { auroc } from '../../experiments/common/statistics.ts'
+import { randomNumbers } from '../helpers/random.ts'
+
+fc.configureGlobal({ seed: 7, numRuns: 150 })
+
+const near = (found: number | undefined, expected: number, limit = 1e-9): void =>
+  assert.ok(found !== undefined && Math.abs(found - expected) <= limit, `${found}, expected ${expected}`)
+
+const sparse = (dense: readonly (readonly number[])[]): SparseRows =>
+  positiveEntries(Tensor.of([dense.length, dense[0].length], dense.flat()))
+
+/** Categories of the given sizes, their rows one behind the other. */
+const inOrder = (sizes: readonly number[]): Category[] =>
+  sizes.map((size, c) => {
+    const before = sizes.slice(0, c).reduce((sum, other) => sum + other, 0)
+    return { name: `category ${c}`, rows: Array.from({ length: size }, (_, i) => before + i) }
+  })
+
+/** Few different activations, so that there are ties. */
+const cases = fc
+  .tuple(fc.array(fc.nat(4), { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 7 }))
+  .filter(([sizes]) => sizes.some((size) => size > 0))
+  .chain(([sizes, width]) => {
+    const texts = sizes.reduce((sum, size) => sum + size, 0)
+    const activation = fc.constantFrom(0, 0, 0, 0.5, 1, 5, 7.25)
+    const row = fc.array(activation, { minLength: width, maxLength: width })
+    return fc
+      .array(row, { minLength: texts, maxLength: texts })
+      .map((dense) => ({ dense, categories: inOrder(sizes) }))
+  })
+
+const chance = suite('what chance gives')
+
+chance('best scores are those of the analysis, at least 0', () => {
+  fc.assert(
+    fc.property(cases, fc.constantFrom(0, 0.5, 5), ({ dense, categories }, threshold) => {
+      const features = sparse(dense)
+      const found = bestScores(columnsAbove(features, threshold), labelsOf(categories), categories.length)
+      const { categories: figures } = analyseLayer(features, categories, threshold)
+      const expected = Object.values(figures).map(({ full_search }) =>
+        Math.max(0, full_search.best_score ?? 0),
+      )
+      assert.equal(found, expected)
+    }),
+  )
+})
+
+chance('the null is that of all six ways to deal two labels to four texts', () => {
+  // Above the threshold in texts 0 and 1. Both get the first label in one deal of six: score 2; else 0.
+  const columns = columnsAbove(sparse([[9], [9], [0], [0]]), 5)
+  const { counts, sums } = scoreNull(columns, Uint32Array.of(0, 0, 1, 1), 2, { permutations: 6000, seed: 3 })
+  for (const [zero, one, two] of counts) {
+    assert.is(one, 0)
+    assert.is(zero + two, 6000)
+    assert.ok(Math.abs(two - 1000) < 120, `${two}`)
+  }
+  // The second category has its score of 2 where the first has none.
+  assert.is(sums.filter((sum) => sum === 2).length, counts[0][2] + counts[1][2])
+})
+
+chance('a p-value counts the draws that reach the score; the 95th percentile those that stay below', () => {
+  const counts = [50, 44, 5, 1]
+  near(scorePValue(counts, 3), 2 / 101)
+  near(scorePValue(counts, 2), 7 / 101)
+  near(scorePValue(counts, 0), 1)
+  near(scorePValue(counts, 9), 1 / 101)
+  assert.is(chanceScore(counts), 2)
+  assert.is(chanceScore([95, 5]), 0)
+})
+
+chance('the same seed deals the same labels, another others; each category keeps its size', () => {
+  const columns = columnsAbove(
+    sparse(Array.from({ length: 30 }, (_, i) => [i % 3 ? 9 : 0, i % 5 ? 0 : 9])),
+    5,
+  )
+  const labels = labelsOf(inOrder([3, 9, 18]))
+  const draw = (seed: number) => scoreNull(columns, labels, 3, { permutations: 200, seed }).counts
+  assert.equal(draw(4), draw(4))
+  assert.not.equal(draw(4), draw(5))
+  assert.ok(draw(4)[0].length <= 4, 'a category of three texts has scores up to 3')
+})
+
+const DRAWS = { permutations: 400, resamples: 100, seed: 0 }
+
+/** Sparse noise; in the first category, feature 0 is above the threshold in `planted` texts and nowhere else. */
+function withPlant(planted: number, seed: number, scale = 1): { means: SparseRows; categories: Category[] } {
+  const random = randomNumbers(seed)
+  const dense = Array.from({ length: 40 }, (_, text) =>
+    Array.from({ length: 60 }, (_, feature) => {
+      const noise = random() > 0.8 ? 4 + 3 * Math.abs(random()) : 0
+      return scale * (feature > 0 ? noise : text < planted ? 6.5 : 0)
+    }),
+  )
+  return { means: sparse(dense), categories: inOrder([10, 10, 10, 10]) }
+}
+
+function analysed(planted: number, seed: number): AnalysedLayer {
+  const { means, categories } = withPlant(planted, seed)
+  const analysis = analyseLayer(means, categories, 5, 0)
+  return withStatistics([{ analysis, means, streamNorm: 2 }], categories, DRAWS)[0]
+}
+
+chance('a planted specialist stands out, and its category alone; taken away, nothing does', () => {
+  const { categories: planted, sum_best_scores: sum } = analysed(9, 1).statistics
+  assert.is(planted['category 0'].score.value, 9)
+  assert.is(planted['category 0'].score.within_chance, false)
+  assert.is(planted['category 0'].auroc?.feature, 0)
+  assert.is(planted['category 0'].auroc?.within_chance, false)
+  near(planted['category 0'].auroc?.value, 0.95)
+  assert.ok(sum.p < 0.05 && sum.observed > sum.chance.q95)
+  const { categories: without, sum_best_scores: rest } = analysed(0, 1).statistics
+  assert.ok(rest.p > 0.05 && rest.observed <= rest.chance.q95)
+  for (const [name, { score, auroc }] of Object.entries({ ...without, rest: planted['category 2'] })) {
+    assert.ok(score.within_chance, name)
+    assert.ok(auroc?.within_chance, name)
+  }
+})
+
+chance('without a plant, hardly a data set has anything beyond chance', () => {
+  const alarms = Array.from({ length: 40 }, (_, i) => analysed(0, 100 + i)).filter(({ statistics }) =>
+    Object.values(statistics.categories).some(({ score }) => !score.within_chance),
+  )
+  // Five in a hundred, if scores were not whole numbers: with them, fewer.
+  assert.ok(alarms.length <= 5, `${alarms.length} of 40`)
+})
+
+const areas = suite('AUROC of every feature')
+
+areas('the best of a category is that of the plain definition, the lowest number where several are', () => {
+  fc.assert(
+    fc.property(cases, ({ dense, categories }) => {
+      const columns = rankColumns(columnsAbove(sparse(dense), 0), dense.length)
+      const sizes = categories.map(({ rows }) => rows.length)
+      const found = bestAurocs(columns, labelsOf(categories), sizes)
+      for (const [c, { rows }] of categories.entries()) {
+        const plain = dense[0].flatMap((_, feature) => {
+          const column = dense.map((text) => text[feature])
+          if (column.filter((value) => value > 0).length < 2) return []
+          const value = auroc(rows.map((row) => column[row]), column.filter((_, row) => !rows.includes(row))) // prettier-ignore
+          return value === null ? [] : [{ feature, value }]
+        })
+        const best = Math.max(...plain.map(({ value }) => value))
+        assert.is(found[c]?.feature, plain.find(({ value }) => value >= best - 1e-12)?.feature)
+        if (found[c]) near(found[c].value, best)
+      }
+    }),
+  )
+})
+
+const resampling = suite('bootstrap')
+
+resampling('of two texts, one is left out in half of the resamples: the interval spans both', () => {
+  const features = sparse([[4, 1], [10, 0], [3, 2]]) // prettier-ignore
+  const [both, one, none] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 })
+  assert.equal(both, { peak: [4, 10], aggregate: [5, 11] })
+  assert.equal(one, { peak: [3, 3], aggregate: [5, 5] })
+  assert.is(none, null)
+})
+
+resampling(
+  'no interval reaches above the figure, and scaling a layer scales its intervals: the same texts are drawn',
+  () => {
+    const { means, categories } = withPlant(4, 5)
+    const figures = Object.values(analyseLayer(means, categories, 5).categories)
+    const twice = bootstrap(withPlant(4, 5, 2).means, categories, DRAWS)
+    for (const [c, intervals] of bootstrap(means, categories, DRAWS).entries()) {
+      assert.ok(intervals && intervals.peak[1] <= figures[c].peak!.value)
+      assert.ok(intervals.aggregate[1] <= figures[c].aggregate_top5 + 1e-9)
+      assert.ok(intervals.aggregate[0] < intervals.aggregate[1])
+      intervals.aggregate.forEach((bound, i) => near(twice[c]!.aggregate[i], 2 * bound, 1e-4))
+    }
+  },
+)
+
+resampling('the aggregate takes the five strongest features, each once', () => {
+  const features = sparse([[1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1]]) // prettier-ignore
+  const [all] = bootstrap(features, inOrder([2]), { resamples: 200, seed: 1 })
+  // Both texts: 7 6 5 5 6 7 -> 7, 7, 6, 6, 5; one of them: 7, 6, 5, 4, 3.
+  assert.equal(all?.aggregate, [25, 31])
+})
+
+const confound = suite('scale')
+
+confound('the threshold for so many pairs leaves so many above it, fewer where activations tie', () => {
+  const features = sparse([[1, 2, 3, 4], [5, 6, 0, 8]]) // prettier-ignore
+  const above = (threshold: number) => features.values.filter((value) => value > threshold).length
+  for (const pairs of [0, 1, 3, 6]) assert.is(above(thresholdForPairs(features, pairs)), pairs)
+  assert.is(thresholdForPairs(features, 7), 0)
+  assert.is(thresholdForPairs(features, 100), 0)
+  assert.is(thresholdForPairs(sparse([[3, 3, 3, 9]]), 2), 3)
+})
+
+confound('the mean norm leaves BOS out, and the mean over d_model where the SAE does', () => {
+  const stream = Tensor.of([5, 2], [900, 900, 3, 4, 900, 900, 6, 8, 1, 1])
+  near(meanNorm(stream, [2, 3], false), (5 + 10 + Math.SQRT2) / 3, 1e-6)
+  near(meanNorm(stream, [2, 3], true), (Math.SQRT1_2 + Math.SQRT2 + 0) / 3, 1e-6)
+})
+
+confound('a layer ten times as loud has more pairs and other scores, but the same at equal pairs', () => {
+  const categories = inOrder([10, 10, 10, 10])
+  const input = (scale: number, layer: number) => {
+    const { means } = withPlant(6, 9, scale)
+    return { means, analysis: analyseLayer(means, categories, 5, layer), streamNorm: 7 * scale }
+  }
+  const [quiet, loud] = withStatistics([input(1, 0), input(10, 1)], categories, DRAWS)
+  assert.ok(loud.pairs_above_threshold > quiet.pairs_above_threshold)
+  assert.not.equal(loud.statistics.sum_best_scores, quiet.statistics.sum_best_scores)
+  assert.is(quiet.statistics.equal_pairs?.pairs, quiet.pairs_above_threshold)
+  assert.is(loud.statistics.equal_pairs?.pairs, quiet.pairs_above_threshold)
+  assert.is(loud.statistics.equal_pairs?.sum_best_scores, quiet.statistics.sum_best_scores.observed)
+  for (const [name, figures] of Object.entries(quiet.statistics.categories)) {
+    const other = loud.statistics.categories[name]
+    assert.is(figures.equal_pairs_score, figures.score.value)
+    assert.is(other.equal_pairs_score, figures.score.value)
+    near(figures.peak_by_norm!, quiet.categories[name].peak!.value / 7)
+    near(other.peak_by_norm!, figures.peak_by_norm!, 1e-6)
+    near(other.aggregate_by_norm!, figures.aggregate_by_norm!, 1e-6)
+    near(other.auroc!.value, figures.auroc!.value)
+  }
+})
+
+confound('one layer has no other to be equal to, and an unknown norm divides nothing', () => {
+  const { means, categories } = withPlant(6, 9)
+  const analysis = analyseLayer(means, categories, 5)
+  const [{ statistics }] = withStatistics([{ analysis, means, streamNorm: null }], categories, DRAWS)
+  assert.is(statistics.equal_pairs, null)
+  assert.is(statistics.categories['category 0'].equal_pairs_score, null)
+  assert.is(statistics.categories['category 0'].peak_by_norm, null)
+})
+
+confound('the threshold curve: ever fewer pairs, scores as of the analysis at each threshold', () => {
+  const { means, categories } = withPlant(8, 3)
+  const curve = thresholdCurve(means, labelsOf(categories), 4, 0)
+  assert.ok(curve.every(({ pairs }, i) => i === 0 || pairs <= curve[i - 1].pairs))
+  const half = curve.find(({ quantile }) => quantile === 0.5)!
+  near(half.pairs / means.values.length, 0.5, 0.01)
+  const { categories: figures } = analyseLayer(means, categories, half.threshold)
+  const expected = Object.values(figures).map(({ full_search }) => Math.max(0, full_search.best_score ?? 0))
+  assert.is(half.sum_best_scores, expected.reduce((sum, score) => sum + score, 0)) // prettier-ignore
+  assert.ok(half.chance.mean > 0 && half.chance.mean <= half.chance.q95)
+  assert.equal(thresholdCurve(sparse([[0], [0]]), labelsOf(inOrder([1, 1])), 2, 0), [])
+})
+
+chance.run()
+areas.run()
+resampling.run()
+confound.run()
