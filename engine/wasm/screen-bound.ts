@@ -115,28 +115,31 @@ function roundUp(x: number): number {
 
 /**
  * Above which size numbers of a row stay float32, the largest of the others, and the norm of all.
- * Taking a number out makes the others' root mean square smaller, so this is repeated; at most MAX_LARGE go.
+ * Taking numbers out makes the others' root mean square smaller, so this is repeated; at most MAX_LARGE go.
  */
 function largeNumbers(x: Float32Array): { limit: number; largest: number; norm: number } {
-  let squares = 0
-  for (let k = 0; k < x.length; k++) squares += x[k] * x[k]
-  const norm = Math.sqrt(squares)
-  let [limit, count] = [Infinity, x.length]
+  let rest = numbersUpTo(x, Infinity)
+  const norm = Math.sqrt(rest.squares)
+  let limit = Infinity
   for (;;) {
-    const next = LARGE * Math.sqrt(squares / count)
-    let [nextCount, nextSquares] = [0, 0]
-    for (let k = 0; k < x.length; k++)
-      if (Math.abs(x[k]) <= next) {
-        nextCount++
-        nextSquares += x[k] * x[k]
-      }
-    if (nextCount === 0 || nextCount === count || x.length - nextCount > MAX_LARGE) break
-    ;[limit, count, squares] = [next, nextCount, nextSquares]
+    const next = LARGE * Math.sqrt(rest.squares / rest.count)
+    if (!(rest.largest > next)) return { limit, largest: rest.largest, norm }
+    const fewer = numbersUpTo(x, next)
+    if (x.length - fewer.count > MAX_LARGE) return { limit, largest: rest.largest, norm }
+    limit = next
+    rest = fewer
   }
-  let largest = 0
+}
+
+/** Of a row's numbers no larger than `limit`: how many there are, the sum of their squares, the largest. */
+function numbersUpTo(x: Float32Array, limit: number): { count: number; squares: number; largest: number } {
+  let [count, squares, largest] = [0, 0, 0]
   for (let k = 0; k < x.length; k++) {
     const size = Math.abs(x[k])
-    if (size <= limit && size > largest) largest = size
+    if (size > limit) continue // NaN stays, and makes the sum NaN
+    count++
+    squares += size * size
+    if (size > largest) largest = size
   }
-  return { limit, largest, norm }
+  return { count, squares, largest }
 }

@@ -13,7 +13,7 @@ export const COLUMN = { scale: 0, bias: 32, norm: 64, residual: 96, offset: 128 
 export const COLUMN_BYTES = 160
 
 /** Rows of x that are screened at once: their digits and numbers stay in a core's second cache while groups pass. */
-export const ROWS_AT_ONCE = 128
+export const ROWS_AT_ONCE = 256
 /** Room for lists of rows: all of them, filled up to whole tiles of at most 8. */
 const LIST_ROWS = ROWS_AT_ONCE + 8
 
