@@ -42,6 +42,6 @@ export function parseSaeConfig(json: string, label = 'cfg.json'): SaeConfig {
 }
 
 /** In words, for the table beside every result. */
-export function describeBasis({ centered }: SaeConfig): string {
+export function describeBasis({ centered }: Pick<SaeConfig, 'centered'>): string {
   return centered ? 'residual stream minus its mean over d_model' : 'residual stream as it is'
 }

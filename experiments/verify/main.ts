@@ -1,56 +1,99 @@
-// Does every model compute what an independent float64 implementation computes?
-//   npm run verify            both models
+// Does every model compute what independent implementations compute?
+//   npm run verify            both models that need no download, against float64
 //   npm run verify -- tiny    one of them
+//   npm run verify -- gpt2    real weights, against what others publish of them
 import { fileURLToPath } from 'node:url'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
-import { createCommand, oneOf, runMain } from '../common/cli.ts'
-import { openModel } from '../common/models.ts'
+import { createCommand, integerIn, listOf, oneOf, runMain } from '../common/cli.ts'
+import { layerOf } from '../common/hooks.ts'
+import { hubSettings } from '../common/hub/settings.ts'
+import { openModel, type OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
+import { publishedTexts } from '../common/published-texts.ts'
 import { formatTable } from '../common/table.ts'
+import { loadTexts } from '../common/texts-node.ts'
+import { postLayers } from '../black-box/published.ts'
 import { passed, type Check } from './check.ts'
+import { failedFindings, showFindings } from './finding.ts'
+import { gpt2Expected } from './gpt2-expected.ts'
+import { verifyPublished, type PublishedResult } from './gpt2.ts'
 import { verifySynthetic } from './synthetic.ts'
 import { verifyTiny } from './tiny.ts'
 
-const names = ['tiny', 'synthetic'] as const
+const names = ['tiny', 'synthetic', 'gpt2'] as const
+const withoutDownload = ['tiny', 'synthetic'] as const
 
 const command = addEngineOptions(
   createCommand('verify', 'hold models to the float64 reference outputs in test/reference, layer by layer'),
   { model: false },
 )
-  .argument('[models...]', `which: ${names.join(', ')}; all if left out`, collect)
+  .argument(
+    '[models...]',
+    `which: ${names.join(', ')}; ${withoutDownload.join(' and ')} if left out`,
+    collect,
+  )
+  .option(
+    '--layers <list>',
+    'which of gpt2’s SAEs to look at; 12 is after the last layer',
+    listOf('layers', integerIn('layer', 0, 12)),
+    postLayers,
+  )
   .parse()
 
 function collect(name: string, before: readonly string[] = []): string[] {
   return [...before, oneOf('model', names)(name)]
 }
 
+interface Options extends Omit<EngineOptions, 'model'> {
+  readonly layers: readonly number[]
+  readonly json?: boolean
+}
+
 runMain(async () => {
-  const options = command.opts<Omit<EngineOptions, 'model'> & { json?: boolean }>()
-  const models = (command.processedArgs[0] as string[] | undefined) ?? names
+  const options = command.opts<Options>()
+  const models = (command.processedArgs[0] as string[] | undefined) ?? withoutDownload
   await withBackend(options, async (ops) => {
     const checks: Check[] = []
+    let published: PublishedResult | undefined
     for (const name of models) {
       const model = await openModel(name, ops, { ...options, quiet: options.json })
-      const folder = fileURLToPath(new URL(`../../test/reference/${name}`, import.meta.url))
-      checks.push(...(name === 'tiny' ? await verifyTiny(model, folder) : await full(model, folder)))
+      if (name === 'gpt2') published = await verifyGpt2(model, options)
+      else
+        checks.push(
+          ...(name === 'tiny' ? await verifyTiny(model, reference(name)) : await full(model, options)),
+        )
       model.release()
     }
-    const failed = checks.filter((check) => !passed(check))
-    if (options.json) console.log(JSON.stringify({ backend: ops.name, mode: ops.mode, checks }, finite, 2))
-    else print(ops.name, ops.mode, checks, failed.length)
-    if (failed.length > 0) process.exitCode = 1
+    const failed = checks.filter((check) => !passed(check)).length
+    const missed = failedFindings(published?.findings ?? []).length
+    if (options.json)
+      console.log(JSON.stringify({ backend: ops.name, mode: ops.mode, checks, published }, finite, 2))
+    else {
+      if (checks.length > 0) print(ops.name, ops.mode, checks, failed)
+      if (published) printPublished(ops.name, ops.mode, published, missed)
+    }
+    if (failed + missed > 0) process.exitCode = 1
   })
-
-  async function full(model: Awaited<ReturnType<typeof openModel>>, folder: string) {
-    using progress = createProgress({
-      label: 'verifying synthetic',
-      total: 5,
-      unit: 'prompts',
-      quiet: options.json,
-    })
-    return verifySynthetic(model, folder, { onPrompt: () => progress.step() })
-  }
 })
+
+const reference = (name: string): string =>
+  fileURLToPath(new URL(`../../test/reference/${name}`, import.meta.url))
+
+async function full(model: OpenModel, { json }: Options): Promise<Check[]> {
+  using progress = createProgress({ label: 'verifying synthetic', total: 5, unit: 'prompts', quiet: json })
+  return await verifySynthetic(model, reference('synthetic'), { onPrompt: () => progress.step() })
+}
+
+/** The alarm and the SAEs' quality need a few texts of many kinds: every tenth of our own. */
+async function verifyGpt2(model: OpenModel, { layers, json, ...options }: Options): Promise<PublishedResult> {
+  const own = await loadTexts(fileURLToPath(new URL('../black-box/texts.json', import.meta.url)))
+  return verifyPublished(model, gpt2Expected, {
+    hooks: model.saeHooks.filter((hook) => layers.includes(layerOf(hook))),
+    sample: own.filter((_, i) => i % 10 === 0).map(({ text }) => text),
+    postTexts: await publishedTexts(await hubSettings(process.env, options)),
+    quiet: json,
+  })
+}
 
 /** JSON has no infinity; an infinite error is printed as a word. */
 function finite(_key: string, value: unknown): unknown {
@@ -71,4 +114,19 @@ function print(backend: string, mode: string, checks: readonly Check[], failures
   console.log(
     failures === 0 ? `all ${checks.length} checks hold` : `${failures} of ${checks.length} checks FAILED`,
   )
+}
+
+function printPublished(
+  backend: string,
+  mode: string,
+  { findings, hints }: PublishedResult,
+  missed: number,
+): void {
+  console.log(`backend ${backend} (${mode}), against what others publish:`)
+  console.log(showFindings(findings))
+  const required = findings.filter((finding) => finding.required).length
+  console.log(
+    missed === 0 ? `all ${required} required checks hold` : `${missed} of ${required} required checks FAILED`,
+  )
+  for (const hint of hints) console.log(`likely: ${hint}`)
 }
