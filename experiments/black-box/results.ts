@@ -152,3 +152,12 @@ export interface LayerChange {
   pairs_above_threshold: number
   categories: Record<string, CategoryChange>
 }
+
+/** What the figures say about one of the post's claims. */
+export interface Verdict {
+  claim: string
+  /** `not tested`: what it takes is not there, such as a second layer. */
+  status: 'holds' | 'holds only because everything grows' | 'does not hold' | 'not tested'
+  /** The numbers behind it, in sentences. */
+  detail: string
+}

@@ -1,0 +1,154 @@
+import { quantile } from '../common/statistics.ts'
+import type { AnalysedLayer, CategoryAnalysis, CategoryStatistics, Verdict } from './results.ts'
+
+/**
+ * The claims of the post, each held against the figures at hand. A claim that is true of the raw numbers is asked a
+ * second time with the size of activations held still: what then is gone held only because everything grows.
+ */
+export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
+  if (layers.length === 0) return []
+  return [
+    riseVerdict(layers, {
+      claim: 'Peaks rise with depth in every category',
+      what: 'The peak activation',
+      figure: ({ peak }) => peak?.value ?? 0,
+      byNorm: ({ peak_by_norm }) => peak_by_norm ?? 0,
+    }),
+    riseVerdict(layers, {
+      claim: 'Aggregates rise with depth in every category',
+      what: 'The sum of the five strongest features',
+      figure: ({ aggregate_top5 }) => aggregate_top5,
+      byNorm: ({ aggregate_by_norm }) => aggregate_by_norm ?? 0,
+    }),
+    specialistVerdict(layers),
+    specialisationVerdict(layers),
+  ]
+}
+
+interface Rise {
+  readonly claim: string
+  readonly what: string
+  readonly figure: (category: CategoryAnalysis) => number
+  readonly byNorm: (category: CategoryStatistics) => number
+}
+
+/** The raw figure must rise at every step; divided by the stream's length, from the first layer to the last. */
+function riseVerdict(layers: readonly AnalysedLayer[], { claim, what, figure, byNorm }: Rise): Verdict {
+  const [first, last] = [layers[0], layers[layers.length - 1]]
+  if (layers.length === 1) return oneLayer(claim)
+  const names = Object.keys(first.categories)
+  const falls = names.flatMap((name) => fallsOf(layers, name, figure))
+  const steps =
+    `${what} rises at every step from ${span(layers)} in ${names.length - falls.length} of ${names.length} categories` +
+    (falls.length > 0 ? `; it stands still or falls in ${falls.join(', ')}` : '')
+  const norms = [first, last].map(({ statistics }) => statistics.stream_norm)
+  if (norms[0] === null || norms[1] === null) {
+    const unknown = 'the length of the stream is not known, so growth of everything cannot be told apart'
+    return { claim, status: falls.length > 0 ? 'does not hold' : 'holds', detail: `${steps}; ${unknown}.` }
+  }
+  const left = names.filter(
+    (name) => byNorm(last.statistics.categories[name]) > byNorm(first.statistics.categories[name]),
+  )
+  const detail =
+    `${steps}. From the first layer to the last it grows ${medianGrowth(first, last, figure)}, while the stream that the SAEs read grows ` +
+    `${times(norms[1] / norms[0])}; divided by the stream’s length it still rises in ${left.length} of ${names.length} categories.`
+  if (falls.length > 0) return { claim, status: 'does not hold', detail }
+  return { claim, status: 2 * left.length > names.length ? 'holds' : ONLY_GROWTH, detail }
+}
+
+const ONLY_GROWTH = 'holds only because everything grows'
+
+/** The category with the steps at which its figure does not rise, or nothing. */
+function fallsOf(layers: readonly AnalysedLayer[], name: string, figure: Rise['figure']): string[] {
+  const steps = layers.slice(1).flatMap((to, i) => {
+    const from = layers[i]
+    const rises = figure(to.categories[name]) > figure(from.categories[name])
+    return rises ? [] : [`${from.layer} to ${to.layer}`]
+  })
+  return steps.length > 0 ? [`${name} (layer ${steps.join(', ')})`] : []
+}
+
+function medianGrowth(first: AnalysedLayer, last: AnalysedLayer, figure: Rise['figure']): string {
+  const growth = Object.keys(first.categories)
+    .map((name) => figure(last.categories[name]) / figure(first.categories[name]))
+    .filter(Number.isFinite)
+    .sort(ascending)
+  return growth.length > 0 ? `${times(quantile(growth, 0.5))} (median)` : 'from nothing'
+}
+
+/** In the deepest layer, every category must have a feature whose score is beyond chance. */
+function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
+  const last = layers[layers.length - 1]
+  const { categories, permutations } = last.statistics
+  const scored = Object.entries(categories).sort(([, a], [, b]) => b.score.value - a.score.value)
+  const beyond = scored.filter(([, { score }]) => !score.within_chance)
+  const within = scored.filter(([, { score }]) => score.within_chance)
+  const published = Object.values(last.categories).filter(({ specialist }) => (specialist?.score ?? 0) > 0)
+  const told = Object.values(categories).filter(({ auroc }) => auroc && !auroc.within_chance)
+  const all = scored.length
+  const parts = [
+    `At layer ${last.layer ?? '?'} ${published.length} of ${all} categories have a score above 0 among their five strongest features`,
+    `a score that ${permutations} shuffles of the categories do not give, searching all features, ` +
+      `${have(beyond.length)} ${beyond.length} of ${all} (${list(beyond, ({ score }) => String(score.value))})`,
+    ...(within.length > 0
+      ? [
+          `within chance: ${list(within, ({ score }) => `${score.value}, chance reaches ${score.chance_q95}`)}`,
+        ]
+      : []),
+  ]
+  const byLayer = layers.map(({ statistics }) => countBeyond(Object.values(statistics.categories)))
+  const detail =
+    `${parts.join('; ')}. ` +
+    (layers.length > 1 ? `Beyond chance by layer: ${byLayer.join(', ')} of ${all}. ` : '') +
+    `Without a threshold, by AUROC: ${told.length} of ${all}.`
+  return {
+    claim: 'Every category has a specialist feature',
+    status: within.length === 0 ? 'holds' : 'does not hold',
+    detail,
+  }
+}
+
+const have = (count: number): string => (count === 1 ? 'has' : 'have')
+
+const countBeyond = (categories: readonly CategoryStatistics[]): number =>
+  categories.filter(({ score }) => !score.within_chance).length
+
+const list = (
+  categories: readonly [string, CategoryStatistics][],
+  say: (category: CategoryStatistics) => string,
+): string => categories.map(([name, category]) => `${name} ${say(category)}`).join(', ') || 'none'
+
+/** The scores, added up, must rise from the first layer to the last, and most of the rise be left at equal pairs. */
+function specialisationVerdict(layers: readonly AnalysedLayer[]): Verdict {
+  const claim = 'Specialisation rises with depth'
+  if (layers.length === 1) return oneLayer(claim)
+  const sums = layers.map(({ statistics }) => statistics.sum_best_scores.observed)
+  const equal = layers.map(({ statistics }) => statistics.equal_pairs?.sum_best_scores ?? 0)
+  const chance = layers.map(({ statistics }) => statistics.sum_best_scores.chance.mean.toFixed(0))
+  const pairs = layers.map(({ pairs_above_threshold: count }) => count)
+  const [rise, left] = [sums, equal].map((series) => series[series.length - 1] - series[0])
+  const detail =
+    `The best scores of the categories add up to ${sums.join(', ')} from ${span(layers)} (chance gives ${chance.join(', ')}), ` +
+    `while ${pairs.join(', ')} pairs of text and feature are above the threshold; ` +
+    `at equal numbers of pairs they add up to ${equal.join(', ')}.`
+  if (rise <= 0) return { claim, status: 'does not hold', detail }
+  return { claim, status: 2 * left > rise ? 'holds' : ONLY_GROWTH, detail }
+}
+
+const oneLayer = (claim: string): Verdict => ({
+  claim,
+  status: 'not tested',
+  detail: 'It takes two layers at least.',
+})
+
+const span = (layers: readonly AnalysedLayer[]): string =>
+  `layer ${layers[0].layer} to ${layers[layers.length - 1].layer}`
+
+const times = (factor: number): string => `${factor.toFixed(1)}-fold`
+
+const ascending = (a: number, b: number): number => a - b
+
+/** A verdict as a line: `Peaks rise with depth in every category: does not hold. The peak ...` */
+export function showVerdict({ claim, status, detail }: Verdict): string {
+  return `${claim}: ${status}. ${detail}`
+}
