@@ -14,6 +14,7 @@ import { addEngineOptions, withBackend, type EngineOptions } from '../common/opt
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
 import { hubSettings } from '../common/hub/settings.ts'
 import { publishedTexts } from '../common/published-texts.ts'
+import { updateResultsIndex } from '../common/results-index.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { writeAllAtomically } from '../common/write-node.ts'
 import { compareLayers } from './compare-layers.ts'
@@ -117,6 +118,7 @@ runMain(() => {
       'firing-texts.csv': firingCsv(layers, labelled),
       'report.html': report,
     })
+    if (options.out === undefined) await updateResultsIndex('results')
     if (options.json) return console.log(json)
     const tokens = ids.reduce((sum, text) => sum + text.length - 1, 0)
     console.log(`${provenanceLines(provenance)}\n`)
