@@ -107,10 +107,9 @@ function hintFor(asConfigured: Reading, best: Reading): string | undefined {
   const { hook, centered, error } = asConfigured
   const missed = (reading: Reading) => `${(100 * reading.error).toFixed(1)} %`
   const instead = `missing ${missed(best)} of it instead of ${missed(asConfigured)}`
-  if (best.error > (best.hook === hook ? CLEARLY_BASIS : CLEARLY) * error)
-    return error <= LARGEST_ERROR
-      ? undefined
-      : `weights: the SAE of ${hook} misses ${missed(asConfigured)} of its stream, and of every other: are its weights damaged?`
+  if (best.error > LARGEST_ERROR)
+    return `weights: the SAE of ${hook} misses ${missed(asConfigured)} of its stream, and of every other: are its weights damaged?`
+  if (best.error > (best.hook === hook ? CLEARLY_BASIS : CLEARLY) * error) return undefined
   if (best.hook === hook)
     return (
       `basis: the SAE of ${hook} reads its stream better ${centered ? 'as it is' : 'with its mean over d_model taken out'}, ` +

@@ -101,7 +101,7 @@ async function verifyModel(model: OpenModel, expected: Expected): Promise<Findin
     const best = indexOfMax(row)
     const what = `next token after ${ids.join(' ')}`
     findings.push(exactly(what, String(id), String(best), source))
-    findings.push(nearly(`its logit`, [logit], [row[best]], { tolerance, digits: 4, source }))
+    findings.push(nearly(`logit of the ${what}`, [logit], [row[best]], { tolerance, digits: 4, source }))
   }
   return findings
 }

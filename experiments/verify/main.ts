@@ -129,4 +129,5 @@ function printPublished(
     missed === 0 ? `all ${required} required checks hold` : `${missed} of ${required} required checks FAILED`,
   )
   for (const hint of hints) console.log(`likely: ${hint}`)
+  if (missed > 0) console.log('whether the files are the published ones: npm run download -- gpt2 --offline')
 }
