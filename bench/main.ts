@@ -5,6 +5,7 @@ import { addEngineOptions, type EngineOptions } from '../experiments/common/opti
 import { formatTable } from '../experiments/common/table.ts'
 import { compareResults, comparisonTable } from './compare.ts'
 import { benchGenerate } from './generate.ts'
+import { benchGpuJs, type GpuJsOptions } from './gpujs.ts'
 import { benchKernels } from './kernels.ts'
 import { benchLayers } from './layers.ts'
 import { showMachine } from './machine.ts'
@@ -13,11 +14,13 @@ import { benchMemory } from './memory.ts'
 import { benchPeers } from './peers.ts'
 import { report, type ReportOptions } from './report.ts'
 import { readResults } from './results.ts'
+import { benchSae, type SaeOptions } from './sae.ts'
+import { encoderCases } from './sae-cases.ts'
 import { rewriteReadme } from './tables.ts'
 
 /**
  * Question: how fast is it, where does the time go, and how far is that from what the machine can do?
- * Command:  npm run bench, npm run bench -- kernels, peers, generate, memory, compare A.json B.json, tables FILES
+ * Command:  npm run bench, npm run bench -- kernels, peers, gpujs, generate, memory, compare A.json B.json, tables FILES
  * Prints:   a table of medians with p10 and p90, GFLOP/s, GB/s and the share of the measured roofline.
  */
 
@@ -91,6 +94,17 @@ addBench('peers', 'The same products by other libraries, in alternating rounds o
     runMain(async () => report(await benchPeers(options), options))
   })
 
+addBench('gpujs', 'Each op in each mode of gpu.js beside the other backends, and kernels naive and better.')
+  .option('--browser', 'in Chromium, too, on its GPU')
+  .option('--software', 'with --browser: on SwiftShader, for a machine without a GPU')
+  .option('--tokens <n>', 'tokens at once (default: 64; quick: 16)', positiveInteger('tokens'))
+  .option('--threads <n>', 'threads of all who have any (default: all cores)', positiveInteger('threads'))
+  .option('--only <list>', 'works whose names begin so', listOf('only'))
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<CommonOptions & GpuJsOptions>()
+    runMain(async () => report(await benchGpuJs(options), options))
+  })
+
 wholeModel(addBench('generate', 'Tokens a second: the prompt at once (prefill), then one by one (decode).'))
   .option(
     '--prompts <list>',
@@ -113,6 +127,23 @@ wholeModel(
   .action((_, command: Command) => {
     const options = command.optsWithGlobals<CommonOptions & EngineOptions & { tokens: number }>()
     runMain(async () => report(await benchMemory(options), options))
+  })
+
+addBench('sae', 'SAE encoders: all features computed, or screened first, beside onnxruntime-node.')
+  .option('--threads <n>', 'threads of all who take part (default: all cores)', positiveInteger('threads'))
+  .option(
+    '--tokens <list>',
+    'how many tokens at once (default: 1,64,256,1024; quick: 1,64)',
+    listOf('tokens', positiveInteger('tokens')),
+  )
+  .option(
+    '--only <list>',
+    `SAEs to run, by the beginning of their names: ${Object.keys(encoderCases).join('; ')}`,
+    listOf('only'),
+  )
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<CommonOptions & SaeOptions>()
+    runMain(async () => report(await benchSae(options), options))
   })
 
 program

@@ -44,7 +44,7 @@ export function shapeOf({ m, k, n }: Pick<Problem, 'm' | 'k' | 'n'>): string {
   return `${m}x${k}x${n}`
 }
 
-export function costOfMatmul({ m, k, n }: Problem): Cost {
+export function costOfMatmul({ m, k, n }: Pick<Problem, 'm' | 'k' | 'n'>): Cost {
   return { flops: 2 * m * k * n, bytes: 4 * (m * k + k * n + m * n) }
 }
 

@@ -38,7 +38,8 @@ export interface Results {
   readonly machine: Machine
   readonly rows: readonly Row[]
   readonly memory?: readonly MemoryUse[] // of the bench `memory`
-  readonly notRun?: readonly NotRun[] // of the benches `kernels` and `peers`
+  readonly screening?: readonly ScreenUse[] // of the bench `sae`
+  readonly notRun?: readonly NotRun[] // of the benches `kernels`, `peers` and `sae`
 }
 
 /** A peer, or a step of the ladder, that could not run here, and why. */
@@ -58,6 +59,21 @@ export interface MemoryUse {
   readonly run_mb: number // peak until the end
   readonly target_mb: number
   readonly of_target: number
+}
+
+/** How exact screening fared with an SAE: features a token, and shares from 0 to 1. */
+export interface ScreenUse {
+  readonly work: string
+  readonly shape: string
+  readonly active: number
+  readonly after_one_digit: number | null // null: no token was screened
+  readonly candidates: number | null // after two digits: what is recomputed
+  readonly dense_tokens: number // share of tokens that went dense
+  readonly screening: number // share of the time
+  readonly recomputing: number
+  readonly dense: number
+  readonly over_dense: number // how many times as fast as the dense encoder
+  readonly over_peer: number | null // and as onnxruntime-node's product alone
 }
 
 /** What a work must do at the least: floating-point operations, and bytes that must move to or from memory. */

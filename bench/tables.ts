@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { UserError } from '../experiments/common/cli.ts'
 import { writeAtomically } from '../experiments/common/write-node.ts'
 import { showMachine } from './machine.ts'
-import { readResults, type MemoryUse, type Results, type Row } from './results.ts'
+import { readResults, type MemoryUse, type Results, type Row, type ScreenUse } from './results.ts'
 
 /** Head and rows, ready to print. */
 export interface TextTable {
@@ -30,7 +30,7 @@ export async function rewriteReadme(files: readonly string[], readme = readmePat
 }
 
 /** Every bench that has a table in bench/README.md. */
-const benchNames = ['layers', 'kernels', 'peers', 'generate', 'memory']
+const benchNames = ['layers', 'kernels', 'peers', 'generate', 'memory', 'sae']
 
 /** Which bench a results file is of: the one its command names, or the default. */
 export function benchName({ machine }: Pick<Results, 'machine'>): string {
@@ -73,10 +73,13 @@ function escapeCell(cell: string): string {
   return cell.replace(/[|*]/g, '\\$&')
 }
 
-/** A bench's rows as a table, and, of `memory`, a second one with the megabytes. */
-export function resultTables(results: Results): TextTable[] {
-  const tables = [rowTable(benchName(results), results.rows)]
-  return results.memory ? [...tables, memoryTable(results.memory)] : tables
+/** A bench's rows as a table; of `memory`, a second one with the megabytes, and of `sae`, one with what the screen did. */
+export function resultTables({ machine, rows, memory, screening }: Results): TextTable[] {
+  return [
+    rowTable(benchName({ machine }), rows),
+    ...(memory ? [memoryTable(memory)] : []),
+    ...(screening ? [screeningTable(screening)] : []),
+  ]
 }
 
 function rowTable(bench: string, rows: readonly Row[]): TextTable {
@@ -163,6 +166,39 @@ function memoryTable(memory: readonly MemoryUse[]): TextTable {
       whole(use.run_mb),
       whole(use.target_mb),
       percent(use.of_target),
+    ]),
+  }
+}
+
+function screeningTable(screening: readonly ScreenUse[]): TextTable {
+  const times = (value: number) => value.toFixed(2)
+  return {
+    words: 2,
+    head: [
+      'work',
+      'shape',
+      'active a token',
+      'left by 1 digit',
+      'by 2 digits',
+      'tokens gone dense',
+      'of time: screen',
+      'recompute',
+      'dense',
+      'x dense',
+      'x onnxruntime',
+    ],
+    rows: screening.map((use) => [
+      use.work,
+      use.shape,
+      digits(use.active),
+      orDash(use.after_one_digit, digits),
+      orDash(use.candidates, digits),
+      percent(use.dense_tokens),
+      percent(use.screening),
+      percent(use.recomputing),
+      percent(use.dense),
+      times(use.over_dense),
+      orDash(use.over_peer, times),
     ]),
   }
 }
