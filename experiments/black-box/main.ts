@@ -7,16 +7,16 @@
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { createCommand, integerIn, listOf, runMain, UserError } from '../common/cli.ts'
+import { commandLine, createCommand, integerIn, listOf, runMain, UserError } from '../common/cli.ts'
 import { layerOf } from '../common/hooks.ts'
-import { openModel, type OpenModel } from '../common/models.ts'
+import { openModel, piecesOf, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
 import { hubSettings } from '../common/hub/settings.ts'
 import { publishedTexts } from '../common/published-texts.ts'
 import { updateResultsIndex } from '../common/results-index.ts'
 import { loadTexts } from '../common/texts-node.ts'
-import { writeAllAtomically } from '../common/write-node.ts'
+import { safeName, writeAllAtomically } from '../common/write-node.ts'
 import { compareLayers } from './compare-layers.ts'
 import { categoriesCsv, firingCsv } from './csv.ts'
 import { findings } from './findings.ts'
@@ -93,10 +93,7 @@ runMain(() => {
     const found = findings(layers)
     const provenance = await provenanceOf(model, ops, hooks, {
       threshold: `${showThreshold(spec)}${spec.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
-      command: [
-        'npm start',
-        ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2).map(quote)] : []),
-      ].join(' '),
+      command: commandLine('start', process.argv.slice(2)),
     })
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const changes = compareLayers(layers)
@@ -154,20 +151,4 @@ function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
 function isReplication({ texts }: Options, model: OpenModel, threshold: ThresholdSpec): boolean {
   const same = showThreshold(threshold) === showThreshold(POST_THRESHOLD)
   return model.name === 'gpt2' && texts === 'published' && same
-}
-
-/** A string a token; one that ends inside a character is empty, and the next shows the whole. */
-function piecesOf(model: OpenModel, ids: readonly number[]): string[] {
-  const decode = model.tokenizer.stream()
-  return ids.map((id) => decode(id))
-}
-
-/** A folder's path as a name for a folder of results. */
-function safeName(name: string): string {
-  return name.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|-+$/g, '') || 'model'
-}
-
-/** An argument as a shell needs it to read it back. */
-function quote(argument: string): string {
-  return /^[\w./:=,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
 }

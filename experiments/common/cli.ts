@@ -14,7 +14,7 @@ const EXIT = { ok: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 }
  * Wrong usage prints what is wrong and how to get help on standard error, and exits 2.
  */
 export function createCommand(name: string, description: string): Command {
-  const call = name === 'start' ? 'npm start --' : `npm run ${name} --`
+  const call = `${callOf(name)} --`
   return new Command(call)
     .description(description)
     .option('--json', 'print nothing but JSON on standard output')
@@ -23,6 +23,18 @@ export function createCommand(name: string, description: string): Command {
     .showSuggestionAfterError()
     .showHelpAfterError(`see the options with: ${call} --help`)
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? EXIT.ok : EXIT.usage))
+}
+
+/** What to type to run `npm run NAME` with these arguments again, quoted where a shell needs it. */
+export function commandLine(name: string, args: readonly string[]): string {
+  const quoted = args.map((argument) =>
+    /^[\w./:=,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`,
+  )
+  return [callOf(name), ...(args.length > 0 ? ['--', ...quoted] : [])].join(' ')
+}
+
+function callOf(name: string): string {
+  return name === 'start' ? 'npm start' : `npm run ${name}`
 }
 
 /** An option's parser: a whole number from `min` to `max`, both included. `label` says what the number is. */

@@ -72,6 +72,12 @@ export async function openModel(
   }
 }
 
+/** A string a token; one that ends inside a character is empty, and the next shows the whole. */
+export function piecesOf({ tokenizer }: Pick<OpenModel, 'tokenizer'>, ids: readonly number[]): string[] {
+  const decode = tokenizer.stream()
+  return ids.map((id) => decode(id))
+}
+
 function tokenize(tokenizer: Tokenizer, { nCtx, bos }: Gpt2Config, text: string): number[] {
   const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
   let ids: number[]

@@ -36,6 +36,11 @@ export async function writeAllAtomically(
   }
 }
 
+/** A folder's path, or any other text, as a name for a folder of results. */
+export function safeName(name: string): string {
+  return name.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|-+$/g, '') || 'model'
+}
+
 /** A complete file under a temporary name. It vanishes if the process ends before it is published. */
 interface Draft {
   publish(): Promise<void>
