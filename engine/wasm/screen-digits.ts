@@ -1,5 +1,15 @@
-import { f32x4, func, i16x8, i32, i32x4, i8x16, local, v128 } from 'wasmati'
-import { doWhile, increment, splat, whileBelow, limitTo, type I32, type I32Input, type V128 } from './emit.ts'
+import { call, f32x4, func, i16x8, i32, i32x4, i8x16, local, v128 } from 'wasmati'
+import {
+  doWhile,
+  increment,
+  limitTo,
+  splat,
+  when,
+  whileBelow,
+  type I32,
+  type I32Input,
+  type V128,
+} from './emit.ts'
 import type { Emitter, Int8Method } from './kernel.ts'
 import { GROUP } from './screen-plan.ts'
 import { SUM_BLOCK } from './tile.ts'
@@ -51,12 +61,30 @@ function loadPointers(xs: readonly I32[], list: I32): void {
 const locals = <T>(count: number, type: T): T[] => Array.from({ length: count }, () => type)
 
 /**
- * sums[rows][GROUP] = the sum over k of digits x[k] times w[k], w a group of 8-bit columns [K / 4][GROUP][4].
- * Arguments: a list of groupRows addresses of rows of digits, K (a multiple of 4, not 0), w, sums.
+ * sums[rows][GROUP] = the sum over k of digits x[k] times w[k], w a group of 8-bit columns [K / 4][GROUP][4], for the
+ * first `rows` of a list of addresses of rows of digits; more sums may be written, up to groupRows of them.
+ * Arguments: rows, the list (of groupRows), K (a multiple of 4, not 0), w, sums.
  */
-export function digitTile(emitter: Emitter) {
+export function digitTileOfAnySize(emitter: Emitter) {
+  const most = groupRows(emitter)
+  const sizes = [1, most / 2, most]
+  return func({ in: [i32, i32, i32, i32, i32], out: [] }, ([rows, ...args]) => {
+    const choose = ([size, ...larger]: readonly number[]): void => {
+      const tile = digitTile(emitter, size)
+      if (larger.length === 0) call(tile, args)
+      else
+        when(
+          i32.le_u(rows, size),
+          () => call(tile, args),
+          () => choose(larger),
+        )
+    }
+    choose(sizes)
+  })
+}
+
+function digitTile(emitter: Emitter, rows: number) {
   const { int8 } = emitter
-  const rows = groupRows(emitter)
   const halves = int8 === 'widened' ? 2 : 1
   return func(
     {

@@ -11,7 +11,7 @@ import {
   type V128,
 } from './emit.ts'
 import type { Emitter } from './kernel.ts'
-import { digitTile, groupRows } from './screen-digits.ts'
+import { digitTileOfAnySize, groupRows } from './screen-digits.ts'
 import { BOUND, COLUMN, COLUMN_BYTES, GROUP, LARGE_BYTES, ROW, ROW_BYTES, SCRATCH } from './screen-plan.ts'
 
 export const HALVES = [0, 16] as const // a group's two vectors, in bytes
@@ -129,7 +129,7 @@ export function setWeights({ panel }: Emitter, weights: I32, all: I32, g: I32, K
  * hits[row] += 1 for each group in which the row has a column; counts += the columns after one digit, and after two.
  */
 export function screen(emitter: Emitter) {
-  const tile = digitTile(emitter)
+  const tile = digitTileOfAnySize(emitter)
   const [lookFirst, lookAgain] = [firstLook(emitter), secondLook()]
   const rowsOfTile = groupRows(emitter)
   return func(
@@ -175,7 +175,8 @@ export function screen(emitter: Emitter) {
         local.set(r, i32.const(0))
         whileBelow(r, rows, () => {
           local.set(at, i32.add(firsts, i32.mul(r, 4)))
-          call(tile, [at, K, w, scratch])
+          local.set(end, i32.sub(rows, r))
+          call(tile, [end, at, K, w, scratch])
           local.set(sums, scratch)
           local.set(end, i32.add(r, rowsOfTile))
           limitTo(end, rows)
@@ -200,7 +201,8 @@ export function screen(emitter: Emitter) {
           fillList(emitter, list, count, at)
           local.set(i, i32.const(0))
           whileBelow(i, count, () => {
-            call(tile, [list, K, w, scratch])
+            local.set(end, i32.sub(count, i))
+            call(tile, [end, list, K, w, scratch])
             increment(list, rowsOfTile * 4)
             local.set(sums, scratch)
             local.set(end, i32.add(i, rowsOfTile))
