@@ -31,6 +31,8 @@ const largeUpload = 2 ** 22
 /** Runs kernels in one of gpu.js's modes, and keeps tensors where that mode computes. */
 export class Device {
   readonly mode: Mode
+  /** Tensors that hold GPU memory. */
+  readonly alive = new Set<GpuTensor>()
   readonly #gpujs: GpuJs
   readonly #gpu: GpuInstance
   readonly #options: DeviceOptions
@@ -205,6 +207,7 @@ export class Device {
 
   async dispose(): Promise<void> {
     await this.#turn
+    for (const tensor of this.alive) tensor.free()
     await this.#gpu.destroy()
   }
 }

@@ -29,6 +29,7 @@ export class GpuTensor implements DeviceTensor {
     this.device = device
     this.shape = shape
     this.#storage = storage
+    if (!(storage instanceof Float32Array)) device.alive.add(this)
   }
 
   /** @throws if the tensor was freed */
@@ -43,6 +44,7 @@ export class GpuTensor implements DeviceTensor {
   /** Puts the numbers on the device for good: a tensor is uploaded once, when a kernel first reads it. */
   moveTo(handle: GpuHandle): void {
     this.#storage = handle
+    this.device.alive.add(this)
   }
 
   /** The same numbers under another shape, freed on its own. */
@@ -54,6 +56,7 @@ export class GpuTensor implements DeviceTensor {
   free(): void {
     if (this.#storage && !(this.#storage instanceof Float32Array)) this.#storage.delete()
     this.#storage = undefined
+    this.device.alive.delete(this)
   }
 
   [Symbol.dispose](): void {

@@ -92,6 +92,11 @@ export async function testMode(mode: 'webgl2' | 'webgpu'): Promise<void> {
       await small.close()
     })
 
+  test('a backend that is disposed of leaves nothing on the GPU', async () => {
+    const held = await call('memoryAfterDispose')
+    assert.equal([held.objects, held.bytes], [0, 0])
+  })
+
   test('gpu.js and the browser complained about nothing', () => {
     assert.equal(complaints, [])
   })

@@ -7,6 +7,7 @@ import type { DeviceOptions } from '../../engine/gpujs/device.ts'
 import type { Mode } from '../../engine/gpujs/modes.ts'
 import { openSafetensors, type SafetensorsStore } from '../../engine/safetensors.ts'
 import { toDense } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
 import { readTensor } from '../../engine/weights.ts'
 import { encodeStream } from '../../experiments/common/features.ts'
 import { parseConfig } from '../../gpt2/config.ts'
@@ -118,5 +119,14 @@ export async function memoryOverForwards(rounds: number): Promise<GpuMemory[]> {
 }
 
 export function gpuMemory(): GpuMemory {
+  return { ...memory }
+}
+
+/** What the GPU still holds once the backend is gone; weights and a tensor were not released before. */
+export async function memoryAfterDispose(): Promise<GpuMemory> {
+  const ops = await backend()
+  await loadTiny(ops)
+  await ops.gelu(ops.upload(Tensor.zeros([3, 5])))
+  await ops.dispose()
   return { ...memory }
 }

@@ -14,7 +14,7 @@ import { anyRows, anySeed, anyWidth, holds, randomTensor } from '../helpers/rand
  */
 
 /** Fewer than in Node: each new shape may be a shader to compile. */
-const RUNS = 12
+const RUNS = 10
 
 async function close(
   ops: Backend,

@@ -15,6 +15,7 @@ export const { input } = GPU
 const importMap = {
   imports: {
     'gpu.js': '/gpu.js',
+    tinybench: '/node_modules/tinybench/dist/index.js',
     'fast-check': '/node_modules/fast-check/lib/fast-check.js',
     'pure-rand/': '/node_modules/pure-rand/lib/esm/',
   },
