@@ -5,7 +5,7 @@ import type { Emitter } from './kernel.ts'
 import { emitGelu } from './math.ts'
 import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
-import { tile, TILE_ROWS, tilePanels } from './tile.ts'
+import { setTilePanels, TILE_ROWS, tilePanels, type AnyTile } from './tile.ts'
 
 /** The activations, by the number that the kernel knows them by. */
 export const ACTIVATION = { none: 0, gelu: 1, relu: 2 } as const
@@ -78,9 +78,8 @@ function evenParts(total: number, parts: number): number {
  * W lies in panels [ceil(N / panel)][K][panel], bias is padded to whole panels, residual may be 0: none.
  * A panel stays in the first cache while all rows of x pass: call it with as many rows as the second cache holds.
  */
-export function linear(emitter: Emitter) {
+export function linear(emitter: Emitter, anyTile: AnyTile) {
   const { panel } = emitter
-  const anyTile = tileOfAnySize(emitter)
   const finish = finishTile(emitter)
   return func(
     {
@@ -95,11 +94,7 @@ export function linear(emitter: Emitter) {
     ) => {
       // for each panel; several at a time where rows are few
       whileBelow(p, lastPanel, () => {
-        local.set(panels, i32.const(1))
-        for (const few of [1, 2])
-          when(i32.and(i32.eq(rows, few), i32.le_u(i32.add(p, tilePanels(few)), lastPanel)), () =>
-            local.set(panels, i32.const(tilePanels(few))),
-          )
+        setTilePanels(panels, rows, p, lastPanel)
         // columns of the tile, and how many of them are not padding
         local.set(width, i32.mul(panels, panel))
         local.set(valid, i32.sub(N, i32.mul(p, panel)))
@@ -114,6 +109,8 @@ export function linear(emitter: Emitter) {
             i32.add(x, i32.mul(i32.mul(r, K), 4)),
             i32.mul(K, 4),
             i32.add(w, i32.mul(i32.mul(p, K), panel * 4)),
+            i32.mul(K, panel * 4),
+            i32.const(panel * 4),
             K,
             sums,
           ])
@@ -142,22 +139,6 @@ function setTileRows(tileRows: I32, left: ReturnType<typeof i32.sub>): void {
   local.set(tileRows, left)
   const tiles = () => i32.div_u(i32.add(tileRows, TILE_ROWS - 1), TILE_ROWS)
   local.set(tileRows, i32.div_u(i32.sub(i32.add(tileRows, tiles()), 1), tiles()))
-}
-
-/** Calls the tile of `rows` rows and `panels` panels: the other arguments are the tile's own. */
-function tileOfAnySize(emitter: Emitter) {
-  return func(
-    { in: [i32, i32, i32, i32, i32, i32, i32], out: [] },
-    ([rows, panels, x, xStride, w, K, sums]) => {
-      for (let r = 1; r <= TILE_ROWS; r++)
-        for (const p of new Set([1, tilePanels(r)])) {
-          const fixed = tile(emitter, r, p)
-          when(i32.and(i32.eq(rows, r), i32.eq(panels, p)), () =>
-            call(fixed, [x, xStride, w, i32.mul(K, emitter.panel * 4), K, sums]),
-          )
-        }
-    },
-  )
 }
 
 /** out[r][c] = activation(sums[r][c] + bias[c]) + residual[r][c] for the `valid` columns of a tile. */

@@ -13,6 +13,8 @@ import { splat, type MultiplyAdd, type V128 } from './emit.ts'
 const EXP = [0.5, 0.16666576266288757, 0.041666556149721146, 0.008363178931176662, 0.0013926184037700295]
 const LN2_HIGH = 0.693359375
 const LN2_LOW = -2.12194440054690581e-4
+/** Added to a small number it leaves no bits for a fraction: the sum's last bits are the rounded number. */
+const ROUNDER = 1.5 * 2 ** 23
 const EXP_UNDERFLOW = -104 // e^-104 rounds to 0
 const EXP_OVERFLOW = 89 // e^89 rounds to infinity
 
@@ -28,15 +30,16 @@ export function emitExp(x: V128, { n, r, sum }: MathLocals, madd: MultiplyAdd): 
   // x = clamp(x); pmax(x, y) is x < y ? y : x, which leaves NaN in x, and pmin alike
   local.set(x, f32x4.pmax(x, splat(EXP_UNDERFLOW)))
   local.set(x, f32x4.pmin(x, splat(EXP_OVERFLOW)))
-  // n = round(x / ln 2); r = x - n ln 2
-  local.set(n, f32x4.nearest(f32x4.mul(x, splat(Math.LOG2E))))
-  local.set(r, madd(n, -LN2_HIGH, x))
-  local.set(r, madd(n, -LN2_LOW, r))
+  // n = ROUNDER + round(x / ln 2); r = x - round(x / ln 2) ln 2
+  local.set(n, madd(x, Math.LOG2E, ROUNDER))
+  local.set(sum, f32x4.sub(n, splat(ROUNDER)))
+  local.set(r, madd(sum, -LN2_HIGH, x))
+  local.set(r, madd(sum, -LN2_LOW, r))
   // sum = 1 + r + r^2 p(r)
   local.set(sum, splat(EXP[4]))
   for (const coefficient of [EXP[3], EXP[2], EXP[1], EXP[0], 1, 1]) local.set(sum, madd(sum, r, coefficient))
-  // x = sum * 2^(n >> 1) * 2^(n - (n >> 1)), each power of two written as the exponent bits of a float
-  local.set(n, i32x4.trunc_sat_f32x4_s(n))
+  // n -= ROUNDER, as whole numbers: x = sum * 2^(n >> 1) * 2^(n - (n >> 1)), powers of two as a float's exponent bits
+  local.set(n, i32x4.sub(n, splat(ROUNDER)))
   local.set(r, i32x4.shr_s(n, 1))
   local.set(sum, f32x4.mul(sum, i32x4.shl(i32x4.add(r, i32x4.splat(127)), 23)))
   local.set(x, f32x4.mul(sum, i32x4.shl(i32x4.add(i32x4.sub(n, r), i32x4.splat(127)), 23)))

@@ -13,6 +13,7 @@ import { screen } from './screen-group.ts'
 import { recompute } from './screen-recompute.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
+import { tileOfAnySize } from './tile.ts'
 
 /** The one module that holds every kernel; its only import is the memory (see instance.ts). */
 export function kernelModule(options: KernelOptions): { kernels: Kernels; bytes: Uint8Array<ArrayBuffer> } {
@@ -27,9 +28,10 @@ type Kernels = ReturnType<typeof emitKernels>
 
 function emitKernels(options: KernelOptions) {
   const emitter = emitterFor(options)
+  const anyTile = tileOfAnySize(emitter)
   return {
-    linear: linear(emitter),
-    attention: attention(emitter),
+    linear: linear(emitter, anyTile),
+    attention: attention(emitter, anyTile),
     layerNorm: layerNorm(emitter),
     softmax: softmax(emitter),
     center: center(),

@@ -1,5 +1,5 @@
 import { f32, f32x4, func, i32, local, v128 } from 'wasmati'
-import { addToSum, clearSum, forLanes, splat, totalOf } from './emit.ts'
+import { addToSum, clearSum, forLanes, splat, totalOf, type Lanes } from './emit.ts'
 import type { Emitter } from './kernel.ts'
 import { emitExp } from './math.ts'
 
@@ -13,21 +13,30 @@ export function softmax({ madd }: Emitter) {
     },
     ([x, out, width], [c, end, largest, value, max, n, r, sum, low, high]) => {
       local.set(end, i32.mul(width, 4))
-      // max = the largest x[i]; NaN, if there is one
-      local.set(max, splat(-Infinity))
-      forLanes(c, end, ({ load }) => local.set(max, f32x4.max(max, load(i32.add(x, c)))))
+      // max = the largest x[i] that is a number (pmax(a, b) is a < b ? b : a); a NaN comes out of the sum anyway
+      const maxes = [max, n, r, sum]
+      for (const one of maxes) local.set(one, splat(-Infinity))
+      const takeLargest = ({ load }: Lanes, vectors: number) => {
+        for (let i = 0; i < vectors; i++)
+          local.set(maxes[i], f32x4.pmax(maxes[i], load(i32.add(x, c), i * 16)))
+      }
+      forLanes(c, end, takeLargest, maxes.length)
+      for (const other of maxes.slice(1)) local.set(max, f32x4.pmax(max, other))
       local.set(largest, f32x4.extract_lane(0, max))
       for (const lane of [1, 2, 3]) local.set(largest, f32.max(largest, f32x4.extract_lane(lane, max)))
       local.set(max, f32x4.splat(largest))
       // out[i] = exp(x[i] - max); sum += out[i]
       clearSum({ low, high })
-      forLanes(c, end, ({ load, store, clear }) => {
-        local.set(value, f32x4.sub(load(i32.add(x, c)), max))
-        emitExp(value, { n, r, sum }, madd)
-        store(i32.add(out, c), value)
-        clear(value)
-        addToSum({ low, high }, value)
-      })
+      const exponentiate = ({ load, store, clear }: Lanes, vectors: number) => {
+        for (let i = 0; i < vectors; i++) {
+          local.set(value, f32x4.sub(load(i32.add(x, c), i * 16), max))
+          emitExp(value, { n, r, sum }, madd)
+          store(i32.add(out, c), value, i * 16)
+          clear(value)
+          addToSum({ low, high }, value)
+        }
+      }
+      forLanes(c, end, exponentiate, 4) // four, because V8 makes the polynomial's constants anew in every step
       // out[i] = out[i] / sum
       local.set(sum, f32x4.splat(f32.demote_f64(totalOf({ low, high }))))
       forLanes(c, end, ({ load, store }) => {

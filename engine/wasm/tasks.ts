@@ -1,3 +1,4 @@
+import { workspace } from './attention-plan.ts'
 import type { Kernels } from './instance.ts'
 import { SCREEN_SCRATCH_BYTES } from './screen-plan.ts'
 import { SCREEN_TASKS, type ScreenTaskArgs } from './screen-tasks.ts'
@@ -131,31 +132,30 @@ export type AttentionArgs = readonly [
   pattern: number,
   out: number,
   plan: number,
-  rowScratch: number,
+  work: number,
   heads: number,
   dHead: number,
   queries: number,
   longest: number,
-  queriesPerChunk: number,
+  panel: number,
+  tiles: number,
+  tilesPerChunk: number,
 ]
 
-/** Bytes of a chunk's row of scores: the kernel may write three numbers more than the row has. */
-export function attentionRowBytes(longest: number): number {
-  return (longest + 4) * 4
-}
-
-/** A chunk is a range of queries of one head, numbered heads first. */
-const attention: Task = (kernels, args, chunk) => {
-  const [q, k, v, pattern, out, plan, rowScratch, heads, dHead, queries, longest, queriesPerChunk] = args
+/** A chunk is a range of tiles of queries of one head, numbered heads first. */
+const attention: Task = (kernels, args, chunk, scratch) => {
+  const [q, k, v, pattern, out, plan, work, heads, dHead, queries, longest, panel, tiles, tilesPerChunk] =
+    args
   const head = chunk % heads
-  const [from, to] = part(queries, queriesPerChunk, Math.floor(chunk / heads))
+  const [from, to] = part(tiles, tilesPerChunk, Math.floor(chunk / heads))
   const ofHead = (address: number) => (address === 0 ? 0 : address + head * dHead * 4)
   const patternOfHead = pattern === 0 ? 0 : pattern + head * queries * longest * 4
-  const row = rowScratch + chunk * attentionRowBytes(longest)
+  const { values, scores, scoreStride, bytes } = workspace(longest, dHead, panel)
+  const own = work + chunk * bytes
   const [stride, scale] = [heads * dHead * 4, 1 / Math.sqrt(dHead)]
   kernels.attention(
-    ...[ofHead(q), ofHead(k), ofHead(v), patternOfHead, ofHead(out), plan, stride, dHead, scale, longest],
-    ...[from, to, row],
+    ...[ofHead(q), ofHead(k), ofHead(v), patternOfHead, ofHead(out), plan, from, to, stride, dHead, scale],
+    ...[longest, own, own + values, own + scores, scoreStride, scratch],
   )
 }
 

@@ -1,5 +1,5 @@
-import { f32x4, func, i32, local, v128 } from 'wasmati'
-import { doWhile, increment, limitTo, splat, whileBelow, type I32, type V128 } from './emit.ts'
+import { call, f32x4, func, i32, local, v128 } from 'wasmati'
+import { doWhile, increment, limitTo, splat, when, whileBelow, type I32, type V128 } from './emit.ts'
 import type { Emitter } from './kernel.ts'
 
 /**
@@ -15,6 +15,15 @@ export const TILE_ROWS = 6
 /** How many panels a tile of so many rows spans: with few rows it takes several, to have enough sums in flight. */
 export function tilePanels(rows: number): number {
   return rows === 1 ? 4 : rows === 2 ? 2 : 1
+}
+
+/** panels = how many the next tile spans, of those from p up to `last` (left out) */
+export function setTilePanels(panels: I32, rows: I32, p: I32, last: I32): void {
+  local.set(panels, i32.const(1))
+  for (const few of [1, 2])
+    when(i32.and(i32.eq(rows, few), i32.le_u(i32.add(p, tilePanels(few)), last)), () =>
+      local.set(panels, i32.const(tilePanels(few))),
+    )
 }
 
 interface TileRegisters {
@@ -45,20 +54,20 @@ function emitStep({ panel, madd }: Emitter, { xs, ws, acc, kept, passing }: Tile
 
 /**
  * sums[rows][panels * panel] = x[rows][K] times `panels` panels of weights, each [K][panel].
- * Arguments: x, bytes from row to row of x, weights, bytes from panel to panel, K, sums.
+ * Arguments: x, bytes from row to row of x, weights, bytes from panel to panel, bytes from row to row of a panel, K, sums.
  */
-export function tile(emitter: Emitter, rows: number, panels: number) {
+function tile(emitter: Emitter, rows: number, panels: number) {
   const vectors = (panels * emitter.panel) / 4
   const vectorLocals = Array.from({ length: rows * vectors + Math.max(rows, vectors) }, () => v128)
   return func(
     {
-      in: [i32, i32, i32, i32, i32, i32],
+      in: [i32, i32, i32, i32, i32, i32, i32],
       locals: [i32, i32, i32, i32, i32, i32, i32, v128, ...vectorLocals],
       out: [],
     },
     (args, [end, blockEnd, p1, p2, p3, p4, p5, passing, ...registers]) => {
       const others = [p1, p2, p3, p4, p5]
-      const [x, xStride, w, wStride, K, sums] = args
+      const [x, xStride, w, wStride, wStep, K, sums] = args
       const xs = [x, ...others.slice(0, rows - 1)]
       const ws = [w, ...others.slice(rows - 1, rows + panels - 2)]
       const acc = xs.map((_, r) => registers.slice(r * vectors, (r + 1) * vectors))
@@ -80,7 +89,7 @@ export function tile(emitter: Emitter, rows: number, panels: number) {
         doWhile(() => {
           emitStep(emitter, { xs, ws, acc, kept, passing })
           for (const pointer of xs) increment(pointer, 4)
-          for (const pointer of ws) increment(pointer, emitter.panel * 4)
+          for (const pointer of ws) increment(pointer, wStep)
           return i32.lt_u(x, blockEnd)
         })
         //   sums += acc (all loads, then all stores: V8 pairs neighbouring stores only if nothing lies between them)
@@ -90,4 +99,17 @@ export function tile(emitter: Emitter, rows: number, panels: number) {
       })
     },
   )
+}
+
+export type AnyTile = ReturnType<typeof tileOfAnySize>
+
+/** Calls the tile of `rows` rows and `panels` panels, the first two arguments: the others are the tile's own. */
+export function tileOfAnySize(emitter: Emitter) {
+  return func({ in: [i32, i32, i32, i32, i32, i32, i32, i32, i32], out: [] }, ([rows, panels, ...args]) => {
+    for (let r = 1; r <= TILE_ROWS; r++)
+      for (const p of new Set([1, tilePanels(r)])) {
+        const fixed = tile(emitter, r, p)
+        when(i32.and(i32.eq(rows, r), i32.eq(panels, p)), () => call(fixed, args))
+      }
+  })
 }
