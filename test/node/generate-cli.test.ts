@@ -136,7 +136,7 @@ const usage: [args: string[], message: RegExp][] = [
   [['--prompt', 'x', '--temperature', '-1'], /temperature: expected a number from 0 to 100, got '-1'/],
   [['--prompt', 'x', '--top-k', '0'], /top-k: expected a whole number from 1, got '0'/],
   [['--prompt', 'x', '--top-p', '1.5'], /top-p: expected a number from 0\.000001 to 1, got '1\.5'/],
-  [['--prompt', 'x', '--seed', '1e3'], /seed: expected a whole number from 0, got '1e3'/],
+  [['--prompt', 'x', '--seed', '1e3'], /seed: expected a whole number from 0 to 4294967295, got '1e3'/],
   [['--prompt', 'x', '--threads', '0'], /threads: expected a whole number from 1, got '0'/],
 ]
 for (const [args, message] of usage)
