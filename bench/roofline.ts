@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import { detectFeatures } from '../engine/wasm/features.ts'
 import { nodePlatform } from '../engine/wasm/platform-node.ts'
-import { rooflineModule } from '../engine/wasm/roofline.ts'
-import { FLOAT32_PER_ROUND, INT8_PER_ROUND, peakModule, type Instructions } from './peaks.ts'
+import { FLOAT32_PER_ROUND, INT8_PER_ROUND, peakModule, type Instructions } from '../engine/wasm/peak.ts'
+import { readModule } from './read.ts'
 import { makeRow, type Ceiling, type Cost, type Row } from './results.ts'
 import type { MeasureStart } from './roofline-worker.ts'
 
@@ -67,7 +67,7 @@ async function measurePeak(
   repeats: number,
 ): Promise<Measurement> {
   const { fused, paired } = instructions
-  const module = nodePlatform.compile(peakModule(kind, instructions), { paired })
+  const module = nodePlatform.compile(peakModule(kind, { ...instructions, shared: true }), { paired })
   const args = (thread: number) => [ROUNDS, thread * RESULT_BYTES]
   const samples = await runOnThreads({ module, pages: 1, call: 'peak', args, threads, repeats })
   const step = kind === 'int8' ? 'int8 dot' : fused ? 'multiply-add' : 'multiply, add'
@@ -82,9 +82,7 @@ async function measurePeak(
 }
 
 async function measureRead(threads: number, repeats: number): Promise<Measurement> {
-  const module = nodePlatform.compile(rooflineModule({ fused: false, paired: false, shared: true }), {
-    paired: false,
-  })
+  const module = nodePlatform.compile(readModule(), { paired: false })
   const each = Math.floor(READ_BYTES / threads / 256) * 256
   const args = (thread: number) => [thread * each, (thread + 1) * each, READ_BYTES + thread * RESULT_BYTES]
   const pages = READ_BYTES / PAGE_BYTES + 1

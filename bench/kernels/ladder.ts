@@ -1,7 +1,7 @@
 import { detectFeatures } from '../../engine/wasm/features.ts'
 import { nodePlatform } from '../../engine/wasm/platform-node.ts'
 import type { PreparedMatmul, Problem } from '../matmul.ts'
-import type { Instructions } from '../peaks.ts'
+import type { Instructions } from '../../engine/wasm/peak.ts'
 import { naive } from './naive.ts'
 import { pack, packed } from './packed.ts'
 import { tiled } from './tiled.ts'

@@ -1,7 +1,7 @@
 import { f32x4, func, i32, i32x4, importMemory, local, Module, v128 } from 'wasmati'
 import type { Local, StackVar } from 'wasmati'
-import { doWhile, increment } from '../engine/wasm/emit.ts'
-import { MAX_PAGES } from '../engine/wasm/memory.ts'
+import { doWhile, increment } from './emit.ts'
+import { MAX_PAGES } from './memory.ts'
 
 /** The instructions that a peak is measured with. */
 export interface Instructions {
@@ -18,10 +18,11 @@ export const INT8_PER_ROUND = STEPS * 16 * 2
 /**
  * A module with one function `peak(rounds, at)`: arithmetic in registers only, on enough independent sums to hide
  * its latency. It loads from `at` and stores there (24 vectors at most), so that no compiler drops the work.
+ * What measured rates are held against, and how the platform finds out whether pairs become 256-bit code.
  */
 export function peakModule(
   kind: 'float32' | 'int8',
-  { fused, paired }: Instructions,
+  { fused, paired, shared }: Instructions & { readonly shared: boolean },
 ): Uint8Array<ArrayBuffer> {
   const step = kind === 'int8' ? int8Step : fused ? fusedStep : separateStep
   const count = paired ? 24 : 12
@@ -41,7 +42,7 @@ export function peakModule(
       sums.forEach((sum, i) => v128.store({ offset: i * 16 }, at, sum))
     },
   )
-  const memory = importMemory({ min: 1, max: MAX_PAGES, shared: true })
+  const memory = importMemory({ min: 1, max: MAX_PAGES, shared })
   // V8 keeps compiled code by a module's bytes: the two ways of compiling it must differ in them.
   const marked = func({ in: [], out: [i32] }, () => i32.const(Number(paired)))
   return new Uint8Array(Module({ memory, exports: { peak, paired: marked } }).toBytes())
@@ -54,3 +55,8 @@ const fusedStep: Step = (x, y, sum) => f32x4.relaxed_madd(x, y, sum)
 /** Multiplies the sum itself: a product of x and y would be the same every time, and V8 would compute it once. */
 const separateStep: Step = (x, y, sum) => f32x4.add(f32x4.mul(sum, x), y)
 const int8Step: Step = (x, y, sum) => i32x4.relaxed_dot_i8x16_i7x16_add_s(x, y, sum)
+
+/** What an instance of a peak module exports. */
+export interface Peak {
+  peak(rounds: number, at: number): void
+}
