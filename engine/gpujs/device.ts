@@ -7,6 +7,7 @@ import {
   describeAdapter,
   isGpu,
   loadGpuJs,
+  texelsASide,
   type GpuInstance,
   type GpuJs,
   type Mode,
@@ -41,6 +42,7 @@ export class Device {
   #adapter = ''
   #viewClass: (new (handle: GpuHandle) => GpuHandle) | undefined
   #bindable = Infinity
+  #texelsASide = Infinity
 
   private constructor(gpujs: GpuJs, mode: Mode, options: DeviceOptions) {
     this.#gpujs = gpujs
@@ -158,21 +160,27 @@ export class Device {
   }
 
   async #execute(kernel: Kernel, { grid, constants = {} }: Launch, inputs: unknown[]): Promise<unknown> {
-    const program = this.#program(kernel, grid, constants, inputs)
-    program.setOutput(sizeOfGrid(grid))
+    const folds = this.mode === 'webgl2' && grid.length === 2 && Math.max(...grid) > this.#texelsASide
+    const size = folds ? [grid[1], 1, grid[0]] : sizeOfGrid(grid)
+    const program = this.#program(kernel, folds, size, constants, inputs)
+    program.setOutput(size)
     const result = await program(...inputs)
     checkRan(this.mode, program)
-    if (isGpu(this.mode) && this.#adapter === '') {
-      this.#adapter = describeAdapter(this.mode, program.kernel.context)
-      this.#bindable = bytesAtOnce(this.mode, program.kernel.context)
-    }
+    if (isGpu(this.mode) && this.#adapter === '') this.#readLimits(program.kernel.context)
     return result
+  }
+
+  #readLimits(context: unknown): void {
+    this.#adapter = describeAdapter(this.mode, context)
+    this.#bindable = bytesAtOnce(this.mode, context)
+    this.#texelsASide = texelsASide(this.mode, context)
   }
 
   /** The kernel compiled for these constants; sizes of inputs and output may change from run to run. */
   #program(
     kernel: Kernel,
-    grid: Shape,
+    folds: boolean,
+    size: readonly number[],
     constants: Readonly<Record<string, number>>,
     inputs: readonly unknown[],
   ): RunnableKernel {
@@ -180,11 +188,14 @@ export class Device {
     this.#programs.set(kernel, variants)
     // WORKAROUND, fault 3 in README.md: a program that was compiled for input() numbers fails on a texture.
     const kinds = inputs.map((input) => (isHandle(input) ? input.type : 'host'))
-    const key = JSON.stringify([grid.length, constants, kinds])
+    const key = JSON.stringify([folds, size.length, constants, kinds])
     const found = variants.get(key)
     if (found) return found
-    const program = this.#gpu.createKernel(kernel, {
-      output: sizeOfGrid(grid),
+    // WORKAROUND, fault 6 in README.md: WebGL lays rows and columns out as they are, and fails without a word where one
+    // is longer than a texture's side. Rows and layers it folds as needed: so the kernel's rows become layers.
+    const source = folds ? kernel.toString().replaceAll('this.thread.y', 'this.thread.z') : kernel
+    const program = this.#gpu.createKernel(source, {
+      output: size,
       constants,
       dynamicOutput: true,
       dynamicArguments: true,

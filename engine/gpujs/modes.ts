@@ -96,9 +96,13 @@ function webGlName(gl: WebGL2RenderingContext): string {
 /** How many bytes one tensor may take: WebGPU binds no more at once, a texture holds no more texels. */
 export function bytesAtOnce(mode: Mode, context: unknown): number {
   if (mode === 'webgpu') return (context as WebGpuContext).adapter.limits.maxStorageBufferBindingSize
-  if (mode === 'webgl2') {
-    const gl = context as WebGL2RenderingContext
-    return (gl.getParameter(gl.MAX_TEXTURE_SIZE) as number) ** 2 * 4
-  }
+  if (mode === 'webgl2') return texelsASide(mode, context) ** 2 * 4
   return Infinity
+}
+
+/** WebGL: how wide and how high a texture may be. */
+export function texelsASide(mode: Mode, context: unknown): number {
+  if (mode !== 'webgl2') return Infinity
+  const gl = context as WebGL2RenderingContext
+  return gl.getParameter(gl.MAX_TEXTURE_SIZE) as number
 }

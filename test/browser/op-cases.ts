@@ -227,4 +227,20 @@ export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> 
         throw new Error('numbers moved')
     })
   },
+
+  'matrices wider and higher than a texture': async (ops) => {
+    const x = randomTensor([3, 8], 1)
+    for (const outputs of [20_001, 40_000]) {
+      const layer = { weight: randomTensor([8, outputs], 2), bias: randomTensor([outputs], 3) }
+      const expected = naive.naiveLinear(x, layer, { activation: 'gelu' })
+      await close(ops, 2, (host) => host.linear(x, layer, { activation: 'gelu' }), expected)
+      // What comes after is as right as what came before.
+      const small = randomTensor([30, 40], 4)
+      await close(ops, 1, (host) => host.add(small, small), naive.naiveSum(small, small, 1))
+    }
+    const table = randomTensor([20_001, 3], 5)
+    const ids = [0, 20_000, 9_999]
+    const rows = ids.flatMap((id) => Array.from(table.row(id)))
+    await close(ops, 1, (host) => host.embedFromTable(table, ids), naive.exactly([3, 3], rows))
+  },
 }
