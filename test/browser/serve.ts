@@ -12,8 +12,16 @@ export const { GPU } = globalThis
 export const { input } = GPU
 `
 
+/** wasmati's one dependency is CommonJS. */
+async function ieee754Module(): Promise<string> {
+  const source = await readFile(join(root, 'node_modules/ieee754/index.js'), 'utf8')
+  return `const exports = {}\n${source}\nexport const { read, write } = exports\n`
+}
+
 const importMap = {
   imports: {
+    wasmati: '/node_modules/wasmati/build/index.js',
+    ieee754: '/ieee754.js',
     'gpu.js': '/gpu.js',
     tinybench: '/node_modules/tinybench/dist/index.js',
     'fast-check': '/node_modules/fast-check/lib/fast-check.js',
@@ -35,18 +43,17 @@ export interface Site {
 
 /**
  * Serves the repository to a browser as it is: TypeScript with its types stripped, bare imports by an import map.
- * `/` is an empty page. Cross-origin isolated, so that pages have shared memory.
+ * `/` is an empty page. Pages have shared memory only where they are cross-origin isolated.
  */
-export async function serveRepository(): Promise<Site> {
+export async function serveRepository({ isolated } = { isolated: true }): Promise<Site> {
+  const isolation = isolated
+    ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
+    : {}
   const server: Server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     void answer(pathname).then(
       ({ type, body }) => {
-        response.writeHead(200, {
-          'Content-Type': type,
-          'Cross-Origin-Opener-Policy': 'same-origin',
-          'Cross-Origin-Embedder-Policy': 'require-corp',
-        })
+        response.writeHead(200, { 'Content-Type': type, ...isolation })
         response.end(body)
       },
       (error: Error) => {
@@ -71,6 +78,7 @@ async function answer(pathname: string): Promise<{ type: string; body: string | 
       body: `<!doctype html><title>test</title><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify(importMap)}</script>`,
     }
+  if (pathname === '/ieee754.js') return { type: types['.js'], body: await ieee754Module() }
   if (pathname === '/gpu.js') return { type: types['.js'], body: gpuJsModule }
   const path = extname(pathname) === '' ? `${pathname}.js` : pathname // pure-rand's modules are named without
   const type = types[extname(path)] ?? 'application/octet-stream'
