@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type { Activation, Backend, TextSpan } from '../../engine/backend.ts'
 import { positiveEntries, toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { checkOp, type Expected } from '../helpers/compare.ts'
+import { checkOp, checkSameBits, type Expected } from '../helpers/compare.ts'
 import type { HostOps } from '../helpers/host-ops.ts'
 import { hostOps } from '../helpers/host-ops.ts'
 import * as naive from '../helpers/naive.ts'
@@ -34,6 +34,14 @@ const anyTexts = fc.array(
 )
 
 export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> = {
+  'ops that are started together do not get in each other’s way': async (ops) => {
+    const sizes = Array.from({ length: 8 }, (_, i) => [i + 1, 3 * i + 1])
+    const xs = sizes.map((shape, i) => randomTensor(shape, i, 3))
+    const run = async (x: Tensor) => hostOps(ops).meanRows(x, [x.shape[0]]) // first of all cases: not compiled yet
+    const together = await Promise.all(xs.map(run))
+    for (const [i, x] of xs.entries()) checkSameBits(together[i], await run(x), `${i}, started with others`)
+  },
+
   embed: (ops) =>
     holds(
       [anyRows, anyWidth, anySeed],
