@@ -1,0 +1,128 @@
+import { sparseRow, type SparseRows } from '../../engine/sparse.ts'
+import { meanFeatures } from '../../sae/pooling.ts'
+import type { Design } from './design.ts'
+import type { LayerResult, LocatedSpecialist, Resemblance, Transfer } from './results.ts'
+import { meanByRelation, testCosines, topOverlap, type Draws } from './similarity.ts'
+import { findSpecialists, type Share } from './specialists.ts'
+import { symbolShare, type TokenKind } from './token-kinds.ts'
+
+/** What is drawn, and how many of a cell's strongest features are held against another's. */
+export interface Settings extends Draws {
+  readonly top: number
+}
+
+/** means: sparse [texts, width], rows as in the design */
+export function compareCells(means: SparseRows, design: Design, settings: Settings): Resemblance {
+  const { figures, matrix } = testCosines(means, design, settings)
+  const overlaps = topOverlap(means, design, settings.top)
+  const cells = design.topics.length * design.forms.length
+  const rows = (flat: Float64Array): number[][] =>
+    Array.from({ length: cells }, (_, row) => [...flat.subarray(row * cells, (row + 1) * cells)])
+  return {
+    cosine: figures,
+    jaccard: { ...meanByRelation(overlaps, design), top: settings.top },
+    cosines: rows(matrix),
+    overlaps: rows(overlaps),
+  }
+}
+
+/**
+ * The texts as counts of their tokens, by the token's id: what two texts have in common before any model reads them.
+ * ids: with BOS, which is left out -> sparse [texts, vocabulary]
+ */
+export function tokenShares(ids: readonly (readonly number[])[], vocabulary: number): SparseRows {
+  const flat = Uint32Array.from(ids.flat())
+  const oneHot: SparseRows = {
+    shape: [flat.length, vocabulary],
+    offsets: Uint32Array.from({ length: flat.length + 1 }, (_, row) => row),
+    indices: flat,
+    values: new Float32Array(flat.length).fill(1),
+  }
+  return meanFeatures(
+    oneHot,
+    ids.map((text) => text.length),
+  )
+}
+
+/** A layer's features of all tokens, BOS too, and what the tokens are. */
+export interface LayerInput {
+  readonly layer: number
+  /** sparse [tokens, d_sae], text behind text */
+  readonly features: SparseRows
+  /** For each text the kinds of its tokens, BOS first. */
+  readonly kinds: readonly (readonly TokenKind[])[]
+  /** From the token means [texts, d_sae]. */
+  readonly thresholdOf: (means: SparseRows) => number
+}
+
+/** A layer's figures, and the activations of its specialists: feature -> for each text one a token, BOS first. */
+export function analyseLayer(
+  { layer, features, kinds, thresholdOf }: LayerInput,
+  design: Design,
+  settings: Settings,
+): { result: LayerResult; activations: Map<number, Float32Array[]> } {
+  const lengths = kinds.map((tokens) => tokens.length)
+  const means = meanFeatures(features, lengths)
+  const threshold = thresholdOf(means)
+  const specialists = findSpecialists(means, design, threshold, settings)
+  const activations = tokenActivations(features, lengths, new Set(specialists.map(({ feature }) => feature)))
+  const located = specialists.map((specialist): LocatedSpecialist => {
+    const rows = rowsOf(design, specialist.topic, specialist.form)
+    return { ...specialist, symbols: symbolShare(activations.get(specialist.feature)!, kinds, rows) }
+  })
+  const ofCells = located.filter(({ topic, form }) => topic !== null && form !== null)
+  const transfer = {
+    topic: meanTransfer(ofCells.filter(({ kind }) => kind === 'topic')),
+    form: meanTransfer(ofCells.filter(({ kind }) => kind === 'form')),
+  }
+  const result = {
+    layer,
+    threshold,
+    ...compareCells(means, design, settings),
+    specialists: located,
+    transfer,
+  }
+  return { result, activations }
+}
+
+/** The rows of a topic, a form, or, where neither is null, a cell. */
+function rowsOf(
+  { topics, forms, ideas, texts }: Design,
+  topic: string | null,
+  form: string | null,
+): number[] {
+  return [...texts.keys()].filter((row) => {
+    const cell = Math.floor(row / ideas)
+    const isTopic = topics[Math.floor(cell / forms.length)] === topic
+    return (topic === null || isTopic) && (form === null || forms[cell % forms.length] === form)
+  })
+}
+
+function meanTransfer(specialists: readonly LocatedSpecialist[]): Transfer {
+  const mean = (share: (one: LocatedSpecialist) => Share): number | null => {
+    const shares = specialists.map((one) => share(one)[0] / share(one)[1])
+    return shares.length > 0 ? shares.reduce((sum, value) => sum + value, 0) / shares.length : null
+  }
+  return { elsewhere: mean(({ elsewhere }) => elsewhere!), outside: mean(({ outside }) => outside) }
+}
+
+/** features: sparse [tokens, d_sae] -> of each wanted feature, for each text one activation a token */
+function tokenActivations(
+  features: SparseRows,
+  lengths: readonly number[],
+  wanted: ReadonlySet<number>,
+): Map<number, Float32Array[]> {
+  const found = new Map(
+    [...wanted].map((feature) => [feature, lengths.map((length) => new Float32Array(length))]),
+  )
+  let row = 0
+  for (const [text, length] of lengths.entries())
+    for (let token = 0; token < length; token++) {
+      const { indices, values } = sparseRow(features, row++)
+      indices.forEach((feature, i) => {
+        const activations = found.get(feature)
+        if (activations) activations[text][token] = values[i]
+      })
+    }
+  return found
+}

@@ -1,0 +1,72 @@
+import { holm } from '../common/statistics.ts'
+import type { Answer, Verdict } from './results.ts'
+import type { CosineFigures, Effect } from './similarity.ts'
+
+/** What has a p-value above this, corrected for all that is tested beside it, is called within chance. */
+export const SIGNIFICANT = 0.05
+
+/** The figures of a layer, or of the tokens themselves (layer null). */
+export interface Asked {
+  readonly layer: number | null
+  readonly cosine: CosineFigures
+}
+
+/** Surface form or idea? A sentence each, from the cosines alone. */
+export function answers(asked: readonly Asked[]): Answer[] {
+  const tests = asked.flatMap(({ cosine }) => [cosine.idea_effect, cosine.form_effect])
+  const corrected = holm(tests.map(({ p }) => p))
+  return asked.map(({ layer, cosine }, i) => {
+    const [ideaP, formP] = corrected.slice(2 * i)
+    const verdict = verdictOf(cosine, ideaP, formP)
+    return { layer, verdict, sentence: sentenceOf(layer, verdict, cosine, ideaP, formP) }
+  })
+}
+
+/**
+ * The larger effect, where it is beyond chance and the interval of the difference leaves out 0. If the interval holds 0:
+ * both, where both are beyond chance, and undecided where one is.
+ */
+function verdictOf({ difference }: CosineFigures, ideaP: number, formP: number): Verdict {
+  const [idea, form] = [ideaP <= SIGNIFICANT, formP <= SIGNIFICANT]
+  if (!idea && !form) return 'neither'
+  const [low, high] = difference.interval
+  if (form && low > 0) return 'surface form'
+  if (idea && high < 0) return 'idea'
+  return idea && form ? 'both' : 'undecided'
+}
+
+const VERDICTS: Readonly<Record<Verdict, string>> = {
+  'surface form': 'surface form more than idea',
+  idea: 'idea more than surface form',
+  both: 'surface form and idea, neither clearly more',
+  neither: 'neither surface form nor idea beyond chance',
+  undecided: 'one of surface form and idea beyond chance, but not clearly more than the other',
+}
+
+function sentenceOf(
+  layer: number | null,
+  verdict: Verdict,
+  { idea_effect, form_effect, difference }: CosineFigures,
+  ideaP: number,
+  formP: number,
+): string {
+  const effect = ({ value }: Effect, p: number): string =>
+    `${showSigned(value)} (${p <= SIGNIFICANT ? '' : 'within chance, '}p ${showP(p)})`
+  const [low, high] = difference.interval.map(showSigned)
+  return (
+    `${layer === null ? 'The tokens themselves follow' : `Layer ${layer} follows`} ${VERDICTS[verdict]}: ` +
+    `sharing a form changes the cosine of two sets of texts by ${effect(form_effect, formP)}, sharing a topic by ` +
+    `${effect(idea_effect, ideaP)}; the difference is ${showSigned(difference.value)} (95 % interval ${low} to ${high}).`
+  )
+}
+
+/** `+0.213`, with a real minus sign. */
+export function showSigned(value: number): string {
+  const text = Math.abs(value).toFixed(3)
+  return `${Number(text) === 0 ? '' : value < 0 ? '−' : '+'}${text}`
+}
+
+/** A p-value: as small as the number of draws lets it be, never 0. */
+export function showP(p: number): string {
+  return Number(p.toPrecision(2)).toString()
+}

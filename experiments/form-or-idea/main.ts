@@ -1,0 +1,118 @@
+// Do SAE features follow what a text says, or how it looks? The same ideas as formulas, in words and as code.
+// After part 2 of "A Black Box Made Less Opaque".
+//   npm run form-or-idea                        the bundled model, offline
+//   npm run form-or-idea -- --layers 1,4        some of its layers
+// Prints the answer for each layer and two tables; writes results.json, CSV and report.html.
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { thresholdOption } from '../black-box/options.ts'
+import { postLayers } from '../black-box/published.ts'
+import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
+import { chooseHooks } from '../common/choose-hooks.ts'
+import { commandLine, createCommand, integerIn, listOf, positiveInteger, runMain } from '../common/cli.ts'
+import { openModel, piecesOf } from '../common/models.ts'
+import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
+import { provenanceLines, provenanceOf } from '../common/provenance.ts'
+import { updateResultsIndex } from '../common/results-index.ts'
+import { safeName, writeAllAtomically } from '../common/write-node.ts'
+import { count } from '../report/numbers.ts'
+import { compareCells, tokenShares } from './analysis.ts'
+import { answers } from './answer.ts'
+import { pairsCsv, specialistsCsv } from './csv.ts'
+import { createDesign } from './design.ts'
+import { analyseModel } from './pipeline.ts'
+import { renderFormOrIdeaReport } from './report.ts'
+import { summaryTables } from './table.ts'
+import matchedTexts from './texts.json' with { type: 'json' }
+import { tokenKinds } from './token-kinds.ts'
+
+interface Options extends EngineOptions {
+  readonly layers?: readonly number[]
+  readonly threshold?: ThresholdSpec
+  readonly top: number
+  readonly permutations: number
+  readonly seed: number
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
+const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
+
+const command = addEngineOptions(
+  createCommand('form-or-idea', 'do features follow what a text says, or how it is written? Layer by layer'),
+)
+  .option(
+    '--layers <list>',
+    'layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)',
+    listOf('layers', integerIn('layer', 0)),
+  )
+  .option(
+    '--threshold <t>',
+    'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
+    thresholdOption,
+  )
+  .option('--top <k>', 'strongest features of each set that are compared', positiveInteger('top'), 20)
+  .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
+  .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .option('--out <folder>', 'where the results go (default: results/form-or-idea/MODEL)')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run form-or-idea\n  npm run form-or-idea -- --layers 2,4 --permutations 10000\n  npm run -s form-or-idea -- --json > results.json',
+  )
+  .parse()
+
+const options = command.opts<Options>()
+if (options.out === '') command.error('error: --out needs the name of a folder')
+
+runMain(() =>
+  withBackend(options, async (ops) => {
+    const started = performance.now()
+    const { json: quiet = false, seed, permutations, top } = options
+    const design = createDesign(matchedTexts)
+    const model = await openModel(options.model, ops, { ...options, quiet })
+    const hooks = chooseHooks(model, options.layers, postLayers)
+    await model.prepareSaes(hooks)
+    const ids = design.texts.map((text) => model.tokenize(text))
+    const pieces = ids.map((text) => piecesOf(model, text))
+    const threshold = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
+    const settings = { seed, permutations, top, threshold, quiet }
+    const analysed = await analyseModel(
+      model,
+      { ids, kinds: pieces.map(tokenKinds) },
+      hooks,
+      design,
+      settings,
+    )
+
+    const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
+    const layers = analysed.map(({ result }) => result)
+    const found = answers([{ layer: null, ...tokens }, ...layers])
+    const provenance = await provenanceOf(model, ops, hooks, {
+      threshold: `${showThreshold(threshold)}${threshold.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
+      seed,
+      command: commandLine('form-or-idea', process.argv.slice(2)),
+    })
+    const { topics, forms, ideas } = design
+    const results = { provenance, answers: found, permutations, topics, forms, ideas, tokens, layers }
+    const json = JSON.stringify({ ...results, texts: design.texts }, null, 1)
+    const folder = resolve(options.out ?? join('results', 'form-or-idea', safeName(model.name)))
+    await writeAllAtomically(folder, {
+      'results.json': json + '\n',
+      'pairs.csv': pairsCsv(design, tokens, layers),
+      'specialists.csv': specialistsCsv(layers),
+      'report.html': renderFormOrIdeaReport({ provenance, answers: found, design, tokens, analysed, pieces }),
+    })
+    if (options.out === undefined) await updateResultsIndex('results')
+    if (quiet) return console.log(json)
+    console.log(`${provenanceLines(provenance)}\n`)
+    console.log(`${summaryTables(tokens, layers, found, design)}\n`)
+    console.log(`${found.map(({ sentence }) => `- ${sentence}`).join('\n')}\n`)
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    console.log(
+      `${design.texts.length} texts, ${ids.flat().length - ids.length} tokens, ${count(hooks.length, 'layer')} in ${seconds} s`,
+    )
+    console.log(`report: ${pathToFileURL(join(folder, 'report.html')).href}`)
+    console.log(`data:   ${folder}: results.json, pairs.csv, specialists.csv`)
+  }),
+)

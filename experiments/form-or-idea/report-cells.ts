@@ -1,0 +1,140 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { heatmap, type Grid } from '../report/charts.ts'
+import { matrixChart, stepWithin, type Matrix } from '../report/matrix.ts'
+import { showCorrelation } from '../report/numbers.ts'
+import { chartFrame, colourScale, dataTable, figure } from '../report/tables.ts'
+import { showP, showSigned } from './answer.ts'
+import { cellNames, type Design } from './design.ts'
+import type { Answer, LayerResult, Resemblance } from './results.ts'
+import type { ByRelation } from './similarity.ts'
+
+const RELATIONS: readonly [relation: keyof ByRelation, name: string][] = [
+  ['idea', 'same topic'],
+  ['form', 'same form'],
+  ['neither', 'neither'],
+]
+
+const nameOf = (layer: number | null): string => (layer === null ? 'tokens' : `L${layer}`)
+
+/** What two cells have in common that share the topic, the form, or neither, layer by layer. */
+export function relationsSection(
+  document: Document,
+  tokens: Resemblance,
+  layers: readonly LayerResult[],
+  answers: readonly Answer[],
+): VNode {
+  const all = [tokens, ...layers]
+  const columns = answers.map(({ layer }) => nameOf(layer))
+  const measure = (title: string, caption: string, of: (one: Resemblance) => ByRelation): VNode => {
+    const values = RELATIONS.map(([relation]) => all.map((one) => of(one)[relation]))
+    const grid: Grid = { rows: RELATIONS.map(([, name]) => name), columns, values }
+    const description = RELATIONS.map(
+      ([, name], r) => `${name}: ${values[r].map((value, c) => `${columns[c]} ${showCorrelation(value)}`).join(', ')}`,
+    ) // prettier-ignore
+    const about = { title, description: description.join('. ') }
+    return html`<h3>${title}</h3>
+      ${figure(caption, chartFrame(title, heatmap(document, grid, about, showCorrelation)), {
+        caption: title,
+        columns: ['Two sets share', ...columns],
+        rows: grid.rows.map((head, r) => ({
+          head,
+          cells: values[r].map((value) => ({ content: value.toFixed(3) })),
+        })),
+      })}`
+  }
+  const top = tokens.jaccard.top
+  return html`<section aria-labelledby="relations">
+    <h2 id="relations">Same topic or same form</h2>
+    <p>
+      A set holds the texts on one topic in one form. Every two sets share the topic, the form, or neither;
+      here is how alike they are on average. “tokens” counts each text’s tokens instead of features: what is
+      alike before any model reads it.
+    </p>
+    ${measure(
+      'Cosine of mean features',
+      'The cosine of two sets’ mean feature vectors: 1 if the same features fire in the same proportions, 0 if none in common.',
+      ({ cosine }) => cosine,
+    )}
+    ${measure(
+      'Overlap of the strongest features',
+      `Jaccard overlap: of the ${top} strongest features of two sets, how many both have, of all that either has.`,
+      ({ jaccard }) => jaccard,
+    )}
+    ${dataTable({
+      caption: 'What sharing adds to the cosine, over sharing neither',
+      columns: ['', 'A form', 'p', 'A topic', 'p', 'Difference', '95 % interval', 'Answer'],
+      rows: all.map(({ cosine: { form_effect, idea_effect, difference } }, i) => ({
+        head: nameOf(answers[i].layer),
+        cells: [
+          ...[showSigned(form_effect.value), showP(form_effect.p)],
+          ...[showSigned(idea_effect.value), showP(idea_effect.p)],
+          showSigned(difference.value),
+          difference.interval.map(showSigned).join('\u00a0to\u00a0'),
+          answers[i].verdict.replaceAll(' ', '\u00a0'),
+        ].map((content) => ({ content })),
+      })),
+    })}
+    <p>
+      p: how often labels shuffled among the texts add as much, topics within each form and forms within each
+      topic; not corrected here, corrected for their number in the sentences above. The interval is of the
+      difference, form minus topic, for another choice of ideas on the same topics.
+    </p>
+  </section>`
+}
+
+/** Every cell against every other, by form and then topic: blocks are forms, lines beside the diagonal topics. */
+export function cellsSection(
+  document: Document,
+  design: Design,
+  tokens: Resemblance,
+  layers: readonly LayerResult[],
+): VNode {
+  return html`<section aria-labelledby="cells">
+    <h2 id="cells">Every topic and form</h2>
+    <p>
+      The cosine of every two sets’ mean features, in order of form, then topic. Dark squares along the
+      diagonal are forms whose texts look alike whatever their topic; dark lines parallel to it are topics
+      that look alike whatever their form. Each picture has its own scale.
+    </p>
+    ${[{ ...tokens, layer: null }, ...layers].map(
+      ({ layer, cosines }, i) =>
+        html`<details class="layers" open=${i === layers.length}>
+          <summary>
+            <h3>${layer === null ? 'The tokens themselves' : `Layer ${layer}`}</h3>
+          </summary>
+          ${cellsFigure(document, design, nameOf(layer), cosines)}
+        </details>`,
+    )}
+  </section>`
+}
+
+function cellsFigure(
+  document: Document,
+  design: Design,
+  name: string,
+  cosines: Resemblance['cosines'],
+): VNode {
+  const { topics, forms } = design
+  const order = forms.flatMap((_, form) => topics.map((_, topic) => topic * forms.length + form))
+  const names = order.map((cell) => cellNames(design)[cell])
+  const values = order.map((row) => order.map((column) => cosines[row][column]))
+  const others = values.flatMap((row, r) => row.filter((_, c) => c !== r))
+  const range: Matrix['range'] = [Math.min(...others), Math.max(...others)]
+  const title = `${name}: cosine of every two sets’ mean features`
+  const about = {
+    title,
+    description: `${names.length} sets, in order of form: ${forms.join(', ')}. Lowest ${showCorrelation(range[0])}, highest ${showCorrelation(range[1])}.`,
+  }
+  const chart = matrixChart(document, { names, values, range, group: topics.length }, about)
+  const caption = `From ${showCorrelation(range[0])} to ${showCorrelation(range[1])}, each set’s likeness to itself left out.`
+  const scale = colourScale(showCorrelation(range[0]), showCorrelation(range[1]))
+  return figure(caption, html`${chartFrame(title, chart)} ${scale}`, {
+    caption: title,
+    columns: ['Set', ...names],
+    rows: names.map((head, r) => ({
+      head,
+      cells: values[r].map((value) => ({ content: showCorrelation(value), level: stepWithin(value, range) })),
+    })),
+  })
+}

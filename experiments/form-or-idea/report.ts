@@ -1,0 +1,85 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import type { Feature } from '../report/feature-card.ts'
+import { chartDocument, renderPage } from '../report/page-node.ts'
+import { provenanceTable, type Provenance } from '../report/provenance.ts'
+import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
+import type { TokenText } from '../report/tokens.ts'
+import type { analyseLayer } from './analysis.ts'
+import { cellNames, type Design } from './design.ts'
+import { cellsSection, relationsSection } from './report-cells.ts'
+import { cardsSection, SHOWN_TEXTS, shownFeatures, specialistsSection } from './report-specialists.ts'
+import type { Answer, Resemblance } from './results.ts'
+
+/** All that the report shows; nothing in it needs escaping. */
+export interface FormOrIdeaReport {
+  readonly provenance: Provenance
+  readonly answers: readonly Answer[]
+  readonly design: Design
+  /** What the tokens themselves say. */
+  readonly tokens: Resemblance
+  /** A layer's figures and its specialists' activations, layer by layer. */
+  readonly analysed: readonly ReturnType<typeof analyseLayer>[]
+  /** Each text's tokens as strings, BOS first. */
+  readonly pieces: readonly (readonly string[])[]
+}
+
+const TITLE = 'Surface form or idea?'
+const QUESTION =
+  'A formula, a sentence and a line of code can say the same. Do the features of a sparse autoencoder follow what is said, or ' +
+  'how it is written? The same ideas go through the model in every form. If features stand for ideas, texts on the same topic ' +
+  'should light up the same features whatever their form; if they stand for surface form, texts of the same form should, ' +
+  'whatever their topic.'
+
+/** The report as one self-contained HTML file. */
+export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
+  const names = cellNames(report.design)
+  const texts = report.pieces.map((pieces, row): TokenText => ({
+    category: names[Math.floor(row / report.design.ideas)],
+    pieces,
+  }))
+  const features = report.analysed.map((layer) => shownFeatures(layer, texts))
+  return renderPage({
+    title: `${TITLE} · ${report.provenance.model}`,
+    description: 'Whether the features of sparse autoencoders follow what a text says or how it is written.',
+    body: page(report, texts, features),
+    data: { id: TOKEN_DATA_ID, value: tokenData(features.flat(), texts, SHOWN_TEXTS) },
+    script: showAllScript(),
+  })
+}
+
+function page(report: FormOrIdeaReport, texts: readonly TokenText[], features: readonly Feature[][]): VNode {
+  const document = chartDocument()
+  const layers = report.analysed.map(({ result }) => result)
+  return html`<main>
+    <header>
+      <p class="eyebrow">clearbox · form or idea</p>
+      <h1>${TITLE}</h1>
+      <p class="question">${QUESTION}</p>
+      <nav aria-label="Sections">
+        <ul>
+          <li><a href="#relations">Same topic or same form</a></li>
+          <li><a href="#cells">Every topic and form</a></li>
+          <li><a href="#specialists">Specialists</a></li>
+          <li><a href="#tokens">Token by token</a></li>
+        </ul>
+      </nav>
+    </header>
+    <div class="opening">
+      <section aria-labelledby="answers">
+        <h2 id="answers">The answer, layer by layer</h2>
+        <ul class="findings">
+          ${report.answers.map(({ sentence }) => html`<li>${sentence}</li>`)}
+        </ul>
+      </section>
+      ${provenanceTable(report.provenance)}
+    </div>
+    ${relationsSection(document, report.tokens, layers, report.answers)}
+    ${cellsSection(document, report.design, report.tokens, layers)} ${specialistsSection(layers)}
+    ${cardsSection(layers, features, texts)}
+    <footer>
+      After part 2 of “A Black Box Made Less Opaque”. The same numbers stand in results.json, beside this
+      file.
+    </footer>
+  </main>`
+}
