@@ -1,5 +1,6 @@
 import { createRandom } from '../engine/random.ts'
 import type { LayerCache } from './attention.ts'
+import type { Hook, HookTable } from './hooks.ts'
 import { run, type Gpt2 } from './model.ts'
 
 export interface SamplingOptions {
@@ -11,6 +12,8 @@ export interface SamplingOptions {
   readonly topP?: number
   /** Same seed, same text. */
   readonly seed?: number
+  /** Interventions: they see the rows of the prompt, then one row a token. */
+  readonly hooks?: HookTable
 }
 
 /** One token the model thinks may come next. */
@@ -39,7 +42,7 @@ export async function* generate(
     let next = [...prompt]
     for (let made = 0; made < maxNewTokens; made++) {
       if (made > 0 && prompt.length + made > config.nCtx) return
-      const candidates = await nextCandidates(model, next, cache, kept)
+      const candidates = await nextCandidates(model, next, cache, kept, options.hooks ?? {})
       const id = draw(candidates, options, random.number())
       if (id === config.bos) return
       yield id
@@ -56,19 +59,15 @@ async function nextCandidates(
   ids: readonly number[],
   cache: readonly LayerCache[],
   k: number,
+  hooks: HookTable,
 ): Promise<Candidate[]> {
   let candidates: Candidate[] = []
-  await run(
-    model,
-    [ids],
-    {
-      logits: async (logits, ops) => {
-        const [{ indices, values }] = await ops.topK(logits, k)
-        candidates = Array.from(indices, (id, i) => ({ id, logit: values[i] }))
-      },
-    },
-    { cache, lastOnly: true },
-  )
+  const read: Hook = async (logits, ops) => {
+    const [{ indices, values }] = await ops.topK(logits, k)
+    candidates = Array.from(indices, (id, i) => ({ id, logit: values[i] }))
+  }
+  const last = [...[hooks.logits ?? []].flat(), read]
+  await run(model, [ids], { ...hooks, logits: last }, { cache, lastOnly: true })
   return candidates
 }
 

@@ -1,0 +1,163 @@
+import { createRandom, type Random } from '../../engine/random.ts'
+import { percentileInterval, spearman } from '../common/statistics.ts'
+import type {
+  AblationResults,
+  Contrast,
+  Effect,
+  Estimate,
+  RankCorrelation,
+  TestedFeature,
+} from './results.ts'
+
+/** How often the bootstrap draws, and from which seed. */
+export interface Draws {
+  readonly resamples: number
+  readonly seed: number
+}
+
+/** One side by side comparison: a specialist in its category, and what it is held against. */
+interface Pair {
+  readonly specialist: number
+  readonly other: number
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
+
+const key = ({ layer, category }: TestedFeature): string => `${layer} ${category}`
+
+/**
+ * What the specialists do beyond what others do, over (layer, category) pairs, which the bootstrap draws:
+ * - random: loss on the category's texts, against the category's random features of about the same size;
+ * - other_specialists: the same against the specialists of the other categories in that layer;
+ * - other_categories: the specialist's effect on its own texts against its mean effect on the other categories';
+ * - steering_random: KL on the category's texts where a vector of the same length is added.
+ */
+export function contrasts(features: readonly TestedFeature[], draws: Draws): Contrast[] {
+  const specialists = features.filter(({ kind }) => kind === 'specialist')
+  const randoms = Map.groupBy(
+    features.filter(({ kind }) => kind === 'random'),
+    key,
+  )
+  const own = ({ removed, category }: TestedFeature) => removed[category].loss
+  const ownSteered = ({ steered, category }: TestedFeature) => steered[category].kl
+  const against: Record<Contrast['name'], (one: TestedFeature) => [number, number[]]> = {
+    random: (one) => [own(one), (randoms.get(key(one)) ?? []).map(own)],
+    other_specialists: (one) => [
+      own(one),
+      specialists
+        .filter(({ layer, feature }) => layer === one.layer && feature !== one.feature)
+        .map(({ removed }) => removed[one.category].loss),
+    ],
+    other_categories: (one) => [own(one), otherLosses(one)],
+    steering_random: (one) => [ownSteered(one), (randoms.get(key(one)) ?? []).map(ownSteered)],
+  }
+  return Object.entries(against).flatMap(([name, sides]) => {
+    const pairs = specialists
+      .map(sides)
+      .filter(([, others]) => others.length > 0)
+      .map(([specialist, others]) => ({ specialist, other: mean(others) }))
+    return pairs.length > 0 ? [contrast(name as Contrast['name'], pairs, draws)] : []
+  })
+}
+
+function otherLosses({ removed, category }: TestedFeature): number[] {
+  return Object.entries(removed)
+    .filter(([name]) => name !== category)
+    .map(([, { loss }]) => loss)
+}
+
+function contrast(name: Contrast['name'], pairs: readonly Pair[], { resamples, seed }: Draws): Contrast {
+  const random = createRandom(seed)
+  const differences = pairs.map(({ specialist, other }) => specialist - other)
+  const drawn = Array.from({ length: resamples }, () => mean(resample(differences, random)))
+  return {
+    name,
+    specialist: mean(pairs.map(({ specialist }) => specialist)),
+    other: mean(pairs.map(({ other }) => other)),
+    difference: { value: mean(differences), interval: percentileInterval(drawn) },
+    pairs: pairs.length,
+  }
+}
+
+/** As many of the items as there are, drawn with replacement. */
+function resample<T>(items: readonly T[], random: Random): T[] {
+  return items.map(() => items[random.index(items.length)])
+}
+
+const predictors: Record<RankCorrelation['predictor'], (one: TestedFeature) => number | null> = {
+  score: ({ score }) => score,
+  auroc: ({ auroc }) => auroc,
+  size: ({ size }) => size,
+}
+
+const ownEffect =
+  (intervention: 'removed' | 'steered', measure: keyof Effect) =>
+  (one: TestedFeature): number =>
+    one[intervention][one.category][measure]
+
+const effects: Record<RankCorrelation['effect'], (one: TestedFeature) => number> = {
+  removed_loss: ownEffect('removed', 'loss'),
+  removed_kl: ownEffect('removed', 'kl'),
+  steered_kl: ownEffect('steered', 'kl'),
+}
+
+/**
+ * Does what is known of a feature beforehand (its score, AUROC or size) rank its effect on its category's texts? Within
+ * each layer, and the mean of the layers: features of different layers are never ranked together. The bootstrap draws
+ * features within each layer. A draw in which either side does not vary counts as 0: no order is seen in it.
+ */
+export function correlations(features: readonly TestedFeature[], draws: Draws): RankCorrelation[] {
+  const layers = [...Map.groupBy(features, ({ layer }) => layer)]
+  const rows: RankCorrelation[] = []
+  for (const [predictor, before] of entriesOf(predictors))
+    for (const [effect, after] of entriesOf(effects)) {
+      const groups = layers.map(([layer, tested]) => ({
+        layer,
+        points: tested.flatMap((one): Point[] => {
+          const known = before(one)
+          return known === null ? [] : [[known, after(one)]]
+        }),
+      }))
+      const each = groups.map(({ layer, points }) => ({ layer, groups: [points] }))
+      const all = { layer: null, groups: groups.map(({ points }) => points) }
+      for (const { layer, groups } of each.length > 1 ? [...each, all] : each)
+        rows.push({
+          ...{ layer, predictor, effect, features: groups.flat().length },
+          rho: rankEstimate(groups, draws),
+        })
+    }
+  return rows
+}
+
+type Point = readonly [known: number, effect: number]
+
+function rankEstimate(groups: readonly (readonly Point[])[], { resamples, seed }: Draws): Estimate | null {
+  const random = createRandom(seed)
+  const found = groups.map(rho)
+  if (found.some((value) => value === null)) return null
+  const drawn = Array.from({ length: resamples }, () =>
+    mean(groups.map((points) => rho(resample(points, random)) ?? 0)),
+  )
+  return { value: mean(found as number[]), interval: percentileInterval(drawn) }
+}
+
+function rho(points: readonly Point[]): number | null {
+  return spearman(
+    points.map(([known]) => known),
+    points.map(([, effect]) => effect),
+  )
+}
+
+function entriesOf<K extends string, V>(record: Record<K, V>): [K, V][] {
+  return Object.entries(record) as [K, V][]
+}
+
+/** The correlation over all layers; with a single layer, that layer's. */
+export function overall(
+  { correlations: rows }: Pick<AblationResults, 'correlations'>,
+  predictor: RankCorrelation['predictor'],
+  effect: RankCorrelation['effect'],
+): RankCorrelation | undefined {
+  return rows.findLast((row) => row.predictor === predictor && row.effect === effect)
+}

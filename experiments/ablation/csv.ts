@@ -1,0 +1,27 @@
+import { csvFormatRows } from 'd3-dsv'
+import type { AblationResults } from './results.ts'
+
+/** A row for each tested feature, edit and category of texts. */
+export function effectsCsv({ features }: AblationResults): string {
+  const head =
+    'layer,feature,kind,chosen_for,score,auroc,size,fires_in,steering_length,edit,texts_of,loss,kl,flips'
+  const rows = features.flatMap((one) =>
+    (['removed', 'steered'] as const).flatMap((edit) =>
+      Object.entries(one[edit]).map(([category, { loss, kl, flips }]) => [
+        ...[one.layer, one.feature, one.kind, one.category, one.score, one.auroc ?? ''],
+        ...[one.size, one.fires_in, one.steering_length, edit, category, loss, kl, flips],
+      ]),
+    ),
+  )
+  return csvFormatRows([head.split(','), ...rows.map((row) => row.map(String))]) + '\n'
+}
+
+/** A row for each layer (empty: the mean of all), predictor and effect. */
+export function correlationsCsv({ correlations }: AblationResults): string {
+  const head = ['layer', 'predictor', 'effect', 'features', 'rho', 'low', 'high']
+  const rows = correlations.map(({ layer, predictor, effect, features, rho }) => [
+    ...[layer ?? '', predictor, effect, features],
+    ...[rho?.value ?? '', ...(rho?.interval ?? ['', ''])],
+  ])
+  return csvFormatRows([head, ...rows.map((row) => row.map(String))]) + '\n'
+}

@@ -1,0 +1,170 @@
+// Does the most selective feature matter most? Takes the specialists of each kind of text out of GPT-2's residual
+// stream, steers with them, and looks at the predictions; random features of the same size stand beside them.
+//   npm run ablation                                        the bundled model, offline, about a minute
+//   npm run ablation -- --layers 2,4 --generate "def f(x):" one's own layers and prompt
+// Prints tables, and a sentence for each finding; writes results.json, CSV and report.html.
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { rowsByCategory } from '../black-box/input.ts'
+import { thresholdOption } from '../black-box/options.ts'
+import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
+import {
+  commandLine,
+  createCommand,
+  integerIn,
+  listOf,
+  numberIn,
+  positiveInteger,
+  runMain,
+  UserError,
+} from '../common/cli.ts'
+import { layerOf } from '../common/hooks.ts'
+import { openModel, type OpenModel } from '../common/models.ts'
+import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
+import { provenanceLines, provenanceOf } from '../common/provenance.ts'
+import { updateResultsIndex } from '../common/results-index.ts'
+import { visible } from '../common/table.ts'
+import { loadTexts } from '../common/texts-node.ts'
+import { safeName, writeAllAtomically } from '../common/write-node.ts'
+import { correlationsCsv, effectsCsv } from './csv.ts'
+import { findings } from './findings.ts'
+import { ablate } from './pipeline.ts'
+import { renderAblationReport } from './report.ts'
+import { summaryTables } from './summary.ts'
+import { writeOn } from './write-on.ts'
+
+interface Options extends EngineOptions {
+  readonly texts: string
+  readonly layers?: readonly number[]
+  readonly threshold?: ThresholdSpec
+  readonly textsPerCategory: number
+  readonly random: number
+  readonly strength: number
+  readonly resamples: number
+  readonly seed: number
+  readonly generate: string
+  readonly tokens: number
+  readonly specialists: number
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
+const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
+
+const command = addEngineOptions(
+  createCommand(
+    'ablation',
+    'take specialists out of the residual stream, steer with them, and see what changes',
+  ),
+)
+  .option(
+    '--texts <path>',
+    'JSON (category -> texts), CSV (category,text) or a folder of CATEGORY.txt',
+    fileURLToPath(new URL('../black-box/texts.json', import.meta.url)),
+  )
+  .option(
+    '--layers <list>',
+    'layers, e.g. 2,4 (default: three, spread over those with an SAE)',
+    listOf('layers', integerIn('layer', 0)),
+  )
+  .option(
+    '--texts-per-category <n>',
+    'how many texts of each category to measure on; features are chosen on all',
+    positiveInteger('texts-per-category'),
+    8,
+  )
+  .option('--random <n>', 'random features beside each specialist', integerIn('random', 0, 100), 2)
+  .option(
+    '--strength <x>',
+    'steering adds this many times what the specialist contributes where it fires',
+    numberIn('strength', 0, 1000),
+    2,
+  )
+  .option(
+    '--threshold <t>',
+    'as in npm start: a number or a quantile (default: 5; q98 for tiny)',
+    thresholdOption,
+  )
+  .option('--generate <prompt>', 'write on from this, with features turned off and up', 'The captain')
+  .option('--tokens <n>', 'how many tokens to write', positiveInteger('tokens'), 24)
+  .option(
+    '--specialists <n>',
+    'how many specialists to write with, strongest first',
+    integerIn('specialists', 0),
+    3,
+  )
+  .option('--resamples <n>', 'bootstrap draws for each interval', positiveInteger('resamples'), 2000)
+  .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 31), 0)
+  .option('--out <folder>', 'where the results go (default: results/ablation/MODEL)')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run ablation\n  npm run ablation -- --layers 4 --random 8 --generate "import "\n  npm run -s ablation -- --json > results.json',
+  )
+  .parse()
+
+const options = command.opts<Options>()
+if (options.out === '') command.error('error: --out needs the name of a folder')
+
+runMain(() => {
+  return withBackend(options, async (ops) => {
+    const started = performance.now()
+    const labelled = await loadTexts(options.texts)
+    const model = await openModel(options.model, ops, { ...options, quiet: options.json })
+    const hooks = chooseHooks(model, options.layers)
+    const threshold = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
+    const quiet = options.json ?? false
+    await model.prepareSaes(hooks)
+    const texts = {
+      ids: labelled.map(({ text }) => model.tokenize(text)),
+      categories: rowsByCategory(labelled),
+    }
+    const measured = await ablate(model, texts, hooks, { ...options, threshold }, quiet)
+    const hookOf = (layer: number) => hooks.find((hook) => layerOf(hook) === layer)!
+    const writing = { ...options, prompt: options.generate }
+    const generations = await writeOn(model, measured.features, hookOf, writing, quiet)
+    const results = { ...measured, generations }
+
+    const found = findings(results)
+    const provenance = await provenanceOf(model, ops, hooks, {
+      threshold: `${showThreshold(threshold)}${threshold.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
+      seed: options.seed,
+      command: commandLine('ablation', process.argv.slice(2)),
+    })
+    const json = JSON.stringify({ provenance, findings: found, ...results }, null, 1)
+    const folder = resolve(options.out ?? join('results', 'ablation', safeName(model.name)))
+    await writeAllAtomically(folder, {
+      'results.json': json + '\n',
+      'effects.csv': effectsCsv(results),
+      'correlations.csv': correlationsCsv(results),
+      'report.html': renderAblationReport({ provenance, findings: found, results }),
+    })
+    const index = options.out === undefined ? await updateResultsIndex(resolve('results')) : null
+    if (options.json) return console.log(json)
+    console.log(`${provenanceLines(provenance)}\n`)
+    console.log(`${summaryTables(results)}\n`)
+    console.log(`${found.map((finding) => `- ${visible(finding)}`).join('\n')}\n`)
+    console.log(
+      `${results.features.length} features of ${hooks.length} layers in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    )
+    console.log(`report: ${pathToFileURL(join(folder, 'report.html')).href}`)
+    console.log(`data:   ${folder}: results.json, effects.csv, correlations.csv`)
+    if (index) console.log(`index:  ${pathToFileURL(index).href}`)
+  })
+})
+
+/** The hooks of the layers asked for, or of three spread over the model, the last among them: the SAEs at a block's input. */
+function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
+  const hooks = model.saeHooks.filter((hook) => hook.endsWith('.hook_resid_pre'))
+  if (hooks.length === 0)
+    throw new UserError(`there are no SAEs of hook_resid_pre beside the model ${model.name}`)
+  const there = hooks.map(layerOf)
+  const spread = [1, 2, 3].map((third) => there[Math.ceil((third * there.length) / 3) - 1])
+  const wanted = layers ?? spread
+  const missing = wanted.filter((layer) => !there.includes(layer))
+  if (missing.length > 0)
+    throw new UserError(
+      `no SAE for layer ${missing.join(', ')} of ${model.name}; there are layers ${there.join(', ')}`,
+    )
+  return hooks.filter((hook) => wanted.includes(layerOf(hook)))
+}

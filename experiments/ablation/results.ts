@@ -1,0 +1,91 @@
+/**
+ * What the experiment finds, as it stands in results.json. Keys are snake_case because they are a file format; a text
+ * is its row among all texts, counted from 0.
+ */
+
+/** What an edit of the stream does to the predictions for some texts. BOS is never edited and never counted. */
+export interface Effect {
+  /** Change of the mean loss, nats a token; above 0 the model predicts worse. The prediction made at BOS is in the mean. */
+  loss: number
+  /** Mean Kullback-Leibler divergence KL(as it is || edited) of the next token's distribution, nats. */
+  kl: number
+  /** Share of the tokens after which another next token becomes the most probable. */
+  flips: number
+}
+
+/** A specialist of a category, or a random feature that matches one in size and belongs to the same category. */
+export interface ChosenFeature {
+  feature: number
+  kind: 'specialist' | 'random'
+  /** The category that it was chosen for. */
+  category: string
+  /** Texts of the category in which it is above the threshold, minus texts of the others; over all texts. */
+  score: number
+  /** Probability that a text of the category has the higher token mean than one of the others; null for a lone category. */
+  auroc: number | null
+  /** Mean length of f_j W_dec[j] over the category's texts, from token means: how much there is to remove. */
+  size: number
+  /** Length of the vector that steering adds at each token; a random feature has its specialist's. */
+  steering_length: number
+}
+
+export interface TestedFeature extends ChosenFeature {
+  layer: number
+  /** In how many of the measured texts of its category it fires; in 0, removing it cannot do anything there. */
+  fires_in: number
+  /** By category: f_j W_dec[j] taken out of the stream. */
+  removed: Record<string, Effect>
+  /** By category: the feature's direction added to the stream. */
+  steered: Record<string, Effect>
+}
+
+/** A number and what 95 % of its bootstrap gives; null where there is none. */
+export interface Estimate {
+  value: number
+  interval: [low: number, high: number]
+}
+
+/** A mean difference between two sides, over categories and layers. */
+export interface Contrast {
+  name: 'random' | 'other_specialists' | 'other_categories' | 'steering_random'
+  /** Mean over the pairs, of the specialist's side and of the other, in nats a token. */
+  specialist: number
+  other: number
+  difference: Estimate
+  /** How many (layer, category) pairs were compared. */
+  pairs: number
+}
+
+/** Spearman's rank correlation over the tested features of a layer, each in its own category; `layer` null: mean of all. */
+export interface RankCorrelation {
+  layer: number | null
+  predictor: 'score' | 'auroc' | 'size'
+  effect: 'removed_loss' | 'removed_kl' | 'steered_kl'
+  features: number
+  rho: Estimate | null
+}
+
+/** One prompt written on from, with nothing changed, a feature turned off, and turned up. */
+export interface Generation {
+  layer: number
+  feature: number
+  category: string
+  prompt: string
+  /** Whether the feature fired at all where it was turned off. */
+  fires: boolean
+  as_it_is: string
+  off: string
+  up: string
+}
+
+export interface AblationResults {
+  settings: { texts_per_category: number; random: number; strength: number; resamples: number; seed: number }
+  /** The measured texts of each category, and the model's mean loss on them. */
+  categories: Record<string, { texts: number[]; tokens: number; loss: number }>
+  /** Categories without a specialist: none of their texts makes a feature fire. */
+  without_specialist: { layer: number; category: string }[]
+  features: TestedFeature[]
+  contrasts: Contrast[]
+  correlations: RankCorrelation[]
+  generations: Generation[]
+}
