@@ -1,6 +1,6 @@
 import type { Backend, DeviceTensor } from '../backend.ts'
 import { createReferenceBackend } from '../reference/backend.ts'
-import { positiveEntries } from '../sparse.ts'
+import { positiveEntries, toDense } from '../sparse.ts'
 import { Tensor, type Shape } from '../tensor.ts'
 import { sourceOf } from '../weights.ts'
 
@@ -59,6 +59,7 @@ function cases(): [name: string, run: Case][] {
     ['add', (ops) => ops.add(ops.upload(x), ops.upload(row))],
     ['subtract', (ops) => ops.subtract(ops.upload(x), ops.upload(row))],
     ['meanRows', (ops) => ops.meanRows(ops.upload(x), [3, 4])],
+    ['sparseEncode', sparseEncodeOf],
     ['sparseDecode', (ops) => sparseDecodeOf(ops, table, row)],
   ]
 }
@@ -74,6 +75,18 @@ async function linearOf(ops: Backend, rows: number): Promise<DeviceTensor> {
   const out = await ops.linear(x, layer, { activation: 'gelu', residual: relu })
   ops.release(layer)
   return out
+}
+
+/** Few enough outputs are positive for all rows to be screened; rows for whole tiles and parts of one. */
+async function sparseEncodeOf(ops: Backend): Promise<DeviceTensor> {
+  const bias = new Tensor([OUTPUTS], new Float32Array(OUTPUTS).fill(-9))
+  const layer = await ops.prepareLinear(
+    sourceOf('weight', waves([INPUTS, OUTPUTS], 7)),
+    sourceOf('bias', bias),
+  )
+  const features = await ops.sparseEncode(ops.upload(waves([21, INPUTS], 9)), layer)
+  ops.release(layer)
+  return ops.upload(toDense(features))
 }
 
 async function layerNormOf(ops: Backend, x: Tensor, row: Tensor): Promise<DeviceTensor> {
