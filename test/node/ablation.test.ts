@@ -1,0 +1,373 @@
+// Features taken out of the residual stream: every effect is recomputed by hand, and planted ones turn the sentences.
+import { parseHTML } from 'linkedom'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { toDense, type SparseRows } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { contrasts, correlations } from '../../experiments/ablation/conclude.ts'
+import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
+import {
+  activationsOf,
+  directionsOf,
+  liveEdit,
+  removal,
+  steering,
+  type Edit,
+} from '../../experiments/ablation/edits.ts'
+import { findings, selectivitySentence } from '../../experiments/ablation/findings.ts'
+import { divergence, measureEdits, predictionOf } from '../../experiments/ablation/measure.ts'
+import { ablate, chooseTexts } from '../../experiments/ablation/pipeline.ts'
+import { renderAblationReport } from '../../experiments/ablation/report.ts'
+import type { AblationResults, Effect, TestedFeature } from '../../experiments/ablation/results.ts'
+import { summaryTables } from '../../experiments/ablation/summary.ts'
+import { strongestSpecialists } from '../../experiments/ablation/write-on.ts'
+import { openModel } from '../../experiments/common/models.ts'
+import { generate } from '../../gpt2/generate.ts'
+import { onHost, type Hook } from '../../gpt2/hooks.ts'
+import { meanLoss } from '../../gpt2/loss.ts'
+import { capture, run } from '../../gpt2/model.ts'
+import { encode, saeInput } from '../../sae/encoder.ts'
+import { splice } from '../../sae/splice.ts'
+import { reference as ops } from '../helpers/backends.ts'
+import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
+
+const test = suite('ablation')
+
+const hook = 'blocks.3.hook_resid_pre'
+const model = await openModel('tiny', ops, { quiet: true })
+const sae = await model.openSae(hook)
+const texts = ['def add(a, b):\n    return a', 'We hereby notify you', 'lol see you :)'].map((text) =>
+  model.tokenize(text),
+)
+
+/** Logits with a hook on the stream. [tokens, dVocab] */
+async function logitsWith(ids: readonly number[], intervene: Hook): Promise<Tensor> {
+  let logits = Tensor.zeros([0])
+  const read: Hook = async (x, ops) => void (logits = await ops.download(x))
+  await run(model.gpt2, [ids], { [hook]: intervene, logits: read })
+  return logits
+}
+
+async function featuresOf(ids: readonly number[]): Promise<SparseRows> {
+  const stream = (await capture(model.gpt2, [ids], [hook])).get(hook)!
+  return encode(ops, sae, await saeInput(ops, sae, hook, ops.upload(stream)))
+}
+
+/** The feature with the highest activation behind BOS. */
+function strongest(features: SparseRows): number {
+  const dense = toDense(features)
+  const rows = dense.rows(1, dense.shape[0])
+  return rows.data.indexOf(rows.data.reduce((most, value) => Math.max(most, value), 0)) % dense.shape[1]
+}
+
+async function editOf(feature: number): Promise<Edit> {
+  const [direction] = await directionsOf(ops, sae, [feature])
+  const activations = await Promise.all(
+    texts.map(async (ids) => activationsOf(await featuresOf(ids), feature, [ids.length], [0])[0]),
+  )
+  return { hook, direction, coefficients: removal(activations) }
+}
+
+test('loss, KL and flips are those of the stream minus f_j W_dec[j], computed by hand on the host', async () => {
+  const feature = strongest(await featuresOf(texts[0]))
+  const edit = await editOf(feature)
+  const { clean, effects } = await measureEdits(model.gpt2, texts, [edit])
+  const { data: table } = await tableOf()
+  for (const [text, ids] of texts.entries()) {
+    const f = toDense(await featuresOf(ids))
+    const row = table.subarray(feature * sae.config.dIn, (feature + 1) * sae.config.dIn)
+    const byHand = addByHand(row, (t) => -f.row(t)[feature])
+    const before = await logitsWith(ids, async () => {})
+    const after = await logitsWith(ids, byHand)
+    const change = meanLoss(after, ids) - meanLoss(before, ids)
+    near(clean[text] / (ids.length - 1), meanLoss(before, ids), 1e-9)
+    near(effects[0][text].loss / (ids.length - 1), change, 1e-5)
+    const [p, q] = [ops.softmax(ops.upload(before)), ops.softmax(ops.upload(after))]
+    const [before1, after1] = [await ops.download(await p), await ops.download(await q)]
+    let [kl, flips] = [0, 0]
+    for (let t = 1; t < ids.length; t++) {
+      const [a, b] = [before1.row(t), after1.row(t)]
+      for (let id = 0; id < a.length; id++) kl += a[id] * Math.log(a[id] / b[id])
+      flips += a.indexOf(Math.max(...a)) === b.indexOf(Math.max(...b)) ? 0 : 1
+    }
+    near(effects[0][text].kl, kl, 1e-5)
+    assert.is(effects[0][text].flips, flips)
+  }
+  assert.ok(Math.abs(effects[0][0].loss) > 1e-3, 'the feature must do something for this to mean anything')
+})
+
+test('loss equals that of an SAE spliced in with the feature set to zero, its error given back', async () => {
+  const feature = strongest(await featuresOf(texts[1]))
+  const { effects } = await measureEdits(model.gpt2, texts, [await editOf(feature)])
+  const without = (features: SparseRows): SparseRows => {
+    const values = features.values.slice()
+    for (let entry = features.offsets[1]; entry < values.length; entry++)
+      if (features.indices[entry] === feature) values[entry] = 0
+    return { ...features, values }
+  }
+  const spliced: Hook = async (x, ops) => {
+    const error = await ops.subtract(x, await splice(sae, hook)(x, ops))
+    return ops.add(await splice(sae, hook, without)(x, ops), error)
+  }
+  for (const [text, ids] of texts.entries()) {
+    const change =
+      meanLoss(await logitsWith(ids, spliced), ids) - meanLoss(await logitsWith(ids, async () => {}), ids)
+    near(effects[0][text].loss / (ids.length - 1), change, 1e-5)
+  }
+  assert.ok(Math.abs(effects[0][1].loss) > 1e-3)
+})
+
+test('steering adds the multiple everywhere but at BOS; where nothing changes, nothing is run', async () => {
+  const [direction] = await directionsOf(ops, sae, [5])
+  const lengths = texts.map(({ length }) => length)
+  const still = texts.map(({ length }) => new Float32Array(length))
+  const up: Edit = { hook, direction, coefficients: steering(lengths, 1.5) }
+  const { effects } = await measureEdits(model.gpt2, texts, [up, { hook, direction, coefficients: still }])
+  const byHand = addByHand(direction, () => 1.5)
+  for (const [text, ids] of texts.entries()) {
+    const change =
+      meanLoss(await logitsWith(ids, byHand), ids) - meanLoss(await logitsWith(ids, async () => {}), ids)
+    near(effects[0][text].loss / (ids.length - 1), change, 1e-5)
+    assert.equal(effects[1][text], { loss: 0, kl: 0, flips: 0 })
+  }
+})
+
+test('KL against the sum it stands for; none where nothing changed', () => {
+  const [a, b] = [Float32Array.of(1, 0, -2), Float32Array.of(0, 1.5, -2)]
+  const softmax = (x: Float32Array) => x.map((v) => Math.exp(v) / x.reduce((sum, w) => sum + Math.exp(w), 0))
+  const [p, q] = [softmax(a), softmax(b)]
+  const kl = p.reduce((sum, value, i) => sum + value * Math.log(value / q[i]), 0)
+  const found = divergence(predictionOf(a), b)
+  near(found.kl, kl, 1e-6)
+  assert.ok(found.flipped)
+  assert.equal({ ...divergence(predictionOf(a), a), logTotal: 0 }, { logTotal: 0, kl: 0, flipped: false })
+})
+
+test('what is written with a feature off, or up, is what the whole text edited by hand says', async () => {
+  const prompt = texts[0]
+  const feature = strongest(await featuresOf(prompt))
+  const [direction] = await directionsOf(ops, sae, [feature])
+  for (const change of [
+    { kind: 'off', onFiring: () => {} },
+    { kind: 'up', coefficient: 3 },
+  ] as const) {
+    const hooks = { [hook]: liveEdit(sae, feature, direction, change) }
+    const made = await Array.fromAsync(generate(model.gpt2, prompt, 4, { temperature: 0, hooks }))
+    for (const [i, id] of made.entries()) {
+      const all = [...prompt, ...made.slice(0, i)] // without a cache: all of it again
+      const f = toDense(await featuresOf(all))
+      const multiple = (t: number) => (change.kind === 'up' ? change.coefficient : -f.row(t)[feature])
+      const logits = await logitsWith(all, addByHand(direction, multiple))
+      const last = logits.row(all.length - 1)
+      assert.is(last.indexOf(Math.max(...last)), id, `${change.kind}, token ${i}`)
+    }
+  }
+})
+
+test('BOS is left as it is, whatever fires there', async () => {
+  assert.equal(
+    removal([Float32Array.of(9, 1, 0, 2)]).map((text) => [...text]),
+    [[0, -1, -0, -2]],
+  )
+  assert.equal(
+    steering([3], 2).map((text) => [...text]),
+    [[0, 2, 2]],
+  )
+  const dense = toDense(await featuresOf(texts[0]))
+  const atBos = dense.row(0).indexOf(Math.max(...dense.row(0)))
+  assert.ok(dense.row(0)[atBos] > 0)
+  const [direction] = await directionsOf(ops, sae, [atBos])
+  for (const change of [
+    { kind: 'off', onFiring: () => {} },
+    { kind: 'up', coefficient: 3 },
+  ] as const) {
+    const stream = (await capture(model.gpt2, [texts[0].slice(0, 2)], [hook])).get(hook)!
+    const edit = liveEdit(sae, atBos, direction, change)
+    const edited = await ops.download((await edit(ops.upload(stream), ops))!)
+    assert.equal(edited.row(0), stream.row(0))
+    const next = await ops.download((await edit(ops.upload(stream.rows(0, 1)), ops))!) // as if it came later
+    assert.not.equal(next.row(0), stream.row(0))
+  }
+})
+
+test('the texts measured on: so many of each category, by the seed', () => {
+  const categories = [
+    { name: 'a', rows: [0, 1, 2, 3, 4, 5] },
+    { name: 'b', rows: [6, 7] },
+  ]
+  const draw = (seed: number) => chooseTexts(categories, { textsPerCategory: 3, seed })
+  assert.equal(draw(1), draw(1))
+  assert.not.equal(draw(1), draw(2))
+  assert.equal(
+    draw(1).map(({ rows }) => rows.length),
+    [3, 2],
+  )
+  assert.ok(draw(1)[0].rows.every((row) => row < 6))
+})
+
+const small = await ablate(
+  model,
+  {
+    ids: [...texts, ...['x = y + 1', 'Dear Sir or Madam', 'omg yes'].map((text) => model.tokenize(text))],
+    categories: ['Python', 'Formal', 'Social'].map((name, i) => ({ name, rows: [i, i + 3] })),
+  },
+  ['blocks.1.hook_resid_pre', hook],
+  {
+    threshold: { kind: 'quantile', q: 0.9 },
+    textsPerCategory: 2,
+    random: 2,
+    strength: 2,
+    resamples: 50,
+    seed: 4,
+  },
+  true,
+)
+
+test('a specialist and its random features a category and layer, none twice, of about one size', () => {
+  assert.is(small.features.length, 2 * 3 * 3)
+  for (const layer of [1, 3]) {
+    const tested = small.features.filter((one) => one.layer === layer)
+    const specialists = new Set(
+      tested.filter(({ kind }) => kind === 'specialist').map(({ feature }) => feature),
+    )
+    const random = tested.filter(({ kind }) => kind === 'random')
+    assert.is(new Set(random.map(({ feature }) => feature)).size, random.length)
+    for (const one of random) {
+      assert.not(specialists.has(one.feature))
+      const beside = tested.find(({ kind, category }) => kind === 'specialist' && category === one.category)!
+      assert.is(one.steering_length, beside.steering_length)
+      assert.ok(one.fires_in > 0 && Math.abs(Math.log(one.size / beside.size)) < 1.5)
+    }
+  }
+})
+
+/** Results in which score and effect rise together (1), in opposite order (-1) or have nothing to do (0). */
+function planted(sign: 1 | 0 | -1, names = ['a', 'b']): AblationResults {
+  const none: Effect = { loss: 0, kl: 0, flips: 0 }
+  const features = [1, 2].flatMap((layer) =>
+    Array.from({ length: 12 }, (_, i): TestedFeature => {
+      const order = sign === 0 ? [3, 11, 0, 8, 5, 6, 7, 2, 9, 1, 10, 4][i] : sign * i
+      const category = names[i % 2]
+      const effect: Effect = { loss: order / 100, kl: Math.abs(order) / 50, flips: 0.25 }
+      const effects = { [names[0]]: none, [names[1]]: none, [category]: effect }
+      const kind = i >= 10 ? 'specialist' : 'random'
+      const rest = { auroc: i / 12, size: 1, steering_length: 2, fires_in: 1, layer }
+      return { feature: i, kind, category, score: i, ...rest, removed: effects, steered: effects }
+    }),
+  )
+  const draws = { resamples: 400, seed: 1 }
+  return {
+    settings: { texts_per_category: 1, random: 5, strength: 2, ...draws },
+    categories: {
+      [names[0]]: { texts: [0], tokens: 5, loss: 4 },
+      [names[1]]: { texts: [1], tokens: 6, loss: 3 },
+    },
+    without_specialist: [],
+    features,
+    contrasts: contrasts(features, draws),
+    correlations: correlations(features, draws),
+    generations: [],
+  }
+}
+
+test('a planted order turns the answer, and a planted difference each comparison', () => {
+  assert.match(
+    selectivitySentence(planted(1))!,
+    /yes: .* is \+1\.00 .*24 features, mean of 2 layers.*in 2 of 2 layers/,
+  )
+  assert.match(selectivitySentence(planted(-1))!, /the reverse: .* is −1\.00 .*in 0 of 2 layers/)
+  assert.match(selectivitySentence(planted(0))!, /cannot be told from these features: /)
+  const flat = planted(1).features.map((one) => ({ ...one, score: 3 }))
+  const unvaried = {
+    ...planted(1),
+    features: flat,
+    correlations: correlations(flat, { resamples: 9, seed: 1 }),
+  }
+  assert.match(selectivitySentence(unvaried)!, /do not vary/)
+  const said = (sign: 1 | 0 | -1) => findings(planted(sign)).join('\n')
+  assert.match(said(1), /\+0\.1050 nats a token, more than removing random/)
+  assert.match(said(-1), /−0\.1050 nats a token, less than removing random/)
+  assert.match(said(0), /not clearly more or less than removing random/)
+  assert.match(said(1), /own category’s texts by \+0\.1050 .*more than its removal on the texts of the other/)
+  assert.match(said(1), /predictions further where it is more selective/)
+  assert.match(said(1), /25\.0 % of the tokens/)
+})
+
+test('the specialist of one category is held against those of the others, on its texts', () => {
+  const [contrast] = contrasts(planted(1).features, { resamples: 9, seed: 1 }).filter(
+    ({ name }) => name === 'other_specialists',
+  )
+  assert.equal([contrast.pairs, contrast.other], [4, 0])
+  near(contrast.specialist, 0.105, 1e-12)
+})
+
+test('only the layer’s own features are ranked together, and the mean of layers stands last', () => {
+  const rows = small.correlations.filter(
+    ({ predictor, effect }) => predictor === 'size' && effect === 'removed_kl',
+  )
+  assert.equal(
+    rows.map(({ layer }) => layer),
+    [1, 3, null],
+  )
+  near(rows[2].rho!.value, (rows[0].rho!.value + rows[1].rho!.value) / 2, 1e-12)
+  for (const { rho } of rows) assert.ok(rho!.interval[0] <= rho!.value && rho!.value <= rho!.interval[1])
+})
+
+test('the strongest specialists, each once', () => {
+  const twice = planted(1).features.flatMap((one) => [one, one])
+  const found = strongestSpecialists(twice, 3)
+  assert.equal(
+    found.map(({ layer, feature }) => [layer, feature]),
+    [
+      [1, 11],
+      [2, 11],
+      [1, 10],
+    ],
+  )
+})
+
+test('hostile names and texts: the report has as many elements as a tame one, the tables stay tables', () => {
+  const generation = {
+    layer: 1,
+    feature: 3,
+    category: HOSTILE[1],
+    fires: false,
+    off: HOSTILE[2],
+    up: HOSTILE[5],
+  }
+  const page = (hostile: boolean) => {
+    const results = planted(1, hostile ? [HOSTILE[0], HOSTILE[1]] : ['a', 'b'])
+    results.generations.push({ ...generation, prompt: HOSTILE[3], as_it_is: HOSTILE[0] })
+    const { provenance } = sampleReport()
+    return { results, html: renderAblationReport({ provenance, findings: findings(results), results }) }
+  }
+  const [tame, hostile] = [page(false), page(true)]
+  const count = (html: string, selector: string) => parseHTML(html).document.querySelectorAll(selector).length
+  for (const name of ['svg', 'table', 'figure', 'section', 'h2', 'script', 'img', 'style', 'circle'])
+    assert.is(count(hostile.html, name), count(tame.html, name), name)
+  assert.is(count(hostile.html, 'script, img'), 0)
+  assert.not.match(summaryTables(hostile.results), /\u001b/)
+  assert.is(effectsCsv(tame.results).trim().split('\n').length, 1 + 24 * 2 * 2)
+  assert.is(correlationsCsv(tame.results).trim().split('\n').length, 1 + 9 * 3)
+})
+
+/** Adds multiple(t) * direction to each row but the first, number by number. */
+function addByHand(direction: Float32Array, multiple: (t: number) => number): Hook {
+  return onHost((x) => {
+    const out = Tensor.of(x.shape, x.data)
+    for (let t = 1; t < x.shape[0]; t++)
+      out.row(t).forEach((value, i, row) => (row[i] = value + multiple(t) * direction[i]))
+    return out
+  })
+}
+
+async function tableOf(): Promise<Tensor> {
+  const all = Array.from({ length: sae.config.dSae }, (_, feature) => feature)
+  return ops.download(await ops.embed(sae.W_dec, all))
+}
+
+function near(got: number, expected: number, tolerance: number): void {
+  assert.ok(Math.abs(got - expected) <= tolerance, `${got} is not ${expected} within ${tolerance}`)
+}
+
+test.run()
