@@ -12,7 +12,7 @@ export interface Feature {
   feature: number
   /** Why it is shown, e.g. `peak of Python`. */
   roles: readonly string[]
-  /** Texts in which it fires, strongest first. */
+  /** Texts in which it fires, in the order to show them in. */
   texts: readonly FiringText[]
 }
 
@@ -38,6 +38,7 @@ export function featureCard(feature: Feature, texts: readonly TokenText[], shown
   const max = featureMax(feature)
   const firing = feature.texts.length
   const rest = firing - Math.min(firing, shown)
+  const highestMean = feature.texts.reduce((highest, [, mean]) => Math.max(highest, mean), 0)
   return html`<article class="card" id=${id} aria-labelledby="${id}-name">
     <h4 id="${id}-name">
       <span class="layer">Layer ${feature.layer ?? '?'}</span> feature ${String(feature.feature)}
@@ -47,17 +48,9 @@ export function featureCard(feature: Feature, texts: readonly TokenText[], shown
     </ul>
     <p class="facts">
       Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}. Highest on one token:${' '}
-      ${showNumber(max)}, on average over one text: ${showNumber(feature.texts[0]?.[1] ?? 0)}.
+      ${showNumber(max)}, on average over one text: ${showNumber(highestMean)}.
     </p>
-    <ol class="texts">
-      ${feature.texts.slice(0, shown).map(([index, mean, tokens]) => {
-        const { category, note, runs } = firingText(texts[index], index, mean, tokens, max)
-        return html`<li>
-          <p class="note"><b>${category}</b> ${note}</p>
-          ${tokenText(runs)}
-        </li>`
-      })}
-    </ol>
+    ${firingList(feature.texts.slice(0, shown), texts, max)}
     ${
       rest > 0 &&
       html`<p class="rest">
@@ -68,4 +61,17 @@ export function featureCard(feature: Feature, texts: readonly TokenText[], shown
       </p>`
     }
   </article>`
+}
+
+/** Texts with their tokens marked on a scale up to `max`, the feature's highest activation. */
+export function firingList(firing: readonly FiringText[], texts: readonly TokenText[], max: number): VNode {
+  return html`<ol class="texts">
+    ${firing.map(([index, mean, tokens]) => {
+      const { category, note, runs } = firingText(texts[index], index, mean, tokens, max)
+      return html`<li>
+        <p class="note"><b>${category}</b> ${note}</p>
+        ${tokenText(runs)}
+      </li>`
+    })}
+  </ol>`
 }

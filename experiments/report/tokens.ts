@@ -52,6 +52,11 @@ export function visible(text: string): string {
   })
 }
 
+/** A token by itself, its spaces as dots: `“·the”`. */
+export function showToken(token: string): string {
+  return `“${visible(token).replaceAll('\n', '').replaceAll('\t', '').replaceAll(' ', '·')}”`
+}
+
 /** A text after BOS as runs to mark. `max` is the feature's highest activation in any text. */
 export function tokenRuns(pieces: readonly string[], firing: Firing, max: number): TokenRun[] {
   const runs: TokenRun[] = []

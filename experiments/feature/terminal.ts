@@ -1,0 +1,109 @@
+import { styleText } from 'node:util'
+import { formatTable, visible } from '../common/table.ts'
+import { firingTokens, showToken, tokenRuns } from '../report/tokens.ts'
+import type { ExplainedFeature } from './pipeline.ts'
+import { sentences } from './sentences.ts'
+
+/** The texts as a terminal shows them: their categories, and a string a token, BOS first. */
+export interface ShownText {
+  readonly category: string
+  readonly pieces: readonly string[]
+}
+
+const TEXTS = 5
+/** Tokens shown before and behind a text's strongest. */
+const AROUND = 24
+
+/** Whether to write colours: to a terminal, unless its user said no (no-color.org). */
+export function wantsColour(out: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
+  return out.isTTY === true && !env.NO_COLOR
+}
+
+/** All that fits a screen; the report has the rest. */
+export function terminalCard(
+  { figures, column }: ExplainedFeature,
+  texts: readonly ShownText[],
+  colour: boolean,
+): string {
+  const { layer, feature, max, firing_texts: firing, neuronpedia } = figures
+  const found = sentences(
+    figures,
+    texts.map(({ category }) => category),
+  )
+  const strongest = firing.slice(0, TEXTS).map(({ text, position, max: most }) => {
+    const line = markedText(texts[text].pieces, column[text], position, max ?? 0, colour)
+    return `${most.toFixed(2).padStart(8)}  ${visible(texts[text].category)}: ${line}`
+  })
+  return [
+    `Layer ${layer}, feature ${feature}`,
+    ...found.map((sentence) => `- ${visible(sentence)}`),
+    ...(neuronpedia === null ? [] : [neuronpedia]),
+    ...(firing.length === 0 ? [] : ['', 'Strongest texts, the tokens that fire marked', ...strongest]),
+    ...(max === null ? [] : ['', `Activations  0 ${sparkline(figures.histogram.counts)} ${max.toFixed(2)}`]),
+    '',
+    'Logits per unit of the feature',
+    lensTable(figures),
+    ...relativesTable(figures),
+  ].join('\n')
+}
+
+/** The tokens around `position`, those that fire in colour or, without, in brackets. */
+export function markedText(
+  pieces: readonly string[],
+  activations: Float32Array,
+  position: number,
+  max: number,
+  colour: boolean,
+): string {
+  const [from, to] = [Math.max(1, position - AROUND), Math.min(pieces.length, position + AROUND + 1)]
+  // tokenRuns leaves out the first piece, as it would be BOS.
+  const shown = ['', ...pieces.slice(from, to)]
+  const firing = firingTokens(shown, [0, ...activations.subarray(from, to)])
+  const runs = tokenRuns(shown, firing, max).map(({ text, level }) => {
+    const line = text.replaceAll('\n', ' ').replaceAll('\t', ' ')
+    if (level === 0) return line
+    return colour ? styleText(styleOf(level), line, { validateStream: false }) : `⟦${line}⟧`
+  })
+  return `${from > 1 ? '…' : ''}${runs.join('')}${to < pieces.length ? '…' : ''}`
+}
+
+/** Of the eight steps of the scale, what every terminal can tell apart. */
+function styleOf(level: number): ('yellow' | 'bold' | 'black' | 'bgYellow')[] {
+  if (level <= 3) return ['yellow']
+  return level <= 6 ? ['bold', 'yellow'] : ['black', 'bgYellow']
+}
+
+/** Counts as a row of blocks; the lowest block means at least one, a space none. */
+function sparkline(counts: readonly number[]): string {
+  const most = Math.max(...counts)
+  return counts.map((number) => ' ▁▂▃▄▅▆▇█'[Math.ceil((number / most) * 8)]).join('')
+}
+
+function lensTable({ promoted, suppressed }: ExplainedFeature['figures']): string {
+  return formatTable(
+    ['promotes', '', 'suppresses', ''],
+    promoted.map((up, i) => [
+      showToken(up.token),
+      up.logit.toFixed(3),
+      showToken(suppressed[i].token),
+      suppressed[i].logit.toFixed(3),
+    ]),
+  )
+}
+
+function relativesTable({ layer, nearest, next_layer: next }: ExplainedFeature['figures']): string[] {
+  const correlated = next?.features ?? []
+  const rows = Math.max(nearest.length, correlated.length)
+  if (rows === 0) return []
+  const head = [`near in layer ${layer}`, 'cosine']
+  const more = next === null ? [] : [`goes with it in layer ${next.layer}`, 'correlation', 'both fire']
+  const table = Array.from({ length: rows }, (_, i) => {
+    const [near, other] = [nearest[i], correlated[i]]
+    const left = near ? [`${near.feature}`, near.cosine.toFixed(3)] : ['', '']
+    const right = other
+      ? [`${other.feature}`, other.correlation.toFixed(3), `${other.together}`]
+      : ['', '', '']
+    return [...left, ...(next === null ? [] : right)]
+  })
+  return ['', 'Related features', formatTable([...head, ...more], table)]
+}
