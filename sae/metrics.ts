@@ -10,13 +10,17 @@ export interface SaeQuality {
   readonly explainedVariance: number
   /** Features active on no token shown. Few tokens leave many features without an occasion: not the same as useless. */
   readonly deadFeatures: number
+  /** Features active on more than a tenth of the tokens: more likely to stand for a place or a size than for a thing. */
+  readonly denseFeatures: number
 }
+
+const DENSE = 0.1
 
 /** Gathers SaeQuality text by text, so that no more than one text's stream is held. Sums in float64. */
 export class QualityMeter {
   readonly #sum: Float64Array // of x, per dimension
   readonly #sumOfSquares: Float64Array
-  readonly #alive: Uint8Array
+  readonly #firings: Uint32Array // tokens on which each feature is active
   #tokens = 0
   #active = 0
   #squaredError = 0
@@ -24,7 +28,7 @@ export class QualityMeter {
   constructor(dIn: number, dSae: number) {
     this.#sum = new Float64Array(dIn)
     this.#sumOfSquares = new Float64Array(dIn)
-    this.#alive = new Uint8Array(dSae)
+    this.#firings = new Uint32Array(dSae)
   }
 
   /** x and its reconstruction [tokens, d_in], features [tokens, d_sae]; leaves out the first `skip` rows (BOS). */
@@ -40,7 +44,7 @@ export class QualityMeter {
       }
       this.#active += features.offsets[t + 1] - features.offsets[t]
       for (let entry = features.offsets[t]; entry < features.offsets[t + 1]; entry++)
-        this.#alive[features.indices[entry]] = 1
+        this.#firings[features.indices[entry]]++
     }
   }
 
@@ -52,7 +56,8 @@ export class QualityMeter {
       tokens: this.#tokens,
       l0: this.#active / this.#tokens,
       explainedVariance: 1 - this.#squaredError / spread,
-      deadFeatures: this.#alive.reduce((dead, alive) => dead + (alive ? 0 : 1), 0),
+      deadFeatures: this.#firings.filter((tokens) => tokens === 0).length,
+      denseFeatures: this.#firings.filter((tokens) => tokens > DENSE * this.#tokens).length,
     }
   }
 }

@@ -7,18 +7,23 @@ import { visible } from '../common/table.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { analyseLayer } from './analysis.ts'
 import { readFeatures, rowsByCategory } from './input.ts'
-import { thresholdOption } from './options.ts'
-import type { LayerAnalysis } from './results.ts'
+import { withStatistics } from './layer-statistics.ts'
+import type { Draws } from './null-model.ts'
+import { addDrawOptions, drawsOf, thresholdOption } from './options.ts'
+import type { AnalysedLayer } from './results.ts'
 import { categoryTable, firingTable, layerSummary } from './table.ts'
+import { chanceTables, intervalTable } from './statistics-tables.ts'
 import { POST_THRESHOLD, resolveThreshold, showThreshold, type ThresholdSpec } from './threshold.ts'
+import { showVerdict, verdicts } from './verdicts.ts'
 
 /**
  * Question: what does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
  * Command:  npm run analyse -- --features F.safetensors --labels L.json
- * Prints:   the layer's strongest features, a table of the categories, and the texts in which the features fire.
+ * Prints:   the layer's strongest features, a table of the categories, what chance gives for each, and the texts in
+ *           which the features fire.
  */
 
-interface Options {
+interface Options extends Draws {
   features: string
   labels: string
   threshold?: ThresholdSpec
@@ -27,9 +32,8 @@ interface Options {
   json?: boolean
 }
 
-const command = createCommand(
-  'analyse',
-  'The analysis of the black-box post, on SAE features made elsewhere.',
+const command = addDrawOptions(
+  createCommand('analyse', 'The analysis of the black-box post, on SAE features made elsewhere.'),
 )
   .requiredOption('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
   .requiredOption('--labels <file>', 'JSON (category -> texts), CSV or a folder, in the order of the rows')
@@ -60,9 +64,11 @@ runMain(async () => {
   const features = await naming(options.features, () => loadFeatures(options.features, options.tensor))
   const spec = options.threshold ?? POST_THRESHOLD
   const threshold = await naming(options.features, async () => resolveThreshold(spec, features))
-  const analysis = await naming(`${options.features} with ${options.labels}`, async () =>
-    analyseLayer(features, rowsByCategory(labelled), threshold, options.layer),
-  )
+  const categories = rowsByCategory(labelled)
+  const [analysis] = await naming(`${options.features} with ${options.labels}`, async () => {
+    const analysis = analyseLayer(features, categories, threshold, options.layer)
+    return withStatistics([{ analysis, means: features, streamNorm: null }], categories, drawsOf(options))
+  })
   const basis = {
     features: `${options.features}, tensor ${options.tensor} ${showShape(features.shape)}`,
     labels: options.labels,
@@ -70,7 +76,10 @@ runMain(async () => {
       'token-mean SAE activations as they stand in the file; model and hook are not recorded there',
     threshold_from: originOf(options.threshold),
   }
-  if (options.json) console.log(JSON.stringify({ basis, threshold, layers: [analysis] }, null, 1))
+  if (options.json)
+    console.log(
+      JSON.stringify({ basis, threshold, verdicts: verdicts([analysis]), layers: [analysis] }, null, 1),
+    )
   else
     console.log(
       asText(
@@ -110,7 +119,7 @@ function originOf(given: ThresholdSpec | undefined): string {
   return given.kind === 'value' ? 'given' : `${showThreshold(given)} of the activations above 0`
 }
 
-function asText(basis: Record<string, string>, analysis: LayerAnalysis, texts: readonly string[]): string {
+function asText(basis: Record<string, string>, analysis: AnalysedLayer, texts: readonly string[]): string {
   const { threshold_from, ...files } = basis
   const lines = Object.entries({
     ...files,
@@ -121,6 +130,12 @@ function asText(basis: Record<string, string>, analysis: LayerAnalysis, texts: r
     layerSummary(analysis, texts),
     categoryTable(analysis),
     'score: texts of the category above the threshold, minus texts of the others; best of all: over all features',
+    chanceTables([analysis]),
+    intervalTable([analysis]),
+    verdicts([analysis])
+      .filter(({ status }) => status !== 'not tested')
+      .map(showVerdict)
+      .join('\n'),
     firingTable(analysis, texts),
   ].join('\n\n')
 }

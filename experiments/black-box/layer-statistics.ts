@@ -6,7 +6,14 @@ import { columnsAbove, labelsOf } from './columns.ts'
 import { thresholdCurve, thresholdForPairs } from './confound.ts'
 import type { Category } from './input.ts'
 import { bestScores, chanceScore, meanAndQ95, scoreNull, scorePValue, type Draws } from './null-model.ts'
-import type { AnalysedLayer, CategoryStatistics, LayerAnalysis, LayerStatistics, Tested } from './results.ts'
+import type {
+  AnalysedLayer,
+  CategoryStatistics,
+  LayerAnalysis,
+  LayerQuality,
+  LayerStatistics,
+  Tested,
+} from './results.ts'
 
 /** A layer's figures and what they were made from. */
 export interface LayerInput {
@@ -15,6 +22,7 @@ export interface LayerInput {
   readonly means: SparseRows
   /** Mean length of the SAE's input vectors; null where it is not known. */
   readonly streamNorm: number | null
+  readonly quality?: LayerQuality
 }
 
 /** A test's p-value above this, corrected for the number of tests, is called within chance. */
@@ -34,7 +42,8 @@ export function withStatistics(
   const fewest = Math.min(...layers.map(({ analysis }) => analysis.pairs_above_threshold))
   return layers.map((layer) => {
     const equalPairs = layers.length > 1 ? fewest : null
-    return { ...layer.analysis, statistics: layerStatistics(layer, categories, draws, equalPairs) }
+    const statistics = layerStatistics(layer, categories, draws, equalPairs)
+    return { ...layer.analysis, statistics, quality: layer.quality ?? null }
   })
 }
 

@@ -3,7 +3,8 @@
 //   npm start                                   the bundled model, offline
 //   npm start -- --texts mine.csv --layers 2,4  one's own texts
 //   npm start -- --model gpt2 --texts published the post itself: fetched, and its figures beside ours
-// Prints tables of peak, aggregate and specialist score; writes results.json, CSV and report.html.
+// Prints tables of peak, aggregate and specialist score, what chance gives for each, how well the SAEs do, and a verdict
+// on each claim of the post; writes results.json, CSV and report.html.
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -19,16 +20,20 @@ import { loadTexts } from '../common/texts-node.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
 import { compareLayers } from './compare-layers.ts'
 import { categoriesCsv, firingCsv } from './csv.ts'
-import { findings } from './findings.ts'
 import { rowsByCategory } from './input.ts'
-import { thresholdOption } from './options.ts'
+import { withStatistics } from './layer-statistics.ts'
+import type { Draws } from './null-model.ts'
+import { addDrawOptions, drawsOf, thresholdOption } from './options.ts'
 import { analyseTexts } from './pipeline.ts'
 import { postLayers, replicate, replicationTable } from './published.ts'
+import { measureQuality, qualityTable, type QualityOptions } from './quality.ts'
 import { renderBlackBoxReport } from './report.ts'
+import { chanceTables, intervalTable, scaleTables } from './statistics-tables.ts'
 import { summaryTables } from './summary.ts'
 import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from './threshold.ts'
+import { showVerdict, verdicts } from './verdicts.ts'
 
-interface Options extends EngineOptions {
+interface Options extends EngineOptions, Draws, QualityOptions {
   readonly texts: string
   readonly layers?: readonly number[]
   readonly threshold?: ThresholdSpec
@@ -39,8 +44,13 @@ interface Options extends EngineOptions {
 /** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
 const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
 
-const command = addEngineOptions(
-  createCommand('start', 'the post’s analysis: which features stand for which kind of text, layer by layer'),
+const command = addDrawOptions(
+  addEngineOptions(
+    createCommand(
+      'start',
+      'the post’s analysis: which features stand for which kind of text, layer by layer',
+    ),
+  ),
 )
   .addOption(
     new Option(
@@ -58,6 +68,12 @@ const command = addEngineOptions(
     'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
     thresholdOption,
   )
+  .option('--quality', 'measure how well the SAEs do on all texts (default: on some, where that is cheap)')
+  .option('--no-quality', 'leave that out')
+  .option(
+    '--held-out <file>',
+    'measure that on a .txt file too, whose paragraphs are documents: a blank line between two',
+  )
   .option('--out <folder>', 'where the results go (default: results/black-box/MODEL)')
   .addHelpText(
     'after',
@@ -67,6 +83,8 @@ const command = addEngineOptions(
 
 const options = command.opts<Options>()
 if (options.out === '') command.error('error: --out needs the name of a folder')
+if (options.heldOut !== undefined && options.quality === false)
+  command.error('error: --held-out is a text to measure on, which --no-quality leaves out: give one of them')
 
 runMain(() => {
   return withBackend(options, async (ops) => {
@@ -80,28 +98,35 @@ runMain(() => {
     const hooks = chooseHooks(model, options.layers)
     const spec = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
     await model.prepareSaes(hooks)
-    const results = await analyseTexts(
-      model,
-      ids,
-      rowsByCategory(labelled),
-      hooks,
-      spec,
-      options.json ?? false,
-    )
-
-    const layers = results.map(({ analysis }) => analysis)
-    const found = findings(layers)
+    const categories = rowsByCategory(labelled)
+    const quiet = options.json ?? false
+    const results = await analyseTexts(model, ids, categories, hooks, spec, quiet)
+    const quality = await measureQuality(model, ids, hooks, options, quiet)
+    const inputs = results.map((result) => ({ ...result, quality: quality.layers.get(result.hook) }))
+    const layers = withStatistics(inputs, categories, drawsOf(options))
+    const found = verdicts(layers)
     const provenance = await provenanceOf(model, ops, hooks, {
+      seed: options.seed,
       threshold: `${showThreshold(spec)}${spec.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
       command: commandLine('start', process.argv.slice(2)),
     })
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const changes = compareLayers(layers)
     const replication = isReplication(options, model, spec) ? replicate(layers) : []
-    const json = JSON.stringify({ provenance, findings: found, replication, texts, layers, changes }, null, 1)
+    const all = {
+      provenance,
+      verdicts: found,
+      sae_quality: quality.note,
+      replication,
+      texts,
+      layers,
+      changes,
+    }
+    const json = JSON.stringify(all, null, 1)
     const report = renderBlackBoxReport({
       provenance,
-      findings: found,
+      verdicts: found,
+      qualityNote: quality.note,
       replication,
       layers,
       changes,
@@ -121,7 +146,9 @@ runMain(() => {
     console.log(`${provenanceLines(provenance)}\n`)
     console.log(`${summaryTables(layers)}\n`)
     if (replication.length > 0) console.log(`${replicationTable(replication)}\n`)
-    console.log(`${found.map((finding) => `- ${finding}`).join('\n')}\n`)
+    console.log(`${[chanceTables(layers), intervalTable(layers), scaleTables(layers)].join('\n\n')}\n`)
+    console.log(`SAE quality: ${quality.note}\n${qualityTable(layers)}\n`)
+    console.log(`${found.map((verdict) => `- ${showVerdict(verdict)}`).join('\n')}\n`)
     console.log(
       `${labelled.length} texts, ${tokens} tokens, ${hooks.length} layers in ${((performance.now() - started) / 1000).toFixed(1)} s`,
     )

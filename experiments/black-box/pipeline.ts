@@ -8,6 +8,7 @@ import { layerOf } from '../common/hooks.ts'
 import type { OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
 import { analyseLayer } from './analysis.ts'
+import { meanNorm } from './confound.ts'
 import type { Category } from './input.ts'
 import { highlightedFeatures } from './report-features.ts'
 import type { LayerHighlights } from './report.ts'
@@ -18,6 +19,10 @@ import { resolveThreshold, type ThresholdSpec } from './threshold.ts'
 export interface LayerResult {
   readonly hook: string
   readonly analysis: LayerAnalysis
+  /** Token-mean SAE activations, sparse [texts, d_sae]. */
+  readonly means: SparseRows
+  /** Mean length of the vectors that the SAE read. */
+  readonly streamNorm: number
   readonly highlights: LayerHighlights
 }
 
@@ -47,7 +52,9 @@ export async function analyseTexts(
     releaseSae(sae)
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const analysis = analyseLayer(means, categories, thresholdAt(hook, threshold, means), layerOf(hook))
-    results.push({ hook, analysis, highlights: highlightsOf(analysis, features, lengths) })
+    const streamNorm = meanNorm(streams.get(hook)!, lengths, sae.config.centered)
+    const highlights = highlightsOf(analysis, features, lengths)
+    results.push({ hook, analysis, means, streamNorm, highlights })
     progress.step()
     await setImmediate() // Ctrl-C is heard between layers
   }

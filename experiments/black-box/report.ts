@@ -9,16 +9,19 @@ import { cardsSection, firingSection, reportedFeatures, SHOWN_TEXTS } from './re
 import type { ReplicationRow } from './published.ts'
 import { replicationSection } from './report-replication.ts'
 import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
-import type { LayerAnalysis, LayerChange } from './results.ts'
+import { chanceSection, qualitySection, scaleSection, verdictList } from './report-statistics.ts'
+import type { AnalysedLayer, LayerChange, Verdict } from './results.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
 export interface BlackBoxReport {
   provenance: Provenance
-  /** What was found, a sentence each. */
-  findings: readonly string[]
+  /** What the figures say about the post's claims. */
+  verdicts: readonly Verdict[]
+  /** Whether the SAEs' quality was measured, and on what: `measured on ...` or `not measured: ...`. */
+  qualityNote: string
   /** The post's figures beside ours, where they can be compared. */
   replication?: readonly ReplicationRow[]
-  layers: readonly LayerAnalysis[]
+  layers: readonly AnalysedLayer[]
   /** From each layer to the next; empty if there is only one. */
   changes: readonly LayerChange[]
   /** In row order, the order that the analysis counts texts in. */
@@ -69,25 +72,28 @@ function page(report: BlackBoxReport, features: ReturnType<typeof reportedFeatur
       <nav aria-label="Sections">
         <ul>
           <li><a href="#categories">Categories by layer</a></li>
+          <li><a href="#chance">What chance gives</a></li>
+          <li><a href="#scale">Does everything grow?</a></li>
           <li><a href="#top">Top features</a></li>
           <li><a href="#firing">What makes them fire</a></li>
+          <li><a href="#quality">The SAEs</a></li>
           <li><a href="#tokens">Token by token</a></li>
         </ul>
       </nav>
     </header>
     <div class="opening">
       <section aria-labelledby="findings">
-        <h2 id="findings">What was found</h2>
-        <ul class="findings">
-          ${report.findings.map((finding) => html`<li>${finding}</li>`)}
-        </ul>
-        ${comparisonNotice()}
+        <h2 id="findings">What holds</h2>
+        <p>The post’s claims about its model, held against the figures of this one.</p>
+        ${verdictList(report.verdicts)} ${comparisonNotice()}
       </section>
       ${provenanceTable(report.provenance)}
     </div>
     ${replicationSection(report.replication ?? [])} ${categoriesSection(document, report.layers)}
+    ${chanceSection(document, report.layers)} ${scaleSection(document, report.layers)}
     ${changesSection(document, report.changes)} ${topFeaturesSection(document, report.layers)}
-    ${firingSection(report)} ${cardsSection(report, features)}
+    ${firingSection(report)} ${qualitySection(report.layers, report.qualityNote)}
+    ${cardsSection(report, features)}
     <footer>
       A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers stand in results.json, beside
       this file.

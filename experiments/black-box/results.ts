@@ -1,3 +1,5 @@
+import type { SaeFigures } from '../common/sae-quality.ts'
+
 /**
  * What the analysis finds, as it stands in results.json and in `analyse --json`. Keys are snake_case because
  * they are a file format; they are those of the post's own figures (test/reference/black-box/figures.json).
@@ -129,8 +131,14 @@ export interface CategoryStatistics {
   equal_pairs_score: number | null
 }
 
-/** A layer's figures and what there is to say for them. */
-export type AnalysedLayer = LayerAnalysis & { statistics: LayerStatistics }
+/** How well a layer's SAE does on the texts of the analysis, and on those held out if a file was named. */
+export interface LayerQuality {
+  texts: SaeFigures
+  held_out: SaeFigures | null
+}
+
+/** A layer's figures and what there is to say for them; `quality` is null where it was not measured. */
+export type AnalysedLayer = LayerAnalysis & { statistics: LayerStatistics; quality: LayerQuality | null }
 
 /** How one category's figures change from one layer to the next. Null where either layer has none. */
 export interface CategoryChange {

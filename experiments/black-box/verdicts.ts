@@ -86,19 +86,14 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const published = Object.values(last.categories).filter(({ specialist }) => (specialist?.score ?? 0) > 0)
   const told = Object.values(categories).filter(({ auroc }) => auroc && !auroc.within_chance)
   const all = scored.length
-  const parts = [
-    `At layer ${last.layer ?? '?'} ${published.length} of ${all} categories have a score above 0 among their five strongest features`,
-    `a score that ${permutations} shuffles of the categories do not give, searching all features, ` +
-      `${have(beyond.length)} ${beyond.length} of ${all} (${list(beyond, ({ score }) => String(score.value))})`,
-    ...(within.length > 0
-      ? [
-          `within chance: ${list(within, ({ score }) => `${score.value}, chance reaches ${score.chance_q95}`)}`,
-        ]
-      : []),
-  ]
+  const shortlist =
+    `At layer ${last.layer ?? '?'}, ${published.length} of ${all} categories have a score above 0 among their five strongest features. ` +
+    `Searching all features, ${beyond.length} of ${all} ${have(beyond.length)} a score that shuffled categories hardly reach ` +
+    `(p ≤ 0.05 over ${permutations} shuffles, corrected for ${all} categories): ${list(beyond, ({ score }) => String(score.value))}`
+  const rest = list(within, ({ score }) => `${score.value} (chance reaches ${score.chance_q95})`)
   const byLayer = layers.map(({ statistics }) => countBeyond(Object.values(statistics.categories)))
   const detail =
-    `${parts.join('; ')}. ` +
+    `${shortlist}${within.length > 0 ? `; within chance: ${rest}` : ''}. ` +
     (layers.length > 1 ? `Beyond chance by layer: ${byLayer.join(', ')} of ${all}. ` : '') +
     `Without a threshold, by AUROC: ${told.length} of ${all}.`
   return {

@@ -2,8 +2,11 @@ import { Tensor } from '../../engine/tensor.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
 import { analyseLayer } from '../../experiments/black-box/analysis.ts'
 import { compareLayers } from '../../experiments/black-box/compare-layers.ts'
+import { withStatistics } from '../../experiments/black-box/layer-statistics.ts'
 import { highlightedFeatures } from '../../experiments/black-box/report-features.ts'
 import type { BlackBoxReport } from '../../experiments/black-box/report.ts'
+import type { Verdict } from '../../experiments/black-box/results.ts'
+import { verdicts } from '../../experiments/black-box/verdicts.ts'
 
 /** Strings that a careless page would run, or be broken by. */
 export const HOSTILE = [
@@ -39,16 +42,19 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
     const own = Math.floor(feature / 4) === Math.floor(t / textsEach)
     return p > 0 && at < (own ? 8 : 2) ? (at + 1) * (layer + 1) * (own ? 1 : 0.3) : 0
   }
-  const layers = [0, 1, 2].map((layer) => {
-    const means = texts.flatMap(({ pieces }, t) =>
+  const inputs = [0, 1, 2].map((layer) => {
+    const dense = texts.flatMap(({ pieces }, t) =>
       FEATURES.map((feature) => {
         const sum = pieces.reduce((sum, _, p) => sum + activation(layer, feature, t, p), 0)
         return sum / (pieces.length - 1)
       }),
     )
-    const matrix = Tensor.of([texts.length, FEATURES.length], means)
-    return analyseLayer(positiveEntries(matrix), categories, 2, layer)
+    const matrix = Tensor.of([texts.length, FEATURES.length], dense)
+    const means = positiveEntries(matrix)
+    const quality = layer === 2 ? { texts: QUALITY, held_out: QUALITY } : undefined
+    return { means, analysis: analyseLayer(means, categories, 2, layer), streamNorm: layer + 1, quality }
   })
+  const layers = withStatistics(inputs, categories, { permutations: 40, resamples: 40, seed: 0 })
   return {
     provenance: {
       ...{
@@ -61,7 +67,8 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
       ...{ pooling: say('mean', 7), threshold: say('2', 8), seed: say('1', 9), command: say('npm start', 1) },
       version: say('0.1.0', 0),
     },
-    findings: hostile ? HOSTILE : ['One thing was found.', 'And another.'],
+    verdicts: hostile ? HOSTILE.map(hostileVerdict) : verdicts(layers),
+    qualityNote: say('measured on all texts', 2),
     layers,
     changes: compareLayers(layers),
     texts,
@@ -73,6 +80,21 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
       })),
     })),
   }
+}
+
+const hostileVerdict = (text: string): Verdict => ({ claim: text, status: 'holds', detail: text })
+
+const QUALITY = {
+  ...{
+    texts: 3,
+    tokens: 30,
+    l0: 4.5,
+    explained_variance: 0.875,
+    d_sae: 12,
+    dead_features: 2,
+    dense_features: 1,
+  },
+  ...{ ce_clean: 2.5, ce_spliced: 3, ce_zero_ablated: 7.5, ce_recovered: 0.9 },
 }
 
 const FEATURES = Array.from({ length: 12 }, (_, feature) => feature)

@@ -9,6 +9,7 @@ import { encodeSafetensors } from '../../engine/safetensors.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { analyseLayer } from '../../experiments/black-box/analysis.ts'
+import { withStatistics } from '../../experiments/black-box/layer-statistics.ts'
 import { rowsByCategory } from '../../experiments/black-box/input.ts'
 import { fromCategories } from '../../experiments/common/texts.ts'
 
@@ -57,9 +58,21 @@ command('prints nothing but JSON: the analysis, the threshold and where it came 
   const { status, stdout, stderr } = analyse('--layer', '4', '--json')
   assert.is(status, 0)
   assert.is(stderr, '')
-  const result = JSON.parse(stdout) as { basis: Record<string, string>; threshold: number; layers: unknown[] }
-  const expected = analyseLayer(positiveEntries(dense), rowsByCategory(fromCategories(labels)), 5, 4)
-  assert.equal(result.layers, [JSON.parse(JSON.stringify(expected))])
+  const result = JSON.parse(stdout) as {
+    basis: Record<string, string>
+    threshold: number
+    verdicts: { status: string }[]
+    layers: unknown[]
+  }
+  const [means, categories] = [positiveEntries(dense), rowsByCategory(fromCategories(labels))]
+  const analysis = analyseLayer(means, categories, 5, 4)
+  const draws = { permutations: 1000, resamples: 1000, seed: 0 }
+  const expected = withStatistics([{ analysis, means, streamNorm: null }], categories, draws)
+  assert.equal(result.layers, JSON.parse(JSON.stringify(expected)))
+  assert.equal(
+    result.verdicts.map(({ status }) => status),
+    ['not tested', 'not tested', 'does not hold', 'not tested'],
+  )
   assert.is(result.threshold, 5)
   assert.is(result.basis.threshold_from, "the post's, by default")
   assert.match(result.basis.features, 'features.safetensors, tensor features [3, 6]')
@@ -86,6 +99,9 @@ command('without --json, prints tables in which no text steers the terminal', ()
   assert.match(stdout, 'Layer 4: 3 texts')
   assert.match(stdout, /strongest +feature 1, 7\.50 in text 1 "escape ␛\[2J"/)
   assert.match(stdout, /│ Python +│ +1 │ +7\.50 │ 16\.50 │ +0\.4545 │ 0\.\d{4} │ +1 │ 2 = 2 − 0 │ +2 │/)
+  assert.match(stdout, /Best score of all features.*1000 shuffles[^]*│ Python │ 2 \(\d\) \?/)
+  assert.match(stdout, 'Every category has a specialist feature: does not hold.')
+  assert.not.match(stdout, 'not tested')
   assert.match(stdout, /│ +1 │ 2 texts +│ 7\.50 "escape ␛\[2J" {2}6\.50 "x = 1" +│/)
   assert.not.match(stdout, '\u001b')
 })

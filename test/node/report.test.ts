@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderBlackBoxReport } from '../../experiments/black-box/report.ts'
 import { highlightedFeatures, SHOWN_TEXTS } from '../../experiments/black-box/report-features.ts'
+import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
 const all = (node: Document | Element, selector: string): Element[] =>
@@ -15,8 +16,8 @@ report('every layer, category and feature is there, each with its table', () => 
   const sample = sampleReport()
   const { document } = parseHTML(renderBlackBoxReport(sample))
   const charts = all(document, 'svg[role=img]')
-  // Three heatmaps, three curves a category, the layer changes, and a bar chart a layer.
-  assert.is(charts.length, 3 + 3 * 3 + 1 + 3)
+  // Three heatmaps, four curves and, in each layer, a null a category, the layer changes, a bar chart and a curve a layer.
+  assert.is(charts.length, 3 + 4 * 3 + 3 * 3 + 1 + 3 + 3)
   for (const chart of charts)
     assert.ok(text(chart.querySelector('title')) && text(chart.querySelector('desc')))
   for (const map of all(document, '.measure .chart')) assert.is(all(map, 'rect').length, 9)
@@ -29,9 +30,55 @@ report('every layer, category and feature is there, each with its table', () => 
     all(document, 'article').map((card) => card.id),
     named,
   )
-  assert.equal(all(document, '.findings li').map(text), sample.findings)
+  const said = all(document, '.findings li').map((item) => text(item).replace(/\s+/g, ' ').trim())
+  assert.equal(said, sample.verdicts.map(showVerdict))
   assert.match(text(document.querySelector('.notice')), /trained separately.*not comparable/)
   assert.is(all(document, '.provenance tr').length, 12)
+})
+
+report('scores, chance, size and quality stand in their tables as in the figures', () => {
+  const sample = sampleReport()
+  const { document } = parseHTML(renderBlackBoxReport(sample))
+  const table = (section: string, nth: number): string[][] =>
+    all(all(document, `section[aria-labelledby=${section}] table`)[nth], 'tbody tr').map((row) =>
+      all(row, 'th, td').map((cell) => text(cell).replace(/\s+/g, ' ').trim()),
+    )
+  for (const [l, { statistics, pairs_above_threshold: pairs }] of sample.layers.entries()) {
+    const rows = table('chance', l)
+    for (const [c, [name, { score, auroc }]] of Object.entries(statistics.categories).entries()) {
+      assert.is(rows[c][0], name)
+      assert.ok(rows[c][1].startsWith(`${score.value}${score.within_chance ? ' ?' : ''}`), rows[c][1])
+      assert.ok(rows[c][1].endsWith(`p ${score.p_corrected.toFixed(3)}`))
+      assert.ok(rows[c][3].startsWith(auroc!.value.toFixed(2)))
+      assert.is(rows[c][4], String(auroc!.feature))
+    }
+    const [, norm, count, observed, , equal] = table('scale', 0)[l]
+    const { sum_best_scores: sum, equal_pairs } = statistics
+    assert.equal([norm, count, observed, equal], [l + 1, pairs, sum.observed, equal_pairs!.sum_best_scores].map(String)) // prettier-ignore
+    statistics.threshold_curve.forEach((point, q) =>
+      assert.match(
+        table('scale', 2)[q][l + 1],
+        new RegExp(`^${point.sum_best_scores}chance .*${point.pairs} pairs?$`),
+      ),
+    )
+  }
+  const quality = ['30', '4.50', '0.875', '2', '1', '2.50', '3', '7.50', '0.900']
+  assert.equal(table('quality', 0), [['L2', ...quality], ['L2 held out', ...quality]]) // prettier-ignore
+  assert.match(
+    text(document.getElementById('quality')!.parentElement),
+    'SAE quality was measured on all texts.',
+  )
+})
+
+report('a score within chance bears a question mark, one beyond it none', () => {
+  const sample = sampleReport()
+  const [{ score }] = Object.values(sample.layers[2].statistics.categories)
+  for (const within of [true, false]) {
+    score.within_chance = within
+    const { document } = parseHTML(renderBlackBoxReport(sample))
+    const name = text(all(document, '[aria-labelledby=chance] details:last-of-type .multiples b')[0])
+    assert.is(name, within ? 'Python ?' : 'Python')
+  }
 })
 
 report('a card holds its strongest texts, the data the others, and both know how many are silent', () => {

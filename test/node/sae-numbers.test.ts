@@ -193,10 +193,12 @@ test('QualityMeter: as two passes over all tokens have it', async () => {
         .reduce((sum, value) => sum + value, 0)
     const error = squares(kept, (t, i) => rebuilt[t][i])
     const explained = 1 - error / squares(kept, (_, i) => mean[i])
-    const { tokens, l0, explainedVariance, deadFeatures } = meter.quality()
+    const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
     assert.is(tokens, total(lengths) - lengths.length)
     assert.ok(Math.abs(l0 - active.flat().length / tokens) < 1e-12)
     assert.is(deadFeatures, dSae - new Set(active.flat()).size)
+    const firings = Array.from({ length: dSae }, (_, f) => active.filter((row) => row.includes(f)).length)
+    assert.is(denseFeatures, firings.filter((count) => count * 10 > tokens).length)
     if (tokens > 1)
       assert.ok(
         Math.abs(explainedVariance - explained) <= 1e-9 * (1 + Math.abs(explained)),
@@ -210,7 +212,8 @@ test('QualityMeter: a perfect reconstruction, the mean, and a feature only BOS h
   const features = positiveEntries(Tensor.of([6, 2], [0, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]))
   const perfect = new QualityMeter(3, 2)
   perfect.add(x, x, features)
-  assert.equal(perfect.quality(), { tokens: 5, l0: 1, explainedVariance: 1, deadFeatures: 1 })
+  const [deadFeatures, denseFeatures] = [1, 1]
+  assert.equal(perfect.quality(), { tokens: 5, l0: 1, explainedVariance: 1, deadFeatures, denseFeatures })
   const mean = new QualityMeter(3, 2)
   const means = [0, 1, 2].map((i) => [1, 2, 3, 4, 5].reduce((sum, t) => sum + x.row(t)[i], 0) / 5)
   mean.add(
@@ -225,6 +228,15 @@ test('QualityMeter: a perfect reconstruction, the mean, and a feature only BOS h
   const withBos = new QualityMeter(3, 2)
   withBos.add(x, x, features, 0)
   assert.equal([withBos.quality().tokens, withBos.quality().deadFeatures], [6, 0])
+})
+
+test('QualityMeter: a feature on a tenth of the tokens is not dense, on one more it is', () => {
+  const meter = new QualityMeter(1, 2)
+  const x = randomTensor([20, 1], 1)
+  const active = Tensor.of([20, 2], Array.from({ length: 40 }, (_, i) => (i < 5 ? 1 : 0))) // prettier-ignore
+  meter.add(x, x, positiveEntries(active), 0) // on 3 and on 2 tokens of 20
+  assert.is(meter.quality().denseFeatures, 1)
+  assert.is(meter.quality().deadFeatures, 0)
 })
 
 test('lossRecovered: 1 for nothing lost, 0 for no better than zeros', () => {

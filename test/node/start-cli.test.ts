@@ -8,7 +8,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
-import type { LayerAnalysis, LayerChange } from '../../experiments/black-box/results.ts'
+import type {
+  AnalysedLayer,
+  CategoryStatistics,
+  LayerChange,
+  Verdict,
+} from '../../experiments/black-box/results.ts'
+import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
 import { openModel } from '../../experiments/common/models.ts'
 import { showNumber } from '../../experiments/report/numbers.ts'
@@ -16,9 +22,10 @@ import { runScript } from '../helpers/cli.ts'
 
 interface Results {
   provenance: Record<string, string>
-  findings: string[]
+  verdicts: Verdict[]
+  sae_quality: string
   texts: { category: string; text: string; tokens: number }[]
-  layers: LayerAnalysis[]
+  layers: AnalysedLayer[]
   changes: LayerChange[]
 }
 
@@ -71,7 +78,7 @@ const command = suite('start')
 command.after(() => rmSync(folder, { recursive: true }))
 
 command('prints nothing but JSON, the same as in results.json, and writes all four files', () => {
-  const { folder, layers, texts, changes, findings, provenance } = shared
+  const { folder, layers, texts, changes, verdicts, provenance } = shared
   assert.equal(readdirSync(folder).sort(), FILES)
   assert.equal(
     texts.map(({ category, text }) => ({ category, text })),
@@ -83,7 +90,7 @@ command('prints nothing but JSON, the same as in results.json, and writes all fo
     'in the model’s order, each once',
   )
   assert.is(changes.length, 1)
-  assert.is(findings.length, 4)
+  assert.is(verdicts.length, 4)
   for (const { categories } of layers)
     assert.equal(
       Object.keys(categories),
@@ -97,9 +104,23 @@ command('prints nothing but JSON, the same as in results.json, and writes all fo
   )
 })
 
+function statisticsColumns({ score, auroc, ...rest }: CategoryStatistics): Record<string, string> {
+  const columns = {
+    ...{ score_chance_q95: score.chance_q95, score_p: score.p, score_p_corrected: score.p_corrected },
+    ...{ score_within_chance: score.within_chance, score_at_equal_pairs: rest.equal_pairs_score },
+    ...{ auroc: auroc!.value, auroc_feature: auroc!.feature, auroc_chance_q95: auroc!.chance_q95 },
+    ...{ auroc_p: auroc!.p, auroc_p_corrected: auroc!.p_corrected },
+    ...{ auroc_within_chance: auroc!.within_chance },
+    ...{ peak_low: rest.peak_interval![0], peak_high: rest.peak_interval![1] },
+    ...{ aggregate_low: rest.aggregate_interval![0], aggregate_high: rest.aggregate_interval![1] },
+    ...{ peak_by_norm: rest.peak_by_norm, aggregate_by_norm: rest.aggregate_by_norm },
+  }
+  return Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, String(value)]))
+}
+
 command('categories.csv is results.json, a row a category and layer', () => {
   const { folder, layers } = shared
-  const expected = layers.flatMap(({ layer, threshold, categories }) =>
+  const expected = layers.flatMap(({ layer, threshold, categories, statistics }) =>
     Object.entries(categories).map(([category, { peak, specialist, full_search, ...rest }]) => ({
       layer: String(layer),
       threshold: String(threshold),
@@ -116,6 +137,7 @@ command('categories.csv is results.json, a row a category and layer', () => {
       specialist_value: String(specialist!.value),
       best_score: String(full_search.best_score),
       best_features: full_search.features.join(' '),
+      ...statisticsColumns(statistics.categories[category]),
     })),
   )
   assert.is(expected.length, 8)
@@ -138,7 +160,7 @@ command('categories.csv is results.json, a row a category and layer', () => {
 })
 
 command('report.html shows the same numbers, and texts as texts', () => {
-  const { folder, layers, findings } = shared
+  const { folder, layers, verdicts } = shared
   const html = read(folder, 'report.html')
   const { document } = parseHTML(html)
   const headed = [...document.querySelectorAll('table')].find((table) =>
@@ -159,11 +181,45 @@ command('report.html shows the same numbers, and texts as texts', () => {
       assert.match(cell, new RegExp(`\\b${feature}\\b`))
     }
   const text = document.body.textContent.replace(/\s+/g, ' ')
-  for (const finding of findings) assert.ok(text.includes(finding), finding)
+  for (const verdict of verdicts) assert.ok(text.includes(showVerdict(verdict)), showVerdict(verdict))
   assert.is(document.querySelector('img'), null)
   assert.is(document.querySelector('[onmouseover], [onerror]'), null)
   assert.not.match(html, /<script>alert/)
 })
+
+command('--permutations, --resamples and --seed decide the statistics, and nothing else', () => {
+  const args = ['--texts', textsJson, '--layers', '1,4', '--backend', 'reference', '--permutations', '50']
+  const seeded = results('seeded', ...args, '--resamples', '60', '--seed', '7')
+  assert.is(seeded.provenance.seed, '7')
+  for (const [i, { statistics, ...figures }] of seeded.layers.entries()) {
+    const { statistics: others, ...same_ } = shared.layers[i]
+    same(figures, same_)
+    assert.equal([statistics.permutations, statistics.resamples, statistics.seed], [50, 60, 7])
+    assert.equal([others.permutations, others.resamples, others.seed], [1000, 1000, 0])
+    assert.is(statistics.stream_norm, others.stream_norm)
+  }
+})
+
+command(
+  'SAE quality: asked for on the reference backend, left out there unasked, held-out documents beside',
+  () => {
+    assert.match(
+      shared.sae_quality,
+      /^not measured: 5 passes through tiny on reference take long; ask with --quality$/,
+    )
+    assert.ok(shared.layers.every(({ quality }) => quality === null))
+    const file = write('held-out.txt', 'One document.\r\nIts second line.\n\n \nAnother.\n')
+    const layer = ['--texts', textsJson, '--layers', '1', '--backend', 'reference', '--permutations', '9']
+    const { layers, sae_quality } = results('quality', ...layer, '--held-out', file)
+    assert.is(sae_quality, `measured on all texts, and on 2 documents of ${file}`)
+    const { texts, held_out } = layers[0].quality!
+    assert.is(texts.texts, rows.length)
+    assert.is(texts.tokens, shared.texts.reduce((sum, { tokens }) => sum + tokens, 0)) // prettier-ignore
+    assert.is(held_out!.texts, 2)
+    for (const { ce_clean, ce_zero_ablated } of [texts, held_out!]) assert.ok(ce_clean < ce_zero_ablated)
+    assert.is.not(texts.ce_clean, held_out!.ce_clean)
+  },
+)
 
 command('a peak is the highest mean over a text’s tokens behind BOS, summed by hand', async () => {
   const ops = await createBackend('reference')
@@ -231,14 +287,19 @@ command('the terminal shows every category and layer, the findings, and where th
   assert.is(status, 0)
   assert.is(stderr, '')
   const path = join(cwd, 'results/black-box/tiny')
-  const { layers, findings } = JSON.parse(read(path, 'results.json')) as Results
+  const { layers, verdicts } = JSON.parse(read(path, 'results.json')) as Results
   for (const { categories } of layers)
     for (const { peak, aggregate_top5, specialist } of Object.values(categories)) {
       assert.match(stdout, `${peak!.value.toFixed(2)} #${peak!.feature}`)
       assert.match(stdout, aggregate_top5.toFixed(2))
       assert.match(stdout, `${specialist!.score} #${specialist!.feature}`)
     }
-  for (const finding of findings) assert.match(stdout, `- ${finding}\n`)
+  for (const verdict of verdicts) assert.match(stdout, `- ${showVerdict(verdict)}\n`)
+  for (const { statistics, quality } of layers) {
+    assert.match(stdout, ` ${statistics.stream_norm!.toFixed(2)} `)
+    assert.match(stdout, ` ${quality!.texts.ce_recovered.toFixed(3)} `)
+  }
+  assert.match(stdout, 'SAE quality: measured on all texts')
   for (const part of ['__proto__', 'not comparable', 'layer 5', 'report: file://', 'threshold  q98'])
     assert.match(stdout, part)
   assert.not.match(stdout, '\u001b')

@@ -123,6 +123,25 @@ const failures: [what: string, args: () => string[], status: number, message: Re
   ['layers that are none', () => ['--layers', '1,x'], 2, /layer: expected a whole number from 0, got 'x'/],
   ['a threshold that is none', () => ['--threshold', 'high'], 2, /threshold "high": expected a number/],
   ['an empty folder name', () => ['--out', ''], 2, /^error: --out needs the name of a folder\n/],
+  [
+    'no file held out',
+    () => ['--held-out', join(folder, 'missing.txt')],
+    1,
+    /^error: --held-out .*missing\.txt: there is no such file/,
+  ],
+  [
+    'a text held out that nothing is measured on',
+    () => ['--no-quality', '--held-out', 'x.txt'],
+    2,
+    /^error: --held-out is a text to measure on, which --no-quality leaves out: give one of them\n/,
+  ],
+  ['no shuffles', () => ['--permutations', '0'], 2, /permutations: expected a whole number from 1, got '0'/],
+  [
+    'a seed below 0',
+    () => ['--seed', '-1'],
+    2,
+    /seed: expected a whole number from 0 to 4294967295, got '-1'/,
+  ],
   ['a stray word', () => ['mine.csv'], 2, /too many arguments/],
 ]
 for (const [what, args, status, message] of failures)

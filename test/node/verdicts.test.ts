@@ -110,7 +110,7 @@ said('specialists hold where every category has one beyond chance in the deepest
   assert.is(specialists.status, 'holds')
   assert.match(
     specialists.detail,
-    /^At layer 2 3 of 3 categories .*, have 3 of 3 \(Python 9, Math 8, Formal 7\)\. Beyond chance by layer: 0, 3 of 3\. .* AUROC: 3 of 3\.$/,
+    /^At layer 2, 3 of 3 categories .*, 3 of 3 have a score .*\): Python 9, Math 8, Formal 7\. Beyond chance by layer: 0, 3 of 3\. .* AUROC: 3 of 3\.$/,
   )
 })
 
@@ -119,11 +119,11 @@ said('they do not hold where one is taken away, and its category is named with w
   assert.is(specialists.status, 'does not hold')
   assert.match(
     specialists.detail,
-    /have 2 of 3 \(Python 9, Formal 7\); within chance: Math \d+, chance reaches \d+\./,
+    /2 of 3 have a score .*: Python 9, Formal 7; within chance: Math \d+ \(chance reaches \d+\)\./,
   )
   const none = verdictsOn({ own: all }, {})[2]
   assert.is(none.status, 'does not hold')
-  assert.match(none.detail, /have 0 of 3 \(none\).*by layer: 3, 0 of 3\. .* AUROC: 0 of 3\.$/)
+  assert.match(none.detail, /0 of 3 have a score .*: none; .*by layer: 3, 0 of 3\. .* AUROC: 0 of 3\.$/)
 })
 
 said('specialisation rises where specialists are added at the same loudness', () => {

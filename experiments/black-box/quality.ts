@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises'
+import { sizeOf } from '../../engine/tensor.ts'
+import { weightShapes } from '../../gpt2/weights.ts'
+import { UserError } from '../common/cli.ts'
+import type { OpenModel } from '../common/models.ts'
+import { createProgress } from '../common/progress.ts'
+import { measureSaes, measuringPasses, type SaeFigures } from '../common/sae-quality.ts'
+import { formatTable } from '../common/table.ts'
+import type { LayerQuality } from './results.ts'
+
+/** Whether and on what the quality of the SAEs is measured. */
+export interface QualityOptions {
+  /** On all texts; left out: on some of them, where that is cheap. */
+  readonly quality?: boolean
+  /** A file of texts that the analysis does not see. */
+  readonly heldOut?: string
+}
+
+/** Tokens that are enough for a first look: with more, texts are left out unless all are asked for. */
+const SAMPLE_TOKENS = 1024
+/** Multiply-adds that are worth it unasked: a few seconds on the fast backend. */
+const CHEAP = 5e10
+
+/**
+ * The quality of the SAEs at `hooks`, and in words on what it was measured, or why it was not. Unasked, a sample of the
+ * texts has to do, on the wasm backend alone and where the passes cost at most `CHEAP` multiply-adds.
+ * @param texts ids with BOS
+ */
+export async function measureQuality(
+  model: OpenModel,
+  texts: readonly (readonly number[])[],
+  hooks: readonly string[],
+  { quality, heldOut }: QualityOptions,
+  quiet: boolean,
+): Promise<{ layers: Map<string, LayerQuality>; note: string }> {
+  const passes = measuringPasses(hooks.length)
+  const asked = quality === true || heldOut !== undefined
+  const every = asked ? 1 : Math.ceil(tokensOf(texts) / SAMPLE_TOKENS)
+  const sample = texts.filter((_, row) => row % every === 0)
+  if (quality === false || !(asked || isCheap(model, sample, passes))) {
+    const slow = `${passes} passes through ${model.name} on ${model.gpt2.ops.name} take long; ask with --quality`
+    return { layers: new Map(), note: `not measured: ${quality === false ? '--no-quality' : slow}` }
+  }
+  const held = heldOut === undefined ? [] : await readHeldOut(heldOut, model)
+  const total = passes * (held.length > 0 ? 2 : 1)
+  using progress = createProgress({ label: 'SAE quality', total, unit: 'passes', quiet })
+  const onTexts = await measureSaes(model, sample, hooks, (done) => progress.update(done))
+  const onHeldOut =
+    held.length === 0
+      ? undefined
+      : await measureSaes(model, held, hooks, (done) => progress.update(passes + done))
+  const layers = hooks.map((hook): [string, LayerQuality] => [
+    hook,
+    { texts: onTexts.get(hook)!, held_out: onHeldOut?.get(hook) ?? null },
+  ])
+  const also = held.length === 0 ? '' : `, and on ${held.length} documents of ${heldOut}`
+  const some = `one in ${every} of the ${texts.length} texts; --quality takes all`
+  return { layers: new Map(layers), note: `measured on ${every > 1 ? some : 'all texts'}${also}` }
+}
+
+const tokensOf = (texts: readonly (readonly number[])[]): number =>
+  texts.reduce((sum, { length }) => sum + length, 0)
+
+function isCheap({ gpt2 }: OpenModel, texts: readonly (readonly number[])[], passes: number): boolean {
+  const weights = [...weightShapes(gpt2.config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0)
+  return gpt2.ops.name === 'wasm' && tokensOf(texts) * weights * passes <= CHEAP
+}
+
+/**
+ * The documents of a text file, with BOS: paragraphs, with blank lines between them. One that is longer than the model's
+ * positions is cut into several.
+ */
+async function readHeldOut(path: string, { gpt2, tokenizer }: OpenModel): Promise<number[][]> {
+  const source = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UserError(
+      `--held-out ${path}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`,
+    )
+  })
+  const { nCtx, bos } = gpt2.config
+  const documents = source.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== '')
+  if (documents.length === 0)
+    throw new UserError(`--held-out ${path}: no text in it; expected paragraphs, a blank line between two`)
+  return documents.flatMap((document) => {
+    const ids = tokenizer.encode(document)
+    const cuts = Array.from({ length: Math.ceil(ids.length / (nCtx - 1)) }, (_, i) => i * (nCtx - 1))
+    return cuts.map((from) => [bos, ...ids.slice(from, from + nCtx - 1)])
+  })
+}
+
+/** As a table for the terminal, a row a layer and set of texts. */
+export function qualityTable(
+  layers: readonly { layer: number | null; quality: LayerQuality | null }[],
+): string {
+  const rows = layers.flatMap(({ layer, quality }) =>
+    Object.entries(quality ?? {}).flatMap(([name, figures]: [string, SaeFigures | null]) =>
+      figures ? [[layer ?? '?', name === 'texts' ? 'these texts' : 'held out', ...cells(figures)]] : [],
+    ),
+  )
+  return formatTable(['layer', 'on', 'tokens', ...QUALITY_COLUMNS], rows)
+}
+
+export const QUALITY_COLUMNS = [
+  'L0',
+  'explained',
+  'dead',
+  'dense',
+  'CE clean',
+  'spliced',
+  'zero-ablated',
+  'recovered',
+]
+
+function cells(figures: SaeFigures): (string | number)[] {
+  return [
+    figures.tokens,
+    figures.l0.toFixed(1),
+    figures.explained_variance.toFixed(3),
+    figures.dead_features,
+    figures.dense_features,
+    figures.ce_clean.toFixed(3),
+    figures.ce_spliced.toFixed(3),
+    figures.ce_zero_ablated.toFixed(3),
+    figures.ce_recovered.toFixed(3),
+  ]
+}

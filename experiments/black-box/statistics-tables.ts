@@ -1,0 +1,67 @@
+import { formatTable } from '../common/table.ts'
+import type { AnalysedLayer, CategoryStatistics } from './results.ts'
+
+/** The statistics as text for a terminal: category by layer, a table a figure. */
+
+const dash = '–'
+
+/** The best score and the best AUROC of all features, each beside what chance gives. */
+export function chanceTables(layers: readonly AnalysedLayer[]): string {
+  const mark = (within: boolean): string => (within ? ' ?' : '')
+  const score = ({ score }: CategoryStatistics): string =>
+    `${score.value} (${score.chance_q95})${mark(score.within_chance)}`
+  const auroc = ({ auroc }: CategoryStatistics): string =>
+    auroc ? `${auroc.value.toFixed(2)} (${auroc.chance_q95.toFixed(2)})${mark(auroc.within_chance)}` : dash
+  const { permutations, seed } = layers[0].statistics
+  return [
+    byLayer(
+      `Best score of all features, in brackets what 95 % of ${permutations} shuffles of the categories stay within ` +
+        `(seed ${seed}); ? is within chance: p > 0.05, corrected for the number of categories`,
+      layers,
+      score,
+    ),
+    byLayer('Best AUROC of all features, which needs no threshold; brackets and ? as above', layers, auroc),
+  ].join('\n\n')
+}
+
+/** What is left of peaks and scores when the size of activations is held still. */
+export function scaleTables(layers: readonly AnalysedLayer[]): string {
+  const rows = layers.map(({ layer, pairs_above_threshold, statistics }) => [
+    layer ?? '?',
+    statistics.stream_norm?.toFixed(2) ?? dash,
+    pairs_above_threshold,
+    statistics.sum_best_scores.observed,
+    statistics.sum_best_scores.chance.mean.toFixed(1),
+    statistics.equal_pairs?.sum_best_scores ?? dash,
+  ])
+  const head = ['layer', 'stream length', 'pairs', 'sum of scores', 'by chance', 'at equal pairs']
+  const title =
+    'How large everything is: the stream that the SAE reads, the pairs of text and feature above the threshold'
+  const byNorm = ({ peak_by_norm }: CategoryStatistics): string => peak_by_norm?.toFixed(3) ?? dash
+  return [
+    `${title}\n${formatTable(head, rows)}`,
+    byLayer('Peak, divided by the length of the stream', layers, byNorm),
+  ].join('\n\n')
+}
+
+/** What 95 % of the resampled texts give for the peak. */
+export function intervalTable(layers: readonly AnalysedLayer[]): string {
+  const range = ({ peak_interval: interval }: CategoryStatistics): string =>
+    interval ? interval.map((bound) => bound.toFixed(1)).join('–') : dash
+  const { resamples } = layers[0].statistics
+  return byLayer(`Peak in 95 % of ${resamples} resamples of each category’s texts`, layers, range)
+}
+
+function byLayer(
+  title: string,
+  layers: readonly AnalysedLayer[],
+  cell: (category: CategoryStatistics) => string,
+): string {
+  const names = Object.keys(layers[0].categories)
+  const head = ['', ...layers.map(({ layer }) => `layer ${layer ?? '?'}`)]
+  const rows = names.map((name) => [
+    name,
+    ...layers.map(({ statistics }) => cell(statistics.categories[name])),
+  ])
+  return `${title}\n${formatTable(head, rows)}`
+}
