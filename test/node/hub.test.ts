@@ -481,6 +481,17 @@ const hubCases: [name: string, fault: hub.Fault, token: string | undefined, mess
     'got an HTML page from',
   ],
   [
+    'another commit than the pinned one',
+    hub.status(302, {
+      'X-Linked-ETag': hub.sha256(weights),
+      'X-Linked-Size': '5',
+      'X-Repo-Commit': 'f'.repeat(40),
+      Location: '/',
+    }),
+    undefined,
+    `expected revision ${COMMIT}, got '${'f'.repeat(40)}' from 127.0.0.1`,
+  ],
+  [
     'a file of another hash',
     hub.status(302, { 'X-Linked-ETag': hub.sha256(config), 'X-Linked-Size': '5', Location: '/' }),
     undefined,

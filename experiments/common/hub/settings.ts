@@ -53,7 +53,7 @@ export async function hubSettings(
   const caches = fromHome(env.XDG_CACHE_HOME) ?? join(homedir(), '.cache')
   const home = fromHome(env.HF_HOME) ?? join(caches, 'huggingface')
   const tokenFile = fromHome(env.HF_TOKEN_PATH) ?? join(home, 'token')
-  const token = env.HF_TOKEN ?? (await readFile(tokenFile, 'utf8').catch(() => ''))
+  const token = env.HF_TOKEN || (await readFile(tokenFile, 'utf8').catch(() => ''))
   return {
     endpoint: checkEndpoint('HF_ENDPOINT', env.HF_ENDPOINT || 'https://huggingface.co'),
     rawEndpoint: checkEndpoint(
