@@ -18,7 +18,7 @@ export async function provenanceOf(
     model: model.origin === undefined ? model.name : `${model.name} (${model.origin})`,
     sae: [...new Set(saes.map(({ modelName, dSae }) => `${modelName}, ${dSae} features`))].join('; '),
     backend: ops.name,
-    mode: ops.mode,
+    mode: describeMode(ops),
     basis: [...new Set(saes.map(describeBasis))].join('; '),
     hook: showHooks(hooks),
     bos: '<|endoftext|> before every text; its position is left out of every mean and count',
@@ -28,6 +28,16 @@ export async function provenanceOf(
     command,
     version: `clearbox ${version}, Node ${process.version}`,
   }
+}
+
+/** What really ran, and, once features were screened, how that went: the features are the dense encoder's either way. */
+export function describeMode({ mode, screening }: Pick<Backend, 'mode' | 'screening'>): string {
+  if (!screening || screening.rows + screening.denseRows === 0) return mode
+  const { rows, denseRows, outputs, candidates, active } = screening
+  const share =
+    rows === 0 ? '' : `, ${((100 * candidates) / outputs).toFixed(2)} % of their features computed`
+  const l0 = (active / (rows + denseRows)).toFixed(1)
+  return `${mode}; encoder screened ${rows} tokens${share}, ${denseRows} went dense, ${l0} active a token`
 }
 
 /** `blocks.{6,8}.hook_resid_pre` for the same hook of several layers. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { createBackend } from '../../engine/backends.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
@@ -12,6 +13,7 @@ import { Screen } from '../../engine/wasm/screen.ts'
 import { encodeDensely } from '../../engine/wasm/sparse-encode.ts'
 import { SUM_BLOCK } from '../../engine/wasm/tile.ts'
 import { sourceOf } from '../../engine/weights.ts'
+import { describeMode } from '../../experiments/common/provenance.ts'
 import { anySeed, holds, randomNumbers, randomTensor } from '../helpers/random.ts'
 
 const test = suite('exact screening')
@@ -292,6 +294,30 @@ test('rows whose candidates are many, and only those, go dense and are counted',
     assert.is(counts.outputs, 3 * outputs)
     assert.is(counts.active, dense.values.length)
   }
+})
+
+test('on a backend: the default, its counts readable and described, nothing counted before it is used', async () => {
+  const weight = randomTensor([32, 64], 1)
+  const bias = new Tensor([64], new Float32Array(64).fill(-7))
+  const encoded: SparseRows[] = []
+  for (const sparseEncoder of [undefined, 'screened', 'dense'] as const) {
+    const ops = await createBackend('wasm', { threads: 1, sparseEncoder })
+    assert.is(describeMode(ops), ops.mode)
+    assert.is(ops.screening?.rows, sparseEncoder === 'dense' ? undefined : 0)
+    const layer = await ops.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias))
+    const features = await ops.sparseEncode(ops.upload(randomTensor([9, 32], 3, 2)), layer)
+    encoded.push(features)
+    if (ops.screening) {
+      assert.is(ops.screening.rows + ops.screening.denseRows, 9)
+      assert.is(ops.screening.active, features.values.length)
+      assert.match(
+        describeMode(ops),
+        /; encoder screened 9 tokens, [\d.]+ % of their features computed, 0 went/,
+      )
+    }
+    await ops.dispose()
+  }
+  for (const other of encoded.slice(1)) checkSame(other, encoded[0])
 })
 
 test.run()
