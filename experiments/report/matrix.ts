@@ -45,8 +45,8 @@ export function matrixChart(
   return svgChart(chart, about)
 }
 
-/** The step 0..8 of a number between the scale's ends; those beyond take the end's. */
+/** The step 1..8 of a number between the scale's ends; those beyond take the end's. */
 export function stepWithin(value: number, [low, high]: Matrix['range']): number {
   const share = high > low ? (value - low) / (high - low) : 0
-  return Math.max(0, Math.min(8, Math.ceil(share * 8)))
+  return Math.max(1, Math.min(8, Math.ceil(share * 8)))
 }

@@ -19,6 +19,7 @@ import { findSpecialists, type Specialist } from '../../experiments/form-or-idea
 import { symbolShare, tokenKinds, type TokenKind } from '../../experiments/form-or-idea/token-kinds.ts'
 import matchedTexts from '../../experiments/form-or-idea/texts.json' with { type: 'json' }
 import { createRandom } from '../../engine/random.ts'
+import { stepWithin } from '../../experiments/report/matrix.ts'
 import { createTokenizer } from '../../gpt2/tokenizer.ts'
 import { randomNumbers } from '../helpers/random.ts'
 
@@ -328,7 +329,7 @@ experts(
   },
 )
 
-const tokens = suite('symbols and words')
+const tokens = suite('symbols, words and colours')
 
 tokens('letters make words; digits, operators and punctuation symbols; the rest is blank', () => {
   const pieces = ['x', ' + 2', ' =', '\n', ' é', 'π', ' x2', '', '₂', '   ', '…', '']
@@ -344,6 +345,12 @@ tokens('shares leave out BOS and texts that are not asked for', () => {
   assert.equal(symbolShare(activations, kinds, [0]), { of_activation: 0.75, of_tokens: 0.5 })
   assert.equal(symbolShare(activations, kinds, [0, 2]), { of_activation: 0.75, of_tokens: 1 / 3 })
   assert.equal(symbolShare(activations, kinds, [2]), { of_activation: null, of_tokens: 0 })
+})
+
+tokens('a picture’s colours go from its lowest number to its highest', () => {
+  const steps = [-1, 0.2, 0.21, 0.6, 0.61, 1, 2].map((value) => stepWithin(value, [0.2, 1]))
+  assert.equal(steps, [1, 1, 1, 4, 5, 8, 8])
+  assert.is(stepWithin(0.5, [0.5, 0.5]), 1)
 })
 
 const written = suite('matched texts')
