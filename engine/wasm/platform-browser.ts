@@ -12,7 +12,7 @@ export const browserPlatform: Platform = {
   pairs: () => false,
   spawn(start, onEnd) {
     const worker = new Worker(new URL('./worker-browser.ts', import.meta.url), { type: 'module' })
-    worker.addEventListener('error', (event) => onEnd(new Error(event.message)))
+    worker.addEventListener('error', (event) => onEnd(new Error(event.message || 'its script did not load')))
     worker.postMessage(start)
   },
   mayBlock: isWorker,

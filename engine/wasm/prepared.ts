@@ -1,0 +1,36 @@
+import type { Norm, RowCache, Table } from '../backend.ts'
+import { sizeOf } from '../tensor.ts'
+import { forEachRowBlock, type WeightSource } from '../weights.ts'
+import type { Arena } from './memory.ts'
+import { READ_AT_ONCE } from './panels.ts'
+import { Block, type WasmTensor } from './tensors.ts'
+
+export interface WasmTable extends Table {
+  readonly block: Block
+}
+
+export interface WasmNorm extends Norm {
+  readonly weight: WasmTensor
+  readonly bias: WasmTensor
+}
+
+export interface WasmCache extends RowCache {
+  readonly block: Block
+  length: number
+}
+
+/** Reads a whole weight into a block of its own, which no scope frees. */
+export async function loadBlock(arena: Arena, weight: WeightSource): Promise<Block> {
+  const block = new Block(arena, sizeOf(weight.shape) * 4, weight.name)
+  const width = weight.shape.at(-1) ?? 1
+  await forEachRowBlock(weight, READ_AT_ONCE, (rows, firstRow) =>
+    arena.floats(block.address + firstRow * width * 4, rows.length).set(rows),
+  )
+  return block
+}
+
+/** The address of prepared weights. @throws if they were released */
+export function live(op: string, block: Block): number {
+  if (block.isFreed) throw new Error(`${op}: these weights, or this cache, were released`)
+  return block.address
+}
