@@ -108,7 +108,7 @@ words('no text, category or token can steer the terminal', () => {
   const card = terminalCard(
     explained([
       [0, 1, 0, 2],
-      [0, 0, 1],
+      [0, 5, 0],
     ]),
     shownTexts,
     false,
