@@ -4,6 +4,7 @@ import { createProgress } from '../experiments/common/progress.ts'
 import { launchChromium } from '../test/browser/chromium.ts'
 import { serveRepository } from '../test/browser/serve.ts'
 import type * as GpuJsPage from './gpujs/page.ts'
+import { prefillCost } from './gpujs/prefill.ts'
 import { Runner, transfers } from './gpujs/runner.ts'
 import { allWorks } from './gpujs/works.ts'
 import { makeRow, threadsOf, type NotRun, type Row } from './results.ts'
@@ -17,6 +18,8 @@ export interface GpuJsOptions {
   /** Also in Chromium, on its GPU; with `software` on SwiftShader. */
   readonly browser?: boolean
   readonly software?: boolean
+  /** Chromium: lengths of texts for a pass through all of GPT-2 small; left out, 128 and 512 where there is a real GPU. */
+  readonly prefill?: readonly number[]
   /** Only works whose names begin so. */
   readonly only?: readonly string[]
 }
@@ -27,6 +30,8 @@ interface Somewhere {
   readonly mode: string
   verify(name: string): Promise<void>
   time(name: string, ms: number): Promise<number[]>
+  /** Only in a browser: GPT-2 small, for works named `prefill N`. */
+  loadModel?(): Promise<void>
   close(): Promise<void>
 }
 
@@ -56,11 +61,12 @@ export async function benchGpuJs(options: GpuJsOptions): Promise<{ rows: Row[]; 
 async function benchPlace(
   place: Place,
   tokens: number,
-  { quick = false, only }: GpuJsOptions,
+  options: GpuJsOptions,
   rows: Row[],
   notRun: NotRun[],
   quiet: boolean,
 ): Promise<void> {
+  const { quick = false, only } = options
   const runners: Somewhere[] = []
   for (const name of place.names)
     try {
@@ -107,7 +113,33 @@ async function benchPlace(
       )
     progress.step()
   }
+  rows.push(...(await benchPrefill(place, runners, options)))
   for (const runner of runners) await runner.close()
+}
+
+/** A pass through GPT-2 small at full size, on every backend that computes on a GPU. */
+async function benchPrefill(
+  { where }: Place,
+  runners: readonly Somewhere[],
+  { quick = false, prefill }: GpuJsOptions,
+): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const runner of runners) {
+    const { backend, mode } = runner
+    const isGpu = /\((hardware|software)\)/.test(mode)
+    const counts = prefill ?? (/\(hardware\)/.test(mode) ? [128, 512] : [])
+    if (!runner.loadModel || !isGpu || counts.length === 0) continue
+    await runner.loadModel()
+    for (const tokens of counts) {
+      const [samples] = await alternate(
+        [(ms) => runner.time(`prefill ${tokens}`, ms)],
+        quick ? quickBudget : usualBudget,
+      )
+      const name = { work: 'prefill', shape: String(tokens), backend, mode: `${where}: ${mode}`, threads: 1 }
+      rows.push(makeRow(name, samples, prefillCost(tokens)))
+    }
+  }
+  return rows
 }
 
 function inNode(tokens: number, threads?: number): Place {
@@ -177,6 +209,7 @@ async function startPage(
     mode,
     verify: (name) => call('verify', name),
     time: (name, ms) => call('time', name, ms),
+    loadModel: () => call('loadModel'),
     close: () => page.close(),
   }
 }

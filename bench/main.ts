@@ -97,6 +97,11 @@ addBench('peers', 'The same products by other libraries, in alternating rounds o
 addBench('gpujs', 'Each op in each mode of gpu.js beside the other backends, and kernels naive and better.')
   .option('--browser', 'in Chromium, too, on its GPU')
   .option('--software', 'with --browser: on SwiftShader, for a machine without a GPU')
+  .option(
+    '--prefill <list>',
+    'with --browser: tokens through all of GPT-2 small (default: 128,512 on a real GPU)',
+    listOf('prefill', positiveInteger('tokens')),
+  )
   .option('--tokens <n>', 'tokens at once (default: 64; quick: 16)', positiveInteger('tokens'))
   .option('--threads <n>', 'threads of all who have any (default: all cores)', positiveInteger('threads'))
   .option('--only <list>', 'works whose names begin so', listOf('only'))

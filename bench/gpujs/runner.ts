@@ -3,8 +3,10 @@ import { createBackend } from '../../engine/backends.ts'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { toDense, type SparseRows } from '../../engine/sparse.ts'
 import type { Tensor } from '../../engine/tensor.ts'
+import type { Gpt2 } from '../../gpt2/model.ts'
 import { shortRuns } from '../timing.ts'
 import { checkClose } from '../verify.ts'
+import { loadVerified, prefill, type SyntheticPrompt } from './prefill.ts'
 import { allWorks, numbers, type Work } from './works.ts'
 
 /** The way to the backend and back, beside the works: rows of their own, because they are no one's arithmetic. */
@@ -15,6 +17,7 @@ export class Runner {
   readonly ops: Backend
   readonly #tokens: number
   readonly #works: readonly Work[]
+  #model: Gpt2 | undefined
   readonly #started = new Map<string, (ops: Backend) => Promise<DeviceTensor | SparseRows>>()
 
   constructor(ops: Backend, tokens: number) {
@@ -39,6 +42,11 @@ export class Runner {
     checkClose(`${this.ops.name} (${this.ops.mode}): ${name}`, expected.shape, got.data, expected.data)
   }
 
+  /** Loads GPT-2 small for works named `prefill N`. @throws if its logits are not the reference's */
+  async loadModel(prompt: SyntheticPrompt): Promise<void> {
+    this.#model = await loadVerified(this.ops, prompt)
+  }
+
   /** Runs it for `ms` milliseconds, at least once. -> milliseconds of the first 10,000 runs */
   async time(name: string, ms: number): Promise<number[]> {
     return (await this.#time(name, ms)).slice(0, 10_000)
@@ -47,6 +55,9 @@ export class Runner {
   async #time(name: string, ms: number): Promise<number[]> {
     if (name === 'upload') return this.#timeUpload(ms)
     if (name === 'read back') return this.#timeReadBack(ms)
+    const model = this.#model
+    if (model && name.startsWith('prefill '))
+      return shortRuns(() => prefill(model, Number(name.slice('prefill '.length))))(ms)
     const run = this.#started.get(name)
     if (!run) throw new Error(`${name}: not verified before it is timed`)
     return shortRuns(() => this.#once(run, (ops, result) => this.#settle(ops, result)))(ms)
