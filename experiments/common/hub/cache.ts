@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { dirname, join, relative } from 'node:path'
 import { UserError } from '../cli.ts'
@@ -88,10 +88,4 @@ export class RepoCache {
 export async function sizeOnDisk(path: string): Promise<number | undefined> {
   const info = await stat(path).catch(() => undefined)
   return info?.isFile() ? info.size : undefined
-}
-
-/** The hash that a cached file's content is named by; undefined where the cache has copies instead of links. */
-export async function blobName(path: string): Promise<string | undefined> {
-  const name = (await readlink(path).catch(() => '')).split(/[\\/]/).at(-1) ?? ''
-  return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name) ? name : undefined
 }
