@@ -63,7 +63,7 @@ export function relationsSection(
     )}
     ${dataTable({
       caption: 'What sharing adds to the cosine, over sharing neither',
-      columns: ['', 'A form', 'p', 'A topic', 'p', 'Difference', '95 % interval', 'Answer'],
+      columns: ['Of', 'A form', 'p', 'A topic', 'p', 'Difference', '95 % interval', 'Answer'],
       rows: all.map(({ cosine: { form_effect, idea_effect, difference } }, i) => ({
         head: nameOf(answers[i].layer),
         cells: [
