@@ -103,7 +103,7 @@ function correlationSection(document: Document, layers: Layers, results: Ablatio
       featureTable(results.features),
     )}
     ${dataTable({
-      caption: 'Spearman’s rank correlation with its 95 % interval; all: the mean of the layers',
+      caption: 'Spearman’s rank correlation with its 95 % interval; mean: of the layers',
       columns: ['What is known, and what it does', ...grid.columns],
       rows: grid.rows.map(({ name, cells }) => ({
         head: name,
@@ -174,7 +174,7 @@ function effectFigure(
   ]
   const grid: Grid = {
     rows: rows.map(visible),
-    columns: names.map((name) => shorten(visible(name), 6)),
+    columns: names.map((name) => shorten(visible(name), 5)),
     values: [...specialists.map(values), ...(random.length > 0 ? [mean] : [])],
   }
   const [lowest, most] = [Math.min(0, ...grid.values.flat().map(Number)), showNumber(gridMax(grid))]
@@ -206,17 +206,23 @@ function writtenSection(generations: readonly Generation[]): VNode | null {
     <p>
       ${[`From the prompt “${visible(generations[0].prompt)}”, always the most probable token: with nothing changed, with a feature turned off, and with it turned up. The specialists are those whose removal costs their own texts most.`]}
     </p>
-    ${dataTable({
-      caption: 'What the model writes with a specialist turned off and up',
-      columns: ['Feature', 'As it is', 'Turned off', 'Turned up'],
-      rows: generations.map(({ layer, feature, category, fires, as_it_is, off, up }) => ({
-        head: `L${layer} ${feature}, ${visible(category)}`,
-        cells: [as_it_is, fires ? off : `${off} (the feature never fires here)`, up].map((text) => ({
-          content: html`<span class="tokens" dir="auto">${visible(text)}</span>`,
-        })),
-      })),
-    })}
+    ${generations.map(
+      ({ layer, feature, category, fires, ...written }) =>
+        html`<h3>L${layer} ${feature}, ${visible(category)}</h3>
+          <ul class="panels">
+            ${version('As it is', written.as_it_is)}
+            ${version(fires ? 'Turned off' : 'Turned off (it never fires here)', written.off)}
+            ${version('Turned up', written.up)}
+          </ul>`,
+    )}
   </section>`
+}
+
+function version(name: string, text: string): VNode {
+  return html`<li>
+    <b>${name}</b>
+    <p class="tokens" dir="auto">${visible(text)}</p>
+  </li>`
 }
 
 function textsSection({ categories }: AblationResults): VNode {
