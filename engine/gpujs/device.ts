@@ -38,6 +38,7 @@ export class Device {
   readonly #gpu: GpuInstance
   readonly #options: DeviceOptions
   readonly #programs = new Map<Kernel, Map<string, RunnableKernel>>()
+  readonly #sizes = new WeakMap<RunnableKernel, string>()
   #turn: Promise<unknown> = Promise.resolve()
   #adapter = ''
   #viewClass: (new (handle: GpuHandle) => GpuHandle) | undefined
@@ -163,11 +164,18 @@ export class Device {
     const folds = this.mode === 'webgl2' && grid.length === 2 && Math.max(...grid) > this.#texelsASide
     const size = folds ? [grid[1], 1, grid[0]] : sizeOfGrid(grid)
     const program = this.#program(kernel, folds, size, constants, inputs)
-    program.setOutput(size)
+    this.#resize(program, size)
     const result = await program(...inputs)
     checkRan(this.mode, program)
     if (isGpu(this.mode) && this.#adapter === '') this.#readLimits(program.kernel.context)
     return result
+  }
+
+  /** Only where the size changes: WebGL makes a new texture and a new canvas for it. */
+  #resize(program: RunnableKernel, size: readonly number[]): void {
+    if (this.#sizes.get(program) === size.join()) return
+    program.setOutput(size)
+    this.#sizes.set(program, size.join())
   }
 
   #readLimits(context: unknown): void {
