@@ -26,6 +26,7 @@ import { updateResultsIndex } from '../common/results-index.ts'
 import { visible } from '../common/table.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
+import { count } from '../report/numbers.ts'
 import { correlationsCsv, effectsCsv } from './csv.ts'
 import { findings } from './findings.ts'
 import { ablate } from './pipeline.ts'
@@ -145,7 +146,7 @@ runMain(() => {
     console.log(`${summaryTables(results)}\n`)
     console.log(`${found.map((finding) => `- ${visible(finding)}`).join('\n')}\n`)
     console.log(
-      `${results.features.length} features of ${hooks.length} layers in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+      `${count(results.features.length, 'feature')} of ${count(hooks.length, 'layer')} in ${((performance.now() - started) / 1000).toFixed(1)} s`,
     )
     console.log(`report: ${pathToFileURL(join(folder, 'report.html')).href}`)
     console.log(`data:   ${folder}: results.json, effects.csv, correlations.csv`)
