@@ -8,8 +8,8 @@
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { commandLine, createCommand, integerIn, listOf, runMain, UserError } from '../common/cli.ts'
-import { layerOf } from '../common/hooks.ts'
+import { chooseHooks } from '../common/choose-hooks.ts'
+import { commandLine, createCommand, integerIn, listOf, runMain } from '../common/cli.ts'
 import { openModel, piecesOf, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
@@ -95,7 +95,7 @@ runMain(() => {
         : await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = labelled.map(({ text }) => model.tokenize(text))
-    const hooks = chooseHooks(model, options.layers)
+    const hooks = chooseHooks(model, options.layers, postLayers)
     const spec = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
     await model.prepareSaes(hooks)
     const categories = rowsByCategory(labelled)
@@ -156,23 +156,6 @@ runMain(() => {
     console.log(`data:   ${folder}: results.json, categories.csv, firing-texts.csv`)
   })
 })
-
-/** The hooks of the layers asked for, in the model's order. Of several SAEs at one layer, the one at its input, as in the post. */
-function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
-  const hooks = [...Map.groupBy(model.saeHooks, layerOf).values()].map(
-    (hooks) => hooks.find((hook) => hook.endsWith('.hook_resid_pre')) ?? hooks[0],
-  )
-  const there = hooks.map(layerOf)
-  if (there.length === 0) throw new UserError(`there are no SAEs beside the model ${model.name}`)
-  const full = model.gpt2.config.nLayers === 12 && postLayers.every((layer) => there.includes(layer))
-  const wanted = layers ?? (full ? postLayers : there)
-  const missing = wanted.filter((layer) => !there.includes(layer))
-  if (missing.length > 0)
-    throw new UserError(
-      `no SAE for layer ${missing.join(', ')} of ${model.name}; there are layers ${there.join(', ')}`,
-    )
-  return hooks.filter((hook) => wanted.includes(layerOf(hook)))
-}
 
 /** Whether the figures can be held to the post's: its model, its texts, its threshold. */
 function isReplication({ texts }: Options, model: OpenModel, threshold: ThresholdSpec): boolean {
