@@ -98,7 +98,7 @@ function lookAtAll(emitter: Emitter, tile: ReturnType<typeof digitTileOfAnySize>
 
 /** Looks again, with two digits, at the rows that lookAtAll left in scratch, and writes the group's masks. */
 function lookAgain(emitter: Emitter, tile: ReturnType<typeof digitTileOfAnySize>) {
-  const look = secondLook()
+  const look = secondLook(emitter)
   return func(
     {
       // rows in scratch, K of the digits, row constants, the group's 8-bit columns, column constants, masks, hits,
