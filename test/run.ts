@@ -23,7 +23,7 @@ interface Result {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { limit: { type: 'string', default: '120' } },
+  options: { limit: { type: 'string', default: '300' } },
 })
 const [folder, ...names] = positionals
 const limit = Number(values.limit)
