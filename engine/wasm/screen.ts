@@ -25,12 +25,14 @@ export class Screen {
   readonly counts: ScreenCounts = noScreenCounts()
   private readonly engine: Engine
   private readonly boundFactor: number
+  private readonly denseShare: number
   private readonly prepared = new Map<PackedLinear, ScreenedWeights>()
 
-  /** `boundFactor`: see screenRow; 1 but in a test. */
-  constructor(engine: Engine, boundFactor = 1) {
+  /** Tests choose otherwise: a bound that is too small, see screenRow; rows that never go dense, however many candidates. */
+  constructor(engine: Engine, { boundFactor = 1, denseShare = DENSE_SHARE } = {}) {
     this.engine = engine
     this.boundFactor = boundFactor
+    this.denseShare = denseShare
   }
 
   /** The positive entries of x W + b for rows of x, by address. */
@@ -72,7 +74,7 @@ export class Screen {
         block.prepare(this.boundFactor),
         await block.screen(),
       ])
-      const most = DENSE_SHARE * weights.groups
+      const most = this.denseShare * weights.groups
       const leftOut = Array.from(block.hits(), (hits, r) => unscreened[r] || hits > most)
       const dense = await this.denseRows(layer, x, leftOut)
       const result = await this.timed('secondsRecomputing', async () => {

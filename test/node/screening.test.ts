@@ -62,9 +62,15 @@ interface Encoded {
   readonly counts: Screen['counts']
 }
 
-async function encodeBothWays(engine: Engine, layer: Layer, x: Tensor, boundFactor = 1): Promise<Encoded> {
+/** Rows go dense only if no bound holds for them, unless `options` say otherwise. */
+async function encodeBothWays(
+  engine: Engine,
+  layer: Layer,
+  x: Tensor,
+  options: ConstructorParameters<typeof Screen>[1] = { denseShare: 1 },
+): Promise<Encoded> {
   return withLayer(engine, layer, x, async (packed, at) => {
-    const screen = new Screen(engine, boundFactor)
+    const screen = new Screen(engine, options)
     const [rows] = x.shape
     const screened = await screen.encode(packed, at, rows)
     screen.release(packed)
@@ -93,8 +99,13 @@ function checkSame(got: SparseRows, expected: SparseRows): void {
       throw new Error(`entry ${i} is ${got.values[i]}, expected the same bits as ${expected.values[i]}`)
 }
 
-async function checkExact(engine: Engine, layer: Layer, x: Tensor): Promise<Encoded> {
-  const encoded = await encodeBothWays(engine, layer, x)
+async function checkExact(
+  engine: Engine,
+  layer: Layer,
+  x: Tensor,
+  options?: ConstructorParameters<typeof Screen>[1],
+): Promise<Encoded> {
+  const encoded = await encodeBothWays(engine, layer, x, options)
   checkSame(encoded.screened, encoded.dense)
   return encoded
 }
@@ -168,10 +179,12 @@ for (const engine of [...single, ...threaded])
     )
   })
 
-/** Rows for which the bound is almost nothing but float32's roundings: few numbers, all of which stay float32. */
+/** Rows for which the bound is nothing but float32's roundings: about 20 numbers of like size, all of which stay float32. */
 function fewNumbers(inputs: number, seed: number): Tensor {
-  const x = randomTensor([3, inputs], seed, 2)
-  x.data.forEach((_, i) => (x.data[i] *= Number(i % Math.ceil(inputs / 20) === 0)))
+  const x = randomTensor([3, inputs], seed)
+  x.data.forEach((value, i) => {
+    x.data[i] = i % Math.ceil(inputs / 20) === 0 ? Math.sign(value) * (2 - Math.abs(value) / 4) : 0
+  })
   return x
 }
 
@@ -192,7 +205,8 @@ test('pre-activations of exactly 0, and one step of float32 to each side', async
           [outputs],
           sums.row(row).map((sum, j) => steps[j % 3](-sum)),
         )
-        const { screened } = await checkExact(engine, { weight, bias }, x.rows(row, row + 1))
+        const { screened, counts } = await checkExact(engine, { weight, bias }, x.rows(row, row + 1))
+        assert.is(counts.denseRows, 0)
         const expected = Array.from({ length: outputs }, (_, j) => j).filter((j) => j % 3 === 1)
         assert.equal(Array.from(screened.indices), expected)
       }
@@ -207,7 +221,8 @@ test('sums that cancel, so that only the order of roundings makes them positive'
   for (let r = 0; r < rows; r++) x.row(r).copyWithin(half, 0, half)
   for (let k = 0; k < half; k++) weight.row(half + k).set(weight.row(k).map((value) => -value))
   for (const engine of [...single, ...threaded]) {
-    const { dense } = await checkExact(engine, { weight, bias: Tensor.zeros([outputs]) }, x)
+    const { dense, counts } = await checkExact(engine, { weight, bias: Tensor.zeros([outputs]) }, x)
+    assert.is(counts.denseRows, 0)
     assert.ok(dense.values.length > 0)
     assert.ok(dense.values.every((value) => value < 1e-5))
   }
@@ -239,7 +254,7 @@ test('the bound is needed: half of it loses outputs that are positive', async ()
     for (const { x, layer, name } of almostTight(4000)) {
       const { dense } = await checkExact(engine, layer, x)
       assert.is(dense.values.length, 1, name)
-      const { screened } = await encodeBothWays(engine, layer, x, 0.5)
+      const { screened } = await encodeBothWays(engine, layer, x, { boundFactor: 0.5 })
       assert.is(screened.values.length, 0, name)
     }
 })
@@ -266,13 +281,13 @@ test('768 -> 24,576 with a hundred active: few candidates, nothing dense, on any
   for (let r = 0; r < rows; r++) for (const k of [7, 138, 447]) outlying.row(r)[k] *= 15
   let expected: SparseRows | undefined
   for (const engine of [single[0], ...threaded]) {
-    const usual = await checkExact(engine, layer, x)
+    const usual = await checkExact(engine, layer, x, {})
     checkSame(usual.screened, (expected ??= usual.screened))
     assert.is(usual.counts.denseRows, 0)
     assert.is(usual.counts.rows, rows)
     assert.ok(usual.counts.afterOneDigit < 0.03 * usual.counts.outputs)
     assert.ok(usual.counts.candidates < 0.01 * usual.counts.outputs)
-    const { counts } = await checkExact(engine, layer, outlying)
+    const { counts } = await checkExact(engine, layer, outlying, {})
     assert.is(counts.denseRows, 0)
     assert.ok(counts.candidates < 0.1 * counts.outputs)
   }
@@ -288,7 +303,7 @@ test('rows whose candidates are many, and only those, go dense and are counted',
   x.row(1).forEach((_, k, row) => (row[k] *= 1000))
   x.row(3).fill(NaN, 0, 1)
   for (const engine of single) {
-    const { counts, dense } = await checkExact(engine, layer, x)
+    const { counts, dense } = await checkExact(engine, layer, x, {})
     assert.is(counts.denseRows, 2)
     assert.is(counts.rows, 3)
     assert.is(counts.outputs, 3 * outputs)
