@@ -51,7 +51,9 @@ interface Options extends Omit<EngineOptions, 'model'> {
 
 runMain(async () => {
   const options = command.opts<Options>()
-  const models = (command.processedArgs[0] as string[] | undefined) ?? withoutDownload
+  const models = new Set(
+    command.args.length > 0 ? (command.args as (typeof names)[number][]) : withoutDownload,
+  )
   await withBackend(options, async (ops) => {
     const checks: Check[] = []
     let published: PublishedResult | undefined
@@ -72,6 +74,7 @@ runMain(async () => {
       if (checks.length > 0) print(ops.name, ops.mode, checks, failed)
       if (published) printPublished(ops.name, ops.mode, published, missed)
     }
+    if (checks.length === 0 && !published) throw new Error('nothing was verified')
     if (failed + missed > 0) process.exitCode = 1
   })
 })
