@@ -386,4 +386,8 @@ written('what does not match is named', () => {
   match({ a: { x: two, y: two }, b: { x: two, y: ['a'] } }, 'b in y has 1 texts, expected 2')
 })
 
-for (const one of [verdicts, figures, experts, tokens, written]) one.run()
+verdicts.run()
+figures.run()
+experts.run()
+tokens.run()
+written.run()
