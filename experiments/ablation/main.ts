@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { rowsByCategory } from '../black-box/input.ts'
 import { thresholdOption } from '../black-box/options.ts'
-import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
+import { defaultThreshold, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
 import {
   commandLine,
   createCommand,
@@ -49,9 +49,6 @@ interface Options extends EngineOptions {
   readonly out?: string
   readonly json?: boolean
 }
-
-/** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
-const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
 
 const command = addEngineOptions(
   createCommand(
@@ -113,7 +110,7 @@ runMain(() => {
     const labelled = await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const hooks = chooseHooks(model, options.layers)
-    const threshold = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
+    const threshold = options.threshold ?? defaultThreshold(model.name)
     const quiet = options.json ?? false
     await model.prepareSaes(hooks)
     const texts = {

@@ -9,7 +9,7 @@ import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { chooseHooks } from '../common/choose-hooks.ts'
-import { commandLine, createCommand, integerIn, listOf, runMain } from '../common/cli.ts'
+import { commandLine, createCommand, runMain } from '../common/cli.ts'
 import { openModel, piecesOf, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
@@ -23,14 +23,14 @@ import { categoriesCsv, firingCsv } from './csv.ts'
 import { rowsByCategory } from './input.ts'
 import { withStatistics } from './layer-statistics.ts'
 import type { Draws } from './null-model.ts'
-import { addDrawOptions, drawsOf, thresholdOption } from './options.ts'
+import { addDrawOptions, addLayerOptions, drawsOf } from './options.ts'
 import { analyseTexts } from './pipeline.ts'
 import { postLayers, replicate, replicationTable } from './published.ts'
 import { measureQuality, qualityTable, type QualityOptions } from './quality.ts'
 import { renderBlackBoxReport } from './report.ts'
 import { chanceTables, intervalTable, scaleTables } from './statistics-tables.ts'
 import { summaryTables } from './summary.ts'
-import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from './threshold.ts'
+import { POST_THRESHOLD, defaultThreshold, showThreshold, type ThresholdSpec } from './threshold.ts'
 import { showVerdict, verdicts } from './verdicts.ts'
 
 interface Options extends EngineOptions, Draws, QualityOptions {
@@ -41,33 +41,21 @@ interface Options extends EngineOptions, Draws, QualityOptions {
   readonly json?: boolean
 }
 
-/** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
-const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
-
-const command = addDrawOptions(
-  addEngineOptions(
-    createCommand(
-      'start',
-      'the post’s analysis: which features stand for which kind of text, layer by layer',
+const command = addLayerOptions(
+  addDrawOptions(
+    addEngineOptions(
+      createCommand(
+        'start',
+        'the post’s analysis: which features stand for which kind of text, layer by layer',
+      ),
     ),
-  ),
-)
-  .addOption(
+  ).addOption(
     new Option(
       '--texts <path>',
       'JSON (category -> texts), CSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
     ).default(fileURLToPath(new URL('texts.json', import.meta.url)), 'our own, seven categories of 20'),
-  )
-  .option(
-    '--layers <list>',
-    'layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)',
-    listOf('layers', integerIn('layer', 0)),
-  )
-  .option(
-    '--threshold <t>',
-    'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
-    thresholdOption,
-  )
+  ),
+)
   .option('--quality', 'measure how well the SAEs do on all texts (default: on some, where that is cheap)')
   .option('--no-quality', 'leave that out')
   .option(
@@ -96,7 +84,7 @@ runMain(() => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = labelled.map(({ text }) => model.tokenize(text))
     const hooks = chooseHooks(model, options.layers, postLayers)
-    const spec = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
+    const spec = options.threshold ?? defaultThreshold(model.name)
     await model.prepareSaes(hooks)
     const categories = rowsByCategory(labelled)
     const quiet = options.json ?? false

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander'
-import { integerIn, positiveInteger } from '../common/cli.ts'
+import { integerIn, listOf, positiveInteger } from '../common/cli.ts'
 import type { Draws } from './null-model.ts'
 import { parseThreshold, type ThresholdSpec } from './threshold.ts'
 
@@ -10,6 +10,21 @@ export function thresholdOption(text: string): ThresholdSpec {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message)
   }
+}
+
+/** Adds --layers and --threshold, for experiments that look at every layer with an SAE. */
+export function addLayerOptions(command: Command): Command {
+  return command
+    .option(
+      '--layers <list>',
+      'layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)',
+      listOf('layers', integerIn('layer', 0)),
+    )
+    .option(
+      '--threshold <t>',
+      'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
+      thresholdOption,
+    )
 }
 
 /** Adds --permutations, --resamples and --seed: how much the statistics draw at random. */

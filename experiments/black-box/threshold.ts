@@ -7,6 +7,11 @@ export type ThresholdSpec = { kind: 'value'; value: number } | { kind: 'quantile
 /** The post's threshold, for the token-mean activations of gpt2-small-res-jb. */
 export const POST_THRESHOLD: ThresholdSpec = { kind: 'value', value: 5 }
 
+/** Where none is asked for: the post's, but the bundled model's activations have another scale, so a share of them. */
+export function defaultThreshold(model: string): ThresholdSpec {
+  return model === 'tiny' ? { kind: 'quantile', q: 0.98 } : POST_THRESHOLD
+}
+
 /**
  * Reads `5`, `0.25`, or a quantile in percent: `q99`, `q99.5`.
  * @throws on anything else, negative numbers and quantiles above q100 included

@@ -5,11 +5,11 @@
 // Prints the answer for each layer and two tables; writes results.json, CSV and report.html.
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { thresholdOption } from '../black-box/options.ts'
+import { addLayerOptions } from '../black-box/options.ts'
 import { postLayers } from '../black-box/published.ts'
-import { POST_THRESHOLD, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
+import { defaultThreshold, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
 import { chooseHooks } from '../common/choose-hooks.ts'
-import { commandLine, createCommand, integerIn, listOf, positiveInteger, runMain } from '../common/cli.ts'
+import { commandLine, createCommand, integerIn, positiveInteger, runMain } from '../common/cli.ts'
 import { openModel, piecesOf } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
@@ -36,22 +36,14 @@ interface Options extends EngineOptions {
   readonly json?: boolean
 }
 
-/** The bundled model's activations have another scale than GPT-2's: a share of them instead of a number. */
-const tinyThreshold: ThresholdSpec = { kind: 'quantile', q: 0.98 }
-
-const command = addEngineOptions(
-  createCommand('form-or-idea', 'do features follow what a text says, or how it is written? Layer by layer'),
+const command = addLayerOptions(
+  addEngineOptions(
+    createCommand(
+      'form-or-idea',
+      'do features follow what a text says, or how it is written? Layer by layer',
+    ),
+  ),
 )
-  .option(
-    '--layers <list>',
-    'layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)',
-    listOf('layers', integerIn('layer', 0)),
-  )
-  .option(
-    '--threshold <t>',
-    'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
-    thresholdOption,
-  )
   .option('--top <k>', 'strongest features of each set that are compared', positiveInteger('top'), 20)
   .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
   .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
@@ -75,7 +67,7 @@ runMain(() =>
     await model.prepareSaes(hooks)
     const ids = design.texts.map((text) => model.tokenize(text))
     const pieces = ids.map((text) => piecesOf(model, text))
-    const threshold = options.threshold ?? (model.name === 'tiny' ? tinyThreshold : POST_THRESHOLD)
+    const threshold = options.threshold ?? defaultThreshold(model.name)
     const settings = { seed, permutations, top, threshold, quiet }
     const analysed = await analyseModel(
       model,
