@@ -1,6 +1,6 @@
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import type { SparseRows } from '../../engine/sparse.ts'
+import { sparseRow } from '../../engine/sparse.ts'
 import type { Hook } from '../../gpt2/hooks.ts'
 import { encode, saeInput } from '../../sae/encoder.ts'
 import type { Sae } from '../../sae/weights.ts'
@@ -25,24 +25,6 @@ export function removal(activations: readonly Float32Array[]): Float32Array[] {
 /** The same multiple at each token but BOS: turns the feature up where it fires and where it does not. */
 export function steering(lengths: readonly number[], coefficient: number): Float32Array[] {
   return lengths.map((length) => new Float32Array(length).fill(coefficient, 1))
-}
-
-/** The activation of one feature at each token of the texts `chosen`. features: sparse [sum of lengths, d_sae] */
-export function activationsOf(
-  features: SparseRows,
-  feature: number,
-  lengths: readonly number[],
-  chosen: readonly number[],
-): Float32Array[] {
-  const starts = lengths.map((_, text) => lengths.slice(0, text).reduce((sum, length) => sum + length, 0))
-  return chosen.map((text) =>
-    Float32Array.from({ length: lengths[text] }, (_, token) => {
-      const row = starts[text] + token
-      const entries = features.indices.subarray(features.offsets[row], features.offsets[row + 1])
-      const entry = entries.indexOf(feature)
-      return entry < 0 ? 0 : features.values[features.offsets[row] + entry]
-    }),
-  )
 }
 
 /** A hook that adds coefficients[t] * direction to row t. coefficients: one a row, direction [d_in] */
@@ -81,7 +63,11 @@ async function activationsNow(
   x: DeviceTensor,
 ): Promise<Float32Array> {
   const features = await encode(ops, sae, await saeInput(ops, sae, sae.config.hookName, x))
-  return activationsOf(features, feature, [x.shape[0]], [0])[0]
+  return Float32Array.from({ length: x.shape[0] }, (_, row) => {
+    const { indices, values } = sparseRow(features, row)
+    const entry = indices.indexOf(feature)
+    return entry < 0 ? 0 : values[entry]
+  })
 }
 
 /** Rows of W_dec. -> [d_in] a feature */

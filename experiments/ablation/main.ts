@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { rowsByCategory } from '../black-box/input.ts'
 import { thresholdOption } from '../black-box/options.ts'
 import { defaultThreshold, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
+import { chooseHooks, threeLayers } from '../common/choose-hooks.ts'
 import {
   commandLine,
   createCommand,
@@ -16,10 +17,9 @@ import {
   numberIn,
   positiveInteger,
   runMain,
-  UserError,
 } from '../common/cli.ts'
 import { layerOf } from '../common/hooks.ts'
-import { openModel, type OpenModel } from '../common/models.ts'
+import { openModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
 import { updateResultsIndex } from '../common/results-index.ts'
@@ -109,7 +109,7 @@ runMain(() => {
     const started = performance.now()
     const labelled = await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
-    const hooks = chooseHooks(model, options.layers)
+    const hooks = chooseHooks(model, options.layers ?? threeLayers(model))
     const threshold = options.threshold ?? defaultThreshold(model.name)
     const quiet = options.json ?? false
     await model.prepareSaes(hooks)
@@ -150,19 +150,3 @@ runMain(() => {
     if (index) console.log(`index:  ${pathToFileURL(index).href}`)
   })
 })
-
-/** The hooks of the layers asked for, or of three spread over the model, the last among them: the SAEs at a block's input. */
-function chooseHooks(model: OpenModel, layers?: readonly number[]): string[] {
-  const hooks = model.saeHooks.filter((hook) => hook.endsWith('.hook_resid_pre'))
-  if (hooks.length === 0)
-    throw new UserError(`there are no SAEs of hook_resid_pre beside the model ${model.name}`)
-  const there = hooks.map(layerOf)
-  const spread = [1, 2, 3].map((third) => there[Math.ceil((third * there.length) / 3) - 1])
-  const wanted = layers ?? spread
-  const missing = wanted.filter((layer) => !there.includes(layer))
-  if (missing.length > 0)
-    throw new UserError(
-      `no SAE for layer ${missing.join(', ')} of ${model.name}; there are layers ${there.join(', ')}`,
-    )
-  return hooks.filter((hook) => wanted.includes(layerOf(hook)))
-}

@@ -5,7 +5,7 @@ import { releaseSae } from '../../sae/weights.ts'
 import { analyseLayer } from '../black-box/analysis.ts'
 import type { Category } from '../black-box/input.ts'
 import { resolveThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
-import { captureStreams, encodeStream } from '../common/features.ts'
+import { captureStreams, encodeStream, featureColumns } from '../common/features.ts'
 import { layerOf } from '../common/hooks.ts'
 import type { OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
@@ -13,7 +13,7 @@ import { shuffle } from '../common/statistics.ts'
 import { UserError } from '../common/cli.ts'
 import { chooseFeatures } from './choose.ts'
 import { contrasts, correlations } from './conclude.ts'
-import { activationsOf, directionsOf, lengthOf, removal, steering, type Edit } from './edits.ts'
+import { directionsOf, lengthOf, removal, steering, type Edit } from './edits.ts'
 import { measureEdits, type Measured, type TextEffect } from './measure.ts'
 import type { AblationResults, ChosenFeature, Effect, TestedFeature } from './results.ts'
 
@@ -126,8 +126,8 @@ async function planLayers(
     releaseSae(sae)
     const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
     const firingMean = (feature: number, category: Category): number => {
-      const values = activationsOf(features, feature, lengths, category.rows)
-      const firing = values.flatMap((text) => [...text.subarray(1)]).filter((value) => value > 0)
+      const column = featureColumns(features, lengths, [feature]).get(feature)!
+      const firing = category.rows.flatMap((row) => [...column[row]]).filter((value) => value > 0)
       return firing.reduce((sum, value) => sum + value, 0) / firing.length
     }
     const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions[i])]))
@@ -137,7 +137,8 @@ async function planLayers(
       { ...settings, seed },
     )) {
       const direction = directions[active.indexOf(one.feature)]
-      const activations = activationsOf(features, one.feature, lengths, rows)
+      const column = featureColumns(features, lengths, [one.feature]).get(one.feature)!
+      const activations = rows.map((row) => column[row])
       const coefficient = one.steering_length / norms.get(one.feature)!
       const chosenLengths = rows.map((row) => lengths[row])
       planned.push({

@@ -8,7 +8,7 @@
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { chooseHooks } from '../common/choose-hooks.ts'
+import { chooseHooks, usualLayers } from '../common/choose-hooks.ts'
 import { commandLine, createCommand, runMain } from '../common/cli.ts'
 import { openModel, piecesOf, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
@@ -83,7 +83,7 @@ runMain(() => {
         : await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = labelled.map(({ text }) => model.tokenize(text))
-    const hooks = chooseHooks(model, options.layers, postLayers)
+    const hooks = chooseHooks(model, options.layers ?? usualLayers(model, postLayers))
     const spec = options.threshold ?? defaultThreshold(model.name)
     await model.prepareSaes(hooks)
     const categories = rowsByCategory(labelled)

@@ -68,3 +68,28 @@ export async function encodeStream(
     })
   return stackRows(parts, sae.config.dSae)
 }
+
+/** One feature's activations: a list a text, one number a token, BOS first and always 0. */
+export type FeatureColumn = readonly Float32Array[]
+
+/**
+ * Cuts some features out of all. features: sparse [sum of lengths, d_sae], text behind text; lengths with BOS, whose
+ * activations are dropped. -> a column for each of `wanted`
+ */
+export function featureColumns(
+  features: SparseRows,
+  lengths: readonly number[],
+  wanted: Iterable<number>,
+): Map<number, FeatureColumn> {
+  const columns = new Map(
+    [...wanted].map((feature) => [feature, lengths.map((length) => new Float32Array(length))]),
+  )
+  let row = 0
+  for (const [text, length] of lengths.entries())
+    for (let token = 0; token < length; token++, row++)
+      for (let entry = features.offsets[row]; token > 0 && entry < features.offsets[row + 1]; entry++) {
+        const column = columns.get(features.indices[entry])
+        if (column) column[text][token] = features.values[entry]
+      }
+  return columns
+}

@@ -1,27 +1,8 @@
-import type { SparseRows } from '../../engine/sparse.ts'
+import type { FeatureColumn } from '../common/features.ts'
 import type { ActivationFigures, FiringTextFigures } from './results.ts'
-
-/** One feature's activations: a list a text, one number a token, BOS first and always 0. */
-export type FeatureColumn = readonly Float32Array[]
 
 const BINS = 20
 const SHARES = [1, 0.75, 0.5, 0.25]
-
-/** Cuts one feature out of all. features: sparse [sum of lengths, d_sae]; lengths with BOS, whose activations are dropped. */
-export function featureColumn(
-  features: SparseRows,
-  lengths: readonly number[],
-  feature: number,
-): FeatureColumn {
-  let row = 0
-  return lengths.map((length) => {
-    const column = new Float32Array(length)
-    for (let token = 0; token < length; token++, row++)
-      for (let entry = features.offsets[row]; token > 0 && entry < features.offsets[row + 1]; entry++)
-        if (features.indices[entry] === feature) column[token] = features.values[entry]
-    return column
-  })
-}
 
 /** Where and how strongly a feature fires. pieces: a string a token, BOS first. */
 export function activationFigures(

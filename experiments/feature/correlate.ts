@@ -1,5 +1,5 @@
 import type { SparseRows } from '../../engine/sparse.ts'
-import type { FeatureColumn } from './activations.ts'
+import type { FeatureColumn } from '../common/features.ts'
 import type { CorrelatedFeature } from './results.ts'
 
 /** Two features that meet on one token or two may do so by chance: with hundreds of features, some always will. */

@@ -6,6 +6,7 @@
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { chooseHooks, nextHook } from '../common/choose-hooks.ts'
 import { commandLine, createCommand, integerIn, listOf, runMain } from '../common/cli.ts'
 import { hubSettings } from '../common/hub/settings.ts'
 import { openModel, piecesOf } from '../common/models.ts'
@@ -16,7 +17,7 @@ import { updateResultsIndex } from '../common/results-index.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
 import { tokensCsv } from './csv.ts'
-import { hookAndNext, explainFeatures } from './pipeline.ts'
+import { explainFromTexts } from './pipeline.ts'
 import { renderFeatureReport } from './report.ts'
 import { terminalCard, wantsColour } from './terminal.ts'
 
@@ -60,14 +61,15 @@ runMain(() => {
         ? await publishedTexts(await hubSettings(process.env, options))
         : await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
-    const hooks = hookAndNext(model.saeHooks, options.layer)
-    await model.prepareSaes(hooks.next === undefined ? [hooks.hook] : [hooks.hook, hooks.next])
+    const [hook] = chooseHooks(model, [options.layer])
+    const next = nextHook(model, hook)
+    await model.prepareSaes(next === undefined ? [hook] : [hook, next])
     const ids = labelled.map(({ text }) => model.tokenize(text))
     const features = [...new Set(options.feature)]
-    const explained = await explainFeatures(model, ids, hooks, features, options.json ?? false)
+    const explained = await explainFromTexts(model, ids, { hook, next, features }, options.json ?? false)
 
     const provenance = {
-      ...(await provenanceOf(model, ops, [hooks.hook], {
+      ...(await provenanceOf(model, ops, [hook], {
         threshold: 'a feature fires where its activation is above 0',
         command: commandLine('feature', process.argv.slice(2)),
       })),

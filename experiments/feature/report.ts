@@ -9,7 +9,7 @@ import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
 import { chartFrame, dataTable, figure } from '../report/tables.ts'
 import { firingTokens, showToken, tokenLegend, type TokenText } from '../report/tokens.ts'
 import { LEAST_TOGETHER } from './correlate.ts'
-import type { ExplainedFeature } from './pipeline.ts'
+import type { ExplainedFeature } from './explain.ts'
 import type { FeatureFigures, TokenEffect } from './results.ts'
 import { sentences, showShare } from './sentences.ts'
 

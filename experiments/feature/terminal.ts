@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { formatTable, visible } from '../common/table.ts'
 import { firingTokens, showToken, tokenRuns } from '../report/tokens.ts'
-import type { ExplainedFeature } from './pipeline.ts'
+import type { ExplainedFeature } from './explain.ts'
 import { sentences } from './sentences.ts'
 
 /** The texts as a terminal shows them: their categories, and a string a token, BOS first. */

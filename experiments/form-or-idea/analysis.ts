@@ -1,5 +1,6 @@
-import { sparseRow, type SparseRows } from '../../engine/sparse.ts'
+import type { SparseRows } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
+import { featureColumns, type FeatureColumn } from '../common/features.ts'
 import type { Design } from './design.ts'
 import type { LayerResult, LocatedSpecialist, Resemblance, Transfer } from './results.ts'
 import { meanByRelation, testCosines, topOverlap, type Draws } from './similarity.ts'
@@ -60,12 +61,16 @@ export function analyseLayer(
   { layer, features, kinds, thresholdOf }: LayerInput,
   design: Design,
   settings: Settings,
-): { result: LayerResult; activations: Map<number, Float32Array[]> } {
+): { result: LayerResult; activations: Map<number, FeatureColumn> } {
   const lengths = kinds.map((tokens) => tokens.length)
   const means = meanFeatures(features, lengths)
   const threshold = thresholdOf(means)
   const specialists = findSpecialists(means, design, threshold, settings)
-  const activations = tokenActivations(features, lengths, new Set(specialists.map(({ feature }) => feature)))
+  const activations = featureColumns(
+    features,
+    lengths,
+    specialists.map(({ feature }) => feature),
+  )
   const located = specialists.map((specialist): LocatedSpecialist => {
     const rows = rowsOf(design, specialist.topic, specialist.form)
     return { ...specialist, symbols: symbolShare(activations.get(specialist.feature)!, kinds, rows) }
@@ -104,25 +109,4 @@ function meanTransfer(specialists: readonly LocatedSpecialist[]): Transfer {
     return shares.length > 0 ? shares.reduce((sum, value) => sum + value, 0) / shares.length : null
   }
   return { elsewhere: mean(({ elsewhere }) => elsewhere!), outside: mean(({ outside }) => outside) }
-}
-
-/** features: sparse [tokens, d_sae] -> of each wanted feature, for each text one activation a token */
-function tokenActivations(
-  features: SparseRows,
-  lengths: readonly number[],
-  wanted: ReadonlySet<number>,
-): Map<number, Float32Array[]> {
-  const found = new Map(
-    [...wanted].map((feature) => [feature, lengths.map((length) => new Float32Array(length))]),
-  )
-  let row = 0
-  for (const [text, length] of lengths.entries())
-    for (let token = 0; token < length; token++) {
-      const { indices, values } = sparseRow(features, row++)
-      indices.forEach((feature, i) => {
-        const activations = found.get(feature)
-        if (activations) activations[text][token] = values[i]
-      })
-    }
-  return found
 }

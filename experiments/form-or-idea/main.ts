@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { addLayerOptions } from '../black-box/options.ts'
 import { postLayers } from '../black-box/published.ts'
 import { defaultThreshold, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
-import { chooseHooks } from '../common/choose-hooks.ts'
+import { chooseHooks, usualLayers } from '../common/choose-hooks.ts'
 import { commandLine, createCommand, integerIn, positiveInteger, runMain } from '../common/cli.ts'
 import { openModel, piecesOf } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
@@ -63,7 +63,7 @@ runMain(() =>
     const { json: quiet = false, seed, permutations, top } = options
     const design = createDesign(matchedTexts)
     const model = await openModel(options.model, ops, { ...options, quiet })
-    const hooks = chooseHooks(model, options.layers, postLayers)
+    const hooks = chooseHooks(model, options.layers ?? usualLayers(model, postLayers))
     await model.prepareSaes(hooks)
     const ids = design.texts.map((text) => model.tokenize(text))
     const pieces = ids.map((text) => piecesOf(model, text))

@@ -6,14 +6,7 @@ import { toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { contrasts, correlations } from '../../experiments/ablation/conclude.ts'
 import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
-import {
-  activationsOf,
-  directionsOf,
-  liveEdit,
-  removal,
-  steering,
-  type Edit,
-} from '../../experiments/ablation/edits.ts'
+import { directionsOf, liveEdit, removal, steering, type Edit } from '../../experiments/ablation/edits.ts'
 import { findings, selectivitySentence } from '../../experiments/ablation/findings.ts'
 import { divergence, measureEdits, predictionOf } from '../../experiments/ablation/measure.ts'
 import { ablate, chooseTexts } from '../../experiments/ablation/pipeline.ts'
@@ -21,6 +14,7 @@ import { renderAblationReport } from '../../experiments/ablation/report.ts'
 import type { AblationResults, Effect, TestedFeature } from '../../experiments/ablation/results.ts'
 import { summaryTables } from '../../experiments/ablation/summary.ts'
 import { strongestSpecialists } from '../../experiments/ablation/write-on.ts'
+import { featureColumns } from '../../experiments/common/features.ts'
 import { openModel } from '../../experiments/common/models.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { onHost, type Hook } from '../../gpt2/hooks.ts'
@@ -63,7 +57,7 @@ function strongest(features: SparseRows): number {
 async function editOf(feature: number): Promise<Edit> {
   const [direction] = await directionsOf(ops, sae, [feature])
   const activations = await Promise.all(
-    texts.map(async (ids) => activationsOf(await featuresOf(ids), feature, [ids.length], [0])[0]),
+    texts.map(async (ids) => featureColumns(await featuresOf(ids), [ids.length], [feature]).get(feature)![0]),
   )
   return { hook, direction, coefficients: removal(activations) }
 }

@@ -123,7 +123,7 @@ const failures: [what: string, args: string[], status: number, message: RegExp][
     'a layer without an SAE',
     ['--layer', '9', '--feature', '5'],
     1,
-    /^error: there is no SAE for layer 9; there are layers 0, 1/,
+    /^error: no SAE for layer 9 of tiny; there are layers 0, 1/,
   ],
   ['no feature', ['--layer', '3'], 2, /required option '--feature <list>' not specified/],
   [

@@ -3,7 +3,7 @@ import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { activationFigures } from '../../experiments/feature/activations.ts'
-import { hookAndNext, type ExplainedFeature } from '../../experiments/feature/pipeline.ts'
+import type { ExplainedFeature } from '../../experiments/feature/explain.ts'
 import { renderFeatureReport } from '../../experiments/feature/report.ts'
 import type { FeatureFigures } from '../../experiments/feature/results.ts'
 import { sentences } from '../../experiments/feature/sentences.ts'
@@ -170,11 +170,4 @@ words('the report shows what is found, texts as texts, links, and no section for
   assert.match(silent.body.textContent ?? '', 'It fires on none')
 })
 
-words('the next layer is the next that has an SAE; a layer without one is an error', () => {
-  const hooks = ['blocks.2.hook_resid_pre', 'blocks.11.hook_resid_pre', 'blocks.11.hook_resid_post']
-  assert.equal(hookAndNext(hooks, 2), { hook: hooks[0], next: hooks[1] })
-  assert.equal(hookAndNext(hooks, 11), { hook: hooks[1], next: hooks[2] })
-  assert.equal(hookAndNext(hooks, 12), { hook: hooks[2], next: undefined })
-  assert.throws(() => hookAndNext(hooks, 3), 'there is no SAE for layer 3; there are layers 2, 11, 12')
-})
 words.run()

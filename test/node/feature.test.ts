@@ -4,8 +4,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { positiveEntries, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
+import { featureColumns } from '../../experiments/common/features.ts'
 import { pearson } from '../../experiments/common/statistics.ts'
-import { activationFigures, featureColumn } from '../../experiments/feature/activations.ts'
+import { activationFigures } from '../../experiments/feature/activations.ts'
 import { correlatedFeatures } from '../../experiments/feature/correlate.ts'
 import { randomTensor } from '../helpers/random.ts'
 
@@ -39,7 +40,7 @@ correlation('are those that statistics.ts finds on the dense numbers, BOS left o
       x.shape,
       x.data.map((value) => Math.max(0, value)),
     )
-  const column = featureColumn(positiveEntries(own), lengths, 1)
+  const column = featureColumns(positiveEntries(own), lengths, [1]).get(1)!
   const x = withoutBos(relu(own), lengths, 1)
   const expected = Array.from({ length: 40 }, (_, feature) => {
     const y = withoutBos(relu(others), lengths, feature)
@@ -61,7 +62,7 @@ correlation(
   'a feature that repeats it at double strength comes first; two tokens in common are not enough',
   () => {
     const own = someFeatures(lengths, 2, 4)
-    const column = featureColumn(own, lengths, 0)
+    const column = featureColumns(own, lengths, [0]).get(0)!
     const dense = randomTensor([total, 6], 5, 1, -0.7)
     let row = 0
     const meet = [0, 0]
@@ -141,7 +142,7 @@ activations('BOS never counts, and every firing token stands in one bin and one 
       fc.nat(),
       (lengths, seed) => {
         const features = someFeatures(lengths, 4, seed)
-        const column = featureColumn(features, lengths, 2)
+        const column = featureColumns(features, lengths, [1, 2]).get(2)!
         assert.ok(column.every((text) => text[0] === 0))
         const { histogram, ...figures } = activationFigures(column, pieces(column))
         const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0)

@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
-import { chooseHooks } from '../../experiments/common/choose-hooks.ts'
 import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
 import { openModel } from '../../experiments/common/models.ts'
 import type { Answer, LayerResult, Resemblance } from '../../experiments/form-or-idea/results.ts'
@@ -130,23 +129,4 @@ command('what is asked for wrongly is named', () => {
     assert.is(run(...wrong).status, 2, wrong.join(' ')) // prettier-ignore
 })
 
-const hooks = suite('choosing hooks')
-
-const model = (nLayers: number, saeHooks: string[]) => ({
-  name: 'm',
-  saeHooks,
-  gpt2: { config: { nLayers } },
-})
-const inputs = (layers: number) => Array.from({ length: layers }, (_, l) => `blocks.${l}.hook_resid_pre`)
-
-hooks('of twelve layers those of full size, else all; of two SAEs at a layer the one at its input', () => {
-  assert.equal(chooseHooks(model(12, inputs(12)), undefined, [6, 8]), [inputs(12)[6], inputs(12)[8]])
-  assert.equal(chooseHooks(model(6, inputs(3)), undefined, [1]), inputs(3))
-  assert.equal(chooseHooks(model(12, inputs(3)), undefined, [6]), inputs(3))
-  const both = ['blocks.0.hook_resid_post', 'blocks.1.hook_resid_pre', 'blocks.1.hook_resid_post']
-  assert.equal(chooseHooks(model(2, both), [2, 1], []), [both[1], both[2]])
-  assert.throws(() => chooseHooks(model(2, []), undefined, []), /no SAEs beside the model m/)
-})
-
 command.run()
-hooks.run()
