@@ -2,6 +2,7 @@ import { Tensor, sizeOf, type Shape } from '../tensor.ts'
 import type { Kernel, KernelInput, Launch } from './kernel.ts'
 import {
   bytesAtOnce,
+  cannotRun,
   checkMode,
   checkRan,
   describeAdapter,
@@ -28,6 +29,9 @@ const longestLoop = 2 ** 22
 
 /** Bytes from which it pays to free the copy kernel's input, which would else stay as large as the largest so far. */
 const largeUpload = 2 ** 22
+
+const blobAdvice =
+  "; its threads are workers made from blobs, and the code is made here: a Content-Security-Policy must allow worker-src blob: and script-src 'wasm-unsafe-eval'"
 
 /** Runs kernels in one of gpu.js's modes, and keeps tensors where that mode computes. */
 export class Device {
@@ -57,12 +61,18 @@ export class Device {
     const gpujs = await loadGpuJs()
     await checkMode(gpujs, mode)
     const device = new Device(gpujs, mode, options)
-    const numbers = Tensor.of([2, 3], [1, 2, 3, 4, 5, 6])
+    // As many cells as make webasm start a thread: one that may not start is found out now.
+    const numbers = Tensor.of(
+      [64, 64],
+      Array.from({ length: 4096 }, (_, i) => i),
+    )
     using uploaded = new GpuTensor(device, numbers.shape, numbers.data)
-    using copied = await device.run(copy, { grid: numbers.shape }, uploaded)
+    using copied = await device.run(copy, { grid: numbers.shape }, uploaded).catch((error: Error) => {
+      throw cannotRun(mode, error.message + (mode === 'webasm' ? blobAdvice : ''), error)
+    })
     const { data } = await copied.download()
-    if (data.join() !== numbers.data.join())
-      throw new Error(`gpujs:${mode} cannot run here: copying ${numbers.data.join()} gave ${data.join()}`)
+    const wrong = numbers.data.findIndex((number, i) => data[i] !== number)
+    if (wrong >= 0) throw cannotRun(mode, `copying ${numbers.data[wrong]} gave ${data[wrong]}`)
     return device
   }
 

@@ -34,14 +34,23 @@ export interface RunnableKernel {
   }
 }
 
-/** Loaded only when a gpujs backend starts: other commands do not pay for it. */
+/** Loaded only when a gpujs backend starts: other commands do not pay for it. A CommonJS package: all is in its default. */
 export async function loadGpuJs(): Promise<GpuJs> {
-  return (await import('gpu.js')) as unknown as GpuJs
+  const { default: gpujs } = (await import('gpu.js')) as unknown as { default: GpuJs }
+  return gpujs
+}
+
+export function cannotRun(mode: Mode, reason: string, cause?: unknown): Error {
+  return new Error(`gpujs:${mode} cannot run here: ${reason}`, { cause })
 }
 
 /** @throws with the reason if this mode cannot run here */
 export async function checkMode({ GPU }: GpuJs, mode: Mode): Promise<void> {
-  const cannot = (reason: string) => new Error(`gpujs:${mode} cannot run here: ${reason}`)
+  const cannot = (reason: string) => cannotRun(mode, reason)
+  if (mode === 'cpu' && !canMakeFunctions())
+    throw cannot(
+      "the Content-Security-Policy forbids making functions from source; allow script-src 'unsafe-eval' (a worker may have a policy of its own), or take gpujs:webasm",
+    )
   if (mode === 'webasm' && typeof WebAssembly === 'undefined') throw cannot('there is no WebAssembly')
   if (mode === 'webgl2' && !GPU.isWebGL2Supported)
     throw cannot('there is no WebGL2 context; run it in a browser with WebGL2, or take gpujs:webasm')
@@ -49,6 +58,16 @@ export async function checkMode({ GPU }: GpuJs, mode: Mode): Promise<void> {
     throw cannot('there is no navigator.gpu; run it in a browser with WebGPU, or take gpujs:webasm')
   if (mode === 'webgpu' && !(await GPU.isWebGPUAvailable()))
     throw cannot('navigator.gpu is there, but no adapter answers')
+}
+
+/** gpu.js runs mode cpu by `new Function`, and does not say why where that is forbidden. */
+function canMakeFunctions(): boolean {
+  try {
+    Reflect.construct(Function, [])
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** @throws if another mode than the one asked for ran this kernel */

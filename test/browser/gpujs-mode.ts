@@ -9,7 +9,7 @@ import { opCases } from './op-cases.ts'
 import { serveRepository } from './serve.ts'
 
 /** Software WebGPU and WebGL: every machine has them, and their results are those of a real adapter (README.md). */
-const softwareGpu = [
+export const softwareGpu = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--use-angle=swiftshader',

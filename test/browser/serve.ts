@@ -6,10 +6,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** gpu.js comes to browsers as a script that sets a global; modules want exports. */
+/** gpu.js comes to browsers as a script that sets a global; modules want exports, and bundlers give this one. */
 const gpuJsModule = `import '/node_modules/gpu.js/dist/gpu-browser.js'
-export const { GPU } = globalThis
-export const { input } = GPU
+export default globalThis.GPU
 `
 
 /** wasmati's one dependency is CommonJS. */
@@ -18,15 +17,24 @@ async function ieee754Module(): Promise<string> {
   return `const exports = {}\n${source}\nexport const { read, write } = exports\n`
 }
 
-const importMap = {
-  imports: {
-    wasmati: '/node_modules/wasmati/build/index.js',
-    ieee754: '/ieee754.js',
-    'gpu.js': '/gpu.js',
-    tinybench: '/node_modules/tinybench/dist/index.js',
-    'fast-check': '/node_modules/fast-check/lib/fast-check.js',
-    'pure-rand/': '/node_modules/pure-rand/lib/esm/',
-  },
+/** Where packages lie. An import map would do the same for pages, but workers have none. */
+const packages: Readonly<Record<string, string>> = {
+  wasmati: '/node_modules/wasmati/build/index.js',
+  ieee754: '/ieee754.js',
+  'gpu.js': '/gpu.js',
+  tinybench: '/node_modules/tinybench/dist/index.js',
+  'fast-check': '/node_modules/fast-check/lib/fast-check.js',
+}
+
+/** A module with paths in place of the packages' names. */
+function withPaths(source: string): string {
+  return source.replace(
+    /(\b(?:from|import)\s*\(?\s*)(['"])([^'"./][^'"]*)\2/g,
+    (whole, before: string, quote: string, name: string) => {
+      const path = packages[name] ?? name.replace(/^pure-rand\//, '/node_modules/pure-rand/lib/esm/')
+      return path === name ? whole : before + quote + path + quote
+    },
+  )
 }
 
 const types: Record<string, string> = {
@@ -41,19 +49,27 @@ export interface Site {
   close(): Promise<void>
 }
 
+export interface SiteOptions {
+  /** Cross-origin isolated: only such pages have shared memory. Left out: they are. */
+  readonly isolated?: boolean
+  /** The Content-Security-Policy of a path; left out, none. */
+  readonly policy?: (pathname: string) => string
+}
+
 /**
- * Serves the repository to a browser as it is: TypeScript with its types stripped, bare imports by an import map.
- * `/` is an empty page. Pages have shared memory only where they are cross-origin isolated.
+ * Serves the repository to a browser as it is: TypeScript with its types stripped, packages by their paths.
+ * `/` is an empty page.
  */
-export async function serveRepository({ isolated } = { isolated: true }): Promise<Site> {
-  const isolation = isolated
+export async function serveRepository({ isolated = true, policy }: SiteOptions = {}): Promise<Site> {
+  const isolation: Record<string, string> = isolated
     ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
     : {}
   const server: Server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     void answer(pathname).then(
       ({ type, body }) => {
-        response.writeHead(200, { 'Content-Type': type, ...isolation })
+        const security = policy ? { 'Content-Security-Policy': policy(pathname) } : {}
+        response.writeHead(200, { 'Content-Type': type, ...isolation, ...security })
         response.end(body)
       },
       (error: Error) => {
@@ -75,13 +91,14 @@ async function answer(pathname: string): Promise<{ type: string; body: string | 
   if (pathname === '/')
     return {
       type: types['.html'],
-      body: `<!doctype html><title>test</title><link rel="icon" href="data:,">
-<script type="importmap">${JSON.stringify(importMap)}</script>`,
+      body: '<!doctype html><title>test</title><link rel="icon" href="data:,">',
     }
   if (pathname === '/ieee754.js') return { type: types['.js'], body: await ieee754Module() }
   if (pathname === '/gpu.js') return { type: types['.js'], body: gpuJsModule }
   const path = extname(pathname) === '' ? `${pathname}.js` : pathname // pure-rand's modules are named without
   const type = types[extname(path)] ?? 'application/octet-stream'
   const file = await readFile(join(root, path)) // a URL's path cannot climb out of the root
-  return { type, body: extname(path) === '.ts' ? stripTypeScriptTypes(file.toString()) : file }
+  if (type !== types['.js']) return { type, body: file }
+  const source = extname(path) === '.ts' ? stripTypeScriptTypes(file.toString()) : file.toString()
+  return { type, body: withPaths(source) }
 }

@@ -1,4 +1,4 @@
-// What wasm.test.ts asks for: runs on a page.
+// What wasm.test.ts asks for, and gpujs-worker.test.ts: runs on a page or in a worker.
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend, type BackendOptions } from '../../engine/backends.ts'
 import { memorySource } from '../../engine/bytes.ts'
@@ -22,8 +22,8 @@ export interface TinyRun {
 }
 
 /** The bundled model's logits on the first reference prompt. @throws what the backend says if it cannot start */
-export async function runTiny(options: BackendOptions): Promise<TinyRun> {
-  const ops = await createBackend('wasm', options)
+export async function runTiny(options: BackendOptions, backend = 'wasm'): Promise<TinyRun> {
+  const ops = await createBackend(backend, options)
   try {
     const { logits, expected } = await tinyLogits(ops)
     const error = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0)
