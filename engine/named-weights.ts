@@ -41,13 +41,20 @@ export function finiteSource(label: string, source: WeightSource): WeightSource 
     shape: source.shape,
     async read(into, start) {
       await source.read(into, start)
+      if (allFinite(into)) return
       const at = into.findIndex((value) => !Number.isFinite(value))
-      if (at >= 0)
-        throw new Error(
-          `${label}: ${source.name} holds ${into[at]} at element ${start + at}; weights must be finite numbers`,
-        )
+      throw new Error(
+        `${label}: ${source.name} holds ${into[at]} at element ${start + at}; weights must be finite numbers`,
+      )
     },
   }
+}
+
+/** A finite number times 0 is 0; NaN and infinity give NaN, which no sum loses. A call a number takes ten times as long. */
+function allFinite(numbers: Float32Array): boolean {
+  let sum = 0
+  for (let i = 0; i < numbers.length; i++) sum += numbers[i] * 0
+  return sum === 0
 }
 
 function listNames(names: readonly string[]): string {

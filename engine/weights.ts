@@ -63,7 +63,10 @@ export function columnsOf(source: WeightSource, from: number, to: number): Weigh
   }
 }
 
-/** Reads a source in blocks of whole rows of at most `limit` numbers: the loop of every packing loader. */
+/**
+ * Reads a source in blocks of whole rows of at most `limit` numbers: the loop of every packing loader. While one block
+ * is visited, the next is read.
+ */
 export async function forEachRowBlock(
   source: WeightSource,
   limit: number,
@@ -72,11 +75,18 @@ export async function forEachRowBlock(
   const width = source.shape[source.shape.length - 1] ?? 1
   const total = width === 0 ? 0 : sizeOf(source.shape) / width
   const atOnce = Math.max(1, Math.floor(limit / Math.max(1, width)))
-  const block = new Float32Array(Math.min(atOnce, total) * width)
-  for (let row = 0; row < total; row += atOnce) {
-    const count = Math.min(atOnce, total - row)
-    const part = block.subarray(0, count * width)
+  const newBlock = () => new Float32Array(Math.min(atOnce, total) * width)
+  const buffers = total > atOnce ? [newBlock(), newBlock()] : [newBlock()]
+  const read = async (row: number, buffer: Float32Array) => {
+    const part = buffer.subarray(0, Math.min(atOnce, total - row) * width)
     await source.read(part, row * width)
-    visit(part, row, count)
+    return part
+  }
+  let next = total > 0 ? read(0, buffers[0]) : undefined
+  for (let row = 0, block = 1; next; row += atOnce, block++) {
+    const part = await next
+    next = row + atOnce < total ? read(row + atOnce, buffers[block % 2]) : undefined
+    next?.catch(() => {}) // it is awaited in the next round, unless `visit` throws
+    visit(part, row, part.length / width)
   }
 }

@@ -100,6 +100,40 @@ test('forEachRowBlock: a vector is one row, a scalar too', async () => {
   }
 })
 
+test('forEachRowBlock: while a block is visited the next is on its way, into another buffer', async () => {
+  const log: string[] = []
+  const source = {
+    ...sourceOf('w', counting([5, 2])),
+    async read(into: Float32Array, start: number) {
+      log.push(`read ${start}`)
+      into.fill(start)
+    },
+  }
+  await forEachRowBlock(source, 2, (block) => void log.push(`visit ${block.join()}`))
+  const [first, ...rest] = [0, 2, 4, 6, 8]
+  const rounds = rest.flatMap((next) => [`read ${next}`, `visit ${next - 2},${next - 2}`])
+  assert.equal(log, [`read ${first}`, ...rounds, 'visit 8,8'])
+})
+
+test('forEachRowBlock: fails as the reading does, or the visit, and reads no further', async () => {
+  let reads = 0
+  const failing = (at: number) => ({
+    ...sourceOf('w', counting([6, 2])),
+    async read(_: Float32Array, start: number) {
+      reads++
+      if (start === at) throw new Error(`no row ${start / 2}`)
+    },
+  })
+  assert.is(await messageOf(() => forEachRowBlock(failing(4), 2, () => {})), 'no row 2')
+  assert.is(reads, 3)
+  const visit = () => {
+    throw new Error('visited')
+  }
+  reads = 0
+  assert.is(await messageOf(() => forEachRowBlock(failing(2), 2, visit)), 'visited')
+  assert.is(reads, 2)
+})
+
 const table = new Map<string, Shape>([
   ['a', [2, 3]],
   ['b', [4]],
