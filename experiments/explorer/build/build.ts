@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { onEarlyExit } from '../../common/cleanup.ts'
+import { UserError } from '../../common/cli.ts'
+import { showBytes } from '../../common/progress.ts'
+import { explain } from '../../common/write-node.ts'
+import { bundle } from './bundle.ts'
+import { collectFiles } from './files.ts'
+import { readSources } from './sources.ts'
+
+/** The page with its model is meant for any static host and any line. */
+const MOST_BYTES = 15e6
+
+/** In every folder that was built, and only there: what may be replaced by a new build. */
+const MARK = 'clearbox-explorer.txt'
+const MARK_TEXT = 'Built by `npm run explore` of clearbox, which replaces this folder when it builds anew.\n'
+
+export interface Built {
+  readonly files: number
+  readonly bytes: number
+}
+
+/**
+ * Builds the Explorer into `out`, whole or not at all: into a folder beside it first.
+ * @param onStep is called with each step's name as it begins
+ * @throws UserError if `out` is something else than an earlier build, or cannot be written
+ */
+export async function buildExplorer(out: string, onStep: (step: string) => void): Promise<Built> {
+  await checkReplaceable(out)
+  onStep('features of the bundled texts')
+  const { files, contents } = await collectFiles()
+  const sources = await readSources()
+  const draft = `${out}.${randomUUID()}.partial`
+  const takeBack = onEarlyExit(() => rmSync(draft, { recursive: true, force: true }))
+  try {
+    onStep('page and workers')
+    await explain(out, () => mkdir(draft, { recursive: true }))
+    await bundle(draft, { files, sources })
+    onStep('files')
+    await explain(out, async () => {
+      for (const [path, content] of contents) {
+        await mkdir(dirname(join(draft, path)), { recursive: true })
+        await writeFile(join(draft, path), content)
+      }
+      await writeFile(join(draft, MARK), MARK_TEXT)
+    })
+    const built = await measure(draft)
+    if (built.bytes > MOST_BYTES)
+      throw new Error(`the build has ${showBytes(built.bytes)}, at most ${showBytes(MOST_BYTES)} are allowed`)
+    await explain(out, () => replace(out, draft))
+    return built
+  } finally {
+    takeBack()
+    await rm(draft, { recursive: true, force: true })
+  }
+}
+
+/** @throws UserError unless `out` is free, empty, or an earlier build */
+async function checkReplaceable(out: string): Promise<void> {
+  const found = await stat(out).catch(() => undefined)
+  if (found === undefined) return
+  if (!found.isDirectory()) throw new UserError(`cannot build into ${out}: it is a file; name a folder`)
+  const names = await readdir(out)
+  if (names.length > 0 && !names.includes(MARK))
+    throw new UserError(
+      `cannot build into ${out}: it holds other files, and a build replaces the whole folder; name another`,
+    )
+}
+
+/** Puts the finished folder in the place of the earlier one, if there is one. */
+async function replace(out: string, draft: string): Promise<void> {
+  const former = `${out}.${randomUUID()}.partial`
+  const had = await rename(out, former).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
+  await rename(draft, out)
+  if (had) await rm(former, { recursive: true, force: true })
+}
+
+async function measure(folder: string): Promise<Built> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  let bytes = 0
+  for (const { parentPath, name } of files) bytes += (await stat(join(parentPath, name))).size
+  return { files: files.length, bytes }
+}

@@ -1,0 +1,38 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
+import type { Sources } from '../sources-shape.ts'
+import type { ModelFiles } from '../worker/files.ts'
+import { withoutNode, withPolicy } from './plugins.ts'
+
+/** What the build tells the code: constants.ts. */
+export interface Constants {
+  readonly files: ModelFiles
+  readonly sources: Sources
+}
+
+/**
+ * The page and its workers as static files in `outDir`, with relative addresses. Not minified: who opens the
+ * developer tools reads the code, and gpu.js reads kernels as source, of which a minifier makes what it does not know.
+ */
+export async function bundle(outDir: string, { files, sources }: Constants): Promise<void> {
+  await build({
+    configFile: false,
+    envDir: false,
+    logLevel: 'warn',
+    root: fileURLToPath(new URL('../page', import.meta.url)),
+    base: './',
+    publicDir: false,
+    define: { FILES: JSON.stringify(files), SOURCES: JSON.stringify(sources) },
+    plugins: [withoutNode(), withPolicy()],
+    worker: { format: 'es', plugins: () => [withoutNode()] },
+    build: {
+      outDir,
+      emptyOutDir: false,
+      target: 'esnext',
+      minify: false,
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      reportCompressedSize: false,
+    },
+  })
+}

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import ts from 'typescript'
+import type { Snippet, Sources, Step } from '../sources-shape.ts'
+
+/** What the page shows of each step: named functions of the project's own files. */
+const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: string])[]>> = {
+  tokens: [
+    ['gpt2/bpe.ts', 'bytePairEncode'],
+    ['gpt2/embedding.ts', 'embedding'],
+  ],
+  features: [
+    ['sae/encoder.ts', 'saeInput'],
+    ['sae/encoder.ts', 'encode'],
+  ],
+  edit: [['experiments/ablation/edits.ts', 'addDirection']],
+  card: [['experiments/feature/directions.ts', 'logitLens']],
+  attention: [
+    ['gpt2/attention.ts', 'attention'],
+    ['engine/reference/attention.ts', 'attentionPattern'],
+  ],
+  mlp: [['gpt2/mlp.ts', 'mlp']],
+  lens: [],
+  next: [],
+}
+
+/** The lines of every step, as they stand in the files now. @throws if a function is gone, or has another name */
+export async function readSources(shown: typeof SHOWN = SHOWN): Promise<Sources> {
+  const steps = Object.entries(shown).map(async ([step, places]) => {
+    const snippets = await Promise.all(
+      places.map(async ([file, name]) => {
+        const url = new URL(`../../../${file}`, import.meta.url)
+        return cutFunction(file, await readFile(url, 'utf8'), name)
+      }),
+    )
+    return [step, snippets] as const
+  })
+  return Object.fromEntries(await Promise.all(steps)) as unknown as Sources
+}
+
+/**
+ * A top-level function or constant, with the comment before it.
+ * @throws if the file has none of this name
+ */
+export function cutFunction(file: string, source: string, name: string): Snippet {
+  const parsed = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true)
+  const statement = parsed.statements.find((candidate) => namesOf(candidate).includes(name))
+  if (statement === undefined)
+    throw new Error(
+      `${file} has no top-level ${name} any more, which the Explorer shows: mend experiments/explorer/build/sources.ts`,
+    )
+  const [comment] = ts.getLeadingCommentRanges(source, statement.pos)?.slice(-1) ?? []
+  const from = comment?.pos ?? statement.getStart(parsed)
+  return {
+    file,
+    line: parsed.getLineAndCharacterOfPosition(from).line + 1,
+    code: source.slice(from, statement.end).replaceAll('\r\n', '\n'),
+  }
+}
+
+function namesOf(statement: ts.Statement): string[] {
+  if (ts.isFunctionDeclaration(statement)) return statement.name ? [statement.name.text] : []
+  if (!ts.isVariableStatement(statement)) return []
+  return statement.declarationList.declarations.flatMap(({ name }) =>
+    ts.isIdentifier(name) ? [name.text] : [],
+  )
+}

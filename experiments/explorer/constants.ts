@@ -1,0 +1,12 @@
+import type { Sources } from './sources-shape.ts'
+import type { ModelFiles } from './worker/files.ts'
+
+/** What the build knows and puts in place of these names (build/bundle.ts). Outside a build they do not exist. */
+declare const FILES: ModelFiles
+declare const SOURCES: Sources
+
+/** What lies beside the page. */
+export const files = FILES
+
+/** The lines of source that the page shows. */
+export const sources = SOURCES

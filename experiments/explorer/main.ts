@@ -1,0 +1,48 @@
+// What does the model see in a text: features, attention, neurons and guesses, layer by layer, as one types?
+//   npm run explore                  builds the page and serves it on this machine
+//   npm run explore -- --no-serve    builds only: static files for any web server
+// Prints the address; Ctrl-C ends it.
+import { resolve } from 'node:path'
+import { createCommand, integerIn, runMain } from '../common/cli.ts'
+import { createProgress, showBytes } from '../common/progress.ts'
+import { buildExplorer } from './build/build.ts'
+import { serveFolder } from './serve-node.ts'
+
+interface Options {
+  readonly port: number
+  readonly out: string
+  readonly serve: boolean
+  readonly json?: boolean
+}
+
+const options = createCommand('explore', 'a page on which one types a text and sees what the model does')
+  .option(
+    '--port <n>',
+    'where it is served on this machine; 0: any that is free',
+    integerIn('port', 0, 65535),
+    4173,
+  )
+  .option('--out <folder>', 'where the built page goes', 'results/explorer')
+  .option('--no-serve', 'build only')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run explore\n  npm run explore -- --no-serve --out public/explorer',
+  )
+  .parse()
+  .opts<Options>()
+
+runMain(async () => {
+  const out = resolve(options.out)
+  const built = await build(out)
+  const site = options.serve ? await serveFolder({ root: out, port: options.port }) : undefined
+  if (options.json) return console.log(JSON.stringify({ out, ...built, url: site?.url }, null, 1))
+  console.log(`${built.files} files, ${showBytes(built.bytes)}: ${out}`)
+  if (site) console.log(`the Explorer: ${site.url}   (Ctrl-C ends it)`)
+  else console.log('any web server can serve this folder, under any path')
+})
+
+async function build(out: string) {
+  using progress = createProgress({ label: 'building', total: 3, unit: 'steps', quiet: options.json })
+  let done = 0
+  return buildExplorer(out, (step) => progress.update(done++, step))
+}

@@ -1,0 +1,4 @@
+// The worker of the backends `wasm` and `reference`.
+import { serve } from './serve.ts'
+
+serve()
