@@ -46,8 +46,9 @@ export async function analyseTexts(
   })()
   using progress = createProgress({ label: 'features', total: hooks.length, unit: 'layers', quiet })
   const results: LayerResult[] = []
-  for (const hook of hooks) {
+  for (const [i, hook] of hooks.entries()) {
     const sae = await model.openSae(hook)
+    const next = i + 1 < hooks.length ? model.readAheadSae(hooks[i + 1]) : undefined
     const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
     releaseSae(sae)
     const means = meanFeatures(features, lengths) // [texts, d_sae]
@@ -55,6 +56,7 @@ export async function analyseTexts(
     const streamNorm = meanNorm(streams.get(hook)!, lengths, sae.config.centered)
     const highlights = highlightsOf(analysis, features, lengths)
     results.push({ hook, analysis, means, streamNorm, highlights })
+    await next
     progress.step()
     await setImmediate() // Ctrl-C is heard between layers
   }

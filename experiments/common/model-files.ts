@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, read } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { openFile } from '../../engine/files-node.ts'
 import { openSafetensors } from '../../engine/safetensors.ts'
@@ -21,6 +22,8 @@ export interface ModelSource {
 export interface SaeSource {
   readonly config: SaeConfig
   weights(): Promise<WeightStore>
+  /** Has the system read the weights' file, so that `weights` need not wait for the disk. Never fails. */
+  readAhead(): Promise<void>
 }
 
 export interface SourceOptions {
@@ -33,6 +36,27 @@ export interface SourceOptions {
 
 export async function openStore(path: string): Promise<WeightStore> {
   return openSafetensors(await openFile(path))
+}
+
+const AHEAD_BYTES = 2 ** 22
+
+/**
+ * Has the system read a file into its cache. What comes is dropped, so that it takes no memory of this process, all of it
+ * into one buffer. Every read is handed over before this returns: the event loop hardly turns while ops compute.
+ * What goes wrong is left for the reader that follows to report.
+ */
+export async function readAhead(path: string): Promise<void> {
+  try {
+    const file = openSync(path, 'r')
+    const buffer = new Uint8Array(AHEAD_BYTES)
+    const reads = Array.from({ length: Math.ceil(fstatSync(file).size / AHEAD_BYTES) }, (_, i) => {
+      return new Promise<void>((done) => read(file, buffer, 0, AHEAD_BYTES, i * AHEAD_BYTES, () => done()))
+    })
+    await Promise.all(reads)
+    closeSync(file)
+  } catch {
+    // as said
+  }
 }
 
 export async function readConfig(path: string): Promise<Gpt2Config> {

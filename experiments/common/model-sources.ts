@@ -9,6 +9,7 @@ import { publishedModels } from './hub/published.ts'
 import { publishedSource } from './hub/source.ts'
 import {
   openStore,
+  readAhead,
   readConfig,
   readSaeConfig,
   type ModelSource,
@@ -43,10 +44,8 @@ async function folderSource(name: string, folder: string, saeFolder: string): Pr
   const saes = await Promise.all(
     hooks.map(async (hook): Promise<[string, SaeSource]> => {
       const sae = await readSaeConfig(join(saeFolder, hook, 'cfg.json'), name, config)
-      return [
-        sae.hookName,
-        { config: sae, weights: () => openStore(join(saeFolder, hook, 'sae_weights.safetensors')) },
-      ]
+      const path = join(saeFolder, hook, 'sae_weights.safetensors')
+      return [sae.hookName, { config: sae, weights: () => openStore(path), readAhead: () => readAhead(path) }]
     }),
   )
   return {
@@ -61,7 +60,8 @@ async function folderSource(name: string, folder: string, saeFolder: string): Pr
 function syntheticSource(): ModelSource {
   const saes = Array.from({ length: gpt2Small.nLayers }, (_, layer): [string, SaeSource] => {
     const config = syntheticSaeConfig(layer)
-    return [config.hookName, { config, weights: async () => syntheticSaeWeights(layer) }]
+    const weights = async () => syntheticSaeWeights(layer)
+    return [config.hookName, { config, weights, readAhead: async () => {} }]
   })
   return {
     name: 'synthetic',

@@ -23,6 +23,8 @@ export interface OpenModel {
   /** Fetches the weights of these hooks' SAEs, all with one progress, where they are not on this machine yet. */
   prepareSaes(hooks: readonly string[]): Promise<void>
   openSae(hook: string): Promise<Sae>
+  /** Has the system read this SAE's file while another one computes, so that opening it does not wait for the disk. */
+  readAheadSae(hook: string): Promise<void>
   /** BOS and the text's ids. @throws UserError if the text has no tokens or more than the model has positions */
   tokenize(text: string): number[]
   release(): void
@@ -67,6 +69,7 @@ export async function openModel(
         await saeStore.close()
       }
     },
+    readAheadSae: (hook) => sae(hook).readAhead(),
     tokenize: (text) => tokenize(tokenizer, source.config, text),
     release: () => releaseGpt2(gpt2),
   }

@@ -1,6 +1,7 @@
 import { UserError } from '../cli.ts'
 import {
   openStore,
+  readAhead,
   readConfig,
   readSaeConfig,
   type ModelSource,
@@ -56,7 +57,14 @@ export async function publishedSource(
     const sae = await readSaeConfig(path, name, config)
     if (sae.hookName !== files.hook)
       throw new UserError(`${path}: expected the SAE of ${files.hook}, found that of ${sae.hookName}`)
-    return { config: sae, weights: async () => openStore(await fetchOne(files.weights)) }
+    return {
+      config: sae,
+      weights: async () => openStore(await fetchOne(files.weights)),
+      readAhead: async () => {
+        const path = await store.find(files.weights).catch(() => undefined)
+        if (path !== undefined) await readAhead(path)
+      },
+    }
   }
 }
 

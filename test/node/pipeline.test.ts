@@ -1,0 +1,57 @@
+// From texts to findings: one SAE at a time, the next one's file read ahead.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createBackend } from '../../engine/backends.ts'
+import { analyseTexts } from '../../experiments/black-box/pipeline.ts'
+import { readAhead } from '../../experiments/common/model-files.ts'
+import { openModel, type OpenModel } from '../../experiments/common/models.ts'
+
+const ops = await createBackend('reference')
+const model = await openModel('tiny', ops, { quiet: true })
+const folder = mkdtempSync(join(tmpdir(), 'pipeline-'))
+
+const test = suite('pipeline')
+test.after(async () => {
+  await ops.dispose()
+  rmSync(folder, { recursive: true })
+})
+
+test('an SAE’s file is read ahead once the one before it is open, and the last has no next', async () => {
+  const log: string[] = []
+  const watched: OpenModel = {
+    ...model,
+    openSae: (hook) => (log.push(`open ${hook}`), model.openSae(hook)),
+    readAheadSae: (hook) => (log.push(`ahead ${hook}`), model.readAheadSae(hook)),
+  }
+  const texts = ['one and two', 'x = 1'].map((text) => model.tokenize(text))
+  const categories = texts.map((_, row) => ({ name: String(row), rows: [row] }))
+  const [a, b, c] = model.saeHooks
+  const results = await analyseTexts(watched, texts, categories, [a, b, c], { kind: 'value', value: 1 }, true)
+  assert.equal(
+    results.map(({ hook }) => hook),
+    [a, b, c],
+  )
+  assert.equal(log, [`open ${a}`, `ahead ${b}`, `open ${b}`, `ahead ${c}`, `open ${c}`])
+})
+
+test('reading ahead reads every byte', async () => {
+  const counts = '/proc/self/io' // Linux alone counts them
+  const path = join(folder, 'large')
+  writeFileSync(path, new Uint8Array(10_000_001))
+  const bytesRead = () =>
+    existsSync(counts) ? Number(/rchar: (\d+)/.exec(readFileSync(counts, 'utf8'))![1]) : 0
+  const before = bytesRead()
+  await readAhead(path)
+  const read = bytesRead() - before
+  if (existsSync(counts)) assert.ok(read >= 10_000_001 && read < 11_000_000, String(read))
+})
+
+test('reading ahead what cannot be read fails nothing', async () => {
+  await readAhead(join(folder, 'not there'))
+  await readAhead(folder)
+})
+
+test.run()
