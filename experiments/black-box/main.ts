@@ -18,6 +18,7 @@ import { publishedTexts } from '../common/published-texts.ts'
 import { updateResultsIndex } from '../common/results-index.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
+import { briefFigures } from '../feature/explain.ts'
 import { compareLayers } from './compare-layers.ts'
 import { categoriesCsv, firingCsv } from './csv.ts'
 import { rowsByCategory } from './input.ts'
@@ -109,6 +110,7 @@ runMain(() => {
       texts,
       layers,
       changes,
+      features: results.flatMap(({ explained }) => briefFigures(explained)),
     }
     const json = JSON.stringify(all, null, 1)
     const report = renderBlackBoxReport({
@@ -119,7 +121,7 @@ runMain(() => {
       layers,
       changes,
       texts: labelled.map(({ category }, row) => ({ category, pieces: piecesOf(model, ids[row]) })),
-      highlights: results.map(({ highlights }) => highlights),
+      explained: results.map(({ explained }) => explained),
     })
     const folder = resolve(options.out ?? join('results', 'black-box', safeName(model.name)))
     await writeAllAtomically(folder, {

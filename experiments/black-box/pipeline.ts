@@ -5,17 +5,17 @@ import { releaseSae } from '../../sae/weights.ts'
 import { UserError } from '../common/cli.ts'
 import { captureStreams, encodeStream } from '../common/features.ts'
 import { layerOf } from '../common/hooks.ts'
-import type { OpenModel } from '../common/models.ts'
+import { piecesOf, type OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
+import { explainFeatures, withNextLayer, type ExplainedFeature } from '../feature/explain.ts'
 import { analyseLayer } from './analysis.ts'
 import { meanNorm } from './confound.ts'
 import type { Category } from './input.ts'
 import { highlightedFeatures } from './report-features.ts'
-import type { LayerHighlights } from './report.ts'
 import type { LayerAnalysis } from './results.ts'
 import { resolveThreshold, type ThresholdSpec } from './threshold.ts'
 
-/** One layer's findings, and the token activations of the features they name. */
+/** One layer's findings, and what the features that they name stand for. */
 export interface LayerResult {
   readonly hook: string
   readonly analysis: LayerAnalysis
@@ -23,7 +23,8 @@ export interface LayerResult {
   readonly means: SparseRows
   /** Mean length of the vectors that the SAE read. */
   readonly streamNorm: number
-  readonly highlights: LayerHighlights
+  /** The features that the analysis names. */
+  readonly explained: readonly ExplainedFeature[]
 }
 
 /**
@@ -40,6 +41,7 @@ export async function analyseTexts(
   quiet: boolean,
 ): Promise<LayerResult[]> {
   const lengths = texts.map((ids) => ids.length)
+  const pieces = texts.map((ids) => piecesOf(model, ids))
   const streams = await (async () => {
     using progress = createProgress({ label: 'forward pass', total: texts.length, unit: 'texts', quiet })
     return captureStreams(model.gpt2, texts, hooks, (done) => progress.update(done))
@@ -50,12 +52,15 @@ export async function analyseTexts(
     const sae = await model.openSae(hook)
     const next = i + 1 < hooks.length ? model.readAheadSae(hooks[i + 1]) : undefined
     const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
-    releaseSae(sae)
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const analysis = analyseLayer(means, categories, thresholdAt(hook, threshold, means), layerOf(hook))
     const streamNorm = meanNorm(streams.get(hook)!, lengths, sae.config.centered)
-    const highlights = highlightsOf(analysis, features, lengths)
-    results.push({ hook, analysis, means, streamNorm, highlights })
+    const named = highlightedFeatures(analysis)
+    const explained = await explainFeatures(model, { hook, sae, features }, named, pieces)
+    releaseSae(sae)
+    const before = results.pop()
+    if (before) results.push({ ...before, explained: withNextLayer(before.explained, hook, features) })
+    results.push({ hook, analysis, means, streamNorm, explained })
     await next
     progress.step()
     await setImmediate() // Ctrl-C is heard between layers
@@ -70,25 +75,4 @@ function thresholdAt(hook: string, threshold: ThresholdSpec, means: SparseRows):
   } catch (error) {
     throw new UserError(`${hook}: ${(error as Error).message}`, { cause: error })
   }
-}
-
-/** The activation of each named feature at every token. features: sparse [tokens, d_sae] */
-function highlightsOf(
-  analysis: LayerAnalysis,
-  features: SparseRows,
-  lengths: readonly number[],
-): LayerHighlights {
-  const named = highlightedFeatures(analysis)
-  const columns = new Map(
-    named.map((feature) => [feature, lengths.map((length) => new Float32Array(length))]),
-  )
-  let row = 0
-  for (const [text, length] of lengths.entries())
-    for (let token = 0; token < length; token++, row++)
-      for (let entry = features.offsets[row]; entry < features.offsets[row + 1]; entry++) {
-        const column = columns.get(features.indices[entry])
-        if (column) column[text][token] = features.values[entry]
-      }
-  const activations = named.map((feature) => ({ feature, activations: columns.get(feature)! }))
-  return { layer: analysis.layer, features: activations }
 }

@@ -1,9 +1,10 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { featureCard, type Feature, type FiringText } from '../report/feature-card.ts'
+import type { LayerFeatures } from '../report/feature-card.ts'
+import type { Feature, FiringText } from '../report/feature-parts.ts'
 import { count, levelOf, showNumber } from '../report/numbers.ts'
 import { dataTable } from '../report/tables.ts'
-import { firingTokens, tokenLegend, type TokenText } from '../report/tokens.ts'
+import { firingTokens, type TokenText } from '../report/tokens.ts'
 import { categoryNames, featureLink, layerName } from './report-layers.ts'
 import type { BlackBoxReport } from './report.ts'
 import type { LayerAnalysis } from './results.ts'
@@ -30,32 +31,32 @@ function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
   return roles
 }
 
-/** The features of a layer whose token activations the report needs: all that the analysis names and lists texts of. */
+/** The features of a layer that the report shows: all that the analysis names and lists texts of. */
 export function highlightedFeatures(analysis: LayerAnalysis): number[] {
   return [...rolesOf(analysis).keys()]
 }
 
-/** For each layer, its highlighted features with their roles, texts and tokens. */
-export function reportedFeatures({ layers, highlights, texts }: BlackBoxReport): Feature[][] {
-  return layers.map((analysis) => {
-    const given = highlights.find(({ layer }) => layer === analysis.layer)
-    return [...rolesOf(analysis)].map(([feature, roles]) => {
-      const found = given?.features.find((candidate) => candidate.feature === feature)
+/** For each layer, its highlighted features with their roles, texts and figures. */
+export function reportedFeatures({ layers, explained, texts }: BlackBoxReport): LayerFeatures[] {
+  return layers.map((analysis, l) => {
+    const features = [...rolesOf(analysis)].map(([feature, roles]): Feature => {
+      const found = explained.at(l)?.find(({ figures }) => figures.feature === feature)
       if (found === undefined)
         throw new Error(
-          `report: no token activations of layer ${analysis.layer}, feature ${feature}: give those of highlightedFeatures`,
+          `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of highlightedFeatures`,
         )
       const list = analysis.firing_texts[feature] ?? []
       const firing = list.map(([text, mean]): FiringText => {
-        const tokens = firingTokens(texts[text].pieces, found.activations[text])
+        const tokens = firingTokens(texts[text].pieces, found.column[text])
         if (tokens.length === 0)
           throw new Error(
             `report: layer ${analysis.layer}, feature ${feature} has mean ${mean} in text ${text}, but fires at none of its tokens`,
           )
         return [text, mean, tokens]
       })
-      return { layer: analysis.layer, feature, roles, texts: firing }
+      return { layer: analysis.layer, feature, roles, texts: firing, figures: found.figures }
     })
+    return { layer: analysis.layer, features }
   })
 }
 
@@ -103,22 +104,4 @@ function firingTable(analysis: LayerAnalysis, texts: readonly TokenText[]): VNod
       }
     }),
   })
-}
-
-/** A card for each highlighted feature, by layer. */
-export function cardsSection({ layers, texts }: BlackBoxReport, features: readonly Feature[][]): VNode {
-  return html`<section aria-labelledby="tokens">
-    <h2 id="tokens">Token by token</h2>
-    ${tokenLegend()}
-    ${layers.map(
-      ({ layer }, l) =>
-        html`<details class="layers" open=${l === layers.length - 1}>
-          <summary>
-            <h3>Layer ${layer ?? '?'}</h3>
-            <span>${count(features[l].length, 'feature')}</span>
-          </summary>
-          <div class="cards">${features[l].map((feature) => featureCard(feature, texts, SHOWN_TEXTS))}</div>
-        </details>`,
-    )}
-  </section>`
 }

@@ -1,11 +1,13 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
+import type { ExplainedFeature } from '../feature/explain.ts'
+import { cardsSection, type LayerFeatures } from '../report/feature-card.ts'
 import { chartDocument, renderPage } from '../report/page-node.ts'
 import { provenanceTable, type Provenance } from '../report/provenance.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
 import type { TokenText } from '../report/tokens.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
-import { cardsSection, firingSection, reportedFeatures, SHOWN_TEXTS } from './report-features.ts'
+import { firingSection, reportedFeatures, SHOWN_TEXTS } from './report-features.ts'
 import type { ReplicationRow } from './published.ts'
 import { replicationSection } from './report-replication.ts'
 import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
@@ -26,18 +28,8 @@ export interface BlackBoxReport {
   changes: readonly LayerChange[]
   /** In row order, the order that the analysis counts texts in. */
   texts: readonly TokenText[]
-  /** The token activations of each layer's features to show, as `highlightedFeatures` lists them. */
-  highlights: readonly LayerHighlights[]
-}
-
-/** The token activations of some features of one layer. */
-export interface LayerHighlights {
-  layer: number | null
-  features: readonly {
-    feature: number
-    /** One list a text, in it one activation a token, BOS first: as `pieces` of the text. */
-    activations: readonly ArrayLike<number>[]
-  }[]
+  /** Of each layer the features to show, as `highlightedFeatures` lists them. */
+  explained: readonly (readonly ExplainedFeature[])[]
 }
 
 const TITLE = 'A black box made less opaque'
@@ -52,17 +44,24 @@ const QUESTION =
  * @throws naming layer, feature and text where highlights and analysis do not fit together
  */
 export function renderBlackBoxReport(report: BlackBoxReport): string {
-  const features = reportedFeatures(report)
+  const cards = reportedFeatures(report)
   return renderPage({
     title: `${TITLE} · ${report.provenance.model}`,
     description: 'Which features of sparse autoencoders stand for which kind of text, layer by layer.',
-    body: page(report, features),
-    data: { id: TOKEN_DATA_ID, value: tokenData(features.flat(), report.texts, SHOWN_TEXTS) },
+    body: page(report, cards),
+    data: {
+      id: TOKEN_DATA_ID,
+      value: tokenData(
+        cards.flatMap(({ features }) => features),
+        report.texts,
+        SHOWN_TEXTS,
+      ),
+    },
     script: showAllScript(),
   })
 }
 
-function page(report: BlackBoxReport, features: ReturnType<typeof reportedFeatures>): VNode {
+function page(report: BlackBoxReport, cards: readonly LayerFeatures[]): VNode {
   const document = chartDocument()
   return html`<main>
     <header>
@@ -93,7 +92,7 @@ function page(report: BlackBoxReport, features: ReturnType<typeof reportedFeatur
     ${chanceSection(document, report.layers)} ${scaleSection(document, report.layers)}
     ${changesSection(document, report.changes)} ${topFeaturesSection(document, report.layers)}
     ${firingSection(report)} ${qualitySection(report.layers, report.qualityNote)}
-    ${cardsSection(report, features)}
+    ${cardsSection(document, cards, report.texts, SHOWN_TEXTS)}
     <footer>
       A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers stand in results.json, beside
       this file.

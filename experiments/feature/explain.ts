@@ -71,6 +71,15 @@ export function withNextLayer(
   })
 }
 
+/** The figures of a layer's features for a file that holds many: without the list of every text in which each fires. */
+export function briefFigures(explained: readonly ExplainedFeature[]): Omit<FeatureFigures, 'firing_texts'>[] {
+  return explained.map(({ figures }) => {
+    const brief: Partial<FeatureFigures> & Omit<FeatureFigures, 'firing_texts'> = { ...figures }
+    delete brief.firing_texts
+    return brief
+  })
+}
+
 /** What each direction promotes and suppresses, with the tokens' names. directions [features, d_in] */
 async function tokenEffects(
   { gpt2, tokenizer }: Pick<OpenModel, 'gpt2' | 'tokenizer'>,

@@ -1,4 +1,4 @@
-import { count, showCorrelation, showNumber } from '../report/numbers.ts'
+import { count, showCorrelation, showNumber, showShare } from '../report/numbers.ts'
 import { showToken } from '../report/tokens.ts'
 import { LEAST_TOGETHER } from './correlate.ts'
 import type { FeatureFigures, TokenEffect } from './results.ts'
@@ -61,9 +61,4 @@ function relatives({ layer, nearest: [near], next_layer: next, ...figures }: Fea
       `No feature of layer ${next.layer} fires together with it on ${LEAST_TOGETHER} tokens or more.`,
     )
   return found
-}
-
-/** `3.1 %` */
-export function showShare(share: number): string {
-  return `${showNumber(100 * share)} %`
 }

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { formatTable, visible } from '../common/table.ts'
-import { firingTokens, showToken, tokenRuns } from '../report/tokens.ts'
+import { excerpt, firingTokens, showToken, tokenRuns } from '../report/tokens.ts'
 import type { ExplainedFeature } from './explain.ts'
 import { sentences } from './sentences.ts'
 
@@ -55,16 +55,13 @@ export function markedText(
   max: number,
   colour: boolean,
 ): string {
-  const [from, to] = [Math.max(1, position - AROUND), Math.min(pieces.length, position + AROUND + 1)]
-  // tokenRuns leaves out the first piece, as it would be BOS.
-  const shown = ['', ...pieces.slice(from, to)]
-  const firing = firingTokens(shown, [0, ...activations.subarray(from, to)])
-  const runs = tokenRuns(shown, firing, max).map(({ text, level }) => {
+  const shown = excerpt(pieces, firingTokens(pieces, activations), position, AROUND)
+  const runs = tokenRuns(shown.pieces, shown.firing, max).map(({ text, level }) => {
     const line = text.replaceAll('\n', ' ').replaceAll('\t', ' ')
     if (level === 0) return line
     return colour ? styleText(styleOf(level), line, { validateStream: false }) : `⟦${line}⟧`
   })
-  return `${from > 1 ? '…' : ''}${runs.join('')}${to < pieces.length ? '…' : ''}`
+  return `${shown.before ? '…' : ''}${runs.join('')}${shown.after ? '…' : ''}`
 }
 
 /** Of the eight steps of the scale, what every terminal can tell apart. */

@@ -1,6 +1,6 @@
 import type { SparseRows } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
-import { featureColumns, type FeatureColumn } from '../common/features.ts'
+import { featureColumns } from '../common/features.ts'
 import type { Design } from './design.ts'
 import type { LayerResult, LocatedSpecialist, Resemblance, Transfer } from './results.ts'
 import { meanByRelation, testCosines, topOverlap, type Draws } from './similarity.ts'
@@ -56,12 +56,12 @@ export interface LayerInput {
   readonly thresholdOf: (means: SparseRows) => number
 }
 
-/** A layer's figures, and the activations of its specialists: feature -> for each text one a token, BOS first. */
+/** A layer's figures. */
 export function analyseLayer(
   { layer, features, kinds, thresholdOf }: LayerInput,
   design: Design,
   settings: Settings,
-): { result: LayerResult; activations: Map<number, FeatureColumn> } {
+): LayerResult {
   const lengths = kinds.map((tokens) => tokens.length)
   const means = meanFeatures(features, lengths)
   const threshold = thresholdOf(means)
@@ -80,14 +80,13 @@ export function analyseLayer(
     topic: meanTransfer(ofCells.filter(({ kind }) => kind === 'topic')),
     form: meanTransfer(ofCells.filter(({ kind }) => kind === 'form')),
   }
-  const result = {
+  return {
     layer,
     threshold,
     ...compareCells(means, design, settings),
     specialists: located,
     transfer,
   }
-  return { result, activations }
 }
 
 /** The rows of a topic, a form, or, where neither is null, a cell. */

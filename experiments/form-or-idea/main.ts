@@ -15,6 +15,7 @@ import { addEngineOptions, withBackend, type EngineOptions } from '../common/opt
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
 import { updateResultsIndex } from '../common/results-index.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
+import { briefFigures } from '../feature/explain.ts'
 import { count } from '../report/numbers.ts'
 import { compareCells, tokenShares } from './analysis.ts'
 import { answers } from './answer.ts'
@@ -24,7 +25,6 @@ import { analyseModel } from './pipeline.ts'
 import { renderFormOrIdeaReport } from './report.ts'
 import { summaryTables } from './table.ts'
 import matchedTexts from './texts.json' with { type: 'json' }
-import { tokenKinds } from './token-kinds.ts'
 
 interface Options extends EngineOptions {
   readonly layers?: readonly number[]
@@ -69,13 +69,7 @@ runMain(() =>
     const pieces = ids.map((text) => piecesOf(model, text))
     const threshold = options.threshold ?? defaultThreshold(model.name)
     const settings = { seed, permutations, top, threshold, quiet }
-    const analysed = await analyseModel(
-      model,
-      { ids, kinds: pieces.map(tokenKinds) },
-      hooks,
-      design,
-      settings,
-    )
+    const analysed = await analyseModel(model, { ids, pieces }, hooks, design, settings)
 
     const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
     const layers = analysed.map(({ result }) => result)
@@ -86,7 +80,18 @@ runMain(() =>
       command: commandLine('form-or-idea', process.argv.slice(2)),
     })
     const { topics, forms, ideas } = design
-    const results = { provenance, answers: found, permutations, topics, forms, ideas, tokens, layers }
+    const features = analysed.flatMap(({ explained }) => briefFigures(explained))
+    const results = {
+      provenance,
+      answers: found,
+      permutations,
+      topics,
+      forms,
+      ideas,
+      tokens,
+      layers,
+      features,
+    }
     const json = JSON.stringify({ ...results, texts: design.texts }, null, 1)
     const folder = resolve(options.out ?? join('results', 'form-or-idea', safeName(model.name)))
     await writeAllAtomically(folder, {

@@ -1,13 +1,14 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { featureCard, featureId, type Feature, type FiringText } from '../report/feature-card.ts'
-import { count, levelOf, showNumber } from '../report/numbers.ts'
+import { featureId, type LayerFeatures } from '../report/feature-card.ts'
+import type { Feature, FiringText } from '../report/feature-parts.ts'
+import { levelOf, showNumber } from '../report/numbers.ts'
 import { dataTable, type Cell } from '../report/tables.ts'
-import { firingTokens, tokenLegend, type TokenText } from '../report/tokens.ts'
-import type { analyseLayer } from './analysis.ts'
+import { firingTokens, type TokenText } from '../report/tokens.ts'
 import { showP } from './answer.ts'
 import type { LayerResult, LocatedSpecialist } from './results.ts'
-import type { Share } from './specialists.ts'
+import type { AnalysedLayer } from './pipeline.ts'
+import { wholeSpecialists, type Share } from './specialists.ts'
 import { percent } from './table.ts'
 
 /** How many texts a feature's card holds before anyone asks for more. */
@@ -19,27 +20,26 @@ function placeOf({ kind, topic, form }: LocatedSpecialist): string {
   return kind === 'topic' ? `${topic}, found in ${form}` : `${form}, found in ${topic}`
 }
 
-const isWhole = ({ topic, form }: LocatedSpecialist): boolean => topic === null || form === null
-
 /** The features of a layer that stand best for a topic or a form as a whole, with the texts and tokens they fire at. */
 export function shownFeatures(
-  { result, activations }: ReturnType<typeof analyseLayer>,
+  { result, explained }: AnalysedLayer,
   texts: readonly TokenText[],
-): Feature[] {
-  const roles = Map.groupBy(result.specialists.filter(isWhole), ({ feature }) => feature)
-  return [...roles].map(([feature, named]) => {
-    const firing = activations.get(feature)!.flatMap((tokens, text): FiringText[] => {
-      const mean =
-        tokens.reduce((sum, value, token) => (token > 0 ? sum + value : 0), 0) / (tokens.length - 1)
-      return mean > 0 ? [[text, mean, firingTokens(texts[text].pieces, tokens)]] : []
-    })
+): LayerFeatures {
+  const roles = Map.groupBy(wholeSpecialists(result.specialists), ({ feature }) => feature)
+  const features = explained.map(({ figures, column }): Feature => {
+    const firing = figures.firing_texts
+      .toSorted((a, b) => b.mean - a.mean)
+      .map(({ text, mean }): FiringText => [text, mean, firingTokens(texts[text].pieces, column[text])])
+    const named = roles.get(figures.feature)!
     return {
       layer: result.layer,
-      feature,
+      feature: figures.feature,
       roles: named.map((one) => `${one.kind} ${placeOf(one)}, score ${showNumber(one.score)}`),
-      texts: firing.sort(([, a], [, b]) => b - a),
+      texts: firing,
+      figures,
     }
   })
+  return { layer: result.layer, features }
 }
 
 /** For each layer, the features that stand best for each topic and form. */
@@ -96,7 +96,7 @@ function wholeTable({ layer, threshold, specialists }: LayerResult): VNode {
   return dataTable({
     caption: `L${layer}: specialists of topics and forms, threshold ${showNumber(threshold)}`,
     columns: ['For', 'Feature', 'Score', 'Inside', 'Outside', 'p', 'On symbols', 'Symbols among tokens'],
-    rows: specialists.filter(isWhole).map((one) => ({
+    rows: wholeSpecialists(specialists).map((one) => ({
       head: html`${placeOf(one)} <small>${one.kind}</small>`,
       cells: [
         featureCell(layer, one),
@@ -117,7 +117,7 @@ function cellTable({ layer, specialists }: LayerResult): VNode {
       ...['On symbols', 'Symbols among tokens'],
     ],
     rows: specialists
-      .filter((one) => !isWhole(one))
+      .filter(({ topic, form }) => topic !== null && form !== null)
       .map((one) => ({
         head: html`${placeOf(one)} <small>${one.kind}</small>`,
         cells: [
@@ -128,26 +128,4 @@ function cellTable({ layer, specialists }: LayerResult): VNode {
         ],
       })),
   })
-}
-
-/** A card for each specialist of a topic or form, by layer. */
-export function cardsSection(
-  layers: readonly LayerResult[],
-  features: readonly Feature[][],
-  texts: readonly TokenText[],
-): VNode {
-  return html`<section aria-labelledby="tokens">
-    <h2 id="tokens">Token by token</h2>
-    ${tokenLegend()}
-    ${layers.map(
-      ({ layer }, l) =>
-        html`<details class="layers" open=${l === layers.length - 1}>
-          <summary>
-            <h3>Layer ${layer}</h3>
-            <span>${count(features[l].length, 'feature')}</span>
-          </summary>
-          <div class="cards">${features[l].map((feature) => featureCard(feature, texts, SHOWN_TEXTS))}</div>
-        </details>`,
-    )}
-  </section>`
 }

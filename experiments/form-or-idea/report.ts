@@ -1,14 +1,14 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import type { Feature } from '../report/feature-card.ts'
+import { cardsSection, type LayerFeatures } from '../report/feature-card.ts'
 import { chartDocument, renderPage } from '../report/page-node.ts'
 import { provenanceTable, type Provenance } from '../report/provenance.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
 import type { TokenText } from '../report/tokens.ts'
-import type { analyseLayer } from './analysis.ts'
 import { cellNames, type Design } from './design.ts'
 import { cellsSection, relationsSection } from './report-cells.ts'
-import { cardsSection, SHOWN_TEXTS, shownFeatures, specialistsSection } from './report-specialists.ts'
+import type { AnalysedLayer } from './pipeline.ts'
+import { SHOWN_TEXTS, shownFeatures, specialistsSection } from './report-specialists.ts'
 import type { Answer, Resemblance } from './results.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
@@ -18,8 +18,7 @@ export interface FormOrIdeaReport {
   readonly design: Design
   /** What the tokens themselves say. */
   readonly tokens: Resemblance
-  /** A layer's figures and its specialists' activations, layer by layer. */
-  readonly analysed: readonly ReturnType<typeof analyseLayer>[]
+  readonly analysed: readonly AnalysedLayer[]
   /** Each text's tokens as strings, BOS first. */
   readonly pieces: readonly (readonly string[])[]
 }
@@ -38,17 +37,24 @@ export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
     category: names[Math.floor(row / report.design.ideas)],
     pieces,
   }))
-  const features = report.analysed.map((layer) => shownFeatures(layer, texts))
+  const cards = report.analysed.map((layer) => shownFeatures(layer, texts))
   return renderPage({
     title: `${TITLE} · ${report.provenance.model}`,
     description: 'Whether the features of sparse autoencoders follow what a text says or how it is written.',
-    body: page(report, texts, features),
-    data: { id: TOKEN_DATA_ID, value: tokenData(features.flat(), texts, SHOWN_TEXTS) },
+    body: page(report, texts, cards),
+    data: {
+      id: TOKEN_DATA_ID,
+      value: tokenData(
+        cards.flatMap(({ features }) => features),
+        texts,
+        SHOWN_TEXTS,
+      ),
+    },
     script: showAllScript(),
   })
 }
 
-function page(report: FormOrIdeaReport, texts: readonly TokenText[], features: readonly Feature[][]): VNode {
+function page(report: FormOrIdeaReport, texts: readonly TokenText[], cards: readonly LayerFeatures[]): VNode {
   const document = chartDocument()
   const layers = report.analysed.map(({ result }) => result)
   return html`<main>
@@ -76,7 +82,7 @@ function page(report: FormOrIdeaReport, texts: readonly TokenText[], features: r
     </div>
     ${relationsSection(document, report.tokens, layers, report.answers)}
     ${cellsSection(document, report.design, report.tokens, layers)} ${specialistsSection(layers)}
-    ${cardsSection(layers, features, texts)}
+    ${cardsSection(document, cards, texts, SHOWN_TEXTS)}
     <footer>
       After part 2 of “A Black Box Made Less Opaque”. The same numbers stand in results.json, beside this
       file.

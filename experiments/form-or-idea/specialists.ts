@@ -29,6 +29,11 @@ export interface Specialist {
   readonly p_corrected: number | null
 }
 
+/** Those of whole topics and forms, not of a single cell. */
+export function wholeSpecialists<T extends Specialist>(specialists: readonly T[]): T[] {
+  return specialists.filter(({ topic, form }) => topic === null || form === null)
+}
+
 /**
  * For each topic, form, and cell once as a topic's and once as a form's, the feature with the best score. A tie goes to
  * the feature that is stronger inside, then to the lower number; where none is above the threshold inside there is none.

@@ -132,24 +132,25 @@ export function bars(
   return svgChart(chart, about)
 }
 
-/** Numbers counted in bins: `counts[i]` of them lie between `edges[i]` and `edges[i + 1]`. */
+/** Numbers counted in bins: `counts[i]` of them lie between `edges[i]` and `edges[i + 1]`. One outline: a page holds many. */
 export function histogram(
   document: Document,
   { edges, counts }: { edges: readonly number[]; counts: readonly number[] },
   about: About,
 ): VNode {
-  const bins = counts.map((value, i) => ({ from: edges[i], to: edges[i + 1], value }))
+  const outline = edges.map((edge, i) => ({ edge, value: counts[Math.min(i, counts.length - 1)] }))
   const ends = [edges[0], edges[edges.length - 1]]
   const chart = Plot.plot({
     document,
     width: 340,
-    height: 150,
+    height: 120,
     margin: 18,
+    marginTop: 8,
     marginLeft: 40,
     x: { domain: ends, axis: null },
     y: { domain: [0, Math.max(1, ...counts)], label: null, ticks: 3, tickSize: 0, tickFormat: 'd' },
     marks: [
-      Plot.rectY(bins, { x1: 'from', x2: 'to', y: 'value', fill: 'var(--bar)', inset: 0.5 }),
+      Plot.areaY(outline, { x: 'edge', y: 'value', curve: 'step-after', fill: 'var(--bar)' }),
       Plot.ruleY([0], { stroke: 'var(--line)' }),
       Plot.text(ends, {
         ...{ x: (edge: number) => edge, text: showNumber },

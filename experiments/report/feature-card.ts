@@ -1,44 +1,40 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { count, showNumber } from './numbers.ts'
-import { firingText, tokenText, type Firing, type TokenText } from './tokens.ts'
-
-/** A text in which a feature fires: its number, the feature's mean over its tokens, and the tokens. */
-export type FiringText = readonly [text: number, mean: number, firing: Firing]
-
-/** An SAE feature and all it does in a set of texts. */
-export interface Feature {
-  layer: number | null
-  feature: number
-  /** Why it is shown, e.g. `peak of Python`. */
-  roles: readonly string[]
-  /** Texts in which it fires, in the order to show them in. */
-  texts: readonly FiringText[]
-}
+import {
+  histogramPart,
+  LENS_NOTE,
+  lensPart,
+  RELATIVES_NOTE,
+  relativesPart,
+  strongToWeak,
+  type Feature,
+} from './feature-parts.ts'
+import { count, showNumber, showShare } from './numbers.ts'
+import { firingText, tokenLegend, tokenText, type TokenText } from './tokens.ts'
 
 /** The address of a feature's card within the page; unique to layer and feature. */
 export function featureId({ layer, feature }: Pick<Feature, 'layer' | 'feature'>): string {
   return `L${layer ?? ''}-${feature}`
 }
 
-/** The feature's highest activation on any token; 0 if it fires nowhere. */
-export function featureMax(feature: Feature): number {
-  let max = 0
-  for (const [, , firing] of feature.texts)
-    for (let i = 1; i < firing.length; i += 2) max = Math.max(max, firing[i])
-  return max
-}
-
 /**
- * A feature's card: what it is, and the texts that make it fire with their tokens marked. The first `shown` texts are in
- * the page itself; where the page carries `showAllTexts` and the rest as data, a button brings them.
+ * A feature's card: what it is, the texts that make it fire with their tokens marked, and what else is known. The first
+ * `shown` texts are in the page itself; where the page carries `showAllTexts` and the rest as data, a button brings them.
+ * @param document to draw the histogram in
  */
-export function featureCard(feature: Feature, texts: readonly TokenText[], shown: number): VNode {
+export function featureCard(
+  document: Document,
+  feature: Feature,
+  texts: readonly TokenText[],
+  shown: number,
+): VNode {
   const id = featureId(feature)
-  const max = featureMax(feature)
+  const { figures } = feature
   const firing = feature.texts.length
-  const rest = firing - Math.min(firing, shown)
   const highestMean = feature.texts.reduce((highest, [, mean]) => Math.max(highest, mean), 0)
+  const facts =
+    `Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}; on ${showShare(figures.density)} of the tokens. ` +
+    `Highest on one token: ${showNumber(figures.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
   return html`<article class="card" id=${id} aria-labelledby="${id}-name">
     <h4 id="${id}-name">
       <span class="layer">Layer ${feature.layer ?? '?'}</span> feature ${String(feature.feature)}
@@ -46,27 +42,27 @@ export function featureCard(feature: Feature, texts: readonly TokenText[], shown
     <ul class="roles" aria-label="Roles">
       ${feature.roles.map((role) => html`<li>${role}</li>`)}
     </ul>
-    <p class="facts">
-      Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}. Highest on one token:${' '}
-      ${showNumber(max)}, on average over one text: ${showNumber(highestMean)}.
-    </p>
-    ${firingList(feature.texts.slice(0, shown), texts, max)}
+    <p class="facts">${facts}</p>
+    ${firingTexts(feature, texts, shown)} ${lensPart(figures)}
+    <details class="more">
+      <summary>
+        How strongly it fires, and its relatives<span class="sr">: feature ${feature.feature}</span>
+      </summary>
+      ${histogramPart(document, figures)} ${strongToWeak(feature, texts)} ${relativesPart(figures)}
+    </details>
     ${
-      rest > 0 &&
-      html`<p class="rest">
-        <span>${count(rest, 'weaker text')} not shown.</span>
-        <button type="button" hidden data-feature=${id} data-max=${max} aria-expanded="false">
-          Show all ${firing}<span class="sr"> texts of feature ${feature.feature}</span>
-        </button>
-      </p>`
+      figures.neuronpedia !== null &&
+      html`<p class="facts"><a href=${figures.neuronpedia}>Feature ${feature.feature} at Neuronpedia</a></p>`
     }
   </article>`
 }
 
-/** Texts with their tokens marked on a scale up to `max`, the feature's highest activation. */
-export function firingList(firing: readonly FiringText[], texts: readonly TokenText[], max: number): VNode {
-  return html`<ol class="texts">
-    ${firing.map(([index, mean, tokens]) => {
+/** The texts that make a feature fire, their tokens marked: the first `shown`, and a button for the others. */
+export function firingTexts(feature: Feature, texts: readonly TokenText[], shown: number): VNode[] {
+  const max = feature.figures.max ?? 0
+  const rest = feature.texts.slice(shown).length
+  const list = html`<ol class="texts">
+    ${feature.texts.slice(0, shown).map(([index, mean, tokens]) => {
       const { category, note, runs } = firingText(texts[index], index, mean, tokens, max)
       return html`<li>
         <p class="note"><b>${category}</b> ${note}</p>
@@ -74,4 +70,52 @@ export function firingList(firing: readonly FiringText[], texts: readonly TokenT
       </li>`
     })}
   </ol>`
+  if (rest === 0) return [list]
+  return [
+    list,
+    html`<p class="rest">
+      <span>${count(rest, 'weaker text')} not shown.</span>
+      <button type="button" hidden data-feature=${featureId(feature)} data-max=${max} aria-expanded="false">
+        Show all ${feature.texts.length}<span class="sr"> texts of feature ${feature.feature}</span>
+      </button>
+    </p>`,
+  ]
+}
+
+/** The features of a layer that have cards. */
+export interface LayerFeatures {
+  readonly layer: number | null
+  readonly features: readonly Feature[]
+}
+
+/** The section "Token by token": how to read a card, and the cards by layer. */
+export function cardsSection(
+  document: Document,
+  layers: readonly LayerFeatures[],
+  texts: readonly TokenText[],
+  shown: number,
+): VNode {
+  return html`<section aria-labelledby="tokens">
+    <h2 id="tokens">Token by token</h2>
+    ${tokenLegend()}
+    <details>
+      <summary>What a card’s other numbers are</summary>
+      <p>${LENS_NOTE}</p>
+      <p>
+        Strong texts flatter a feature: for each quarter of its highest activation, the card also has the text
+        whose own highest is nearest.
+      </p>
+      <p>${RELATIVES_NOTE}</p>
+    </details>
+    ${layers.map(
+      ({ layer, features }, l) =>
+        html`<details class="layers" open=${l === layers.length - 1}>
+          <summary>
+            <h3>Layer ${layer ?? '?'}</h3>
+            <span>${count(features.length, 'feature')}</span>
+          </summary>
+          <div class="cards">${features.map((feature) => featureCard(document, feature, texts, shown))}</div>
+        </details>`,
+    )}
+  </section>`
 }

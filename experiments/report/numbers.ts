@@ -13,6 +13,11 @@ export function showCorrelation(value: number | null): string {
   return value === null ? '–' : value.toFixed(2).replace('-', '−')
 }
 
+/** A share of 1 in percent: `3.1 %`. */
+export function showShare(share: number): string {
+  return `${showNumber(100 * share)} %`
+}
+
 /** `1 text`, `2 texts`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`

@@ -1,4 +1,5 @@
-import { featureId, type Feature, type FiringText } from './feature-card.ts'
+import { featureId } from './feature-card.ts'
+import type { Feature, FiringText } from './feature-parts.ts'
 import { firingText, tokenRuns, visible, type TokenText } from './tokens.ts'
 
 /** What `showAllTexts` reads from the page: each text's pieces once, and of each feature the texts not yet shown. */
@@ -12,7 +13,7 @@ export const TOKEN_DATA_ID = 'token-data'
 
 /** The data for the texts that the cards leave out. */
 export function tokenData(
-  features: readonly Feature[],
+  features: readonly Pick<Feature, 'layer' | 'feature' | 'texts'>[],
   texts: readonly TokenText[],
   shown: number,
 ): TokenData {

@@ -92,10 +92,31 @@ export function firingText(text: TokenText, index: number, mean: number, firing:
 
 /** A text with its firing tokens marked. */
 export function tokenText(runs: readonly TokenRun[]): VNode {
-  const marked = runs.map(({ text, level, title }) =>
+  return html`<p class="tokens" dir="auto"><bdi class="bos">BOS</bdi>${markedRuns(runs)}</p>`
+}
+
+/** Runs of a text, those that fire marked. */
+export function markedRuns(runs: readonly TokenRun[]): (VNode | string)[] {
+  return runs.map(({ text, level, title }) =>
     level === 0 ? text : html`<mark class=${levelClass(level)} title=${title}>${text}</mark>`,
   )
-  return html`<p class="tokens" dir="auto"><bdi class="bos">BOS</bdi>${marked}</p>`
+}
+
+/**
+ * The tokens around one of a text's, as pieces and firing of a text of its own, its first piece in BOS's place; `before`
+ * and `after` say where the text goes on.
+ */
+export function excerpt(pieces: readonly string[], firing: Firing, position: number, around: number) {
+  const [from, to] = [Math.max(1, position - around), Math.min(pieces.length, position + around + 1)]
+  const moved: number[] = []
+  for (let i = 0; i < firing.length; i += 2)
+    if (firing[i] >= from && firing[i] < to) moved.push(firing[i] - from + 1, firing[i + 1])
+  return {
+    pieces: ['', ...pieces.slice(from, to)],
+    firing: moved,
+    before: from > 1,
+    after: to < pieces.length,
+  }
 }
 
 /** What the colours of marked tokens mean. */

@@ -7,6 +7,8 @@ import { highlightedFeatures } from '../../experiments/black-box/report-features
 import type { BlackBoxReport } from '../../experiments/black-box/report.ts'
 import type { Verdict } from '../../experiments/black-box/results.ts'
 import { verdicts } from '../../experiments/black-box/verdicts.ts'
+import { activationFigures } from '../../experiments/feature/activations.ts'
+import type { ExplainedFeature } from '../../experiments/feature/explain.ts'
 
 /** Strings that a careless page would run, or be broken by. */
 export const HOSTILE = [
@@ -72,14 +74,42 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
     layers,
     changes: compareLayers(layers),
     texts,
-    highlights: layers.map((analysis, layer) => ({
-      layer,
-      features: highlightedFeatures(analysis).map((feature) => ({
-        feature,
-        activations: texts.map(({ pieces }, t) => pieces.map((_, p) => activation(layer, feature, t, p))),
-      })),
-    })),
+    explained: layers.map((analysis, layer) =>
+      highlightedFeatures(analysis).map((feature) =>
+        explained(
+          { layer, feature },
+          texts.map(({ pieces }, t) => pieces.map((_, p) => activation(layer, feature, t, p))),
+          texts.map(({ pieces }) => pieces),
+          say(' the', feature),
+        ),
+      ),
+    ),
   }
+}
+
+/** A feature with these activations; what its direction says is invented. */
+export function explained(
+  { layer, feature }: { layer: number; feature: number },
+  activations: readonly (readonly number[])[],
+  pieces: readonly (readonly string[])[],
+  token = ' the',
+): ExplainedFeature {
+  const column = activations.map((text) => Float32Array.from(text))
+  const figures = {
+    ...{ layer, feature, hook: `blocks.${layer}.hook_resid_pre` },
+    ...{ neuronpedia: layer === 1 ? `https://example.org/${feature}` : null },
+    ...activationFigures(column, pieces),
+    ...{ promoted: [{ id: 1, token, logit: 0.5 }], suppressed: [{ id: 2, token, logit: -0.25 }] },
+    nearest: [{ feature: 3, cosine: 0.4 }],
+    next_layer:
+      layer === 2
+        ? null
+        : {
+            ...{ layer: layer + 1, hook: `blocks.${layer + 1}.hook_resid_pre` },
+            features: [{ feature: 7, correlation: 0.9, together: 5, firing_tokens: 6 }],
+          },
+  }
+  return { figures, column }
 }
 
 const hostileVerdict = (text: string): Verdict => ({ claim: text, status: 'holds', detail: text })

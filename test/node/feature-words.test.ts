@@ -151,22 +151,22 @@ words('the report shows what is found, texts as texts, links, and no section for
     ['../../../index.html', neuronpedia],
   )
   assert.equal(
-    [...document.querySelectorAll('.card')].map((card) => card.querySelectorAll('mark').length),
-    [3, 2, 1],
+    [...document.querySelectorAll('.texts')].map((list) => list.querySelectorAll('mark').length),
+    [3, 3],
+    'the strongest texts, and the same from strong to weak',
   )
-  const counts = [...document.querySelectorAll('figure td')].map((cell) => Number(cell.textContent))
-  assert.equal(
-    counts.reduce((a, b) => a + b),
-    3,
-    'every firing token is in the histogram',
-  )
+  assert.match(document.querySelector('.histogram desc')?.textContent ?? '', '3 activations from 0 to 2')
+  const chips = [...document.querySelectorAll('.facets dd')].map((list) => list.textContent?.trim())
+  assert.match(chips[0] ?? '', '“·up” 0.500')
+  assert.match(chips[1] ?? '', 'onerror=alert(1)')
+  assert.match(chips[2] ?? '', /^3\s+0\.40$/)
   const silent = page(
     explained([
       [0, 0, 0, 0],
       [0, 0, 0],
     ]),
   )
-  assert.is(silent.querySelector('figure, mark'), null)
+  assert.is(silent.querySelector('.histogram, mark'), null)
   assert.match(silent.body.textContent ?? '', 'It fires on none')
 })
 

@@ -11,7 +11,7 @@ import { chartDocument, renderPage } from '../../experiments/report/page-node.ts
 import { provenanceTable } from '../../experiments/report/provenance.ts'
 import { dataTable, figure } from '../../experiments/report/tables.ts'
 import { firingTokens, tokenRuns, visible } from '../../experiments/report/tokens.ts'
-import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
+import { explained, HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
 const parse = (markup: string): Document =>
   parseHTML(`<!doctype html><html><body>${markup}</body></html>`).document
@@ -40,7 +40,8 @@ parts('each part shows hostile strings as text: no element, no attribute comes o
       rows: [{ head: hostile, cells: [{ content: hostile }] }],
     }
     const tokens = [{ category: hostile, pieces: ['BOS', hostile, hostile] }]
-    const feature = { layer: 1, feature: 2, roles: [hostile], texts: [[0, 1, [2, 3]]] as const }
+    const { figures } = explained({ layer: 1, feature: 2 }, [[0, 0, 3]], [tokens[0].pieces], hostile)
+    const feature = { layer: 1, feature: 2, roles: [hostile], texts: [[0, 1, [2, 3]]] as const, figures }
     const markup = [
       heatmap(document, grid, about),
       curve(document, grid, 0, about),
@@ -48,7 +49,7 @@ parts('each part shows hostile strings as text: no element, no attribute comes o
       figure(hostile, hostile, table),
       dataTable(table),
       provenanceTable(provenance),
-      featureCard(feature, tokens, 3),
+      featureCard(document, feature, tokens, 3),
     ].map((part) => renderToString(part))
     for (const part of markup) {
       const page = parse(part)

@@ -16,8 +16,10 @@ report('every layer, category and feature is there, each with its table', () => 
   const sample = sampleReport()
   const { document } = parseHTML(renderBlackBoxReport(sample))
   const charts = all(document, 'svg[role=img]')
-  // Three heatmaps, four curves and, in each layer, a null a category, the layer changes, a bar chart and a curve a layer.
-  assert.is(charts.length, 3 + 4 * 3 + 3 * 3 + 1 + 3 + 3)
+  const cards = sample.explained.flat().length
+  // Three heatmaps, four curves and, in each layer, a null a category, the layer changes, a bar chart and a curve a layer;
+  // in each card a histogram.
+  assert.is(charts.length, 3 + 4 * 3 + 3 * 3 + 1 + 3 + 3 + cards)
   for (const chart of charts)
     assert.ok(text(chart.querySelector('title')) && text(chart.querySelector('desc')))
   for (const map of all(document, '.measure .chart')) assert.is(all(map, 'rect').length, 9)
@@ -93,9 +95,9 @@ report('a card holds its strongest texts, the data the others, and both know how
       const card = document.getElementById(`L${layer.layer}-${feature}`)
       const firing = layer.firing_texts[feature].length
       const shown = Math.min(firing, SHOWN_TEXTS)
-      assert.is(all(card ?? document, '.texts li').length, shown)
+      assert.is(all(card?.querySelector('.texts') ?? document, 'li').length, shown)
       assert.is(data.features[`L${layer.layer}-${feature}`]?.length ?? 0, firing - shown)
-      assert.match(text(card), `Fires in ${firing} texts, silent in ${sample.texts.length - firing}.`)
+      assert.match(text(card), `Fires in ${firing} texts, silent in ${sample.texts.length - firing}; on `)
       more += firing - shown
     }
   assert.ok(more > 0)
@@ -104,6 +106,27 @@ report('a card holds its strongest texts, the data the others, and both know how
   for (const link of all(document, 'a[href^="#"]'))
     assert.ok(ids.includes(link.getAttribute('href')?.slice(1) ?? ''))
 })
+
+report(
+  'a card tells what its feature promotes and is like, and links to Neuronpedia where it has a page',
+  () => {
+    const sample = sampleReport()
+    const { document } = parseHTML(renderBlackBoxReport(sample))
+    const [first] = sample.explained[1]
+    const card = document.getElementById(`L1-${first.figures.feature}`)
+    const facets = all(card ?? document, '.facets div').map((part) => text(part).replace(/\s+/g, ' ').trim())
+    const parts = [/^Promotes ?“·the” 0.500$/, /^Suppresses ?“·the” −0.250$/, /cosine ?3 0.40$/, /correlation ?7 0.90, on 5 tokens$/] // prettier-ignore
+    for (const [i, part] of parts.entries()) assert.match(facets[i], part)
+    assert.match(text(card?.querySelector('.histogram p')), `of the ${first.figures.tokens} tokens; where`)
+    const weak = all(all(card ?? document, '.texts')[1], 'li').map(text)
+    assert.is(weak.length, first.figures.quantile_examples.length)
+    for (const [i, share] of ['near 100 %', 'near 75 %'].entries()) assert.match(weak[i], share)
+    assert.is(card?.querySelector('a')?.getAttribute('href'), `https://example.org/${first.figures.feature}`)
+    const last = document.getElementById(`L2-${sample.explained[2][0].figures.feature}`)
+    assert.is(last?.querySelector('a'), null)
+    assert.not.match(text(last), 'Go with it')
+  },
+)
 
 report('cells are read with spaces between a number and its note', () => {
   const { document } = parseHTML(renderBlackBoxReport(sampleReport()))
@@ -119,8 +142,11 @@ report('hostile strings everywhere: as many elements as in a tame report, and no
   assert.is(all(document, 'script').length, 2)
   assert.is(all(document, 'style').length, 1)
   assert.is(all(document, 'img, iframe, object, form').length, 0)
+  // Cards aside: hostile texts have other tokens, so that other features are named.
+  const besideCards = (page: Document, name: string): number =>
+    all(page, name).length - all(page, `.card ${name}`).length
   for (const name of ['svg', 'table', 'figure', 'h2', 'h3', 'nav', 'aside', 'main'])
-    assert.is(all(document, name).length, all(tame, name).length, name)
+    assert.is(besideCards(document, name), besideCards(tame, name), name)
   assert.match(text(document.querySelector('.findings')), HOSTILE[0])
 })
 
@@ -142,18 +168,17 @@ report('headings go down one level at a time', () => {
 report('input that does not fit together is refused by name', () => {
   const sample = sampleReport()
   assert.throws(
-    () => renderBlackBoxReport({ ...sample, highlights: [] }),
-    /no token activations of layer 0, feature \d+/,
+    () => renderBlackBoxReport({ ...sample, explained: [] }),
+    /no figures of layer 0, feature \d+/,
   )
-  const silent = sample.highlights.map(({ layer, features }) => ({
-    layer,
-    features: features.map(({ feature, activations }) => ({
-      feature,
-      activations: activations.map((a) => new Float32Array(a.length)),
+  const silent = sample.explained.map((features) =>
+    features.map(({ figures, column }) => ({
+      figures,
+      column: column.map(({ length }) => new Float32Array(length)),
     })),
-  }))
+  )
   assert.throws(
-    () => renderBlackBoxReport({ ...sample, highlights: silent }),
+    () => renderBlackBoxReport({ ...sample, explained: silent }),
     /has mean .* but fires at none of its tokens/,
   )
 })
@@ -161,8 +186,7 @@ report('input that does not fit together is refused by name', () => {
 report('one layer, unnamed, is a report too', () => {
   const sample = sampleReport()
   const layers = [{ ...sample.layers[0], layer: null }]
-  const highlights = [{ ...sample.highlights[0], layer: null }]
-  const { document } = parseHTML(renderBlackBoxReport({ ...sample, layers, highlights, changes: [] }))
+  const { document } = parseHTML(renderBlackBoxReport({ ...sample, layers, changes: [] }))
   assert.is(document.getElementById('changes'), null)
   assert.match(text(document.querySelector('article h4')), 'Layer ?')
 })

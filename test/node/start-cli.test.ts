@@ -17,6 +17,7 @@ import type {
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
 import { openModel } from '../../experiments/common/models.ts'
+import type { FeatureFigures } from '../../experiments/feature/results.ts'
 import { showNumber } from '../../experiments/report/numbers.ts'
 import { runScript } from '../helpers/cli.ts'
 
@@ -27,6 +28,7 @@ interface Results {
   texts: { category: string; text: string; tokens: number }[]
   layers: AnalysedLayer[]
   changes: LayerChange[]
+  features: Omit<FeatureFigures, 'firing_texts'>[]
 }
 
 const script = 'experiments/black-box/main.ts'
@@ -102,6 +104,27 @@ command('prints nothing but JSON, the same as in results.json, and writes all fo
     provenance.command,
     `--texts '${odd.replace("'", "'\\''")}' --layers 4,1,4 --backend reference`,
   )
+})
+
+command('of every feature that it names it tells what `feature` does', () => {
+  const { layers, features } = shared
+  for (const { layer, firing_texts } of layers)
+    assert.equal(
+      features.filter((one) => one.layer === layer).map(({ feature }) => String(feature)).sort(),
+      Object.keys(firing_texts).sort(),
+    ) // prettier-ignore
+  const [first] = features
+  assert.equal([first.layer, first.next_layer?.layer, features.at(-1)?.next_layer], [1, 4, null])
+  assert.ok(features.some(({ next_layer }) => next_layer && next_layer.features.length > 0))
+  const args = ['--texts', odd, '--layer', '1', '--feature', String(first.feature), '--backend', 'reference']
+  const alone = runScript('experiments/feature/main.ts', [
+    ...args,
+    '--json',
+    '--out',
+    join(folder, 'feature'),
+  ])
+  const [found] = (JSON.parse(alone.stdout) as { features: FeatureFigures[] }).features
+  same({ ...found, firing_texts: undefined, next_layer: null }, { ...first, next_layer: null })
 })
 
 function statisticsColumns({ score, auroc, ...rest }: CategoryStatistics): Record<string, string> {
