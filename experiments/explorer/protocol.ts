@@ -37,7 +37,7 @@ export type Answer =
 
 /** A fault as a person meets it: what happened, and a way on. `message` and `advice` are plain text. */
 export interface Failure {
-  readonly kind: 'start' | 'weights' | 'memory' | 'text' | 'card' | 'internal'
+  readonly kind: 'start' | 'weights' | 'memory' | 'text' | 'edit' | 'card' | 'internal'
   readonly message: string
   readonly advice: string
 }
@@ -56,6 +56,8 @@ export interface Opened {
   readonly saes: readonly SaeFacts[]
   /** What the results mean: residual basis, BOS, from the SAEs' own configuration. */
   readonly basis: string
+  /** What a person should know of how this runs, a sentence or two each: why there is one thread only, for instance. */
+  readonly notes: readonly string[]
   readonly loadMs: number
 }
 
@@ -80,7 +82,7 @@ export interface LayerLook {
   readonly features: SparseFeatures
   /** [heads, tokens, tokens]: row = the query that looks, column = the key looked at */
   readonly attention: Float32Array
-  /** The strongest MLP neurons a token by absolute activation after GELU: [tokens, neurons.perToken]. */
+  /** The most active MLP neurons a token, after GELU, whose negative side ends at -0.17: [tokens, neurons.perToken]. */
   readonly neurons: TopPerToken
   /** The logit lens on this layer's output (final LayerNorm, then the unembedding): probabilities, [tokens, lens.perToken]. */
   readonly lens: TopPerToken
@@ -109,7 +111,7 @@ export interface EndLook {
   readonly names: ReadonlyMap<number, string>
   /** Where an edit was asked for: the same after it, and how far each position's distribution moved. */
   readonly edited: EditedLook | null
-  /** From the request's arrival to this answer, and what of it was the edited pass. */
+  /** Of the whole look, and what of it was the edited pass. */
   readonly ms: { readonly total: number; readonly edited: number }
 }
 

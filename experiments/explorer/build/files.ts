@@ -40,7 +40,7 @@ export async function collectFiles(): Promise<Carried> {
         `${hook}.sae.safetensors`,
         await readFile(repository(`${folder}/sae_weights.safetensors`)),
       ),
-      activations: carry(`${hook}.texts.safetensors`, encodeSparse(features)),
+      activations: carry(`${hook}.texts.bin`, await encodeSparse(features)),
     }
   })
   const files = {

@@ -1,3 +1,5 @@
+import { Fault } from './fault.ts'
+
 /** A file beside the page: where it lies from the page's folder on, and what it must hold. */
 export interface FileFacts {
   readonly path: string
@@ -22,4 +24,85 @@ export interface SaeFiles {
   readonly weights: FileFacts
   /** Its features on all tokens of the bundled texts: sparse-file.ts. */
   readonly activations: FileFacts
+}
+
+/** What helps against a file that is not the one the page was built with. */
+export const RELOAD =
+  'Reload this page; if that does not help, the files on its server are not those it was built with.'
+
+/**
+ * Fetches a whole file and checks its length and, where the page may compute hashes, its SHA-256.
+ * @param base the address of the page's folder
+ * @param onBytes is called with the number of bytes that have come since the last call
+ * @throws Fault naming the file, what was expected and what was found
+ */
+export async function fetchFile(
+  base: string,
+  facts: FileFacts,
+  onBytes: (count: number) => void = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { path, bytes } = facts
+  const response = await fetch(new URL(path, base)).catch((error: Error) => {
+    throw new Fault(
+      'weights',
+      `${path} cannot be fetched: ${error.message}.`,
+      'Check the connection and that the server still runs, then reload this page.',
+      { cause: error },
+    )
+  })
+  if (!response.ok || response.body === null) {
+    const found = `${response.status} ${response.statusText}`.trim()
+    throw new Fault('weights', `${path}: the server answered ${found} in place of the file.`, RELOAD)
+  }
+  const content = new Uint8Array(bytes)
+  let filled = 0
+  try {
+    for await (const part of partsOf(response.body)) {
+      if (filled + part.length > bytes) throw differs(facts, `more than ${bytes} bytes`)
+      content.set(part, filled)
+      filled += part.length
+      onBytes(part.length)
+    }
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    throw differs(facts, `a connection that broke after ${filled}`)
+  }
+  if (filled < bytes) throw differs(facts, `${filled} bytes`)
+  const sha256 = await hashOf(content)
+  if (sha256 !== undefined && sha256 !== facts.sha256)
+    throw new Fault(
+      'weights',
+      `${path} is damaged: expected SHA-256 ${facts.sha256}, found ${sha256}.`,
+      RELOAD,
+    )
+  return content
+}
+
+function differs({ path, bytes }: FileFacts, found: string): Fault {
+  return new Fault(
+    'weights',
+    `${path} is not as it should be: expected ${bytes} bytes, found ${found}.`,
+    RELOAD,
+  )
+}
+
+/** Safari's streams are not iterable. */
+async function* partsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader()
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value
+  } finally {
+    await reader.cancel()
+  }
+}
+
+/** Whether this page may compute hashes: browsers let pages on https and on loopback only. */
+export function canHash(): boolean {
+  return globalThis.crypto?.subtle !== undefined
+}
+
+async function hashOf(content: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  if (!canHash()) return undefined
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

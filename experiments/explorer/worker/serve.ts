@@ -1,6 +1,22 @@
 import { files } from '../constants.ts'
+import type { Answer, Request } from '../protocol.ts'
+import { Session } from './session.ts'
 
 /** Answers the page's requests for as long as the worker lives. */
 export function serve(): void {
-  self.postMessage({ type: 'progress', label: files.name, done: 0, total: 1 })
+  const session = new Session({
+    base: new URL('..', self.location.href).href, // scripts lie in a folder of the page's
+    files,
+    isolated: globalThis.crossOriginIsolated,
+    send: (answer) => self.postMessage(answer, { transfer: buffersOf(answer) }),
+  })
+  self.addEventListener('message', ({ data }: MessageEvent<Request>) => void session.handle(data))
+}
+
+/** The memory of a layer's numbers, which moves to the page instead of being copied: the model needs it no more. */
+function buffersOf(answer: Answer): ArrayBufferLike[] {
+  if (answer.type !== 'layer') return []
+  const { attention, features, neurons, lens } = answer.layer
+  const tops = [neurons, lens].flatMap(({ indices, values }) => [indices, values])
+  return [attention, features.offsets, features.indices, features.values, ...tops].map(({ buffer }) => buffer)
 }

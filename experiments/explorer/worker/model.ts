@@ -1,0 +1,86 @@
+import type { Backend } from '../../../engine/backend.ts'
+import { memorySource } from '../../../engine/bytes.ts'
+import { openSafetensors } from '../../../engine/safetensors.ts'
+import type { WeightStore } from '../../../engine/weights.ts'
+import { parseConfig } from '../../../gpt2/config.ts'
+import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
+import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
+import { parseSaeConfig } from '../../../sae/config.ts'
+import { loadSae, type Sae } from '../../../sae/weights.ts'
+import { failureOf, Fault } from './fault.ts'
+import { fetchFile, RELOAD, type FileFacts, type ModelFiles } from './files.ts'
+
+/** The model on its backend, with all its SAEs. */
+export interface Model {
+  readonly name: string
+  readonly gpt2: Gpt2
+  readonly tokenizer: Tokenizer
+  /** By hook, in the model's order. */
+  readonly saes: ReadonlyMap<string, Sae>
+}
+
+export type OnProgress = (label: string, done: number, total: number) => void
+
+/**
+ * Fetches the model and its SAEs, all at once, and loads them onto a backend.
+ * @throws Fault for a file that is missing, damaged, or not what this program reads
+ */
+export async function loadModel(
+  ops: Backend,
+  base: string,
+  files: ModelFiles,
+  onProgress: OnProgress,
+): Promise<Model> {
+  const wanted = [files.weights, ...files.saes.map(({ weights }) => weights)]
+  const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0)
+  let done = 0
+  onProgress('fetching the model', done, total)
+  const [tokenizer, weights, ...saeWeights] = await Promise.all([
+    createTokenizer({ vocabularySize: parseConfig(files.config).dVocab }),
+    ...wanted.map((facts) =>
+      fetchFile(base, facts, (count) => onProgress('fetching the model', (done += count), total)),
+    ),
+  ])
+  onProgress('loading the model', 0, wanted.length)
+  const gpt2 = await read(files.weights, weights, (store) => loadGpt2(ops, store, parseConfig(files.config)))
+  const saes = new Map<string, Sae>()
+  for (const [i, { config, weights }] of files.saes.entries()) {
+    onProgress('loading the model', i + 1, wanted.length)
+    const sae = await read(weights, saeWeights[i], (store) => loadSae(ops, store, parseSaeConfig(config)))
+    saes.set(sae.config.hookName, sae)
+  }
+  return { name: files.name, gpt2, tokenizer, saes }
+}
+
+/** @throws Fault if the bytes are not the weights that the configuration speaks of */
+async function read<T>(
+  { path }: FileFacts,
+  content: Uint8Array,
+  load: (store: WeightStore) => Promise<T>,
+): Promise<T> {
+  try {
+    return await load(await openSafetensors(memorySource(path, content)))
+  } catch (error) {
+    if (failureOf(error).kind === 'memory') throw error
+    throw new Fault('weights', (error as Error).message, RELOAD, { cause: error })
+  }
+}
+
+/** @throws Fault if the model has no such SAE, or the SAE no such feature */
+export function saeOf(model: Model, hook: string, feature: number, kind: 'card' | 'edit'): Sae {
+  const sae = model.saes.get(hook)
+  if (sae === undefined)
+    throw new Fault(
+      kind,
+      `There is no SAE at ${hook}.`,
+      `There are SAEs at ${[...model.saes.keys()].join(', ')}.`,
+    )
+  const { dSae } = sae.config
+  if (!Number.isInteger(feature) || feature < 0 || feature >= dSae)
+    throw new Fault(
+      kind,
+      `The SAE at ${hook} has no feature ${feature}.`,
+      `It has features 0 to ${dSae - 1}.`,
+    )
+  return sae
+}
