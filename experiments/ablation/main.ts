@@ -22,7 +22,7 @@ import { layerOf } from '../common/hooks.ts'
 import { openModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
-import { updateResultsIndex } from '../common/results-index.ts'
+import { indexLinks, updateResultsIndex } from '../common/results-index.ts'
 import { visible } from '../common/table.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
@@ -135,9 +135,14 @@ runMain(() => {
       'results.json': json + '\n',
       'effects.csv': effectsCsv(results),
       'correlations.csv': correlationsCsv(results),
-      'report.html': renderAblationReport({ provenance, findings: found, results }),
+      'report.html': renderAblationReport({
+        provenance,
+        links: indexLinks(options.out),
+        findings: found,
+        results,
+      }),
     })
-    const index = options.out === undefined ? await updateResultsIndex(resolve('results')) : null
+    if (options.out === undefined) await updateResultsIndex('results')
     if (options.json) return console.log(json)
     console.log(`${provenanceLines(provenance)}\n`)
     console.log(`${summaryTables(results)}\n`)
@@ -147,6 +152,5 @@ runMain(() => {
     )
     console.log(`report: ${pathToFileURL(join(folder, 'report.html')).href}`)
     console.log(`data:   ${folder}: results.json, effects.csv, correlations.csv`)
-    if (index) console.log(`index:  ${pathToFileURL(index).href}`)
   })
 })

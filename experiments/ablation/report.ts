@@ -2,6 +2,7 @@ import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { gridMax, heatmap, type Grid } from '../report/charts.ts'
 import { count, shorten, showNumber } from '../report/numbers.ts'
+import { pageHeader, type PageLink } from '../report/header.ts'
 import { chartDocument, renderPage } from '../report/page-node.ts'
 import { provenanceTable, type Provenance } from '../report/provenance.ts'
 import { scatter } from '../report/scatter.ts'
@@ -13,11 +14,20 @@ import { correlationGrid, showRho } from './show.ts'
 /** All that the report shows; nothing in it needs escaping. */
 export interface AblationReport {
   provenance: Provenance
+  /** Other pages. */
+  links: readonly PageLink[]
   findings: readonly string[]
   results: AblationResults
 }
 
 const TITLE = 'Does the most selective feature matter most?'
+const SECTIONS = [
+  { name: 'Selectivity and effect', href: '#selectivity' },
+  { name: 'Taken out', href: '#removed' },
+  { name: 'Turned up', href: '#steered' },
+  { name: 'Written on', href: '#written' },
+  { name: 'The texts', href: '#texts' },
+]
 const QUESTION =
   'A specialist fires in the texts of one category and hardly elsewhere. That says what it goes with, not what it does. ' +
   'So it is taken out of the residual stream, token by token, and nothing else is changed: what the model predicts then ' +
@@ -34,15 +44,12 @@ export function renderAblationReport(report: AblationReport): string {
   })
 }
 
-function page({ provenance, findings, results }: AblationReport): VNode {
+function page({ provenance, links, findings, results }: AblationReport): VNode {
   const document = chartDocument()
   const layers = [...Map.groupBy(results.features, ({ layer }) => layer)]
+  const sections = SECTIONS.filter(({ href }) => href !== '#written' || results.generations.length > 0)
   return html`<main>
-    <header>
-      <p class="eyebrow">clearbox · ablation and steering</p>
-      <h1>${TITLE}</h1>
-      <p class="question">${QUESTION}</p>
-    </header>
+    ${pageHeader({ eyebrow: 'clearbox · ablation and steering', title: TITLE, question: QUESTION, sections, links })}
     <div class="opening">
       <section aria-labelledby="findings">
         <h2 id="findings">What was found</h2>

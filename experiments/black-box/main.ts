@@ -15,7 +15,7 @@ import { addEngineOptions, withBackend, type EngineOptions } from '../common/opt
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
 import { hubSettings } from '../common/hub/settings.ts'
 import { publishedTexts } from '../common/published-texts.ts'
-import { updateResultsIndex } from '../common/results-index.ts'
+import { indexLinks, updateResultsIndex } from '../common/results-index.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
 import { briefFigures } from '../feature/explain.ts'
@@ -115,6 +115,7 @@ runMain(() => {
     const json = JSON.stringify(all, null, 1)
     const report = renderBlackBoxReport({
       provenance,
+      links: indexLinks(options.out),
       verdicts: found,
       qualityNote: quality.note,
       replication,

@@ -2,6 +2,7 @@ import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import type { ExplainedFeature } from '../feature/explain.ts'
 import { cardsSection, type LayerFeatures } from '../report/feature-card.ts'
+import { pageHeader, type PageLink } from '../report/header.ts'
 import { chartDocument, renderPage } from '../report/page-node.ts'
 import { provenanceTable, type Provenance } from '../report/provenance.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
@@ -17,6 +18,8 @@ import type { AnalysedLayer, LayerChange, Verdict } from './results.ts'
 /** All that the report shows; nothing in it needs escaping. */
 export interface BlackBoxReport {
   provenance: Provenance
+  /** Other pages. */
+  links: readonly PageLink[]
   /** What the figures say about the post's claims. */
   verdicts: readonly Verdict[]
   /** Whether the SAEs' quality was measured, and on what: `measured on ...` or `not measured: ...`. */
@@ -33,6 +36,15 @@ export interface BlackBoxReport {
 }
 
 const TITLE = 'A black box made less opaque'
+const SECTIONS = [
+  { name: 'Categories by layer', href: '#categories' },
+  { name: 'What chance gives', href: '#chance' },
+  { name: 'Does everything grow?', href: '#scale' },
+  { name: 'Top features', href: '#top' },
+  { name: 'What makes them fire', href: '#firing' },
+  { name: 'The SAEs', href: '#quality' },
+  { name: 'Token by token', href: '#tokens' },
+]
 const QUESTION =
   'Inside a language model, each token becomes a list of numbers that nobody can read. A sparse autoencoder (SAE) rewrites ' +
   'that list as features, most of them silent at any time. Do some of those features stand for a kind of text? Texts of ' +
@@ -64,22 +76,7 @@ export function renderBlackBoxReport(report: BlackBoxReport): string {
 function page(report: BlackBoxReport, cards: readonly LayerFeatures[]): VNode {
   const document = chartDocument()
   return html`<main>
-    <header>
-      <p class="eyebrow">clearbox · the black-box experiment</p>
-      <h1>${TITLE}</h1>
-      <p class="question">${QUESTION}</p>
-      <nav aria-label="Sections">
-        <ul>
-          <li><a href="#categories">Categories by layer</a></li>
-          <li><a href="#chance">What chance gives</a></li>
-          <li><a href="#scale">Does everything grow?</a></li>
-          <li><a href="#top">Top features</a></li>
-          <li><a href="#firing">What makes them fire</a></li>
-          <li><a href="#quality">The SAEs</a></li>
-          <li><a href="#tokens">Token by token</a></li>
-        </ul>
-      </nav>
-    </header>
+    ${pageHeader({ eyebrow: 'clearbox · the black-box experiment', title: TITLE, question: QUESTION, sections: SECTIONS, links: report.links })}
     <div class="opening">
       <section aria-labelledby="findings">
         <h2 id="findings">What holds</h2>

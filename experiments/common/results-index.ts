@@ -3,6 +3,7 @@ import type { VNode } from 'preact'
 import { parseHTML } from 'linkedom'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import type { PageLink } from '../report/header.ts'
 import { renderPage } from '../report/page-node.ts'
 import { dataTable } from '../report/tables.ts'
 import { writeAtomically } from './write-node.ts'
@@ -13,6 +14,14 @@ interface FoundReport {
   readonly path: readonly string[]
   readonly title: string
   readonly written: Date
+}
+
+/**
+ * How a report `depth` folders below the results folder links the index; from a folder of the user's own choice, `out`,
+ * there is no index to link.
+ */
+export function indexLinks(out: string | undefined, depth = 2): PageLink[] {
+  return out === undefined ? [{ name: 'All results', href: `${'../'.repeat(depth)}index.html` }] : []
 }
 
 /** Far behind a page's title, which stands before its style. */

@@ -13,7 +13,7 @@ import { openModel, piecesOf } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
 import { publishedTexts } from '../common/published-texts.ts'
-import { updateResultsIndex } from '../common/results-index.ts'
+import { indexLinks, updateResultsIndex } from '../common/results-index.ts'
 import { loadTexts } from '../common/texts-node.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
 import { tokensCsv } from './csv.ts'
@@ -86,7 +86,6 @@ runMain(() => {
       const others = features
         .filter((other) => other !== feature)
         .map((other) => ({ name: `Feature ${other}`, href: `../${place(other)}/report.html` }))
-      const index = options.out === undefined ? [{ name: 'All results', href: '../../../index.html' }] : []
       await writeAllAtomically(join(folder, place(feature)), {
         'results.json': toJson([one]) + '\n',
         'tokens.csv': tokensCsv(one.column, shown),
@@ -94,7 +93,7 @@ runMain(() => {
           provenance,
           explained: one,
           texts: shown,
-          links: [...index, ...others],
+          links: [...indexLinks(options.out, 3), ...others],
         }),
       })
     }

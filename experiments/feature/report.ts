@@ -11,6 +11,7 @@ import {
   type Feature,
   type FiringText,
 } from '../report/feature-parts.ts'
+import { pageHeader, type PageLink } from '../report/header.ts'
 import { chartDocument, renderPage } from '../report/page-node.ts'
 import { provenanceTable, type Provenance } from '../report/provenance.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
@@ -23,8 +24,8 @@ export interface FeatureReport {
   provenance: Provenance
   explained: ExplainedFeature
   texts: readonly TokenText[]
-  /** Other pages: what to call them, and where they are from here. */
-  links: readonly { name: string; href: string }[]
+  /** Other pages. */
+  links: readonly PageLink[]
 }
 
 const SHOWN_TEXTS = 10
@@ -60,18 +61,13 @@ function page(report: FeatureReport, feature: Feature): VNode {
     figures,
     texts.map(({ category }) => category),
   )
+  const neuronpedia =
+    figures.neuronpedia === null
+      ? []
+      : [{ name: 'The same feature at Neuronpedia', href: figures.neuronpedia }]
+  const others = [...links, ...neuronpedia]
   return html`<main>
-    <header>
-      <p class="eyebrow">clearbox · what a feature means</p>
-      <h1>Layer ${figures.layer}, feature ${figures.feature}</h1>
-      <p class="question">${QUESTION}</p>
-      <nav aria-label="Other pages">
-        <ul>
-          ${links.map(({ name, href }) => html`<li><a href=${href}>${name}</a></li>`)}
-          ${figures.neuronpedia && html`<li><a href=${figures.neuronpedia}>The same feature at Neuronpedia</a></li>`}
-        </ul>
-      </nav>
-    </header>
+    ${pageHeader({ eyebrow: 'clearbox · what a feature means', title: `Layer ${figures.layer}, feature ${figures.feature}`, question: QUESTION, links: others })}
     <div class="opening">
       <section aria-labelledby="findings">
         <h2 id="findings">What was found</h2>

@@ -13,7 +13,7 @@ import { commandLine, createCommand, integerIn, positiveInteger, runMain } from 
 import { openModel, piecesOf } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { provenanceLines, provenanceOf } from '../common/provenance.ts'
-import { updateResultsIndex } from '../common/results-index.ts'
+import { indexLinks, updateResultsIndex } from '../common/results-index.ts'
 import { safeName, writeAllAtomically } from '../common/write-node.ts'
 import { briefFigures } from '../feature/explain.ts'
 import { count } from '../report/numbers.ts'
@@ -98,7 +98,15 @@ runMain(() =>
       'results.json': json + '\n',
       'pairs.csv': pairsCsv(design, tokens, layers),
       'specialists.csv': specialistsCsv(layers),
-      'report.html': renderFormOrIdeaReport({ provenance, answers: found, design, tokens, analysed, pieces }),
+      'report.html': renderFormOrIdeaReport({
+        provenance,
+        links: indexLinks(options.out),
+        answers: found,
+        design,
+        tokens,
+        analysed,
+        pieces,
+      }),
     })
     if (options.out === undefined) await updateResultsIndex('results')
     if (quiet) return console.log(json)

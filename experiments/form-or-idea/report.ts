@@ -1,6 +1,7 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { cardsSection, type LayerFeatures } from '../report/feature-card.ts'
+import { pageHeader, type PageLink } from '../report/header.ts'
 import { chartDocument, renderPage } from '../report/page-node.ts'
 import { provenanceTable, type Provenance } from '../report/provenance.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../report/show-all.ts'
@@ -14,6 +15,8 @@ import type { Answer, Resemblance } from './results.ts'
 /** All that the report shows; nothing in it needs escaping. */
 export interface FormOrIdeaReport {
   readonly provenance: Provenance
+  /** Other pages. */
+  readonly links: readonly PageLink[]
   readonly answers: readonly Answer[]
   readonly design: Design
   /** What the tokens themselves say. */
@@ -24,6 +27,12 @@ export interface FormOrIdeaReport {
 }
 
 const TITLE = 'Surface form or idea?'
+const SECTIONS = [
+  { name: 'Same topic or same form', href: '#relations' },
+  { name: 'Every topic and form', href: '#cells' },
+  { name: 'Specialists', href: '#specialists' },
+  { name: 'Token by token', href: '#tokens' },
+]
 const QUESTION =
   'A formula, a sentence and a line of code can say the same. Do the features of a sparse autoencoder follow what is said, or ' +
   'how it is written? The same ideas go through the model in every form. If features stand for ideas, texts on the same topic ' +
@@ -58,19 +67,7 @@ function page(report: FormOrIdeaReport, texts: readonly TokenText[], cards: read
   const document = chartDocument()
   const layers = report.analysed.map(({ result }) => result)
   return html`<main>
-    <header>
-      <p class="eyebrow">clearbox · form or idea</p>
-      <h1>${TITLE}</h1>
-      <p class="question">${QUESTION}</p>
-      <nav aria-label="Sections">
-        <ul>
-          <li><a href="#relations">Same topic or same form</a></li>
-          <li><a href="#cells">Every topic and form</a></li>
-          <li><a href="#specialists">Specialists</a></li>
-          <li><a href="#tokens">Token by token</a></li>
-        </ul>
-      </nav>
-    </header>
+    ${pageHeader({ eyebrow: 'clearbox · form or idea', title: TITLE, question: QUESTION, sections: SECTIONS, links: report.links })}
     <div class="opening">
       <section aria-labelledby="answers">
         <h2 id="answers">The answer, layer by layer</h2>

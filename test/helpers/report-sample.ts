@@ -69,6 +69,7 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
       ...{ pooling: say('mean', 7), threshold: say('2', 8), seed: say('1', 9), command: say('npm start', 1) },
       version: say('0.1.0', 0),
     },
+    links: [{ name: say('All results', 3), href: '../../index.html' }],
     verdicts: hostile ? HOSTILE.map(hostileVerdict) : verdicts(layers),
     qualityNote: say('measured on all texts', 2),
     layers,

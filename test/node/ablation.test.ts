@@ -333,7 +333,7 @@ test('hostile names and texts: the report has as many elements as a tame one, th
     const results = planted(1, hostile ? [HOSTILE[0], HOSTILE[1]] : ['a', 'b'])
     results.generations.push({ ...generation, prompt: HOSTILE[3], as_it_is: HOSTILE[0] })
     const { provenance } = sampleReport()
-    return { results, html: renderAblationReport({ provenance, findings: findings(results), results }) }
+    return { results, html: renderAblationReport({ provenance, links: [], findings: findings(results), results }) }
   }
   const [tame, hostile] = [page(false), page(true)]
   const count = (html: string, selector: string) => parseHTML(html).document.querySelectorAll(selector).length

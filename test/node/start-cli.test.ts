@@ -19,6 +19,7 @@ import { captureStreams, encodeStream } from '../../experiments/common/features.
 import { openModel } from '../../experiments/common/models.ts'
 import type { FeatureFigures } from '../../experiments/feature/results.ts'
 import { showNumber } from '../../experiments/report/numbers.ts'
+import { reportsBeside } from '../helpers/links.ts'
 import { runScript } from '../helpers/cli.ts'
 
 interface Results {
@@ -327,6 +328,8 @@ command('the terminal shows every category and layer, the findings, and where th
     assert.match(stdout, part)
   assert.not.match(stdout, '\u001b')
   assert.equal(readdirSync(path).sort(), FILES)
+  const report = join(path, 'report.html')
+  assert.equal(reportsBeside(report), [report], 'the index links the only report there is')
 })
 
 command.run()
