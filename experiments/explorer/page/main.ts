@@ -1,4 +1,8 @@
-import { startWorker } from '../worker/start.ts'
+import { h, render } from 'preact'
+import { sources } from '../constants.ts'
+import { App } from './app.ts'
 
-const worker = startWorker('wasm')
-worker.addEventListener('message', ({ data }) => console.log(data))
+const root = document.getElementById('explorer')
+if (root === null) throw new Error('index.html has no element "explorer"')
+root.replaceChildren()
+render(h(App, { root, sources }), root)

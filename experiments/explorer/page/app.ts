@@ -1,0 +1,92 @@
+import { html } from 'htm/preact'
+import { h, type VNode } from 'preact'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks'
+import type { Sources } from '../sources-shape.ts'
+import { SourcesContext } from './computed.ts'
+import { useEngine } from './engine.ts'
+import { decodeLink, encodeLink, type Link } from './link.ts'
+import { activations } from './look.ts'
+import { Reading } from './reading.ts'
+import { clampToken, phaseOf, reduce, startState, tokenShown, type Action, type State } from './state.ts'
+import { TextPanel } from './text-panel.ts'
+import { Tokens } from './tokens.ts'
+import { TokenStrip } from './token-strip.ts'
+
+/** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
+export function App({ root, sources }: { root: HTMLElement; sources: Sources }): VNode {
+  const [state, reduced] = useReducer(reduce, null, () => startState(decodeLink(location.hash)))
+  const changedAt = useRef(performance.now())
+  const dispatch = useCallback((action: Action) => {
+    if (action.type === 'choose' || action.type === 'linked') changedAt.current = performance.now()
+    reduced(action)
+  }, [])
+  useEngine(state, dispatch, changedAt)
+  useAddress(state.link, (link) => dispatch({ type: 'linked', link }))
+  usePainted(state, dispatch)
+  useLayoutEffect(() => say(root, state))
+
+  const { link, look, hover, card } = state
+  const marked = hover.feature ?? link.feature
+  const marks = useMemo(
+    () =>
+      look === null || marked === null
+        ? null
+        : activations(look.layers[marked.layer].features, marked.feature),
+    [look, marked],
+  )
+  const token = tokenShown(state)
+  return html`<${SourcesContext.Provider} value=${sources}>
+    ${h(TextPanel, { state, dispatch })}
+    ${
+      look !== null && [
+        h(Tokens, { look }),
+        h(TokenStrip, {
+          look,
+          chosen: clampToken(look, link.token),
+          shown: token,
+          marked,
+          marks,
+          edit: link.edit,
+          dispatch,
+        }),
+        h(Reading, { look, token, link, card, dispatch }),
+      ]
+    }
+  </${SourcesContext.Provider}>`
+}
+
+/** Keeps the choices in the address, and the address's in the page. */
+function useAddress(link: Link, linked: (link: Link) => void): void {
+  useEffect(() => {
+    // Browsers refuse an address that changes with every key.
+    const timer = setTimeout(() => history.replaceState(null, '', `#${encodeLink(link)}`), 300)
+    return () => clearTimeout(timer)
+  }, [link])
+  useEffect(() => {
+    const changed = (): void => linked(decodeLink(location.hash))
+    addEventListener('hashchange', changed)
+    return () => removeEventListener('hashchange', changed)
+  }, [])
+}
+
+/** Tells when a look has been painted: after the frame that draws it. */
+function usePainted({ look, asked }: State, dispatch: (action: Action) => void): void {
+  useLayoutEffect(() => {
+    if (look === null || asked === null) return
+    performance.measure('explorer:draw', 'explorer:end')
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        const { duration } = performance.measure('explorer:look', { start: asked.at })
+        dispatch({ type: 'painted', id: look.id, ms: duration })
+      }),
+    )
+  }, [look])
+}
+
+function say(root: HTMLElement, state: State): void {
+  const phase = phaseOf(state)
+  root.dataset.state = phase
+  root.dataset.lookId = String(state.painted?.id ?? '')
+  root.dataset.lookMs = state.painted === null ? '' : state.painted.ms.toFixed(1)
+  root.setAttribute('aria-busy', String(phase === 'loading' || phase === 'looking'))
+}

@@ -1,0 +1,71 @@
+import { html } from 'htm/preact'
+import { h, type VNode } from 'preact'
+import { HeatCanvas } from './heat-canvas.ts'
+import { HeadDetail } from './head-detail.ts'
+import type { Link } from './link.ts'
+import { lookedAt, type Look } from './look.ts'
+import { memo } from './memo.ts'
+import type { Palette } from './palette.ts'
+import { layerColumns, section, showProbability, term, tokenName } from './parts.ts'
+import type { Dispatch } from './state.ts'
+
+interface Props {
+  readonly look: Look
+  readonly token: number
+  /** The one that is shown large. */
+  readonly head: Link['head']
+  readonly palette: Palette
+  readonly dispatch: Dispatch
+}
+
+/** Every head's attention pattern, small, and one of them large. */
+export const Attention = memo((props: Props): VNode => {
+  const { look } = props
+  return section(
+    {
+      id: 'attention',
+      title: 'Attention: which tokens look at which',
+      step: 'attention',
+      lead: [
+        `In each layer, ${look.opened.heads} `,
+        term('heads'),
+        ' let a token fetch something from the tokens before it. Each square is one head: a row is a token that looks, a ' +
+          'column one that is looked at, dark where much of its attention goes. A head that finds nothing rests at the left ' +
+          'edge, on BOS. The line is the token you chose; click a head to see it large.',
+      ],
+    },
+    [
+      layerColumns(look, 'Attention patterns, layer by layer', (layer) => {
+        const heads = Array.from({ length: look.opened.heads }, (_, head) => headButton(props, layer, head))
+        return html`<div class="heads">${heads}</div>`
+      }),
+      h(HeadDetail, props),
+    ],
+  )
+})
+
+function headButton(
+  { look, token, head: shown, palette, dispatch }: Props,
+  layer: number,
+  head: number,
+): VNode {
+  const size = look.tokens.length
+  const [most] = lookedAt(look, layer, head, token, 1)
+  const name = `Layer ${layer}, head ${head}: ${tokenName(look, token)} looks most at ${tokenName(look, most.index)}, ${showProbability(most.value)}`
+  return html`<button
+    type="button"
+    class="head"
+    aria-label=${name}
+    title=${name}
+    aria-pressed=${shown.layer === layer && shown.head === head}
+    onClick=${() => dispatch({ type: 'choose', choice: { head: { layer, head } } })}
+  >
+    ${h(HeatCanvas, { attention: look.layers[layer].attention, head, size, palette })}
+    <i class="row-mark" style=${rowStyle(token, size)}></i>
+  </button>`
+}
+
+/** Where a token's row lies in a pattern of `size` tokens. */
+export function rowStyle(token: number, size: number): string {
+  return `top: ${(100 * token) / size}%; height: ${100 / size}%`
+}

@@ -1,0 +1,115 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { showNumber } from '../../report/numbers.ts'
+import { dataTable } from '../../report/tables.ts'
+import { tokenRuns, tokenText } from '../../report/tokens.ts'
+import type { EditedLook } from '../protocol.ts'
+import { activations, movedAt, topAt, type Look } from './look.ts'
+import { memo } from './memo.ts'
+import { section, showProbability, textToken, tokenName, vocabularyName } from './parts.ts'
+import type { Dispatch } from './state.ts'
+
+interface Props {
+  readonly look: Look
+  readonly edited: EditedLook
+  readonly token: number
+  readonly dispatch: Dispatch
+}
+
+const SHOWN_TOKENS = 8
+const SHOWN_POSITIONS = 5
+
+/** What an edit of one feature did to the model's guesses. */
+export const Changes = memo(({ look, edited, token, dispatch }: Props): VNode => {
+  const largest = positionsByKl(edited).slice(0, SHOWN_POSITIONS)
+  return section(
+    {
+      id: 'changes',
+      title: 'What the edit changed',
+      step: 'edit',
+      lead:
+        `${editSentence(look, edited)} The text was read twice, without the edit and with it. How far the guess after each ` +
+        'token moved between the two is its KL divergence, in nats (0: not at all).',
+    },
+    html`<div class="changed">
+      <div>
+        ${movedText(look, edited)}
+        <p class="note">Marked: where the guess after the token moved. The most, to click at:</p>
+        <p class="examples">
+          ${largest.map(
+            (position) =>
+              html`<button
+                type="button"
+                onClick=${() => dispatch({ type: 'choose', choice: { token: position } })}
+              >
+                ${textToken(look, position)} ${showNumber(edited.kl[position])}
+              </button>`,
+          )}
+        </p>
+      </div>
+      ${movedTable(look, token, edited)}
+    </div>`,
+  )
+})
+
+/** What was done, and whether it could do anything. */
+export function editSentence(look: Look, { edit }: EditedLook): string {
+  const layer = look.layers.findIndex(({ features }) => features.hook === edit.hook)
+  const name = `Feature ${edit.feature} of layer ${layer}`
+  if (edit.kind === 'up')
+    return `${name} is turned up by ${showNumber(edit.coefficient)} at every token but BOS.`
+  const fires = activations(look.layers[layer].features, edit.feature)
+    .subarray(1)
+    .some((value) => value > 0)
+  return fires
+    ? `${name} is turned off: what it adds to the stream is taken out wherever it fires.`
+    : `${name} is turned off, but it fires nowhere in this text: nothing can change.`
+}
+
+/** Positions whose guess moved, the most moved first; BOS is left out, as it is never edited. */
+export function positionsByKl({ kl }: EditedLook): number[] {
+  const moved = Array.from(kl.keys()).filter((position) => position > 0 && kl[position] > 1e-6)
+  return moved.sort((a, b) => kl[b] - kl[a])
+}
+
+/** The text with each token marked by how far the guess after it moved. */
+function movedText(look: Look, edited: EditedLook): VNode {
+  const pieces = look.tokens.map(({ piece }) => piece)
+  const rising = positionsByKl(edited).sort((a, b) => a - b)
+  const moves = rising.flatMap((position) => [position, Number(edited.kl[position].toPrecision(3))])
+  return tokenText(tokenRuns(pieces, moves, Math.max(...edited.kl.subarray(1))))
+}
+
+function movedTable(look: Look, token: number, edited: EditedLook): VNode {
+  const least = (top: EditedLook['next']): string => {
+    return `under ${showProbability(topAt(top, token).at(-1)?.value ?? 0)}`
+  }
+  const shown = (value: number | null, top: EditedLook['next']): string =>
+    value === null ? least(top) : showProbability(value)
+  return dataTable({
+    caption: `The next token after ${tokenName(look, token)}, most changed first`,
+    columns: ['Token', 'Before', 'After', 'Change'],
+    rows: movedAt(look.end, token)
+      .slice(0, SHOWN_TOKENS)
+      .map(({ index, before, after }) => {
+        const change = (after ?? 0) - (before ?? 0)
+        return {
+          head: html`<code>${vocabularyName(look, index)}</code>`,
+          cells: [
+            { content: shown(before, look.end.next) },
+            { content: shown(after, edited.next) },
+            {
+              content: showPoints(change),
+              level: Math.sign(change) * Math.ceil(8 * Math.min(1, Math.abs(change))),
+            },
+          ],
+        }
+      }),
+  })
+}
+
+/** A change of probability, in percentage points. */
+function showPoints(change: number): string {
+  const points = showNumber(Number((100 * change).toPrecision(2)))
+  return change > 0 ? `+${points}` : points
+}

@@ -1,0 +1,109 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { showNumber } from '../../report/numbers.ts'
+import { dataTable } from '../../report/tables.ts'
+import { probabilityBars } from './lens.ts'
+import type { Link } from './link.ts'
+import { featuresAt, meanFeatures, meanFiring, strongest, topAt, type Entry, type Look } from './look.ts'
+import { memo } from './memo.ts'
+import { barList, section, textToken, tokenName, vocabularyName } from './parts.ts'
+import type { Dispatch } from './state.ts'
+
+interface Props {
+  readonly look: Look
+  readonly token: number
+  readonly compare: Link['compare']
+  readonly dispatch: Dispatch
+}
+
+const SHOWN = 5
+
+/** Two layers side by side: at one token, and over the text. */
+export const Compare = memo(({ look, token, compare, dispatch }: Props): VNode => {
+  const chooser = (side: 0 | 1, name: string): VNode => {
+    const choose = (event: Event): void => {
+      const layer = Number((event.target as HTMLSelectElement).value)
+      dispatch({
+        type: 'choose',
+        choice: { compare: side === 0 ? [layer, compare[1]] : [compare[0], layer] },
+      })
+    }
+    return html`<label
+      >${name}${' '}
+      <select value=${compare[side]} onChange=${choose}>
+        ${look.layers.map((_, layer) => html`<option value=${layer} selected=${layer === compare[side]}>layer ${layer}</option>`)}
+      </select>
+    </label>`
+  }
+  return section(
+    {
+      id: 'compare',
+      title: 'Two layers side by side',
+      step: 'features',
+      lead:
+        'The same text at two depths. Their features are two different vocabularies: a number that stands in both means two ' +
+        'different things, and activations of deeper layers are larger because the stream itself grows.',
+    },
+    [
+      html`<p class="choosers">${chooser(0, 'Compare')} ${chooser(1, 'with')}</p>`,
+      html`<div class="sides">${compare.map((layer) => side(look, layer, token))}</div>`,
+      overTheText(look, compare),
+    ],
+  )
+})
+
+function side(look: Look, layer: number, token: number): VNode {
+  const { features, lens } = look.layers[layer]
+  const bars = (entries: readonly Entry[], max: number) =>
+    entries.map(({ index, value }) => ({
+      label: `feature ${index}`,
+      shown: showNumber(value),
+      share: value / max,
+    }))
+  const here = featuresAt(features, token)
+  const means = meanFeatures(features, SHOWN)
+  return html`<div>
+    <h3>Layer ${layer}</h3>
+    <p class="note">
+      ${showNumber(Number(meanFiring(features).toPrecision(3)))} features fire on a token, on average over the
+      text.
+    </p>
+    <h4>At ${textToken(look, token)}: ${here.length} features</h4>
+    ${barList(bars(here.slice(0, SHOWN), strongest(features)), `Features of layer ${layer} at this token`)}
+    <h4>Averaged over the text</h4>
+    ${barList(bars(means, means[0]?.value ?? 1), `Features of layer ${layer}, averaged over the text`)}
+    <h4>It would say</h4>
+    ${barList(probabilityBars(look, topAt(lens, token).slice(0, SHOWN)), `Guesses after layer ${layer}`)}
+  </div>`
+}
+
+/** Each token's strongest feature and first guess, in both layers. */
+function overTheText(look: Look, compare: Link['compare']): VNode {
+  const columns = compare.flatMap((layer) => [
+    `Layer ${layer}: strongest feature`,
+    `Layer ${layer}: it would say`,
+  ])
+  return html`<details>
+    <summary>Token by token, over the whole text</summary>
+    ${dataTable({
+      caption: `Layers ${compare.join(' and ')}, token by token`,
+      columns: ['Token', ...columns],
+      rows: look.tokens.slice(1).map((_, i) => ({
+        head: tokenName(look, i + 1),
+        cells: compare.flatMap((layer) => tokenCells(look, layer, i + 1)),
+      })),
+    })}
+  </details>`
+}
+
+function tokenCells(look: Look, layer: number, token: number) {
+  const { features, lens } = look.layers[layer]
+  const [first] = featuresAt(features, token)
+  const [guess] = topAt(lens, token)
+  return [
+    {
+      content: first === undefined ? 'none' : html`${first.index} <small>${showNumber(first.value)}</small>`,
+    },
+    { content: html`<code>${vocabularyName(look, guess.index)}</code>` },
+  ]
+}

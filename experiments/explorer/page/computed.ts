@@ -1,0 +1,35 @@
+import { html } from 'htm/preact'
+import { createContext, type VNode } from 'preact'
+import { useContext } from 'preact/hooks'
+import type { Snippet, Sources, Step } from '../sources-shape.ts'
+
+const NONE: Sources = {
+  tokens: [],
+  features: [],
+  edit: [],
+  card: [],
+  attention: [],
+  mlp: [],
+  lens: [],
+  next: [],
+}
+
+/** The lines of source behind each step, as the build found them. */
+export const SourcesContext = createContext<Sources>(NONE)
+
+/** "How is this computed?": the lines that do it, with file and line. `what` tells one such panel from another. */
+export function Computed({ step, what }: { step: Step; what: string }): VNode {
+  const snippets = useContext(SourcesContext)[step]
+  return html`<details class="computed">
+    <summary>How is this computed?<span class="sr"> ${what}</span></summary>
+    ${snippets.map(snippet)}
+  </details>`
+}
+
+function snippet({ file, line, code }: Snippet): VNode {
+  const last = line + code.trimEnd().split('\n').length - 1
+  return html`<figure>
+    <figcaption><code>${file}</code>, lines ${line} to ${last}</figcaption>
+    <pre tabindex="0" role="region" aria-label="Source: ${file}"><code>${code.trimEnd()}</code></pre>
+  </figure>`
+}

@@ -1,0 +1,79 @@
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import type { Answer, Failure, Request } from '../protocol.ts'
+import { startWorker } from '../worker/start.ts'
+import { hookOf, requestedEdit } from './link.ts'
+import type { Dispatch, State } from './state.ts'
+
+/**
+ * Keeps one worker and asks it for what the state wants: a look whenever text or edit changed, a card whenever another
+ * feature was chosen. Its answers become actions.
+ * @param changedAt when there was last a reason to look, as performance.now() counts
+ */
+export function useEngine(state: State, dispatch: Dispatch, changedAt: { current: number }): void {
+  const worker = useRef<Worker | null>(null)
+  const lastId = useRef(0)
+  const { link, opened } = state
+  const ask = (request: Request): void => worker.current?.postMessage(request)
+
+  useLayoutEffect(() => {
+    const fail = (failure: Failure): void => dispatch({ type: 'answer', answer: { type: 'failed', failure } })
+    const started = open(
+      link.backend,
+      (answer) => {
+        if (answer.type === 'opened') changedAt.current = performance.now()
+        if (answer.type === 'end') performance.mark('explorer:end')
+        dispatch({ type: 'answer', answer })
+      },
+      fail,
+    )
+    worker.current = started
+    return () => started?.terminate()
+  }, [state.worker])
+
+  // Layout effects run with the keystroke's own drawing, not after the next frame: the worker starts that much sooner.
+  useLayoutEffect(() => {
+    if (opened === null) return
+    const id = ++lastId.current
+    ask({ type: 'look', id, text: link.text, edit: requestedEdit(link.edit, opened) })
+    dispatch({ type: 'asked', asked: { id, text: link.text, at: changedAt.current } })
+  }, [opened, link.text, link.edit])
+
+  useEffect(() => {
+    if (opened === null || link.feature === null) return
+    const id = ++lastId.current
+    const { layer, feature } = link.feature
+    ask({ type: 'card', id, hook: hookOf(layer, opened), feature })
+    dispatch({ type: 'asked-card', id })
+  }, [opened, link.feature])
+}
+
+/** A worker that was told what computes; null where the browser gives none, which `fail` has been told then. */
+function open(
+  backend: string,
+  answer: (answer: Answer) => void,
+  fail: (failure: Failure) => void,
+): Worker | null {
+  try {
+    const worker = startWorker(backend)
+    worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => answer(data))
+    worker.addEventListener('messageerror', () => fail(broken('an answer of the worker could not be read')))
+    worker.addEventListener('error', (event) => {
+      // The page says it; the console needs not say it again.
+      event.preventDefault()
+      fail(broken(event.message || 'its script could not be loaded'))
+    })
+    worker.postMessage({ type: 'open', backend: { name: backend } } satisfies Request)
+    return worker
+  } catch (error) {
+    fail(broken(error instanceof Error ? error.message : String(error)))
+    return null
+  }
+}
+
+function broken(reason: string): Failure {
+  return {
+    kind: 'internal',
+    message: `The worker that computes has stopped: ${reason}.`,
+    advice: 'Your text is still here. Start it again, or let something else compute.',
+  }
+}

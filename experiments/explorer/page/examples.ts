@@ -1,0 +1,11 @@
+import { categoriesOf, fromCategories } from '../../common/texts.ts'
+import texts from '../../black-box/texts.json' with { type: 'json' }
+
+/** The bundled texts, in the order in which cards count them. */
+export const BUNDLED_TEXTS = fromCategories(texts)
+
+/** A text of each category, to begin with. */
+export const EXAMPLES = categoriesOf(BUNDLED_TEXTS).map((category) => {
+  const example = BUNDLED_TEXTS.find((text) => text.category === category)
+  return { category, text: example?.text ?? '' }
+})

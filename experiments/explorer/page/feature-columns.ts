@@ -1,0 +1,96 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { count, showNumber } from '../../report/numbers.ts'
+import type { FeatureRef } from './link.ts'
+import { featuresAt, strongest, type Entry, type Look } from './look.ts'
+import { memo } from './memo.ts'
+import { barContent, barStyle, layerColumns, section, term, textToken } from './parts.ts'
+import type { Dispatch } from './state.ts'
+
+interface Props {
+  readonly look: Look
+  readonly token: number
+  readonly open: FeatureRef | null
+  readonly dispatch: Dispatch
+}
+
+/** How many a layer are listed. */
+const SHOWN = 8
+
+/** What the residual stream carries into each layer, as features: one column a layer. */
+export const FeatureColumns = memo((props: Props): VNode => {
+  const { look, token } = props
+  const { dModel } = look.opened
+  return section(
+    {
+      id: 'features',
+      title: 'Features: what the stream carries',
+      step: 'features',
+      lead: [
+        `Between layers, a token is a list of ${dModel} numbers that each layer reads and adds to: the `,
+        term('residual stream'),
+        '. A ',
+        term('sparse autoencoder'),
+        ' (SAE) takes it apart into ',
+        term('features'),
+        ', of which few fire at once. Here are those that fire on ',
+        textToken(look, token),
+        ' as each layer begins, strongest first. Hover over one to see its tokens marked above; click it to learn what it ' +
+          'stands for.',
+      ],
+    },
+    [
+      layerColumns(look, 'Features, layer by layer', (layer) => column(props, layer)),
+      html`<p class="note">
+        Bars are on each layer’s own scale, up to its strongest activation in this text. Each layer has an SAE
+        of its own: the same number in two layers means nothing.
+      </p>`,
+    ],
+  )
+})
+
+function column(props: Props, layer: number): VNode[] {
+  const { features } = props.look.layers[layer]
+  const firing = featuresAt(features, props.token)
+  const max = strongest(features)
+  return [
+    html`<p class="note">
+      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${sizeOf(props.look, layer)}`}
+    </p>`,
+    html`<ol class="bars">
+      ${firing.slice(0, SHOWN).map((entry) => html`<li key=${entry.index}>${featureButton(props, layer, entry, max)}</li>`)}
+    </ol>`,
+  ]
+}
+
+function featureButton(
+  { open, dispatch }: Props,
+  layer: number,
+  { index, value }: Entry,
+  max: number,
+): VNode {
+  const feature: FeatureRef = { layer, feature: index }
+  const isOpen = open?.layer === layer && open.feature === index
+  const hover = (hovered: FeatureRef | null) => () => dispatch({ type: 'hover', hover: { feature: hovered } })
+  return html`<button
+    type="button"
+    class="bar"
+    style=${barStyle(value / max)}
+    data-layer=${layer}
+    data-feature=${index}
+    data-value=${value}
+    aria-label="Layer ${layer}, feature ${index}: ${showNumber(value)}"
+    aria-pressed=${isOpen}
+    onMouseEnter=${hover(feature)}
+    onMouseLeave=${hover(null)}
+    onFocus=${hover(feature)}
+    onBlur=${hover(null)}
+    onClick=${() => dispatch({ type: 'choose', choice: { feature: isOpen ? null : feature } })}
+  >
+    ${barContent({ label: index, shown: showNumber(value), share: 0 })}
+  </button>`
+}
+
+function sizeOf(look: Look, layer: number): number | string {
+  return look.opened.saes.find((sae) => sae.layer === layer)?.dSae ?? '?'
+}

@@ -1,0 +1,91 @@
+import { html } from 'htm/preact'
+import { h, type VNode } from 'preact'
+import { useState } from 'preact/hooks'
+import { colourScale } from '../../report/tables.ts'
+import { rowStyle } from './attention.ts'
+import { HeatCanvas } from './heat-canvas.ts'
+import type { Link } from './link.ts'
+import { attentionRow, lookedAt, type Look } from './look.ts'
+import type { Palette } from './palette.ts'
+import { barList, showProbability, textToken, tokenName } from './parts.ts'
+import { chipText } from './token-strip.ts'
+
+interface Props {
+  readonly look: Look
+  readonly token: number
+  readonly head: Link['head']
+  readonly palette: Palette
+}
+
+/** A pair of tokens: who looks, and at whom. */
+interface Pair {
+  readonly query: number
+  readonly key: number
+}
+
+/** Names are written beside rows and columns up to so many tokens; of more they would not be legible. */
+const MOST_NAMED = 48
+const SHOWN = 8
+
+/** One head's pattern, large, and in words where the token at hand looks. */
+export function HeadDetail({ look, token, head: { layer, head }, palette }: Props): VNode {
+  const [pair, setPair] = useState<Pair | null>(null)
+  const size = look.tokens.length
+  const { attention } = look.layers[layer]
+  const rows = lookedAt(look, layer, head, token, SHOWN).map(({ index, value }) => ({
+    label: textToken(look, index),
+    shown: showProbability(value),
+    share: value,
+  }))
+  const named = size <= MOST_NAMED
+  return html`<div class="head-detail">
+    <figure class=${named ? 'pattern named' : 'pattern'}>
+      <figcaption>
+        Layer ${layer}, head ${head}. <span class="note">${sentence(look, layer, head, pair)}</span>
+      </figcaption>
+      ${named && axis(look, 'queries')}
+      <div
+        class="plane"
+        role="img"
+        aria-label="Pattern of layer ${layer}, head ${head}; the list beside it says where the chosen token looks"
+        onPointerMove=${(event: PointerEvent) => setPair(pairAt(event, size))}
+        onPointerLeave=${() => setPair(null)}
+      >
+        ${h(HeatCanvas, { attention, head, size, palette })}
+        <i class="row-mark" style=${rowStyle(token, size)}></i>
+      </div>
+      ${named && axis(look, 'keys')} ${colourScale('0 %', '100 % of a token’s attention')}
+    </figure>
+    <div class="looks">
+      <p>Where head ${head} of layer ${layer} looks from ${textToken(look, token)}:</p>
+      ${barList(rows, 'Looked at')}
+    </div>
+  </div>`
+}
+
+/** The tokens beside the rows, or under the columns; the list says the same to who cannot see them. */
+function axis(look: Look, name: 'queries' | 'keys'): VNode {
+  const labels = look.tokens.map(({ shown }, token) => (token === 0 ? 'BOS' : chipText(shown).trim()))
+  return html`<div class=${name} aria-hidden="true">
+    ${labels.map((label) => html`<span>${label}</span>`)}
+  </div>`
+}
+
+/** The pair under the pointer. */
+function pairAt(event: PointerEvent, size: number): Pair {
+  const box = (event.currentTarget as HTMLElement).getBoundingClientRect()
+  const place = (offset: number, length: number): number =>
+    Math.max(0, Math.min(size - 1, Math.floor((offset / length) * size)))
+  return {
+    query: place(event.clientY - box.top, box.height),
+    key: place(event.clientX - box.left, box.width),
+  }
+}
+
+function sentence(look: Look, layer: number, head: number, pair: Pair | null): string {
+  if (pair === null || pair.query >= look.tokens.length) return 'Point at a square to read it.'
+  const from = tokenName(look, pair.query)
+  if (pair.key > pair.query) return `${from} cannot look ahead.`
+  const share = attentionRow(look, layer, head, pair.query)[pair.key]
+  return `${from} gives ${showProbability(share)} to ${tokenName(look, pair.key)}.`
+}

@@ -1,0 +1,37 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
+import { levelOf } from '../../report/numbers.ts'
+import { memo } from './memo.ts'
+import type { Palette } from './palette.ts'
+
+interface Props {
+  /** All heads' patterns of a layer. [heads, size, size] */
+  readonly attention: Float32Array
+  readonly head: number
+  readonly size: number
+  readonly palette: Palette
+}
+
+/** A head's pattern, a pixel a pair of tokens; the style sheet makes it as large as it has to be. */
+export const HeatCanvas = memo(({ attention, head, size, palette }: Props): VNode => {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext('2d')
+    context?.putImageData(new ImageData(pixels(attention, head, size, palette), size, size), 0, 0)
+  }, [attention, head, size, palette])
+  return html`<canvas ref=${canvas} width=${size} height=${size} aria-hidden="true"></canvas>`
+})
+
+/** Red, green, blue, opacity a pair; what lies ahead of a token stays transparent. [size, size, 4] */
+export function pixels(attention: Float32Array, head: number, size: number, palette: Palette) {
+  const data = new Uint8ClampedArray(size * size * 4)
+  for (let query = 0; query < size; query++)
+    for (let key = 0; key <= query; key++) {
+      const colour = palette[Math.max(0, levelOf(attention[(head * size + query) * size + key], 1))]
+      const at = (query * size + key) * 4
+      data.set(colour, at)
+      data[at + 3] = 255
+    }
+  return data
+}

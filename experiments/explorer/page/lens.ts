@@ -1,0 +1,48 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { topAt, type Look } from './look.ts'
+import { memo } from './memo.ts'
+import {
+  barList,
+  layerColumns,
+  section,
+  showProbability,
+  textToken,
+  vocabularyName,
+  type Bar,
+  term,
+} from './parts.ts'
+
+const SHOWN = 5
+
+/** What the model would say after each layer, if it stopped there. */
+export const Lens = memo(({ look, token }: { look: Look; token: number }): VNode => {
+  return section(
+    {
+      id: 'lens',
+      title: 'Logit lens: a guess after every layer',
+      step: 'lens',
+      lead: [
+        'What would the model say after ',
+        textToken(look, token),
+        ' if it stopped after this layer? The ',
+        term('logit lens'),
+        ' reads the stream there as the model reads it at the end. Early guesses are rough: they are not what those layers ' +
+          'are for. The last one is the model’s answer.',
+      ],
+    },
+    layerColumns(look, 'Logit lens, layer by layer', (layer) => {
+      const rows = topAt(look.layers[layer].lens, token).slice(0, SHOWN)
+      return barList(probabilityBars(look, rows), `Guesses after layer ${layer}`)
+    }),
+  )
+})
+
+/** Tokens of the vocabulary with their probabilities, on a scale up to 1. */
+export function probabilityBars(look: Look, rows: readonly { index: number; value: number }[]): Bar[] {
+  return rows.map(({ index, value }) => ({
+    label: html`<code>${vocabularyName(look, index)}</code>`,
+    shown: showProbability(value),
+    share: value,
+  }))
+}

@@ -1,0 +1,105 @@
+import type { EndLook, LayerLook, Opened, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
+
+/** One text as the model read it: the parts of a look that belong together. */
+export interface Look {
+  readonly id: number
+  readonly text: string
+  /** What read it. */
+  readonly opened: Opened
+  readonly tokens: readonly Token[]
+  readonly layers: readonly LayerLook[]
+  readonly end: EndLook
+}
+
+/** What stands at an index, and how much. */
+export interface Entry {
+  readonly index: number
+  readonly value: number
+}
+
+const byValue = (a: Entry, b: Entry): number => b.value - a.value
+
+/** One token's entries, the strongest first as they come. */
+export function topAt({ perToken, indices, values }: TopPerToken, token: number): Entry[] {
+  return Array.from({ length: perToken }, (_, i) => {
+    const place = token * perToken + i
+    return { index: indices[place], value: values[place] }
+  })
+}
+
+/** The features that fire on one token, the strongest first. */
+export function featuresAt({ offsets, indices, values }: SparseFeatures, token: number): Entry[] {
+  const entries: Entry[] = []
+  for (let i = offsets[token]; i < offsets[token + 1]; i++)
+    entries.push({ index: indices[i], value: values[i] })
+  return entries.sort(byValue)
+}
+
+/** One feature's activation on each token. */
+export function activations({ offsets, indices, values }: SparseFeatures, feature: number): Float32Array {
+  const found = new Float32Array(offsets.length - 1)
+  for (let token = 0; token < found.length; token++)
+    for (let i = offsets[token]; i < offsets[token + 1]; i++)
+      if (indices[i] === feature) found[token] = values[i]
+  return found
+}
+
+/** The strongest activation of any feature on any token but BOS, whose stream is unlike every other's; 0 without any. */
+export function strongest({ offsets, values }: SparseFeatures): number {
+  let most = 0
+  for (let i = offsets[1]; i < values.length; i++) most = Math.max(most, values[i])
+  return most
+}
+
+/** Each feature's mean over all tokens but BOS, the highest `length` of them. */
+export function meanFeatures({ offsets, indices, values }: SparseFeatures, length: number): Entry[] {
+  const tokens = offsets.length - 2
+  const sums = new Map<number, number>()
+  for (let i = offsets[1]; i < values.length; i++)
+    sums.set(indices[i], (sums.get(indices[i]) ?? 0) + values[i])
+  const means = [...sums].map(([index, sum]): Entry => ({ index, value: sum / tokens }))
+  return means.sort(byValue).slice(0, length)
+}
+
+/** Features that fire on a token, on average over all tokens but BOS. */
+export function meanFiring({ offsets, values }: SparseFeatures): number {
+  const tokens = offsets.length - 2
+  return tokens > 0 ? (values.length - offsets[1]) / tokens : 0
+}
+
+/** How much of its attention a head gives from `query` to each token up to it. [query + 1] */
+export function attentionRow(look: Look, layer: number, head: number, query: number): Float32Array {
+  const size = look.tokens.length
+  const start = (head * size + query) * size
+  return look.layers[layer].attention.subarray(start, start + query + 1)
+}
+
+/** Where the head looks from `query`, the most looked at first. */
+export function lookedAt(look: Look, layer: number, head: number, query: number, length: number): Entry[] {
+  const row = attentionRow(look, layer, head, query)
+  return Array.from(row, (value, index): Entry => ({ index, value }))
+    .sort(byValue)
+    .slice(0, length)
+}
+
+/** A possible next token, and its probability before and after an edit; null where the worker did not send it. */
+export interface Moved {
+  readonly index: number
+  readonly before: number | null
+  readonly after: number | null
+}
+
+/** What an edit did to the next token after `token`: those that were likeliest before or are now, most moved first. */
+export function movedAt({ next, edited }: EndLook, token: number): Moved[] {
+  if (edited === null) return []
+  const before = topAt(next, token)
+  const moved = new Map(
+    before.map(({ index, value }, i): [number, Moved] => {
+      return [index, { index, before: value, after: edited.nextAfter[token * next.perToken + i] }]
+    }),
+  )
+  for (const { index, value } of topAt(edited.next, token))
+    if (!moved.has(index)) moved.set(index, { index, before: null, after: value })
+  const size = ({ before, after }: Moved): number => Math.abs((after ?? 0) - (before ?? 0))
+  return [...moved.values()].sort((a, b) => size(b) - size(a))
+}

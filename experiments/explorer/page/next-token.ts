@@ -1,0 +1,38 @@
+import { html } from 'htm/preact'
+import type { ComponentChildren, VNode } from 'preact'
+import { probabilityBars } from './lens.ts'
+import { topAt, type Look } from './look.ts'
+import { memo } from './memo.ts'
+import { barList, section, showProbability, textToken } from './parts.ts'
+
+/** The model's answer: how likely it holds each next token. */
+export const NextToken = memo(({ look, token }: { look: Look; token: number }): VNode => {
+  const rows = topAt(look.end.next, token)
+  const rest = 1 - rows.reduce((sum, { value }) => sum + value, 0)
+  return section(
+    {
+      id: 'next',
+      title: 'The next token',
+      step: 'next',
+      lead: [
+        'After all layers: the likeliest tokens after ',
+        textToken(look, token),
+        ', and how likely the model holds them.',
+        ...actual(look, token),
+      ],
+    },
+    html`<div class="next">
+      ${barList(probabilityBars(look, rows), 'The next token')}
+      <p class="note">All other tokens together: ${showProbability(Math.max(0, rest))}.</p>
+    </div>`,
+  )
+})
+
+/** What stands there in truth, where the text goes on. */
+function actual(look: Look, token: number): ComponentChildren[] {
+  if (token + 1 >= look.tokens.length) return []
+  const follows = topAt(look.end.next, token).find(({ index }) => index === look.tokens[token + 1].id)
+  const said =
+    follows === undefined ? 'is not among them' : `is held ${showProbability(follows.value)} likely`
+  return [' In the text follows ', textToken(look, token + 1), `, which ${said}.`]
+}

@@ -1,0 +1,90 @@
+import { html } from 'htm/preact'
+import { h, type ComponentChildren, type VNode } from 'preact'
+import type { Step } from '../sources-shape.ts'
+import { showShare } from '../../report/numbers.ts'
+import { showToken } from '../../report/tokens.ts'
+import { Computed } from './computed.ts'
+import type { Look } from './look.ts'
+
+/** The pieces that several blocks of the page are made of. */
+
+interface Section {
+  readonly id: string
+  readonly title: string
+  /** What the block shows, in a sentence or two. */
+  readonly lead: ComponentChildren
+  readonly step: Step
+}
+
+/** A block of the page: its name, what it shows, the thing itself, and how it is computed. */
+export function section({ id, title, lead, step }: Section, content: ComponentChildren): VNode {
+  return html`<section aria-labelledby=${id}>
+    <h2 id=${id}>${title}</h2>
+    <p>${lead}</p>
+    ${content} ${h(Computed, { step, what: title })}
+  </section>`
+}
+
+/** One column a layer, in a frame that scrolls sideways where they do not fit. */
+export function layerColumns(look: Look, label: string, column: (layer: number) => ComponentChildren): VNode {
+  return html`<div class="scroll" role="region" aria-label=${label} tabindex="0">
+    <ol class="columns">
+      ${look.layers.map(
+        (_, layer) =>
+          html`<li>
+            <h3>Layer ${layer}</h3>
+            ${column(layer)}
+          </li>`,
+      )}
+    </ol>
+  </div>`
+}
+
+/** A row whose background is its bar. */
+export interface Bar {
+  readonly label: ComponentChildren
+  readonly shown: string
+  /** How far the bar reaches, 0 to 1. */
+  readonly share: number
+}
+
+/** Rows with bars behind them. */
+export function barList(rows: readonly Bar[], label: string): VNode {
+  return html`<ol class="bars" aria-label=${label}>
+    ${rows.map((row) => html`<li class="bar" style=${barStyle(row.share)}>${barContent(row)}</li>`)}
+  </ol>`
+}
+
+export function barContent({ label, shown }: Bar): VNode[] {
+  return [html`<span>${label}</span>`, html`<b>${shown}</b>`]
+}
+
+export function barStyle(share: number): string {
+  return `--share: ${Math.max(0, Math.min(1, share)).toFixed(3)}`
+}
+
+/** A term of the field, where it is explained. */
+export function term(name: string): VNode {
+  return html`<em>${name}</em>`
+}
+
+/** A token of the text, in quotes. */
+export function textToken(look: Look, position: number): VNode {
+  return html`<code>${tokenName(look, position)}</code>`
+}
+
+/** The same as a string: BOS by its name. */
+export function tokenName(look: Look, position: number): string {
+  return position === 0 ? 'BOS' : showToken(look.tokens[position].shown)
+}
+
+/** A token of the vocabulary, by its id. */
+export function vocabularyName(look: Look, id: number): string {
+  const name = look.end.names.get(id)
+  return name === undefined ? `token ${id}` : showToken(name)
+}
+
+/** A probability: a share of 1 in percent. */
+export function showProbability(probability: number): string {
+  return probability > 0 && probability < 0.0005 ? '< 0.05 %' : showShare(Number(probability.toPrecision(3)))
+}

@@ -1,0 +1,38 @@
+import { html } from 'htm/preact'
+import { h, type VNode } from 'preact'
+import { Attention } from './attention.ts'
+import { CardPanel } from './card-panel.ts'
+import { Changes } from './changes.ts'
+import { Compare } from './compare.ts'
+import { FeatureColumns } from './feature-columns.ts'
+import { Lens } from './lens.ts'
+import type { Link } from './link.ts'
+import type { Look } from './look.ts'
+import { Neurons } from './neurons.ts'
+import { NextToken } from './next-token.ts'
+import { Share } from './share.ts'
+import type { Dispatch, OpenCard } from './state.ts'
+import { usePalette } from './palette.ts'
+
+interface Props {
+  readonly look: Look
+  /** The position that everything is shown for. */
+  readonly token: number
+  readonly link: Link
+  readonly card: OpenCard | null
+  readonly dispatch: Dispatch
+}
+
+/** What the model does with the text, from the first layer to the next token. */
+export function Reading({ look, token, link, card, dispatch }: Props): VNode {
+  const palette = usePalette()
+  const { feature, edit, compare, head } = link
+  return html`<div class="results">
+    ${h(FeatureColumns, { look, token, open: feature, dispatch })}
+    ${feature !== null && h(CardPanel, { feature, open: card, edit, dispatch })}
+    ${look.end.edited !== null && h(Changes, { look, edited: look.end.edited, token, dispatch })}
+    ${h(Attention, { look, token, head, palette, dispatch })} ${h(Neurons, { look, token })}
+    ${h(Lens, { look, token })} ${h(NextToken, { look, token })}
+    ${h(Compare, { look, token, compare, dispatch })} ${h(Share, { look, link })}
+  </div>`
+}

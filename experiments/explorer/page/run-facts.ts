@@ -1,0 +1,78 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { count, showNumber } from '../../report/numbers.ts'
+import type { Look } from './look.ts'
+import { phaseOf, type State } from './state.ts'
+
+/** What runs, and how long it takes; while it loads, how far it is. */
+export function RunFacts({ state }: { state: State }): VNode {
+  const { opened, look, painted, coming } = state
+  const phase = phaseOf(state)
+  return html`<div class="run">
+    <p role="status" class="status">${statusSentence(state)}</p>
+    ${phase === 'loading' && progressBar(state)}
+    ${opened?.notes.map((note) => html`<p class="note">${note}</p>`)}
+    ${
+      opened !== null &&
+      look !== null &&
+      html`<dl class="facts">
+        <div>
+          <dt>Runs</dt>
+          <dd>${opened.mode}</dd>
+        </div>
+        <div>
+          <dt>Model</dt>
+          <dd>
+            ${look.layers.length} layers, ${showMs(look.end.ms.total)} for
+            ${count(look.tokens.length, 'token')}
+          </dd>
+        </div>
+        <div>
+          <dt>A layer</dt>
+          <dd>${layerTimes(look)}</dd>
+        </div>
+        <div>
+          <dt>Key to picture</dt>
+          <dd>${painted === null ? '–' : showMs(painted.ms)}</dd>
+        </div>
+      </dl>`
+    }
+    ${
+      phase === 'looking' &&
+      coming !== null &&
+      html`<p class="note slow">Layer ${coming.layers.length} of ${opened?.layers} …</p>`
+    }
+  </div>`
+}
+
+/** For who cannot see the page: what it is doing, but not every key's outcome. */
+export function statusSentence(state: State): string {
+  const { opened, progress } = state
+  switch (phaseOf(state)) {
+    case 'loading':
+      return progress === null ? 'Starting …' : `Loading: ${progress.label} …`
+    case 'failed':
+      return 'Stopped; see the message below.'
+    default:
+      return `${opened?.model} is loaded.`
+  }
+}
+
+function progressBar({ progress }: State): VNode {
+  const known = progress !== null && progress.total > 0
+  return html`<progress
+    aria-label="Loading the model"
+    max="1"
+    value=${known ? progress.done / progress.total : undefined}
+  ></progress>`
+}
+
+/** The least and the most that a layer took, with its SAE and its lens. */
+export function layerTimes({ layers }: Look): string {
+  const times = layers.map(({ ms }) => ms.block + ms.sae + ms.lens)
+  return `${showMs(Math.min(...times))} to ${showMs(Math.max(...times))}`
+}
+
+export function showMs(ms: number): string {
+  return `${showNumber(Number(ms.toPrecision(2)))} ms`
+}

@@ -1,0 +1,57 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { useState } from 'preact/hooks'
+import { exportLook } from './export.ts'
+import { encodeLink, type Link } from './link.ts'
+import type { Look } from './look.ts'
+
+/** The way out: a link to all that is shown, and its numbers as a file. */
+export function Share({ look, link }: { look: Look; link: Link }): VNode {
+  const [said, setSaid] = useState<'' | 'copied' | 'by hand'>('')
+  const address = `${location.href.split('#')[0]}#${encodeLink(link)}`
+  const copy = (): void => {
+    // Absent where the page was not served securely; refused where the reader forbids it.
+    const copied = navigator.clipboard?.writeText(address) ?? Promise.reject(new Error('no clipboard'))
+    copied.then(
+      () => setSaid('copied'),
+      () => setSaid('by hand'),
+    )
+  }
+  return html`<section aria-labelledby="share">
+    <h2 id="share">Take it with you</h2>
+    <p>
+      The link opens this page with your text and everything that you chose on it: who has the link can read
+      the text. The file holds all numbers of this text, those not shown too.
+    </p>
+    <p class="examples">
+      <button type="button" onClick=${copy}>Copy link</button>
+      <button type="button" onClick=${() => download(look)}>Download as JSON</button>
+    </p>
+    <p role="status">${said === 'copied' ? 'The link is copied.' : ''}</p>
+    ${
+      said === 'by hand' &&
+      html`<label class="by-hand">
+        The browser lets no page copy here; this is the link:
+        <input
+          readonly
+          value=${address}
+          onFocus=${(event: Event) => (event.target as HTMLInputElement).select()}
+        />
+      </label>`
+    }
+    <footer>
+      ${look.opened.model}, computed by ${look.opened.backend} (${look.opened.mode}). ${look.opened.basis}
+    </footer>
+  </section>`
+}
+
+function download(look: Look): void {
+  const file = new Blob([JSON.stringify(exportLook(look), null, 1)], { type: 'application/json' })
+  const address = URL.createObjectURL(file)
+  const anchor = document.createElement('a')
+  anchor.href = address
+  anchor.download = 'clearbox-explorer.json'
+  anchor.click()
+  // The download has its own hold on the file only once it has begun.
+  setTimeout(() => URL.revokeObjectURL(address), 10_000)
+}

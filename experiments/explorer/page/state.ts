@@ -1,0 +1,159 @@
+import type { Answer, Card, Failure, LayerLook, Opened, Token } from '../protocol.ts'
+import { cleanText, fitLink, type FeatureRef, type Link } from './link.ts'
+import type { Look } from './look.ts'
+
+/** All that the page knows. */
+export interface State {
+  readonly link: Link
+  readonly hover: Hover
+  /** Counts the workers: another number is another worker. */
+  readonly worker: number
+  readonly opened: Opened | null
+  readonly progress: Extract<Answer, { type: 'progress' }> | null
+  /** The look that was asked for last: answers to older ones are ignored. */
+  readonly asked: Asked | null
+  /** What of it has come. */
+  readonly coming: Coming | null
+  /** The last whole look: it stays until the next one is whole. */
+  readonly look: Look | null
+  /** The look that was painted last, and the milliseconds from the change that asked for it. */
+  readonly painted: { readonly id: number; readonly ms: number } | null
+  /** Why there is no engine, or no look. */
+  readonly failure: Failure | null
+  readonly card: OpenCard | null
+}
+
+export interface Hover {
+  readonly token: number | null
+  readonly feature: FeatureRef | null
+}
+
+export interface Asked {
+  readonly id: number
+  readonly text: string
+  /** When the text or the edit was changed, as performance.now() counts. */
+  readonly at: number
+}
+
+export interface Coming {
+  readonly tokens: readonly Token[]
+  readonly layers: readonly LayerLook[]
+}
+
+/** The card that was asked for, and what came of it. */
+export interface OpenCard {
+  readonly id: number
+  readonly card: Card | null
+  readonly failure: Failure | null
+}
+
+export type Action =
+  /** The address was changed by hand, or by going back. */
+  | { readonly type: 'linked'; readonly link: Link }
+  | { readonly type: 'choose'; readonly choice: Partial<Link> }
+  | { readonly type: 'hover'; readonly hover: Partial<Hover> }
+  | { readonly type: 'restart' }
+  | { readonly type: 'asked'; readonly asked: Asked }
+  | { readonly type: 'painted'; readonly id: number; readonly ms: number }
+  | { readonly type: 'asked-card'; readonly id: number }
+  | { readonly type: 'answer'; readonly answer: Answer }
+
+export type Dispatch = (action: Action) => void
+
+export type Phase = 'loading' | 'ready' | 'looking' | 'failed'
+
+const NO_HOVER: Hover = { token: null, feature: null }
+
+export function startState(link: Link): State {
+  return { ...freshWorker(0), link, hover: NO_HOVER, look: null, painted: null }
+}
+
+/** What a new worker begins with. */
+function freshWorker(worker: number): Omit<State, 'link' | 'hover' | 'look' | 'painted'> {
+  return { worker, opened: null, progress: null, asked: null, coming: null, failure: null, card: null }
+}
+
+/** In one word, what the page is doing. */
+export function phaseOf({ failure, opened, look, asked }: State): Phase {
+  if (failure !== null) return 'failed'
+  if (opened === null) return 'loading'
+  return look !== null && look.id === asked?.id ? 'ready' : 'looking'
+}
+
+export function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case 'linked':
+      return relink(state, action.link)
+    case 'choose':
+      return relink(state, { ...state.link, ...action.choice })
+    case 'hover':
+      return { ...state, hover: { ...state.hover, ...action.hover } }
+    case 'restart':
+      return { ...state, ...freshWorker(state.worker + 1) }
+    case 'asked':
+      return { ...state, asked: action.asked, coming: null, failure: null }
+    case 'painted':
+      return { ...state, painted: { id: action.id, ms: action.ms } }
+    case 'asked-card':
+      return { ...state, card: { id: action.id, card: null, failure: null } }
+    case 'answer':
+      return answered(state, action.answer)
+  }
+}
+
+/** Another choice; another backend is another worker. */
+function relink(state: State, wanted: Link): State {
+  const cleaned = { ...wanted, text: cleanText(wanted.text) }
+  const link = state.opened === null ? cleaned : fitLink(cleaned, state.opened)
+  const card = link.feature === null ? null : state.card
+  if (link.backend === state.link.backend) return { ...state, link, card }
+  return { ...state, ...freshWorker(state.worker + 1), link }
+}
+
+function answered(state: State, answer: Answer): State {
+  switch (answer.type) {
+    case 'progress':
+      return { ...state, progress: answer }
+    case 'opened':
+      return { ...state, opened: answer.opened, progress: null, link: fitLink(state.link, answer.opened) }
+    case 'tokens':
+      return isAsked(state, answer.id) ? { ...state, coming: { tokens: answer.tokens, layers: [] } } : state
+    case 'layer': {
+      if (!isAsked(state, answer.id) || state.coming === null) return state
+      return { ...state, coming: { ...state.coming, layers: [...state.coming.layers, answer.layer] } }
+    }
+    case 'end': {
+      const { asked, coming, opened } = state
+      if (asked === null || asked.id !== answer.id || coming === null || opened === null) return state
+      const look: Look = { id: asked.id, text: asked.text, opened, ...coming, end: answer.end }
+      return { ...state, look, coming: null, hover: NO_HOVER }
+    }
+    case 'card':
+      return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
+    case 'failed':
+      return failed(state, answer)
+  }
+}
+
+function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' }>): State {
+  if (id !== undefined && id === state.card?.id) return { ...state, card: { ...state.card, failure } }
+  // A fault of a look that is no longer wanted is nobody's concern.
+  if (id !== undefined && !isAsked(state, id)) return state
+  // Without a look that it belongs to, the fault is the worker's: nothing more will come from it.
+  return { ...state, failure, coming: null, progress: null, opened: id === undefined ? null : state.opened }
+}
+
+function isAsked({ asked }: State, id: number): boolean {
+  return asked?.id === id
+}
+
+/** The token that everything is shown for: the hovered one, else the chosen one, else the last. */
+export function tokenShown({ look, hover, link }: State): number {
+  return clampToken(look, hover.token ?? link.token)
+}
+
+/** A position of the look; null is its last. */
+export function clampToken(look: Look | null, token: number | null): number {
+  const last = (look?.tokens.length ?? 1) - 1
+  return Math.min(token ?? last, last)
+}

@@ -1,0 +1,59 @@
+import { html } from 'htm/preact'
+import { h, type VNode } from 'preact'
+import { BACKENDS, threadsSentence } from './backends.ts'
+import { EXAMPLES } from './examples.ts'
+import { FailureNotice } from './failure.ts'
+import { LONGEST_TEXT, type Link } from './link.ts'
+import { memo } from './memo.ts'
+import { RunFacts } from './run-facts.ts'
+import type { Dispatch, State } from './state.ts'
+
+/** What the model is to read, what computes, and how that went. */
+export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatch }): VNode {
+  const { link, failure } = state
+  return html`<section class="ask" aria-labelledby="text-title">
+    <h2 id="text-title">Your text</h2>
+    <div class="asking">
+      ${h(TextBox, { text: link.text, dispatch })}
+      <div>${h(BackendChoice, { backend: link.backend, dispatch })} ${h(RunFacts, { state })}</div>
+    </div>
+    ${failure !== null && h(FailureNotice, { failure, backend: link.backend, dispatch })}
+  </section>`
+}
+
+const TextBox = memo(({ text, dispatch }: { text: string; dispatch: Dispatch }): VNode => {
+  const choose = (choice: Partial<Link>): void => dispatch({ type: 'choose', choice })
+  const write = (event: Event): void => choose({ text: (event.target as HTMLTextAreaElement).value })
+  return html`<div>
+    <label for="text">The model reads it at every key; nothing leaves this page.</label>
+    <textarea
+      id="text"
+      rows="4"
+      maxlength=${LONGEST_TEXT}
+      dir="auto"
+      spellcheck=${false}
+      value=${text}
+      onInput=${write}
+    ></textarea>
+    <p class="examples" role="group" aria-label="Examples">
+      <span>Or take an example:</span>
+      ${EXAMPLES.map(({ category, text: example }) => {
+        const take = (): void => choose({ text: example, token: null })
+        return html`<button type="button" onClick=${take}>${category}</button>`
+      })}
+    </p>
+  </div>`
+})
+
+const BackendChoice = memo(({ backend, dispatch }: { backend: string; dispatch: Dispatch }): VNode => {
+  const choose = (event: Event): void =>
+    dispatch({ type: 'choose', choice: { backend: (event.target as HTMLSelectElement).value } })
+  const threads = threadsSentence(backend, globalThis.crossOriginIsolated)
+  return html`<div>
+    <label for="backend">What computes</label>
+    <select id="backend" value=${backend} onChange=${choose}>
+      ${BACKENDS.map(({ name, words }) => html`<option value=${name} selected=${name === backend}>${name}: ${words}</option>`)}
+    </select>
+    ${threads !== '' && html`<p class="note">${threads}</p>`}
+  </div>`
+})

@@ -1,0 +1,138 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
+import { levelOf, showNumber } from '../../report/numbers.ts'
+import { levelClass } from '../../report/tables.ts'
+import { visible } from '../../report/tokens.ts'
+import type { Edit, FeatureRef } from './link.ts'
+import type { Look } from './look.ts'
+import { memo } from './memo.ts'
+import { tokenName } from './parts.ts'
+import type { Dispatch } from './state.ts'
+
+interface Props {
+  readonly look: Look
+  /** The token that was chosen, and the one that everything is shown for: a hovered one goes before. */
+  readonly chosen: number
+  readonly shown: number
+  /** The feature whose tokens are marked, and its activation on each. */
+  readonly marked: FeatureRef | null
+  readonly marks: Float32Array | null
+  readonly edit: Edit | null
+  readonly dispatch: Dispatch
+}
+
+/** The tokens in a row that stays on the screen: one list box, in which the arrow keys choose. */
+export const TokenStrip = memo((props: Props): VNode => {
+  const { look, chosen, shown, marked, marks, edit, dispatch } = props
+  const list = useRef<HTMLDivElement>(null)
+  useLayoutEffect(() => {
+    const option = list.current?.children[chosen]
+    if (option instanceof HTMLElement) scrollWithin(option)
+  }, [chosen])
+  const choose = (token: number): void => dispatch({ type: 'choose', choice: { token } })
+  const hover = (token: number | null): void => dispatch({ type: 'hover', hover: { token } })
+  const key = (event: KeyboardEvent): void => {
+    const to = keyTarget(event.key, chosen, look.tokens.length)
+    if (to === null) return
+    event.preventDefault()
+    choose(to)
+  }
+  return html`<div class="strip">
+    <div
+      ref=${list}
+      class="chips"
+      role="listbox"
+      aria-label="Tokens"
+      aria-orientation="horizontal"
+      aria-activedescendant="token-${chosen}"
+      tabindex="0"
+      onKeyDown=${key}
+      onMouseLeave=${() => hover(null)}
+    >
+      ${look.tokens.map((_, token) => chip(props, token, choose, hover))}
+    </div>
+    <p class="note reading">
+      ${reading(look, shown, marked, marks)} ${edit !== null && undo(edit, dispatch)}
+    </p>
+  </div>`
+})
+
+function chip(
+  { look, chosen, shown, marks }: Props,
+  token: number,
+  choose: (token: number) => void,
+  hover: (token: number) => void,
+): VNode {
+  const level = marks === null ? 0 : levelOf(marks[token], maximum(marks))
+  const classes = [levelClass(level), token === 0 && 'bos', token === shown && 'shown'].filter(Boolean)
+  return html`<span
+    id="token-${token}"
+    role="option"
+    class=${classes.join(' ')}
+    aria-selected=${token === chosen}
+    aria-label=${tokenName(look, token)}
+    title="${tokenName(look, token)}, number ${look.tokens[token].id}, position ${token}"
+    data-token=${token}
+    onClick=${() => choose(token)}
+    onMouseEnter=${() => hover(token)}
+    >${token === 0 ? 'BOS' : chipText(look.tokens[token].shown)}</span
+  >`
+}
+
+/** What stands in a chip: on one line, and never nothing. */
+export function chipText(token: string): string {
+  const shown = visible(token).replaceAll('\n', '').replaceAll('\t', '')
+  return /^ *$/.test(shown) ? '·'.repeat(Math.max(1, shown.length)) : shown
+}
+
+/** Where a key leads among `length` tokens; null where it leads nowhere. */
+export function keyTarget(key: string, token: number, length: number): number | null {
+  const last = length - 1
+  switch (key) {
+    case 'ArrowLeft':
+    case 'ArrowUp':
+      return Math.max(0, token - 1)
+    case 'ArrowRight':
+    case 'ArrowDown':
+      return Math.min(last, token + 1)
+    case 'Home':
+      return 0
+    case 'End':
+      return last
+    default:
+      return null
+  }
+}
+
+function reading(look: Look, shown: number, marked: FeatureRef | null, marks: Float32Array | null): string {
+  const at = `At ${tokenName(look, shown)}, ${shown} of ${look.tokens.length - 1}.`
+  if (marked === null || marks === null) return at
+  const fires = marks.reduce((sum, value, token) => sum + Number(token > 0 && value > 0), 0)
+  return `${at} Marked: where feature ${marked.feature} of layer ${marked.layer} fires (${fires}); here ${showNumber(marks[shown])}.`
+}
+
+function undo({ layer, feature, kind }: Edit, dispatch: Dispatch): VNode {
+  const stop = (): void => dispatch({ type: 'choose', choice: { edit: null } })
+  return html`<span class="editing">
+    Feature ${feature} of layer ${layer} is turned ${kind}.${' '}
+    <button type="button" onClick=${stop}>Undo</button>
+  </span>`
+}
+
+/** The mean over BOS would mislead; so would a scale that ends at it. */
+function maximum(marks: Float32Array): number {
+  return Math.max(0, ...marks.subarray(1))
+}
+
+/** Shows the chip within its list; the page itself does not move. */
+function scrollWithin(chip: HTMLElement): void {
+  const list = chip.parentElement
+  if (list === null) return
+  const top = chip.offsetTop - list.offsetTop
+  if (top < list.scrollTop || top + chip.offsetHeight > list.scrollTop + list.clientHeight)
+    list.scrollTop = top - list.clientHeight / 2
+  const left = chip.offsetLeft - list.offsetLeft
+  if (left < list.scrollLeft || left + chip.offsetWidth > list.scrollLeft + list.clientWidth)
+    list.scrollLeft = left - list.clientWidth / 2
+}
