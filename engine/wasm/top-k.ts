@@ -12,9 +12,11 @@ function fewLargest(row: Float32Array, k: number): Uint32Array {
   const heights = new Float32Array(k)
   const indices = new Uint32Array(k)
   let count = 0
+  let least = NaN // the lowest height kept, once there are k: nothing is below NaN
   for (let i = 0; i < row.length && k > 0; i++) {
+    if (row[i] <= least) continue
     const height = Number.isNaN(row[i]) ? Infinity : row[i]
-    if (count === k && !(height > heights[k - 1])) continue
+    if (height <= least) continue
     let place = count
     while (place > 0 && height > heights[place - 1]) place--
     heights.copyWithin(place + 1, place, Math.min(count, k - 1))
@@ -22,6 +24,7 @@ function fewLargest(row: Float32Array, k: number): Uint32Array {
     heights[place] = height
     indices[place] = i
     if (count < k) count++
+    if (count === k) least = heights[k - 1]
   }
   return indices
 }
