@@ -5,22 +5,44 @@ import type { Snippet, Sources, Step } from '../sources-shape.ts'
 /** What the page shows of each step: named functions of the project's own files. */
 const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: string])[]>> = {
   tokens: [
+    ['gpt2/tokenizer.ts', 'PRE_TOKEN'],
     ['gpt2/bpe.ts', 'bytePairEncode'],
     ['gpt2/embedding.ts', 'embedding'],
   ],
   features: [
     ['sae/encoder.ts', 'saeInput'],
     ['sae/encoder.ts', 'encode'],
+    ['engine/reference/sparse-encode.ts', 'sparseEncode'],
   ],
-  edit: [['experiments/ablation/edits.ts', 'addDirection']],
-  card: [['experiments/feature/directions.ts', 'logitLens']],
+  edit: [
+    ['experiments/ablation/edits.ts', 'liveEdit'],
+    ['experiments/ablation/edits.ts', 'addDirection'],
+    ['experiments/ablation/measure.ts', 'divergence'],
+  ],
+  card: [
+    ['experiments/feature/activations.ts', 'activationFigures'],
+    ['experiments/feature/directions.ts', 'logitLens'],
+    ['experiments/feature/directions.ts', 'nearestFeatures'],
+    ['experiments/feature/correlate.ts', 'correlatedFeatures'],
+  ],
   attention: [
-    ['gpt2/attention.ts', 'attention'],
+    ['gpt2/attention.ts', 'visibleAttention'],
     ['engine/reference/attention.ts', 'attentionPattern'],
+    ['engine/reference/attention.ts', 'attentionMix'],
   ],
-  mlp: [['gpt2/mlp.ts', 'mlp']],
-  lens: [],
-  next: [],
+  mlp: [
+    ['gpt2/mlp.ts', 'mlp'],
+    ['engine/reference/gelu.ts', 'geluOf'],
+  ],
+  lens: [
+    ['experiments/explorer/worker/guesses.ts', 'logitLens'],
+    ['engine/reference/layer-norm.ts', 'layerNorm'],
+  ],
+  next: [
+    ['gpt2/block.ts', 'block'],
+    ['gpt2/model.ts', 'run'],
+    ['engine/reference/softmax.ts', 'softmaxRow'],
+  ],
 }
 
 /** The lines of every step, as they stand in the files now. @throws if a function is gone, or has another name */
