@@ -1,9 +1,9 @@
-import type { Browser } from 'playwright-core'
 import { backends } from '../engine/backends.ts'
 import { createProgress } from '../experiments/common/progress.ts'
-import { launchChromium } from '../test/browser/chromium.ts'
-import { serveRepository } from '../test/browser/serve.ts'
+import { startChromium, type Chromium } from './gpujs/chromium.ts'
 import type * as GpuJsPage from './gpujs/page.ts'
+import type * as RacePage from './gpujs/race-page.ts'
+import { firstLine, race, type Racer } from './gpujs/race.ts'
 import { prefillCost } from './gpujs/prefill.ts'
 import { Runner, transfers } from './gpujs/runner.ts'
 import { allWorks } from './gpujs/works.ts'
@@ -18,7 +18,7 @@ export interface GpuJsOptions {
   /** Also in Chromium, on its GPU; with `software` on SwiftShader. */
   readonly browser?: boolean
   readonly software?: boolean
-  /** Chromium: lengths of texts for a pass through all of GPT-2 small; left out, 128 and 512 where there is a real GPU. */
+  /** Chromium: lengths of texts for a pass through all of GPT-2 small, and for its layers beside other libraries. */
   readonly prefill?: readonly number[]
   /** Only works whose names begin so. */
   readonly only?: readonly string[]
@@ -39,23 +39,25 @@ interface Place {
   readonly where: string
   readonly names: readonly string[]
   start(backend: string): Promise<Somewhere>
-  close(): Promise<void>
 }
 
 /** Every op in every mode of gpu.js beside the other backends, and kernels naive and better, each verified first. */
 export async function benchGpuJs(options: GpuJsOptions): Promise<{ rows: Row[]; notRun: NotRun[] }> {
   const { quick = false, json: quiet = false } = options
   const tokens = options.tokens ?? (quick ? 16 : 64)
-  const places = [inNode(tokens, options.threads)]
-  if (options.browser) places.push(await inChromium(tokens, options))
   const rows: Row[] = []
   const notRun: NotRun[] = []
+  await benchPlace(inNode(tokens, options.threads), tokens, options, rows, notRun, quiet)
+  if (!options.browser) return { rows, notRun }
+  const chromium = await startChromium(options.software ?? false)
   try {
-    for (const place of places) await benchPlace(place, tokens, options, rows, notRun, quiet)
+    await benchPlace(inChromium(chromium, tokens, options.threads), tokens, options, rows, notRun, quiet)
+    if (!isWanted('race', options)) return { rows, notRun }
+    const raced = await race((name) => openRacer(chromium, name), { ...options, tokens })
+    return { rows: [...rows, ...raced.rows], notRun: [...notRun, ...raced.notRun] }
   } finally {
-    for (const place of places) await place.close()
+    await chromium.close()
   }
-  return { rows, notRun }
 }
 
 async function benchPlace(
@@ -66,7 +68,15 @@ async function benchPlace(
   notRun: NotRun[],
   quiet: boolean,
 ): Promise<void> {
-  const { quick = false, only } = options
+  const { quick = false } = options
+  const transferWorks = transfers.map((work) => ({
+    work,
+    shape: `${tokens}x${work === 'upload' ? 768 : 3072}`,
+    cost: { flops: 0, bytes: 4 * tokens * (work === 'upload' ? 768 : 3072) },
+    gpujsOnly: undefined,
+  }))
+  const works = [...transferWorks, ...allWorks(tokens)].filter(({ work }) => isWanted(work, options))
+  if (works.length === 0 && !isWanted('prefill', options)) return
   const runners: Somewhere[] = []
   for (const name of place.names)
     try {
@@ -74,15 +84,6 @@ async function benchPlace(
     } catch (error) {
       notRun.push({ backend: `${name}, ${place.where}`, reason: firstLine(error) })
     }
-  const transferWorks = transfers.map((work) => ({
-    work,
-    shape: `${tokens}x${work === 'upload' ? 768 : 3072}`,
-    cost: { flops: 0, bytes: 4 * tokens * (work === 'upload' ? 768 : 3072) },
-    gpujsOnly: undefined,
-  }))
-  const works = [...transferWorks, ...allWorks(tokens)].filter(
-    ({ work }) => only === undefined || only.some((start) => work.startsWith(start)),
-  )
   using progress = createProgress({ label: place.where, total: works.length, unit: 'works', quiet })
   for (const { work, shape, cost, gpujsOnly } of works) {
     const isTransfer = work === 'upload' || work === 'read back'
@@ -121,9 +122,11 @@ async function benchPlace(
 async function benchPrefill(
   { where }: Place,
   runners: readonly Somewhere[],
-  { quick = false, prefill }: GpuJsOptions,
+  options: GpuJsOptions,
 ): Promise<Row[]> {
+  const { quick = false, prefill } = options
   const rows: Row[] = []
+  if (!isWanted('prefill', options)) return rows
   for (const runner of runners) {
     const { backend, mode } = runner
     const isGpu = /\((hardware|software)\)/.test(mode)
@@ -142,6 +145,10 @@ async function benchPrefill(
   return rows
 }
 
+function isWanted(work: string, { only }: GpuJsOptions): boolean {
+  return only === undefined || only.some((start) => work.startsWith(start))
+}
+
 function inNode(tokens: number, threads?: number): Place {
   return {
     where: 'Node',
@@ -156,64 +163,35 @@ function inNode(tokens: number, threads?: number): Place {
         close: () => runner.ops.dispose(),
       }
     },
-    close: async () => {},
   }
 }
 
-/** Chromium's own choice of GPU, or SwiftShader, which every machine has. */
-const gpuFlags = ['--enable-unsafe-webgpu', '--ignore-gpu-blocklist', '--enable-features=Vulkan']
-const softwareFlags = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--ignore-gpu-blocklist',
-]
-
-async function inChromium(tokens: number, { software = false, threads }: GpuJsOptions): Promise<Place> {
-  const site = await serveRepository()
-  const browser = await launchChromium(software ? softwareFlags : gpuFlags)
+function inChromium(chromium: Chromium, tokens: number, threads?: number): Place {
   return {
     where: 'Chromium',
     names: Object.keys(backends),
-    start: (backend) => startPage(browser, site.url, backend, tokens, threads),
-    async close() {
-      await browser.close()
-      await site.close()
+    async start(backend) {
+      const page = await chromium.open<typeof GpuJsPage>('/bench/gpujs/page.ts')
+      const mode = await page.call('start', backend, tokens, threads)
+      return {
+        backend,
+        mode,
+        verify: (name) => page.call('verify', name),
+        time: (name, ms) => page.call('time', name, ms),
+        loadModel: () => page.call('loadModel'),
+        close: () => page.close(),
+      }
     },
   }
 }
 
-async function startPage(
-  browser: Browser,
-  url: string,
-  backend: string,
-  tokens: number,
-  threads?: number,
-): Promise<Somewhere> {
-  const page = await browser.newPage()
-  await page.goto(url)
-  type PageModule = typeof GpuJsPage
-  const call = <Name extends keyof PageModule>(name: Name, ...inputs: Parameters<PageModule[Name]>) =>
-    page.evaluate(
-      async ({ name, inputs }) => {
-        const path = '/bench/gpujs/page.ts'
-        const module = (await import(path)) as Record<string, (...inputs: unknown[]) => unknown>
-        return (await module[name](...inputs)) as never
-      },
-      { name, inputs },
-    ) as Promise<Awaited<ReturnType<PageModule[Name]>>>
-  const mode = await call('start', backend, tokens, threads)
+/** A page of its own for one who takes part in the race. */
+async function openRacer(chromium: Chromium, name: string): Promise<Racer> {
+  const page = await chromium.open<typeof RacePage>('/bench/gpujs/race-page.ts')
   return {
-    backend,
-    mode,
-    verify: (name) => call('verify', name),
-    time: (name, ms) => call('time', name, ms),
-    loadModel: () => call('loadModel'),
+    mode: await page.call('start', name),
+    prepare: (layer) => page.call('prepare', layer),
+    time: (part, ms) => page.call('time', part, ms),
     close: () => page.close(),
   }
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0]
 }

@@ -1,22 +1,32 @@
-import type { Problem } from '../matmul.ts'
+/** C = A x B, then + bias, then ReLU where asked for. B and bias are inside the model. */
+export interface MatmulModel {
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly b: Float32Array // [k, n]
+  readonly bias?: Float32Array // [n]
+  readonly relu?: boolean
+}
 
 /**
- * An ONNX model of one MatMul, C = A x B with B inside, as protocol buffers: each field is a key (number * 8 +
+ * An ONNX model of one MatMul, with what follows it, as protocol buffers: each field is a key (number * 8 +
  * wire type) and a value. The field numbers are those of onnx.proto3 (github.com/onnx/onnx), opset 13.
  */
-export function matmulModel({ m, k, n, b }: Problem): Uint8Array {
-  const node = message(text(1, 'A'), text(1, 'B'), text(2, 'C'), text(4, 'MatMul'))
-  const initializer = message(
-    number(1, k), // dims
-    number(1, n),
-    number(2, FLOAT), // data_type
-    text(8, 'B'),
-    bytes(9, new Uint8Array(b.buffer, b.byteOffset, b.byteLength)), // raw_data
+export function matmulModel({ m, k, n, b, bias, relu = false }: MatmulModel): Uint8Array {
+  const steps = [['MatMul', 'B'], ...(bias ? [['Add', 'bias']] : []), ...(relu ? [['Relu']] : [])]
+  const valueAfter = (step: number) => (step === steps.length ? 'C' : step === 0 ? 'A' : `after ${step}`)
+  const nodes = steps.map(([operator, ...operands], i) =>
+    message(
+      ...[valueAfter(i), ...operands].map((name) => text(1, name)), // input
+      text(2, valueAfter(i + 1)), // output
+      text(4, operator), // op_type
+    ),
   )
+  const initializers = [initializer('B', [k, n], b), ...(bias ? [initializer('bias', [n], bias)] : [])]
   const graph = message(
-    bytes(1, node),
+    ...nodes.map((node) => bytes(1, node)),
     text(2, 'matmul'),
-    bytes(5, initializer),
+    ...initializers.map((tensor) => bytes(5, tensor)),
     bytes(11, matrixInfo('A', m, k)), // input
     bytes(12, matrixInfo('C', m, n)), // output
   )
@@ -30,6 +40,16 @@ export function matmulModel({ m, k, n, b }: Problem): Uint8Array {
 /** TensorProto.DataType.FLOAT */
 const FLOAT = 1
 
+/** TensorProto: a constant of the model. */
+function initializer(name: string, shape: readonly number[], values: Float32Array): Uint8Array {
+  return message(
+    ...shape.map((size) => number(1, size)), // dims
+    number(2, FLOAT), // data_type
+    text(8, name),
+    bytes(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)), // raw_data
+  )
+}
+
 /** ValueInfoProto: a name, and the type float32 [rows, columns]. */
 function matrixInfo(name: string, rows: number, columns: number): Uint8Array {
   const dimension = (size: number) => bytes(1, message(number(1, size)))
@@ -39,7 +59,13 @@ function matrixInfo(name: string, rows: number, columns: number): Uint8Array {
 }
 
 function message(...fields: Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(fields))
+  const whole = new Uint8Array(fields.reduce((length, field) => length + field.length, 0))
+  let at = 0
+  for (const field of fields) {
+    whole.set(field, at)
+    at += field.length
+  }
+  return whole
 }
 
 function number(field: number, value: number): Uint8Array {

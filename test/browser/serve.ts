@@ -40,6 +40,8 @@ function withPaths(source: string): string {
 const types: Record<string, string> = {
   '.ts': 'text/javascript',
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
   '.json': 'application/json',
   '.html': 'text/html; charset=utf-8',
 }

@@ -1,0 +1,77 @@
+import { createReferenceBackend } from '../../engine/reference/backend.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { sourceOf } from '../../engine/weights.ts'
+import { checkClose } from '../verify.ts'
+import { numbers } from './works.ts'
+
+/** x W + b, then ReLU if it is an SAE's encoder: what jax-js and onnxruntime-web compute beside our backends. */
+export interface Layer {
+  readonly tokens: number
+  readonly inputs: number
+  readonly outputs: number
+  readonly relu: boolean
+}
+
+export interface Problem extends Layer {
+  readonly x: Tensor // [tokens, inputs]
+  readonly weight: Tensor // [inputs, outputs]
+  readonly bias: Tensor // [outputs]
+}
+
+/** Someone who computes layers, started. */
+export interface Contestant {
+  readonly mode: string
+  prepare(problem: Problem): Promise<Prepared>
+}
+
+/** A layer whose weights and x are on the device. Each part is done when one row of what it made has come back. */
+export interface Prepared {
+  /** x once more from host memory to the device. */
+  upload(): Promise<unknown>
+  compute(): Promise<unknown>
+  /** A result that was computed before, all of it. -> [tokens, outputs] */
+  readBack(): Promise<Float32Array>
+  release(): void | Promise<void>
+}
+
+/** The parts that are timed. */
+export const parts = ['upload', 'compute', 'readBack'] as const
+export type Part = (typeof parts)[number]
+
+/** The same numbers for everyone; of an encoder's features about 60 in 24,576 are active a token. */
+export function makeProblem(layer: Layer): Problem {
+  const { tokens, inputs, outputs, relu } = layer
+  const lower = relu ? -2.8 * 0.05 * Math.sqrt(inputs / 9) : 0 // standard deviations of x W below zero
+  return {
+    ...layer,
+    x: numbers([tokens, inputs], 1),
+    weight: numbers([inputs, outputs], 2, 0.05),
+    bias: numbers([outputs], 3, relu ? 0 : 1, lower),
+  }
+}
+
+/** How many rows of a result are recomputed; all would take longer than everything else. */
+const CHECKED = 4
+
+/** @throws unless rows from the first to the last are the reference's */
+export async function checkLayer(name: string, problem: Problem, got: Float32Array): Promise<void> {
+  const { tokens, inputs, outputs, relu, x, weight, bias } = problem
+  const count = Math.min(CHECKED, tokens)
+  const rows = Array.from({ length: count }, (_, i) =>
+    Math.floor((i * (tokens - 1)) / Math.max(1, count - 1)),
+  )
+  const pick = (from: Float32Array, width: number) =>
+    Tensor.of(
+      [count, width],
+      rows.flatMap((row) => Array.from(from.subarray(row * width, (row + 1) * width))),
+    )
+  const reference = createReferenceBackend()
+  const layer = await reference.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias))
+  const expected = await reference.linear(pick(x.data, inputs), layer, {
+    activation: relu ? 'relu' : 'none',
+  })
+  const { data } = await reference.download(expected)
+  if (got.length !== tokens * outputs)
+    throw new Error(`${name}: ${got.length} numbers, expected ${tokens} x ${outputs}`)
+  checkClose(name, [count, outputs], pick(got, outputs).data, data)
+}

@@ -1,0 +1,176 @@
+// Runs in the browser: the peers that compute with WebGPU there.
+import { describeAdapter } from '../../engine/gpujs/modes.ts'
+import type { Contestant, Prepared, Problem } from '../gpujs/contest.ts'
+import { matmulModel } from './onnx-model.ts'
+
+/** A package of bench/peers each; bench/gpujs/race.ts makes sure that it is installed. */
+export const browserPeers: Readonly<Record<string, () => Promise<Contestant>>> = {
+  'jax-js': startJax,
+  'onnxruntime-web': startOnnxruntime,
+}
+
+/** The part of WebGPU that is used; TypeScript's library does not know it yet. */
+interface GpuDevice {
+  readonly queue: {
+    writeBuffer(buffer: GpuBuffer, offset: number, data: Float32Array): void
+    submit(commands: object[]): void
+  }
+  createBuffer(settings: { size: number; usage: number }): GpuBuffer
+  createCommandEncoder(): {
+    copyBufferToBuffer(
+      from: GpuBuffer,
+      fromOffset: number,
+      to: GpuBuffer,
+      toOffset: number,
+      size: number,
+    ): void
+    finish(): object
+  }
+}
+interface GpuBuffer {
+  mapAsync(mode: number): Promise<void>
+  getMappedRange(): ArrayBuffer
+  destroy(): void
+}
+/** GPUBufferUsage and GPUMapMode: webgpu.spec. */
+const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 }
+
+/** The first `count` numbers of a buffer, once all that was submitted before is done. */
+async function readNumbers(device: GpuDevice, buffer: GpuBuffer, count: number): Promise<Float32Array> {
+  const staging = device.createBuffer({ size: count * 4, usage: usage.mapRead + usage.copyTarget })
+  const encoder = device.createCommandEncoder()
+  encoder.copyBufferToBuffer(buffer, 0, staging, 0, count * 4)
+  device.queue.submit([encoder.finish()])
+  await staging.mapAsync(usage.mapRead)
+  const numbers = new Float32Array(staging.getMappedRange().slice(0))
+  staging.destroy()
+  return numbers
+}
+
+/** Both ask for the browser's strongest adapter and do not say which they were given. */
+async function adapterName(): Promise<string> {
+  const { gpu } = navigator as unknown as {
+    gpu?: { requestAdapter(options: object): Promise<object | null> }
+  }
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter) throw new Error('there is no WebGPU adapter')
+  return `WebGPU, ${describeAdapter('webgpu', { adapter })}`
+}
+
+/** What is used of @jax-js/jax. An operation consumes its operands; `ref` keeps one for later. */
+interface Jax {
+  init(device: string): Promise<string[]>
+  getWebGPUDevice(): GpuDevice
+  jit(compute: (x: JaxArray, weight: JaxArray, bias: JaxArray) => JaxArray): {
+    (x: JaxArray, weight: JaxArray, bias: JaxArray): JaxArray
+    dispose(): void
+  }
+  readonly nn: { relu(x: JaxArray): JaxArray }
+  readonly numpy: {
+    array(values: Float32Array, options: { shape: readonly number[]; device: string }): JaxArray
+    matmul(a: JaxArray, b: JaxArray): JaxArray
+  }
+}
+interface JaxArray {
+  readonly ref: JaxArray
+  add(other: JaxArray): JaxArray
+  data(): Promise<Float32Array>
+  gpuBuffer(): Promise<GpuBuffer>
+  dispose(): void
+}
+
+async function startJax(): Promise<Contestant> {
+  const mode = await adapterName()
+  const jax = await loadPackage<Jax>('@jax-js/jax/dist/index.js')
+  if (!(await jax.init('webgpu')).includes('webgpu')) throw new Error('its webgpu device did not start')
+  return { mode, prepare: (problem) => prepareJax(jax, problem) }
+}
+
+async function prepareJax(jax: Jax, { x, weight, bias, relu, inputs, outputs }: Problem): Promise<Prepared> {
+  const device = jax.getWebGPUDevice()
+  const put = ({ shape, data }: Problem['x']) => jax.numpy.array(data, { shape, device: 'webgpu' })
+  const layer = jax.jit((x, weight, bias) => {
+    const sums = jax.numpy.matmul(x, weight).add(bias)
+    return relu ? jax.nn.relu(sums) : sums
+  })
+  const operands = [put(x), put(weight), put(bias)]
+  const run = () => layer(operands[0].ref, operands[1].ref, operands[2].ref)
+  const oneRow = async (array: JaxArray, width: number) => {
+    await readNumbers(device, await array.ref.gpuBuffer(), width)
+    array.dispose()
+  }
+  const result = run()
+  return {
+    upload: () => oneRow(put(x), inputs),
+    compute: () => oneRow(run(), outputs),
+    readBack: () => result.ref.data(),
+    release() {
+      for (const array of [...operands, result]) array.dispose()
+      layer.dispose()
+    },
+  }
+}
+
+/** What is used of onnxruntime-web. */
+interface OnnxRuntime {
+  readonly env: { readonly webgpu: { readonly device: Promise<GpuDevice> } }
+  readonly Tensor: {
+    fromGpuBuffer(buffer: GpuBuffer, options: { dataType: 'float32'; dims: readonly number[] }): OnnxTensor
+  }
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: Record<string, unknown>): Promise<Session>
+  }
+}
+interface OnnxTensor {
+  readonly gpuBuffer: GpuBuffer
+  dispose(): void
+}
+interface Session {
+  run(feeds: Record<string, OnnxTensor>): Promise<Record<string, OnnxTensor>>
+  release(): Promise<void>
+}
+
+async function startOnnxruntime(): Promise<Contestant> {
+  const mode = await adapterName()
+  const ort = await loadPackage<OnnxRuntime>('onnxruntime-web/dist/ort.webgpu.bundle.min.mjs')
+  return { mode, prepare: (problem) => prepareOnnxruntime(ort, problem) }
+}
+
+async function prepareOnnxruntime(ort: OnnxRuntime, problem: Problem): Promise<Prepared> {
+  const { x, weight, bias, relu, tokens, inputs, outputs } = problem
+  const model = matmulModel({ m: tokens, k: inputs, n: outputs, b: weight.data, bias: bias.data, relu })
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ['webgpu'],
+    preferredOutputLocation: 'gpu-buffer',
+  })
+  const device = await ort.env.webgpu.device
+  const buffer = device.createBuffer({
+    size: x.data.byteLength,
+    usage: usage.storage + usage.copySource + usage.copyTarget,
+  })
+  device.queue.writeBuffer(buffer, 0, x.data)
+  const input = ort.Tensor.fromGpuBuffer(buffer, { dataType: 'float32', dims: x.shape })
+  const run = async () => (await session.run({ A: input })).C
+  const result = await run()
+  return {
+    upload() {
+      device.queue.writeBuffer(buffer, 0, x.data)
+      return readNumbers(device, buffer, inputs)
+    },
+    async compute() {
+      const c = await run()
+      await readNumbers(device, c.gpuBuffer, outputs)
+      c.dispose()
+    },
+    readBack: () => readNumbers(device, result.gpuBuffer, tokens * outputs),
+    async release() {
+      for (const tensor of [result, input]) tensor.dispose()
+      buffer.destroy()
+      await session.release()
+    },
+  }
+}
+
+async function loadPackage<T>(path: string): Promise<T> {
+  return (await import(`/bench/peers/node_modules/${path}`)) as T
+}
