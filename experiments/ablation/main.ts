@@ -43,7 +43,7 @@ interface Options extends EngineOptions {
   readonly strength: number
   readonly resamples: number
   readonly seed: number
-  readonly generate: string
+  readonly generate?: string
   readonly tokens: number
   readonly specialists: number
   readonly out?: string
@@ -84,7 +84,10 @@ const command = addEngineOptions(
     'as in npm start: a number or a quantile (default: 5; q98 for tiny)',
     thresholdOption,
   )
-  .option('--generate <prompt>', 'write on from this, with features turned off and up', 'The captain')
+  .option(
+    '--generate <prompt>',
+    'write on from this, with features turned off and up (default: for each the start of a text in which it fires most)',
+  )
   .option('--tokens <n>', 'how many tokens to write', positiveInteger('tokens'), 24)
   .option(
     '--specialists <n>',
@@ -120,7 +123,7 @@ runMain(() => {
     const measured = await ablate(model, texts, hooks, { ...options, threshold }, quiet)
     const hookOf = (layer: number) => hooks.find((hook) => layerOf(hook) === layer)!
     const writing = { ...options, prompt: options.generate }
-    const generations = await writeOn(model, measured.features, hookOf, writing, quiet)
+    const generations = await writeOn(model, texts.ids, measured.features, hookOf, writing, quiet)
     const results = { ...measured, generations }
 
     const found = findings(results)

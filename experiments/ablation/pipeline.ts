@@ -5,7 +5,7 @@ import { releaseSae } from '../../sae/weights.ts'
 import { analyseLayer } from '../black-box/analysis.ts'
 import type { Category } from '../black-box/input.ts'
 import { resolveThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
-import { captureStreams, encodeStream, featureColumns } from '../common/features.ts'
+import { captureStreams, encodeStream, featureColumns, type FeatureColumn } from '../common/features.ts'
 import { layerOf } from '../common/hooks.ts'
 import type { OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
@@ -34,7 +34,7 @@ export interface Settings {
 
 /** A chosen feature and what is to be done with it. */
 interface Planned {
-  readonly chosen: ChosenFeature & { readonly layer: number }
+  readonly chosen: ChosenFeature & Pick<TestedFeature, 'layer' | 'strongest'>
   readonly remove: Edit
   readonly steer: Edit
 }
@@ -142,7 +142,7 @@ async function planLayers(
       const coefficient = one.steering_length / norms.get(one.feature)!
       const chosenLengths = rows.map((row) => lengths[row])
       planned.push({
-        chosen: { ...one, layer },
+        chosen: { ...one, layer, strongest: strongestPlace(column) },
         remove: { hook, direction, coefficients: removal(activations) },
         steer: { hook, direction, coefficients: steering(chosenLengths, coefficient) },
       })
@@ -171,6 +171,19 @@ async function measure(
 
 function firingTexts({ coefficients }: Edit, places: readonly number[]): number {
   return places.filter((text) => coefficients[text].some((value) => value !== 0)).length
+}
+
+/** How many tokens a beginning has. */
+const BEGINNING = 32
+
+/** Where a feature fires most among the texts' beginnings. */
+export function strongestPlace(column: FeatureColumn): TestedFeature['strongest'] {
+  let most = 0
+  let place: TestedFeature['strongest'] = null
+  for (const [text, activations] of column.entries())
+    for (const [position, value] of activations.subarray(0, BEGINNING + 1).entries())
+      if (value > most) [most, place] = [value, { text, position }]
+  return place
 }
 
 /** The effect on the texts at `places`, over all their tokens together. */

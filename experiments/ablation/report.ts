@@ -211,12 +211,17 @@ function writtenSection(generations: readonly Generation[]): VNode | null {
   return html`<section aria-labelledby="written">
     <h2 id="written">Written on, side by side</h2>
     <p>
-      ${[`From the prompt “${visible(generations[0].prompt)}”, always the most probable token: with nothing changed, with a feature turned off, and with it turned up. The specialists are those whose removal costs their own texts most.`]}
+      Always the most probable token: with nothing changed, with a feature turned off, and with it turned up.
+      The specialists are those whose removal costs their own texts most.
     </p>
     ${generations.map(
-      ({ layer, feature, category, fires, ...written }) =>
+      ({ layer, feature, category, prompt, text, fires, ...written }) =>
         html`<h3>L${layer} ${feature}, ${visible(category)}</h3>
-          <ul class="panels">
+          <p>
+            ${text === null ? 'From the prompt:' : `From the start of text ${text + 1}, up to the token at which it fires most:`}
+          </p>
+          <p class="tokens" dir="auto">${visible(prompt)}</p>
+          <ul class="panels written">
             ${version('As it is', written.as_it_is)}
             ${version(fires ? 'Turned off' : 'Turned off (it never fires here)', written.off)}
             ${version('Turned up', written.up)}

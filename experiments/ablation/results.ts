@@ -33,6 +33,8 @@ export interface TestedFeature extends ChosenFeature {
   layer: number
   /** In how many of the measured texts of its category it fires; in 0, removing it cannot do anything there. */
   fires_in: number
+  /** Among the beginnings of all texts, the token at which it fires most; null where it fires in none. */
+  strongest: TextPlace | null
   /** By category: f_j W_dec[j] taken out of the stream. */
   removed: Record<string, Effect>
   /** By category: the feature's direction added to the stream. */
@@ -65,12 +67,20 @@ export interface RankCorrelation {
   rho: Estimate | null
 }
 
+/** A token of a text; position 0 is BOS. */
+export interface TextPlace {
+  text: number
+  position: number
+}
+
 /** One prompt written on from, with nothing changed, a feature turned off, and turned up. */
 export interface Generation {
   layer: number
   feature: number
   category: string
   prompt: string
+  /** The text that the prompt is the beginning of, up to where the feature fires most; null for a prompt of one's own. */
+  text: number | null
   /** Whether the feature fired at all where it was turned off. */
   fires: boolean
   as_it_is: string

@@ -63,12 +63,16 @@ function correlationTable(results: AblationResults): string {
 
 const LINE = 90
 
-function writtenTable({ layer, feature, category, prompt, fires, ...written }: Generation): string {
-  const cut = (text: string) => ([...text].length > LINE ? `${[...text].slice(0, LINE).join('')}…` : text)
+/** The end of the prompt, and what was made of it. */
+function writtenTable({ layer, feature, category, prompt, text, fires, ...written }: Generation): string {
+  const characters = [...prompt]
+  const end = characters.length > LINE ? `…${characters.slice(-LINE).join('')}` : prompt
+  const cut = (made: string) => ([...made].length > LINE ? `${[...made].slice(0, LINE).join('')}…` : made)
+  const from = text === null ? 'the prompt' : `the start of text ${text + 1}, where it fires most`
   return [
-    `Written on from the prompt, feature ${feature} of layer ${layer} (${category})`,
+    `Written on from ${from}: feature ${feature} of layer ${layer} (${category})`,
     formatTable(
-      ['', prompt],
+      ['', end],
       [
         ['as it is', cut(written.as_it_is)],
         [`off${fires ? '' : ' (never fires)'}`, cut(written.off)],

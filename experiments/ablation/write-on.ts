@@ -8,7 +8,8 @@ import { directionsOf, lengthOf, liveEdit } from './edits.ts'
 import type { Generation, TestedFeature } from './results.ts'
 
 export interface WriteOptions {
-  readonly prompt: string
+  /** Left out, each feature has its own: the start of a text, up to the token at which it fires most. */
+  readonly prompt?: string
   readonly tokens: number
   /** How many specialists, strongest effect on their own category first. */
   readonly specialists: number
@@ -22,18 +23,27 @@ export function strongestSpecialists(features: readonly TestedFeature[], count: 
   return ranked.filter((one, i) => ranked.findIndex(same(one)) === i).slice(0, count)
 }
 
-/** Writes on from the prompt, always with the most probable token: as it is, with a feature turned off, and turned up. */
+/**
+ * Writes on from a prompt, always with the most probable token: as it is, with a feature turned off, and turned up.
+ * @param texts ids with BOS, for prompts
+ */
 export async function writeOn(
   model: OpenModel,
+  texts: readonly (readonly number[])[],
   features: readonly TestedFeature[],
   hookOf: (layer: number) => string,
   { prompt, tokens, specialists }: WriteOptions,
   quiet: boolean,
 ): Promise<Generation[]> {
-  const chosen = strongestSpecialists(features, specialists)
-  using progress = createProgress({ label: 'writing', total: 1 + 2 * chosen.length, unit: 'texts', quiet })
-  const ids = model.tokenize(prompt)
-  const write = async (hooks: HookTable): Promise<string> => {
+  const own = prompt === undefined ? null : model.tokenize(prompt)
+  const promptOf = ({ strongest }: TestedFeature): readonly number[] | null =>
+    own ?? (strongest && texts[strongest.text].slice(0, strongest.position + 1))
+  const chosen = strongestSpecialists(
+    features.filter((one) => promptOf(one) !== null),
+    specialists,
+  )
+  using progress = createProgress({ label: 'writing', total: 3 * chosen.length, unit: 'texts', quiet })
+  const write = async (ids: readonly number[], hooks: HookTable): Promise<string> => {
     const made: number[] = []
     for await (const id of generate(model.gpt2, ids, tokens, { temperature: 0, hooks })) {
       made.push(id)
@@ -42,20 +52,26 @@ export async function writeOn(
     progress.step()
     return model.tokenizer.decode(made)
   }
-  const as_it_is = await write({})
   const generations: Generation[] = []
-  for (const { layer, feature, category, steering_length } of chosen) {
+  for (const one of chosen) {
+    const { layer, feature, category, steering_length, strongest } = one
+    const ids = promptOf(one)!
     const hook = hookOf(layer)
     const sae = await model.openSae(hook)
     const [direction] = await directionsOf(model.gpt2.ops, sae, [feature])
     let fires = false
-    const off = await write({
-      [hook]: liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) }),
-    })
+    const off = liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) })
     const coefficient = steering_length / lengthOf(direction)
-    const up = await write({ [hook]: liveEdit(sae, feature, direction, { kind: 'up', coefficient }) })
+    const up = liveEdit(sae, feature, direction, { kind: 'up', coefficient })
+    const written = {
+      as_it_is: await write(ids, {}),
+      off: await write(ids, { [hook]: off }),
+      up: await write(ids, { [hook]: up }),
+    }
     releaseSae(sae)
-    generations.push({ layer, feature, category, prompt, fires, as_it_is, off, up })
+    const text = own === null && strongest ? strongest.text : null
+    const shown = model.tokenizer.decode(ids.slice(1))
+    generations.push({ layer, feature, category, prompt: shown, text, fires, ...written })
   }
   return generations
 }

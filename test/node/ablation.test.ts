@@ -9,7 +9,7 @@ import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
 import { directionsOf, liveEdit, removal, steering, type Edit } from '../../experiments/ablation/edits.ts'
 import { findings, selectivitySentence } from '../../experiments/ablation/findings.ts'
 import { divergence, measureEdits, predictionOf } from '../../experiments/ablation/measure.ts'
-import { ablate, chooseTexts } from '../../experiments/ablation/pipeline.ts'
+import { ablate, chooseTexts, strongestPlace } from '../../experiments/ablation/pipeline.ts'
 import { renderAblationReport } from '../../experiments/ablation/report.ts'
 import type { AblationResults, Effect, TestedFeature } from '../../experiments/ablation/results.ts'
 import { summaryTables } from '../../experiments/ablation/summary.ts'
@@ -199,6 +199,15 @@ test('the texts measured on: so many of each category, by the seed', () => {
   assert.ok(draw(1)[0].rows.every((row) => row < 6))
 })
 
+test('a prompt ends at the strongest token among the beginnings of all texts', () => {
+  const late = new Float32Array(40).fill(9, 33)
+  assert.equal(strongestPlace([Float32Array.of(0, 2, 5, 3), late, Float32Array.of(0, 5, 4)]), {
+    text: 0,
+    position: 2,
+  })
+  assert.is(strongestPlace([late, new Float32Array(3)]), null)
+})
+
 const small = await ablate(
   model,
   {
@@ -245,7 +254,7 @@ function planted(sign: 1 | 0 | -1, names = ['a', 'b']): AblationResults {
       const effect: Effect = { loss: order / 100, kl: Math.abs(order) / 50, flips: 0.25 }
       const effects = { [names[0]]: none, [names[1]]: none, [category]: effect }
       const kind = i >= 10 ? 'specialist' : 'random'
-      const rest = { auroc: i / 12, size: 1, steering_length: 2, fires_in: 1, layer }
+      const rest = { auroc: i / 12, size: 1, steering_length: 2, fires_in: 1, layer, strongest: null }
       return { feature: i, kind, category, score: i, ...rest, removed: effects, steered: effects }
     }),
   )
@@ -331,9 +340,12 @@ test('hostile names and texts: the report has as many elements as a tame one, th
   }
   const page = (hostile: boolean) => {
     const results = planted(1, hostile ? [HOSTILE[0], HOSTILE[1]] : ['a', 'b'])
-    results.generations.push({ ...generation, prompt: HOSTILE[3], as_it_is: HOSTILE[0] })
+    results.generations.push({ ...generation, prompt: HOSTILE[3], text: 1, as_it_is: HOSTILE[0] })
     const { provenance } = sampleReport()
-    return { results, html: renderAblationReport({ provenance, links: [], findings: findings(results), results }) }
+    return {
+      results,
+      html: renderAblationReport({ provenance, links: [], findings: findings(results), results }),
+    }
   }
   const [tame, hostile] = [page(false), page(true)]
   const count = (html: string, selector: string) => parseHTML(html).document.querySelectorAll(selector).length
