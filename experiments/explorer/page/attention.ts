@@ -30,7 +30,7 @@ export const Attention = memo((props: Props): VNode => {
         `In each layer, ${look.opened.heads} `,
         term('heads'),
         ' let a token fetch something from the tokens before it. Each square is one head: a row is a token that looks, a ' +
-          'column one that is looked at, dark where much of its attention goes. A head that finds nothing rests at the left ' +
+          'column one that is looked at, coloured the more, the more attention it gets. A head that finds nothing rests at the left ' +
           'edge, on BOS. The line is the token you chose; click a head to see it large.',
       ],
     },

@@ -5,12 +5,12 @@ export interface BackendName {
 }
 
 export const BACKENDS: readonly BackendName[] = [
-  { name: 'wasm', words: 'WebAssembly, our own kernels: the fast one' },
-  { name: 'gpujs:webgpu', words: 'gpu.js on the graphics card, through WebGPU' },
-  { name: 'gpujs:webgl2', words: 'gpu.js on the graphics card, through WebGL2' },
-  { name: 'gpujs:webasm', words: 'gpu.js as WebAssembly' },
-  { name: 'gpujs:cpu', words: 'gpu.js as plain JavaScript' },
-  { name: 'reference', words: 'plain loops in double precision: slow, made to be read' },
+  { name: 'wasm', words: 'our own kernels, fast' },
+  { name: 'gpujs:webgpu', words: 'on the graphics card' },
+  { name: 'gpujs:webgl2', words: 'on the graphics card' },
+  { name: 'gpujs:webasm', words: 'WebAssembly made by gpu.js' },
+  { name: 'gpujs:cpu', words: 'plain JavaScript' },
+  { name: 'reference', words: 'plain loops, slow, exact' },
 ]
 
 export const DEFAULT_BACKEND = 'wasm'

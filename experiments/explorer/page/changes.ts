@@ -110,6 +110,6 @@ function movedTable(look: Look, token: number, edited: EditedLook): VNode {
 
 /** A change of probability, in percentage points. */
 function showPoints(change: number): string {
-  const points = showNumber(Number((100 * change).toPrecision(2)))
-  return change > 0 ? `+${points}` : points
+  const points = Math.abs(100 * change).toFixed(2)
+  return `${change < 0 ? '−' : '+'}${points}`
 }

@@ -2,8 +2,6 @@ import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { showNumber } from '../../report/numbers.ts'
 import { cleanCoefficient, LARGEST_COEFFICIENT, type Edit, type FeatureRef } from './link.ts'
-import { Computed } from './computed.ts'
-import { h } from 'preact'
 import type { Dispatch } from './state.ts'
 
 interface Props {
@@ -48,7 +46,6 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
       but BOS, as strongly as you
       say${max === null ? '' : `; its own highest activation is ${showNumber(max)}`}.
     </p>
-    ${h(Computed, { step: 'edit', what: 'The edit' })}
   </div>`
 }
 

@@ -54,7 +54,7 @@ export function HeadDetail({ look, token, head: { layer, head }, palette }: Prop
         ${h(HeatCanvas, { attention, head, size, palette })}
         <i class="row-mark" style=${rowStyle(token, size)}></i>
       </div>
-      ${named && axis(look, 'keys')} ${colourScale('0 %', '100 % of a token’s attention')}
+      ${named && axis(look, 'keys')} ${colourScale('0 %', '100 % (square-root scale)')}
     </figure>
     <div class="looks">
       <p>Where head ${head} of layer ${layer} looks from ${textToken(look, token)}:</p>

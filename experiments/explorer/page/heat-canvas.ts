@@ -1,7 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import { levelOf } from '../../report/numbers.ts'
 import { memo } from './memo.ts'
 import type { Palette } from './palette.ts'
 
@@ -23,12 +22,17 @@ export const HeatCanvas = memo(({ attention, head, size, palette }: Props): VNod
   return html`<canvas ref=${canvas} width=${size} height=${size} aria-hidden="true"></canvas>`
 })
 
+/** A share of attention as a step of the palette, 0 to 8, by its square root: most shares are small, and differ. */
+export function attentionStep(share: number): number {
+  return Math.round(8 * Math.sqrt(share))
+}
+
 /** Red, green, blue, opacity a pair; what lies ahead of a token stays transparent. [size, size, 4] */
 export function pixels(attention: Float32Array, head: number, size: number, palette: Palette) {
   const data = new Uint8ClampedArray(size * size * 4)
   for (let query = 0; query < size; query++)
     for (let key = 0; key <= query; key++) {
-      const colour = palette[Math.max(0, levelOf(attention[(head * size + query) * size + key], 1))]
+      const colour = palette[attentionStep(attention[(head * size + query) * size + key])]
       const at = (query * size + key) * 4
       data.set(colour, at)
       data[at + 3] = 255

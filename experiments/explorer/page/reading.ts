@@ -27,10 +27,14 @@ interface Props {
 export function Reading({ look, token, link, card, dispatch }: Props): VNode {
   const palette = usePalette()
   const { feature, edit, compare, head } = link
+  const { edited } = look.end
   return html`<div class="results">
     ${h(FeatureColumns, { look, token, open: feature, dispatch })}
-    ${feature !== null && h(CardPanel, { feature, open: card, edit, dispatch })}
-    ${look.end.edited !== null && h(Changes, { look, edited: look.end.edited, token, dispatch })}
+    ${
+      feature === null
+        ? edited !== null && h(Changes, { look, edited, token, dispatch })
+        : h(CardPanel, { feature, open: card, edit, look: edited && look, token: edited && token, dispatch })
+    }
     ${h(Attention, { look, token, head, palette, dispatch })} ${h(Neurons, { look, token })}
     ${h(Lens, { look, token })} ${h(NextToken, { look, token })}
     ${h(Compare, { look, token, compare, dispatch })} ${h(Share, { look, link })}

@@ -9,7 +9,9 @@ export function RunFacts({ state }: { state: State }): VNode {
   const { opened, look, painted, coming } = state
   const phase = phaseOf(state)
   return html`<div class="run">
-    <p role="status" class="status">${statusSentence(state)}</p>
+    <p role="status" class=${phase === 'loading' || phase === 'failed' ? 'status' : 'sr'}>
+      ${statusSentence(state)}
+    </p>
     ${phase === 'loading' && progressBar(state)}
     ${opened?.notes.map((note) => html`<p class="note">${note}</p>`)}
     ${
@@ -21,11 +23,8 @@ export function RunFacts({ state }: { state: State }): VNode {
           <dd>${opened.mode}</dd>
         </div>
         <div>
-          <dt>Model</dt>
-          <dd>
-            ${look.layers.length} layers, ${showMs(look.end.ms.total)} for
-            ${count(look.tokens.length, 'token')}
-          </dd>
+          <dt>A reading</dt>
+          <dd>${`${showMs(look.end.ms.total)} for ${count(look.tokens.length, 'token')}, BOS included`}</dd>
         </div>
         <div>
           <dt>A layer</dt>
@@ -47,14 +46,14 @@ export function RunFacts({ state }: { state: State }): VNode {
 
 /** For who cannot see the page: what it is doing, but not every key's outcome. */
 export function statusSentence(state: State): string {
-  const { opened, progress } = state
+  const { progress } = state
   switch (phaseOf(state)) {
     case 'loading':
       return progress === null ? 'Starting …' : `Loading: ${progress.label} …`
     case 'failed':
       return 'Stopped; see the message below.'
     default:
-      return `${opened?.model} is loaded.`
+      return `The model is loaded.`
   }
 }
 

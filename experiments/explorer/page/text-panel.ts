@@ -25,9 +25,11 @@ const TextBox = memo(({ text, dispatch }: { text: string; dispatch: Dispatch }):
   const choose = (choice: Partial<Link>): void => dispatch({ type: 'choose', choice })
   const write = (event: Event): void => choose({ text: (event.target as HTMLTextAreaElement).value })
   return html`<div>
-    <label for="text">The model reads it at every key; nothing leaves this page.</label>
+    <p id="text-note" class="note">The model reads it at every key; nothing leaves this page.</p>
     <textarea
       id="text"
+      aria-labelledby="text-title"
+      aria-describedby="text-note"
       rows="4"
       maxlength=${LONGEST_TEXT}
       dir="auto"

@@ -1,0 +1,60 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import type { Card } from '../protocol.ts'
+import { sentences } from '../../feature/sentences.ts'
+import { firingTexts } from '../../report/feature-card.ts'
+import {
+  histogramPart,
+  LENS_NOTE,
+  lensPart,
+  RELATIVES_NOTE,
+  relativesPart,
+  type Feature,
+} from '../../report/feature-parts.ts'
+import { count } from '../../report/numbers.ts'
+import { tokenLegend, type TokenText } from '../../report/tokens.ts'
+import { BUNDLED_TEXTS } from './examples.ts'
+import { memo } from './memo.ts'
+
+const CATEGORIES = BUNDLED_TEXTS.map(({ category }) => category)
+
+/** What the bundled texts show of a feature. */
+export const CardContent = memo(({ card }: { card: Card }): VNode => {
+  const { figures } = card
+  const intro =
+    'Nobody wrote down what it stands for: it was found by training. This is what it does in the ' +
+    `${count(BUNDLED_TEXTS.length, 'bundled text')}.`
+  return html`<div>
+    <p class="note">${intro}</p>
+    <div class="card-columns">
+      <div>
+        <ul class="findings">
+          ${sentences(figures, CATEGORIES).map((sentence) => html`<li>${sentence}</li>`)}
+        </ul>
+        ${histogramPart(document, figures)}
+      </div>
+      <div>
+        <h3>Where it fires most</h3>
+        ${strongestTexts(card)}
+      </div>
+    </div>
+    ${lensPart(figures)} ${relativesPart(figures)}
+    <details>
+      <summary>How to read the card</summary>
+      ${tokenLegend()}
+      <p>${LENS_NOTE}</p>
+      <p>${RELATIVES_NOTE}</p>
+    </details>
+  </div>`
+})
+
+function strongestTexts({ figures, texts }: Card): VNode | VNode[] {
+  if (texts.length === 0) return html`<p>Nowhere in these texts.</p>`
+  const byNumber: TokenText[] = []
+  for (const { index, text } of texts) byNumber[index] = text
+  const feature: Feature = {
+    ...{ layer: figures.layer, feature: figures.feature, roles: [], figures },
+    texts: texts.map(({ index, mean, firing }) => [index, mean, firing] as const),
+  }
+  return firingTexts(feature, byNumber, texts.length)
+}
