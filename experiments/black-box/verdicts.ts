@@ -32,29 +32,71 @@ interface Rise {
   readonly byNorm: (category: CategoryStatistics) => number
 }
 
+/** What a claim that a figure rises is decided by, for a run of layers. */
+interface RiseFacts {
+  readonly status: Verdict['status']
+  readonly categories: number
+  /** The categories that stand still or fall, with the steps at which they do. */
+  readonly falls: readonly string[]
+  /** From the first layer to the last: of the figure and of the stream, which is null where its length is not known. */
+  readonly growth: string
+  readonly streamGrowth: number | null
+  /** In how many categories the figure still rises from the first layer to the last, divided by the stream's length. */
+  readonly left: number
+}
+
 /** The raw figure must rise at every step; divided by the stream's length, from the first layer to the last. */
-function riseVerdict(layers: readonly AnalysedLayer[], { claim, what, figure, byNorm }: Rise): Verdict {
+function riseFacts(layers: readonly AnalysedLayer[], { figure, byNorm }: Rise): RiseFacts {
   const [first, last] = [layers[0], layers[layers.length - 1]]
-  if (layers.length === 1) return oneLayer(claim)
   const names = Object.keys(first.categories)
   const falls = names.flatMap((name) => fallsOf(layers, name, figure))
-  const steps =
-    `${what} rises at every step from ${span(layers)} in ${names.length - falls.length} of ${names.length} categories` +
-    (falls.length > 0 ? `; it stands still or falls in ${falls.join(', ')}` : '')
-  const norms = [first, last].map(({ statistics }) => statistics.stream_norm)
-  if (norms[0] === null || norms[1] === null) {
-    const unknown = 'the length of the stream is not known, so growth of everything cannot be told apart'
-    return { claim, status: falls.length > 0 ? 'does not hold' : 'holds', detail: `${steps}; ${unknown}.` }
-  }
+  const [before, after] = [first, last].map(({ statistics }) => statistics.stream_norm)
+  const streamGrowth = before === null || after === null ? null : after / before
   const left = names.filter(
     (name) => byNorm(last.statistics.categories[name]) > byNorm(first.statistics.categories[name]),
-  )
-  const detail =
-    `${steps}. From the first layer to the last it grows ${medianGrowth(first, last, figure)}, while the stream that the SAEs read grows ` +
-    `${times(norms[1] / norms[0])}; divided by the stream’s length it still rises in ${left.length} of ${names.length} categories.`
-  if (falls.length > 0) return { claim, status: 'does not hold', detail }
-  return { claim, status: 2 * left.length > names.length ? 'holds' : ONLY_GROWTH, detail }
+  ).length
+  const isReal = streamGrowth === null || 2 * left > names.length
+  return {
+    status: falls.length > 0 ? 'does not hold' : isReal ? 'holds' : ONLY_GROWTH,
+    ...{ categories: names.length, falls, growth: medianGrowth(first, last, figure), streamGrowth, left },
+  }
 }
+
+function riseVerdict(layers: readonly AnalysedLayer[], rise: Rise): Verdict {
+  const { claim, what } = rise
+  if (layers.length === 1) return oneLayer(claim)
+  const facts = riseFacts(layers, rise)
+  const { status, categories, falls, streamGrowth } = facts
+  const steps =
+    `${what} rises at every step from ${span(layers)} in ${categories - falls.length} of ${categories} categories` +
+    (falls.length > 0 ? `; it stands still or falls in ${falls.join(', ')}` : '')
+  if (streamGrowth === null) {
+    const unknown = 'the length of the stream is not known, so growth of everything cannot be told apart'
+    return { claim, status, detail: `${steps}; ${unknown}.` }
+  }
+  const detail =
+    `${steps}. From the first layer to the last it grows ${facts.growth}, while the stream that the SAEs read grows ` +
+    `${times(streamGrowth)}; divided by the stream’s length it still rises in ${facts.left} of ${categories} categories.`
+  return { claim, status, detail: detail + riseLean(layers, rise, facts) }
+}
+
+/** What becomes of a rise without the first layer, where that is something else: layer 0 is the bare embedding. */
+function riseLean(layers: readonly AnalysedLayer[], rise: Rise, all: RiseFacts): string {
+  if (layers.length < 3) return ''
+  const later = riseFacts(layers.slice(1), rise)
+  const most = ({ left, categories }: RiseFacts): boolean => 2 * left > categories
+  if (later.streamGrowth === null || (later.status === all.status && most(later) === most(all))) return ''
+  return (
+    `${leansOn(layers)} it grows ${later.growth}, the stream ${times(later.streamGrowth)}, and divided by the stream’s ` +
+    `length it rises in ${later.left} of ${later.categories} categories${thenStatus(all.status, later.status)}.`
+  )
+}
+
+const leansOn = ([first, second]: readonly AnalysedLayer[]): string =>
+  ` That leans on layer ${first.layer}: from layer ${second.layer} on`
+
+const thenStatus = (all: Verdict['status'], later: Verdict['status']): string =>
+  later === all ? '' : `, and the claim ${later}`
 
 const ONLY_GROWTH = 'holds only because everything grows'
 
@@ -121,13 +163,24 @@ function specialisationVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const equal = layers.map(({ statistics }) => statistics.equal_pairs?.sum_best_scores ?? 0)
   const chance = layers.map(({ statistics }) => statistics.sum_best_scores.chance.mean.toFixed(0))
   const pairs = layers.map(({ pairs_above_threshold: count }) => count)
-  const [rise, left] = [sums, equal].map((series) => series[series.length - 1] - series[0])
+  const status = specialisationStatus(sums, equal)
   const detail =
     `The best scores of the categories add up to ${sums.join(', ')} from ${span(layers)} (chance gives ${chance.join(', ')}), ` +
     `while ${pairs.join(', ')} pairs of text and feature are above the threshold; ` +
     `at equal numbers of pairs they add up to ${equal.join(', ')}.`
-  if (rise <= 0) return { claim, status: 'does not hold', detail }
-  return { claim, status: 2 * left > rise ? 'holds' : ONLY_GROWTH, detail }
+  const later = layers.length < 3 ? status : specialisationStatus(sums.slice(1), equal.slice(1))
+  const lean =
+    later === status
+      ? ''
+      : `${leansOn(layers)} they go from ${sums[1]} to ${sums.at(-1)}, and at equal pairs from ${equal[1]} to ${equal.at(-1)}` +
+        `${thenStatus(status, later)}.`
+  return { claim, status, detail: detail + lean }
+}
+
+function specialisationStatus(sums: readonly number[], equal: readonly number[]): Verdict['status'] {
+  const [rise, left] = [sums, equal].map((series) => series[series.length - 1] - series[0])
+  if (rise <= 0) return 'does not hold'
+  return 2 * left > rise ? 'holds' : ONLY_GROWTH
 }
 
 const oneLayer = (claim: string): Verdict => ({

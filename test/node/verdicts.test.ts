@@ -144,6 +144,42 @@ said('it does not rise where specialists are taken away', () => {
   assert.is(verdictsOn({ own: all }, { own: all })[3].status, 'does not hold')
 })
 
+said('a verdict that hangs on the first layer says so: planted there, and taken away', () => {
+  // A faint first layer, as the bare embedding is: all that follows stands still beside its stream, or falls.
+  const embedding = { own: all, loud: 0.1, norm: 1 }
+  const [grown] = verdictsOn(embedding, { own: all, norm: 10 }, { own: all, loud: 1.1, norm: 20 })
+  assert.is(grown.status, GROWTH)
+  assert.not.match(grown.detail, 'leans on')
+  const [real] = verdictsOn(embedding, { own: all, loud: 0.6, norm: 10 }, { own: all, loud: 0.9, norm: 12 })
+  assert.is(real.status, GROWTH)
+  assert.match(
+    real.detail,
+    /0 of 3 categories\. That leans on layer 0: from layer 2 on it grows 1\.5-fold \(median\), the stream 1\.2-fold, and divided by the stream’s length it rises in 3 of 3 categories, and the claim holds\.$/,
+  )
+  const same = [
+    { own: all, loud: 0.5, norm: 8 },
+    { own: all, loud: 0.6, norm: 8.5 },
+    { own: all, norm: 9 },
+  ]
+  const [steady] = verdictsOn(...same)
+  assert.is(steady.status, 'holds')
+  assert.not.match(steady.detail, 'leans on')
+  const [fallen] = verdictsOn({ own: all, loud: 2 }, { own: all, loud: 1 }, { own: all, loud: 1.5 })
+  assert.is(fallen.status, 'does not hold')
+  assert.match(fallen.detail, /leans on layer 0: .*, and the claim holds\.$/)
+})
+
+said('so does specialisation', () => {
+  const jump = verdictsOn({ own: [1, 1, 1] }, { own: all }, { own: all })[3]
+  assert.is(jump.status, 'holds')
+  assert.match(
+    jump.detail,
+    /That leans on layer 0: from layer 2 on they go from 27 to 27, .*, and the claim does not hold\.$/,
+  )
+  const climb = verdictsOn({ own: [1, 1, 1] }, { own: [5, 5, 5] }, { own: all })[3]
+  assert.not.match(climb.detail, 'leans on')
+})
+
 said('one layer says nothing of depth, but of specialists; no layer says nothing', () => {
   assert.equal(
     verdictsOn({ own: all }).map(({ status }) => status),
