@@ -4,6 +4,7 @@ import { createCommand, integerIn, listOf, positiveInteger, runMain } from '../e
 import { addEngineOptions, type EngineOptions } from '../experiments/common/options.ts'
 import { formatTable } from '../experiments/common/table.ts'
 import { compareResults, comparisonTable } from './compare.ts'
+import { benchExperiment, type ExperimentOptions } from './experiment.ts'
 import { benchGenerate } from './generate.ts'
 import { benchGpuJs, type GpuJsOptions } from './gpujs.ts'
 import { benchKernels } from './kernels.ts'
@@ -20,7 +21,7 @@ import { rewriteReadme } from './tables.ts'
 
 /**
  * Question: how fast is it, where does the time go, and how far is that from what the machine can do?
- * Command:  npm run bench, npm run bench -- kernels, peers, gpujs, generate, memory, compare A.json B.json, tables FILES
+ * Command:  npm run bench, npm run bench -- kernels, peers, gpujs, generate, memory, experiment, compare A.json B.json, tables FILES
  * Prints:   a table of medians with p10 and p90, GFLOP/s, GB/s and the share of the measured roofline.
  */
 
@@ -99,12 +100,13 @@ addBench('gpujs', 'Each op in each mode of gpu.js beside the other backends, and
   .option('--software', 'with --browser: on SwiftShader, for a machine without a GPU')
   .option(
     '--prefill <list>',
-    'with --browser: tokens through all of GPT-2 small (default: 128,512 on a real GPU)',
+    'with --browser: tokens through all of GPT-2 small, and through its layers beside other libraries ' +
+      '(default: 128,512 on a real GPU)',
     listOf('prefill', positiveInteger('tokens')),
   )
   .option('--tokens <n>', 'tokens at once (default: 64; quick: 16)', positiveInteger('tokens'))
   .option('--threads <n>', 'threads of all who have any (default: all cores)', positiveInteger('threads'))
-  .option('--only <list>', 'works whose names begin so', listOf('only'))
+  .option('--only <list>', 'works whose names begin so; race: beside other libraries', listOf('only'))
   .action((_, command: Command) => {
     const options = command.optsWithGlobals<CommonOptions & GpuJsOptions>()
     runMain(async () => report(await benchGpuJs(options), options))
@@ -132,6 +134,19 @@ wholeModel(
   .action((_, command: Command) => {
     const options = command.optsWithGlobals<CommonOptions & EngineOptions & { tokens: number }>()
     runMain(async () => report(await benchMemory(options), options))
+  })
+
+wholeModel(
+  addBench('experiment', 'The post’s experiment, part by part: 70 texts, four SAEs, from files to peaks.'),
+)
+  .option('--repeats <n>', 'runs of each (default: 5; quick: 1, on tiny)', positiveInteger('repeats'))
+  .option(
+    '--beside <command>',
+    'a command that does the same, between our runs: see bench/experiment-pytorch.py',
+  )
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<CommonOptions & ExperimentOptions>()
+    runMain(async () => report(await benchExperiment(options), options))
   })
 
 addBench('sae', 'SAE encoders: all features computed, or screened first, beside onnxruntime-node.')

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { commandLine } from '../experiments/common/cli.ts'
 import { formatTable } from '../experiments/common/table.ts'
 import { writeAtomically } from '../experiments/common/write-node.ts'
 import { describeMachine, showMachine } from './machine.ts'
@@ -15,7 +16,7 @@ export async function report(
   measured: Omit<Results, 'machine'>,
   { json, out }: ReportOptions,
 ): Promise<void> {
-  const results: Results = { machine: await describeMachine(commandLine()), ...measured }
+  const results: Results = { machine: await describeMachine(whatWasRun()), ...measured }
   const text = JSON.stringify(results, null, 2) + '\n'
   const path = out ?? defaultPath(results)
   await writeAtomically(path, text)
@@ -30,11 +31,11 @@ export async function report(
 }
 
 /** What was run, without where and how the result was written. */
-function commandLine(): string {
+function whatWasRun(): string {
   const args = process.argv
     .slice(2)
     .filter((arg, i, all) => !/^--(json|out)(=|$)/.test(arg) && all[i - 1] !== '--out')
-  return ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
+  return commandLine('bench', args)
 }
 
 function defaultPath(results: Results): string {

@@ -30,7 +30,7 @@ export async function rewriteReadme(files: readonly string[], readme = readmePat
 }
 
 /** Every bench that has a table in bench/README.md. */
-const benchNames = ['layers', 'kernels', 'peers', 'gpujs', 'generate', 'memory', 'sae']
+const benchNames = ['layers', 'kernels', 'peers', 'gpujs', 'generate', 'memory', 'experiment', 'sae']
 
 /** Which bench a results file is of: the one its command names, or the default. */
 export function benchName({ machine }: Pick<Results, 'machine'>): string {
@@ -124,7 +124,15 @@ function extraColumn(
     return { head: 'of the pass', cell: (row) => orDash(shareOfPass(row, rows), percent) }
   if (bench === 'generate')
     return { head: 'tokens/s', cell: (row) => orDash(tokensPerSecond(row), (rate) => rate.toFixed(1)) }
+  if (bench === 'experiment')
+    return { head: 'x ours', cell: (row) => orDash(timesFirst(row, rows), (times) => times.toFixed(2)) }
   return undefined
+}
+
+/** A row's time in those of the first row of the same work, which is ours. */
+function timesFirst(row: Row, rows: readonly Row[]): number | null {
+  const ours = rows.find(({ work }) => work === row.work)
+  return ours && ours !== row ? row.median_ms / ours.median_ms : null
 }
 
 /** A part's share of the forward pass with as many tokens; the SAE is no part of one. */

@@ -284,7 +284,7 @@ tables('bench/README.md has a place for every bench, and a results file goes to 
   const readme = readFileSync(join(ROOT, 'bench/README.md'), 'utf8')
   await withFolder(async (folder) => {
     const [page, file] = [join(folder, 'README.md'), join(folder, 'r.json')]
-    for (const name of ['layers', 'kernels', 'peers', 'generate', 'memory', 'sae']) {
+    for (const name of ['layers', 'kernels', 'peers', 'generate', 'memory', 'experiment', 'sae']) {
       writeFileSync(page, readme)
       const machine = { ...MACHINE, command: `npm run bench -- ${name} --quick` }
       const results: Results = {
