@@ -3,7 +3,7 @@ import { h, type VNode } from 'preact'
 import { BACKENDS, threadsSentence } from './backends.ts'
 import { EXAMPLES } from './examples.ts'
 import { FailureNotice } from './failure.ts'
-import { LONGEST_TEXT, type Link } from './link.ts'
+import { LONGEST_TEXT } from './link.ts'
 import { memo } from './memo.ts'
 import { RunFacts } from './run-facts.ts'
 import type { Dispatch, State } from './state.ts'
@@ -14,16 +14,19 @@ export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatc
   return html`<section class="ask" aria-labelledby="text-title">
     <h2 id="text-title">Your text</h2>
     <div class="asking">
-      ${h(TextBox, { text: link.text, dispatch })}
+      <div>
+        ${h(TextBox, { text: link.text, dispatch })}
+        ${failure !== null && h(FailureNotice, { failure, backend: link.backend, dispatch })}
+        ${h(Examples, { dispatch })}
+      </div>
       <div>${h(BackendChoice, { backend: link.backend, dispatch })} ${h(RunFacts, { state })}</div>
     </div>
-    ${failure !== null && h(FailureNotice, { failure, backend: link.backend, dispatch })}
   </section>`
 }
 
 const TextBox = memo(({ text, dispatch }: { text: string; dispatch: Dispatch }): VNode => {
-  const choose = (choice: Partial<Link>): void => dispatch({ type: 'choose', choice })
-  const write = (event: Event): void => choose({ text: (event.target as HTMLTextAreaElement).value })
+  const write = (event: Event): void =>
+    dispatch({ type: 'choose', choice: { text: (event.target as HTMLTextAreaElement).value } })
   return html`<div>
     <p id="text-note" class="note">The model reads it at every key; nothing leaves this page.</p>
     <textarea
@@ -37,14 +40,17 @@ const TextBox = memo(({ text, dispatch }: { text: string; dispatch: Dispatch }):
       value=${text}
       onInput=${write}
     ></textarea>
-    <p class="examples" role="group" aria-label="Examples">
-      <span>Or take an example:</span>
-      ${EXAMPLES.map(({ category, text: example }) => {
-        const take = (): void => choose({ text: example, token: null })
-        return html`<button type="button" onClick=${take}>${category}</button>`
-      })}
-    </p>
   </div>`
+})
+
+const Examples = memo(({ dispatch }: { dispatch: Dispatch }): VNode => {
+  return html`<p class="examples" role="group" aria-label="Examples">
+    <span>Or take an example:</span>
+    ${EXAMPLES.map(({ category, text }) => {
+      const take = (): void => dispatch({ type: 'choose', choice: { text, token: null } })
+      return html`<button type="button" onClick=${take}>${category}</button>`
+    })}
+  </p>`
 })
 
 const BackendChoice = memo(({ backend, dispatch }: { backend: string; dispatch: Dispatch }): VNode => {

@@ -3,7 +3,7 @@ import type { VNode } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { levelOf, showNumber } from '../../report/numbers.ts'
 import { levelClass } from '../../report/tables.ts'
-import { visible } from '../../report/tokens.ts'
+import { showToken, visible } from '../../report/tokens.ts'
 import type { Edit, FeatureRef } from './link.ts'
 import type { Look } from './look.ts'
 import { memo } from './memo.ts'
@@ -72,7 +72,7 @@ function chip(
     class=${classes.join(' ')}
     aria-selected=${token === chosen}
     aria-label=${tokenName(look, token)}
-    title="${tokenName(look, token)}, number ${look.tokens[token].id}, position ${token}"
+    title="${fullName(look, token)}, number ${look.tokens[token].id}, position ${token}"
     data-token=${token}
     onClick=${() => choose(token)}
     onMouseEnter=${() => hover(token)}
@@ -106,10 +106,19 @@ export function keyTarget(key: string, token: number, length: number): number | 
 }
 
 function reading(look: Look, shown: number, marked: FeatureRef | null, marks: Float32Array | null): string {
-  const at = `At ${tokenName(look, shown)}, ${shown} of ${look.tokens.length - 1}.`
+  const at = `At ${fullName(look, shown)}, ${shown} of ${look.tokens.length - 1}.`
   if (marked === null || marks === null) return at
   const fires = marks.reduce((sum, value, token) => sum + Number(token > 0 && value > 0), 0)
   return `${at} Marked: where feature ${marked.feature} of layer ${marked.layer} fires (${fires}); here ${showNumber(marks[shown])}.`
+}
+
+/** A token's name; of the last bytes of a character, the character as well. */
+function fullName(look: Look, position: number): string {
+  const { piece, shown } = look.tokens[position]
+  const name = tokenName(look, position)
+  return position === 0 || piece === shown || piece === ''
+    ? name
+    : `${name}, which completes ${showToken(piece)}`
 }
 
 function undo({ layer, feature, kind }: Edit, dispatch: Dispatch): VNode {
