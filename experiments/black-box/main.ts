@@ -3,8 +3,8 @@
 //   npm start                                   the bundled model, offline
 //   npm start -- --texts mine.csv --layers 2,4  one's own texts
 //   npm start -- --model gpt2 --texts published the post itself: fetched, and its figures beside ours
-// Prints tables of peak, aggregate and specialist score, what chance gives for each, how well the SAEs do, and a verdict
-// on each claim of the post; writes results.json, CSV and report.html.
+// Prints peaks and specialists by layer, how well the SAEs do, and a verdict on each claim of the post; writes
+// results.json, CSV and report.html, which have the rest.
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -27,10 +27,9 @@ import type { Draws } from './null-model.ts'
 import { addDrawOptions, addLayerOptions, drawsOf } from './options.ts'
 import { analyseTexts } from './pipeline.ts'
 import { postLayers, replicate, replicationTable } from './published.ts'
-import { measureQuality, qualityTable, type QualityOptions } from './quality.ts'
+import { measureQuality, type QualityOptions } from './quality.ts'
 import { renderBlackBoxReport } from './report.ts'
-import { chanceTables, intervalTable, scaleTables } from './statistics-tables.ts'
-import { summaryTables } from './summary.ts'
+import { qualityLines, summaryTables } from './summary.ts'
 import { POST_THRESHOLD, defaultThreshold, showThreshold, type ThresholdSpec } from './threshold.ts'
 import { showVerdict, verdicts } from './verdicts.ts'
 
@@ -137,8 +136,7 @@ runMain(() => {
     console.log(`${provenanceLines(provenance)}\n`)
     console.log(`${summaryTables(layers)}\n`)
     if (replication.length > 0) console.log(`${replicationTable(replication)}\n`)
-    console.log(`${[chanceTables(layers), intervalTable(layers), scaleTables(layers)].join('\n\n')}\n`)
-    console.log(`SAE quality: ${quality.note}\n${qualityTable(layers)}\n`)
+    console.log(`${qualityLines(layers, quality.note)}\n`)
     console.log(`${found.map((verdict) => `- ${showVerdict(verdict)}`).join('\n')}\n`)
     console.log(
       `${labelled.length} texts, ${tokens} tokens, ${hooks.length} layers in ${((performance.now() - started) / 1000).toFixed(1)} s`,

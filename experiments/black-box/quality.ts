@@ -4,8 +4,7 @@ import { weightShapes } from '../../gpt2/weights.ts'
 import { UserError } from '../common/cli.ts'
 import type { OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
-import { measureSaes, measuringPasses, type SaeFigures } from '../common/sae-quality.ts'
-import { formatTable } from '../common/table.ts'
+import { measureSaes, measuringPasses } from '../common/sae-quality.ts'
 import type { LayerQuality } from './results.ts'
 
 /** Whether and on what the quality of the SAEs is measured. */
@@ -85,41 +84,4 @@ async function readHeldOut(path: string, { gpt2, tokenizer }: OpenModel): Promis
     const cuts = Array.from({ length: Math.ceil(ids.length / (nCtx - 1)) }, (_, i) => i * (nCtx - 1))
     return cuts.map((from) => [bos, ...ids.slice(from, from + nCtx - 1)])
   })
-}
-
-/** As a table for the terminal, a row a layer and set of texts. */
-export function qualityTable(
-  layers: readonly { layer: number | null; quality: LayerQuality | null }[],
-): string {
-  const rows = layers.flatMap(({ layer, quality }) =>
-    Object.entries(quality ?? {}).flatMap(([name, figures]: [string, SaeFigures | null]) =>
-      figures ? [[layer ?? '?', name === 'texts' ? 'these texts' : 'held out', ...cells(figures)]] : [],
-    ),
-  )
-  return formatTable(['layer', 'on', 'tokens', ...QUALITY_COLUMNS], rows)
-}
-
-export const QUALITY_COLUMNS = [
-  'L0',
-  'explained',
-  'dead',
-  'dense',
-  'CE clean',
-  'spliced',
-  'zero-ablated',
-  'recovered',
-]
-
-function cells(figures: SaeFigures): (string | number)[] {
-  return [
-    figures.tokens,
-    figures.l0.toFixed(1),
-    figures.explained_variance.toFixed(3),
-    figures.dead_features,
-    figures.dense_features,
-    figures.ce_clean.toFixed(3),
-    figures.ce_spliced.toFixed(3),
-    figures.ce_zero_ablated.toFixed(3),
-    figures.ce_recovered.toFixed(3),
-  ]
 }

@@ -24,26 +24,6 @@ export function chanceTables(layers: readonly AnalysedLayer[]): string {
   ].join('\n\n')
 }
 
-/** What is left of peaks and scores when the size of activations is held still. */
-export function scaleTables(layers: readonly AnalysedLayer[]): string {
-  const rows = layers.map(({ layer, pairs_above_threshold, statistics }) => [
-    layer ?? '?',
-    statistics.stream_norm?.toFixed(2) ?? dash,
-    pairs_above_threshold,
-    statistics.sum_best_scores.observed,
-    statistics.sum_best_scores.chance.mean.toFixed(1),
-    statistics.equal_pairs?.sum_best_scores ?? dash,
-  ])
-  const head = ['layer', 'stream length', 'pairs', 'sum of scores', 'by chance', 'at equal pairs']
-  const title =
-    'How large everything is: the stream that the SAE reads, the pairs of text and feature above the threshold'
-  const byNorm = ({ peak_by_norm }: CategoryStatistics): string => peak_by_norm?.toFixed(3) ?? dash
-  return [
-    `${title}\n${formatTable(head, rows)}`,
-    byLayer('Peak, divided by the length of the stream', layers, byNorm),
-  ].join('\n\n')
-}
-
 /** What 95 % of the resampled texts give for the peak. */
 export function intervalTable(layers: readonly AnalysedLayer[]): string {
   const range = ({ peak_interval: interval }: CategoryStatistics): string =>

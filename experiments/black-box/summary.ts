@@ -1,25 +1,52 @@
 import { formatTable } from '../common/table.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
-import type { CategoryAnalysis, LayerAnalysis } from './results.ts'
+import type { AnalysedLayer, LayerQuality } from './results.ts'
 
-/** Category by layer, a table a figure: what fits on a screen; the report has the rest. */
-export function summaryTables(layers: readonly LayerAnalysis[]): string {
-  const figures: [title: string, cell: (category: CategoryAnalysis) => string][] = [
+/** What a first look needs, on a screen: where features fire most strongly, and which stand for a category. */
+export function summaryTables(layers: readonly AnalysedLayer[]): string {
+  const figures: [title: string, cell: (layer: AnalysedLayer, name: string) => string][] = [
     [
-      'Peak: the highest token-mean activation, and its feature',
-      ({ peak }) => (peak ? `${peak.value.toFixed(2)} #${peak.feature}` : '–'),
+      'The strongest feature (#) of each kind of text, and how strongly it fires on average over one text',
+      ({ categories }, name) => {
+        const { peak } = categories[name]
+        return peak ? `${peak.value.toFixed(2)} #${peak.feature}` : '–'
+      },
     ],
-    ['Aggregate: the sum of the five strongest features', (category) => category.aggregate_top5.toFixed(2)],
     [
-      'Specialist score: texts of the category above the threshold, minus texts of the others',
-      ({ specialist }) => (specialist ? `${specialist.score} #${specialist.feature}` : '–'),
+      'The most specialised: texts of the kind that make it fire, minus others; ? is within chance',
+      specialistCell,
     ],
   ]
   const head = ['', ...layers.map(({ layer }) => `layer ${layer}`)]
   const names = Object.keys(layers[0].categories)
   const tables = figures.map(([title, cell]) => {
-    const rows = names.map((name) => [name, ...layers.map(({ categories }) => cell(categories[name]))])
+    const rows = names.map((name) => [name, ...layers.map((layer) => cell(layer, name))])
     return `${title}\n${formatTable(head, rows)}`
   })
   return [...tables, LAYER_CAVEAT].join('\n\n')
+}
+
+/** The best score of all features, and the first of those that have it. */
+function specialistCell({ categories, statistics }: AnalysedLayer, name: string): string {
+  const [feature] = categories[name].full_search.features
+  const { value, within_chance } = statistics.categories[name].score
+  return `${value}${feature === undefined ? '' : ` #${feature}`}${within_chance ? ' ?' : ''}`
+}
+
+/** How good the SAEs are, in a line for these texts and one for those held out. */
+export function qualityLines(layers: readonly AnalysedLayer[], note: string): string {
+  const measured = layers.flatMap(({ quality }) => quality ?? [])
+  const line = (on: keyof LayerQuality): string[] => {
+    const figures = measured.flatMap((quality) => quality[on] ?? [])
+    if (figures.length === 0) return []
+    const range = (values: readonly number[]): string =>
+      [...new Set([Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2)))].join(' to ')
+    const explained = range(figures.map(({ explained_variance }) => explained_variance))
+    const recovered = range(figures.map(({ ce_recovered }) => ce_recovered))
+    const place = on === 'texts' ? 'on these texts' : 'held out'
+    return [
+      `  ${place}: explained variance ${explained}, CE recovered ${recovered}, ${figures[0].tokens} tokens`,
+    ]
+  }
+  return [`SAE quality: ${note}`, ...line('texts'), ...line('held_out')].join('\n')
 }

@@ -312,18 +312,18 @@ command('the terminal shows every category and layer, the findings, and where th
   assert.is(stderr, '')
   const path = join(cwd, 'results/black-box/tiny')
   const { layers, verdicts } = JSON.parse(read(path, 'results.json')) as Results
-  for (const { categories } of layers)
-    for (const { peak, aggregate_top5, specialist } of Object.values(categories)) {
+  for (const { categories, statistics } of layers)
+    for (const [name, { peak, full_search }] of Object.entries(categories)) {
       assert.match(stdout, `${peak!.value.toFixed(2)} #${peak!.feature}`)
-      assert.match(stdout, aggregate_top5.toFixed(2))
-      assert.match(stdout, `${specialist!.score} #${specialist!.feature}`)
+      const { value, within_chance } = statistics.categories[name].score
+      assert.match(stdout, ` ${value} #${full_search.features[0]}${within_chance ? ' ?' : ''} `)
     }
   for (const verdict of verdicts) assert.match(stdout, `- ${showVerdict(verdict)}\n`)
-  for (const { statistics, quality } of layers) {
-    assert.match(stdout, ` ${statistics.stream_norm!.toFixed(2)} `)
-    assert.match(stdout, ` ${quality!.texts.ce_recovered.toFixed(3)} `)
-  }
+  const recovered = layers.map(({ quality }) => quality!.texts.ce_recovered)
+  const ends = [Math.min(...recovered), Math.max(...recovered)].map((value) => value.toFixed(2))
+  assert.match(stdout, `CE recovered ${ends.join(' to ')}, `)
   assert.match(stdout, 'SAE quality: measured on all texts')
+  assert.ok(stdout.split('\n').length < 60, 'a page or so')
   for (const part of ['__proto__', 'not comparable', 'layer 5', 'report: file://', 'threshold  q98'])
     assert.match(stdout, part)
   assert.not.match(stdout, '\u001b')
