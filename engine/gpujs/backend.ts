@@ -11,8 +11,9 @@ import { embed } from './embed.ts'
 import { gelu } from './gelu.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
+import { lostNumbers } from './lost-numbers.ts'
 import { meanRows } from './mean-rows.ts'
-import type { Mode } from './modes.ts'
+import { isGpu, type Mode } from './modes.ts'
 import {
   prepareLinear,
   prepareTable,
@@ -33,11 +34,13 @@ import { topK } from './top-k.ts'
  * @throws with the reason if this mode cannot run here, or gpu.js runs another
  */
 export async function createGpuJsBackend(mode: Mode, options: DeviceOptions = {}): Promise<Backend> {
-  return backendOn(await Device.start(mode, options), new Set())
+  const device = await Device.start(mode, options)
+  const running = `gpu.js, ${device.description}${isGpu(mode) ? await lostNumbers(device) : ''}`
+  return backendOn(device, running, new Set())
 }
 
 /** The ops, noting every tensor they make in `made`. */
-function backendOn(device: Device, made: Set<GpuTensor>): Backend {
+function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backend {
   const note = (tensor: GpuTensor): GpuTensor => {
     made.add(tensor)
     return tensor
@@ -49,7 +52,7 @@ function backendOn(device: Device, made: Set<GpuTensor>): Backend {
 
   return {
     name: `gpujs:${device.mode}`,
-    mode: `gpu.js, ${device.description}`,
+    mode: running,
 
     upload: (tensor) => note(device.tensor(tensor)),
     download: (x) => own(x).download(),
@@ -61,7 +64,7 @@ function backendOn(device: Device, made: Set<GpuTensor>): Backend {
       const inside = new Set<GpuTensor>()
       const kept = new Set<unknown>()
       try {
-        const result = await work(backendOn(device, inside))
+        const result = await work(backendOn(device, running, inside))
         for (const tensor of Array.isArray(result) ? result : [result]) kept.add(tensor)
         return result
       } finally {

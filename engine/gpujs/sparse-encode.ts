@@ -15,14 +15,18 @@ import type { GpuTensor } from './tensor.ts'
 /** Columns that one thread counts. */
 const CHUNK = 256
 
-/** One thread a chunk of a row: it walks 256 numbers and counts those that are positive, or NaN. */
+/**
+ * One thread a chunk of a row: it walks 256 numbers and counts those that are positive, or NaN: all that are not at
+ * most 0. (`value !== value` would say NaN more plainly, and WebGPU's compilers take it for never true.)
+ */
 export function activeCount(this: Thread<'width'>, dense: Matrix): number {
   const from = this.thread.x * 256
   const to = Math.min(from + 256, this.constants.width)
   let count = 0
   for (let j = from; j < to; j += 1) {
-    const value = dense[this.thread.y][j]
-    if (value > 0 || value !== value) count += 1
+    let active = 1
+    if (dense[this.thread.y][j] <= 0) active = 0
+    count += active
   }
   return count
 }
@@ -41,11 +45,10 @@ export function activeColumn(
   let left = ranks[this.thread.x]
   let found = -1
   for (let j = from; j < to; j += 1) {
-    const value = dense[row][j]
-    if (value > 0 || value !== value) {
-      if (left === 0) found = j
-      left -= 1
-    }
+    let active = 1
+    if (dense[row][j] <= 0) active = 0
+    if (active === 1 && left === 0) found = j
+    left -= active
   }
   return found
 }

@@ -3,6 +3,13 @@ import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
+/** One thread a number: NaN becomes infinity, which comparisons can find; all else is at most infinity, and stays. */
+export function height(this: Thread, x: Matrix, infinity: Row): number {
+  const value = x[this.thread.y][this.thread.x]
+  if (value <= infinity[0]) return value
+  return infinity[0]
+}
+
 /**
  * Finds the next rank. Threads of the ranks found before copy them; the thread of rank `ranks[0]` walks the row for
  * the best number that comes after the last one found: smaller, or equal and further right. -> column indices
@@ -42,11 +49,12 @@ export async function topK(
   k: number,
 ): Promise<{ values: Float32Array; indices: Uint32Array }[]> {
   const [rows, width] = x.shape
+  using heights = await device.run(height, { grid: [rows, width] }, x, Float32Array.of(Infinity))
   let found = device.tensor(Tensor.zeros([rows, k]))
   for (let rank = 0; rank < k; rank++) {
     using before = found
     const launch = { grid: [rows, k], constants: { width } }
-    found = await device.run(ranked, launch, x, before, Float32Array.of(rank))
+    found = await device.run(ranked, launch, heights, before, Float32Array.of(rank))
   }
   using indices = found
   using values = await device.run(picked, { grid: [rows, k] }, x, indices)

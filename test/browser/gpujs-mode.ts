@@ -5,6 +5,7 @@ import type { DeviceOptions } from '../../engine/gpujs/device.ts'
 import type { Mode } from '../../engine/gpujs/modes.ts'
 import { launchChromium } from './chromium.ts'
 import type * as GpuJsPage from './gpujs-page.ts'
+import { specialCases } from '../helpers/special-cases.ts'
 import { opCases } from './op-cases.ts'
 import { serveRepository } from './serve.ts'
 
@@ -65,6 +66,10 @@ export async function testMode(mode: 'webgl2' | 'webgpu'): Promise<void> {
   })
 
   for (const name of Object.keys(opCases)) test(name, () => call('checkCase', name))
+
+  // What these adapters do; the languages promise less, and the backend's mode says where one does less.
+  for (const name of Object.keys(specialCases))
+    test(`NaN and infinity: ${name}`, () => call('checkSpecialCase', name))
 
   test('the bundled model’s logits and features are those of float64', async () => {
     const errors = await call('tinyErrors', 0)

@@ -14,6 +14,7 @@ import { parseConfig } from '../../gpt2/config.ts'
 import { capture, loadGpt2, releaseGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { parseSaeConfig } from '../../sae/config.ts'
 import { loadSae, releaseSae } from '../../sae/weights.ts'
+import { checkSpecials } from '../helpers/special-cases.ts'
 import { opCases } from './op-cases.ts'
 
 let started: Promise<Backend> | undefined
@@ -36,6 +37,11 @@ function backend(): Promise<Backend> {
 /** Holds one op to the reference over random shapes. @throws where they differ */
 export async function checkCase(name: string): Promise<void> {
   await opCases[name](await backend())
+}
+
+/** Holds one op on NaN and infinities to the reference. @throws where they differ */
+export async function checkSpecialCase(name: string): Promise<void> {
+  await checkSpecials(await backend(), name, { gpu: true })
 }
 
 async function fetchText(path: string): Promise<string> {

@@ -10,6 +10,7 @@ import { Device } from '../../engine/gpujs/device.ts'
 import type { Kernel, KernelInput } from '../../engine/gpujs/kernel.ts'
 import { normalizedNaive } from '../../engine/gpujs/layer-norm.ts'
 import { productFour, productNaive } from '../../engine/gpujs/linear.ts'
+import { describeLost } from '../../engine/gpujs/lost-numbers.ts'
 import { checkRan, type RunnableKernel } from '../../engine/gpujs/modes.ts'
 import { softenedNaive } from '../../engine/gpujs/softmax.ts'
 import { fetchActive } from '../../engine/gpujs/sparse-encode.ts'
@@ -23,6 +24,7 @@ import { hostOps } from '../helpers/host-ops.ts'
 import * as naive from '../helpers/naive.ts'
 import { randomTensor } from '../helpers/random.ts'
 import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
+import { checkSpecials, specialCases } from '../helpers/special-cases.ts'
 
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
@@ -48,6 +50,17 @@ modes('what really ran is read back from gpu.js: another mode is an error with i
     /^gpujs:webasm: gpu\.js ran a kernel as cpu instead: graphical mode is not supported$/,
   )
   assert.throws(() => checkRan('webgl2', ran('gpu', null)), /gpu\.js ran a kernel as gpu instead/)
+})
+
+modes('a GPU that loses NaN or infinity says so in its mode', () => {
+  assert.is(describeLost([NaN, Infinity, 0, 0, 1], 3), '')
+  const lost = ', loses NaN or infinity (ReLU makes 0 and Infinity of them, and 3 of 3 are 2 in the encoder)'
+  assert.is(describeLost([0, Infinity, 0, 0, 1], 2), lost)
+  for (const [clipped, listed] of [
+    [[NaN, 3e38, 0, 0, 1], 3],
+    [[NaN, Infinity, 0, 0, 1], 2],
+  ] as const)
+    assert.match(describeLost(clipped, listed), /^, loses NaN or infinity/)
 })
 
 modes('a kernel that gpu.js itself moves from WebAssembly to plain JavaScript is told apart', async () => {
@@ -163,6 +176,12 @@ for (const device of devices) {
       message,
       'wide: one row of [2, 1025] takes 4100 bytes, more than the 4096 that this GPU binds at once',
     )
+    await ops.dispose()
+  })
+
+  test('NaN and infinity go through every op as in the specification', async () => {
+    const ops = await createGpuJsBackend(mode, { threads: 2 })
+    for (const name of Object.keys(specialCases)) await checkSpecials(ops, name, { gpu: false })
     await ops.dispose()
   })
 
