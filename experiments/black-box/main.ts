@@ -27,6 +27,7 @@ import type { Draws } from './null-model.ts'
 import { addDrawOptions, addLayerOptions, drawsOf } from './options.ts'
 import { analyseTexts } from './pipeline.ts'
 import { postLayers, replicate, replicationTable } from './published.ts'
+import { claimsText, publishedClaims } from './published-claims.ts'
 import { measureQuality, type QualityOptions } from './quality.ts'
 import { renderBlackBoxReport } from './report.ts'
 import { qualityLines, summaryTables } from './summary.ts'
@@ -101,11 +102,13 @@ runMain(() => {
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const changes = compareLayers(layers)
     const replication = isReplication(options, model, spec) ? replicate(layers) : []
+    const claims = replication.length > 0 ? publishedClaims(found) : []
     const all = {
       provenance,
       verdicts: found,
       sae_quality: quality.note,
       replication,
+      claims,
       texts,
       layers,
       changes,
@@ -118,6 +121,7 @@ runMain(() => {
       verdicts: found,
       qualityNote: quality.note,
       replication,
+      claims,
       layers,
       changes,
       texts: labelled.map(({ category }, row) => ({ category, pieces: piecesOf(model, ids[row]) })),
@@ -135,7 +139,7 @@ runMain(() => {
     const tokens = ids.reduce((sum, text) => sum + text.length - 1, 0)
     console.log(`${provenanceLines(provenance)}\n`)
     console.log(`${summaryTables(layers)}\n`)
-    if (replication.length > 0) console.log(`${replicationTable(replication)}\n`)
+    if (replication.length > 0) console.log(`${replicationTable(replication)}\n\n${claimsText(claims)}\n`)
     console.log(`${qualityLines(layers, quality.note)}\n`)
     console.log(`${found.map((verdict) => `- ${showVerdict(verdict)}`).join('\n')}\n`)
     console.log(

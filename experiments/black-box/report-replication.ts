@@ -8,6 +8,8 @@ import {
   replicationSummary,
   type ReplicationRow,
 } from './published.ts'
+import type { PublishedClaim } from './published-claims.ts'
+import { verdictBadge } from './report-statistics.ts'
 
 /** The post's figures beside ours; nothing where there is nothing to compare. */
 export function replicationSection(rows: readonly ReplicationRow[]): VNode | null {
@@ -25,5 +27,28 @@ export function replicationSection(rows: readonly ReplicationRow[]): VNode | nul
       })),
     })}
     <p><small>${publishedOrigin}</small></p>
+  </section>`
+}
+
+/** The post's claims, by its own figures and by ours; nothing where there is nothing to compare. */
+export function claimsSection(claims: readonly PublishedClaim[]): VNode | null {
+  if (claims.length === 0) return null
+  return html`<section aria-labelledby="claims">
+    <h2 id="claims">The post’s claims</h2>
+    <p>
+      Each by the figures that the post itself publishes, and by those of this run, which stand under ${' '}<a
+        href="#findings"
+        >What holds</a
+      >.
+    </p>
+    <ul class="findings">
+      ${claims.map(
+        ({ claim, published, ours }) =>
+          html`<li>
+            ${[html`<strong>${claim}</strong>`, ': in this run, ', verdictBadge(ours), '. ']}
+            <span class="detail">By the post’s own figures: ${published}</span>
+          </li>`,
+      )}
+    </ul>
   </section>`
 }

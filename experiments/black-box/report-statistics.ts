@@ -9,16 +9,22 @@ import type { AnalysedLayer, CategoryStatistics, LayerQuality, Tested, Verdict }
 
 /** Each claim of the post, whether it holds here, and the numbers behind that. */
 export function verdictList(verdicts: readonly Verdict[]): VNode {
-  const state = { holds: 'yes', 'does not hold': 'no', 'not tested': 'open' } as const
   return html`<ul class="findings">
-    ${verdicts.map(({ claim, status, detail }) => {
-      const kind = status in state ? state[status as keyof typeof state] : 'partly'
-      return html`<li>
-        ${[html`<strong>${claim}</strong>`, ': ', html`<b class="verdict ${kind}">${status}</b>`, '. ']}
-        <span class="detail">${detail}</span>
-      </li>`
-    })}
+    ${verdicts.map(
+      ({ claim, status, detail }) =>
+        html`<li>
+          ${[html`<strong>${claim}</strong>`, ': ', verdictBadge(status), '. ']}
+          <span class="detail">${detail}</span>
+        </li>`,
+    )}
   </ul>`
+}
+
+/** A verdict in its colour. */
+export function verdictBadge(status: Verdict['status']): VNode {
+  const state = { holds: 'yes', 'does not hold': 'no', 'not tested': 'open' } as const
+  const kind = status in state ? state[status as keyof typeof state] : 'partly'
+  return html`<b class="verdict ${kind}">${status}</b>`
 }
 
 const mostOf = (layer: AnalysedLayer): number =>

@@ -10,7 +10,8 @@ import type { TokenText } from '../report/tokens.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import { firingSection, reportedFeatures, SHOWN_TEXTS } from './report-features.ts'
 import type { ReplicationRow } from './published.ts'
-import { replicationSection } from './report-replication.ts'
+import type { PublishedClaim } from './published-claims.ts'
+import { claimsSection, replicationSection } from './report-replication.ts'
 import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
 import { chanceSection, qualitySection, scaleSection, verdictList } from './report-statistics.ts'
 import type { AnalysedLayer, LayerChange, Verdict } from './results.ts'
@@ -26,6 +27,8 @@ export interface BlackBoxReport {
   qualityNote: string
   /** The post's figures beside ours, where they can be compared. */
   replication?: readonly ReplicationRow[]
+  /** The post's claims by its own figures, where ours can be held to them. */
+  claims?: readonly PublishedClaim[]
   layers: readonly AnalysedLayer[]
   /** From each layer to the next; empty if there is only one. */
   changes: readonly LayerChange[]
@@ -85,10 +88,11 @@ function page(report: BlackBoxReport, cards: readonly LayerFeatures[]): VNode {
       </section>
       ${provenanceTable(report.provenance)}
     </div>
-    ${replicationSection(report.replication ?? [])} ${categoriesSection(document, report.layers)}
-    ${chanceSection(document, report.layers)} ${scaleSection(document, report.layers)}
-    ${changesSection(document, report.changes)} ${topFeaturesSection(document, report.layers)}
-    ${firingSection(report)} ${qualitySection(report.layers, report.qualityNote)}
+    ${replicationSection(report.replication ?? [])} ${claimsSection(report.claims ?? [])}
+    ${categoriesSection(document, report.layers)} ${chanceSection(document, report.layers)}
+    ${scaleSection(document, report.layers)} ${changesSection(document, report.changes)}
+    ${topFeaturesSection(document, report.layers)} ${firingSection(report)}
+    ${qualitySection(report.layers, report.qualityNote)}
     ${cardsSection(document, cards, report.texts, SHOWN_TEXTS)}
     <footer>
       A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers stand in results.json, beside

@@ -6,8 +6,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import published from '../../experiments/black-box/published.json' with { type: 'json' }
 import { postLayers, replicate, replicationTable } from '../../experiments/black-box/published.ts'
-import { replicationSection } from '../../experiments/black-box/report-replication.ts'
-import type { CategoryAnalysis, LayerAnalysis } from '../../experiments/black-box/results.ts'
+import { claimsText, publishedClaims } from '../../experiments/black-box/published-claims.ts'
+import { claimsSection, replicationSection } from '../../experiments/black-box/report-replication.ts'
+import type { CategoryAnalysis, LayerAnalysis, Verdict } from '../../experiments/black-box/results.ts'
+import { verdicts } from '../../experiments/black-box/verdicts.ts'
+import { sampleReport } from '../helpers/report-sample.ts'
 
 const test = suite('replication')
 
@@ -96,6 +99,64 @@ test('the report has the same table, and no section where there is nothing to co
   assert.is(document.querySelectorAll('tbody tr').length, 28)
   assert.is(document.querySelector('tbody tr th')?.textContent, 'Python')
   assert.match(html, 'notebooks/phase_1_SAE_comparison_v2.ipynb')
+})
+
+const found: Verdict[] = [
+  { claim: 'Specialisation rises with depth', status: 'holds', detail: '' },
+  { claim: 'Every category has a specialist feature', status: 'does not hold', detail: '' },
+  { claim: 'Aggregates rise with depth in every category', status: 'not tested', detail: '' },
+  {
+    claim: 'Peaks rise with depth in every category',
+    status: 'holds only because everything grows',
+    detail: '',
+  },
+]
+
+test('each claim of the post stands beside what its own figures say, and the verdict of this run', () => {
+  assert.equal(
+    publishedClaims(found).map(({ published, ours }) => [published, ours]),
+    [
+      [
+        'At every step from layer 6 to 11 in 5 of 7 categories, but not in Math (layer 10 to 11: 22.3 to 19.4), Social (layer 10 to 11: 20.7 to 18.9).',
+        'holds only because everything grows',
+      ],
+      [
+        'At every step from layer 6 to 11 in 5 of 7 categories, but not in Math (layer 10 to 11: 77.5 to 73.9), Social (layer 10 to 11: 60.6 to 58.0).',
+        'not tested',
+      ],
+      [
+        'At layer 11 7 of 7 have a score above 0. Shuffled categories reach 2 (95 % of them); above that are 3: Social 10, Python 6, Math 6.',
+        'does not hold',
+      ],
+      [
+        'The scores add up to 21, 28, 29, 30 from layer 6 to 11, while 92, 187, 304, 423 pairs of text and feature are above the threshold: the more there are, the higher the scores that chance gives.',
+        'holds',
+      ],
+    ],
+  )
+})
+
+test('the claims are those that there are verdicts on', () => {
+  const { layers } = sampleReport()
+  assert.equal(
+    publishedClaims(verdicts(layers)).map(({ claim }) => claim),
+    verdicts(layers).map(({ claim }) => claim),
+  )
+  assert.throws(() => publishedClaims(found.slice(1)), /no verdict on "Specialisation rises with depth"/)
+})
+
+test('terminal and report show all claims; the report none where there are none', () => {
+  const claims = publishedClaims(found)
+  const lines = claimsText(claims).split('\n')
+  assert.is(lines.length, 1 + 3 * 4)
+  assert.is(lines[3], '    this run: holds only because everything grows')
+  assert.is(claimsSection([]), null)
+  const { document } = parseHTML(render(claimsSection(claims)!))
+  const items = [...document.querySelectorAll('li')].map((item) => item.textContent.replace(/\s+/g, ' '))
+  assert.is(items.length, 4)
+  for (const [i, { claim, published, ours }] of claims.entries())
+    assert.match(items[i], `${claim}: in this run, ${ours}. By the post’s own figures: ${published}`)
+  assert.is(document.querySelector('li .verdict.partly')?.textContent, 'holds only because everything grows')
 })
 
 test.run()
