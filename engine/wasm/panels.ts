@@ -4,8 +4,8 @@ import { forEachRowBlock, readTensor, type WeightSource } from '../weights.ts'
 import type { Engine } from './engine.ts'
 import { Block } from './tensors.ts'
 
-/** Numbers read from a weight source at once: 4 MiB of them, so that loading needs little beside the weights themselves. */
-export const READ_AT_ONCE = 1 << 20
+/** Numbers read from a weight source at once: 512 KiB of them, so that loading needs little beside the weights themselves. */
+export const READ_AT_ONCE = 1 << 17
 
 /**
  * W [in, out] as the linear kernel reads it: panels [ceil(out / panel)][in][panel], so that a tile walks one pointer.
