@@ -26,7 +26,7 @@ export const scriptHeader = written({ ...common, 'script-src': "'self' 'wasm-uns
 /** The worker of gpu.js: it makes functions from source, and starts its own workers from blobs. */
 export const gpujsHeader = written({
   ...common,
-  'script-src': "'self' blob: 'wasm-unsafe-eval' 'unsafe-eval'",
+  'script-src': "'self' 'wasm-unsafe-eval' 'unsafe-eval'",
   'worker-src': "'self' blob:",
 })
 

@@ -10,6 +10,9 @@ export interface Constants {
   readonly sources: Sources
 }
 
+/** No word on which plugin took how long. */
+const checks = { pluginTimings: false }
+
 /**
  * The page and its workers as static files in `outDir`, with relative addresses. Not minified: who opens the
  * developer tools reads the code, and gpu.js reads kernels as source, of which a minifier makes what it does not know.
@@ -24,7 +27,7 @@ export async function bundle(outDir: string, { files, sources }: Constants): Pro
     publicDir: false,
     define: { FILES: JSON.stringify(files), SOURCES: JSON.stringify(sources) },
     plugins: [withoutNode(), withPolicy()],
-    worker: { format: 'es', plugins: () => [withoutNode()] },
+    worker: { format: 'es', plugins: () => [withoutNode()], rolldownOptions: { checks } },
     build: {
       outDir,
       emptyOutDir: false,
@@ -33,6 +36,7 @@ export async function bundle(outDir: string, { files, sources }: Constants): Pro
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
       reportCompressedSize: false,
+      rolldownOptions: { checks },
     },
   })
 }

@@ -36,7 +36,10 @@ export async function lookAfterEdit(
       const probabilities = await ops.softmax(x)
       const nextAfter = chosen(await ops.download(probabilities), clean.next)
       const kl = divergences(clean.logits, await ops.download(x))
-      found = { edit, next: await nextTokens(ops, probabilities), nextAfter, kl }
+      const next = await nextTokens(ops, probabilities)
+      const before = await ops.softmax(ops.upload(clean.logits))
+      const nextBefore = chosen(await ops.download(before), next)
+      found = { edit, next, nextBefore, nextAfter, kl }
     },
   })
   return found!

@@ -94,11 +94,8 @@ export class Session {
 /** @throws Fault with the backend's own reason: what was asked for runs, or nothing does */
 async function startBackend({ name, threads }: BackendChoice): Promise<Backend> {
   return createBackend(name, { threads }).catch((error: Error) => {
-    const { kind, message } = failureOf(error)
-    if (kind === 'memory') throw error
-    throw new Fault('start', `${name} does not start here. ${message}`, 'Choose another one.', {
-      cause: error,
-    })
+    if (failureOf(error).kind === 'memory') throw error
+    throw new Fault('start', `${error.message}.`, 'Let something else compute.', { cause: error })
   })
 }
 

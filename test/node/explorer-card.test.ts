@@ -1,0 +1,100 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createBackend } from '../../engine/backends.ts'
+import { positiveEntries, sparseRow } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
+import { openModel } from '../../experiments/common/models.ts'
+import { loadTexts } from '../../experiments/common/texts-node.ts'
+import { decodeSparse, encodeSparse } from '../../experiments/explorer/sparse-file.ts'
+import type { Card } from '../../experiments/explorer/protocol.ts'
+import { explainFromTexts, type Asked } from '../../experiments/feature/pipeline.ts'
+import { startSession } from '../helpers/explorer.ts'
+
+const TEXTS = new URL('../../experiments/black-box/texts.json', import.meta.url)
+
+const ops = await createBackend('wasm')
+const model = await openModel('tiny', ops, { quiet: true })
+const labelled = await loadTexts(TEXTS.pathname)
+const ids = labelled.map(({ text }) => model.tokenize(text))
+
+/** What npm run feature finds. */
+async function explained(layer: number, feature: number) {
+  const [hook, next] = [model.saeHooks[layer], model.saeHooks.at(layer + 1)]
+  const asked: Asked = { hook, next, features: [feature] }
+  const [found] = await explainFromTexts(model, ids, asked, true)
+  return found
+}
+
+async function cardsOn(backend: string, wanted: readonly (readonly [layer: number, feature: number])[]) {
+  const { ask, of } = startSession()
+  await ask({ type: 'open', backend: { name: backend } })
+  for (const [id, [layer, feature]] of wanted.entries())
+    await ask({ type: 'card', id, hook: model.saeHooks[layer], feature })
+  assert.equal(of('failed'), [])
+  return of('card').map(({ card }) => card)
+}
+
+const test = suite('explorer cards')
+
+test('a card on wasm is what npm run feature finds', async () => {
+  for (const [layer, feature] of [
+    [0, 12],
+    [3, 5],
+    [5, 700],
+  ] as const) {
+    const [card] = await cardsOn('wasm', [[layer, feature]])
+    const { figures } = await explained(layer, feature)
+    assert.equal(card.figures, figures)
+  }
+})
+
+test('on another backend the same features fire, and what is computed there agrees', async () => {
+  const [card] = await cardsOn('reference', [[3, 5]])
+  const { figures } = await explained(3, 5)
+  const rounded = ({ figures: { promoted, nearest, ...rest } }: Pick<Card, 'figures'>) => ({
+    ...rest,
+    promoted: promoted.map(({ id, logit }) => [id, logit.toFixed(3)]),
+    suppressed: rest.suppressed.map(({ id, logit }) => [id, logit.toFixed(3)]),
+    nearest: nearest.map(({ feature, cosine }) => [feature, cosine.toFixed(4)]),
+  })
+  assert.equal(rounded(card), rounded({ figures }))
+})
+
+test('its texts are the strongest, each with the tokens on which the feature fires', async () => {
+  const [card] = await cardsOn('wasm', [[3, 5]])
+  const { figures, column } = await explained(3, 5)
+  assert.is(card.texts.length, Math.min(10, figures.firing_texts.length))
+  for (const [place, { text, index, mean, firing }] of card.texts.entries()) {
+    assert.equal([index, mean], [figures.firing_texts[place].text, figures.firing_texts[place].mean])
+    assert.is(text.category, labelled[index].category)
+    assert.is(text.pieces.slice(1).join(''), labelled[index].text)
+    const positions = firing.filter((_, i) => i % 2 === 0)
+    assert.equal(
+      positions,
+      [...column[index].keys()].filter((token) => column[index][token] > 0),
+    )
+    assert.is(firing[1], Number(column[index][positions[0]].toPrecision(3)))
+  }
+})
+
+test('a feature that fires nowhere has a card without texts', async () => {
+  const stream = (await captureStreams(model.gpt2, ids, [model.saeHooks[0]])).get(model.saeHooks[0])!
+  const sae = await model.openSae(model.saeHooks[0])
+  const fires = new Set((await encodeStream(ops, sae, model.saeHooks[0], stream)).indices)
+  const silent = Array.from({ length: 1024 }, (_, feature) => feature).find((feature) => !fires.has(feature))!
+  const [card] = await cardsOn('wasm', [[0, silent]])
+  assert.equal([card.figures.max, card.figures.firing_texts, card.texts], [null, [], []])
+  assert.is(card.figures.promoted.length, 10)
+})
+
+test('sparse rows come back from their file as they were', async () => {
+  const rows = positiveEntries(
+    Tensor.of([4, 5], [0, 1.5, 0, 0, 2, 0, 0, 0, 0, 0, 3e-9, 0, 0, 0, 0, 1, 2, 3, 4, 5]),
+  )
+  const back = await decodeSparse('rows', new Uint8Array(await encodeSparse(rows)))
+  assert.equal(back, rows)
+  assert.equal(sparseRow(back, 1).values.length, 0)
+})
+
+test.run()

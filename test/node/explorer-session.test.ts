@@ -1,0 +1,314 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Answer } from '../../experiments/explorer/protocol.ts'
+import { carried, startSession } from '../helpers/explorer.ts'
+
+const open = { type: 'open', backend: { name: 'wasm', threads: 2 } } as const
+const hook = 'blocks.3.hook_resid_pre'
+
+/** What a session answers to `open` after something was done to its folder. */
+async function failureAfter(harm: (folder: Map<string, Uint8Array>) => void) {
+  const { folder, ask, of } = startSession()
+  harm(folder)
+  await ask(open)
+  assert.is(of('opened').length, 0)
+  const [{ id, failure }] = of('failed')
+  assert.is(id, undefined)
+  return failure
+}
+
+const opening = suite('explorer session: open')
+
+opening('says what runs, after the progress of every byte', async () => {
+  const { ask, of } = startSession()
+  await ask(open)
+  const [{ opened }] = of('opened')
+  assert.is(opened.model, 'tiny')
+  assert.is(opened.backend, 'wasm')
+  assert.match(opened.mode, /^simd .*, 2 threads$/)
+  assert.equal([opened.layers, opened.heads, opened.dModel, opened.dMlp, opened.nCtx], [6, 4, 128, 512, 256])
+  assert.equal(opened.saes[2], { hook: 'blocks.2.hook_resid_pre', layer: 2, dSae: 1024 })
+  assert.match(opened.basis, /residual stream minus its mean over d_model; .*<\|endoftext\|>/)
+  assert.equal(opened.notes, [])
+  const bytes = of('progress').filter(({ label }) => label === 'fetching the model')
+  const last = bytes.at(-1)!
+  const { files } = carried
+  const total = files.weights.bytes + files.saes.reduce((sum, { weights }) => sum + weights.bytes, 0)
+  assert.equal([last.done, last.total], [total, total])
+})
+
+opening(
+  'without isolation the page is told why there is one thread, for backends that have threads',
+  async () => {
+    const plain = startSession({ isolated: false })
+    await plain.ask({ type: 'open', backend: { name: 'wasm', threads: 1 } })
+    assert.match(
+      plain.of('opened')[0].opened.notes.join(),
+      /One thread: .*cross-origin isolated.*Cross-Origin-Embedder-Policy/,
+    )
+    const reference = startSession({ isolated: false })
+    await reference.ask({ type: 'open', backend: { name: 'reference' } })
+    assert.equal(reference.of('opened')[0].opened.notes, [])
+  },
+)
+
+opening('without a secure context the page is told that no hash was computed', async () => {
+  const { crypto } = globalThis
+  const { ask, of } = startSession()
+  try {
+    Object.defineProperty(globalThis, 'crypto', { configurable: true, value: {} })
+    await ask(open)
+  } finally {
+    Object.defineProperty(globalThis, 'crypto', { configurable: true, value: crypto })
+  }
+  assert.match(of('opened')[0].opened.notes.join(), /checked by their length alone/)
+})
+
+opening('a backend that cannot run fails with its own reason, and no other runs', async () => {
+  for (const [name, reason] of [
+    ['gpujs:webgl2', /^gpujs:webgl2 cannot run here: there is no WebGL2 context.*\.$/],
+    ['wasn', /^backend "wasn" is not known; there are wasm, /],
+  ] as const) {
+    const { ask, of } = startSession()
+    await ask({ type: 'open', backend: { name } })
+    assert.is(of('opened').length, 0)
+    assert.is(of('failed')[0].failure.kind, 'start')
+    assert.match(of('failed')[0].failure.message, reason)
+  }
+})
+
+opening('memory that is refused is called so', async () => {
+  const { Memory } = WebAssembly
+  const { ask, of } = startSession()
+  try {
+    WebAssembly.Memory = class extends Memory {
+      constructor(wanted: WebAssembly.MemoryDescriptor) {
+        // as V8 refuses it
+        if (wanted.maximum! > 1000) throw new RangeError('WebAssembly.Memory(): could not allocate memory')
+        super(wanted)
+      }
+    }
+    await ask(open)
+  } finally {
+    WebAssembly.Memory = Memory
+  }
+  assert.is(of('failed')[0].failure.kind, 'memory')
+  assert.match(of('failed')[0].failure.message, /gives no more memory: .*could not allocate/)
+  assert.match(of('failed')[0].failure.advice, /Close other tabs/)
+})
+
+const { weights } = carried.files
+const sae = carried.files.saes[4].weights
+
+opening('a file that is missing is named, with what the server said', async () => {
+  const { kind, message, advice } = await failureAfter((folder) => folder.delete(weights.path))
+  assert.is(kind, 'weights')
+  assert.is(message, `${weights.path}: the server answered 404 in place of the file.`)
+  assert.match(advice, /Reload this page/)
+})
+
+opening(
+  'a file that is too short, too long or damaged is named, with what was expected and found',
+  async () => {
+    const short = await failureAfter((folder) =>
+      folder.set(sae.path, folder.get(sae.path)!.subarray(0, 1000)),
+    )
+    assert.is(
+      short.message,
+      `${sae.path} is not as it should be: expected ${sae.bytes} bytes, found 1000 bytes.`,
+    )
+    const long = await failureAfter((folder) => folder.set(sae.path, new Uint8Array(sae.bytes + 1)))
+    assert.match(long.message, /expected 526888 bytes, found more than 526888 bytes\.$/)
+    const damaged = await failureAfter((folder) => {
+      const content = Uint8Array.from(folder.get(sae.path)!)
+      content[500_000] ^= 1
+      folder.set(sae.path, content)
+    })
+    assert.is(damaged.kind, 'weights')
+    assert.match(
+      damaged.message,
+      new RegExp(`^${sae.path} is damaged: expected SHA-256 ${sae.sha256}, found [0-9a-f]{64}\\.$`),
+    )
+  },
+)
+
+opening('a connection that fails, at once or midway, is named', async () => {
+  const { fetch } = globalThis
+  const breaking = async (answer: () => Promise<Response>) => {
+    const { of, session } = startSession()
+    globalThis.fetch = answer
+    try {
+      await session.handle(open)
+    } finally {
+      globalThis.fetch = fetch
+    }
+    return of('failed')[0].failure
+  }
+  const refused = await breaking(async () => Promise.reject(new TypeError('Failed to fetch')))
+  assert.match(refused.message, /^files\/.* cannot be fetched: Failed to fetch\.$/)
+  assert.match(refused.advice, /server still runs/)
+  const cut = await breaking(async () => {
+    let sent = false
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent) controller.error(new TypeError('network error'))
+        else controller.enqueue(new Uint8Array(100))
+        sent = true
+      },
+    })
+    return new Response(body)
+  })
+  assert.match(cut.message, /found a connection that broke after 100\.$/)
+})
+
+opening.run()
+
+const looks = suite('explorer session: looks and cards')
+
+looks('the answers to a look come in order: tokens, six layers, end', async () => {
+  const { ask, of, answers } = startSession()
+  await ask(open)
+  const before = answers.length
+  await ask({ type: 'look', id: 7, text: 'Hello world', edit: null })
+  const parts = answers.slice(before)
+  assert.equal(
+    parts.map(({ type }) => type),
+    ['tokens', ...Array.from({ length: 6 }, () => 'layer'), 'end'],
+  )
+  assert.ok(parts.every((part) => 'id' in part && part.id === 7))
+  assert.equal(
+    of('layer').map(({ layer }) => layer.layer),
+    [0, 1, 2, 3, 4, 5],
+  )
+  const { ms } = of('end')[0].end
+  assert.ok(ms.total > 0 && ms.edited === 0)
+})
+
+looks('a newer look takes the place of those before it, waiting or at work; they get no answer', async () => {
+  const asked: Promise<void>[] = []
+  const onAnswer = (answer: Answer): void => {
+    if (answer.type !== 'layer' || answer.id !== 2 || answer.layer.layer !== 1) return
+    asked.push(session.ask({ type: 'look', id: 3, text: 'three', edit: null }))
+    asked.push(session.ask({ type: 'look', id: 4, text: 'four', edit: null }))
+  }
+  const session = startSession({ onAnswer })
+  const { ask, of, answers } = session
+  await ask(open)
+  asked.push(
+    ask({ type: 'look', id: 1, text: 'one', edit: null }),
+    ask({ type: 'look', id: 2, text: 'two', edit: null }),
+  )
+  await Promise.all(asked)
+  await Promise.all(asked)
+  assert.equal(
+    of('end').map(({ id }) => id),
+    [4],
+  )
+  assert.equal(
+    of('tokens').map(({ id }) => id),
+    [2, 4],
+  )
+  assert.equal(
+    of('layer')
+      .filter(({ id }) => id === 2)
+      .map(({ layer }) => layer.layer),
+    [0, 1],
+  )
+  assert.is(of('failed').length, 0)
+  assert.is(answers.at(-1)!.type, 'end')
+})
+
+looks('an edited pass is given up too', async () => {
+  let asked: Promise<void> | undefined
+  let layers = 0
+  const onAnswer = (answer: Answer): void => {
+    // after the last layer the first look has only its second pass left
+    if (answer.type === 'layer' && answer.id === 1 && ++layers === 6)
+      asked = session.ask({ type: 'look', id: 2, text: 'two', edit: null })
+  }
+  const session = startSession({ onAnswer })
+  await session.ask(open)
+  await session.ask({
+    type: 'look',
+    id: 1,
+    text: 'one',
+    edit: { hook, feature: 1, kind: 'up', coefficient: 3 },
+  })
+  await asked
+  assert.equal(
+    session.of('end').map(({ id }) => id),
+    [2],
+  )
+})
+
+looks('a text that is too long is refused with its tokens and the limit; the worker goes on', async () => {
+  const { ask, of } = startSession()
+  await ask(open)
+  await ask({ type: 'look', id: 1, text: 'a b '.repeat(200), edit: null })
+  await ask({ type: 'look', id: 2, text: 'x'.repeat(1_000_000), edit: null })
+  await ask({ type: 'look', id: 3, text: 'ok', edit: null })
+  const [first, second] = of('failed')
+  assert.is(first.id, 1)
+  assert.is(first.failure.kind, 'text')
+  assert.match(first.failure.message, /^The text has \d{3} tokens; the model reads at most 255\.$/)
+  assert.is(second.failure.message, 'The text has more than 255 tokens; the model reads at most 255.')
+  assert.equal(
+    of('end').map(({ id }) => id),
+    [3],
+  )
+})
+
+looks('a text of exactly as many tokens as there are positions is read', async () => {
+  const { ask, of } = startSession()
+  await ask(open)
+  await ask({ type: 'look', id: 1, text: ' a'.repeat(255), edit: null })
+  assert.is(of('tokens')[0].tokens.length, 256)
+  await ask({ type: 'look', id: 2, text: ' a'.repeat(256), edit: null })
+  assert.match(of('failed')[0].failure.message, /has 256 tokens; the model reads at most 255/)
+})
+
+looks('a feature or an SAE that there is not is named, for edits and cards', async () => {
+  const { ask, of } = startSession()
+  await ask(open)
+  await ask({ type: 'look', id: 1, text: 'x', edit: { hook, feature: 1024, kind: 'off' } })
+  await ask({ type: 'card', id: 2, hook: 'blocks.6.hook_resid_pre', feature: 0 })
+  await ask({ type: 'card', id: 3, hook, feature: -1 })
+  const failures = of('failed').map(({ id, failure: { kind, message, advice } }) => [
+    id,
+    kind,
+    message,
+    advice,
+  ])
+  assert.equal(failures[0], [
+    1,
+    'edit',
+    `The SAE at ${hook} has no feature 1024.`,
+    'It has features 0 to 1023.',
+  ])
+  assert.equal(failures[1].slice(0, 3), [2, 'card', 'There is no SAE at blocks.6.hook_resid_pre.'])
+  assert.match(String(failures[1][3]), /^There are SAEs at blocks\.0\.hook_resid_pre, /)
+  assert.equal(failures[2].slice(0, 3), [3, 'card', `The SAE at ${hook} has no feature -1.`])
+})
+
+looks('a card whose file is missing fails by its name; once the file is back, it is read', async () => {
+  const { folder, ask, of } = startSession()
+  await ask(open)
+  const { path } = carried.files.saes[3].activations
+  folder.delete(path)
+  await ask({ type: 'card', id: 1, hook, feature: 5 })
+  assert.is(of('failed')[0].failure.message, `${path}: the server answered 404 in place of the file.`)
+  folder.set(path, carried.contents.get(path)!)
+  await ask({ type: 'card', id: 2, hook, feature: 5 })
+  assert.is(of('card')[0].card.figures.feature, 5)
+})
+
+looks('what should not happen is called a fault of the program', async () => {
+  const { ask, of } = startSession()
+  await ask({ type: 'look', id: 1, text: 'x', edit: null })
+  const { kind, message, advice } = of('failed')[0].failure
+  assert.is(kind, 'internal')
+  assert.match(message, /asked before it was opened/)
+  assert.match(advice, /report it/)
+})
+
+looks.run()
