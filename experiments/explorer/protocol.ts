@@ -118,6 +118,8 @@ export interface EndLook {
 export interface EditedLook {
   readonly edit: FeatureEdit
   readonly next: TopPerToken
+  /** Probabilities of its ids before the edit: [tokens, next.perToken]. */
+  readonly nextBefore: Float32Array
   /** Probabilities of the clean `next`'s ids after the edit: [tokens, next.perToken]. */
   readonly nextAfter: Float32Array
   /** KL(clean || edited) a position, in nats. */

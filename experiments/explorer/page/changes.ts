@@ -4,7 +4,7 @@ import { showNumber } from '../../report/numbers.ts'
 import { dataTable } from '../../report/tables.ts'
 import { tokenRuns, tokenText } from '../../report/tokens.ts'
 import type { EditedLook } from '../protocol.ts'
-import { activations, movedAt, topAt, type Look } from './look.ts'
+import { activations, movedAt, type Look } from './look.ts'
 import { memo } from './memo.ts'
 import { section, showProbability, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
@@ -47,7 +47,7 @@ export const Changes = memo(({ look, edited, token, dispatch }: Props): VNode =>
           )}
         </p>
       </div>
-      ${movedTable(look, token, edited)}
+      ${movedTable(look, token)}
     </div>`,
   )
 })
@@ -80,24 +80,19 @@ function movedText(look: Look, edited: EditedLook): VNode {
   return tokenText(tokenRuns(pieces, moves, Math.max(...edited.kl.subarray(1))))
 }
 
-function movedTable(look: Look, token: number, edited: EditedLook): VNode {
-  const least = (top: EditedLook['next']): string => {
-    return `under ${showProbability(topAt(top, token).at(-1)?.value ?? 0)}`
-  }
-  const shown = (value: number | null, top: EditedLook['next']): string =>
-    value === null ? least(top) : showProbability(value)
+function movedTable(look: Look, token: number): VNode {
   return dataTable({
     caption: `The next token after ${tokenName(look, token)}, most changed first`,
     columns: ['Token', 'Before', 'After', 'Change'],
     rows: movedAt(look.end, token)
       .slice(0, SHOWN_TOKENS)
       .map(({ index, before, after }) => {
-        const change = (after ?? 0) - (before ?? 0)
+        const change = after - before
         return {
           head: html`<code>${vocabularyName(look, index)}</code>`,
           cells: [
-            { content: shown(before, look.end.next) },
-            { content: shown(after, edited.next) },
+            { content: showProbability(before) },
+            { content: showProbability(after) },
             {
               content: showPoints(change),
               level: Math.sign(change) * Math.ceil(8 * Math.min(1, Math.abs(change))),

@@ -7,9 +7,6 @@ import type { Dispatch } from './state.ts'
 /** Plain JavaScript needs neither WebAssembly, nor a graphics card, nor shared memory. */
 const LAST_RESORT = 'gpujs:cpu'
 
-/** Faults after which the same worker is of no more use. */
-const WORKER_FAULTS: readonly Failure['kind'][] = ['start', 'weights', 'memory', 'internal']
-
 /** What to try where `backend` does not run. */
 export function insteadOf(backend: string): string {
   return backend === DEFAULT_BACKEND ? LAST_RESORT : DEFAULT_BACKEND
@@ -21,28 +18,39 @@ interface Props {
   readonly dispatch: Dispatch
 }
 
-/** What went wrong, in words, and the ways on. A text that cannot be read needs another text, not another worker. */
-export function FailureNotice({ failure, backend, dispatch }: Props): VNode {
-  const other = insteadOf(backend)
-  const useOther = (): void => dispatch({ type: 'choose', choice: { backend: other } })
-  const again = (): void => dispatch({ type: 'restart' })
-  const undo = (): void => dispatch({ type: 'choose', choice: { edit: null } })
+/** What a button says, and what it does. */
+type Way = readonly [name: string, act: () => void]
+
+/** What went wrong, in words, and the ways on. */
+export function FailureNotice(props: Props): VNode {
+  const { failure } = props
   return html`<div class="notice failure" role="alert">
     <p><strong>${failure.message}</strong></p>
     <p>${failure.advice}</p>
-    ${failure.kind === 'edit' && ways([['Undo the edit', undo]])}
-    ${
-      WORKER_FAULTS.includes(failure.kind) &&
-      ways([
-        [`Use ${other} instead`, useOther],
-        ['Try again', again],
-      ])
-    }
+    <p class="ways">
+      ${waysOn(props).map(([name, act]) => html`<button type="button" onClick=${act}>${name}</button>`)}
+    </p>
   </div>`
 }
 
-function ways(buttons: readonly (readonly [name: string, act: () => void])[]): VNode {
-  return html`<p class="ways">
-    ${buttons.map(([name, act]) => html`<button type="button" onClick=${act}>${name}</button>`)}
-  </p>`
+/** A text that is too long needs another text; damaged weights are so for every backend. */
+export function waysOn({ failure, backend, dispatch }: Props): Way[] {
+  const other = insteadOf(backend)
+  const useOther: Way = [
+    `Use ${other} instead`,
+    () => dispatch({ type: 'choose', choice: { backend: other } }),
+  ]
+  const tryAgain: Way = ['Try again', () => dispatch({ type: 'restart' })]
+  const undo: Way = ['Undo the edit', () => dispatch({ type: 'choose', choice: { edit: null } })]
+  switch (failure.kind) {
+    case 'text':
+      return []
+    case 'edit':
+      return [undo]
+    case 'weights':
+    case 'card':
+      return [tryAgain]
+    default:
+      return [useOther, tryAgain]
+  }
 }

@@ -33,7 +33,7 @@ const WHOLE = /^\d{1,6}$/
 export const LARGEST_COEFFICIENT = 9999
 
 export const START: Link = {
-  text: 'The old doctor said that the patient would have to stay in the',
+  text: 'with open(path, encoding="utf-8") as',
   backend: DEFAULT_BACKEND,
   token: null,
   head: { layer: 0, head: 0 },

@@ -82,24 +82,23 @@ export function lookedAt(look: Look, layer: number, head: number, query: number,
     .slice(0, length)
 }
 
-/** A possible next token, and its probability before and after an edit; null where the worker did not send it. */
+/** A possible next token, and its probability before and after an edit. */
 export interface Moved {
   readonly index: number
-  readonly before: number | null
-  readonly after: number | null
+  readonly before: number
+  readonly after: number
 }
 
 /** What an edit did to the next token after `token`: those that were likeliest before or are now, most moved first. */
 export function movedAt({ next, edited }: EndLook, token: number): Moved[] {
   if (edited === null) return []
-  const before = topAt(next, token)
-  const moved = new Map(
-    before.map(({ index, value }, i): [number, Moved] => {
-      return [index, { index, before: value, after: edited.nextAfter[token * next.perToken + i] }]
-    }),
-  )
-  for (const { index, value } of topAt(edited.next, token))
-    if (!moved.has(index)) moved.set(index, { index, before: null, after: value })
-  const size = ({ before, after }: Moved): number => Math.abs((after ?? 0) - (before ?? 0))
+  const moved = new Map<number, Moved>()
+  topAt(next, token).forEach(({ index, value }, i) => {
+    moved.set(index, { index, before: value, after: edited.nextAfter[token * next.perToken + i] })
+  })
+  topAt(edited.next, token).forEach(({ index, value }, i) => {
+    moved.set(index, { index, before: edited.nextBefore[token * edited.next.perToken + i], after: value })
+  })
+  const size = ({ before, after }: Moved): number => Math.abs(after - before)
   return [...moved.values()].sort((a, b) => size(b) - size(a))
 }

@@ -1,0 +1,180 @@
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { backends } from '../../engine/backends.ts'
+import { BACKENDS, DEFAULT_BACKEND, threadsSentence } from '../../experiments/explorer/page/backends.ts'
+import {
+  cleanCoefficient,
+  cleanText,
+  decodeLink,
+  encodeLink,
+  fitLink,
+  LONGEST_TEXT,
+  requestedEdit,
+  START,
+  type Edit,
+  type Link,
+} from '../../experiments/explorer/page/link.ts'
+import { hook, OPENED } from '../helpers/explorer-look.ts'
+
+const whole = fc.integer({ min: 0, max: 999_999 })
+const plain = { noNullPrototype: true }
+const place = fc.record({ layer: whole, feature: whole }, plain)
+const coefficient = fc.double({ min: 0, max: 9999, noNaN: true }).map(cleanCoefficient)
+const anyText = fc.string({
+  unit: fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('\r', '\n', '&', '=', '%', '+', '#', '\ud800'),
+  ),
+})
+
+const edits: fc.Arbitrary<Edit> = fc.oneof(
+  place.map((at): Edit => ({ ...at, kind: 'off' })),
+  fc.tuple(place, coefficient).map(([at, by]): Edit => ({ ...at, kind: 'up', coefficient: by })),
+)
+
+const links: fc.Arbitrary<Link> = fc.record(
+  {
+    text: anyText.map(cleanText),
+    backend: fc.constantFrom(...BACKENDS.map(({ name }) => name)),
+    token: fc.option(whole),
+    head: fc.record({ layer: whole, head: whole }, plain),
+    compare: fc.tuple(whole, whole),
+    feature: fc.option(place),
+    edit: fc.option(edits),
+  },
+  plain,
+)
+
+const test = suite('explorer page: links')
+
+test('a link comes back as it went', () => {
+  fc.assert(
+    fc.property(links, (link) => assert.equal(decodeLink(`#${encodeLink(link)}`), link)),
+    { numRuns: 500 },
+  )
+})
+
+/** What holds of every link, wherever it came from. */
+function assertLink(link: Link): void {
+  assert.is(link.text, cleanText(link.text))
+  assert.ok(link.text.length <= LONGEST_TEXT && link.text.isWellFormed())
+  assert.ok(BACKENDS.some(({ name }) => name === link.backend))
+  const { head, compare, feature, edit } = link
+  const numbers = [head.layer, head.head, ...compare]
+  if (link.token !== null) numbers.push(link.token)
+  if (feature !== null) numbers.push(feature.layer, feature.feature)
+  if (edit !== null) numbers.push(edit.layer, edit.feature)
+  for (const number of numbers)
+    assert.ok(Number.isInteger(number) && number >= 0 && number < 1e6, String(number))
+  if (edit?.kind === 'up') assert.is(edit.coefficient, cleanCoefficient(edit.coefficient))
+}
+
+test('any string is a valid link', () => {
+  const names = fc.constantFrom('text', 'backend', 'token', 'head', 'compare', 'feature', 'edit')
+  const parts = fc.constantFrom(
+    'off',
+    'up',
+    '-',
+    '1',
+    '12',
+    '1.5',
+    '1e9',
+    '99999999',
+    'NaN',
+    ' ',
+    '%',
+    '%zz',
+    'wasm',
+    '-1',
+  )
+  const fields = fc.array(
+    fc.tuple(
+      names,
+      fc.array(parts).map((list) => list.join('')),
+    ),
+  )
+  const likely = fields.map((list) => list.map(([name, value]) => `${name}=${value}`).join('&'))
+  const hashes = fc.oneof(
+    likely,
+    anyText,
+    likely.map((hash) => `#${hash}`),
+  )
+  fc.assert(
+    fc.property(hashes, (hash) => {
+      const link = decodeLink(hash)
+      assertLink(link)
+      assert.equal(decodeLink(encodeLink(link)), link)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('an empty hash is the start, whose link is empty', () => {
+  assert.equal(decodeLink(''), START)
+  assert.is(encodeLink(START), '')
+})
+
+test('a link is written so that people can read it', () => {
+  const link: Link = {
+    ...{ text: 'a b', backend: 'gpujs:cpu', token: 2, head: { layer: 1, head: 3 }, compare: [0, 2] },
+    feature: { layer: 1, feature: 40 },
+    edit: { layer: 1, feature: 40, kind: 'up', coefficient: 2.5 },
+  }
+  assert.is(
+    encodeLink(link),
+    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&edit=up-1-40-2.5',
+  )
+})
+
+test('half an edit, or one too many, is none', () => {
+  for (const edit of [
+    'off',
+    'off-1',
+    'off-1-2-3',
+    'up-1-2',
+    'up-1-2-',
+    'up-1-2--3',
+    'up-1-2-1e3',
+    'on-1-2',
+    'off-a-2',
+  ])
+    assert.is(decodeLink(`edit=${edit}`).edit, null, edit)
+})
+
+test('what the model does not have is left out of a link', () => {
+  const link: Link = {
+    ...{ text: 'x', backend: 'wasm', token: 16, head: { layer: 0, head: 2 }, compare: [0, 2] },
+    feature: { layer: 0, feature: 50 },
+    edit: { layer: 2, feature: 0, kind: 'off' },
+  }
+  const fitted = fitLink(link, OPENED)
+  const none = { token: null, head: START.head, compare: [0, 1], feature: null, edit: null }
+  assert.equal(fitted, { ...link, ...none })
+  const kept: Link = {
+    ...{ text: 'x', backend: 'wasm', token: 15, head: { layer: 1, head: 1 }, compare: [1, 0] },
+    feature: { layer: 0, feature: 49 },
+    edit: { layer: 1, feature: 49, kind: 'off' },
+  }
+  assert.equal(fitLink(kept, OPENED), kept)
+})
+
+test('an edit is asked for by hook', () => {
+  assert.is(requestedEdit(null, OPENED), null)
+  assert.equal(requestedEdit({ layer: 1, feature: 4, kind: 'up', coefficient: 2 }, OPENED), {
+    ...{ hook: hook(1), feature: 4, kind: 'up', coefficient: 2 },
+  })
+})
+
+test('the page offers every backend there is, and starts with the default of the wasm engine', () => {
+  assert.equal(BACKENDS.map(({ name }) => name).sort(), Object.keys(backends).sort())
+  assert.is(DEFAULT_BACKEND, 'wasm')
+})
+
+test('threads are spoken of where they matter, and their want is explained', () => {
+  assert.is(threadsSentence('gpujs:cpu', false), '')
+  assert.match(threadsSentence('wasm', true), /is cross-origin isolated/)
+  assert.match(threadsSentence('wasm', false), /not cross-origin isolated.*one thread.*same numbers/)
+})
+
+test.run()

@@ -1,0 +1,123 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { START, type Link } from '../../experiments/explorer/page/link.ts'
+import {
+  clampToken,
+  phaseOf,
+  reduce,
+  startState,
+  tokenShown,
+  type Action,
+  type State,
+} from '../../experiments/explorer/page/state.ts'
+import type { Answer, Card, Failure } from '../../experiments/explorer/protocol.ts'
+import { OPENED, toyLook } from '../helpers/explorer-look.ts'
+
+const toy = toyLook([' one', ' two'])
+const FAILURE: Failure = { kind: 'text', message: 'too long', advice: 'shorten it' }
+
+const answer = (given: Answer): Action => ({ type: 'answer', answer: given })
+const run = (state: State, ...actions: readonly Action[]): State => actions.reduce(reduce, state)
+const choose = (choice: Partial<Link>): Action => ({ type: 'choose', choice })
+const asked = (id: number): Action => ({ type: 'asked', asked: { id, text: 'x', at: 0 } })
+const opened = run(startState(START), answer({ type: 'opened', opened: OPENED }))
+
+/** The parts of a whole look, as they come. */
+const parts = (id: number): Action[] => [
+  answer({ type: 'tokens', id, tokens: toy.tokens }),
+  ...toy.layers.map((layer) => answer({ type: 'layer', id, layer })),
+  answer({ type: 'end', id, end: toy.end }),
+]
+const seen = run(opened, asked(1), ...parts(1))
+
+const test = suite('explorer page: state')
+
+test('from loading over looking to ready', () => {
+  assert.is(phaseOf(startState(START)), 'loading')
+  assert.is(phaseOf(opened), 'looking')
+  assert.is(phaseOf(seen), 'ready')
+  assert.equal(seen.look?.layers, toy.layers)
+  assert.is(seen.look?.opened, OPENED)
+})
+
+test('the former look stays until the next one is whole', () => {
+  const [tokens, first, second, end] = parts(2)
+  const coming = run(seen, asked(2), tokens, first, second)
+  assert.is(coming.look, seen.look)
+  assert.is(coming.coming?.layers.length, 2)
+  assert.is(phaseOf(coming), 'looking')
+  assert.is(run(coming, end).look?.id, 2)
+})
+
+test('answers to an older look change nothing, nor does its fault', () => {
+  const later = run(seen, asked(3))
+  for (const old of [...parts(2), answer({ type: 'failed', id: 2, failure: FAILURE })])
+    assert.is(reduce(later, old), later)
+})
+
+test('parts of an older look between those of the new one do not mix in', () => {
+  const [tokens, first, second, end] = parts(3)
+  const [oldTokens, oldLayer] = parts(2)
+  const mixed = run(seen, asked(3), tokens, oldTokens, first, oldLayer, second, end)
+  assert.is(mixed.look?.layers.length, 2)
+})
+
+test('a look that fails says why, keeps the former one, and the next may do better', () => {
+  const failed = run(seen, asked(2), answer({ type: 'failed', id: 2, failure: FAILURE }))
+  assert.is(phaseOf(failed), 'failed')
+  assert.is(failed.look, seen.look)
+  assert.is(failed.opened, OPENED)
+  const better = run(failed, asked(3))
+  assert.is(better.failure, null)
+  assert.is(phaseOf(better), 'looking')
+})
+
+test('a worker that fails is not asked again: no model is open any more', () => {
+  const failed = run(seen, answer({ type: 'failed', failure: { ...FAILURE, kind: 'internal' } }))
+  assert.is(failed.opened, null)
+  assert.is(phaseOf(failed), 'failed')
+  const again = run(failed, { type: 'restart' })
+  assert.is(phaseOf(again), 'loading')
+  assert.is(again.worker, seen.worker + 1)
+  assert.is(again.look, seen.look)
+})
+
+test('another backend is another worker, the same one is not', () => {
+  assert.is(run(seen, choose({ backend: seen.link.backend, token: 1 })).worker, seen.worker)
+  const other = run(seen, choose({ backend: 'reference' }))
+  assert.is(other.worker, seen.worker + 1)
+  assert.is(other.opened, null)
+  assert.is(other.look, seen.look)
+})
+
+test('choices are cleaned, and fitted to the model once it is there', () => {
+  const far = { layer: 40, feature: 1 }
+  const before = run(startState(START), choose({ text: 'a\r\nb\ud800', feature: far }))
+  assert.is(before.link.text, 'a\nb\ufffd')
+  assert.equal(before.link.feature, far)
+  assert.is(run(before, answer({ type: 'opened', opened: OPENED })).link.feature, null)
+  assert.is(run(opened, choose({ feature: far })).link.feature, null)
+})
+
+test('a card is shown if it is the one asked for, and goes with its feature', () => {
+  const card = { texts: [] } as unknown as Card
+  const open = run(seen, choose({ feature: { layer: 1, feature: 2 } }), { type: 'asked-card', id: 7 })
+  assert.is(run(open, answer({ type: 'card', id: 6, card })).card?.card, null)
+  const shown = run(open, answer({ type: 'card', id: 7, card }))
+  assert.is(shown.card?.card, card)
+  assert.is(run(shown, choose({ feature: null })).card, null)
+  const failed = run(open, answer({ type: 'failed', id: 7, failure: { ...FAILURE, kind: 'card' } }))
+  assert.is(failed.card?.failure?.kind, 'card')
+  assert.is(phaseOf(failed), 'ready')
+})
+
+test('everything is about the hovered token, else the chosen one, else the last, and of a shorter text its end', () => {
+  assert.is(tokenShown(seen), 2)
+  const chosen = run(seen, choose({ token: 1 }))
+  assert.is(tokenShown(chosen), 1)
+  assert.is(tokenShown(run(chosen, { type: 'hover', hover: { token: 0 } })), 0)
+  assert.is(clampToken(toy, 9), 2)
+  assert.is(clampToken(null, 9), 0)
+})
+
+test.run()

@@ -1,0 +1,178 @@
+import { html } from 'htm/preact'
+import { h } from 'preact'
+import { renderToString } from 'preact-render-to-string'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { editSentence, positionsByKl } from '../../experiments/explorer/page/changes.ts'
+import { exportLook } from '../../experiments/explorer/page/export.ts'
+import { insteadOf, waysOn } from '../../experiments/explorer/page/failure.ts'
+import { attentionStep, pixels } from '../../experiments/explorer/page/heat-canvas.ts'
+import * as look from '../../experiments/explorer/page/look.ts'
+import { Compare } from '../../experiments/explorer/page/compare.ts'
+import { FeatureColumns } from '../../experiments/explorer/page/feature-columns.ts'
+import { Lens } from '../../experiments/explorer/page/lens.ts'
+import { NextToken } from '../../experiments/explorer/page/next-token.ts'
+import { showProbability } from '../../experiments/explorer/page/parts.ts'
+import { chipText, keyTarget, TokenStrip } from '../../experiments/explorer/page/token-strip.ts'
+import type { EditedLook, Failure } from '../../experiments/explorer/protocol.ts'
+import { hook, top, toyLook } from '../helpers/explorer-look.ts'
+import { HOSTILE } from '../helpers/report-sample.ts'
+
+const reading = suite('explorer page: reading a look')
+const toy = toyLook([' one', ' two', ' three'])
+const { features } = toy.layers[0]
+
+reading('features of a token come strongest first', () => {
+  assert.equal(look.featuresAt(features, 2), [
+    { index: 7, value: 72 },
+    { index: 3, value: 32 },
+  ])
+})
+
+reading('a feature is silent wherever the sparse rows do not name it', () => {
+  assert.equal([...look.activations(features, 3)], [30, 31, 32, 33])
+  assert.equal([...look.activations(features, 4)], [0, 0, 0, 0])
+})
+
+reading('BOS counts in no scale and no mean', () => {
+  const loud = { ...features, values: features.values.map((value, i) => (i < 2 ? 1000 : value)) }
+  assert.is(look.strongest(loud), 73)
+  assert.equal(look.meanFeatures(loud, 1), [{ index: 7, value: 72 }])
+  assert.is(look.meanFiring(loud), 2)
+})
+
+reading('of BOS alone there is no mean, nor a division by zero', () => {
+  const alone = toyLook([]).layers[0].features
+  assert.equal([look.strongest(alone), look.meanFiring(alone)], [0, 0])
+  assert.equal(look.meanFeatures(alone, 3), [])
+})
+
+reading('a head is read at its own rows, up to the token that looks', () => {
+  assert.equal([...look.attentionRow(toy, 1, 1, 1)], [0.5, 0.5])
+  const { attention } = toy.layers[1]
+  attention[4 * 4 + 2 * 4 + 1] = 0.9 // head 1: " two" looks at " one"
+  assert.is(look.lookedAt(toy, 1, 1, 2, 1)[0].index, 1)
+  assert.is(look.lookedAt(toy, 1, 0, 2, 3).length, 3)
+})
+
+const edited: EditedLook = {
+  edit: { hook: hook(1), feature: 3, kind: 'off' },
+  next: top(4, [9, 5], [0.4, 0.3]),
+  nextAfter: Float32Array.from(Array.from({ length: 4 }, () => [0.3, 0.2]).flat()),
+  nextBefore: Float32Array.from(Array.from({ length: 4 }, () => [0.01, 0.5]).flat()),
+  kl: Float32Array.from([0.5, 0, 0.1, 0.3]),
+}
+
+reading(
+  'an edit’s moves: those likely before and those likely after, each once, the most moved first',
+  () => {
+    const moved = look.movedAt({ ...toy.end, edited }, 2)
+    assert.equal(
+      moved.map(({ index, before, after }) => [index, before.toFixed(2), after.toFixed(2)]),
+      [
+        [9, '0.01', '0.40'],
+        [5, '0.50', '0.30'],
+        [6, '0.25', '0.20'],
+      ],
+    )
+    assert.equal(look.movedAt(toy.end, 2), [])
+  },
+)
+
+reading('positions that moved, without BOS and those that did not', () => {
+  assert.equal(positionsByKl(edited), [3, 2])
+})
+
+reading('the edit is told in words, with the case in which it cannot do anything', () => {
+  assert.match(editSentence(toy, edited), /^Feature 3 of layer 1 is turned off: .*wherever it fires\.$/)
+  const silent = { ...edited, edit: { ...edited.edit, feature: 4 } } as EditedLook
+  assert.match(editSentence(toy, silent), /fires nowhere in this text: nothing can change/)
+  const up = { ...edited, edit: { hook: hook(0), feature: 4, kind: 'up', coefficient: 2.5 } } as EditedLook
+  assert.match(editSentence(toy, up), /^Feature 4 of layer 0 is turned up by 2\.50 at every token but BOS\.$/)
+})
+
+reading('the file has a row a token everywhere, and every number to its last digit', () => {
+  const file = exportLook({ ...toy, end: { ...toy.end, edited } })
+  assert.is(file.tokens.length, 4)
+  for (const layer of file.layers) {
+    assert.equal([layer.features.length, layer.strongest_neurons.length, layer.logit_lens.length], [4, 4, 4])
+    assert.equal(
+      layer.attention.map((head) => head.map((row) => row.length)),
+      Array(2).fill([4, 4, 4, 4]),
+    )
+  }
+  assert.equal(file.layers[1].features[1][0], { feature: 7, activation: 71 })
+  assert.equal(file.next_token[0][1], { id: 6, token: '\n', probability: 0.25 })
+  assert.is(Math.fround(file.edit?.kl_nats[2] ?? 0), edited.kl[2])
+  assert.equal(JSON.parse(JSON.stringify(file)), file)
+})
+reading.run()
+
+const showing = suite('explorer page: what is shown')
+
+showing('what a chip shows is never empty and never two lines', () => {
+  const cases = { ' a': ' a', '': '·', '  ': '··', '\n': '↵', '\t\n': '⇥↵', '\u202e': '[U+202E]' }
+  for (const [token, chip] of Object.entries(cases)) assert.is(chipText(token), chip)
+})
+
+showing('arrow keys stay within the text; other keys are left to the browser', () => {
+  assert.equal(
+    ['ArrowLeft', 'ArrowUp', 'ArrowRight', 'ArrowDown', 'Home', 'End'].map((key) => keyTarget(key, 1, 3)),
+    [0, 0, 2, 2, 0, 2],
+  )
+  assert.equal(
+    [keyTarget('ArrowLeft', 0, 3), keyTarget('ArrowRight', 2, 3), keyTarget('a', 1, 3)],
+    [0, 2, null],
+  )
+})
+
+showing('probabilities in percent, the smallest not as nothing', () => {
+  assert.equal([1, 0.123456, 0.0001, 0].map(showProbability), ['100 %', '12.3 %', '< 0.05 %', '0 %'])
+})
+
+showing('attention takes steps by its square root; nothing is drawn ahead of a token', () => {
+  assert.equal([0, 0.003, 0.0157, 0.25, 1].map(attentionStep), [0, 0, 1, 4, 8])
+  const palette = Array.from({ length: 9 }, (_, step) => [step, 0, 0] as const)
+  const drawn = pixels(Float32Array.from([9, 9, 9, 9, 1, 0, 0.25, 1]), 1, 2, palette)
+  assert.equal([...drawn], [8, 0, 0, 255, 0, 0, 0, 0, 4, 0, 0, 255, 8, 0, 0, 255])
+})
+
+showing('every fault has the way on that can help', () => {
+  const ways = (kind: Failure['kind'], backend = 'wasm') =>
+    waysOn({ failure: { kind, message: '', advice: '' }, backend, dispatch: () => {} }).map(([name]) => name)
+  assert.equal(ways('text'), [])
+  assert.equal(ways('edit'), ['Undo the edit'])
+  assert.equal(ways('weights'), ['Try again'])
+  assert.equal(ways('start', 'gpujs:webgpu'), ['Use wasm instead', 'Try again'])
+  for (const kind of ['start', 'memory', 'internal'] as const)
+    assert.equal(ways(kind), [`Use ${insteadOf('wasm')} instead`, 'Try again'])
+  assert.is.not(insteadOf('wasm'), 'wasm')
+})
+
+showing('hostile tokens are text in every block', () => {
+  const hostile = toyLook(HOSTILE)
+  hostile.end.names.forEach((_, id) =>
+    (hostile.end.names as Map<number, string>).set(id, HOSTILE[id % HOSTILE.length]),
+  )
+  const token = 1
+  const dispatch = (): void => {}
+  const page = renderToString(
+    html`<main>
+      ${h(TokenStrip, { look: hostile, chosen: token, shown: token, marked: null, marks: null, edit: null, dispatch })}
+      ${h(FeatureColumns, { look: hostile, token, open: null, dispatch })}
+      ${h(Lens, { look: hostile, token })} ${h(NextToken, { look: hostile, token })}
+      ${h(Compare, { look: hostile, token, compare: [0, 1], dispatch })}
+    </main>`,
+  )
+  assert.not.match(page, /<(img|script|svg|iframe|b onload)/i)
+  assert.match(page, /&lt;/)
+})
+
+showing('a feature’s row carries its exact number for whoever wants to compare', () => {
+  const page = renderToString(
+    h(FeatureColumns, { look: toy, token: 2, open: { layer: 1, feature: 7 }, dispatch: () => {} }),
+  )
+  assert.match(page, /data-layer="1" data-feature="7" data-value="72"/)
+  assert.is(page.match(/aria-pressed="true"/g)?.length, 1)
+})
+showing.run()
