@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sizeOf, type Shape } from '../engine/tensor.ts'
 import { analyseLayer } from '../experiments/black-box/analysis.ts'
 import { withStatistics, type LayerInput } from '../experiments/black-box/layer-statistics.ts'
 import { runMain } from '../experiments/common/cli.ts'
 import { captureStreams, encodeStream } from '../experiments/common/features.ts'
 import { layerOf } from '../experiments/common/hooks.ts'
+import { float32Bytes } from '../experiments/common/memory-limit.ts'
 import { readConfig } from '../experiments/common/model-files.ts'
 import { openModel } from '../experiments/common/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/common/options.ts'
@@ -24,10 +24,6 @@ export interface ExperimentChild extends EngineOptions {
 
 const SHUFFLES = 1000
 const peakBytes = (): number => process.resourceUsage().maxRSS * 1024
-
-/** In float32, as the files hold them. */
-const bytesOf = (shapes: ReadonlyMap<string, Shape>): number =>
-  4 * [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0)
 
 /** Adds up, part by part, the time and the arithmetic of what runs within `time`. */
 class Clock {
@@ -73,7 +69,7 @@ runMain(async () => {
     const config = await readConfig(join(options.model, 'config.json'))
     const model = await clock.time(
       'load the model',
-      { shape: '', bytes: bytesOf(weightShapes(config)) },
+      { shape: '', bytes: float32Bytes(weightShapes(config)) },
       () => openModel(options.model, ops, { quiet: true }),
     )
     const loaded = peakBytes()
@@ -84,7 +80,7 @@ runMain(async () => {
     const lengths = texts.map(({ length }) => length)
     for (const [i, hook] of hooks.entries()) {
       const { dIn, dSae } = model.saeConfig(hook)
-      const bytes = bytesOf(saeShapes(model.saeConfig(hook)))
+      const bytes = float32Bytes(saeShapes(model.saeConfig(hook)))
       const sae = await clock.time('load the SAEs', { shape: String(hooks.length), bytes }, () =>
         model.openSae(hook),
       )

@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sizeOf } from '../engine/tensor.ts'
 import { postLayers } from '../experiments/black-box/published.ts'
 import { UserError } from '../experiments/common/cli.ts'
 import { layerOf } from '../experiments/common/hooks.ts'
+import { float32Bytes } from '../experiments/common/memory-limit.ts'
 import type { ModelSource } from '../experiments/common/model-files.ts'
 import { findModel } from '../experiments/common/model-sources.ts'
 import type { EngineOptions } from '../experiments/common/options.ts'
@@ -83,8 +83,7 @@ function hooksOf({ name, saes }: ModelSource): string[] {
 
 /** The model's tensors, and those of one SAE: there is one at a time. */
 function bytesInUse({ config, saes }: ModelSource, hook: string): number {
-  const shapes = [...weightShapes(config).values(), ...saeShapes(saes.get(hook)!.config).values()]
-  return 4 * shapes.reduce((sum, shape) => sum + sizeOf(shape), 0)
+  return float32Bytes(weightShapes(config)) + float32Bytes(saeShapes(saes.get(hook)!.config))
 }
 
 function runOurs({ backend, threads, paired, saeEncoder }: ExperimentOptions, model: string) {

@@ -1,7 +1,7 @@
+import { float32Bytes } from '../experiments/common/memory-limit.ts'
 import { openModel } from '../experiments/common/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/common/options.ts'
 import { runMain } from '../experiments/common/cli.ts'
-import { sizeOf } from '../engine/tensor.ts'
 import { run } from '../gpt2/model.ts'
 import { weightShapes } from '../gpt2/weights.ts'
 import { encode, saeInput } from '../sae/encoder.ts'
@@ -45,11 +45,10 @@ runMain(async () => {
     } satisfies Parameters<typeof run>[2]
     await run(gpt2, [ids], features, { lastOnly: true })
 
-    const shapes = [...weightShapes(gpt2.config).values(), ...saeShapes(sae.config).values()]
     const result: ChildResult = {
       backend: ops.name,
       mode: ops.mode,
-      tensorBytes: 4 * shapes.reduce((sum, shape) => sum + sizeOf(shape), 0),
+      tensorBytes: float32Bytes(weightShapes(gpt2.config)) + float32Bytes(saeShapes(sae.config)),
       start,
       loaded: loaded.peak,
       done: peakBytes(),

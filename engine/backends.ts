@@ -18,6 +18,8 @@ interface BackendEntry {
   readonly options: readonly (keyof BackendOptions)[]
   /** Set where it starts in a browser only. */
   readonly browserOnly?: true
+  /** The most that all tensors and weights may take together; left out: what the machine has. */
+  readonly mostBytes?: number
   create(options: BackendOptions): Promise<Backend>
 }
 
@@ -42,6 +44,7 @@ export const backends: Readonly<Record<string, BackendEntry>> = {
   wasm: {
     description: 'WebAssembly SIMD kernels on all cores: the fast one',
     options: ['threads', 'paired', 'sparseEncoder'],
+    mostBytes: 2 ** 32, // WebAssembly's addresses have 32 bits
     create: createWasm,
   },
   reference: {

@@ -4,8 +4,9 @@ import { loadGpt2, releaseGpt2, type Gpt2 } from '../../gpt2/model.ts'
 import { createTokenizer, type Tokenizer } from '../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
 import type { SaeConfig } from '../../sae/config.ts'
-import { loadSae, type Sae } from '../../sae/weights.ts'
+import { loadSae, saeShapes, type Sae } from '../../sae/weights.ts'
 import { UserError } from './cli.ts'
+import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
 import type { SourceOptions } from './model-files.ts'
 import { findModel } from './model-sources.ts'
 import { createProgress } from './progress.ts'
@@ -30,16 +31,24 @@ export interface OpenModel {
   release(): void
 }
 
+/** The 8-bit columns that exact screening makes of an encoder, as a share of the SAE. */
+const SCREEN_SHARE = 1 / 8
+
 /**
  * Loads a model onto a backend: `tiny` (bundled), `synthetic` (GPT-2 small's sizes, weights from a formula), `gpt2`
  * and other published ones, fetched where they are not on this machine yet, or a folder in Hugging Face's GPT-2 format.
+ * @param limit the memory that there is, unless a test says otherwise
+ * @throws UserError with the sizes if the model does not fit; `openSae` likewise
  */
 export async function openModel(
   name: string,
   ops: Backend,
   { quiet = false, offline, dir }: SourceOptions = {},
+  limit = memoryLimit(ops.name),
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir })
+  const bytes = float32Bytes(weightShapes(source.config))
+  checkFits(name, bytes, limit)
   const store = await source.weights()
   const total = weightShapes(source.config).size
   using progress = createProgress({ label: `loading ${name}`, total, unit: 'tensors', quiet })
@@ -62,6 +71,8 @@ export async function openModel(
     prepareSaes: (hooks) => source.prepareSaes(hooks),
     async openSae(hook) {
       const source = sae(hook)
+      const saeBytes = (1 + SCREEN_SHARE) * float32Bytes(saeShapes(source.config))
+      checkFits(`${name} with the SAE of ${hook}`, bytes + saeBytes, limit)
       const saeStore = await source.weights()
       try {
         return await loadSae(ops, saeStore, source.config)

@@ -2,13 +2,15 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { openFile } from '../../engine/files-node.ts'
 import { encodeSafetensors, openSafetensors } from '../../engine/safetensors.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { readTensor } from '../../engine/weights.ts'
+import { UserError } from '../../experiments/common/cli.ts'
+import { checkFits, memoryLimit } from '../../experiments/common/memory-limit.ts'
 import { openModel } from '../../experiments/common/models.ts'
 import { capture } from '../../gpt2/model.ts'
 
@@ -148,5 +150,52 @@ for (const [what, change, message] of faults)
     assert.match(error.message, message)
     assert.ok(error.message.includes(path), error.message)
   })
+
+const limitOf = (bytes: number) => ({ bytes, whose: 'the memory of a test', advice: 'think smaller' })
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  assert.instance(error, UserError)
+  return (error as UserError).message
+}
+
+models('a model that does not fit is refused with sizes before its weights are read', async () => {
+  assert.match(
+    await refusal(openModel('tiny', ops, { quiet: true }, limitOf(1e6))),
+    /^tiny does not fit: its weights as float32 are 7\.0 MB, the memory of a test is 1\.0 MB: think smaller$/,
+  )
+  // gpt2-xl's sizes over the bundled weights: read, they would be refused for their shapes
+  const xl = { n_layer: 48, n_embd: 1600, n_head: 25, vocab_size: 50257, n_positions: 1024 }
+  const path = await changed(settings(files.config, { ...xl, bos_token_id: 50256 }))
+  rmSync(join(path, 'sae'), { recursive: true })
+  assert.match(
+    await refusal(openModel(path, ops, { quiet: true }, memoryLimit('wasm'))),
+    /does not fit: its weights as float32 are 6230\.4 MB, the memory of .* is \d+\.\d MB: take a smaller model, or /,
+  )
+})
+
+models('an SAE that does not fit beside its model is refused with the sizes of both', async () => {
+  const model = await openModel('tiny', ops, { quiet: true }, limitOf(7.5e6))
+  assert.match(
+    await refusal(model.openSae(hook)),
+    `tiny with the SAE of ${hook} does not fit: its weights as float32 are 8.2 MB, the memory of a test is 7.5 MB: think smaller`,
+  )
+  model.release()
+})
+
+models('what just fits is accepted', () => {
+  checkFits('x', 1000, limitOf(1000))
+  assert.throws(() => checkFits('x', 1001, limitOf(1000)), /1,001 bytes, .* is 1,000 bytes/)
+})
+
+models('the limit is the backend’s own where that is lower than the machine’s', () => {
+  const [wasm, reference] = [memoryLimit('wasm'), memoryLimit('reference')]
+  assert.ok(reference.bytes > 0 && reference.bytes <= totalmem())
+  assert.is(wasm.bytes, Math.min(2 ** 32, reference.bytes))
+  if (wasm.bytes < reference.bytes) assert.match(wasm.advice, '--backend reference')
+})
 
 models.run()
