@@ -1,4 +1,4 @@
-import { Tensor, sizeOf, type Shape } from '../tensor.ts'
+import { Tensor, showShape, sizeOf, type Shape } from '../tensor.ts'
 import type { Kernel, KernelInput, Launch } from './kernel.ts'
 import {
   bytesAtOnce,
@@ -20,7 +20,7 @@ import { copy } from './upload.ts'
 export interface DeviceOptions {
   /** webasm: how many workers share a large kernel; left out, one a core. */
   readonly threads?: number
-  /** No weight tensor takes more than this; left out, what the GPU can bind at once. */
+  /** No tensor takes more than this; left out, what the GPU can bind at once. */
   readonly maxBytes?: number
 }
 
@@ -88,7 +88,7 @@ export class Device {
     return `${this.#options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 4} threads where a kernel has 4,096 cells`
   }
 
-  /** The most bytes one weight tensor may have; larger ones are cut. */
+  /** The most bytes one tensor may have: weights, and what `linear` and `sparseEncode` make, are cut. */
   get maxBytes(): number {
     return Math.min(this.#options.maxBytes ?? Infinity, this.#bindable)
   }
@@ -109,6 +109,7 @@ export class Device {
   /** Runs `kernel` once for each cell of the grid. The inputs must not be empty; the grid may be. */
   async run(kernel: Kernel, launch: Launch, ...inputs: readonly KernelInput[]): Promise<GpuTensor> {
     const shape = launch.shape ?? launch.grid
+    this.#checkFits(shape)
     if (sizeOf(launch.grid) === 0) return new GpuTensor(this, shape, new Float32Array(0))
     for (const input of inputs) await this.#makeResident(input)
     const result = await this.#inTurn(() => this.#launch(kernel, launch, inputs))
@@ -119,10 +120,20 @@ export class Device {
   async #makeResident(input: KernelInput): Promise<void> {
     if (!isGpu(this.mode) || input instanceof Float32Array) return
     const tensor = input instanceof GpuTensor ? input : input.tensor
+    this.#checkFits(tensor.shape)
     if (!(tensor.storage instanceof Float32Array)) return
     const grid = matrixForm(tensor.shape)
     const numbers = this.#hostInput(tensor.storage, grid)
     tensor.moveTo((await this.#inTurn(() => this.#execute(copy, { grid }, [numbers]))) as GpuHandle)
+  }
+
+  /** @throws where the GPU could not bind a tensor of this shape */
+  #checkFits(shape: Shape): void {
+    const bytes = 4 * sizeOf(shape)
+    if (bytes > this.maxBytes)
+      throw new Error(
+        `gpujs:${this.mode}: a tensor ${showShape(shape)} takes ${bytes} bytes, and this GPU binds at most ${this.maxBytes} at once; take fewer tokens or texts at a time, or a backend that computes in host memory (wasm)`,
+      )
   }
 
   /** gpu.js kernels are set up and started in two steps: nobody else may come between. */

@@ -5,6 +5,7 @@ import type { Device } from './device.ts'
 import { gelu } from './gelu.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear, Part } from './prepared.ts'
+import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /**
@@ -88,12 +89,35 @@ function share(
   return device.run(productFour, { grid: [tokens, outputs / 4], shape, constants }, x, weight, bias)
 }
 
-/** The activation and the residual are kernels of their own: a pass over memory each, beside `in` passes for the product. */
+/**
+ * The activation and the residual are kernels of their own: a pass over memory each, beside `in` passes for the product.
+ * A result that is larger than the GPU binds at once is made block by block, and gathered in host memory.
+ */
 export async function linear(
   device: Device,
   x: GpuTensor,
   layer: GpuLinear,
   activation: Activation = 'none',
+  residual?: GpuTensor,
+): Promise<GpuTensor> {
+  const [rows] = x.shape
+  const blocks = rowBlocks(device, rows, Math.max(layer.in, layer.out))
+  if (blocks.length === 1) return linearAtOnce(device, x, layer, activation, residual)
+  const gathered = Tensor.zeros([rows, layer.out])
+  for (const [first, last] of blocks) {
+    using part = await rowsOf(device, x, first, last)
+    using before = residual && (await rowsOf(device, residual, first, last))
+    using block = await linearAtOnce(device, part, layer, activation, before)
+    gathered.rows(first, last).data.set((await block.download()).data)
+  }
+  return device.tensor(gathered)
+}
+
+async function linearAtOnce(
+  device: Device,
+  x: GpuTensor,
+  layer: GpuLinear,
+  activation: Activation,
   residual?: GpuTensor,
 ): Promise<GpuTensor> {
   const sums = await product(device, x, layer)

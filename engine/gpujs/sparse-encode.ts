@@ -1,9 +1,10 @@
-import { positiveEntries, type SparseRows } from '../sparse.ts'
+import { positiveEntries, stackRows, type SparseRows } from '../sparse.ts'
 import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import { linear } from './linear.ts'
 import { isGpu } from './modes.ts'
 import type { GpuLinear } from './prepared.ts'
+import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /*
@@ -59,9 +60,16 @@ export function activeValue(this: Thread, dense: Matrix, rows: Row, columns: Row
 }
 
 export async function sparseEncode(device: Device, x: GpuTensor, layer: GpuLinear): Promise<SparseRows> {
-  using dense = await linear(device, x, layer, 'relu')
-  // In host memory there is no way back to shorten.
-  return isGpu(device.mode) ? await fetchActive(device, dense) : positiveEntries(await dense.download())
+  const parts: SparseRows[] = []
+  for (const [first, last] of rowBlocks(device, x.shape[0], Math.max(layer.in, layer.out))) {
+    using part = await rowsOf(device, x, first, last)
+    using dense = await linear(device, part, layer, 'relu')
+    // In host memory there is no way back to shorten.
+    parts.push(
+      isGpu(device.mode) ? await fetchActive(device, dense) : positiveEntries(await dense.download()),
+    )
+  }
+  return stackRows(parts, layer.out)
 }
 
 /** The positive entries of a dense matrix that lies on the device; the matrix itself stays there. */

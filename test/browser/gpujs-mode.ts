@@ -86,16 +86,19 @@ export async function testMode(mode: 'webgl2' | 'webgpu'): Promise<void> {
     for (const [round, now] of held.slice(4).entries()) assert.equal(now, held[4], `after pass ${round + 5}`)
   })
 
-  if (mode === 'webgpu')
-    test('weights are cut where the GPU binds no more than 1 MB at once', async () => {
-      const small = await openPage(browser, site.url, mode, { maxBytes: 2 ** 20 })
-      const errors = await small.call('tinyErrors', 0)
-      assert.ok(errors.logits < 1e-4, `logits differ by ${errors.logits}`)
-      assert.equal([errors.wronglyInactive, errors.wronglyActive], [0, 0])
-      const { largest } = await small.call('gpuMemory')
-      assert.ok(largest <= 2 ** 20, `a buffer had ${largest} bytes`)
-      await small.close()
-    })
+  test('weights and large results are cut where the GPU binds no more than 1 MB at once', async () => {
+    const small = await openPage(browser, site.url, mode, { maxBytes: 2 ** 20 })
+    const errors = await small.call('tinyErrors', 0)
+    assert.ok(errors.logits < 1e-4, `logits differ by ${errors.logits}`)
+    assert.equal([errors.wronglyInactive, errors.wronglyActive], [0, 0])
+    await small.call('checkLargeResults')
+    const refusal =
+      /^gpujs:\w+: a tensor \[300, 1000\] takes 1200000 bytes, and this GPU binds at most 1048576 at once; take/
+    assert.match(await small.call('tooLarge'), refusal)
+    const { largest } = await small.call('gpuMemory')
+    assert.ok(largest <= 2 ** 20, `a buffer had ${largest} bytes`)
+    await small.close()
+  })
 
   test('a backend that is disposed of leaves nothing on the GPU', async () => {
     const held = await call('memoryAfterDispose')

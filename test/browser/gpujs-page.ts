@@ -8,12 +8,16 @@ import type { Mode } from '../../engine/gpujs/modes.ts'
 import { openSafetensors, type SafetensorsStore } from '../../engine/safetensors.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { readTensor } from '../../engine/weights.ts'
+import { readTensor, sourceOf } from '../../engine/weights.ts'
 import { encodeStream } from '../../experiments/common/features.ts'
 import { parseConfig } from '../../gpt2/config.ts'
 import { capture, loadGpt2, releaseGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { parseSaeConfig } from '../../sae/config.ts'
 import { loadSae, releaseSae } from '../../sae/weights.ts'
+import { checkOp, checkSameBits } from '../helpers/compare.ts'
+import { hostOps } from '../helpers/host-ops.ts'
+import { naiveLinear } from '../helpers/naive.ts'
+import { randomTensor } from '../helpers/random.ts'
 import { checkSpecials } from '../helpers/special-cases.ts'
 import { opCases } from './op-cases.ts'
 
@@ -42,6 +46,43 @@ export async function checkCase(name: string): Promise<void> {
 /** Holds one op on NaN and infinities to the reference. @throws where they differ */
 export async function checkSpecialCase(name: string): Promise<void> {
   await checkSpecials(await backend(), name, { gpu: true })
+}
+
+/** Products and features that are larger than 1 MB against the reference; weights are smaller. @throws where they differ */
+export async function checkLargeResults(): Promise<void> {
+  const ops = await backend()
+  const x = randomTensor([300, 64], 1)
+  const layer = { weight: randomTensor([64, 1000], 2, 0.2), bias: randomTensor([1000], 3, 1, -2) }
+  const options = { activation: 'gelu', residual: randomTensor([300, 1000], 4) } as const
+  await checkOp(ops, (host) => host.linear(x, layer, options), naiveLinear(x, layer, options))
+  await checkOp(
+    ops,
+    async (host) => toDense(await host.sparseEncode(x, layer)),
+    naiveLinear(x, layer, { activation: 'relu' }),
+  )
+  // On the GPU before it is cut: a result of an op, not an upload.
+  await ops.scope(async (ops) => {
+    const doubled = await ops.add(ops.upload(x), ops.upload(x))
+    const prepared = await ops.prepareLinear(sourceOf('weight', layer.weight), sourceOf('bias', layer.bias))
+    const got = await ops.download(await ops.linear(doubled, prepared))
+    const twice = new Tensor(
+      x.shape,
+      x.data.map((value) => 2 * value),
+    )
+    checkSameBits(got, await hostOps(ops).linear(twice, layer))
+    ops.release(prepared)
+  })
+}
+
+/** What a kernel says that would need more than the GPU binds at once. */
+export async function tooLarge(): Promise<string> {
+  const x = Tensor.zeros([300, 1000])
+  return hostOps(await backend())
+    .gelu(x)
+    .then(
+      () => 'it ran',
+      (error: Error) => error.message,
+    )
 }
 
 async function fetchText(path: string): Promise<string> {

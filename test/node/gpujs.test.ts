@@ -148,7 +148,7 @@ for (const device of devices) {
   })
 
   test('weights cut into parts give what whole ones give', async () => {
-    const ops = await createGpuJsBackend(mode, { threads: 2, maxBytes: 4096 })
+    const ops = await createGpuJsBackend(mode, { threads: 2, maxBytes: 16_384 })
     const host = hostOps(ops)
     const x = randomTensor([5, 300], 1)
     const layer = { weight: randomTensor([300, 24], 2), bias: randomTensor([24], 3) } // 28,800 bytes
@@ -171,12 +171,39 @@ for (const device of devices) {
       (host) => host.sparseDecode(sparse, table, bias),
       naive.naiveSparseDecode(sparse, table, bias),
     )
-    const message = await messageOf(() => ops.prepareTable(sourceOf('wide', Tensor.zeros([2, 1025]))))
+    const message = await messageOf(() => ops.prepareTable(sourceOf('wide', Tensor.zeros([2, 4097]))))
     assert.is(
       message,
-      'wide: one row of [2, 1025] takes 4100 bytes, more than the 4096 that this GPU binds at once',
+      'wide: one row of [2, 4097] takes 16388 bytes, more than the 16384 that this GPU binds at once',
     )
     await ops.dispose()
+  })
+
+  test('results larger than the limit are made by rows, with the bits of those made at once', async () => {
+    const [whole, cut] = [
+      await createGpuJsBackend(mode, { threads: 2 }),
+      await createGpuJsBackend(mode, { threads: 2, maxBytes: 16_384 }),
+    ]
+    const x = randomTensor([70, 20], 1)
+    const layer = { weight: randomTensor([20, 120], 2), bias: randomTensor([120], 3) }
+    const options = { activation: 'gelu', residual: randomTensor([70, 120], 4) } as const // 33,600 bytes
+    const both = async <T>(compute: (host: ReturnType<typeof hostOps>) => Promise<T>) => [
+      await compute(hostOps(cut)),
+      await compute(hostOps(whole)),
+    ]
+    for (const rows of [70, 35, 34, 1, 0]) {
+      const given = { ...options, residual: options.residual.rows(0, rows) }
+      const [got, expected] = await both((host) => host.linear(x.rows(0, rows), layer, given))
+      checkSameBits(got, expected, `${rows} rows`)
+      const [found, wanted] = await both((host) => host.sparseEncode(x.rows(0, rows), layer))
+      assert.equal(found, wanted)
+    }
+    assert.is(
+      await messageOf(() => hostOps(cut).add(options.residual, options.residual)),
+      `gpujs:${mode}: a tensor [70, 120] takes 33600 bytes, and this GPU binds at most 16384 at once; ` +
+        'take fewer tokens or texts at a time, or a backend that computes in host memory (wasm)',
+    )
+    for (const ops of [whole, cut]) await ops.dispose()
   })
 
   test('NaN and infinity go through every op as in the specification', async () => {
