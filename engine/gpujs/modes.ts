@@ -60,8 +60,8 @@ export async function checkMode({ GPU }: GpuJs, mode: Mode): Promise<void> {
     throw cannot('navigator.gpu is there, but no adapter answers')
 }
 
-/** gpu.js runs mode cpu by `new Function`, and does not say why where that is forbidden. */
 function canMakeFunctions(): boolean {
+  // WORKAROUND, fault 7 in README.md: mode cpu is made by `new Function`, and the reason is lost where that is forbidden.
   try {
     Reflect.construct(Function, [])
     return true
