@@ -69,8 +69,8 @@ export interface ScreenUse {
   readonly after_one_digit: number | null // null: no token was screened
   readonly candidates: number | null // after two digits: what is recomputed
   readonly dense_tokens: number // share of tokens that went dense
-  readonly screening: number // share of the time
-  readonly recomputing: number
+  readonly screening: number // share of the time: from digits to entries, candidates computed
+  readonly collecting: number // entries of all tokens put in order
   readonly dense: number
   readonly over_dense: number // how many times as fast as the dense encoder
   readonly over_peer: number | null // and as onnxruntime-node's product alone

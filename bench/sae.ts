@@ -54,7 +54,7 @@ export async function benchSae(
   )
   const roofline = await measureRoofline({ threads, quick })
   const dense = await createBackend('wasm', { threads, sparseEncoder: 'dense' })
-  const screened = await createBackend('wasm', { threads })
+  const screened = await createBackend('wasm', { threads, sparseEncoder: 'screened' })
   const budget = quick ? quickBudget : usualBudget
   const rows = [...roofline.rows]
   const screening: ScreenUse[] = []
@@ -167,7 +167,7 @@ function screenUse(
 ): ScreenUse {
   const since = (key: keyof ScreenCounts) => now[key] - before[key]
   const tokens = since('rows') + since('denseRows')
-  const parts = [since('secondsScreening'), since('secondsRecomputing'), since('secondsDense')]
+  const parts = [since('secondsScreening'), since('secondsCollecting'), since('secondsDense')]
   const seconds = parts.reduce((sum, part) => sum + part, 0)
   const perScreened = (key: keyof ScreenCounts) => (since('rows') === 0 ? null : since(key) / since('rows'))
   return {
@@ -177,7 +177,7 @@ function screenUse(
     candidates: perScreened('candidates'),
     dense_tokens: since('denseRows') / tokens,
     screening: parts[0] / seconds,
-    recomputing: parts[1] / seconds,
+    collecting: parts[1] / seconds,
     dense: parts[2] / seconds,
     over_dense: dense!.median_ms / screened!.median_ms,
     over_peer: peer ? peer.median_ms / screened!.median_ms : null,

@@ -8,7 +8,7 @@ export interface BackendOptions {
   readonly threads?: number
   /** 256-bit code made of pairs of 128-bit operations, by an experimental flag of V8; left out, where it proves right. */
   readonly paired?: boolean
-  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened. */
+  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened where that is faster. */
   readonly sparseEncoder?: 'dense' | 'screened'
 }
 

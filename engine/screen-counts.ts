@@ -4,6 +4,8 @@ export interface ScreenCounts {
   rows: number
   /** Rows that were computed densely: too many candidates, or numbers that no bound holds for. */
   denseRows: number
+  /** Rows of layers that are too small for screening to be worth it, computed densely. */
+  smallRows: number
   /** Outputs of the screened rows. */
   outputs: number
   /** Of these, outputs that could be positive after a look with one digit of x, and with two. */
@@ -13,7 +15,7 @@ export interface ScreenCounts {
   active: number
   secondsPreparing: number
   secondsScreening: number
-  secondsRecomputing: number
+  secondsCollecting: number
   secondsDense: number
 }
 
@@ -21,13 +23,14 @@ export function noScreenCounts(): ScreenCounts {
   return {
     rows: 0,
     denseRows: 0,
+    smallRows: 0,
     outputs: 0,
     afterOneDigit: 0,
     candidates: 0,
     active: 0,
     secondsPreparing: 0,
     secondsScreening: 0,
-    secondsRecomputing: 0,
+    secondsCollecting: 0,
     secondsDense: 0,
   }
 }

@@ -19,7 +19,7 @@ const LEAST_NUMBERS = 1 << 14
 
 /** What may be chosen beside the engine's own options. */
 export interface WasmOptions extends EngineOptions {
-  /** How sparseEncode finds what is positive; both give the same bits. Screened unless said otherwise. */
+  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened where the layer is worth it. */
   readonly sparseEncoder?: 'dense' | 'screened'
 }
 
@@ -36,8 +36,8 @@ export async function createWasmBackend(platform: Platform, options: WasmOptions
   const backend = startBackend(first, options)
   if (!first.paired) return backend
   try {
-    await selfCheck(backend)
-    return startBackend(first, options) // which has screened nothing yet
+    await selfCheck(startBackend(first, { sparseEncoder: 'screened' }))
+    return backend
   } catch (error) {
     await backend.dispose()
     if (options.paired) throw error
@@ -47,8 +47,9 @@ export async function createWasmBackend(platform: Platform, options: WasmOptions
   }
 }
 
-function startBackend(engine: Engine, { sparseEncoder = 'screened' }: WasmOptions, note = ''): Backend {
-  const screen = sparseEncoder === 'screened' ? new Screen(engine) : undefined
+function startBackend(engine: Engine, { sparseEncoder }: WasmOptions, note = ''): Backend {
+  const screen =
+    sparseEncoder === 'dense' ? undefined : new Screen(engine, { always: sparseEncoder === 'screened' })
   return scopedBackend(engine, new Set(), screen, engine.mode + note)
 }
 

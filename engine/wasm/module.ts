@@ -10,7 +10,8 @@ import { MAX_PAGES } from './memory.ts'
 import { meanRows } from './mean-rows.ts'
 import { screenColumns } from './screen-columns.ts'
 import { screen } from './screen-group.ts'
-import { recompute } from './screen-recompute.ts'
+import { screenRow } from './screen-rows.ts'
+import { spread } from './screen-spread.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { tileOfAnySize } from './tile.ts'
@@ -41,7 +42,8 @@ function emitKernels(options: KernelOptions) {
     meanRows: meanRows(),
     sparseDecode: sparseDecode(emitter),
     screenColumns: screenColumns(),
+    screenRow: screenRow(),
     screen: screen(emitter),
-    recompute: recompute(emitter),
+    spread: spread(),
   }
 }

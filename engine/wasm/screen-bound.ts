@@ -11,12 +11,14 @@
  *     |r . w_j| + |x'' . d_j|  <=  |r| |w_j| + |x''| |d_j|.
  * Norms of rows and of columns are worked out once each, so the bound costs two multiply-adds an output.
  *
- * Float32 adds its roundings, in what is computed here and in the dense kernel whose result is to be matched. All of
- * these numbers are sums and products whose terms' sizes add up to no more than
- *     4 (|x| + |r1|) (|w_j| + |d_j|) + |b_j|,
+ * Float32 adds its roundings, in what is computed here and in the dense kernel whose result is to be matched. In each of the
+ * two, all numbers are sums and products whose terms' sizes add up to no more than
+ *     4 S + |b_j|,   S = (|x| + |r1|) (|w_j| + |d_j|),
  * so n roundings in a row err by at most gamma times that, gamma = n u / (1 - n u), u = 2^-24 (Higham 2002,
- * section 3.1). Gamma times the row's part joins the row's factors of |w_j| and |d_j|, gamma |b_j| joins b_j. If what is
- * computed, plus all of this, is not above zero, then the dense kernel's number is not either, and ReLU makes it 0.
+ * section 3.1). No share of |b_j| is needed: x . w_j and what is computed for it are at most S, so from |b_j| = 2 S on, the
+ * sign of b_j decides in the dense kernel and here alike; and below that 4 S + |b_j| is at most 6 S. So 6 gamma times the
+ * row's part of S joins the row's factors of |w_j| and |d_j|. If what is computed, plus all of this, is not above zero,
+ * then the dense kernel's number is not either, and ReLU makes it 0.
  * Underflow, which no relative error covers, is kept below gamma by the limits LEAST and MOST; what lies outside of
  * them is computed densely.
  */
@@ -28,118 +30,38 @@ export const DENSE_BLOCK = 128
 /** The most numbers of a row that stay float32. */
 export const MAX_LARGE = 32
 /** What is larger than this many times the root mean square of the rest stays float32. */
-const LARGE = 4
-/** Digits are stored with this added, in 0..127: relaxed dot products of more than 7 bits differ between machines. */
+export const LARGE = 4
+/** Digits are stored with this added, in 1..127: relaxed dot products of more than 7 bits differ between machines. */
 export const DIGIT_OFFSET = 64
-const DIGIT_MAX = 63
+export const DIGIT_MOST = 63
+/** The largest of a column's whole numbers. */
+export const COLUMN_MOST = 127
+/** What those of one sign may add up to in a 16-bit sum with digits: 127 times this is less than 2^15. */
+export const LANE_MOST = 258
 /** 32-bit sums of so many products of 7 bits by 8 bits cannot overflow. */
 export const MAX_INPUTS = 100_000
 /**
- * Rows' norms and steps, and columns' largest numbers, are screened within these limits: products of three of their
+ * Rows' largest numbers and steps, and columns' scales, are screened within these limits: products of three of their
  * constants then stay in float32's normal range, and lost digits of products below it are far less than gamma's share.
  */
 export const [LEAST, MOST] = [2 ** -50, 2 ** 50]
 
-/** The error of float32 in the screen and in the dense kernel together, relative to the sizes of the terms. */
+/** The error of float32 in the screen or in the dense kernel, relative to the sizes of the terms. */
 export function roundingError(inputs: number): number {
   const dense = Math.min(inputs, DENSE_BLOCK) + Math.ceil(inputs / DENSE_BLOCK) + 3
-  const screen = MAX_LARGE + 20
+  // large numbers, what digits say, the bound's own products, and what rows' remainders are off by (screen-rows.ts)
+  const screen = MAX_LARGE + 24
   const residual = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the column's largest
   const n = (dense + screen + residual) * UNIT
   return n / (1 - n)
 }
 
-/** One or two digits of a row: its last step, and the factors of |w_j| and of |d_j| in the bound. */
-export interface DigitBound {
-  readonly step: number
-  readonly ofNorm: number
-  readonly ofResidual: number
+/** What a row's |x| + |r1| is to be multiplied with, to be added to its factors of |w_j| and of |d_j|. */
+export function rowRounding(inputs: number): number {
+  return 6 * roundingError(inputs)
 }
 
-/** A row of x made ready: x = large numbers + step1 q1 + step2 q2 + what is left. */
-export interface ScreenedRow {
-  readonly largeIndices: readonly number[]
-  readonly one: DigitBound
-  readonly two: DigitBound
-}
-
-/**
- * Splits a row, writing its digits (plus DIGIT_OFFSET) to `first` and `second`. `boundFactor` is 1, except in the test
- * that shows that a smaller bound loses outputs.
- * @returns undefined if the row holds NaN, infinity, or numbers too small or large for the bound to be right
- */
-export function screenRow(
-  x: Float32Array,
-  first: Uint8Array,
-  second: Uint8Array,
-  boundFactor = 1,
-): ScreenedRow | undefined {
-  const { limit, largest, norm } = largeNumbers(x)
-  const step1 = largest === 0 ? 1 : Math.fround(largest / DIGIT_MAX)
-  if (!(norm <= MOST && step1 >= LEAST && (norm >= LEAST || norm === 0))) return undefined
-  const step2 = Math.fround(step1 / (2 * DIGIT_MAX))
-  const [perStep1, perStep2] = [1 / step1, 1 / step2]
-  const largeIndices: number[] = []
-  let [r1, x1, r2, x2] = [0, 0, 0, 0] // squares of the norms of r1, step1 q1, r2, step1 q1 + step2 q2
-  for (let k = 0; k < x.length; k++) {
-    let value = x[k]
-    if (Math.abs(value) > limit) {
-      largeIndices.push(k)
-      value = 0
-    }
-    const digit1 = Math.floor(value * perStep1 + (DIGIT_OFFSET + 0.5))
-    const part1 = (digit1 - DIGIT_OFFSET) * step1
-    const rest1 = value - part1
-    const digit2 = Math.floor(rest1 * perStep2 + (DIGIT_OFFSET + 0.5))
-    const rest2 = rest1 - (digit2 - DIGIT_OFFSET) * step2
-    first[k] = digit1
-    second[k] = digit2
-    r1 += rest1 * rest1
-    x1 += part1 * part1
-    r2 += rest2 * rest2
-    x2 += (value - rest2) * (value - rest2)
-  }
-  const rounding = roundingError(x.length) * 4 * (norm + Math.sqrt(r1))
-  const bound = (step: number, rest: number, quantised: number): DigitBound => ({
-    step,
-    ofNorm: roundUp(boundFactor * (Math.sqrt(rest) + rounding)),
-    ofResidual: roundUp(boundFactor * (Math.sqrt(quantised) + rounding)),
-  })
-  return { largeIndices, one: bound(step1, r1, x1), two: bound(step2, r2, x2) }
-}
-
-/** A float32 at least as large, with room for the roundings of float64 sums and of the bound's own products. */
-function roundUp(x: number): number {
-  return Math.fround(x * (1 + 2 ** -19))
-}
-
-/**
- * Above which size numbers of a row stay float32, the largest of the others, and the norm of all.
- * Taking numbers out makes the others' root mean square smaller, so this is repeated; at most MAX_LARGE go.
- */
-function largeNumbers(x: Float32Array): { limit: number; largest: number; norm: number } {
-  let rest = numbersUpTo(x, Infinity)
-  const norm = Math.sqrt(rest.squares)
-  let limit = Infinity
-  for (;;) {
-    const next = LARGE * Math.sqrt(rest.squares / rest.count)
-    if (!(rest.largest > next)) return { limit, largest: rest.largest, norm }
-    const fewer = numbersUpTo(x, next)
-    if (x.length - fewer.count > MAX_LARGE) return { limit, largest: rest.largest, norm }
-    limit = next
-    rest = fewer
-  }
-}
-
-/** Of a row's numbers no larger than `limit`: how many there are, the sum of their squares, the largest. */
-function numbersUpTo(x: Float32Array, limit: number): { count: number; squares: number; largest: number } {
-  let [count, squares, largest] = [0, 0, 0]
-  for (let k = 0; k < x.length; k++) {
-    const size = Math.abs(x[k])
-    if (size > limit) continue // NaN stays, and makes the sum NaN
-    count++
-    squares += size * size
-    if (size > largest) largest = size
-  }
-  return { count, squares, largest }
+/** What float32 sums of so many squares, their root and a few products may lack, as a factor. */
+export function normSlack(inputs: number): number {
+  return 1 + (inputs + 16) * 2 ** -23
 }

@@ -1,76 +1,157 @@
-import { call, f32x4, func, i16x8, i32, i32x4, i8x16, local, v128 } from 'wasmati'
-import {
-  doWhile,
-  increment,
-  limitTo,
-  splat,
-  when,
-  whileBelow,
-  type I32,
-  type I32Input,
-  type V128,
-} from './emit.ts'
+import { call, func, i16x8, i32, i32x4, i8x16, local, v128, type StackVar } from 'wasmati'
+import { doWhile, increment, when, type I32, type V128 } from './emit.ts'
 import type { Emitter, Int8Method } from './kernel.ts'
-import { GROUP } from './screen-plan.ts'
-import { SUM_BLOCK } from './tile.ts'
+import { COLUMN, DIGIT_TILES, GROUP, STEP } from './screen-plan.ts'
 
 const VECTORS = GROUP / 4
-
-/** Rows of such a tile: what 15 registers hold beside the weights and a number of x; wide code has twice the room. */
-export function groupRows({ paired }: { paired: boolean }): number {
-  return paired ? 8 : 6
-}
-
-/** Four numbers of k for each of four columns, or of x for all columns: 8-bit numbers, or two vectors of 16-bit ones. */
-type Digits = readonly V128[]
-
-const ones = () => v128.const('i16x8', [1, 1, 1, 1, 1, 1, 1, 1])
-
-/** sum[c] += the sum over four k of x[k] * w[k][c], in whole numbers: the same with every method. */
-export function addDot(method: Int8Method, sum: V128, x: Digits, w: Digits, one: V128): void {
-  if (method === 'dot') local.set(sum, i32x4.relaxed_dot_i8x16_i7x16_add_s(w[0], x[0], sum))
-  else if (method === 'pairs')
-    local.set(sum, i32x4.add(i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(w[0], x[0]), one), sum))
-  else for (const half of [0, 1]) local.set(sum, i32x4.add(i32x4.dot_i16x8_s(w[half], x[half]), sum))
-}
-
-/** w = 16 bytes at `address` */
-function loadWeights(method: Int8Method, w: Digits, address: I32Input, offset: number): void {
-  local.set(w[0], v128.load({ offset }, address))
-  if (method !== 'widened') return
-  // numbers 0 and 1 of each column first, then 2 and 3
-  local.set(w[0], i8x16.shuffle([0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15], w[0], w[0]))
-  local.set(w[1], i16x8.extend_high_i8x16_s(w[0]))
-  local.set(w[0], i16x8.extend_low_i8x16_s(w[0]))
-}
-
-/** x = the 4 bytes at `address`, for every column */
-function loadDigits(method: Int8Method, x: Digits, address: I32Input): void {
-  local.set(x[0], v128.load32_splat({}, address))
-  if (method !== 'widened') return
-  local.set(x[0], i16x8.extend_low_i8x16_s(x[0]))
-  local.set(x[1], i8x16.shuffle([4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7], x[0], x[0]))
-  local.set(x[0], i8x16.shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3], x[0], x[0]))
-}
-
-/** xs[r] = the r-th address of a list */
-function loadPointers(xs: readonly I32[], list: I32): void {
-  xs.forEach((x, r) => local.set(x, i32.load({ offset: r * 4 }, list)))
-}
+/** Numbers of k that an instruction multiplies and adds for each column. */
+const DOT = 4
+const DOTS = STEP / DOT
 
 const locals = <T>(count: number, type: T): T[] => Array.from({ length: count }, () => type)
+const ones = () => v128.const('i16x8', [1, 1, 1, 1, 1, 1, 1, 1])
+
+/** Registers of a tile, and where it reads: `dot` counts groups of DOT k within a step. */
+interface Tile {
+  readonly acc: readonly V128[] // [rows][VECTORS]
+  readonly weights: readonly V128[]
+  readonly x: readonly V128[]
+  readonly one: V128
+  readonly rows: number
+  readonly loadDigits: (row: number, dot: number) => StackVar<'v128'>
+  readonly loadWeights: (dot: number, vector: number) => StackVar<'v128'>
+}
+
+/** Vectors for weights, for digits of x and products; see the steps below. */
+const REGISTERS: Readonly<Record<Int8Method, readonly [weights: number, x: number]>> = {
+  pairs: [DOTS * VECTORS, 1 + VECTORS],
+  dot: [VECTORS, 1],
+  widened: [VECTORS * 2, 2],
+}
+
+/** acc[r][c] += the sum over STEP k of x[r][k] * w[k][c], in whole numbers: the same with every method. */
+const steps: Readonly<Record<Int8Method, (tile: Tile) => void>> = {
+  pairs: pairsStep,
+  dot: dotStep,
+  widened: widenedStep,
+}
 
 /**
- * sums[rows][GROUP] = the sum over k of digits x[k] times w[k], w a group of 8-bit columns [K / 4][GROUP][4], for the
- * first `rows` of a list of addresses of rows of digits; more sums may be written, up to groupRows of them.
- * Arguments: rows, the list (of groupRows), K (a multiple of 4, not 0), w, sums.
+ * Pairs of products, four pairs added in 16 bits, and only then made 32-bit: half the work of widening each pair.
+ * No sum overflows, because screenColumns keeps what eight numbers of a column add up to within LANE_MOST.
  */
-export function digitTileOfAnySize(emitter: Emitter) {
-  const most = groupRows(emitter)
-  const sizes = [1, most / 2, most]
-  return func({ in: [i32, i32, i32, i32, i32], out: [] }, ([rows, ...args]) => {
+function pairsStep({ acc, weights, x: [x, ...sums], one, rows, loadDigits, loadWeights }: Tile): void {
+  weights.forEach((w, i) => local.set(w, loadWeights(Math.floor(i / VECTORS), i % VECTORS)))
+  for (let r = 0; r < rows; r++) {
+    for (let dot = 0; dot < DOTS; dot++) {
+      local.set(x, loadDigits(r, dot))
+      sums.forEach((sum, j) => {
+        const pairs = i16x8.relaxed_dot_i8x16_i7x16_s(weights[dot * VECTORS + j], x)
+        local.set(sum, dot === 0 ? pairs : i16x8.add(pairs, sum))
+      })
+    }
+    sums.forEach((sum, j) => {
+      const total = acc[r * VECTORS + j]
+      local.set(total, i32x4.add(i32x4.dot_i16x8_s(sum, one), total))
+    })
+  }
+}
+
+function dotStep({ acc, weights, x: [x], rows, loadDigits, loadWeights }: Tile): void {
+  for (let dot = 0; dot < DOTS; dot++) {
+    weights.forEach((w, j) => local.set(w, loadWeights(dot, j)))
+    for (let r = 0; r < rows; r++) {
+      local.set(x, loadDigits(r, dot))
+      weights.forEach((w, j) => {
+        const total = acc[r * VECTORS + j]
+        local.set(total, i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, total))
+      })
+    }
+  }
+}
+
+/** 16-bit numbers from the start: numbers 0 and 1 of each column in one vector, 2 and 3 in another. */
+function widenedStep({ acc, weights, x: halves, rows, loadDigits, loadWeights }: Tile): void {
+  const [low, high] = halves
+  for (let dot = 0; dot < DOTS; dot++) {
+    for (let j = 0; j < VECTORS; j++) {
+      const [first, second] = [weights[2 * j], weights[2 * j + 1]]
+      local.set(first, loadWeights(dot, j))
+      local.set(first, i8x16.shuffle([0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15], first, first))
+      local.set(second, i16x8.extend_high_i8x16_s(first))
+      local.set(first, i16x8.extend_low_i8x16_s(first))
+    }
+    for (let r = 0; r < rows; r++) {
+      local.set(low, loadDigits(r, dot))
+      local.set(low, i16x8.extend_low_i8x16_s(low))
+      local.set(high, i8x16.shuffle([4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7], low, low))
+      local.set(low, i8x16.shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3], low, low))
+      weights.forEach((w, i) => {
+        const total = acc[r * VECTORS + Math.floor(i / 2)]
+        local.set(total, i32x4.add(i32x4.dot_i16x8_s(w, halves[i % 2]), total))
+      })
+    }
+  }
+}
+
+/** Where a tile finds its rows: one after another in steps, or by a list of addresses. */
+type Place = 'packed' | 'listed'
+
+/**
+ * sums[rows][GROUP] = the sum over k of digits x[k] times w[k], w a group of 8-bit columns [K / 4][GROUP][4], from what
+ * their constants say that sums start at.
+ * Digits that are packed lie [K / STEP][rows of the tile][STEP]; of listed rows the list has whole tiles of addresses.
+ */
+export function digitTile(emitter: Emitter, rows: number, place: Place) {
+  const { int8 } = emitter
+  const [weightCount, xCount] = REGISTERS[int8]
+  const pointers = place === 'listed' ? rows : 1
+  return func(
+    {
+      in: [i32, i32, i32, i32, i32], // x or the list, K, w, column constants, sums
+      locals: [
+        ...([i32, v128, ...locals(pointers, i32)] as const),
+        ...locals(rows * VECTORS + weightCount + xCount, v128),
+      ],
+      out: [],
+    },
+    ([x, K, w, columns, sums], [end, one, ...others]) => {
+      const xs = others.slice(0, pointers) as I32[]
+      const registers = others.slice(pointers) as V128[]
+      const acc = registers.splice(0, rows * VECTORS)
+      const [weights, xRegisters] = [registers.slice(0, weightCount), registers.slice(weightCount)]
+      xs.forEach((pointer, r) => local.set(pointer, place === 'listed' ? i32.load({ offset: r * 4 }, x) : x))
+      local.set(one, ones())
+      acc.forEach((sum, i) =>
+        local.set(sum, v128.load({ offset: COLUMN.start + (i % VECTORS) * 16 }, columns)),
+      )
+      local.set(end, i32.add(xs[0], place === 'listed' ? K : i32.mul(K, rows)))
+      // for each STEP of k: acc[r] += x[r] . w
+      doWhile(() => {
+        steps[int8]({
+          ...{ acc, weights, x: xRegisters, one, rows },
+          loadDigits: (r, dot) =>
+            place === 'listed'
+              ? v128.load32_splat({ offset: dot * DOT }, xs[r])
+              : v128.load32_splat({ offset: r * STEP + dot * DOT }, xs[0]),
+          loadWeights: (dot, j) => v128.load({ offset: dot * GROUP * DOT + j * 16 }, w),
+        })
+        for (const pointer of xs) increment(pointer, STEP * (rows / pointers))
+        increment(w, GROUP * STEP)
+        return i32.lt_u(xs[0], end)
+      })
+      acc.forEach((sum, i) => v128.store({ offset: i * 16 }, sums, sum))
+    },
+  )
+}
+
+export type AnyDigitTile = ReturnType<typeof digitTiles>
+
+/** Calls the smallest tile that holds so many rows (the first argument): the other arguments are digitTile's. */
+export function digitTiles(emitter: Emitter, place: Place) {
+  return func({ in: [i32, i32, i32, i32, i32, i32], out: [] }, ([rows, ...args]) => {
     const choose = ([size, ...larger]: readonly number[]): void => {
-      const tile = digitTile(emitter, size)
+      const tile = digitTile(emitter, size, place)
       if (larger.length === 0) call(tile, args)
       else
         when(
@@ -79,88 +160,6 @@ export function digitTileOfAnySize(emitter: Emitter) {
           () => choose(larger),
         )
     }
-    choose(sizes)
+    choose(DIGIT_TILES)
   })
-}
-
-function digitTile(emitter: Emitter, rows: number) {
-  const { int8 } = emitter
-  const halves = int8 === 'widened' ? 2 : 1
-  return func(
-    {
-      in: [i32, i32, i32, i32],
-      locals: [i32, v128, ...locals(rows, i32), ...locals(rows * VECTORS + (VECTORS + 1) * halves, v128)],
-      out: [],
-    },
-    ([list, K, w, sums], [end, one, ...others]) => {
-      const xs = others.slice(0, rows) as I32[]
-      const registers = others.slice(rows) as V128[]
-      const acc = registers.splice(0, rows * VECTORS)
-      const x = registers.splice(0, halves)
-      const ws = [registers.slice(0, halves), registers.slice(halves)]
-      loadPointers(xs, list)
-      local.set(one, ones())
-      for (const sum of acc) local.set(sum, splat(0))
-      local.set(end, i32.add(xs[0], K))
-      // for each four k: acc[r] += x[r] . w
-      doWhile(() => {
-        ws.forEach((vector, j) => loadWeights(int8, vector, w, j * 16))
-        xs.forEach((pointer, r) => {
-          loadDigits(int8, x, pointer)
-          ws.forEach((vector, j) => addDot(int8, acc[r * VECTORS + j], x, vector, one))
-        })
-        for (const pointer of xs) increment(pointer, 4)
-        increment(w, GROUP * 4)
-        return i32.lt_u(xs[0], end)
-      })
-      acc.forEach((sum, i) => v128.store({ offset: i * 16 }, sums, sum))
-    },
-  )
-}
-
-/**
- * sums[rows][GROUP] = x[rows][K] times GROUP columns of float32 weights, one k every `stride` bytes: the additions of
- * tile.ts in tile.ts' order, so the same bits, but for rows from a list and for half a wide panel.
- * Arguments: a list of groupRows addresses of rows of x, K, w, stride, sums.
- */
-export function gatheredTile(emitter: Emitter) {
-  const rows = groupRows(emitter)
-  return func(
-    {
-      in: [i32, i32, i32, i32, i32],
-      locals: [i32, i32, v128, ...locals(rows, i32), ...locals(rows * VECTORS + VECTORS, v128)],
-      out: [],
-    },
-    ([list, K, w, stride, sums], [end, blockEnd, x, ...others]) => {
-      const xs = others.slice(0, rows) as I32[]
-      const registers = others.slice(rows) as V128[]
-      const acc = registers.splice(0, rows * VECTORS)
-      const offsets = acc.map((sum, i) => ({ sum, offset: i * 16 }))
-      loadPointers(xs, list)
-      for (const { offset } of offsets) v128.store({ offset }, sums, splat(0))
-      local.set(end, i32.add(xs[0], i32.mul(K, 4)))
-      // for each block of at most SUM_BLOCK steps of k
-      whileBelow(xs[0], end, () => {
-        local.set(blockEnd, i32.add(xs[0], SUM_BLOCK * 4))
-        limitTo(blockEnd, end)
-        for (const sum of acc) local.set(sum, splat(0))
-        //   for k in the block: acc[r] += x[r][k] * w[k]
-        doWhile(() => {
-          registers.forEach((weights, j) => local.set(weights, v128.load({ offset: j * 16 }, w)))
-          xs.forEach((pointer, r) => {
-            local.set(x, v128.load32_splat({}, pointer))
-            registers.forEach((weights, j) => {
-              const sum = acc[r * VECTORS + j]
-              local.set(sum, emitter.madd(x, weights, sum))
-            })
-          })
-          for (const pointer of xs) increment(pointer, 4)
-          increment(w, stride)
-          return i32.lt_u(xs[0], blockEnd)
-        })
-        for (const { sum, offset } of offsets) local.set(sum, f32x4.add(v128.load({ offset }, sums), sum))
-        for (const { sum, offset } of offsets) v128.store({ offset }, sums, sum)
-      })
-    },
-  )
 }

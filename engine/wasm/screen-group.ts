@@ -1,48 +1,127 @@
-import { call, func, i32, local } from 'wasmati'
-import { forUpTo, increment, limitTo, when, whileBelow, zeroBytes, type I32 } from './emit.ts'
+import { call, func, i32, i64, local, v128 } from 'wasmati'
+import { increment, when, whileBelow, type I32 } from './emit.ts'
 import type { Emitter } from './kernel.ts'
-import { digitTileOfAnySize, groupRows } from './screen-digits.ts'
-import { firstLook, GROUP_BYTES, secondLook } from './screen-look.ts'
-import { COLUMN_BYTES, GROUP, ROW_BYTES, SCRATCH } from './screen-plan.ts'
+import { digitTiles } from './screen-digits.ts'
+import { addCount, fillList, forHits, setTally } from './screen-list.ts'
+import { firstLook, HALVES, secondLook } from './screen-look.ts'
+import { COLUMN_BYTES, DIGIT_ROWS, GROUP, GROUP_BYTES, ROW_BYTES, SCRATCH, TALLY } from './screen-plan.ts'
+import { recomputeListed } from './screen-recompute.ts'
 
-/** What a loop over the rows of a list works with; `list` moves on. */
-interface ListLoop {
-  readonly i: I32
-  readonly end: I32
-  readonly count: I32
-  /** Where the addresses of the rows' digits or numbers stand, filled up to whole tiles. */
-  readonly list: I32
-  readonly sums: I32
-  readonly scratch: I32
+/**
+ * Looks at all rows with one digit; leaves how many of them have a column that may be positive. These stand in scratch:
+ * their numbers, the addresses of their second digits, and what the first digit says.
+ */
+function lookAtAll(emitter: Emitter) {
+  const [tile, look] = [digitTiles(emitter, 'packed'), firstLook(emitter)]
+  return func(
+    {
+      // rows, their first digits, K of the digits, second digits, row constants, the group's 8-bit columns, column
+      // constants and float32 weights, whether rows are left out, tallies, scratch
+      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
+      locals: [i32, i32, i32, i32, i32, i32, i64, i64],
+      out: [i32],
+    },
+    (
+      [rows, firsts, K, seconds, rowConstants, digits, columns, weights, leftOut, tallies, scratch],
+      [first, kept, left, row, bits, at, hits, shift],
+    ) => {
+      local.set(kept, i32.const(0))
+      local.set(first, i32.const(0))
+      // for each tile of rows
+      whileBelow(first, rows, () => {
+        local.set(left, i32.sub(rows, first))
+        call(tile, [left, firsts, K, digits, columns, scratch])
+        when(i32.gt_u(left, DIGIT_ROWS), () => local.set(left, i32.const(DIGIT_ROWS)))
+        local.set(row, i32.add(rowConstants, i32.mul(first, ROW_BYTES)))
+        call(look, [left, row, columns, weights, scratch])
+        local.set(hits)
+        forHits({ hits, shift, row, bits }, () => {
+          local.set(left, i32.add(scratch, i32.mul(row, GROUP_BYTES)))
+          increment(row, first)
+          i32.load8_u({}, i32.add(leftOut, row))
+          when(i32.eqz(), () => {
+            addCount(setTally(at, tallies, row), TALLY.afterOneDigit, bits)
+            // values[kept] = what the tile has for the row
+            local.set(at, i32.add(scratch, i32.mul(kept, GROUP_BYTES)))
+            for (const offset of HALVES)
+              v128.store(
+                { offset: SCRATCH.values + offset },
+                at,
+                v128.load({ offset: SCRATCH.tile + offset }, left),
+              )
+            local.set(at, i32.add(scratch, i32.mul(kept, 4)))
+            i32.store({ offset: SCRATCH.rows }, at, row)
+            i32.store({ offset: SCRATCH.pointers }, at, i32.add(seconds, i32.mul(row, K)))
+            increment(kept, 1)
+          })
+        })
+        increment(first, DIGIT_ROWS)
+        increment(firsts, i32.mul(K, DIGIT_ROWS))
+      })
+      local.get(kept)
+    },
+  )
 }
 
-/** for each tile of a list of rows: `tile`, which leaves sums in `scratch`; then for each of its rows i: `body`, with its sums */
-export function forListed(emitter: Emitter, loop: ListLoop, tile: () => void, body: () => void): void {
-  const { i, end, count, list, sums, scratch } = loop
-  const rows = groupRows(emitter)
-  local.set(i, i32.const(0))
-  whileBelow(i, count, () => {
-    local.set(end, i32.add(i, rows))
-    limitTo(end, count)
-    tile()
-    increment(list, rows * 4)
-    local.set(sums, scratch)
-    forUpTo(i, end, 1, () => {
-      body()
-      increment(sums, GROUP_BYTES)
-    })
-  })
-}
-
-/** list[count] and the places behind it, up to a whole tile, = the last entry */
-export function fillList(emitter: Emitter, list: I32, count: I32, at: I32): void {
-  local.set(at, i32.add(list, i32.mul(count, 4)))
-  for (let r = 0; r < groupRows(emitter) - 1; r++)
-    i32.store({ offset: r * 4 }, at, i32.load({}, i32.sub(at, 4)))
+/**
+ * Looks again, with two digits, at the rows that lookAtAll left in scratch; leaves how many are left. These stand in
+ * scratch: their numbers, their possible columns, the addresses of their numbers x.
+ * A row with such columns in more than `most` groups of this chunk is left out from there on.
+ */
+function lookAgain(emitter: Emitter) {
+  const [tile, look] = [digitTiles(emitter, 'listed'), secondLook(emitter)]
+  return func(
+    {
+      // rows in scratch, K of the digits, row constants, the group's 8-bit columns, column constants, x, bytes of a row
+      // of x, most groups, whether rows are left out, tallies, scratch
+      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
+      locals: [i32, i32, i32, i32, i32, i32, i32, i32, i64, i64],
+      out: [i32],
+    },
+    (
+      [count, K, rowConstants, digits, columns, x, xBytes, most, leftOut, tallies, scratch],
+      [first, kept, left, list, values, row, bits, at, hits, shift],
+    ) => {
+      local.set(list, i32.add(scratch, SCRATCH.pointers))
+      fillList(list, count, at)
+      local.set(kept, i32.const(0))
+      local.set(first, i32.const(0))
+      local.set(values, i32.add(scratch, SCRATCH.values))
+      // for each tile of the list
+      whileBelow(first, count, () => {
+        local.set(left, i32.sub(count, first))
+        call(tile, [left, list, K, digits, columns, scratch])
+        when(i32.gt_u(left, DIGIT_ROWS), () => local.set(left, i32.const(DIGIT_ROWS)))
+        local.set(at, i32.add(scratch, i32.mul(first, 4)))
+        increment(at, SCRATCH.rows)
+        call(look, [left, at, rowConstants, columns, values, scratch])
+        local.set(hits)
+        forHits({ hits, shift, row, bits }, () => {
+          local.set(at, i32.add(scratch, i32.mul(i32.add(row, first), 4)))
+          local.set(row, i32.load({ offset: SCRATCH.rows }, at))
+          addCount(setTally(left, tallies, row), TALLY.candidates, bits)
+          i32.store({ offset: TALLY.groups }, left, i32.add(i32.load({ offset: TALLY.groups }, left), 1))
+          // the list of what is left lies in front of what is looked at
+          local.set(at, i32.add(scratch, i32.mul(kept, 4)))
+          i32.store({ offset: SCRATCH.rows }, at, row)
+          i32.store({ offset: SCRATCH.possible }, at, bits)
+          i32.store({ offset: SCRATCH.pointers }, at, i32.add(x, i32.mul(row, xBytes)))
+          increment(kept, 1)
+          when(i32.gt_u(i32.load({ offset: TALLY.groups }, left), most), () =>
+            i32.store8({}, i32.add(leftOut, row), 1),
+          )
+        })
+        increment(first, DIGIT_ROWS)
+        increment(list, DIGIT_ROWS * 4)
+        increment(values, DIGIT_ROWS * GROUP_BYTES)
+      })
+      local.get(kept)
+    },
+  )
 }
 
 /** weights = the float32 weights of group g: a panel, or half of one */
-export function setWeights({ panel }: Emitter, weights: I32, all: I32, g: I32, K: I32): void {
+function setWeights({ panel }: Emitter, weights: I32, all: I32, g: I32, K: I32): void {
   const groups = panel / GROUP
   local.set(weights, i32.div_u(g, groups))
   local.set(weights, i32.mul(i32.mul(weights, K), panel * 4))
@@ -50,124 +129,49 @@ export function setWeights({ panel }: Emitter, weights: I32, all: I32, g: I32, K
   local.set(weights, i32.add(weights, all))
 }
 
-/** counts[offset] += the bits that are set */
-function addCount(counts: I32, offset: number, bits: I32): void {
-  i32.store({ offset }, counts, i32.add(i32.load({ offset }, counts), i32.popcnt(bits)))
-}
-
 /**
- * Looks at all rows with one digit; leaves how many of them have a column that may be positive. These stand in scratch:
- * their numbers, the addresses of their second digits, and what the first digit says.
- */
-function lookAtAll(emitter: Emitter, tile: ReturnType<typeof digitTileOfAnySize>) {
-  const look = firstLook(emitter)
-  return func(
-    {
-      // rows, list of first digits, K of the digits, second digits, row constants, the group's 8-bit columns, column
-      // constants and float32 weights, counts, scratch
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32],
-      out: [i32],
-    },
-    (
-      [rows, list, K, seconds, rowConstants, digits, columns, weights, counts, scratch],
-      [r, end, sums, kept, row, values, bits, at],
-    ) => {
-      local.set(kept, i32.const(0))
-      const callTile = () => {
-        local.set(at, i32.sub(end, r))
-        call(tile, [at, list, K, digits, scratch])
-      }
-      forListed(emitter, { i: r, end, count: rows, list, sums, scratch }, callTile, () => {
-        local.set(row, i32.add(rowConstants, i32.mul(r, ROW_BYTES)))
-        local.set(values, i32.add(scratch, i32.mul(kept, GROUP_BYTES)))
-        increment(values, SCRATCH.values)
-        local.set(bits, call(look, [row, sums, columns, weights, values]))
-        when(bits, () => {
-          local.set(at, i32.add(scratch, i32.mul(kept, 4)))
-          i32.store({ offset: SCRATCH.rows }, at, r)
-          i32.store({ offset: SCRATCH.pointers }, at, i32.add(seconds, i32.mul(r, K)))
-          increment(kept, 1)
-          addCount(counts, 0, bits)
-        })
-      })
-      local.get(kept)
-    },
-  )
-}
-
-/** Looks again, with two digits, at the rows that lookAtAll left in scratch, and writes the group's masks. */
-function lookAgain(emitter: Emitter, tile: ReturnType<typeof digitTileOfAnySize>) {
-  const look = secondLook(emitter)
-  return func(
-    {
-      // rows in scratch, K of the digits, row constants, the group's 8-bit columns, column constants, masks, hits,
-      // counts, scratch
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      out: [],
-    },
-    (
-      [count, K, rowConstants, digits, columns, masks, hits, counts, scratch],
-      [i, end, list, sums, r, row, values, bits, at],
-    ) => {
-      local.set(list, i32.add(scratch, SCRATCH.pointers))
-      fillList(emitter, list, count, at)
-      const callTile = () => {
-        local.set(at, i32.sub(end, i))
-        call(tile, [at, list, K, digits, scratch])
-      }
-      forListed(emitter, { i, end, count, list, sums, scratch }, callTile, () => {
-        local.set(at, i32.add(scratch, i32.mul(i, 4)))
-        local.set(r, i32.load({ offset: SCRATCH.rows }, at))
-        local.set(row, i32.add(rowConstants, i32.mul(r, ROW_BYTES)))
-        local.set(values, i32.add(scratch, i32.mul(i, GROUP_BYTES)))
-        increment(values, SCRATCH.values)
-        local.set(bits, call(look, [row, sums, columns, values]))
-        when(bits, () => {
-          i32.store8({}, i32.add(masks, r), bits)
-          local.set(at, i32.add(hits, i32.mul(r, 4)))
-          i32.store({}, at, i32.add(i32.load({}, at), 1))
-          addCount(counts, 4, bits)
-        })
-      })
-    },
-  )
-}
-
-/**
- * masks[g][row] = which columns of group g may be positive for a row, as bits, for a range of groups and all rows.
- * Every row is looked at with one digit, and those that one digit leaves in doubt with two.
- * hits[row] += 1 for each group in which the row has a column; counts += the columns after one digit, and after two.
+ * Finds the positive outputs of all rows among a range of groups of columns, a group after the other: looks at every row
+ * with one digit, at those that it leaves in doubt with two, and computes what is still possible as the dense kernel does.
+ * Entries go where `place` says, which is left behind the last one.
  */
 export function screen(emitter: Emitter) {
-  const tile = digitTileOfAnySize(emitter)
-  const [first, second] = [lookAtAll(emitter, tile), lookAgain(emitter, tile)]
+  const [first, second, last] = [lookAtAll(emitter), lookAgain(emitter), recomputeListed(emitter)]
   return func(
     {
-      // first group, last (left out), rows, K of the digits, list of first digits, second digits, row constants,
-      // 8-bit columns, column constants, float32 weights, K, masks, bytes of a group's masks, hits, counts, scratch
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32],
+      // first group, last (left out), rows, K of the digits, first digits, second digits, row
+      // constants, 8-bit columns, column constants, x, K, float32 weights, bias, most groups of a row, whether rows are
+      // left out, tallies, place, scratch
+      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
+      locals: [i32, i32, i32, i32, i32, i32],
       out: [],
     },
     (
-      [g, last, rows, K, firsts, seconds, rowConstants, ...others],
-      [count, digits, columns, weights, masks],
+      [g, end, rows, K, firsts, seconds, rowConstants, allDigits, allColumns, x, inputs, ...others],
+      [count, digits, columns, weights, xBytes, entries],
     ) => {
-      const [allDigits, allColumns, allWeights, inputs, allMasks, stride, hits, counts, scratch] = others
-      forUpTo(g, last, 1, () => {
+      const [allWeights, allBiases, most, leftOut, tallies, place, scratch] = others
+      local.set(xBytes, i32.mul(inputs, 4))
+      local.set(entries, i32.load({}, place))
+      whileBelow(g, end, () => {
         local.set(digits, i32.add(allDigits, i32.mul(i32.mul(g, K), GROUP)))
         local.set(columns, i32.add(allColumns, i32.mul(g, COLUMN_BYTES)))
         setWeights(emitter, weights, allWeights, g, inputs)
-        local.set(masks, i32.add(allMasks, i32.mul(g, stride)))
-        zeroBytes(masks, stride)
-        call(first, [rows, firsts, K, seconds, rowConstants, digits, columns, weights, counts, scratch])
+        call(first, [
+          ...([rows, firsts, K, seconds, rowConstants, digits, columns, weights] as const),
+          ...([leftOut, tallies, scratch] as const),
+        ])
         local.set(count)
-        when(count, () =>
-          call(second, [count, K, rowConstants, digits, columns, masks, hits, counts, scratch]),
-        )
+        when(count, () => {
+          call(second, [count, K, rowConstants, digits, columns, x, xBytes, most, leftOut, tallies, scratch])
+          local.set(count)
+          when(count, () => {
+            call(last, [count, g, inputs, weights, allBiases, tallies, entries, scratch])
+            local.set(entries)
+          })
+        })
+        increment(g, 1)
       })
+      i32.store({}, place, entries)
     },
   )
 }

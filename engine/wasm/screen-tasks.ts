@@ -1,4 +1,5 @@
-import { COLUMN_BYTES, GROUP } from './screen-plan.ts'
+import { COLUMN_BYTES, GROUP, LARGE_BYTES, packedDigits, ROW_BYTES, TALLY_BYTES } from './screen-plan.ts'
+import { MAX_LARGE } from './screen-bound.ts'
 import type { Task } from './tasks.ts'
 
 export interface ScreenTaskArgs {
@@ -10,10 +11,26 @@ export interface ScreenTaskArgs {
     digits: number,
     digitInputs: number,
     columns: number,
-    biasShare: number,
     slack: number,
     groups: number,
     groupsPerChunk: number,
+  ]
+  screenRows: readonly [
+    x: number,
+    rows: number,
+    inputs: number,
+    digitInputs: number,
+    panel: number,
+    firsts: number,
+    seconds: number,
+    rowConstants: number,
+    large: number,
+    leftOut: number,
+    copies: number, // [chunks][digitInputs]
+    rounding: number,
+    slack: number,
+    factor: number,
+    rowsPerChunk: number,
   ]
   screen: readonly [
     rows: number,
@@ -23,32 +40,30 @@ export interface ScreenTaskArgs {
     rowConstants: number,
     digits: number,
     columns: number,
-    weights: number,
-    inputs: number,
-    masks: number,
-    maskStride: number,
-    tallies: number, // [chunks][rows + 2]: groups hit by each row, columns left after one digit and after two
-    groups: number,
-    groupsPerChunk: number,
-  ]
-  recompute: readonly [
-    rows: number,
-    xs: number,
+    x: number,
     inputs: number,
     weights: number,
     bias: number,
-    masks: number,
-    maskStride: number,
-    places: number, // [chunks]: where a chunk's values go
-    tallies: number, // [chunks][rows]: positive entries of each row
+    most: number,
+    leftOut: number,
+    tallies: number, // [chunks][rows] of TALLY_BYTES
+    places: number, // [chunks]: where a chunk's entries go
     groups: number,
     groupsPerChunk: number,
+  ]
+  spread: readonly [
+    rows: number,
+    starts: number, // [chunks]: where a chunk's entries begin
+    ends: number, // [chunks]: and end
+    next: number, // [chunks][rows]: the place of a row's first entry
+    indices: number,
+    values: number,
   ]
 }
 
 /** The columns of a group, four at a time. */
 const screenColumns: Task = (kernels, args, chunk) => {
-  const [weights, K, panel, bias, digits, digitK, columns, biasShare, slack, groups, groupsPerChunk] = args
+  const [weights, K, panel, bias, digits, digitK, columns, slack, groups, groupsPerChunk] = args
   const last = Math.min(groups, (chunk + 1) * groupsPerChunk)
   for (let g = chunk * groupsPerChunk; g < last; g++)
     for (const half of [0, 16]) {
@@ -56,28 +71,38 @@ const screenColumns: Task = (kernels, args, chunk) => {
       const lane = column % panel
       const from = weights + ((column - lane) * K + lane) * 4 + half
       const [to, constants] = [digits + column * digitK + half, columns + g * COLUMN_BYTES + half]
-      kernels.screenColumns(from, panel * 4, K, bias + column * 4 + half, to, constants, biasShare, slack)
+      kernels.screenColumns(from, panel * 4, K, bias + column * 4 + half, to, digitK, constants, slack)
     }
 }
 
+const screenRows: Task = (kernels, args, chunk) => {
+  const [x, rows, K, digitK, panel, firsts, seconds, rowConstants, large, leftOut, copies, ...others] = args
+  const [rounding, slack, factor, rowsPerChunk] = others
+  const last = Math.min(rows, (chunk + 1) * rowsPerChunk)
+  for (let r = chunk * rowsPerChunk; r < last; r++) {
+    const { start, step } = packedDigits(r, rows, digitK)
+    kernels.screenRow(
+      ...[x + r * K * 4, K, digitK, firsts + start, step, seconds + r * digitK, rowConstants + r * ROW_BYTES],
+      ...[large + r * MAX_LARGE * LARGE_BYTES, panel, leftOut + r, copies + chunk * digitK * 4],
+      ...[rounding, slack, factor],
+    )
+  }
+}
+
 const screen: Task = (kernels, args, chunk, scratch) => {
-  const [rows, digitK, firsts, seconds, rowConstants, digits, columns, weights, K, masks, ...others] = args
-  const [maskStride, tallies, groups, groupsPerChunk] = others
+  const [rows, digitK, firsts, seconds, rowConstants, digits, columns, x, K, weights, bias, ...others] = args
+  const [most, leftOut, tallies, places, groups, groupsPerChunk] = others
   const first = chunk * groupsPerChunk
-  const last = Math.min(groups, first + groupsPerChunk)
-  const hits = tallies + chunk * (rows + 2) * 4
-  const places = [digits, columns, weights, K, masks, maskStride, hits, hits + rows * 4, scratch]
-  kernels.screen(first, last, rows, digitK, firsts, seconds, rowConstants, ...places)
+  kernels.screen(
+    ...[first, Math.min(groups, first + groupsPerChunk), rows, digitK, firsts, seconds, rowConstants],
+    ...[digits, columns, x, K, weights, bias, most, leftOut, tallies + chunk * rows * TALLY_BYTES],
+    ...[places + chunk * 4, scratch],
+  )
 }
 
-const recompute: Task = (kernels, args, chunk, scratch) => {
-  const [rows, xs, K, weights, bias, masks, maskStride, places, tallies, ...cut] = args
-  const [groups, groupsPerChunk] = cut
-  const first = chunk * groupsPerChunk
-  const last = Math.min(groups, first + groupsPerChunk)
-  const active = tallies + chunk * rows * 4
-  const values = places + chunk * 4
-  kernels.recompute(first, last, rows, xs, K, weights, bias, masks, maskStride, values, active, scratch)
+const spread: Task = (kernels, args, chunk) => {
+  const [rows, starts, ends, next, indices, values] = args
+  kernels.spread(starts + chunk * 4, ends + chunk * 4, next + chunk * rows * 4, indices, values)
 }
 
-export const SCREEN_TASKS = { screenColumns, screen, recompute }
+export const SCREEN_TASKS = { screenColumns, screenRows, screen, spread }

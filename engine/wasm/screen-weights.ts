@@ -1,14 +1,21 @@
 import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
-import { roundingError } from './screen-bound.ts'
-import { COLUMN, COLUMN_BYTES, GROUP } from './screen-plan.ts'
+import { normSlack } from './screen-bound.ts'
+import { COLUMN, COLUMN_BYTES, GROUP, STEP } from './screen-plan.ts'
 import { Block } from './tensors.ts'
+
+/** Groups that a thread takes at a time, at least; there are at most MAX_CHUNKS such chunks. */
+const GROUPS_PER_CHUNK = 48
+const MAX_CHUNKS = 1024
 
 /** A linear layer's columns as the screen reads them, beside the float32 panels: a quarter of their size. */
 export interface ScreenedWeights {
-  /** `in` rounded up to a multiple of 4: digits go four at a time. */
+  /** `in` rounded up to whole steps. */
   readonly inputs: number
   readonly groups: number
+  /** The same on any number of threads, because rows are left out by what a chunk finds. */
+  readonly groupsPerChunk: number
+  readonly chunks: number
   readonly digits: Block // [groups][inputs / 4][GROUP][4], 8-bit
   readonly columns: Block // [groups] of COLUMN_BYTES
   /** When they are filled. */
@@ -18,32 +25,34 @@ export interface ScreenedWeights {
 /** Makes every column 8-bit numbers and what bounds their error; see screen-bound.ts. */
 export function screenWeights(engine: Engine, layer: PackedLinear): ScreenedWeights {
   const { arena } = engine
-  const inputs = Math.ceil(layer.in / 4) * 4
+  const inputs = Math.ceil(layer.in / STEP) * STEP
   const groups = Math.ceil(layer.out / GROUP)
+  const groupsPerChunk = Math.max(GROUPS_PER_CHUNK, Math.ceil(groups / MAX_CHUNKS))
   const what = `8-bit columns of a layer [${layer.in}, ${layer.out}]`
-  const digits = new Block(arena, groups * GROUP * inputs, what)
-  const columns = new Block(arena, groups * COLUMN_BYTES, what)
-  const weights = { inputs, groups, digits, columns }
+  const weights = {
+    inputs,
+    groups,
+    groupsPerChunk,
+    chunks: Math.ceil(groups / groupsPerChunk),
+    digits: new Block(arena, groups * GROUP * inputs, what),
+    columns: new Block(arena, groups * COLUMN_BYTES, what),
+  }
   return { ...weights, ready: fill(engine, layer, weights) }
 }
 
 async function fill(
   engine: Engine,
   layer: PackedLinear,
-  { inputs, groups, digits, columns }: Omit<ScreenedWeights, 'ready'>,
+  { inputs, groups, groupsPerChunk, chunks, digits, columns }: Omit<ScreenedWeights, 'ready'>,
 ): Promise<void> {
-  // float32 sums of `in` squares, their root and three products: each term's share of what those may lack
-  const slack = 1 + (layer.in + 16) * 2 ** -23
-  const biasShare = roundingError(layer.in) + 2 ** -21
-  const groupsPerChunk = engine.share(groups, 8)
   await engine.run(
     'screenColumns',
     [
       ...([layer.weights.address, layer.in, engine.panel, layer.bias.address] as const),
-      ...([digits.address, inputs, columns.address, biasShare, slack] as const),
+      ...([digits.address, inputs, columns.address, normSlack(layer.in)] as const),
       ...([groups, groupsPerChunk] as const),
     ],
-    Math.ceil(groups / groupsPerChunk),
+    chunks,
   )
   // the last group's columns that are not there are never positive
   const padding = groups * GROUP - layer.out

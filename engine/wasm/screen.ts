@@ -10,12 +10,15 @@ import { encodeDensely } from './sparse-encode.ts'
 import { Block } from './tensors.ts'
 
 /**
- * A row goes dense where it has candidates in more than this share of all groups: recomputing a group for a row takes
- * about this much longer than the dense kernel needs for it.
+ * A row goes dense where it has candidates in more than this share of the groups of some chunk: recomputing a group for a
+ * row takes longer than the dense kernel needs for it, and rows with so many in one chunk have many in the others.
  */
-const DENSE_SHARE = 0.6
+const DENSE_SHARE = 0.8
 
-type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsRecomputing' | 'secondsDense'
+/** Weights of a layer from which on screening it is faster than the dense kernel, measured (bench/README.md, `sae`). */
+const WORTH_SCREENING = 2 ** 20
+
+type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsCollecting' | 'secondsDense'
 
 /**
  * sparseEncode by exact screening (see screen-bound.ts): bit for bit what the dense kernel's positive outputs are, most
@@ -26,18 +29,25 @@ export class Screen {
   private readonly engine: Engine
   private readonly boundFactor: number
   private readonly denseShare: number
+  private readonly always: boolean
   private readonly prepared = new Map<PackedLinear, ScreenedWeights>()
 
-  /** Tests choose otherwise: a bound that is too small, see screenRow; rows that never go dense, however many candidates. */
-  constructor(engine: Engine, { boundFactor = 1, denseShare = DENSE_SHARE } = {}) {
+  /**
+   * `always`: layers that are too small for it are screened, too. Tests choose otherwise: a bound that is too small;
+   * rows that never go dense, however many candidates.
+   */
+  constructor(engine: Engine, { always = false, boundFactor = 1, denseShare = DENSE_SHARE } = {}) {
     this.engine = engine
+    this.always = always
     this.boundFactor = boundFactor
     this.denseShare = denseShare
   }
 
   /** The positive entries of x W + b for rows of x, by address. */
   async encode(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
-    if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0) return this.dense(layer, x, rows)
+    if (!this.always && layer.in * layer.out < WORTH_SCREENING) return this.dense(layer, x, rows, 'smallRows')
+    if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0)
+      return this.dense(layer, x, rows, 'denseRows')
     const weights = await this.weights(layer)
     const parts: SparseRows[] = []
     for (let r = 0; r < rows; r += ROWS_AT_ONCE) {
@@ -68,24 +78,17 @@ export class Screen {
     x: number,
     rows: number,
   ): Promise<SparseRows> {
-    const block = new ScreenBlock(this.engine, layer, weights, x, rows)
+    const { denseShare, boundFactor } = this
+    const block = new ScreenBlock(this.engine, layer, weights, { x, rows, denseShare })
     try {
-      const [unscreened, narrowed] = await this.timed('secondsScreening', async () => [
-        block.prepare(this.boundFactor),
-        await block.screen(),
-      ])
-      const most = this.denseShare * weights.groups
-      const leftOut = Array.from(block.hits(), (hits, r) => unscreened[r] || hits > most)
+      const leftOut = await this.timed('secondsScreening', () => block.screen(boundFactor))
       const dense = await this.denseRows(layer, x, leftOut)
-      const result = await this.timed('secondsRecomputing', async () => {
-        await block.recompute(leftOut)
-        return block.collect(leftOut, dense)
-      })
+      const result = await this.timed('secondsCollecting', () => block.collect(leftOut, dense))
       const { counts } = this
       counts.rows += rows - dense.shape[0]
       counts.outputs += (rows - dense.shape[0]) * layer.out
-      counts.afterOneDigit += narrowed.afterOneDigit
-      counts.candidates += narrowed.candidates
+      counts.afterOneDigit += block.total('afterOneDigit', leftOut)
+      counts.candidates += block.total('candidates', leftOut)
       counts.active += result.values.length
       return result
     } finally {
@@ -100,13 +103,18 @@ export class Screen {
     const copy = new Block(arena, places.length * layer.in * 4, 'sparseEncode: rows that go dense')
     for (const [i, place] of places.entries())
       arena.bytes(copy.address + i * layer.in * 4, layer.in * 4).set(arena.bytes(place, layer.in * 4))
-    const result = await this.dense(layer, copy.address, places.length)
+    const result = await this.dense(layer, copy.address, places.length, 'denseRows')
     copy.free()
     return result
   }
 
-  private async dense(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
-    this.counts.denseRows += rows
+  private async dense(
+    layer: PackedLinear,
+    x: number,
+    rows: number,
+    why: 'denseRows' | 'smallRows',
+  ): Promise<SparseRows> {
+    this.counts[why] += rows
     return this.timed('secondsDense', () => encodeDensely(this.engine, layer, x, rows))
   }
 

@@ -30,14 +30,20 @@ export async function provenanceOf(
   }
 }
 
-/** What really ran, and, once features were screened, how that went: the features are the dense encoder's either way. */
+/** What really ran, and, once features were encoded, how: they are the dense encoder's either way. */
 export function describeMode({ mode, screening }: Pick<Backend, 'mode' | 'screening'>): string {
-  if (!screening || screening.rows + screening.denseRows === 0) return mode
-  const { rows, denseRows, outputs, candidates, active } = screening
-  const share =
-    rows === 0 ? '' : `, ${((100 * candidates) / outputs).toFixed(2)} % of their features computed`
-  const l0 = (active / (rows + denseRows)).toFixed(1)
-  return `${mode}; encoder screened ${rows} tokens${share}, ${denseRows} went dense, ${l0} active a token`
+  if (!screening) return mode
+  const { rows, denseRows, smallRows, outputs, candidates, active } = screening
+  const screened = rows + denseRows
+  const parts = [mode]
+  if (smallRows > 0) parts.push(`encoder dense for ${smallRows} tokens: SAEs too small to screen`)
+  if (screened > 0) {
+    const share =
+      rows === 0 ? '' : `, ${((100 * candidates) / outputs).toFixed(2)} % of their features computed`
+    const l0 = (active / screened).toFixed(1)
+    parts.push(`encoder screened ${rows} tokens${share}, ${denseRows} went dense, ${l0} active a token`)
+  }
+  return parts.join('; ')
 }
 
 /** `blocks.{6,8}.hook_resid_pre` for the same hook of several layers. */

@@ -4,7 +4,6 @@
 import { fileURLToPath } from 'node:url'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import type { Tensor } from '../../engine/tensor.ts'
-import { roundingError, screenRow, DIGIT_OFFSET } from '../../engine/wasm/screen-bound.ts'
 import { readTensor } from '../../engine/weights.ts'
 import { saeInput } from '../../sae/encoder.ts'
 import { createCommand, runMain } from '../common/cli.ts'
@@ -13,6 +12,7 @@ import { findModel } from '../common/model-sources.ts'
 import { openModel } from '../common/models.ts'
 import { writeAtomically } from '../common/write-node.ts'
 import { drawBounds, type BoundedFeature } from './figure.ts'
+import { columnScale, norm, splitRow, type SplitRow } from './split.ts'
 
 const hook = 'blocks.3.hook_resid_pre'
 const figure = fileURLToPath(new URL('../../sae/screening.svg', import.meta.url))
@@ -23,34 +23,22 @@ const command = createCommand('screening', 'how close the bound of exact screeni
 
 /** Each feature's pre-activation, and the most that it can be by what one digit and two digits say; all in float64. */
 function boundFeatures(x: Float32Array, weight: Tensor, bias: Tensor): BoundedFeature[] {
-  const [inputs, features] = weight.shape
-  const [first, second] = [new Uint8Array(inputs), new Uint8Array(inputs)]
-  const row = screenRow(x, first, second)
-  if (!row) throw new Error('screening: this token cannot be screened')
-  const large = new Set(row.largeIndices)
+  const features = weight.shape[1]
+  const row = splitRow(x)
   return Array.from({ length: features }, (_, j) => {
     const w = Float64Array.from(x, (_, k) => weight.data[k * features + j])
-    const scale = w.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127
-    const sums = { exact: bias.data[j], float32: bias.data[j], one: 0, two: 0, norm: 0, residual: 0 }
-    for (const [k, value] of w.entries()) {
-      const v = scale === 0 ? 0 : Math.round(value / scale)
-      sums.exact += x[k] * value
-      if (large.has(k)) sums.float32 += x[k] * value
-      sums.one += (first[k] - DIGIT_OFFSET) * v * scale
-      sums.two += (second[k] - DIGIT_OFFSET) * v * scale
-      sums.norm += value ** 2
-      sums.residual += (value - v * scale) ** 2
-    }
-    const [norm, residual] = [Math.sqrt(sums.norm), Math.sqrt(sums.residual)]
-    const biasShare = roundingError(inputs) * Math.abs(bias.data[j])
-    const one = sums.float32 + row.one.step * sums.one
-    const two = one + row.two.step * sums.two
-    return {
-      preActivation: sums.exact,
-      afterOne: one + row.one.ofNorm * norm + row.one.ofResidual * residual + biasShare,
-      afterTwo: two + row.two.ofNorm * norm + row.two.ofResidual * residual + biasShare,
-    }
+    const scale = columnScale(w) || 1
+    const v = w.map((value) => Math.round(value / scale) * scale)
+    const known = bias.data[j] + dot(row.large, w)
+    const [ofNorm, ofResidual] = [norm(w), norm(w.map((value, k) => value - v[k]))]
+    const limit = (digits: SplitRow['one']) =>
+      known + dot(digits.value, v) + digits.ofNorm * ofNorm + digits.ofResidual * ofResidual
+    return { preActivation: bias.data[j] + dot(x, w), afterOne: limit(row.one), afterTwo: limit(row.two) }
   })
+}
+
+function dot(a: Float64Array | Float32Array, b: Float64Array): number {
+  return b.reduce((sum, value, k) => sum + a[k] * value, 0)
 }
 
 runMain(async () => {

@@ -70,7 +70,7 @@ async function encodeBothWays(
   options: ConstructorParameters<typeof Screen>[1] = { denseShare: 1 },
 ): Promise<Encoded> {
   return withLayer(engine, layer, x, async (packed, at) => {
-    const screen = new Screen(engine, options)
+    const screen = new Screen(engine, { always: true, ...options })
     const [rows] = x.shape
     const screened = await screen.encode(packed, at, rows)
     screen.release(packed)
@@ -150,7 +150,7 @@ function turned({ shape: [rows, width], data }: Tensor): Tensor {
 }
 
 const anyInputs = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(1, 127, 128, 131, 257))
-const anyOutputs = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.constantFrom(1, 97, 128, 251))
+const anyOutputs = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.constantFrom(1, 97, 128, 251, 900))
 const anyRows = fc.oneof(fc.integer({ min: 0, max: 20 }), fc.constantFrom(127, 131, 257))
 const anyKinds = (table: object) =>
   fc.array(fc.constantFrom(...Object.keys(table)), { minLength: 1, maxLength: 9 })
@@ -229,33 +229,63 @@ test('sums that cancel, so that only the order of roundings makes them positive'
 })
 
 /**
- * Columns that are almost as far from their 8-bit numbers as the bound allows, in the direction of the row, and rows
- * that are so far from their digits in the direction of the column; pre-activations just above zero.
+ * A column that is almost as far from its 8-bit numbers as the bound allows, in the direction of the row, and a row that is
+ * so far from its digits in the direction of the column; pre-activations just above zero.
  */
-function almostTight(inputs: number): { x: Tensor; layer: Layer; name: string }[] {
-  const fill = (tenth: number, others: number) =>
-    Float32Array.from({ length: inputs }, (_, k) => (k % 10 === 0 ? tenth : others))
+function almostTight(): { x: Tensor; layer: Layer; name: string }[] {
+  const fill = (inputs: number, number: (k: number) => number) =>
+    Float32Array.from({ length: inputs }, (_, k) => number(k))
+  // half of the numbers, of both signs, so that 16-bit sums allow all of 127
+  const w = (k: number) => (k % 8 >= 4 ? 0 : k % 16 < 8 ? 1 : -1)
+  const x = (k: number) => (k % 16 === 4 ? 63 : k % 16 === 5 ? 30 : (w(k) * 0.499) / 126)
   const cases = {
-    'd_j along x': { x: fill(1, 1), w: fill(127, 0.499) },
-    'r along w_j': { x: fill(63, 0.499 / 126), w: fill(1, 1) },
+    'd_j along x': { x: fill(4000, () => 1), w: fill(4000, (k) => (k % 10 === 0 ? 127 : 0.499)) },
+    'r along w_j': { x: fill(400, x), w: fill(400, w) },
   }
   return Object.entries(cases).map(([name, { x, w }]) => {
     const exact = x.reduce((sum, value, k) => sum + value * w[k], 0)
     return {
       name,
-      x: new Tensor([1, inputs], x),
-      layer: { weight: new Tensor([inputs, 1], w), bias: Tensor.of([1], [-exact * (1 - 1e-5)]) },
+      x: new Tensor([1, x.length], x),
+      layer: { weight: new Tensor([x.length, 1], w), bias: Tensor.of([1], [-exact * (1 - 1e-5)]) },
     }
   })
 }
 
 test('the bound is needed: half of it loses outputs that are positive', async () => {
   for (const engine of single)
-    for (const { x, layer, name } of almostTight(4000)) {
+    for (const { x, layer, name } of almostTight()) {
       const { dense } = await checkExact(engine, layer, x)
       assert.is(dense.values.length, 1, name)
       const { screened } = await encodeBothWays(engine, layer, x, { boundFactor: 0.5 })
       assert.is(screened.values.length, 0, name)
+    }
+})
+
+test('16-bit sums of the largest digits with the largest columns do not overflow', async () => {
+  const [inputs, outputs] = [64, 16]
+  // every digit is 63 or -63; columns are constant, or a few large numbers among small ones, of either sign
+  const x = new Tensor([2, inputs], new Float32Array(2 * inputs).fill(1).fill(-1, inputs))
+  const weight = Tensor.zeros([inputs, outputs])
+  for (let k = 0; k < inputs; k++)
+    weight.row(k).forEach((_, j, row) => {
+      row[j] = (j % 2 === 0 ? 1 : -1) * (j < 8 || (k >> 2) % (j - 6) === 0 ? 1 : 1e-3)
+    })
+  const sums = Array.from({ length: outputs }, (_, j) =>
+    Array.from({ length: inputs }, (_, k) => weight.row(k)[j]).reduce((a, b) => a + b),
+  )
+  for (const engine of [...single, ...threaded])
+    for (const [share, active] of [
+      [0.98, outputs], // each output is a little above zero for one of the rows
+      [1.2, 0], // all are far enough below it to be ruled out: a sum that overflowed would be far above
+    ]) {
+      const bias = Tensor.of(
+        [outputs],
+        sums.map((sum) => -share * Math.abs(sum)),
+      )
+      const { dense, counts } = await checkExact(engine, { weight, bias }, x)
+      assert.is(dense.values.length, active)
+      assert.is(counts.candidates, active)
     }
 })
 
@@ -311,28 +341,37 @@ test('rows whose candidates are many, and only those, go dense and are counted',
   }
 })
 
-test('on a backend: the default, its counts readable and described, nothing counted before it is used', async () => {
-  const weight = randomTensor([32, 64], 1)
-  const bias = new Tensor([64], new Float32Array(64).fill(-7))
-  const encoded: SparseRows[] = []
-  for (const sparseEncoder of [undefined, 'screened', 'dense'] as const) {
-    const ops = await createBackend('wasm', { threads: 1, sparseEncoder })
-    assert.is(describeMode(ops), ops.mode)
-    assert.is(ops.screening?.rows, sparseEncoder === 'dense' ? undefined : 0)
-    const layer = await ops.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias))
-    const features = await ops.sparseEncode(ops.upload(randomTensor([9, 32], 3, 2)), layer)
-    encoded.push(features)
-    if (ops.screening) {
-      assert.is(ops.screening.rows + ops.screening.denseRows, 9)
-      assert.is(ops.screening.active, features.values.length)
-      assert.match(
-        describeMode(ops),
-        /; encoder screened 9 tokens, [\d.]+ % of their features computed, 0 went/,
-      )
+test('on a backend: screened where it is worth it or asked for, counted and described', async () => {
+  for (const [inputs, outputs, worthIt] of [
+    [32, 64, false],
+    [512, 2048, true],
+  ] as const) {
+    const weight = randomTensor([inputs, outputs], 1)
+    const bias = new Tensor([outputs], new Float32Array(outputs).fill(-0.3 * inputs))
+    const encoded: SparseRows[] = []
+    for (const sparseEncoder of [undefined, 'screened', 'dense'] as const) {
+      const ops = await createBackend('wasm', { threads: 1, sparseEncoder })
+      assert.is(describeMode(ops), ops.mode)
+      assert.is(ops.screening?.rows, sparseEncoder === 'dense' ? undefined : 0)
+      const layer = await ops.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias))
+      const features = await ops.sparseEncode(ops.upload(randomTensor([9, inputs], 3, 2)), layer)
+      encoded.push(features)
+      const isScreened = sparseEncoder === 'screened' || (worthIt && !sparseEncoder)
+      if (ops.screening) {
+        const { rows, denseRows, smallRows, active } = ops.screening
+        assert.equal([rows + denseRows, smallRows], isScreened ? [9, 0] : [0, 9])
+        if (isScreened) assert.is(active, features.values.length)
+        assert.match(
+          describeMode(ops),
+          isScreened
+            ? /; encoder screened 9 tokens, [\d.]+ % of their features computed, 0 went/
+            : /; encoder dense for 9 tokens: SAEs too small to screen$/,
+        )
+      }
+      await ops.dispose()
     }
-    await ops.dispose()
+    for (const other of encoded.slice(1)) checkSame(other, encoded[0])
   }
-  for (const other of encoded.slice(1)) checkSame(other, encoded[0])
 })
 
 test.run()

@@ -1,0 +1,263 @@
+import {
+  call,
+  f32,
+  f32x4,
+  func,
+  i16x8,
+  i32,
+  i32x4,
+  i8x16,
+  local,
+  v128,
+  type Local,
+  type StackVar,
+} from 'wasmati'
+import {
+  copyBytes,
+  doWhile,
+  forUpTo,
+  increment,
+  splat,
+  when,
+  zeroBytes,
+  type I32,
+  type V128,
+} from './emit.ts'
+import { DIGIT_MOST, DIGIT_OFFSET, LARGE, LEAST, MAX_LARGE, MOST } from './screen-bound.ts'
+import { BOUND, LARGE_BYTES, ROW, STEP } from './screen-plan.ts'
+
+type F32 = Local<'f32'>
+
+const LANES = [0, 1, 2, 3] as const
+/** total = the sum of the four lanes, or their largest */
+function setAcross(total: F32, lanes: V128, op: typeof f32.add): void {
+  local.set(total, f32x4.extract_lane(0, lanes))
+  for (const lane of LANES.slice(1)) local.set(total, op(f32x4.extract_lane(lane, lanes), total))
+}
+
+/** splat of a number that is known only when the kernel runs */
+const all = (x: F32): StackVar<'v128'> => f32x4.splat(x)
+
+/**
+ * What a row's numbers of sizes up to `limit` are: how many are larger, the largest of the others, and the sum of their
+ * squares, as numbers times `perLargest`. NaN is never larger: it becomes the largest.
+ */
+function setSizes(
+  row: { readonly x: I32; readonly end: I32; readonly k: I32; readonly perLargest: F32 },
+  limit: F32,
+  into: { readonly larger: I32; readonly largest: F32; readonly squares: F32 },
+  [size, out, most, sum, scaled]: readonly V128[],
+): void {
+  const { x, end, k, perLargest } = row
+  local.set(into.larger, i32.const(0))
+  for (const total of [most, sum]) local.set(total, splat(0))
+  local.set(k, x)
+  forUpTo(k, end, 16, () => {
+    local.set(size, f32x4.abs(v128.load({}, k)))
+    local.set(out, all(limit))
+    local.set(out, f32x4.gt(size, out))
+    local.set(into.larger, i32.add(into.larger, i32.popcnt(i32x4.bitmask(out))))
+    local.set(size, v128.andnot(size, out))
+    local.set(most, f32x4.max(size, most))
+    local.set(scaled, f32x4.mul(all(perLargest), size))
+    local.set(sum, f32x4.add(f32x4.mul(scaled, scaled), sum))
+  })
+  setAcross(into.largest, most, f32.max)
+  setAcross(into.squares, sum, f32.add)
+}
+
+/** Where rowLimits leaves its numbers: in a row's constants, before these are known. */
+const LIMITS = { limit: 0, largest: 4, norm: 8 } as const
+
+/**
+ * limit = above which size numbers of a row stay float32, largest = the largest of the others, norm = |x|. Leaves whether
+ * the row is to be left out: it has NaN, infinity or numbers outside of LEAST and MOST.
+ * Taking numbers out makes the others' root mean square smaller, so this is repeated; at most MAX_LARGE go.
+ */
+function rowLimits() {
+  return func(
+    {
+      in: [i32, i32, i32, i32, f32], // x, its end (whole steps), K, where the numbers go, slack
+      locals: [i32, i32, i32, f32, f32, f32, f32, f32, f32, f32, ...Array.from({ length: 5 }, () => v128)],
+      out: [i32],
+    },
+    (
+      [x, end, K, at, slack],
+      [k, larger, again, limit, top, last, squares, norm, perLargest, root, ...vectors],
+    ) => {
+      const row = { x, end, k, perLargest }
+      const measured = { larger, largest: top, squares }
+      const keep = () => {
+        f32.store({ offset: LIMITS.limit }, at, limit)
+        f32.store({ offset: LIMITS.largest }, at, top)
+      }
+      // norm = |x|, of numbers that are at most 1: squares neither overflow nor vanish
+      local.set(limit, f32.const(Infinity))
+      setSizes(row, limit, measured, vectors)
+      local.set(last, top)
+      local.set(perLargest, f32.const(1))
+      when(f32.gt(top, 0), () => local.set(perLargest, f32.div(f32.const(1), top)))
+      setSizes(row, limit, measured, vectors)
+      local.set(norm, f32.mul(f32.mul(f32.sqrt(squares), top), slack))
+      f32.store({ offset: LIMITS.norm }, at, norm)
+      keep()
+      doWhile(() => {
+        // limit = LARGE times the root mean square of what was not taken out so far
+        local.set(root, f32.sqrt(f32.div(squares, f32.convert_i32_u(i32.sub(K, larger)))))
+        local.set(limit, f32.div(f32.mul(root, LARGE), perLargest))
+        local.set(last, top)
+        setSizes(row, limit, measured, vectors)
+        // does that take out some more, but not too many in all?
+        local.set(again, i32.and(f32.gt(last, limit), i32.le_u(larger, MAX_LARGE)))
+        when(again, keep)
+        return local.get(again)
+      })
+      local.set(top, f32.load({ offset: LIMITS.largest }, at))
+      i32.eqz(i32.and(isWithin(norm), isWithin(top)))
+    },
+  )
+}
+
+/** Leaves whether a number is 0, or between LEAST and MOST; NaN is not. */
+function isWithin(value: F32): StackVar<'i32'> {
+  i32.and(f32.ge(value, LEAST), f32.le(value, MOST))
+  f32.eq(value, 0)
+  return i32.or()
+}
+
+/** Four numbers of a row become digits: registers, and what is summed up of them. */
+interface Quartet {
+  readonly value: V128
+  readonly rest: V128
+  readonly q: V128
+  readonly steps: { readonly step1: F32; readonly perStep1: F32; readonly step2: F32; readonly perStep2: F32 }
+  readonly squares: Readonly<Record<'value' | 'one' | 'r1' | 'r2', V128>>
+}
+
+/** sum += (x * factor)^2; x is overwritten */
+function addSquares(sum: V128, x: V128, factor: F32): void {
+  local.set(x, f32x4.mul(all(factor), x))
+  local.set(sum, f32x4.add(f32x4.mul(x, x), sum))
+}
+
+/** digit1 and digit2 = value in whole steps, and what that leaves over in whole second steps; adds to the sums, in steps */
+function setDigits({ value, rest, q, steps, squares }: Quartet, digit1: V128, digit2: V128): void {
+  const { step1, perStep1, step2, perStep2 } = steps
+  local.set(q, f32x4.nearest(f32x4.mul(all(perStep1), value)))
+  local.set(digit1, i32x4.trunc_sat_f32x4_s(q))
+  local.set(squares.one, f32x4.add(f32x4.mul(q, q), squares.one))
+  local.set(q, f32x4.mul(all(step1), q))
+  local.set(rest, f32x4.sub(value, q))
+  addSquares(squares.value, value, perStep1)
+  local.set(q, f32x4.nearest(f32x4.mul(all(perStep2), rest)))
+  local.set(digit2, i32x4.trunc_sat_f32x4_s(q))
+  local.set(q, f32x4.mul(all(step2), q))
+  local.set(q, f32x4.sub(rest, q))
+  addSquares(squares.r1, rest, perStep1)
+  addSquares(squares.r2, q, perStep1)
+}
+
+/** Leaves 16 digits as bytes, DIGIT_OFFSET added; overwrites the vectors. */
+function digitBytes([a, b, c, d]: readonly V128[]): StackVar<'v128'> {
+  local.set(a, i16x8.narrow_i32x4_s(a, b))
+  local.set(c, i16x8.narrow_i32x4_s(c, d))
+  const word = DIGIT_OFFSET * 0x01010101
+  return i8x16.add(i8x16.narrow_i16x8_s(a, c), v128.const('i32x4', [word, word, word, word]))
+}
+
+/**
+ * Splits a row into large numbers and two digits (screen-bound.ts), and writes down what bounds the rest, rounded up.
+ * Rows that cannot be bounded are marked as left out.
+ * A remainder is off by some roundings of its number, and a norm by less than the factor `slack`.
+ */
+export function screenRow() {
+  const limits = rowLimits()
+  return func(
+    {
+      // x, K, K of the digits, first digits, bytes from STEP of them to the next, second digits, constants, large
+      // numbers, columns of a panel, whether the row is left out, scratch [K of the digits], and, for the bound:
+      // roundings, slack, what to multiply it with
+      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, f32, f32, f32],
+      locals: [
+        ...([i32, i32, i32, i32, f32, f32, f32, f32, f32, f32, f32] as const),
+        ...Array.from({ length: 16 }, () => v128),
+      ],
+      out: [],
+    },
+    (
+      [x, K, padded, first, firstStep, second, row, large, panel, leftOut, copy, rounding, slack, factor],
+      [at, end, lane, bits, limit, step1, perStep1, step2, perStep2, norm, lastNorm, ...vectors],
+    ) => {
+      // copy = x, then zeros: whole steps
+      local.set(bits, i32.mul(K, 4))
+      copyBytes(copy, x, bits)
+      local.set(at, i32.add(copy, bits))
+      local.set(end, i32.add(copy, i32.mul(padded, 4)))
+      local.set(bits, i32.sub(end, at))
+      zeroBytes(at, bits)
+      i32.store8({}, leftOut, call(limits, [copy, end, K, row, slack]))
+      local.set(limit, f32.load({ offset: LIMITS.limit }, row))
+      local.set(norm, f32.load({ offset: LIMITS.norm }, row))
+      // step1 = the largest number / DIGIT_MOST, step2 = step1 / (2 DIGIT_MOST)
+      local.set(step1, f32.div(f32.load({ offset: LIMITS.largest }, row), DIGIT_MOST))
+      when(f32.eq(step1, 0), () => local.set(step1, f32.const(1)))
+      local.set(step2, f32.div(step1, 2 * DIGIT_MOST))
+      local.set(perStep1, f32.div(f32.const(1), step1))
+      local.set(perStep2, f32.div(f32.const(1), step2))
+
+      const [value, rest, q, out, sum1, sum2, sum3, sum4, ...digits] = vectors
+      const squares = { value: sum1, one: sum2, r1: sum3, r2: sum4 }
+      const steps = { step1, perStep1, step2, perStep2 }
+      for (const sum of [sum1, sum2, sum3, sum4]) local.set(sum, splat(0))
+      i32.store({ offset: ROW.large }, row, large)
+      // for each STEP of numbers, four at a time:
+      local.set(at, copy)
+      forUpTo(at, end, STEP * 4, () => {
+        for (let i = 0; i < 4; i++) {
+          local.set(value, v128.load({ offset: i * 16 }, at))
+          // large numbers <- those above the limit, which become 0
+          local.set(out, all(limit))
+          local.set(out, f32x4.lt(out, f32x4.abs(value)))
+          local.set(bits, i32x4.bitmask(out))
+          when(bits, () => {
+            local.set(value, v128.andnot(value, out))
+            doWhile(() => {
+              local.set(lane, i32.add(at, i32.mul(i32.ctz(bits), 4)))
+              f32.store({ offset: 4 }, large, f32.load({ offset: i * 16 }, lane))
+              local.set(lane, i32.add(i32.sub(lane, copy), i * 16))
+              i32.store({}, large, i32.mul(lane, panel))
+              increment(large, LARGE_BYTES)
+              local.set(bits, i32.and(i32.sub(bits, 1), bits))
+              return i32.ne(bits, 0)
+            })
+          })
+          setDigits({ value, rest, q, steps, squares }, digits[i], digits[4 + i])
+        }
+        v128.store({}, first, digitBytes(digits.slice(0, 4)))
+        v128.store({}, second, digitBytes(digits.slice(4, 8)))
+        increment(first, firstStep)
+        increment(second, STEP)
+      })
+      local.set(large, i32.sub(large, i32.load({ offset: ROW.large }, row)))
+      i32.store({ offset: ROW.largeCount }, row, i32.div_u(large, LARGE_BYTES))
+
+      // norms, from squares in steps, rounded up
+      const norms = { value: limit, one: perStep1, r1: perStep2, r2: lastNorm }
+      for (const name of ['value', 'one', 'r1', 'r2'] as const) {
+        setAcross(norms[name], squares[name], f32.add)
+        local.set(norms[name], f32.mul(f32.mul(f32.sqrt(norms[name]), step1), slack))
+      }
+      // the share of roundings, of |x| + |r1|
+      local.set(norm, f32.mul(f32.add(norm, norms.r1), rounding))
+      // |x''| is at most |x'| + |r2| with two digits
+      local.set(norms.value, f32.add(norms.value, norms.r2))
+      const storeBound = (bound: number, step: F32, ofNorm: F32, ofResidual: F32) => {
+        f32.store({ offset: bound + BOUND.step }, row, step)
+        f32.store({ offset: bound + BOUND.ofNorm }, row, f32.mul(f32.add(ofNorm, norm), factor))
+        f32.store({ offset: bound + BOUND.ofResidual }, row, f32.mul(f32.add(ofResidual, norm), factor))
+      }
+      storeBound(ROW.one, step1, norms.r1, norms.one)
+      storeBound(ROW.two, step2, norms.r2, norms.value)
+    },
+  )
+}
