@@ -1,0 +1,165 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import * as assert from 'uvu/assert'
+import { buildExplorer } from '../../experiments/explorer/build/build.ts'
+import type { exportLook } from '../../experiments/explorer/page/export.ts'
+import { serveFolder } from '../../experiments/explorer/serve-node.ts'
+import { launchChromium } from './chromium.ts'
+
+/** The Explorer as people meet it: really built, served by its own server, in a browser. */
+export interface Explorer {
+  /** Where it was built. */
+  readonly folder: string
+  /** Its address, cross-origin isolated: threads may share memory. */
+  readonly url: string
+  /** The same files on a server that sends no such headers. */
+  readonly plainUrl: string
+  readonly browser: Browser
+  visit(act: (visitor: Visitor) => Promise<void>, options?: VisitOptions): Promise<void>
+  close(): Promise<void>
+}
+
+export interface VisitOptions {
+  /** Another address than the Explorer's own. */
+  readonly url?: string
+  readonly width?: number
+  readonly scheme?: 'light' | 'dark'
+  readonly reducedMotion?: 'reduce' | 'no-preference'
+  /** Before the page opens. */
+  readonly prepare?: (page: Page, context: BrowserContext) => Promise<void>
+  /** What the browser may complain of: faults that the test itself causes. */
+  readonly expected?: RegExp
+}
+
+/** Milliseconds: a machine may be busy with other things. */
+const PATIENCE = 100_000
+
+type Exported = ReturnType<typeof exportLook>
+
+/** Builds the page into a folder of its own, serves it, and starts a browser. */
+export async function startExplorer(flags: readonly string[] = []): Promise<Explorer> {
+  const parent = await mkdtemp(join(tmpdir(), 'clearbox-explorer-'))
+  const folder = join(parent, 'site')
+  await buildExplorer(folder, () => {})
+  const site = await serveFolder({ root: folder, port: 0 })
+  const plain = await serveFolder({ root: folder, port: 0, isolated: false })
+  const browser = await launchChromium(flags)
+  return {
+    ...{ folder, url: site.url, plainUrl: plain.url, browser },
+    visit: (act, options = {}) => visit(browser, { url: site.url, ...options }, act),
+    async close() {
+      await browser.close()
+      await Promise.all([site.close(), plain.close()])
+      await rm(parent, { recursive: true })
+    },
+  }
+}
+
+/** Opens a page, has the visitor act, and fails if the page did what it never should: complain, ask, or go elsewhere. */
+async function visit(
+  browser: Browser,
+  options: VisitOptions & { url: string },
+  act: (visitor: Visitor) => Promise<void>,
+): Promise<void> {
+  const { url, width = 1280, scheme = 'light', reducedMotion = 'no-preference', expected } = options
+  const context = await browser.newContext({
+    viewport: { width, height: 844 },
+    colorScheme: scheme,
+    reducedMotion,
+  })
+  context.setDefaultTimeout(PATIENCE)
+  const page = await context.newPage()
+  const noticed: string[] = []
+  const requests: string[] = []
+  page.on('dialog', (dialog) => {
+    noticed.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  // A policy that stops something is told here, too.
+  page.on('console', (message) => noticed.push(`console: ${message.text()}`))
+  page.on('pageerror', (error) => noticed.push(`error: ${error.message}`))
+  context.on('request', (request) => requests.push(request.url()))
+  try {
+    await options.prepare?.(page, context)
+    await page.goto(url)
+    await act(new Visitor(page, requests))
+  } finally {
+    await context.close()
+  }
+  assert.equal(
+    noticed.filter((line) => !expected?.test(line)),
+    [],
+  )
+  const { origin } = new URL(url)
+  assert.equal(
+    requests.filter((request) => !/^(data|blob):/.test(request) && new URL(request).origin !== origin),
+    [],
+  )
+}
+
+/** Someone at the page. */
+export class Visitor {
+  readonly page: Page
+  /** All addresses that the page and its workers asked for. */
+  readonly requests: readonly string[]
+
+  constructor(page: Page, requests: readonly string[]) {
+    this.page = page
+    this.requests = requests
+  }
+
+  /** Waits until the last text is read and painted. */
+  async ready(): Promise<void> {
+    await this.page.locator('#explorer[data-state="ready"]').waitFor()
+    await this.page.locator('#explorer:not([data-look-id=""])').waitFor()
+  }
+
+  /** Does something that asks for another look, and waits for its picture. */
+  async look(act: () => Promise<unknown>): Promise<void> {
+    const before = await this.data('look-id')
+    await act()
+    await this.page.locator(`#explorer[data-state="ready"]:not([data-look-id="${before}"])`).waitFor()
+  }
+
+  /** Another text, all at once, as one pastes it. */
+  write(text: string): Promise<void> {
+    return this.look(() => this.page.locator('#text').fill(text))
+  }
+
+  /** What the page says of itself: state, look-id, look-ms. */
+  async data(name: string): Promise<string> {
+    return (await this.page.locator('#explorer').getAttribute(`data-${name}`)) ?? ''
+  }
+
+  button(name: string | RegExp): ReturnType<Page['getByRole']> {
+    return this.page.getByRole('button', { name })
+  }
+
+  /** What runs, as the page says it. */
+  fact(name: string): Promise<string> {
+    return this.page.locator('.facts div', { hasText: name }).locator('dd').innerText()
+  }
+
+  /** The file that the page gives. */
+  async exported(): Promise<Exported> {
+    const [download] = await Promise.all([
+      this.page.waitForEvent('download'),
+      this.button('Download as JSON').click(),
+    ])
+    return JSON.parse(await readFile(await download.path(), 'utf8')) as Exported
+  }
+
+  /** The features that the page lists for the token at hand, layer by layer. */
+  features(): Promise<{ layer: number; feature: number; value: number; shown: string }[]> {
+    return this.page.locator('button.bar').evaluateAll((buttons) =>
+      (buttons as HTMLElement[]).map((button) => ({
+        layer: Number(button.dataset.layer),
+        feature: Number(button.dataset.feature),
+        value: Number(button.dataset.value),
+        shown: button.querySelector('b')?.innerText ?? '',
+      })),
+    )
+  }
+}
