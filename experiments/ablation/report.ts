@@ -220,7 +220,7 @@ function writtenSection(generations: readonly Generation[]): VNode | null {
           <p>
             ${text === null ? 'From the prompt:' : `From the start of text ${text + 1}, up to the token at which it fires most:`}
           </p>
-          <p class="tokens" dir="auto">${visible(prompt)}</p>
+          <p class="tokens prompt" dir="auto">${visible(prompt)}</p>
           <ul class="panels written">
             ${version('As it is', written.as_it_is)}
             ${version(fires ? 'Turned off' : 'Turned off (it never fires here)', written.off)}
