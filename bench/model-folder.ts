@@ -80,6 +80,7 @@ async function writeTensors(path: string, store: WeightStore): Promise<void> {
       await file.writeFile(part)
     }
   }
+  await file.sync() // or the system would write while what follows is timed
   await store.close()
 }
 
