@@ -1,5 +1,6 @@
 import { html } from 'htm/preact'
-import type { VNode } from 'preact'
+import { h, type VNode } from 'preact'
+import { useState } from 'preact/hooks'
 import { showNumber } from '../../report/numbers.ts'
 import { dataTable } from '../../report/tables.ts'
 import { probabilityBars } from './lens.ts'
@@ -47,7 +48,7 @@ export const Compare = memo(({ look, token, compare, dispatch }: Props): VNode =
     [
       html`<p class="choosers">${chooser(0, 'Compare')} ${chooser(1, 'with')}</p>`,
       html`<div class="sides">${compare.map((layer) => side(look, layer, token))}</div>`,
-      overTheText(look, compare),
+      h(OverTheText, { look, compare }),
     ],
   )
 })
@@ -78,21 +79,25 @@ function side(look: Look, layer: number, token: number): VNode {
 }
 
 /** Each token's strongest feature and first guess, in both layers. */
-function overTheText(look: Look, compare: Link['compare']): VNode {
+function OverTheText({ look, compare }: Pick<Props, 'look' | 'compare'>): VNode {
+  const [open, setOpen] = useState(false)
   const columns = compare.flatMap((layer) => [
     `Layer ${layer}: strongest feature`,
     `Layer ${layer}: it would say`,
   ])
-  return html`<details>
+  return html`<details onToggle=${(event: Event) => setOpen((event.target as HTMLDetailsElement).open)}>
     <summary>Token by token, over the whole text</summary>
-    ${dataTable({
-      caption: `Layers ${compare.join(' and ')}, token by token`,
-      columns: ['Token', ...columns],
-      rows: look.tokens.slice(1).map((_, i) => ({
-        head: tokenName(look, i + 1),
-        cells: compare.flatMap((layer) => tokenCells(look, layer, i + 1)),
-      })),
-    })}
+    ${
+      open &&
+      dataTable({
+        caption: `Layers ${compare.join(' and ')}, token by token`,
+        columns: ['Token', ...columns],
+        rows: look.tokens.slice(1).map((_, i) => ({
+          head: tokenName(look, i + 1),
+          cells: compare.flatMap((layer) => tokenCells(look, layer, i + 1)),
+        })),
+      })
+    }
   </details>`
 }
 

@@ -16,7 +16,8 @@ interface Props {
 export const HeatCanvas = memo(({ attention, head, size, palette }: Props): VNode => {
   const canvas = useRef<HTMLCanvasElement>(null)
   useLayoutEffect(() => {
-    const context = canvas.current?.getContext('2d')
+    // Small and redrawn at every key: kept in plain memory, it is made anew much faster than on a graphics card.
+    const context = canvas.current?.getContext('2d', { willReadFrequently: true })
     context?.putImageData(new ImageData(pixels(attention, head, size, palette), size, size), 0, 0)
   }, [attention, head, size, palette])
   return html`<canvas ref=${canvas} width=${size} height=${size} aria-hidden="true"></canvas>`

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { useLayoutEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { levelOf, showNumber } from '../../report/numbers.ts'
 import { levelClass } from '../../report/tables.ts'
 import { showToken, visible } from '../../report/tokens.ts'
@@ -26,7 +26,8 @@ interface Props {
 export const TokenStrip = memo((props: Props): VNode => {
   const { look, chosen, shown, marked, marks, edit, dispatch } = props
   const list = useRef<HTMLDivElement>(null)
-  useLayoutEffect(() => {
+  // After the frame: asking where a chip is would lay the whole page out once more.
+  useEffect(() => {
     const option = list.current?.children[chosen]
     if (option instanceof HTMLElement) scrollWithin(option)
   }, [chosen])
