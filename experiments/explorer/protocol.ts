@@ -65,6 +65,15 @@ export interface SaeFacts {
   readonly hook: string
   readonly layer: number
   readonly dSae: number
+  readonly hints: FeatureHints
+}
+
+/** What each feature, by its number, fires on most in the bundled texts: a hint at what it may stand for. */
+export interface FeatureHints {
+  /** The token, as it is shown; '' for a feature that fires nowhere there. */
+  readonly tokens: readonly string[]
+  /** How much of the feature's activation, all tokens together, is that token's. */
+  readonly shares: readonly number[]
 }
 
 export interface Token {

@@ -1,6 +1,11 @@
 import type { LayerLook, Opened, Token, TopPerToken } from '../../experiments/explorer/protocol.ts'
 import type { Look } from '../../experiments/explorer/page/look.ts'
 
+const HINTS = {
+  tokens: Array.from({ length: 50 }, (_, feature) => `t${feature}`),
+  shares: new Array<number>(50).fill(0.5),
+}
+
 /** A model that never was: two layers, two heads, SAEs of 50 features. */
 export const OPENED: Opened = {
   ...{
@@ -14,7 +19,7 @@ export const OPENED: Opened = {
     dMlp: 32,
     nCtx: 16,
   },
-  saes: [0, 1].map((layer) => ({ hook: hook(layer), layer, dSae: 50 })),
+  saes: [0, 1].map((layer) => ({ hook: hook(layer), layer, dSae: 50, hints: HINTS })),
   ...{ basis: 'mean taken out', loadMs: 5 },
 }
 

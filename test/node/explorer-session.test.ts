@@ -27,13 +27,17 @@ opening('says what runs, after the progress of every byte', async () => {
   assert.is(opened.backend, 'wasm')
   assert.match(opened.mode, /^simd .*, 2 threads$/)
   assert.equal([opened.layers, opened.heads, opened.dModel, opened.dMlp, opened.nCtx], [6, 4, 128, 512, 256])
-  assert.equal(opened.saes[2], { hook: 'blocks.2.hook_resid_pre', layer: 2, dSae: 1024 })
+  const { hints, ...facts } = opened.saes[2]
+  assert.equal(facts, { hook: 'blocks.2.hook_resid_pre', layer: 2, dSae: 1024 })
+  assert.equal([hints.tokens.length, hints.shares.length], [1024, 1024])
+  assert.is.not(hints.tokens, opened.saes[3].hints.tokens)
   assert.match(opened.basis, /residual stream minus its mean over d_model; .*<\|endoftext\|>/)
   assert.equal(opened.notes, [])
   const bytes = of('progress').filter(({ label }) => label === 'fetching the model')
   const last = bytes.at(-1)!
   const { files } = carried
-  const total = files.weights.bytes + files.saes.reduce((sum, { weights }) => sum + weights.bytes, 0)
+  const total =
+    files.hints.bytes + files.weights.bytes + files.saes.reduce((sum, { weights }) => sum + weights.bytes, 0)
   assert.equal([last.done, last.total], [total, total])
 })
 

@@ -4,12 +4,15 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createBackend } from '../../../engine/backends.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
 import { releaseSae } from '../../../sae/weights.ts'
 import { captureStreams, encodeStream } from '../../common/features.ts'
 import { openModel, type OpenModel } from '../../common/models.ts'
 import { parseJsonTexts } from '../../common/texts.ts'
+import type { FeatureHints } from '../protocol.ts'
 import { encodeSparse } from '../sparse-file.ts'
 import type { FileFacts, ModelFiles } from '../worker/files.ts'
+import { featureHints } from './hints.ts'
 
 const MODEL = 'tiny'
 
@@ -31,8 +34,8 @@ export async function collectFiles(): Promise<Carried> {
     return { path, bytes: content.length, sha256 }
   }
   const texts = await readFile(repository('experiments/black-box/texts.json'))
-  const activations = await computeActivations(texts.toString())
-  const saes = [...activations].map(async ([hook, features]) => {
+  const found = await readTexts(texts.toString())
+  const saes = [...found].map(async ([hook, { features }]) => {
     const folder = `sae/${MODEL}/${hook}`
     return {
       config: await readFile(repository(`${folder}/cfg.json`), 'utf8'),
@@ -43,36 +46,44 @@ export async function collectFiles(): Promise<Carried> {
       activations: carry(`${hook}.texts.bin`, await encodeSparse(features)),
     }
   })
+  const hints = Object.fromEntries([...found].map(([hook, { hints }]) => [hook, hints]))
   const files = {
     name: MODEL,
     config: await readFile(repository(`gpt2/${MODEL}/config.json`), 'utf8'),
     weights: carry('model.safetensors', await readFile(repository(`gpt2/${MODEL}/model.safetensors`))),
     saes: await Promise.all(saes),
+    hints: carry('hints.json', Buffer.from(JSON.stringify(hints))),
     texts: carry('texts.json', texts),
   }
   return { files, contents }
 }
 
-/** The features of all tokens of the texts, sparse [tokens, d_sae] a hook. texts: JSON */
-async function computeActivations(texts: string): Promise<Map<string, SparseRows>> {
+/** What an SAE finds in the texts. */
+interface Found {
+  /** Of all tokens, sparse [tokens, d_sae]. */
+  readonly features: SparseRows
+  readonly hints: FeatureHints
+}
+
+/** texts: JSON -> an entry a hook */
+async function readTexts(texts: string): Promise<Map<string, Found>> {
   const ops = await createBackend()
   try {
     const model = await openModel(MODEL, ops, { quiet: true })
     const ids = parseJsonTexts(texts).map(({ text }) => model.tokenize(text))
-    const streams = await captureStreams(model.gpt2, ids, model.saeHooks)
-    const activations = new Map<string, SparseRows>()
-    for (const [hook, stream] of streams) activations.set(hook, await encodeAll(model, hook, stream))
-    return activations
+    const name = (id: number) => model.tokenizer.pieces([id])[0]
+    const found = new Map<string, Found>()
+    for (const [hook, stream] of await captureStreams(model.gpt2, ids, model.saeHooks)) {
+      const features = await encodeAll(model, hook, stream)
+      found.set(hook, { features, hints: featureHints(features, ids.flat(), model.gpt2.config.bos, name) })
+    }
+    return found
   } finally {
     await ops.dispose()
   }
 }
 
-async function encodeAll(
-  model: OpenModel,
-  hook: string,
-  stream: Parameters<typeof encodeStream>[3],
-): Promise<SparseRows> {
+async function encodeAll(model: OpenModel, hook: string, stream: Tensor): Promise<SparseRows> {
   const sae = await model.openSae(hook)
   try {
     return await encodeStream(model.gpt2.ops, sae, hook, stream)

@@ -15,6 +15,8 @@ export interface ModelFiles {
   readonly config: string
   readonly weights: FileFacts
   readonly saes: readonly SaeFiles[]
+  /** FeatureHints by hook, as JSON. */
+  readonly hints: FileFacts
   /** The bundled texts, as experiments/common/texts.ts reads them. */
   readonly texts: FileFacts
 }

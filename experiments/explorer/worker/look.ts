@@ -53,7 +53,7 @@ export async function look(
   const edited = edit && (await lookAfterEdit(model, ids, edit, clean, () => steps.pause()))
   for (const { indices } of edited ? [clean.next, edited.next] : [clean.next])
     for (const id of indices) guessed.add(id)
-  const names = new Map([...guessed].map((id) => [id, model.tokenizer.pieces([id])[0]]))
+  const names = new Map([...guessed].map((id) => [id, model.nameOf(id)]))
   const now = performance.now()
   return { next: clean.next, names, edited, ms: { total: now - start, edited: edited ? now - passed : 0 } }
 }

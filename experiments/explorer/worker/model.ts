@@ -7,6 +7,7 @@ import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
+import type { FeatureHints } from '../protocol.ts'
 import { failureOf, Fault } from './fault.ts'
 import { fetchFile, RELOAD, type FileFacts, type ModelFiles } from './files.ts'
 
@@ -17,6 +18,9 @@ export interface Model {
   readonly tokenizer: Tokenizer
   /** By hook, in the model's order. */
   readonly saes: ReadonlyMap<string, Sae>
+  readonly hints: Readonly<Record<string, FeatureHints>>
+  /** A token as it is shown. */
+  nameOf(id: number): string
 }
 
 export type OnProgress = (label: string, done: number, total: number) => void
@@ -31,25 +35,43 @@ export async function loadModel(
   files: ModelFiles,
   onProgress: OnProgress,
 ): Promise<Model> {
-  const wanted = [files.weights, ...files.saes.map(({ weights }) => weights)]
+  const wanted = [files.hints, files.weights, ...files.saes.map(({ weights }) => weights)]
   const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0)
   let done = 0
   onProgress('fetching the model', done, total)
-  const [tokenizer, weights, ...saeWeights] = await Promise.all([
+  const [tokenizer, hints, weights, ...saeWeights] = await Promise.all([
     createTokenizer({ vocabularySize: parseConfig(files.config).dVocab }),
     ...wanted.map((facts) =>
       fetchFile(base, facts, (count) => onProgress('fetching the model', (done += count), total)),
     ),
   ])
-  onProgress('loading the model', 0, wanted.length)
+  const parts = 1 + saeWeights.length
+  onProgress('loading the model', 0, parts)
   const gpt2 = await read(files.weights, weights, (store) => loadGpt2(ops, store, parseConfig(files.config)))
   const saes = new Map<string, Sae>()
   for (const [i, { config, weights }] of files.saes.entries()) {
-    onProgress('loading the model', i + 1, wanted.length)
+    onProgress('loading the model', i + 1, parts)
     const sae = await read(weights, saeWeights[i], (store) => loadSae(ops, store, parseSaeConfig(config)))
     saes.set(sae.config.hookName, sae)
   }
-  return { name: files.name, gpt2, tokenizer, saes }
+  return {
+    name: files.name,
+    gpt2,
+    tokenizer,
+    saes,
+    hints: JSON.parse(new TextDecoder().decode(hints)) as Model['hints'],
+    nameOf: keptNames(tokenizer),
+  }
+}
+
+/** Each name is made once: a look needs hundreds, mostly those of the look before. */
+function keptNames(tokenizer: Tokenizer): (id: number) => string {
+  const names = new Map<number, string>()
+  return (id) => {
+    const name = names.get(id) ?? tokenizer.pieces([id])[0]
+    names.set(id, name)
+    return name
+  }
 }
 
 /** @throws Fault if the bytes are not the weights that the configuration speaks of */

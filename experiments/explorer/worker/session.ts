@@ -99,7 +99,7 @@ async function startBackend({ name, threads }: BackendChoice): Promise<Backend> 
   })
 }
 
-function factsOf({ name, gpt2, saes }: Model): Omit<Opened, 'notes' | 'loadMs'> {
+function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'notes' | 'loadMs'> {
   const { config, ops } = gpt2
   const configs = [...saes.values()].map((sae) => sae.config)
   return {
@@ -111,7 +111,12 @@ function factsOf({ name, gpt2, saes }: Model): Omit<Opened, 'notes' | 'loadMs'> 
     dModel: config.dModel,
     dMlp: config.dMlp,
     nCtx: config.nCtx,
-    saes: configs.map(({ hookName: hook, dSae }) => ({ hook, layer: layerOf(hook), dSae })),
+    saes: configs.map(({ hookName: hook, dSae }) => ({
+      hook,
+      layer: layerOf(hook),
+      dSae,
+      hints: hints[hook],
+    })),
     basis:
       `features of the ${[...new Set(configs.map(describeBasis))].join('; ')}; ` +
       '<|endoftext|> before every text, its position without features',
