@@ -4,7 +4,7 @@ export interface ScreenCounts {
   rows: number
   /** Rows that were computed densely: too many candidates, or numbers that no bound holds for. */
   denseRows: number
-  /** Rows of layers that are too small for screening to be worth it, computed densely. */
+  /** Rows of calls that are too small for screening to be worth it, computed densely. */
   smallRows: number
   /** Outputs of the screened rows. */
   outputs: number

@@ -19,7 +19,7 @@ const LEAST_NUMBERS = 1 << 14
 
 /** What may be chosen beside the engine's own options. */
 export interface WasmOptions extends EngineOptions {
-  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened where the layer is worth it. */
+  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened where that is faster. */
   readonly sparseEncoder?: 'dense' | 'screened'
 }
 

@@ -15,8 +15,8 @@ import { Block } from './tensors.ts'
  */
 const DENSE_SHARE = 0.8
 
-/** Weights of a layer from which on screening it is faster than the dense kernel, measured (bench/README.md, `sae`). */
-const WORTH_SCREENING = 2 ** 20
+/** Multiply-adds of a call from which on screening is faster than the dense kernel, measured (bench/README.md, `sae`). */
+const WORTH_SCREENING = 2 ** 21
 
 type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsCollecting' | 'secondsDense'
 
@@ -33,7 +33,7 @@ export class Screen {
   private readonly prepared = new Map<PackedLinear, ScreenedWeights>()
 
   /**
-   * `always`: layers that are too small for it are screened, too. Tests choose otherwise: a bound that is too small;
+   * `always`: calls that are too small for it are screened, too. Tests choose otherwise: a bound that is too small;
    * rows that never go dense, however many candidates.
    */
   constructor(engine: Engine, { always = false, boundFactor = 1, denseShare = DENSE_SHARE } = {}) {
@@ -45,7 +45,8 @@ export class Screen {
 
   /** The positive entries of x W + b for rows of x, by address. */
   async encode(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
-    if (!this.always && layer.in * layer.out < WORTH_SCREENING) return this.dense(layer, x, rows, 'smallRows')
+    if (!this.always && rows * layer.in * layer.out < WORTH_SCREENING)
+      return this.dense(layer, x, rows, 'smallRows')
     if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0)
       return this.dense(layer, x, rows, 'denseRows')
     const weights = await this.weights(layer)

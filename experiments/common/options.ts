@@ -36,7 +36,7 @@ export function addEngineOptions(command: Command, { model } = { model: true }):
     .option('--no-paired', '128-bit code')
     .option(
       '--sae-encoder <way>',
-      'dense or screened: the same features (default: screened where the SAE is large enough for it to be faster)',
+      'dense or screened: the same features (default: screened where that is faster)',
       oneOf('sae-encoder', ['dense', 'screened']),
     )
     .option('--offline', 'fetch nothing: use what is in the cache')

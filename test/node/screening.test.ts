@@ -343,7 +343,7 @@ test('rows whose candidates are many, and only those, go dense and are counted',
 
 test('on a backend: screened where it is worth it or asked for, counted and described', async () => {
   for (const [inputs, outputs, worthIt] of [
-    [32, 64, false],
+    [32, 64, false], // 9 rows of it are too few
     [512, 2048, true],
   ] as const) {
     const weight = randomTensor([inputs, outputs], 1)
@@ -365,7 +365,7 @@ test('on a backend: screened where it is worth it or asked for, counted and desc
           describeMode(ops),
           isScreened
             ? /; encoder screened 9 tokens, [\d.]+ % of their features computed, 0 went/
-            : /; encoder dense for 9 tokens: SAEs too small to screen$/,
+            : /; encoder dense for 9 tokens: too few to screen$/,
         )
       }
       await ops.dispose()
