@@ -1,9 +1,11 @@
 // Which files does a published model need, and are they here and right?
 //   npm run download -- gpt2                      what npm start needs: the model, four SAEs, the post's texts
 //   npm run download -- gpt2 --layers 0,12        other SAEs; 12 is the stream after the last block
+//   npm run download -- gpt2 --offline            fetches nothing: hashes all that is there
 //   npm run download -- distilgpt2 --dir weights  into a folder of plain files, for --dir elsewhere
 // Fetches what is missing, hashes what is there, prints a table.
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { postLayers } from '../black-box/published.ts'
 import { createCommand, integerIn, listOf, oneOf, runMain, UserError } from '../common/cli.ts'
 import { layerOf } from '../common/hooks.ts'
@@ -50,7 +52,7 @@ runMain(async () => {
   })
   if (name === 'gpt2') await publishedTexts(settings)
   const checked = await checkHashes(files, paths, options.json)
-  const wrong = checked.filter(({ file, sha256 }) => file.sha256 !== undefined && file.sha256 !== sha256)
+  const wrong = checked.filter(({ expected, found }) => expected !== undefined && expected !== found)
   if (options.json) console.log(JSON.stringify(checked.map(summary), null, 1))
   else print(checked, store.folder)
   if (wrong.length > 0) throw new UserError(wrong.map(wrongHash).join('\n'))
@@ -66,6 +68,9 @@ interface Checked {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
+  /** The hash that it should have: pinned, or, in Hugging Face's cache, the one that the hub announced; of a small file git's. */
+  readonly expected: string | undefined
+  readonly found: string
 }
 
 async function checkHashes(
@@ -79,10 +84,20 @@ async function checkHashes(
   const checked: Checked[] = []
   let done = 0
   for (const [i, file] of files.entries()) {
-    checked.push({ file, path: paths[i], bytes: sizes[i], sha256: await hashOf(paths[i], 'sha256') })
+    checked.push({ file, path: paths[i], bytes: sizes[i], ...(await checkHash(file, paths[i])) })
     progress.update((done += sizes[i]), file.local)
   }
   return checked
+}
+
+async function checkHash(
+  file: HubFile,
+  path: string,
+): Promise<Pick<Checked, 'sha256' | 'expected' | 'found'>> {
+  const sha256 = await hashOf(path, 'sha256')
+  const blob = basename(await realpath(path)) // the cache names content by its hash
+  const expected = file.sha256 ?? (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(blob) ? blob : undefined)
+  return { sha256, expected, found: expected?.length === 40 ? await hashOf(path, 'git') : sha256 }
 }
 
 function summary({ file, path, bytes, sha256 }: Checked) {
@@ -98,14 +113,18 @@ function summary({ file, path, bytes, sha256 }: Checked) {
 }
 
 function print(checked: readonly Checked[], folder: string): void {
-  const verdict = ({ file, sha256 }: Checked) =>
-    file.sha256 === undefined ? 'not pinned' : file.sha256 === sha256 ? 'as pinned' : 'WRONG'
+  const verdict = ({ file, expected, found }: Checked) => {
+    if (expected === undefined) return 'not pinned'
+    if (expected !== found) return 'WRONG'
+    return file.sha256 === undefined ? 'as announced' : 'as pinned'
+  }
   const rows = checked.map((one) => [one.file.local, one.bytes, one.sha256.slice(0, 16), verdict(one)])
   console.log(formatTable(['file', 'bytes', 'SHA-256 begins', ''], rows))
   const total = checked.reduce((sum, { bytes }) => sum + bytes, 0)
   console.log(`${checked.length} files, ${showBytes(total)}, in ${folder}`)
 }
 
-function wrongHash({ file, path, sha256 }: Checked): string {
-  return `${path}: expected SHA-256 ${file.sha256}, found ${sha256}: delete it and run this again`
+function wrongHash({ path, expected, found }: Checked): string {
+  const name = expected?.length === 40 ? 'git hash' : 'SHA-256'
+  return `${path}: expected ${name} ${expected}, found ${found}: delete it and run this again`
 }

@@ -12,7 +12,6 @@ import { createProgress } from '../common/progress.ts'
 import { publishedTexts } from '../common/published-texts.ts'
 import { formatTable } from '../common/table.ts'
 import { loadTexts } from '../common/texts-node.ts'
-import { postLayers } from '../black-box/published.ts'
 import { passed, type Check } from './check.ts'
 import { failedFindings, showFindings } from './finding.ts'
 import { gpt2Expected } from './gpt2-expected.ts'
@@ -34,9 +33,9 @@ const command = addEngineOptions(
   )
   .option(
     '--layers <list>',
-    'which of gpt2’s SAEs to look at; 12 is after the last layer',
+    'which of gpt2’s SAEs to look at; 12 is after the last layer. Each is 151 MB to fetch',
     listOf('layers', integerIn('layer', 0, 12)),
-    postLayers,
+    [...gpt2Expected.release.keys()].map(layerOf),
   )
   .parse()
 

@@ -104,8 +104,10 @@ models('offline have the SAEs that are there', async () => {
   assert.instance(failure, UserError)
   assert.match(
     (failure as UserError).message,
-    /^distilgpt2: offline, and not in .*npm run download -- distilgpt2$/,
+    /^distilgpt2: offline, and not in .*npm run download -- distilgpt2 --layers 1$/,
   )
+  const both = await source.prepareSaes(hooks).catch((error: unknown) => error)
+  assert.match((both as UserError).message, /npm run download -- distilgpt2 --layers 1$/, 'of those it knows')
   assert.is(hub.requests.length, asked)
 })
 
@@ -177,6 +179,33 @@ models('download into a folder, which --dir then reads', async () => {
     '1',
   )
   assert.is(used.code, 0, used.stderr)
+  assert.is(hub.requests.length, asked)
+})
+
+models('download --offline hashes what is there, and finds a changed byte that no size tells', async () => {
+  const first = await run('download/main.ts', 'distilgpt2')
+  assert.is(first.code, 0, first.stderr)
+  for (const file of ['config.json', 'model.safetensors'])
+    assert.match(first.stdout, new RegExp(`${file} +│ +\\d+ │ [0-9a-f]{16} +│ as announced`))
+  const asked = hub.requests.length
+  for (const [file, kind] of [
+    ['config.json', 'git hash [0-9a-f]{40}'],
+    ['model.safetensors', 'SHA-256 [0-9a-f]{64}'],
+  ]) {
+    const [path] = fs.globSync(join(folder, `models--distilbert--distilgpt2/snapshots/*/${file}`))
+    const content = fs.readFileSync(path)
+    const changed = Buffer.from(content)
+    changed[changed.length - 1] ^= 1
+    fs.writeFileSync(path, changed)
+    const again = await run('download/main.ts', 'distilgpt2', '--offline')
+    assert.is(again.code, 1)
+    assert.match(again.stdout, 'WRONG')
+    assert.match(
+      again.stderr,
+      new RegExp(`^error: ${path}: expected ${kind}, found [0-9a-f]+: delete it and run this again\\n$`),
+    )
+    fs.writeFileSync(path, content)
+  }
   assert.is(hub.requests.length, asked)
 })
 

@@ -256,6 +256,13 @@ verification('of gpt2 without its files, or a network, says what to fetch', () =
   assert.match(stderr, /^error: gpt2: offline, and not in .*npm run download -- gpt2\n$/)
 })
 
+verification('of gpt2 looks at every layer that the release has figures of, unless told which', () => {
+  const { stdout } = spawnSync(process.execPath, [join(ROOT, 'experiments/verify/main.ts'), '--help'], {
+    encoding: 'utf8',
+  })
+  assert.match(stdout.replace(/\s+/g, ' '), '(default: [0,1,2,3,4,5,6,7,8,9,10,11])')
+})
+
 verification('has the rows that are published', () => {
   assert.is(gpt2Expected.greedyIds[0].prompt.length + gpt2Expected.greedyIds[0].ids.length, 20)
   assert.is(gpt2Expected.lastLogits.length, 5)

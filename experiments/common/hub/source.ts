@@ -8,6 +8,7 @@ import {
   type SaeSource,
   type SourceOptions,
 } from '../model-files.ts'
+import { layerOf } from '../hooks.ts'
 import { COMMIT } from './cache.ts'
 import { fetchFiles } from './hub.ts'
 import type { PublishedModel, SaeFiles } from './published.ts'
@@ -25,7 +26,16 @@ export async function publishedSource(
   const command = `npm run download -- ${name}${dir === undefined ? '' : ` --dir ${dir}`}`
   const fetch = (files: readonly HubFile[]) =>
     fetchFiles(settings, store, files, { what: name, command, quiet })
-  const fetchOne = async (file: HubFile) => (await fetch([file]))[0]
+  const fetchSaes = (saes: readonly SaeFiles[]) =>
+    fetchFiles(
+      settings,
+      store,
+      saes.map(({ weights }) => weights),
+      {
+        ...{ what: name, quiet },
+        command: `${command} --layers ${saes.map(({ hook }) => layerOf(hook)).join()}`,
+      },
+    )
 
   const known = settings.offline ? await having(model.saes, ({ config }) => store.find(config)) : model.saes
   const [configPath, weightsPath] = await fetch([
@@ -48,18 +58,17 @@ export async function publishedSource(
     config,
     weights: () => openStore(weightsPath),
     saes,
-    prepareSaes: async (hooks) =>
-      void (await fetch(known.filter(({ hook }) => hooks.includes(hook)).map(({ weights }) => weights))),
+    prepareSaes: async (hooks) => void (await fetchSaes(known.filter(({ hook }) => hooks.includes(hook)))),
   }
 
   async function saeSource(files: SaeFiles): Promise<SaeSource> {
-    const path = await fetchOne(files.config)
+    const [path] = await fetch([files.config])
     const sae = await readSaeConfig(path, name, config)
     if (sae.hookName !== files.hook)
       throw new UserError(`${path}: expected the SAE of ${files.hook}, found that of ${sae.hookName}`)
     return {
       config: sae,
-      weights: async () => openStore(await fetchOne(files.weights)),
+      weights: async () => openStore((await fetchSaes([files]))[0]),
       readAhead: async () => {
         const path = await store.find(files.weights).catch(() => undefined)
         if (path !== undefined) await readAhead(path)
