@@ -43,8 +43,9 @@ export async function measureRoofline({
     for (const instructions of instructionSets())
       measured.push(await measurePeak('float32', instructions, count, repeats))
     if (detectFeatures().int8Dot)
-      for (const paired of pairings())
-        measured.push(await measurePeak('int8', { fused: true, paired }, count, repeats))
+      for (const kind of ['dot', 'pairs'] as const)
+        for (const paired of pairings())
+          measured.push(await measurePeak(kind, { fused: true, paired }, count, repeats))
     measured.push(await measureRead(count, repeats))
   }
   return { rows: measured.map(toRow), ceiling: (count, wanted) => ceiling(measured, count, wanted) }
@@ -61,7 +62,7 @@ function instructionSets(): Instructions[] {
 }
 
 async function measurePeak(
-  kind: 'float32' | 'int8',
+  kind: 'float32' | 'dot' | 'pairs',
   instructions: Instructions,
   threads: number,
   repeats: number,
@@ -70,8 +71,8 @@ async function measurePeak(
   const module = nodePlatform.compile(peakModule(kind, { ...instructions, shared: true }), { paired })
   const args = (thread: number) => [ROUNDS, thread * RESULT_BYTES]
   const samples = await runOnThreads({ module, pages: 1, call: 'peak', args, threads, repeats })
-  const step = kind === 'int8' ? 'int8 dot' : fused ? 'multiply-add' : 'multiply, add'
-  const perRound = kind === 'int8' ? INT8_PER_ROUND : FLOAT32_PER_ROUND
+  const step = kind !== 'float32' ? `int8 ${kind}` : fused ? 'multiply-add' : 'multiply, add'
+  const perRound = kind === 'float32' ? FLOAT32_PER_ROUND : INT8_PER_ROUND
   return {
     work: `roofline: ${step} ${paired ? 256 : 128}-bit`,
     threads,

@@ -3,13 +3,12 @@ import type { Platform } from './engine.ts'
 import { instantiate } from './instance.ts'
 import { emitterFor, type Int8Method } from './kernel.ts'
 import { digitTile } from './screen-digits.ts'
-import { DIGIT_ROWS } from './screen-plan.ts'
 
 const METHODS: readonly Int8Method[] = ['dot', 'pairs']
 const fastest = new Map<boolean, Int8Method>()
 
-/** Numbers of a row in a timed tile, and how often which is run: some 10 microseconds, several times. */
-const [INPUTS, TILES, RUNS] = [256, 64, 10]
+/** What a timed tile has, and how often it is run: some 10 microseconds, several times. Small, because compiling takes longest. */
+const [ROWS, INPUTS, TILES, RUNS] = [4, 256, 128, 10]
 
 type Compile = Pick<Platform, 'compile'>
 
@@ -41,7 +40,7 @@ function compileTile(platform: Compile, int8: Int8Method, paired: boolean): () =
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
   const emitter = emitterFor({ fused: false, panel: 8, int8, paired, shared: false })
   const exports = {
-    tile: digitTile(emitter, DIGIT_ROWS, 'packed'),
+    tile: digitTile(emitter, ROWS, 'packed'),
     // part of the bytes, because V8 keeps compiled code by them
     paired: func({ in: [], out: [i32] }, () => i32.const(Number(paired))),
   }

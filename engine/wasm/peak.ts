@@ -1,6 +1,7 @@
-import { f32x4, func, i32, i32x4, importMemory, local, Module, v128 } from 'wasmati'
+import { f32x4, func, i16x8, i32, i32x4, importMemory, local, Module, v128 } from 'wasmati'
 import type { Local, StackVar } from 'wasmati'
 import { doWhile, increment } from './emit.ts'
+import type { Int8Method } from './kernel.ts'
 import { MAX_PAGES } from './memory.ts'
 
 /** The instructions that a peak is measured with. */
@@ -9,10 +10,13 @@ export interface Instructions {
   readonly paired: boolean // two 128-bit operations made into one of 256 bits
 }
 
+/** How 8-bit numbers are multiplied and added, as far as relaxed SIMD has instructions for it. */
+type RelaxedInt8 = Exclude<Int8Method, 'widened'>
+
 const STEPS = 96
 /** Operations of one round of `float32`: a multiplication and an addition in each of 4 lanes. */
 export const FLOAT32_PER_ROUND = STEPS * 4 * 2
-/** Operations of one round of `int8`: 16 multiplications and 16 additions a step. */
+/** Operations of one round of 8-bit numbers: 16 multiplications and 16 additions a step. */
 export const INT8_PER_ROUND = STEPS * 16 * 2
 
 /**
@@ -21,10 +25,10 @@ export const INT8_PER_ROUND = STEPS * 16 * 2
  * What measured rates are held against, and how the platform finds out whether pairs become 256-bit code.
  */
 export function peakModule(
-  kind: 'float32' | 'int8',
+  kind: 'float32' | RelaxedInt8,
   { fused, paired, shared }: Instructions & { readonly shared: boolean },
 ): Uint8Array<ArrayBuffer> {
-  const step = kind === 'int8' ? int8Step : fused ? fusedStep : separateStep
+  const step = kind !== 'float32' ? int8Steps[kind] : fused ? fusedStep : separateStep
   const count = paired ? 24 : 12
   const registers = Array.from({ length: count }, () => v128)
   const peak = func(
@@ -54,7 +58,11 @@ type Step = (x: V128, y: V128, sum: V128) => StackVar<'v128'>
 const fusedStep: Step = (x, y, sum) => f32x4.relaxed_madd(x, y, sum)
 /** Multiplies the sum itself: a product of x and y would be the same every time, and V8 would compute it once. */
 const separateStep: Step = (x, y, sum) => f32x4.add(f32x4.mul(sum, x), y)
-const int8Step: Step = (x, y, sum) => i32x4.relaxed_dot_i8x16_i7x16_add_s(x, y, sum)
+/** `pairs` multiplies the sum itself, too; what its 16-bit sums hold means nothing. */
+const int8Steps: Readonly<Record<RelaxedInt8, Step>> = {
+  dot: (x, y, sum) => i32x4.relaxed_dot_i8x16_i7x16_add_s(x, y, sum),
+  pairs: (_, y, sum) => i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(sum, y), sum),
+}
 
 /** What an instance of a peak module exports. */
 export interface Peak {
