@@ -7,7 +7,7 @@ import { probabilityBars } from './lens.ts'
 import type { Link } from './link.ts'
 import { featuresAt, meanFeatures, meanFiring, strongest, topAt, type Entry, type Look } from './look.ts'
 import { memo } from './memo.ts'
-import { barList, section, textToken, tokenName, vocabularyName } from './parts.ts'
+import { barList, featureName, section, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
@@ -57,7 +57,7 @@ function side(look: Look, layer: number, token: number): VNode {
   const { features, lens } = look.layers[layer]
   const bars = (entries: readonly Entry[], max: number) =>
     entries.map(({ index, value }) => ({
-      label: `feature ${index}`,
+      label: featureName(look.opened, layer, index),
       shown: showNumber(value),
       share: value / max,
     }))

@@ -4,7 +4,7 @@ import { count, showNumber } from '../../report/numbers.ts'
 import type { FeatureRef } from './link.ts'
 import { featuresAt, strongest, type Entry, type Look } from './look.ts'
 import { memo } from './memo.ts'
-import { barContent, barStyle, layerColumns, section, term, textToken } from './parts.ts'
+import { barContent, featureName, barStyle, layerColumns, section, term, textToken } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
@@ -42,8 +42,9 @@ export const FeatureColumns = memo((props: Props): VNode => {
     [
       layerColumns(look, 'Features, layer by layer', (layer) => column(props, layer)),
       html`<p class="note">
-        Bars are on each layer’s own scale, up to its strongest activation in this text. Each layer has an SAE
-        of its own: the same number in two layers means nothing.
+        Bars are on each layer’s own scale, up to its strongest activation in this text. The token beside a
+        number is the one that the feature fires on most in 140 other texts: a hint, not its meaning. Each
+        layer has an SAE of its own: the same number in two layers means nothing.
       </p>`,
     ],
   )
@@ -64,7 +65,7 @@ function column(props: Props, layer: number): VNode[] {
 }
 
 function featureButton(
-  { open, dispatch }: Props,
+  { look, open, dispatch }: Props,
   layer: number,
   { index, value }: Entry,
   max: number,
@@ -87,7 +88,7 @@ function featureButton(
     onBlur=${hover(null)}
     onClick=${() => dispatch({ type: 'choose', choice: { feature: isOpen ? null : feature } })}
   >
-    ${barContent({ label: index, shown: showNumber(value), share: 0 })}
+    ${barContent({ label: featureName(look.opened, layer, index), shown: showNumber(value), share: 0 })}
   </button>`
 }
 

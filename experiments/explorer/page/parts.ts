@@ -3,6 +3,7 @@ import { h, type ComponentChildren, type VNode } from 'preact'
 import type { Step } from '../sources-shape.ts'
 import { showShare } from '../../report/numbers.ts'
 import { showToken } from '../../report/tokens.ts'
+import type { Opened } from '../protocol.ts'
 import { Computed } from './computed.ts'
 import type { Look } from './look.ts'
 
@@ -56,7 +57,7 @@ export function barList(rows: readonly Bar[], label: string): VNode {
 }
 
 export function barContent({ label, shown }: Bar): VNode[] {
-  return [html`<span>${label}</span>`, html`<b>${shown}</b>`]
+  return [html`<span class="what">${label}</span>`, html`<b>${shown}</b>`]
 }
 
 export function barStyle(share: number): string {
@@ -82,6 +83,15 @@ export function tokenName(look: Look, position: number): string {
 export function vocabularyName(look: Look, id: number): string {
   const name = look.end.names.get(id)
   return name === undefined ? `token ${id}` : showToken(name)
+}
+
+/** A feature's number, and the token that it fires on most in the bundled texts, as far as there is one: a hint of its meaning. */
+export function featureName({ saes }: Opened, layer: number, feature: number): ComponentChildren {
+  const hint = saes.find((sae) => sae.layer === layer)?.hints.tokens[feature] ?? ''
+  return [
+    html`<span>${feature}</span>`,
+    hint === '' ? null : html`<code class="hint">${showToken(hint)}</code>`,
+  ]
 }
 
 /** A probability: a share of 1 in percent. */
