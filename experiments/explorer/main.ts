@@ -2,6 +2,7 @@
 //   npm run explore                  builds the page and serves it on this machine
 //   npm run explore -- --no-serve    builds only: static files for any web server
 // Prints the address; Ctrl-C ends it.
+import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { createCommand, integerIn, runMain } from '../common/cli.ts'
 import { createProgress, showBytes } from '../common/progress.ts'
@@ -12,6 +13,7 @@ interface Options {
   readonly port: number
   readonly out: string
   readonly serve: boolean
+  readonly open?: boolean
   readonly json?: boolean
 }
 
@@ -24,6 +26,7 @@ const options = createCommand('explore', 'a page on which one types a text and s
   )
   .option('--out <folder>', 'where the built page goes', 'results/explorer')
   .option('--no-serve', 'build only')
+  .option('--open', 'open the page in the browser')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run explore\n  npm run explore -- --no-serve --out public/explorer',
@@ -35,6 +38,7 @@ runMain(async () => {
   const out = resolve(options.out)
   const built = await build(out)
   const site = options.serve ? await serveFolder({ root: out, port: options.port }) : undefined
+  if (site && options.open) openInBrowser(site.url)
   if (options.json) return console.log(JSON.stringify({ out, ...built, url: site?.url }, null, 1))
   console.log(`${built.files} files, ${showBytes(built.bytes)}: ${out}`)
   if (site) console.log(`the Explorer: ${site.url}   (Ctrl-C ends it)`)
@@ -45,4 +49,12 @@ async function build(out: string) {
   using progress = createProgress({ label: 'building', total: 3, unit: 'steps', quiet: options.json })
   let done = 0
   return buildExplorer(out, (step) => progress.update(done++, step))
+}
+
+/** As the system opens an address; the address is printed in any case. */
+function openInBrowser(url: string): void {
+  const openers: Partial<Record<NodeJS.Platform, string>> = { darwin: 'open', win32: 'explorer.exe' }
+  spawn(openers[process.platform] ?? 'xdg-open', [url], { stdio: 'ignore', detached: true })
+    .on('error', ({ message }) => console.error(`no browser could be opened: ${message}`))
+    .unref()
 }
