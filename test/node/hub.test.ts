@@ -12,8 +12,10 @@ import { UserError } from '../../experiments/common/cli.ts'
 import { checkPath, RepoCache } from '../../experiments/common/hub/cache.ts'
 import { retryAfter } from '../../experiments/common/hub/errors.ts'
 import { fetchFiles } from '../../experiments/common/hub/hub.ts'
+import { nextAddress } from '../../experiments/common/hub/request.ts'
 import { hubSettings, type HubSettings } from '../../experiments/common/hub/settings.ts'
 import { cacheStore, folderStore, type HubFile } from '../../experiments/common/hub/store.ts'
+import { explain } from '../../experiments/common/write-node.ts'
 import * as hub from '../helpers/hub-server.ts'
 
 const REPO = 'openai-community/gpt2'
@@ -543,6 +545,15 @@ faults('say that the disk is full, and keep what was there', async () => {
   assert.ok(w.server.requests.at(-1)?.range?.startsWith('bytes='), 'it goes on from what fitted')
 })
 
+faults('have words for a disk without space', async () => {
+  const device = '/dev/full' // Linux's disk that is always full
+  if (!fs.existsSync(device)) return
+  assert.is(
+    await refusal(explain('model.safetensors', () => fs.promises.writeFile(device, 'x'))),
+    'cannot write model.safetensors: no space left on the disk (ENOSPC)',
+  )
+})
+
 faults('refuse at once what the disk has no room for', async () => {
   const huge = 10 ** 18
   await using w = await world()
@@ -563,6 +574,26 @@ privacy('send the token to the hub and to no other host', async () => {
   assert.ok(w.server.requests.length >= 6)
   for (const { host, authorization } of w.server.requests)
     assert.is(authorization, host === 'hub' ? 'Bearer hf_secret' : undefined)
+})
+
+privacy('follow no redirect from the network to this machine, or away from https', () => {
+  const [hub, loopback] = [new URL('https://huggingface.co/a'), new URL('http://127.0.0.1:8080/a')]
+  const from = (first: URL, location: string) => nextAddress(first, location, first, 'gpt2').href
+  for (const here of [
+    'http://127.0.0.1:1/x',
+    'https://localhost/x',
+    'http://[::1]/x',
+    'http://192.0.2.1/x',
+    'file:///x',
+  ])
+    assert.throws(
+      () => from(hub, here),
+      (error: Error) => /^gpt2: huggingface\.co redirects to .*: only https is followed$/.test(error.message),
+      here,
+    )
+  assert.is(from(hub, 'https://cdn.example/x'), 'https://cdn.example/x')
+  assert.is(from(hub, '/b'), 'https://huggingface.co/b')
+  assert.is(from(loopback, 'http://127.0.0.1:1/x'), 'http://127.0.0.1:1/x')
 })
 
 privacy('keep signed addresses out of messages', async () => {

@@ -6,8 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { analyseTexts } from '../../experiments/black-box/pipeline.ts'
+import { chooseHooks } from '../../experiments/common/choose-hooks.ts'
+import { encodeStream } from '../../experiments/common/features.ts'
 import { readAhead } from '../../experiments/common/model-files.ts'
 import { openModel, type OpenModel } from '../../experiments/common/models.ts'
+import { capture } from '../../gpt2/model.ts'
+import { meanFeatures } from '../../sae/pooling.ts'
 
 const ops = await createBackend('reference')
 const model = await openModel('tiny', ops, { quiet: true })
@@ -35,6 +39,35 @@ test('an SAE’s file is read ahead once the one before it is open, and the last
     [a, b, c],
   )
   assert.equal(log, [`open ${a}`, `ahead ${b}`, `open ${b}`, `ahead ${c}`, `open ${c}`])
+})
+
+test('the stream after the last block is a layer like the others', async () => {
+  const { nLayers } = model.gpt2.config
+  const final = `blocks.${nLayers - 1}.hook_resid_post`
+  const own = model.saeHooks[nLayers - 1]
+  const config = { ...model.saeConfig(own), hookName: final }
+  const withFinal: OpenModel = {
+    ...model,
+    saeHooks: [...model.saeHooks, final],
+    saeConfig: (hook) => (hook === final ? config : model.saeConfig(hook)),
+    openSae: async (hook) =>
+      hook === final ? { ...(await model.openSae(own)), config } : model.openSae(hook),
+    readAheadSae: async () => {},
+  }
+  const all = Array.from({ length: nLayers + 1 }, (_, layer) => layer)
+  const hooks = chooseHooks(withFinal, all)
+  assert.equal(hooks, withFinal.saeHooks)
+  const ids = model.tokenize('one and two')
+  const categories = [{ name: 'a', rows: [0] }]
+  const results = await analyseTexts(withFinal, [ids], categories, hooks, { kind: 'value', value: 1 }, true)
+  assert.equal(
+    results.map(({ analysis }) => analysis.layer),
+    all,
+  )
+  const stream = (await capture(model.gpt2, [ids], [final])).get(final)!
+  const expected = await encodeStream(ops, await withFinal.openSae(final), final, stream)
+  assert.equal(results[nLayers].means, meanFeatures(expected, [ids.length]))
+  assert.ok(expected.values.length > 0)
 })
 
 test('reading ahead reads every byte', async () => {

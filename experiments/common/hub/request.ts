@@ -61,7 +61,8 @@ async function send(at: URL, first: URL, line: Line, { method, token, headers }:
   }
 }
 
-function nextAddress(at: URL, location: string | null, first: URL, label: string): URL {
+/** Where an answer of `at` redirects to, on the way from `first`. @throws UserError unless it may be followed */
+export function nextAddress(at: URL, location: string | null, first: URL, label: string): URL {
   if (location === null || !URL.canParse(location, at))
     throw new UserError(`${label}: ${at.host} redirects to no address: got Location '${location ?? ''}'`)
   const next = new URL(location, at)
