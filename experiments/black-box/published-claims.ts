@@ -65,7 +65,7 @@ function specialists(): string {
   const list = beyond.map(({ name, score }) => `${name} ${score}`).join(', ')
   const above0 = scores.filter(({ score }) => score > 0).length
   return (
-    `At layer ${last.layer} ${above0} of ${scores.length} have a score above 0. Shuffled categories reach ${CHANCE_SCORE} (95 % of them); ` +
+    `At layer ${last.layer}, ${above0} of ${scores.length} have a score above 0. Shuffled categories reach ${CHANCE_SCORE} (95 % of them); ` +
     `above that are ${beyond.length}: ${list}.`
   )
 }

@@ -125,7 +125,7 @@ test('each claim of the post stands beside what its own figures say, and the ver
         'not tested',
       ],
       [
-        'At layer 11 7 of 7 have a score above 0. Shuffled categories reach 2 (95 % of them); above that are 3: Social 10, Python 6, Math 6.',
+        'At layer 11, 7 of 7 have a score above 0. Shuffled categories reach 2 (95 % of them); above that are 3: Social 10, Python 6, Math 6.',
         'does not hold',
       ],
       [
