@@ -39,9 +39,10 @@ export const LARGE_BYTES = 8
 export const TALLY = { afterOneDigit: 0, candidates: 4, groups: 8, active: 12 } as const
 export const TALLY_BYTES = 16
 
-/** An entry of a chunk's list of positive outputs: row + column * 256, value. */
+/** An entry of a chunk's list of positive outputs: column and, in the lowest bits, row; value. */
 export const ENTRY_BYTES = 8
 export const ENTRY_ROW_BITS = 8
+export const MAX_OUTPUTS = 2 ** (32 - ENTRY_ROW_BITS)
 
 /** A thread's scratch: a tile's sums and what they say of each column, and a list of rows with a possible column in a group. */
 export const SCRATCH = {

@@ -1,7 +1,7 @@
 import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
 import { normSlack } from './screen-bound.ts'
-import { COLUMN, COLUMN_BYTES, GROUP, STEP } from './screen-plan.ts'
+import { COLUMN_BYTES, GROUP, STEP } from './screen-plan.ts'
 import { Block } from './tensors.ts'
 
 /** Groups that a thread takes at a time, at least; there are at most MAX_CHUNKS such chunks. */
@@ -22,7 +22,10 @@ export interface ScreenedWeights {
   readonly ready: Promise<void>
 }
 
-/** Makes every column 8-bit numbers and what bounds their error; see screen-bound.ts. */
+/**
+ * Makes every column 8-bit numbers and what bounds their error; see screen-bound.ts. The last group's columns that are not
+ * there are zero, as the panels are: never positive.
+ */
 export function screenWeights(engine: Engine, layer: PackedLinear): ScreenedWeights {
   const { arena } = engine
   const inputs = Math.ceil(layer.in / STEP) * STEP
@@ -37,25 +40,14 @@ export function screenWeights(engine: Engine, layer: PackedLinear): ScreenedWeig
     digits: new Block(arena, groups * GROUP * inputs, what),
     columns: new Block(arena, groups * COLUMN_BYTES, what),
   }
-  return { ...weights, ready: fill(engine, layer, weights) }
-}
-
-async function fill(
-  engine: Engine,
-  layer: PackedLinear,
-  { inputs, groups, groupsPerChunk, chunks, digits, columns }: Omit<ScreenedWeights, 'ready'>,
-): Promise<void> {
-  await engine.run(
+  const ready = engine.run(
     'screenColumns',
     [
       ...([layer.weights.address, layer.in, engine.panel, layer.bias.address] as const),
-      ...([digits.address, inputs, columns.address, normSlack(layer.in)] as const),
+      ...([weights.digits.address, inputs, weights.columns.address, normSlack(layer.in)] as const),
       ...([groups, groupsPerChunk] as const),
     ],
-    chunks,
+    weights.chunks,
   )
-  // the last group's columns that are not there are never positive
-  const padding = groups * GROUP - layer.out
-  const lastBiases = columns.address + (groups - 1) * COLUMN_BYTES + COLUMN.bias
-  engine.arena.floats(lastBiases, GROUP).fill(-Infinity, GROUP - padding)
+  return { ...weights, ready }
 }

@@ -4,7 +4,7 @@ import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
 import { ScreenBlock } from './screen-block.ts'
 import { MAX_INPUTS } from './screen-bound.ts'
-import { ROWS_AT_ONCE } from './screen-plan.ts'
+import { MAX_OUTPUTS, ROWS_AT_ONCE } from './screen-plan.ts'
 import { screenWeights, type ScreenedWeights } from './screen-weights.ts'
 import { encodeDensely } from './sparse-encode.ts'
 import { Block } from './tensors.ts'
@@ -47,7 +47,7 @@ export class Screen {
   async encode(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
     if (!this.always && rows * layer.in * layer.out < WORTH_SCREENING)
       return this.dense(layer, x, rows, 'smallRows')
-    if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0)
+    if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0 || layer.out > MAX_OUTPUTS)
       return this.dense(layer, x, rows, 'denseRows')
     const weights = await this.weights(layer)
     const parts: SparseRows[] = []

@@ -237,10 +237,11 @@ function almostTight(): { x: Tensor; layer: Layer; name: string }[] {
     Float32Array.from({ length: inputs }, (_, k) => number(k))
   // half of the numbers, of both signs, so that 16-bit sums allow all of 127
   const w = (k: number) => (k % 8 >= 4 ? 0 : k % 16 < 8 ? 1 : -1)
-  const x = (k: number) => (k % 16 === 4 ? 63 : k % 16 === 5 ? 30 : (w(k) * 0.499) / 126)
+  const x = (part: number) => (k: number) => (k % 16 === 4 ? 63 : k % 16 === 5 ? 30 : w(k) * part)
   const cases = {
     'd_j along x': { x: fill(4000, () => 1), w: fill(4000, (k) => (k % 10 === 0 ? 127 : 0.499)) },
-    'r along w_j': { x: fill(400, x), w: fill(400, w) },
+    'r1 along w_j': { x: fill(400, x(0.499)), w: fill(400, w) },
+    'r2 along w_j': { x: fill(400, x(0.499 / 126)), w: fill(400, w) },
   }
   return Object.entries(cases).map(([name, { x, w }]) => {
     const exact = x.reduce((sum, value, k) => sum + value * w[k], 0)
@@ -327,13 +328,14 @@ test('rows whose candidates are many, and only those, go dense and are counted',
   const [inputs, outputs] = [64, 512]
   const layer = {
     weight: randomTensor([inputs, outputs], 1),
-    bias: new Tensor([outputs], new Float32Array(outputs).fill(-20)),
+    bias: new Tensor([outputs], new Float32Array(outputs).fill(-5)),
   }
   const x = randomTensor([5, inputs], 2)
   x.row(1).forEach((_, k, row) => (row[k] *= 1000))
   x.row(3).fill(NaN, 0, 1)
   for (const engine of single) {
     const { counts, dense } = await checkExact(engine, layer, x, {})
+    assert.ok(dense.offsets[1] > 0, 'a row before those that go dense has entries')
     assert.is(counts.denseRows, 2)
     assert.is(counts.rows, 3)
     assert.is(counts.outputs, 3 * outputs)
