@@ -5,6 +5,7 @@ import { addEngineOptions, type EngineOptions } from '../experiments/common/opti
 import { formatTable } from '../experiments/common/table.ts'
 import { compareResults, comparisonTable } from './compare.ts'
 import { benchExperiment, type ExperimentOptions } from './experiment.ts'
+import { benchExplore, type ExploreOptions } from './explore.ts'
 import { benchGenerate } from './generate.ts'
 import { benchGpuJs, type GpuJsOptions } from './gpujs.ts'
 import { benchKernels } from './kernels.ts'
@@ -164,6 +165,13 @@ addBench('sae', 'SAE encoders: all features computed, or screened first, beside 
   .action((_, command: Command) => {
     const options = command.optsWithGlobals<CommonOptions & SaeOptions>()
     runMain(async () => report(await benchSae(options), options))
+  })
+
+addBench('explore', 'Typing in the Explorer, in Chromium: from the key to the picture, on every backend.')
+  .option('--software', 'GPU modes on SwiftShader, for a machine without a GPU')
+  .action((_, command: Command) => {
+    const options = command.optsWithGlobals<CommonOptions & ExploreOptions>()
+    runMain(async () => report(await benchExplore(options), options))
   })
 
 program

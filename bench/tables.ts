@@ -30,7 +30,17 @@ export async function rewriteReadme(files: readonly string[], readme = readmePat
 }
 
 /** Every bench that has a table in bench/README.md. */
-const benchNames = ['layers', 'kernels', 'peers', 'gpujs', 'generate', 'memory', 'experiment', 'sae']
+const benchNames = [
+  'layers',
+  'kernels',
+  'peers',
+  'gpujs',
+  'generate',
+  'memory',
+  'experiment',
+  'sae',
+  'explore',
+]
 
 /** Which bench a results file is of: the one its command names, or the default. */
 export function benchName({ machine }: Pick<Results, 'machine'>): string {

@@ -2,8 +2,8 @@ import { launchChromium } from '../../test/browser/chromium.ts'
 import { serveRepository } from '../../test/browser/serve.ts'
 
 /** Chromium's own choice of GPU, or SwiftShader, which every machine has. */
-const gpuFlags = ['--enable-unsafe-webgpu', '--ignore-gpu-blocklist', '--enable-features=Vulkan']
-const softwareFlags = [
+export const gpuFlags = ['--enable-unsafe-webgpu', '--ignore-gpu-blocklist', '--enable-features=Vulkan']
+export const softwareFlags = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--use-angle=swiftshader',
