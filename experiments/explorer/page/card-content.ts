@@ -35,7 +35,9 @@ export const CardContent = memo(({ card }: { card: Card }): VNode => {
       </div>
       <div>
         <h3>Where it fires most</h3>
-        ${strongestTexts(card)}
+        <div class="strongest" role="region" aria-label="Where it fires most" tabindex="0">
+          ${strongestTexts(card)}
+        </div>
       </div>
     </div>
     ${lensPart(figures)} ${relativesPart(figures)}

@@ -22,14 +22,18 @@ export function Computed({ step, what }: { step: Step; what: string }): VNode {
   const snippets = useContext(SourcesContext)[step]
   return html`<details class="computed">
     <summary>How is this computed?<span class="sr"> ${what}</span></summary>
-    ${snippets.map(snippet)}
+    ${snippets.map((lines) => snippet(lines, what))}
   </details>`
 }
 
-function snippet({ file, line, code }: Snippet): VNode {
+function snippet({ file, line, code }: Snippet, what: string): VNode {
   const last = line + code.trimEnd().split('\n').length - 1
   return html`<figure>
     <figcaption><code>${file}</code>, lines ${line} to ${last}</figcaption>
-    <pre tabindex="0" role="region" aria-label="Source: ${file}"><code>${code.trimEnd()}</code></pre>
+    <pre
+      tabindex="0"
+      role="region"
+      aria-label="${what}: ${file}, line ${line}"
+    ><code>${code.trimEnd()}</code></pre>
   </figure>`
 }

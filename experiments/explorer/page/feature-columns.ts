@@ -43,8 +43,8 @@ export const FeatureColumns = memo((props: Props): VNode => {
       layerColumns(look, 'Features, layer by layer', (layer) => column(props, layer)),
       html`<p class="note">
         Bars are on each layer’s own scale, up to its strongest activation in this text. The token beside a
-        number is the one that the feature fires on most in 140 other texts: a hint, not its meaning. Each
-        layer has an SAE of its own: the same number in two layers means nothing.
+        number is the one that the feature fires on most in the 140 bundled texts: a hint, not its meaning.
+        Each layer has an SAE of its own: the same number in two layers means nothing.
       </p>`,
     ],
   )
@@ -80,7 +80,6 @@ function featureButton(
     data-layer=${layer}
     data-feature=${index}
     data-value=${value}
-    aria-label="Layer ${layer}, feature ${index}: ${showNumber(value)}"
     aria-pressed=${isOpen}
     onMouseEnter=${hover(feature)}
     onMouseLeave=${hover(null)}

@@ -89,7 +89,7 @@ export function vocabularyName(look: Look, id: number): string {
 export function featureName({ saes }: Opened, layer: number, feature: number): ComponentChildren {
   const hint = saes.find((sae) => sae.layer === layer)?.hints.tokens[feature] ?? ''
   return [
-    html`<span>${feature}</span>`,
+    html`<span><span class="sr">Layer ${layer}, feature </span>${feature}</span>`,
     hint === '' ? null : html`<code class="hint">${showToken(hint)}</code>`,
   ]
 }
