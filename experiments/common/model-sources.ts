@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gpt2Small } from '../../gpt2/config.ts'
 import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
-import { syntheticSaeConfig, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
+import { syntheticSaeConfig, syntheticSaeLayers, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
 import { UserError } from './cli.ts'
 import { publishedModels } from './hub/published.ts'
 import { publishedSource } from './hub/source.ts'
@@ -58,7 +58,7 @@ async function folderSource(name: string, folder: string, saeFolder: string): Pr
 }
 
 function syntheticSource(): ModelSource {
-  const saes = Array.from({ length: gpt2Small.nLayers }, (_, layer): [string, SaeSource] => {
+  const saes = syntheticSaeLayers.map((layer): [string, SaeSource] => {
     const config = syntheticSaeConfig(layer)
     const weights = async () => syntheticSaeWeights(layer)
     return [config.hookName, { config, weights, readAhead: async () => {} }]

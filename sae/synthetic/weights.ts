@@ -3,8 +3,14 @@ import type { WeightStore } from '../../engine/weights.ts'
 import type { SaeConfig } from '../config.ts'
 import { saeShapes } from '../weights.ts'
 
-/** b_enc's mean a layer: chosen so that the number of active features falls with depth as the stream grows. */
-const encoderBias = [-0.3, -5.3, -7.5, -9.3, -10.6, -12.0, -13.2, -14.2, -15.2, -16.3, -16.8, -17.7]
+/**
+ * b_enc's mean a layer: chosen so that the number of active features falls with depth as the stream grows. The last, of
+ * the stream after the last block, is not in the float64 reference.
+ */
+const encoderBias = [-0.3, -5.3, -7.5, -9.3, -10.6, -12.0, -13.2, -14.2, -15.2, -16.3, -16.8, -17.7, -18.4]
+
+/** The layers that there are synthetic SAEs for: 12 is the stream after the last block. */
+export const syntheticSaeLayers: readonly number[] = [...encoderBias.keys()]
 
 /** The config of the synthetic SAE of one layer of GPT-2 small's stream. */
 export function syntheticSaeConfig(layer: number): SaeConfig {
@@ -13,7 +19,7 @@ export function syntheticSaeConfig(layer: number): SaeConfig {
   return {
     dIn: 768,
     dSae: 24576,
-    hookName: `blocks.${layer}.hook_resid_pre`,
+    hookName: layer < 12 ? `blocks.${layer}.hook_resid_pre` : 'blocks.11.hook_resid_post',
     centered: true,
     subtractsDecoderBias: true,
     modelName: 'synthetic',

@@ -6,7 +6,7 @@ import { Tensor } from '../../engine/tensor.ts'
 import { describeBasis, parseSaeConfig } from '../../sae/config.ts'
 import { lossRecovered, QualityMeter } from '../../sae/metrics.ts'
 import { meanFeatures, withoutBos } from '../../sae/pooling.ts'
-import { syntheticSaeConfig, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
+import { syntheticSaeConfig, syntheticSaeLayers, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
 import { checkSameBits, messageOf } from '../helpers/compare.ts'
 import { anySeed, holds, randomTensor } from '../helpers/random.ts'
 
@@ -103,12 +103,14 @@ test('any JSON gives a config, or an error that names the file', async () => {
   )
 })
 
-test('synthetic SAEs: twelve layers', async () => {
+test('synthetic SAEs: twelve layers, and the stream after them', async () => {
+  assert.is(syntheticSaeConfig(12).hookName, 'blocks.11.hook_resid_post')
+  assert.equal(syntheticSaeLayers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
   assert.is(syntheticSaeConfig(11).hookName, 'blocks.11.hook_resid_pre')
-  for (const layer of [-1, 12, 1.5])
+  for (const layer of [-1, 13, 1.5])
     assert.is(
       await messageOf(() => syntheticSaeWeights(layer)),
-      `synthetic SAE: layer ${layer} is not in 0..11`,
+      `synthetic SAE: layer ${layer} is not in 0..12`,
     )
   assert.is(
     await messageOf(() => syntheticSaeWeights(3).get('threshold')),
