@@ -52,14 +52,13 @@ export function cleanCoefficient(coefficient: number): number {
   return Math.round(Math.min(LARGEST_COEFFICIENT, Math.max(0, coefficient)) * 100) / 100
 }
 
-/** The hash, without `#`. What is as at the start is left out. */
+/** The hash, without `#`. What is as at the start is left out, but the text never: another day may start with another. */
 export function encodeLink(link: Link): string {
   const { head, compare, feature, edit } = link
-  const fields = new URLSearchParams()
+  const fields = new URLSearchParams({ text: link.text })
   const set = (name: string, value: string, start: string): void => {
     if (value !== start) fields.set(name, value)
   }
-  set('text', link.text, START.text)
   set('backend', link.backend, START.backend)
   set('token', String(link.token ?? ''), '')
   set('head', `${head.layer}-${head.head}`, '0-0')
