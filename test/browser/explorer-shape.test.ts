@@ -1,0 +1,114 @@
+// The Explorer's shape: accessible in both widths and schemes, and at home on any static host, under any path.
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startExplorer } from './explorer-site.ts'
+
+const AXE = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+
+// A name that is not the machine's own: for a page without https there, browsers withhold hashes and the clipboard.
+const ELSEWHERE = 'explorer.test'
+const explorer = await startExplorer([`--host-resolver-rules=MAP ${ELSEWHERE} 127.0.0.1`])
+
+/** A static host that knows nothing of the Explorer: no headers but the type, and files under a path of its own. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+}
+const host = createServer((request, response) => {
+  const path = (request.url ?? '').replace(/^\/~someone\/explorer\//, '')
+  readFile(join(explorer.folder, path === '' ? 'index.html' : path)).then(
+    (body) => response.writeHead(200, { 'Content-Type': TYPES[extname(path) || '.html'] ?? '' }).end(body),
+    () => response.writeHead(404).end(),
+  )
+})
+await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve))
+const address = host.address()
+const port = typeof address === 'object' ? address?.port : undefined
+
+const test = suite('the Explorer’s shape')
+test.after(async () => {
+  host.closeAllConnections()
+  host.close()
+  await explorer.close()
+})
+
+/** Where the pages are to be looked at: kept from one run to the next, never in the repository. */
+const PICTURES = fileURLToPath(new URL('../../results/explorer-pictures', import.meta.url))
+
+/** A screen as high as the page: what is below the screen is not drawn, and so neither photographed nor examined. */
+async function tall(page: Page, width: number): Promise<void> {
+  for (let times = 0; times < 2; times++) {
+    const height = await page.evaluate(() => document.documentElement.scrollHeight)
+    await page.setViewportSize({ width, height })
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))))
+  }
+}
+
+const STATE = '#text=def+area(r):%0A++++return+3.14+*+r&feature=4-12&edit=up-4-12-20&token=5'
+
+for (const width of [1280, 390])
+  for (const scheme of ['light', 'dark'] as const)
+    test(`axe finds nothing serious, nor does the page scroll sideways: ${width} px, ${scheme}`, () =>
+      explorer.visit(
+        async ({ page, ...visitor }) => {
+          await page.locator('section.panel .findings').waitFor()
+          await page.locator('#changes').waitFor()
+          await tall(page, width)
+          await page.screenshot({ path: join(PICTURES, `${width}-${scheme}.png`) })
+          await page.evaluate(() => {
+            for (const details of document.querySelectorAll('details')) details.open = true
+          })
+          await tall(page, width)
+          assert.is(await page.evaluate(() => document.documentElement.scrollWidth), width)
+          await page.evaluate(AXE)
+          const result = await page.evaluate(() =>
+            (globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } }).axe.run({
+              resultTypes: ['violations'],
+            }),
+          )
+          const bad = result.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+          assert.equal(
+            bad.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html }) => html.slice(0, 200))]),
+            [],
+          )
+          assert.ok(result.passes.some(({ id }) => id === 'color-contrast'))
+          // what the browser was asked for is seen here, the workers' files too
+          assert.ok(visitor.requests.some((request) => /\/files\/model\.\w+\.safetensors$/.test(request)))
+        },
+        { url: `${explorer.url}${STATE}`, width, scheme },
+      ))
+
+test('on a plain static host, under a path: all of it, on one thread', () =>
+  explorer.visit(
+    async (visitor) => {
+      await visitor.ready()
+      assert.match(await visitor.fact('Runs'), /^simd.*, 1 thread$/)
+      await visitor.page.locator('button.bar').first().click()
+      await visitor.page.locator('section.panel .findings').waitFor()
+      await visitor.look(() => visitor.page.getByLabel('What computes').selectOption('gpujs:cpu'))
+      assert.match(await visitor.fact('Runs'), /plain JavaScript/)
+    },
+    { url: `http://127.0.0.1:${port}/~someone/explorer/` },
+  ))
+
+test('from another machine without https: the page says that files were not hashed, and gives the link to copy by hand', () =>
+  explorer.visit(
+    async (visitor) => {
+      await visitor.ready()
+      await visitor.page.getByText('checked by their length alone').waitFor()
+      await visitor.button('Copy link').click()
+      const link = visitor.page.getByLabel('this is the link')
+      assert.match(await link.inputValue(), new RegExp(`^http://${ELSEWHERE}`))
+    },
+    { url: `http://${ELSEWHERE}:${port}/~someone/explorer/` },
+  ))
+
+test.run()
