@@ -69,7 +69,7 @@ export class ScreenBlock {
       tallies: chunks * rows * TALLY_BYTES,
       starts: chunks * 4,
       places: chunks * 4,
-      next: chunks * rows * 4,
+      next: rows * 4,
       entries: chunks * this.chunkEntryBytes,
     }
   }
@@ -137,20 +137,13 @@ export class ScreenBlock {
     const active = this.perRow('active')
     for (let r = 0, d = 0; r < rows; r++)
       offsets[r + 1] = offsets[r] + (leftOut[r] ? sparseRow(dense, d++).values.length : active[r])
-    // a row's entries of a chunk stand behind those of the chunk before
-    const ends = Array.from(leftOut, (isLeftOut, r) => (isLeftOut ? NOWHERE : offsets[r]))
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      const next = engine.arena.words(at.next + chunk * rows * 4, rows)
-      const tallies = this.tallies(chunk)
-      for (let r = 0; r < rows; r++) {
-        next[r] = ends[r]
-        if (!leftOut[r]) ends[r] += tallies[(r * TALLY_BYTES + TALLY.active) / 4]
-      }
-    }
+    engine.arena.words(at.next, rows).forEach((_, r, next) => {
+      next[r] = leftOut[r] ? NOWHERE : offsets[r]
+    })
     const count = offsets[rows]
     const out = new Block(engine.arena, count * 8, 'sparseEncode: entries')
     const [indicesAt, valuesAt] = [out.address, out.address + count * 4]
-    await engine.run('spread', [rows, at.starts, at.places, at.next, indicesAt, valuesAt], chunks)
+    await engine.run('spread', [chunks, at.starts, at.places, at.next, indicesAt, valuesAt], 1)
     const indices = engine.arena.words(indicesAt, count).slice()
     const values = engine.arena.floats(valuesAt, count).slice()
     out.free()

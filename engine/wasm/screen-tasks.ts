@@ -52,10 +52,10 @@ export interface ScreenTaskArgs {
     groupsPerChunk: number,
   ]
   spread: readonly [
-    rows: number,
+    chunks: number,
     starts: number, // [chunks]: where a chunk's entries begin
     ends: number, // [chunks]: and end
-    next: number, // [chunks][rows]: the place of a row's first entry
+    next: number, // [rows]: the place of a row's first entry
     indices: number,
     values: number,
   ]
@@ -100,9 +100,11 @@ const screen: Task = (kernels, args, chunk, scratch) => {
   )
 }
 
-const spread: Task = (kernels, args, chunk) => {
-  const [rows, starts, ends, next, indices, values] = args
-  kernels.spread(starts + chunk * 4, ends + chunk * 4, next + chunk * rows * 4, indices, values)
+/** One chunk of work: the entries of all of the screen's chunks, one after the other. */
+const spread: Task = (kernels, args) => {
+  const [chunks, starts, ends, next, indices, values] = args
+  for (let chunk = 0; chunk < chunks; chunk++)
+    kernels.spread(starts + chunk * 4, ends + chunk * 4, next, indices, values)
 }
 
 export const SCREEN_TASKS = { screenColumns, screenRows, screen, spread }
