@@ -62,7 +62,7 @@ export async function benchExplore(options: ExploreOptions): Promise<{ rows: Row
   const browser = await launchChromium()
   const onGpu = await launchChromium(software ? softwareFlags : gpuFlags)
   try {
-    const few = quick ? 2 : 8
+    const few = quick ? 2 : 4
     const others = BACKENDS.map(({ name }) => name).filter((name) => !['wasm', 'reference'].includes(name))
     const works = [
       { name: 'reference', url: shared.url, presses: few },
