@@ -62,7 +62,7 @@ export async function benchExplore(options: ExploreOptions): Promise<{ rows: Row
   const browser = await launchChromium()
   const onGpu = await launchChromium(software ? softwareFlags : gpuFlags)
   try {
-    const few = quick ? 2 : 4
+    const few = quick ? 2 : 3
     const others = BACKENDS.map(({ name }) => name).filter((name) => !['wasm', 'reference'].includes(name))
     const works = [
       { name: 'reference', url: shared.url, presses: few },
@@ -168,7 +168,7 @@ async function press(page: Page, key: string): Promise<Press> {
   const root = page.locator('#explorer')
   const before = await root.getAttribute('data-look-id')
   // People pause between keys; and what follows a picture, such as the collection of garbage, is no part of the next.
-  await page.waitForTimeout(150)
+  await page.waitForTimeout(100)
   await page.keyboard.press(key)
   await page.locator(`#explorer:not([data-look-id="${before}"])`).waitFor()
   return page.evaluate(() => {
