@@ -133,6 +133,7 @@ test('half an edit, or one too many, is none', () => {
     'off-1',
     'off-1-2-3',
     'up-1-2',
+    'up-1-2-3-4',
     'up-1-2-',
     'up-1-2--3',
     'up-1-2-1e3',

@@ -57,8 +57,8 @@ test('answers to an older look change nothing, nor does its fault', () => {
 
 test('parts of an older look between those of the new one do not mix in', () => {
   const [tokens, first, second, end] = parts(3)
-  const [oldTokens, oldLayer] = parts(2)
-  const mixed = run(seen, asked(3), tokens, oldTokens, first, oldLayer, second, end)
+  const [oldTokens, oldLayer, , oldEnd] = parts(2)
+  const mixed = run(seen, asked(3), tokens, oldTokens, first, oldLayer, oldEnd, second, end)
   assert.is(mixed.look?.layers.length, 2)
 })
 

@@ -60,7 +60,7 @@ const edited: EditedLook = {
   next: top(4, [9, 5], [0.4, 0.3]),
   nextAfter: Float32Array.from(Array.from({ length: 4 }, () => [0.3, 0.2]).flat()),
   nextBefore: Float32Array.from(Array.from({ length: 4 }, () => [0.01, 0.5]).flat()),
-  kl: Float32Array.from([0.5, 0, 0.1, 0.3]),
+  kl: Float32Array.from([0.5, 0, 1 / 7, 1 / 3]),
 }
 
 reading(
@@ -103,7 +103,7 @@ reading('the file has a row a token everywhere, and every number to its last dig
   }
   assert.equal(file.layers[1].features[1][0], { feature: 7, activation: 71 })
   assert.equal(file.next_token[0][1], { id: 6, token: '\n', probability: 0.25 })
-  assert.is(Math.fround(file.edit?.kl_nats[2] ?? 0), edited.kl[2])
+  assert.is(Math.fround(file.edit?.kl_nats[3] ?? 0), edited.kl[3])
   assert.equal(JSON.parse(JSON.stringify(file)), file)
 })
 reading.run()
@@ -169,10 +169,11 @@ showing('hostile tokens are text in every block', () => {
 })
 
 showing('a feature’s row carries its exact number for whoever wants to compare', () => {
-  const page = renderToString(
-    h(FeatureColumns, { look: toy, token: 2, open: { layer: 1, feature: 7 }, dispatch: () => {} }),
-  )
-  assert.match(page, /data-layer="1" data-feature="7" data-value="72"/)
+  const third = toyLook([' one', ' two'])
+  third.layers[1].features.values[5] = 1 / 3
+  const open = { layer: 1, feature: 7 }
+  const page = renderToString(h(FeatureColumns, { look: third, token: 2, open, dispatch: () => {} }))
+  assert.match(page, `data-layer="1" data-feature="7" data-value="${Math.fround(1 / 3)}"`)
   assert.is(page.match(/aria-pressed="true"/g)?.length, 1)
 })
 showing.run()
