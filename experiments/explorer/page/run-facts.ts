@@ -39,7 +39,7 @@ export function RunFacts({ state }: { state: State }): VNode {
     ${
       phase === 'looking' &&
       coming !== null &&
-      html`<p class="note slow">Layer ${coming.layers.length} of ${opened?.layers} …</p>`
+      html`<p class="note">Layer ${coming.layers.length} of ${opened?.layers} …</p>`
     }
   </div>`
 }
