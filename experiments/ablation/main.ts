@@ -38,7 +38,7 @@ interface Options extends EngineOptions {
   readonly texts: string
   readonly layers?: readonly number[]
   readonly threshold?: ThresholdSpec
-  readonly textsPerCategory: number
+  readonly textsPerCategory?: number
   readonly random: number
   readonly strength: number
   readonly resamples: number
@@ -49,6 +49,10 @@ interface Options extends EngineOptions {
   readonly out?: string
   readonly json?: boolean
 }
+
+/** Every tested feature is two passes over every text measured on: at full size that is minutes with few texts, too. */
+const SMALL = { texts: 8 }
+const FULL_SIZE = { texts: 2, layers: 12 }
 
 const command = addEngineOptions(
   createCommand(
@@ -68,9 +72,8 @@ const command = addEngineOptions(
   )
   .option(
     '--texts-per-category <n>',
-    'how many texts of each category to measure on; features are chosen on all',
+    `how many texts of each category to measure on; features are chosen on all (default: ${SMALL.texts}; ${FULL_SIZE.texts} for models of ${FULL_SIZE.layers} layers and more)`,
     positiveInteger('texts-per-category'),
-    8,
   )
   .option('--random <n>', 'random features beside each specialist', integerIn('random', 0, 100), 2)
   .option(
@@ -120,7 +123,13 @@ runMain(() => {
       ids: labelled.map(({ text }) => model.tokenize(text)),
       categories: rowsByCategory(labelled),
     }
-    const measured = await ablate(model, texts, hooks, { ...options, threshold }, quiet)
+    const fullSize = model.gpt2.config.nLayers >= FULL_SIZE.layers
+    const textsPerCategory = options.textsPerCategory ?? (fullSize ? FULL_SIZE : SMALL).texts
+    if (fullSize && options.textsPerCategory === undefined && !quiet)
+      console.error(
+        `note: effects are measured on ${FULL_SIZE.texts} texts of each category, not ${SMALL.texts}: ${model.name} takes longer for each; --texts-per-category ${SMALL.texts} for more`,
+      )
+    const measured = await ablate(model, texts, hooks, { ...options, textsPerCategory, threshold }, quiet)
     const hookOf = (layer: number) => hooks.find((hook) => layerOf(hook) === layer)!
     const writing = { ...options, prompt: options.generate }
     const generations = await writeOn(model, texts.ids, measured.features, hookOf, writing, quiet)

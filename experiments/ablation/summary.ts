@@ -1,63 +1,52 @@
 import { formatTable } from '../common/table.ts'
+import { count } from '../report/numbers.ts'
 import type { AblationResults, Generation, TestedFeature } from './results.ts'
 import { correlationGrid, showRho, signed } from './show.ts'
 
-const nats = (value: number): string => signed(value, 4)
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** A specialist a line, its random features beside it; then the rank correlations, and what was written. */
+/** What a first look needs, on a screen; the rest is in the report. */
 export function summaryTables(results: AblationResults): string {
+  const [first, ...others] = results.generations
+  const written = first && [
+    writtenTable(first),
+    ...(others.length > 0 ? [`The same with ${count(others.length, 'more feature')}: in the report.`] : []),
+  ]
   return [
-    `Specialists taken out (each in its own category; nats a token)\n${specialistTable(results)}`,
-    `Rank correlations of what is known of a feature and what it does in its category\n${correlationTable(results)}`,
-    ...results.generations.map(writtenTable),
+    `What taking out each category’s specialist (#) adds to the loss on its texts, nats a token; beside it the mean of random\n` +
+      `features of about its size\n${specialistTable(results)}`,
+    `Rank correlation of a feature’s score and what it does in its category\n${correlationTable(results)}`,
+    ...(written ? [written.join('\n')] : []),
   ].join('\n\n')
 }
 
-function specialistTable({ features }: AblationResults): string {
-  const rows = features
-    .filter(({ kind }) => kind === 'specialist')
-    .map((one) => {
-      const { layer, feature, category, score, removed, steered } = one
-      const others = Object.keys(removed).filter((name) => name !== category)
-      return [
-        layer,
-        category,
-        `#${feature}`,
-        score,
-        one.fires_in,
-        nats(removed[category].loss),
-        others.length > 0 ? nats(mean(others.map((name) => removed[name].loss))) : '–',
-        besides(features, one, ({ removed }) => removed[category].loss),
-        percent(removed[category].flips),
-        steered[category].kl.toFixed(3),
-        besides(features, one, ({ steered }) => steered[category].kl, 3),
-      ]
-    })
-  const head = ['layer', 'category', 'feature', 'score', 'fires in', 'loss', 'on others', 'random', 'flips']
-  return formatTable([...head, 'up: KL', 'random'], rows)
-}
-
-/** The mean over the random features that stand beside a specialist. */
-function besides(
-  features: readonly TestedFeature[],
-  { layer, category }: TestedFeature,
-  effect: (one: TestedFeature) => number,
-  digits = 4,
-): string {
-  const found = features.filter(
-    (one) => one.kind === 'random' && one.layer === layer && one.category === category,
+/** A row for each category, a column for each layer. */
+function specialistTable({ features, categories }: AblationResults): string {
+  const layers = [...new Set(features.map(({ layer }) => layer))]
+  const cell = (layer: number, category: string): string => {
+    const tested = features.filter((one) => one.layer === layer && one.category === category)
+    const specialist = tested.find(({ kind }) => kind === 'specialist')
+    if (!specialist) return '–'
+    const randoms = tested.filter(({ kind }) => kind === 'random')
+    const cost = ({ removed }: TestedFeature) => removed[category].loss
+    const random = randoms.length > 0 ? ` (${signed(mean(randoms.map(cost)), 3)})` : ''
+    return `#${specialist.feature} ${signed(cost(specialist), 3)}${random}`
+  }
+  return formatTable(
+    ['', ...layers.map((layer) => `layer ${layer}`)],
+    Object.keys(categories).map((name) => [name, ...layers.map((layer) => cell(layer, name))]),
   )
-  return found.length === 0 ? '–' : mean(found.map(effect)).toFixed(digits).replace('-', '−')
 }
 
+/** Of the score alone: AUROC and size stand in the report. */
 function correlationTable(results: AblationResults): string {
   const { columns, rows } = correlationGrid(results)
   return formatTable(
-    ['Spearman', ...columns],
-    rows.map(({ name, cells }) => [name, ...cells.map(showRho)]),
+    ['Spearman [95 % interval]', ...columns],
+    rows
+      .filter(({ cells }) => cells[0].predictor === 'score')
+      .map(({ name, cells }) => [name, ...cells.map(showRho)]),
   )
 }
 

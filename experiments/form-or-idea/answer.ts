@@ -60,6 +60,48 @@ function sentenceOf(
   )
 }
 
+const BRIEFLY: Readonly<Record<Verdict, string>> = {
+  'surface form': 'surface form',
+  idea: 'the idea',
+  both: 'both, neither clearly more,',
+  neither: 'neither beyond chance',
+  undecided: 'it cannot be told',
+}
+
+/**
+ * The question of the experiment, answered in a sentence over all layers, and what the tokens themselves follow.
+ * @param asked the tokens (layer null) and at least one layer, in the order of `found`
+ */
+export function overallAnswer(asked: readonly Asked[], found: readonly Answer[]): string {
+  const groups = Map.groupBy(
+    found.filter(({ layer }) => layer !== null),
+    ({ verdict }) => verdict,
+  )
+  const verdicts = [...groups].map(([verdict, layers]) => {
+    const where =
+      groups.size === 1 && layers.length > 1
+        ? `at all ${layers.length} layers`
+        : `at ${layers.length > 1 ? 'layers' : 'layer'} ${layers.map(({ layer }) => layer).join(', ')}`
+    return `${BRIEFLY[verdict]} ${where}`
+  })
+  const cosines = asked.filter(({ layer }) => layer !== null).map(({ cosine }) => cosine)
+  const [tokens] = asked.filter(({ layer }) => layer === null)
+  const [ofTokens] = found.filter(({ layer }) => layer === null)
+  return (
+    `Surface form or idea? ${capitalised(verdicts.join('; '))}: sharing a form adds ` +
+    `${rangeOf(cosines.map(({ form_effect }) => form_effect.value))} to the cosine of two sets of texts’ features, sharing a topic ` +
+    `${rangeOf(cosines.map(({ idea_effect }) => idea_effect.value))}. The tokens alone, before any model: ` +
+    `${BRIEFLY[ofTokens.verdict].replace(/,$/, '')} (${showSigned(tokens.cosine.form_effect.value)} and ${showSigned(tokens.cosine.idea_effect.value)}).`
+  )
+}
+
+const capitalised = (text: string): string => text[0].toUpperCase() + text.slice(1)
+
+/** `+0.170 to +0.492`, or the one number that there is. */
+function rangeOf(values: readonly number[]): string {
+  return [...new Set([Math.min(...values), Math.max(...values)].map(showSigned))].join(' to ')
+}
+
 /** `+0.213`, with a real minus sign. */
 export function showSigned(value: number): string {
   const text = Math.abs(value).toFixed(3)

@@ -2,7 +2,7 @@
 // After part 2 of "A Black Box Made Less Opaque".
 //   npm run form-or-idea                        the bundled model, offline
 //   npm run form-or-idea -- --layers 1,4        some of its layers
-// Prints the answer for each layer and two tables; writes results.json, CSV and report.html.
+// Prints two tables, a line a layer, and the answer in a sentence; writes results.json, CSV and report.html.
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { addLayerOptions } from '../black-box/options.ts'
@@ -18,7 +18,7 @@ import { safeName, writeAllAtomically } from '../common/write-node.ts'
 import { briefFigures } from '../feature/explain.ts'
 import { count } from '../report/numbers.ts'
 import { compareCells, tokenShares } from './analysis.ts'
-import { answers } from './answer.ts'
+import { answers, overallAnswer } from './answer.ts'
 import { pairsCsv, specialistsCsv } from './csv.ts'
 import { createDesign } from './design.ts'
 import { analyseModel } from './pipeline.ts'
@@ -73,7 +73,9 @@ runMain(() =>
 
     const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
     const layers = analysed.map(({ result }) => result)
-    const found = answers([{ layer: null, ...tokens }, ...layers])
+    const asked = [{ layer: null, ...tokens }, ...layers]
+    const found = answers(asked)
+    const answer = overallAnswer(asked, found)
     const provenance = await provenanceOf(model, ops, hooks, {
       threshold: `${showThreshold(threshold)}${threshold.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
       seed,
@@ -83,6 +85,7 @@ runMain(() =>
     const features = analysed.flatMap(({ explained }) => briefFigures(explained))
     const results = {
       provenance,
+      answer,
       answers: found,
       permutations,
       topics,
@@ -101,6 +104,7 @@ runMain(() =>
       'report.html': renderFormOrIdeaReport({
         provenance,
         links: indexLinks(options.out),
+        answer,
         answers: found,
         design,
         tokens,
@@ -112,7 +116,7 @@ runMain(() =>
     if (quiet) return console.log(json)
     console.log(`${provenanceLines(provenance)}\n`)
     console.log(`${summaryTables(tokens, layers, found, design)}\n`)
-    console.log(`${found.map(({ sentence }) => `- ${sentence}`).join('\n')}\n`)
+    console.log(`${answer}\n`)
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     console.log(
       `${design.texts.length} texts, ${ids.flat().length - ids.length} tokens, ${count(hooks.length, 'layer')} in ${seconds} s`,

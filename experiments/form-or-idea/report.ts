@@ -17,6 +17,8 @@ export interface FormOrIdeaReport {
   readonly provenance: Provenance
   /** Other pages. */
   readonly links: readonly PageLink[]
+  /** Over all layers, in a sentence. */
+  readonly answer: string
   readonly answers: readonly Answer[]
   readonly design: Design
   /** What the tokens themselves say. */
@@ -70,7 +72,8 @@ function page(report: FormOrIdeaReport, texts: readonly TokenText[], cards: read
     ${pageHeader({ eyebrow: 'clearbox · form or idea', title: TITLE, question: QUESTION, sections: SECTIONS, links: report.links })}
     <div class="opening">
       <section aria-labelledby="answers">
-        <h2 id="answers">The answer, layer by layer</h2>
+        <h2 id="answers">The answer</h2>
+        <p><strong>${report.answer}</strong></p>
         <ul class="findings">
           ${report.answers.map(({ sentence }) => html`<li>${sentence}</li>`)}
         </ul>

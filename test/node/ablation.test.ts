@@ -316,6 +316,19 @@ test('only the layer’s own features are ranked together, and the mean of layer
   for (const { rho } of rows) assert.ok(rho!.interval[0] <= rho!.value && rho!.value <= rho!.interval[1])
 })
 
+test('on the terminal: what the specialist costs, and the mean of its random features', () => {
+  // The specialists, 10 and 11 of each layer, cost 0.10 and 0.11; the random features of a 0 to 0.08, those of b 0.01 to 0.09.
+  const told = summaryTables(planted(1))
+  for (const [name, cell] of [
+    ['a', '#10 +0.100 (+0.040)'],
+    ['b', '#11 +0.110 (+0.050)'],
+  ])
+    // prettier-ignore
+    assert.match(told, new RegExp(`│ ${name} +│ ${cell.replace(/[+()]/g, '\\$&')} │ ${cell.replace(/[+()]/g, '\\$&')} │`))
+  const alone = planted(1).features.filter(({ kind, category }) => kind === 'specialist' && category === 'a')
+  assert.match(summaryTables({ ...planted(1), features: alone }), /│ a +│ #10 \+0.100 │ .*\n│ b +│ – +│ – /)
+})
+
 test('the strongest specialists, each once', () => {
   const twice = planted(1).features.flatMap((one) => [one, one])
   const found = strongestSpecialists(twice, 3)

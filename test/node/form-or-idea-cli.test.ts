@@ -116,7 +116,7 @@ command(
 command('to a person it prints the answers and where the files are', () => {
   const { stdout, status } = run('--layers', '2', '--permutations', '20', '--out', join(folder, 'text'))
   assert.is(status, 0)
-  assert.match(stdout, '- Layer 2 follows ')
+  assert.match(stdout, /^Surface form or idea\? .* at layer 2: /m)
   assert.match(stdout, 'results.json, pairs.csv, specialists.csv')
 })
 

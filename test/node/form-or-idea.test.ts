@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { meanSparseRows, positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { analyseLayer, compareCells, tokenShares } from '../../experiments/form-or-idea/analysis.ts'
-import { answers, showSigned } from '../../experiments/form-or-idea/answer.ts'
+import { answers, overallAnswer, showSigned } from '../../experiments/form-or-idea/answer.ts'
 import { createDesign, labelsOf, relationOf, type Design } from '../../experiments/form-or-idea/design.ts'
 import { jackknifeError } from '../../experiments/form-or-idea/jackknife.ts'
 import { dealer } from '../../experiments/form-or-idea/shuffle-within.ts'
@@ -119,6 +119,34 @@ verdicts(
     assert.equal(verdict(cosine(0.5, 0.02, 0.1, 0.3), cosine(0.5, 0.5, 0.1, 0.3)), ['neither', 'neither'])
   },
 )
+
+verdicts('one sentence for all layers: what was planted in them, and where they differ', () => {
+  const overall = (...plants: [form: number, topic: number][]) => {
+    const asked = plants.map(([form, topic], i) => ({
+      layer: i === 0 ? null : i,
+      ...compareCells(planted(form, topic, 1), DESIGN, SETTINGS),
+    }))
+    return overallAnswer(asked, answers(asked))
+  }
+  const [form, idea, noise]: [number, number][] = [[3, 0], [0, 3], [0, 0]] // prettier-ignore
+  assert.match(
+    overall(idea, form, form),
+    /^Surface form or idea\? Surface form at all 2 layers: .*alone, before any model: the idea \(/,
+  )
+  assert.match(
+    overall(form, idea, idea),
+    /\? The idea at all 2 layers: .* before any model: surface form \(\+0/,
+  )
+  assert.match(overall(form, form, idea, form), /\? Surface form at layers 1, 3; the idea at layer 2: /)
+  assert.match(overall(form, noise), /\? Neither beyond chance at layer 1: /)
+  assert.match(
+    overall(noise, [3, 3]),
+    /\? Both, neither clearly more, at layer 1: .*: neither beyond chance \(/,
+  )
+  // The smallest and the largest effect of the layers; the tokens' do not count among them.
+  const [low, high] = [2, 5].map((effect) => overall(noise, [effect, 0]).match(/form adds (\S+) to the/)![1])
+  assert.ok(overall([9, 0], [5, 0], [2, 0]).includes(`form adds ${low} to ${high} to the cosine`))
+})
 
 verdicts('numbers keep their sign, zero has none', () => {
   assert.equal([0.2134, -0.2, -0.0001, 0].map(showSigned), ['+0.213', '−0.200', '0.000', '0.000'])
