@@ -4,7 +4,7 @@ import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
 import { ScreenBlock } from './screen-block.ts'
 import { MAX_INPUTS } from './screen-bound.ts'
-import { MAX_OUTPUTS, ROWS_AT_ONCE } from './screen-plan.ts'
+import { ENTRY_BYTES, MAX_OUTPUTS, ROWS_AT_ONCE } from './screen-plan.ts'
 import { screenWeights, type ScreenedWeights } from './screen-weights.ts'
 import { encodeDensely } from './sparse-encode.ts'
 import { Block } from './tensors.ts'
@@ -17,6 +17,9 @@ const DENSE_SHARE = 0.8
 
 /** Multiply-adds of a call from which on screening is faster than the dense kernel, measured (bench/README.md, `sae`). */
 const WORTH_SCREENING = 2 ** 21
+
+/** Room for a block's entries in the worst case: memory that is asked for, and touched only as far as it is needed. */
+const MOST_ENTRY_BYTES = 2 ** 26
 
 type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsCollecting' | 'secondsDense'
 
@@ -51,8 +54,9 @@ export class Screen {
       return this.dense(layer, x, rows, 'denseRows')
     const weights = await this.weights(layer)
     const parts: SparseRows[] = []
-    for (let r = 0; r < rows; r += ROWS_AT_ONCE) {
-      const count = Math.min(ROWS_AT_ONCE, rows - r)
+    const most = Math.ceil(MOST_ENTRY_BYTES / (layer.out * ENTRY_BYTES))
+    for (let r = 0, count; r < rows; r += count) {
+      count = Math.min(ROWS_AT_ONCE, most, rows - r)
       parts.push(await this.encodeBlock(layer, weights, x + r * layer.in * 4, count))
     }
     return stackRows(parts, layer.out)
