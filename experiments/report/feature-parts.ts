@@ -93,15 +93,19 @@ export function lensPart({ promoted, suppressed }: FeatureFigures): VNode {
   ])
 }
 
-/** The nearest features of its layer, and those of the next that go with it. */
-export function relativesPart({ layer, nearest, next_layer: next, ...figures }: FeatureFigures): VNode {
+/** The nearest features of its layer, and those of the next that go with it; `name` shows a feature's number. */
+export function relativesPart(
+  { layer, nearest, next_layer: next, ...figures }: FeatureFigures,
+  name: (feature: number, layer: number) => VNode | string = String,
+): VNode {
   const near = nearest.map(
-    ({ feature, cosine }) => html`<li>${String(feature)} <small>${showCorrelation(cosine)}</small></li>`,
+    ({ feature, cosine }) => html`<li>${name(feature, layer)} <small>${showCorrelation(cosine)}</small></li>`,
   )
   const along = next?.features.map(
     ({ feature, correlation, together }) =>
       html`<li>
-        ${String(feature)} <small>${showCorrelation(correlation)}, on ${count(together, 'token')}</small>
+        ${name(feature, next.layer)}
+        <small>${showCorrelation(correlation)}, on ${count(together, 'token')}</small>
       </li>`,
   )
   const none = figures.firing_tokens === 0 ? 'it does not fire here' : 'none on enough tokens'

@@ -1,5 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
+import { useState } from 'preact/hooks'
 import type { Card } from '../protocol.ts'
 import { sentences } from '../../feature/sentences.ts'
 import { firingTexts } from '../../report/feature-card.ts'
@@ -15,12 +16,26 @@ import { count } from '../../report/numbers.ts'
 import { tokenLegend, type TokenText } from '../../report/tokens.ts'
 import { BUNDLED_TEXTS } from './examples.ts'
 import { memo } from './memo.ts'
+import type { Dispatch } from './state.ts'
 
 const CATEGORIES = BUNDLED_TEXTS.map(({ category }) => category)
 
 /** What the bundled texts show of a feature. */
-export const CardContent = memo(({ card }: { card: Card }): VNode => {
+export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dispatch }): VNode => {
   const { figures } = card
+  const [tapped, setTapped] = useState('')
+  const readMark = ({ target }: MouseEvent): void => {
+    setTapped(target instanceof Element ? (target.closest('mark')?.title ?? '') : '')
+  }
+  const featureLink = (feature: number, layer: number): VNode =>
+    html`<button
+      type="button"
+      class="plain"
+      aria-label="Layer ${layer}, feature ${feature}"
+      onClick=${() => dispatch({ type: 'choose', choice: { feature: { layer, feature } } })}
+    >
+      ${String(feature)}
+    </button>`
   const intro =
     'Nobody wrote down what it stands for: it was found by training. This is what it does in the ' +
     `${count(BUNDLED_TEXTS.length, 'bundled text')}.`
@@ -35,12 +50,19 @@ export const CardContent = memo(({ card }: { card: Card }): VNode => {
       </div>
       <div>
         <h3>Where it fires most</h3>
-        <div class="strongest" role="region" aria-label="Where it fires most" tabindex="0">
+        <div
+          class="strongest"
+          role="region"
+          aria-label="Where it fires most"
+          tabindex="0"
+          onClick=${readMark}
+        >
           ${strongestTexts(card)}
         </div>
+        <p class="note" role="status">${tapped}</p>
       </div>
     </div>
-    ${lensPart(figures)} ${relativesPart(figures)}
+    ${lensPart(figures)} ${relativesPart(figures, featureLink)}
     <details>
       <summary>How to read the card</summary>
       ${tokenLegend()}

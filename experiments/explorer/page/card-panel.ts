@@ -38,17 +38,17 @@ export const CardPanel = memo(({ feature, open, edit, look, token, dispatch }: P
     </header>
     ${h(EditControls, { feature, edit, max, dispatch })}
     ${look?.end.edited && h(Changes, { look, edited: look.end.edited, token: token ?? 0, dispatch })}
-    ${content(open)} ${h(Computed, { step: 'card', what: 'The card' })}
+    ${content(open, dispatch)} ${h(Computed, { step: 'card', what: 'The card' })}
   </section>`
 })
 
-function content(open: OpenCard | null): ComponentChildren {
+function content(open: OpenCard | null, dispatch: Dispatch): ComponentChildren {
   if (open?.failure)
     return html`<div class="notice" role="alert">
       <p>${`${open.failure.message} ${open.failure.advice}`}</p>
     </div>`
   if (!open?.card) return html`<p role="status">Looking through the bundled texts …</p>`
-  return h(CardContent, { card: open.card })
+  return h(CardContent, { card: open.card, dispatch })
 }
 
 /** Whoever opens a card goes on reading there; who comes by a link begins at the top of the page. */
