@@ -201,6 +201,13 @@ test('a card shows what npm run feature finds of the same feature', async () => 
       }
       for (const { feature: other } of features[0].nearest)
         assert.ok(content.includes(String(other)), `nearest ${other}`)
+
+      const mark = card.locator('mark').first()
+      await mark.click()
+      assert.is(await card.getByRole('status').innerText(), await mark.getAttribute('title'))
+      const [{ feature: nearest }] = features[0].nearest
+      await card.getByRole('button', { name: `Layer ${layer}, feature ${nearest}`, exact: true }).click()
+      await card.getByRole('heading', { name: `Layer ${layer}, feature ${nearest}` }).waitFor()
     },
     { url: `${explorer.url}#feature=${layer}-${feature}` },
   )
