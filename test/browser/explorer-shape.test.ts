@@ -22,10 +22,12 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css',
   '.json': 'application/json',
 }
+const PATH = '/~someone/explorer/'
 const host = createServer((request, response) => {
-  const path = (request.url ?? '').replace(/^\/~someone\/explorer\//, '')
-  readFile(join(explorer.folder, path === '' ? 'index.html' : path)).then(
-    (body) => response.writeHead(200, { 'Content-Type': TYPES[extname(path) || '.html'] ?? '' }).end(body),
+  const { pathname } = new URL(request.url ?? '', 'http://localhost')
+  const path = pathname.startsWith(PATH) ? pathname.slice(PATH.length) || 'index.html' : 'nothing'
+  readFile(join(explorer.folder, path)).then(
+    (body) => response.writeHead(200, { 'Content-Type': TYPES[extname(path)] ?? '' }).end(body),
     () => response.writeHead(404).end(),
   )
 })
@@ -68,6 +70,14 @@ for (const width of [1280, 390])
           })
           await tall(page, width)
           assert.is(await page.evaluate(() => document.documentElement.scrollWidth), width)
+          const cut = await page
+            .locator('.results > section') // each is a frame of its own, which would hide what sticks out
+            .evaluateAll((all) =>
+              all.flatMap((section) =>
+                section.scrollWidth > section.clientWidth ? [section.getAttribute('aria-labelledby')] : [],
+              ),
+            )
+          assert.equal(cut, [])
           await page.evaluate(AXE)
           const result = await page.evaluate(() =>
             (globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } }).axe.run({
@@ -96,7 +106,7 @@ test('on a plain static host, under a path: all of it, on one thread', () =>
       await visitor.look(() => visitor.page.getByLabel('What computes').selectOption('gpujs:cpu'))
       assert.match(await visitor.fact('Runs'), /plain JavaScript/)
     },
-    { url: `http://127.0.0.1:${port}/~someone/explorer/` },
+    { url: `http://127.0.0.1:${port}${PATH}` },
   ))
 
 test('from another machine without https: the page says that files were not hashed, and gives the link to copy by hand', () =>
@@ -108,7 +118,7 @@ test('from another machine without https: the page says that files were not hash
       const link = visitor.page.getByLabel('this is the link')
       assert.match(await link.inputValue(), new RegExp(`^http://${ELSEWHERE}`))
     },
-    { url: `http://${ELSEWHERE}:${port}/~someone/explorer/` },
+    { url: `http://${ELSEWHERE}:${port}${PATH}` },
   ))
 
 test.run()
