@@ -181,7 +181,7 @@ function effectFigure(
   ]
   const grid: Grid = {
     rows: rows.map(visible),
-    columns: names.map((name) => shorten(visible(name), 5)),
+    columns: names.map((name) => shorten(visible(name), 9)),
     values: [...specialists.map(values), ...(random.length > 0 ? [mean] : [])],
   }
   const [lowest, most] = [Math.min(0, ...grid.values.flat().map(Number)), showNumber(gridMax(grid))]

@@ -74,9 +74,12 @@ function page(report: FormOrIdeaReport, texts: readonly TokenText[], cards: read
       <section aria-labelledby="answers">
         <h2 id="answers">The answer</h2>
         <p><strong>${report.answer}</strong></p>
-        <ul class="findings">
-          ${report.answers.map(({ sentence }) => html`<li>${sentence}</li>`)}
-        </ul>
+        <details>
+          <summary>Layer by layer, with p-values corrected for all of them</summary>
+          <ul class="findings">
+            ${report.answers.map(({ sentence }) => html`<li>${sentence}</li>`)}
+          </ul>
+        </details>
       </section>
       ${provenanceTable(report.provenance)}
     </div>

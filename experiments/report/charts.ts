@@ -30,9 +30,11 @@ export function heatmap(document: Document, grid: Grid, about: About, show = sho
   )
   const place = { x: 'c', y: 'r' }
   const axis = { type: 'band', label: null, tickSize: 0, padding: 0 } as const
+  const written = [...grid.columns, ...cells.map(({ text }) => text)]
+  const longest = Math.max(...written.map(({ length }) => length), 0)
   const chart = Plot.plot({
     document,
-    width: 108 + grid.columns.length * 42,
+    width: 108 + grid.columns.length * Math.max(42, 4 + 7.5 * longest), // 7.5 px: a wide digit
     height: 24 + grid.rows.length * 34,
     margin: 0,
     marginTop: 24,

@@ -14,6 +14,7 @@ import type { Answer, LayerResult, Resemblance } from '../../experiments/form-or
 import { isOneLine, runScript } from '../helpers/cli.ts'
 
 interface Results {
+  answer: string
   answers: Answer[]
   topics: string[]
   forms: string[]
@@ -107,6 +108,7 @@ command(
       Array.from(document.querySelectorAll('.findings li'), (item) => item.textContent),
       results.answers.map(({ sentence }) => sentence),
     )
+    assert.is(document.querySelector('#answers + p')!.textContent, results.answer)
     assert.is(document.querySelectorAll('#cells ~ details svg').length, 3)
     for (const link of document.querySelectorAll('a[href^="#"]'))
       assert.ok(document.getElementById(link.getAttribute('href')!.slice(1)), link.getAttribute('href')!)

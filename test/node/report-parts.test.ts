@@ -4,7 +4,7 @@ import { parseHTML } from 'linkedom'
 import { renderToString } from 'preact-render-to-string'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { bars, curve, heatmap } from '../../experiments/report/charts.ts'
+import { bars, curve, heatmap, type Grid } from '../../experiments/report/charts.ts'
 import { featureCard } from '../../experiments/report/feature-card.ts'
 import { levelOf, shorten, showNumber } from '../../experiments/report/numbers.ts'
 import { chartDocument, renderPage } from '../../experiments/report/page-node.ts'
@@ -91,6 +91,16 @@ parts('charts: a cell, a line, a bar for every number; named and described; colo
     ['0', '4', '8', '0', '8', '1'].map((step, i) => `var(--${i === 4 ? 'cool' : 'heat'}-${step})`),
   )
   assert.equal(all(map, 'g:last-of-type > text').map(text), ['0', '4', '8', '–', '−8', '1'])
+  // Cells are as wide as what is written in them, or above them.
+  const widthOf = (one: Grid) =>
+    Number(
+      all(parse(renderToString(heatmap(document, one, about))), 'svg')[0]
+        .getAttribute('viewBox')!
+        .split(' ')[2],
+    )
+  assert.is(widthOf(grid), 108 + 3 * 42)
+  assert.is(widthOf({ ...grid, columns: ['L0', 'L1', 'Conversa…'] }), 108 + 3 * 71.5)
+  assert.is(widthOf({ ...grid, values: [[-0.338, 4, 8]], rows: ['a'] }), 108 + 3 * 49)
   const line = parse(renderToString(curve(document, grid, 0, about)))
   assert.is(all(line, 'circle').length, 3)
   const bar = parse(
