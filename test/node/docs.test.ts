@@ -1,0 +1,70 @@
+// What the documents point to is there: links, files, commands and their options.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runScript } from '../helpers/cli.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const exclude = (name: string) => /(^|\/)(node_modules|results|\.[^/]+)$/.test(name)
+const documents = globSync('**/*.md', { cwd: root, exclude }).map((path) => ({
+  path,
+  text: readFileSync(join(root, path), 'utf8'),
+}))
+const scripts: Readonly<Record<string, string>> = packageJson.scripts
+
+/** Every match of the pattern in any document, with the first group as what was found. */
+function found(pattern: RegExp): { path: string; what: string; rest: string }[] {
+  return documents.flatMap(({ path, text }) =>
+    [...text.matchAll(pattern)].map(([, what, rest = '']) => ({ path, what, rest })),
+  )
+}
+
+const test = suite('documents')
+
+test('each link leads to a file or folder that is there', () => {
+  const links = found(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g).filter(({ what }) => !/^(https?|mailto):/.test(what))
+  assert.ok(links.length > 20, `${links.length} links`)
+  for (const { path, what } of links)
+    assert.ok(existsSync(join(root, dirname(path), what)), `${path} links to ${what}`)
+})
+
+test('each file named by its path is there', () => {
+  const files = found(/`((?:engine|gpt2|sae|experiments|bench|test)\/[\w./-]*\.\w+)`/g)
+  assert.ok(files.length > 5, `${files.length} paths`)
+  for (const { path, what } of files) assert.ok(existsSync(join(root, what)), `${path} names ${what}`)
+})
+
+test('each npm run names a script, and each of its options is in the script’s --help', () => {
+  const helps = new Map<string, string>()
+  const help = (name: string, subcommand: string): string => {
+    const key = `${name} ${subcommand}`
+    const [, file] = /^node (\S+\.ts)/.exec(scripts[name])!
+    if (!helps.has(key))
+      helps.set(key, runScript(file, [...(subcommand ? [subcommand] : []), '--help']).stdout)
+    return helps.get(key)!
+  }
+  const commands = [
+    ...found(/npm run (?:-s )?([\w:-]+)(?: -- ([^\n`#]*))?/g),
+    ...found(/npm start -- ([^\n`#]*)/g).map(({ path, what }) => ({ path, what: 'start', rest: what })),
+  ]
+  assert.ok(commands.length > 20, `${commands.length} commands`)
+  for (const { path, what, rest } of commands) {
+    assert.ok(Object.hasOwn(scripts, what), `${path}: npm run ${what}`)
+    const [subcommand = ''] = /^[a-z0-9]+/.exec(rest) ?? []
+    for (const [option] of rest.matchAll(/(?<=^|\s)--[a-z][a-z-]*/g))
+      assert.ok(help(what, subcommand).includes(option), `${path}: npm run ${what} has no ${option}`)
+  }
+})
+
+test('the README tells of every command', () => {
+  const readme = documents.find(({ path }) => path === 'README.md')!.text
+  const commands = Object.keys(scripts).filter((name) => scripts[name].includes('main.ts'))
+  assert.ok(commands.length >= 10)
+  for (const name of commands)
+    assert.ok(readme.includes(name === 'start' ? 'npm start' : `npm run ${name}`), name)
+})
+
+test.run()
