@@ -146,6 +146,10 @@ verdicts('one sentence for all layers: what was planted in them, and where they 
   // The smallest and the largest effect of the layers; the tokens' do not count among them.
   const [low, high] = [2, 5].map((effect) => overall(noise, [effect, 0]).match(/form adds (\S+) to the/)![1])
   assert.ok(overall([9, 0], [5, 0], [2, 0]).includes(`form adds ${low} to ${high} to the cosine`))
+  const [added, topic] = [...overall(noise, form).matchAll(/(?:form adds|topic) ([+−]?\d\.\d+)/g)].map(
+    ([, n]) => n,
+  )
+  assert.ok(Number(added) > 0.1 && Math.abs(Number(topic.replace('−', '-'))) < 0.05, `${added}, ${topic}`)
 })
 
 verdicts('numbers keep their sign, zero has none', () => {
