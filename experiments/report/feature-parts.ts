@@ -104,7 +104,7 @@ export function relativesPart(
   const along = next?.features.map(
     ({ feature, correlation, together }) =>
       html`<li>
-        ${name(feature, next.layer)}
+        ${name(feature, next.layer)}${' '}
         <small>${showCorrelation(correlation)}, on ${count(together, 'token')}</small>
       </li>`,
   )
