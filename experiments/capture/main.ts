@@ -2,17 +2,16 @@
 //   npm run capture -- --text "Hello" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
 // Prints the tokens, and the name, shape and range of each tensor written.
 import { Option } from 'commander'
-import type { SparseRows } from '../../engine/sparse.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { encodeSafetensors } from '../../engine/safetensors.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { hookNames } from '../../gpt2/hooks.ts'
 import { capture } from '../../gpt2/model.ts'
 import { describeBasis } from '../../sae/config.ts'
-import { releaseSae } from '../../sae/weights.ts'
+import type { Sae } from '../../sae/weights.ts'
 import { createCommand, integerIn, listOf, runMain, UserError } from '../common/cli.ts'
 import { encodeStream } from '../common/features.ts'
-import { openModel, type OpenModel } from '../common/models.ts'
+import { openModel, withSae, type OpenModel } from '../common/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
 import { formatTable, visible } from '../common/table.ts'
 import { writeAtomically } from '../common/write-node.ts'
@@ -97,19 +96,12 @@ async function captureAll(
   const captured = await userErrors(() => capture(model.gpt2, [ids], [...new Set(names.map(hookOf))]))
   const tensors = new Map<string, Tensor>()
   for (const name of names) {
-    const activation = captured.get(hookOf(name))!
-    tensors.set(name, isSae(name) ? toDense(await features(model, hookOf(name), activation)) : activation)
+    const hook = hookOf(name)
+    const activation = captured.get(hook)!
+    const encode = (sae: Sae) => encodeStream(model.gpt2.ops, sae, hook, activation)
+    tensors.set(name, isSae(name) ? toDense(await withSae(model, hook, encode)) : activation)
   }
   return tensors
-}
-
-async function features(model: OpenModel, hook: string, stream: Tensor): Promise<SparseRows> {
-  const sae = await model.openSae(hook)
-  try {
-    return await encodeStream(model.gpt2.ops, sae, hook, stream)
-  } finally {
-    releaseSae(sae)
-  }
 }
 
 /** Unknown hooks and ids outside the vocabulary are the user's to mend. */

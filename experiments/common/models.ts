@@ -4,7 +4,7 @@ import { loadGpt2, releaseGpt2, type Gpt2 } from '../../gpt2/model.ts'
 import { createTokenizer, type Tokenizer } from '../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
 import type { SaeConfig } from '../../sae/config.ts'
-import { loadSae, saeShapes, type Sae } from '../../sae/weights.ts'
+import { loadSae, releaseSae, saeShapes, type Sae } from '../../sae/weights.ts'
 import { UserError } from './cli.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
 import type { SourceOptions } from './model-files.ts'
@@ -83,6 +83,20 @@ export async function openModel(
     readAheadSae: (hook) => sae(hook).readAhead(),
     tokenize: (text) => tokenize(tokenizer, source.config, text),
     release: () => releaseGpt2(gpt2),
+  }
+}
+
+/** Opens the SAE of a hook, has `work` done with it, and releases it, also where the work fails. */
+export async function withSae<T>(
+  model: Pick<OpenModel, 'openSae'>,
+  hook: string,
+  work: (sae: Sae) => Promise<T>,
+): Promise<T> {
+  const sae = await model.openSae(hook)
+  try {
+    return await work(sae)
+  } finally {
+    releaseSae(sae)
   }
 }
 

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import { releaseSae, type Sae } from '../../sae/weights.ts'
+import type { Sae } from '../../sae/weights.ts'
 import { UserError } from '../common/cli.ts'
 import { captureStreams, encodeStream } from '../common/features.ts'
-import { piecesOf, type OpenModel } from '../common/models.ts'
+import { piecesOf, withSae, type OpenModel } from '../common/models.ts'
 import { createProgress } from '../common/progress.ts'
 import { explainFeatures, withNextLayer, type ExplainedFeature } from './explain.ts'
 
@@ -48,13 +48,4 @@ function checkFeatures(features: readonly number[], hook: string, dSae: number):
   const missing = features.find((feature) => feature >= dSae)
   if (missing !== undefined)
     throw new UserError(`there is no feature ${missing}: the SAE of ${hook} has features 0..${dSae - 1}`)
-}
-
-async function withSae<T>(model: OpenModel, hook: string, work: (sae: Sae) => Promise<T>): Promise<T> {
-  const sae = await model.openSae(hook)
-  try {
-    return await work(sae)
-  } finally {
-    releaseSae(sae)
-  }
 }

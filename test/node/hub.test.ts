@@ -8,7 +8,6 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeSafetensors } from '../../engine/safetensors.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { UserError } from '../../experiments/common/cli.ts'
 import { checkPath, RepoCache } from '../../experiments/common/hub/cache.ts'
 import { retryAfter } from '../../experiments/common/hub/errors.ts'
 import { fetchFiles } from '../../experiments/common/hub/hub.ts'
@@ -17,6 +16,7 @@ import { hubSettings, type HubSettings } from '../../experiments/common/hub/sett
 import { cacheStore, folderStore, type HubFile } from '../../experiments/common/hub/store.ts'
 import { explain } from '../../experiments/common/write-node.ts'
 import * as hub from '../helpers/hub-server.ts'
+import { refusal } from '../helpers/refusal.ts'
 
 const REPO = 'openai-community/gpt2'
 const COMMIT = '607a30d783dfa663caf39e06633721c8d4cfcd7e'
@@ -75,16 +75,6 @@ async function world(files: Record<string, hub.Served> = {}) {
       fs.rmSync(folder, { recursive: true })
     },
   }
-}
-
-/** The message of the UserError that `work` fails with. */
-async function refusal(work: Promise<unknown>): Promise<string> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  assert.instance(error, UserError)
-  return (error as UserError).message
 }
 
 const cache = suite('cache')

@@ -9,10 +9,10 @@ import { openFile } from '../../engine/files-node.ts'
 import { encodeSafetensors, openSafetensors } from '../../engine/safetensors.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { readTensor } from '../../engine/weights.ts'
-import { UserError } from '../../experiments/common/cli.ts'
 import { checkFits, memoryLimit } from '../../experiments/common/memory-limit.ts'
 import { openModel } from '../../experiments/common/models.ts'
 import { capture } from '../../gpt2/model.ts'
+import { refusal } from '../helpers/refusal.ts'
 
 const bundled = (path: string) => join(import.meta.dirname, '../..', path)
 const folder = mkdtempSync(join(tmpdir(), 'model-'))
@@ -152,15 +152,6 @@ for (const [what, change, message] of faults)
   })
 
 const limitOf = (bytes: number) => ({ bytes, whose: 'the memory of a test', advice: 'think smaller' })
-
-async function refusal(work: Promise<unknown>): Promise<string> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  assert.instance(error, UserError)
-  return (error as UserError).message
-}
 
 models('a model that does not fit is refused with sizes before its weights are read', async () => {
   assert.match(

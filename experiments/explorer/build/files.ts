@@ -4,10 +4,8 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createBackend } from '../../../engine/backends.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
-import type { Tensor } from '../../../engine/tensor.ts'
-import { releaseSae } from '../../../sae/weights.ts'
 import { captureStreams, encodeStream } from '../../common/features.ts'
-import { openModel, type OpenModel } from '../../common/models.ts'
+import { openModel, withSae } from '../../common/models.ts'
 import { parseJsonTexts } from '../../common/texts.ts'
 import type { FeatureHints } from '../protocol.ts'
 import { encodeSparse } from '../sparse-file.ts'
@@ -74,21 +72,12 @@ async function readTexts(texts: string): Promise<Map<string, Found>> {
     const name = (id: number) => model.tokenizer.pieces([id])[0]
     const found = new Map<string, Found>()
     for (const [hook, stream] of await captureStreams(model.gpt2, ids, model.saeHooks)) {
-      const features = await encodeAll(model, hook, stream)
+      const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, hook, stream))
       found.set(hook, { features, hints: featureHints(features, ids.flat(), model.gpt2.config.bos, name) })
     }
     return found
   } finally {
     await ops.dispose()
-  }
-}
-
-async function encodeAll(model: OpenModel, hook: string, stream: Tensor): Promise<SparseRows> {
-  const sae = await model.openSae(hook)
-  try {
-    return await encodeStream(model.gpt2.ops, sae, hook, stream)
-  } finally {
-    releaseSae(sae)
   }
 }
 
