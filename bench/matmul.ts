@@ -2,7 +2,7 @@ import type { Backend } from '../engine/backend.ts'
 import { createReferenceBackend } from '../engine/reference/backend.ts'
 import { toDense, type SparseRows } from '../engine/sparse.ts'
 import { Tensor } from '../engine/tensor.ts'
-import { sourceOf } from '../engine/weights.ts'
+import { sourceOf } from '../engine/weights/weights.ts'
 import type { Cost } from './results.ts'
 import { checkClose } from './verify.ts'
 

@@ -1,7 +1,12 @@
 import { Worker } from 'node:worker_threads'
-import { detectFeatures } from '../engine/wasm/features.ts'
-import { nodePlatform } from '../engine/wasm/platform-node.ts'
-import { FLOAT32_PER_ROUND, INT8_PER_ROUND, peakModule, type Instructions } from '../engine/wasm/peak.ts'
+import { detectFeatures } from '../engine/wasm/platform/features.ts'
+import { nodePlatform } from '../engine/wasm/platform/platform-node.ts'
+import {
+  FLOAT32_PER_ROUND,
+  INT8_PER_ROUND,
+  peakModule,
+  type Instructions,
+} from '../engine/wasm/platform/peak.ts'
 import { readModule } from './read.ts'
 import { makeRow, type Ceiling, type Cost, type Row } from './results.ts'
 import type { MeasureStart } from './roofline-worker.ts'

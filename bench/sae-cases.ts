@@ -1,6 +1,6 @@
 import { createBackend } from '../engine/backends.ts'
 import { Tensor } from '../engine/tensor.ts'
-import { readTensor } from '../engine/weights.ts'
+import { readTensor } from '../engine/weights/weights.ts'
 import { captureStreams } from '../experiments/common/features.ts'
 import { openModel } from '../experiments/common/models.ts'
 import { findModel } from '../experiments/common/model-sources.ts'

@@ -1,7 +1,7 @@
 import type { Shape, Tensor } from './tensor.ts'
 import type { ScreenCounts } from './screen-counts.ts'
 import type { SparseRows } from './sparse.ts'
-import type { WeightSource } from './weights.ts'
+import type { WeightSource } from './weights/weights.ts'
 
 /**
  * A tensor wherever a backend keeps it: host memory, WebAssembly memory, a GPU buffer.

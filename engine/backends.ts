@@ -34,8 +34,8 @@ async function createWasm(options: BackendOptions): Promise<Backend> {
   const { createWasmBackend } = await import('./wasm/backend.ts')
   const isNode = typeof process !== 'undefined' && Boolean(process.versions?.node)
   const platform = isNode
-    ? (await import('./wasm/platform-node.ts')).nodePlatform
-    : (await import('./wasm/platform-browser.ts')).browserPlatform
+    ? (await import('./wasm/platform/platform-node.ts')).nodePlatform
+    : (await import('./wasm/platform/platform-browser.ts')).browserPlatform
   return createWasmBackend(platform, options)
 }
 

@@ -1,4 +1,4 @@
-/** How a backend that screens (engine/wasm/screen.ts) has found sparseEncode's entries so far. An output is one number of a row. */
+/** How a backend that screens (engine/wasm/screen/screen.ts) has found sparseEncode's entries so far. An output is one number of a row. */
 export interface ScreenCounts {
   /** Rows that were screened. */
   rows: number

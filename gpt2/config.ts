@@ -1,4 +1,4 @@
-import { JsonFields } from '../engine/json-fields.ts'
+import { JsonFields } from '../engine/weights/json-fields.ts'
 
 /** The sizes of a GPT-2, under TransformerLens' names in camel case. */
 export interface Gpt2Config {

@@ -1,6 +1,6 @@
 import type { Backend, DeviceTensor, TextSpan } from '../engine/backend.ts'
 import type { Tensor } from '../engine/tensor.ts'
-import type { WeightStore } from '../engine/weights.ts'
+import type { WeightStore } from '../engine/weights/weights.ts'
 import type { LayerCache } from './attention.ts'
 import { block } from './block.ts'
 import type { Gpt2Config } from './config.ts'

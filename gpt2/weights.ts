@@ -1,7 +1,7 @@
 import type { Backend, Linear, Norm, Table } from '../engine/backend.ts'
-import { finiteSource, selectTensors } from '../engine/named-weights.ts'
+import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'
-import { columnsOf, type WeightSource, type WeightStore } from '../engine/weights.ts'
+import { columnsOf, type WeightSource, type WeightStore } from '../engine/weights/weights.ts'
 import type { Gpt2Config } from './config.ts'
 
 /** One block's weights; the fields have their names in the checkpoint. */

@@ -1,4 +1,4 @@
-import { JsonFields } from '../engine/json-fields.ts'
+import { JsonFields } from '../engine/weights/json-fields.ts'
 
 /** What an SAE says of itself: where it was trained, and on which basis. */
 export interface SaeConfig {

@@ -1,7 +1,7 @@
 import type { Backend, DeviceTensor, Linear, Table } from '../engine/backend.ts'
-import { finiteSource, selectTensors } from '../engine/named-weights.ts'
+import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'
-import { readTensor, type WeightStore } from '../engine/weights.ts'
+import { readTensor, type WeightStore } from '../engine/weights/weights.ts'
 import type { SaeConfig } from './config.ts'
 
 /** A sparse autoencoder (Cunningham et al. 2023, Bricken et al. 2023): weights on a backend, ready to run. */

@@ -9,7 +9,7 @@ import { loadGpuJs, type GpuJs, type Mode } from '../../engine/gpujs/modes.ts'
 import { sum } from '../../engine/gpujs/add.ts'
 import { GpuTensor, flatten } from '../../engine/gpujs/tensor.ts'
 import type { Tensor } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import { numbers, type Work } from './works.ts'
 
 /** GPT-2 small's sizes. */

@@ -1,6 +1,6 @@
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import { checkClose } from '../verify.ts'
 import { numbers } from './works.ts'
 

@@ -8,7 +8,7 @@ import { softenedNaive, softmax } from '../../engine/gpujs/softmax.ts'
 import type { GpuTensor } from '../../engine/gpujs/tensor.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
 import { Tensor, type Shape } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import { numbers, type Work } from './works.ts'
 
 const [dModel, dMlp, features] = [768, 3072, 24576]

@@ -1,6 +1,6 @@
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { toDense } from '../../engine/sparse.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import type { Contestant, Prepared, Problem } from './contest.ts'
 
 /** One of our backends as a contestant; its encoder is sparseEncode, whose list of active features is read back. */

@@ -1,7 +1,7 @@
 import type { Backend, DeviceTensor, TextSpan } from '../../engine/backend.ts'
 import { positiveEntries, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor, type Shape } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import type { Cost } from '../results.ts'
 import { blockWork } from './block.ts'
 import { ladderWorks } from './ladder.ts'

@@ -1,9 +1,9 @@
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
 import { prepareLinear } from '../../engine/wasm/panels.ts'
-import { nodePlatform } from '../../engine/wasm/platform-node.ts'
+import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import type { PreparedMatmul, Problem } from '../matmul.ts'
 
 /**

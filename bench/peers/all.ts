@@ -1,7 +1,7 @@
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { createWasmBackend } from '../../engine/wasm/backend.ts'
-import { nodePlatform } from '../../engine/wasm/platform-node.ts'
+import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { prepareEncoderOn, prepareOn } from '../matmul.ts'
 import { threadsOf } from '../results.ts'
 import { gpuJs } from './gpujs.ts'

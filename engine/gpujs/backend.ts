@@ -1,7 +1,7 @@
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
 import { matrixShape } from '../tensor.ts'
-import { readTensor } from '../weights.ts'
+import { readTensor } from '../weights/weights.ts'
 import { add, subtract } from './add.ts'
 import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'

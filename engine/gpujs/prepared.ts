@@ -1,7 +1,7 @@
 import { checkPrepareLinear } from '../checks.ts'
 import type { Linear, Norm, RowCache, Table } from '../backend.ts'
 import { Tensor, matrixShape, showShape } from '../tensor.ts'
-import { forEachRowBlock, readTensor, type WeightSource } from '../weights.ts'
+import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
 import type { Device } from './device.ts'
 import type { GpuTensor } from './tensor.ts'
 

@@ -1,11 +1,11 @@
-import { detectFeatures } from './features.ts'
+import { detectFeatures } from './platform/features.ts'
 import { instantiate, type Kernels } from './instance.ts'
-import { fastestInt8 } from './int8.ts'
+import { fastestInt8 } from './platform/int8.ts'
 import type { Int8Method } from './kernel.ts'
 import { Arena } from './memory.ts'
 import { kernelModule } from './module.ts'
-import { Pool, type SpawnWorker } from './pool.ts'
-import { SCRATCH_BYTES, TASKS, type TaskArgs, type TaskName } from './tasks.ts'
+import { Pool, type SpawnWorker } from './threads/pool.ts'
+import { SCRATCH_BYTES, TASKS, type TaskArgs, type TaskName } from './threads/tasks.ts'
 
 /** What the place it runs in gives the engine: Node (platform-node.ts) or a browser. */
 export interface Platform {

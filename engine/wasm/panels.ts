@@ -1,6 +1,6 @@
 import type { Linear } from '../backend.ts'
 import { checkPrepareLinear } from '../checks.ts'
-import { forEachRowBlock, readTensor, type WeightSource } from '../weights.ts'
+import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
 import type { Engine } from './engine.ts'
 import { Block } from './tensors.ts'
 

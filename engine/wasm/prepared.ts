@@ -1,6 +1,6 @@
 import type { Norm, RowCache, Table } from '../backend.ts'
 import { sizeOf } from '../tensor.ts'
-import { forEachRowBlock, type WeightSource } from '../weights.ts'
+import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'
 import type { Arena } from './memory.ts'
 import { READ_AT_ONCE } from './panels.ts'
 import { Block, type WasmTensor } from './tensors.ts'

@@ -2,7 +2,7 @@ import type { Backend, DeviceTensor } from '../backend.ts'
 import { createReferenceBackend } from '../reference/backend.ts'
 import { positiveEntries, toDense } from '../sparse.ts'
 import { Tensor, type Shape } from '../tensor.ts'
-import { sourceOf } from '../weights.ts'
+import { sourceOf } from '../weights/weights.ts'
 
 /** Far above rounding on the small shapes below, far below what one lost or misplaced number does. */
 const TOLERANCE = 1e-4

@@ -1,5 +1,5 @@
-import { openFile } from '../../engine/files-node.ts'
-import { openSafetensors } from '../../engine/safetensors.ts'
+import { openFile } from '../../engine/weights/files-node.ts'
+import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { showShape } from '../../engine/tensor.ts'
 import { createCommand, integerIn, runMain, UserError } from '../common/cli.ts'

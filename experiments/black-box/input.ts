@@ -1,6 +1,6 @@
 import { positiveEntries, sparseRow, stackRows, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor, showShape } from '../../engine/tensor.ts'
-import { forEachRowBlock, type WeightSource } from '../../engine/weights.ts'
+import { forEachRowBlock, type WeightSource } from '../../engine/weights/weights.ts'
 import { categoriesOf, type LabelledText } from '../common/texts.ts'
 
 /** What the analysis is given, and the checks that everything it is given must pass. */

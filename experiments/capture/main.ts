@@ -3,7 +3,7 @@
 // Prints the tokens, and the name, shape and range of each tensor written.
 import { Option } from 'commander'
 import { toDense } from '../../engine/sparse.ts'
-import { encodeSafetensors } from '../../engine/safetensors.ts'
+import { encodeSafetensors } from '../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { hookNames } from '../../gpt2/hooks.ts'
 import { capture } from '../../gpt2/model.ts'

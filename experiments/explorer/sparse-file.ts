@@ -1,8 +1,8 @@
-import { memorySource } from '../../engine/bytes.ts'
-import { encodeSafetensors, openSafetensors } from '../../engine/safetensors.ts'
+import { memorySource } from '../../engine/weights/bytes.ts'
+import { encodeSafetensors, openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { readTensor } from '../../engine/weights.ts'
+import { readTensor } from '../../engine/weights/weights.ts'
 
 /**
  * Sparse rows as gzip of a safetensors file of F32 tensors: `values` and `indices` [entries], and `counts` [rows], how

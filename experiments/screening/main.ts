@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import type { Tensor } from '../../engine/tensor.ts'
-import { readTensor } from '../../engine/weights.ts'
+import { readTensor } from '../../engine/weights/weights.ts'
 import { saeInput } from '../../sae/encoder.ts'
 import { createCommand, runMain } from '../common/cli.ts'
 import { captureStreams } from '../common/features.ts'

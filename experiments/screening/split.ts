@@ -5,8 +5,8 @@ import {
   LARGE,
   MAX_LARGE,
   rowRounding,
-} from '../../engine/wasm/screen-bound.ts'
-import { STEP } from '../../engine/wasm/screen-plan.ts'
+} from '../../engine/wasm/screen/bound.ts'
+import { STEP } from '../../engine/wasm/screen/layout.ts'
 
 /** One or two digits of a row: what they stand for, and the factors of |w_j| and of |d_j| in the bound. */
 interface Digits {
@@ -22,7 +22,7 @@ export interface SplitRow {
   readonly two: Digits
 }
 
-/** What engine/wasm/screen-rows.ts does, in float64. */
+/** What engine/wasm/screen/quantize-rows.ts does, in float64. */
 export function splitRow(x: Float32Array): SplitRow {
   const limit = largeLimit(x)
   const large = Float64Array.from(x, (value) => (Math.abs(value) > limit ? value : 0))
@@ -52,7 +52,7 @@ function largeLimit(x: Float32Array): number {
   }
 }
 
-/** A column's scale: its numbers divided by it are what engine/wasm/screen-columns.ts rounds. */
+/** A column's scale: its numbers divided by it are what engine/wasm/screen/quantize-columns.ts rounds. */
 export function columnScale(w: Float64Array): number {
   const largest = w.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   // of each 16-bit sum of a step: numbers 0, 1, 4, 5, ... or 2, 3, 6, 7, ...; those of one sign

@@ -1,5 +1,5 @@
-import { hashedStore, type Spread } from '../../engine/hashed.ts'
-import type { WeightStore } from '../../engine/weights.ts'
+import { hashedStore, type Spread } from '../../engine/weights/hashed.ts'
+import type { WeightStore } from '../../engine/weights/weights.ts'
 import { gpt2Small, type Gpt2Config } from '../config.ts'
 import { weightShapes } from '../weights.ts'
 

@@ -1,5 +1,5 @@
-import { hashedSource, type Spread } from '../../engine/hashed.ts'
-import type { WeightStore } from '../../engine/weights.ts'
+import { hashedSource, type Spread } from '../../engine/weights/hashed.ts'
+import type { WeightStore } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../config.ts'
 import { saeShapes } from '../weights.ts'
 

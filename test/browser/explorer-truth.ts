@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { openFile } from '../../engine/files-node.ts'
-import { openSafetensors } from '../../engine/safetensors.ts'
-import { readTensor } from '../../engine/weights.ts'
+import { openFile } from '../../engine/weights/files-node.ts'
+import { openSafetensors } from '../../engine/weights/safetensors.ts'
+import { readTensor } from '../../engine/weights/weights.ts'
 import { runScript } from '../helpers/cli.ts'
 
 /** Of the bundled model. */

@@ -1,9 +1,9 @@
 // What wasm.test.ts asks for, and gpujs-worker.test.ts: runs on a page or in a worker.
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend, type BackendOptions } from '../../engine/backends.ts'
-import { memorySource } from '../../engine/bytes.ts'
-import { openSafetensors, type SafetensorsStore } from '../../engine/safetensors.ts'
-import { readTensor } from '../../engine/weights.ts'
+import { memorySource } from '../../engine/weights/bytes.ts'
+import { openSafetensors, type SafetensorsStore } from '../../engine/weights/safetensors.ts'
+import { readTensor } from '../../engine/weights/weights.ts'
 import { parseConfig } from '../../gpt2/config.ts'
 import { capture, loadGpt2 } from '../../gpt2/model.ts'
 

@@ -1,7 +1,7 @@
 import type { Activation, Backend, DeviceTensor, TextSpan } from '../../engine/backend.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import type { Tensor } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 
 /** y = x W + b before a backend has prepared it; weight [in, out], or [out, in] where `transposed`. */
 export interface HostLinear {

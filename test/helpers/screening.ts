@@ -4,9 +4,9 @@ import { Tensor } from '../../engine/tensor.ts'
 import type { Engine } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
 import { prepareLinear, type PackedLinear } from '../../engine/wasm/panels.ts'
-import { Screen } from '../../engine/wasm/screen.ts'
+import { Screen } from '../../engine/wasm/screen/screen.ts'
 import { encodeDensely } from '../../engine/wasm/sparse-encode.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 
 export interface Layer {
   readonly weight: Tensor // [in, out]

@@ -1,6 +1,6 @@
 import type { Backend } from '../../engine/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { sourceOf, type WeightStore } from '../../engine/weights.ts'
+import { sourceOf, type WeightStore } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../../sae/config.ts'
 import { loadSae, type Sae } from '../../sae/weights.ts'
 import { randomTensor } from './random.ts'

@@ -22,7 +22,7 @@ import { checkClose, verifier } from '../../bench/verify.ts'
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const MACHINE = {

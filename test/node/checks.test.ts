@@ -4,7 +4,7 @@ import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor, type Shape } from '../../engine/tensor.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import { startBackends } from '../helpers/backends.ts'
 import { messageOf } from '../helpers/compare.ts'
 

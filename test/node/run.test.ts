@@ -106,7 +106,7 @@ const imports = suite('import rules')
 
 const allowed: [path: string, source: string][] = [
   ['engine/wasm/linear.ts', "import { Tensor } from '../tensor.ts'"],
-  ['engine/files-node.ts', "import { open } from 'node:fs/promises'"],
+  ['engine/weights/files-node.ts', "import { open } from 'node:fs/promises'"],
   ['engine/backends.ts', "const { openFile } = await import('./files-node.ts')"],
   ['engine/files.ts', "import type { Handle } from './files-node.ts'"],
   ['gpt2/model.ts', "import type { Backend } from '../engine/backend.ts'"],
@@ -131,7 +131,7 @@ const refused: [path: string, source: string, problem: string][] = [
   ['engine/files.ts', "import { open } from 'node:fs/promises'", 'only *-node.ts files may'],
   ['engine/files.ts', "import { open } from 'fs'", 'only *-node.ts files may'],
   ['gpt2/load.ts', "const fs = await import('node:fs')", 'only *-node.ts files may'],
-  ['gpt2/load.ts', "import { openFile } from '../engine/files-node.ts'", 'a browser would load it'],
+  ['gpt2/load.ts', "import { openFile } from '../engine/weights/files-node.ts'", 'a browser would load it'],
 ]
 for (const [path, source, problem] of refused)
   imports(`refuse ${path}: ${source}`, () => {

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { SafetensorsError } from '../../engine/safetensors.ts'
+import { SafetensorsError } from '../../engine/weights/safetensors.ts'
 import { sizeOf } from '../../engine/tensor.ts'
-import { readTensor } from '../../engine/weights.ts'
+import { readTensor } from '../../engine/weights/weights.ts'
 import { FIXTURE, entryJson, errorOf, fileOf, openBytes } from '../fixtures/safetensors.ts'
 
 async function refuses(bytes: Uint8Array, message: RegExp): Promise<void> {

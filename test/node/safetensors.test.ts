@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { openFile } from '../../engine/files-node.ts'
-import { SafetensorsError, encodeSafetensors, openSafetensors } from '../../engine/safetensors.ts'
+import { openFile } from '../../engine/weights/files-node.ts'
+import { SafetensorsError, encodeSafetensors, openSafetensors } from '../../engine/weights/safetensors.ts'
 import { Tensor, sizeOf } from '../../engine/tensor.ts'
-import { readTensor } from '../../engine/weights.ts'
+import { readTensor } from '../../engine/weights/weights.ts'
 import { FIXTURE, entryJson, errorOf, fileOf, openBytes, sameNumbers } from '../fixtures/safetensors.ts'
 
 const reading = suite('safetensors: reading')

@@ -6,8 +6,8 @@ import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { createWasmBackend } from '../../engine/wasm/backend.ts'
-import { nodePlatform } from '../../engine/wasm/platform-node.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 
 const test = suite('wasm backend')
 

@@ -6,8 +6,8 @@ import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
 import { prepareLinear, readColumn } from '../../engine/wasm/panels.ts'
-import { nodePlatform } from '../../engine/wasm/platform-node.ts'
-import { sourceOf } from '../../engine/weights.ts'
+import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 
 const test = suite('wasm linear')
 

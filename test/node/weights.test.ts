@@ -1,10 +1,16 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hashedSource, hashedStore } from '../../engine/hashed.ts'
-import { finiteSource, selectTensors } from '../../engine/named-weights.ts'
+import { hashedSource, hashedStore } from '../../engine/weights/hashed.ts'
+import { finiteSource, selectTensors } from '../../engine/weights/named-weights.ts'
 import { Tensor, matrixShape, sizeOf, type Shape } from '../../engine/tensor.ts'
-import { columnsOf, forEachRowBlock, readTensor, sourceOf, type WeightStore } from '../../engine/weights.ts'
+import {
+  columnsOf,
+  forEachRowBlock,
+  readTensor,
+  sourceOf,
+  type WeightStore,
+} from '../../engine/weights/weights.ts'
 import { checkSameBits, checkSameNumbers, messageOf } from '../helpers/compare.ts'
 import { anySeed, holds, randomTensor } from '../helpers/random.ts'
 

@@ -1,7 +1,7 @@
-import { sparseRow, type SparseRows } from '../sparse.ts'
-import type { Engine } from './engine.ts'
-import type { PackedLinear } from './panels.ts'
-import { MAX_LARGE, normSlack, rowRounding } from './screen-bound.ts'
+import { sparseRow, type SparseRows } from '../../sparse.ts'
+import type { Engine } from '../engine.ts'
+import type { PackedLinear } from '../panels.ts'
+import { MAX_LARGE, normSlack, rowRounding } from './bound.ts'
 import {
   DIGIT_ROWS,
   ENTRY_BYTES,
@@ -11,9 +11,9 @@ import {
   ROW_BYTES,
   TALLY,
   TALLY_BYTES,
-} from './screen-plan.ts'
-import type { ScreenedWeights } from './screen-weights.ts'
-import { Block } from './tensors.ts'
+} from './layout.ts'
+import type { ScreenedWeights } from './weights.ts'
+import { Block } from '../tensors.ts'
 
 /** Rows that a thread prepares at a time: whole tiles, some 10 microseconds. */
 const ROWS_PER_CHUNK = 2 * DIGIT_ROWS

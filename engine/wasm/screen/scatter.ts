@@ -1,6 +1,6 @@
 import { func, i32, local } from 'wasmati'
-import { forUpTo, when } from './emit.ts'
-import { ENTRY_BYTES, ENTRY_ROW_BITS, NOWHERE } from './screen-plan.ts'
+import { forUpTo, when } from '../emit.ts'
+import { ENTRY_BYTES, ENTRY_ROW_BITS, NOWHERE } from './layout.ts'
 
 /**
  * Puts entries (row and column, value) behind each other row by row: a row's next one goes to place next[row], which moves on.

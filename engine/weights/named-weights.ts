@@ -1,4 +1,4 @@
-import { showShape, type Shape } from './tensor.ts'
+import { showShape, type Shape } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 
 /**

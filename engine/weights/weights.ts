@@ -1,5 +1,5 @@
-import type { Shape } from './tensor.ts'
-import { Tensor, sizeOf, showShape } from './tensor.ts'
+import type { Shape } from '../tensor.ts'
+import { Tensor, sizeOf, showShape } from '../tensor.ts'
 
 /**
  * One tensor that can be read piece by piece: from a file, by byte ranges, or from a formula.

@@ -1,4 +1,4 @@
-import type { Shape } from './tensor.ts'
+import type { Shape } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 
 /** How a tensor of a formula is spread: uniform on mean - scale .. mean + scale. */

@@ -1,8 +1,8 @@
-import type { Engine } from './engine.ts'
-import type { PackedLinear } from './panels.ts'
-import { normSlack } from './screen-bound.ts'
-import { COLUMN_BYTES, GROUP, STEP } from './screen-plan.ts'
-import { Block } from './tensors.ts'
+import type { Engine } from '../engine.ts'
+import type { PackedLinear } from '../panels.ts'
+import { normSlack } from './bound.ts'
+import { COLUMN_BYTES, GROUP, STEP } from './layout.ts'
+import { Block } from '../tensors.ts'
 
 /** Groups that a thread takes at a time, at least; there are at most MAX_CHUNKS such chunks. */
 const GROUPS_PER_CHUNK = 48

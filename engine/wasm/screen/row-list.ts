@@ -1,6 +1,6 @@
 import { i32, i64, local, type Local } from 'wasmati'
-import { doWhile, when, type I32 } from './emit.ts'
-import { DIGIT_ROWS, GROUP, TALLY_BYTES } from './screen-plan.ts'
+import { doWhile, when, type I32 } from '../emit.ts'
+import { DIGIT_ROWS, GROUP, TALLY_BYTES } from './layout.ts'
 
 /*
  * How the screen keeps the few rows that have a possible column in a group of columns.

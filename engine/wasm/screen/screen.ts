@@ -1,13 +1,13 @@
-import { noScreenCounts, type ScreenCounts } from '../screen-counts.ts'
-import { stackRows, type SparseRows } from '../sparse.ts'
-import type { Engine } from './engine.ts'
-import type { PackedLinear } from './panels.ts'
-import { ScreenBlock } from './screen-block.ts'
-import { MAX_INPUTS } from './screen-bound.ts'
-import { ENTRY_BYTES, MAX_OUTPUTS, ROWS_AT_ONCE } from './screen-plan.ts'
-import { screenWeights, type ScreenedWeights } from './screen-weights.ts'
-import { encodeDensely } from './sparse-encode.ts'
-import { Block } from './tensors.ts'
+import { noScreenCounts, type ScreenCounts } from '../../screen-counts.ts'
+import { stackRows, type SparseRows } from '../../sparse.ts'
+import type { Engine } from '../engine.ts'
+import type { PackedLinear } from '../panels.ts'
+import { ScreenBlock } from './row-block.ts'
+import { MAX_INPUTS } from './bound.ts'
+import { ENTRY_BYTES, MAX_OUTPUTS, ROWS_AT_ONCE } from './layout.ts'
+import { screenWeights, type ScreenedWeights } from './weights.ts'
+import { encodeDensely } from '../sparse-encode.ts'
+import { Block } from '../tensors.ts'
 
 /**
  * A row goes dense where it has candidates in more than this share of the groups of some chunk: recomputing a group for a

@@ -1,5 +1,5 @@
-import { Board, MAX_CHUNKS } from './board.ts'
-import type { Kernels } from './instance.ts'
+import { Board, MAX_CHUNKS } from './job-board.ts'
+import type { Kernels } from '../instance.ts'
 import type { TaskArgs, TaskName } from './tasks.ts'
 import type { WorkerStart } from './worker.ts'
 

@@ -1,4 +1,4 @@
-import type { Kernels } from './instance.ts'
+import type { Kernels } from '../instance.ts'
 import { TASKS, type TaskName } from './tasks.ts'
 
 /**

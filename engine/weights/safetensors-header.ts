@@ -1,4 +1,4 @@
-import { showShape, type Shape } from './tensor.ts'
+import { showShape, type Shape } from '../tensor.ts'
 
 /** Every number type a file may hold, and its bytes. Those of FLOATS can be read as float32. */
 const BYTES = {

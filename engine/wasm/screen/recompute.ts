@@ -1,10 +1,20 @@
 import { call, f32x4, func, i32, local, v128 } from 'wasmati'
-import { doWhile, forUpTo, increment, limitTo, splat, when, whileBelow, type I32, type V128 } from './emit.ts'
-import type { Emitter } from './kernel.ts'
-import { addCount, fillList, setTally } from './screen-list.ts'
-import { HALVES, notAtMostZero } from './screen-look.ts'
-import { ENTRY_BYTES, ENTRY_ROW_BITS, GROUP, GROUP_BYTES, SCRATCH, TALLY } from './screen-plan.ts'
-import { SUM_BLOCK } from './tile.ts'
+import {
+  doWhile,
+  forUpTo,
+  increment,
+  limitTo,
+  splat,
+  when,
+  whileBelow,
+  type I32,
+  type V128,
+} from '../emit.ts'
+import type { Emitter } from '../kernel.ts'
+import { addCount, fillList, setTally } from './row-list.ts'
+import { HALVES, notAtMostZero } from './bound-test.ts'
+import { ENTRY_BYTES, ENTRY_ROW_BITS, GROUP, GROUP_BYTES, SCRATCH, TALLY } from './layout.ts'
+import { SUM_BLOCK } from '../tile.ts'
 
 const VECTORS = GROUP / 4
 

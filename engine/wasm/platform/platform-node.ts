@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { compileOptimised } from './flags-node.ts'
-import type { Platform } from './engine.ts'
+import type { Platform } from '../engine.ts'
 import { detectFeatures } from './features.ts'
-import { instantiate } from './instance.ts'
+import { instantiate } from '../instance.ts'
 import { peakModule, type Peak } from './peak.ts'
-import { spawnWorker } from './spawn-node.ts'
+import { spawnWorker } from '../threads/spawn-node.ts'
 
 export const nodePlatform: Platform = {
   compile: compileOptimised,

@@ -1,7 +1,7 @@
-import { workspace } from './attention-plan.ts'
-import type { Kernels } from './instance.ts'
-import { SCREEN_SCRATCH_BYTES } from './screen-plan.ts'
-import { SCREEN_TASKS, type ScreenTaskArgs } from './screen-tasks.ts'
+import { workspace } from '../attention-plan.ts'
+import type { Kernels } from '../instance.ts'
+import { SCREEN_SCRATCH_BYTES } from '../screen/layout.ts'
+import { SCREEN_TASKS, type ScreenTaskArgs } from '../screen/tasks.ts'
 
 /**
  * How the work of an op is cut into chunks that any thread can take: a task is given the op's numbers, as the op's

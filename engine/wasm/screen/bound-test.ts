@@ -1,7 +1,16 @@
 import { f32x4, func, i32, i32x4, i64, local, v128 } from 'wasmati'
-import { forUpTo, increment, splat, when, whileBelow, type I32, type MultiplyAdd, type V128 } from './emit.ts'
-import type { Emitter } from './kernel.ts'
-import { BOUND, COLUMN, GROUP, GROUP_BYTES, LARGE_BYTES, ROW, ROW_BYTES, SCRATCH } from './screen-plan.ts'
+import {
+  forUpTo,
+  increment,
+  splat,
+  when,
+  whileBelow,
+  type I32,
+  type MultiplyAdd,
+  type V128,
+} from '../emit.ts'
+import type { Emitter } from '../kernel.ts'
+import { BOUND, COLUMN, GROUP, GROUP_BYTES, LARGE_BYTES, ROW, ROW_BYTES, SCRATCH } from './layout.ts'
 
 export const HALVES = [0, 16] as const // a group's two vectors, in bytes
 

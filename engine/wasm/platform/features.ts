@@ -1,5 +1,5 @@
 import { f32x4, func, i32, i32x4, local, Module, v128 } from 'wasmati'
-import { splat } from './emit.ts'
+import { splat } from '../emit.ts'
 
 /** What this JavaScript engine can run, found out by letting it validate tiny modules, never by its version. */
 export interface WasmFeatures {

@@ -1,5 +1,5 @@
-import { Board } from './board.ts'
-import { instantiate } from './instance.ts'
+import { Board } from './job-board.ts'
+import { instantiate } from '../instance.ts'
 
 /** What a worker is started with. */
 export interface WorkerStart {

@@ -1,4 +1,4 @@
-import type { Platform } from './engine.ts'
+import type { Platform } from '../engine.ts'
 
 /** Whether this thread is a worker: the main thread of a page may not sleep, and spins instead. */
 const isWorker = typeof document === 'undefined'
@@ -11,7 +11,7 @@ export const browserPlatform: Platform = {
   compile: (bytes) => new WebAssembly.Module(bytes),
   pairs: () => false,
   spawn(start, onEnd) {
-    const worker = new Worker(new URL('./worker-browser.ts', import.meta.url), { type: 'module' })
+    const worker = new Worker(new URL('../threads/worker-browser.ts', import.meta.url), { type: 'module' })
     worker.addEventListener('error', (event) => onEnd(new Error(event.message || 'its script did not load')))
     worker.postMessage(start)
   },

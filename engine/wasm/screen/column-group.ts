@@ -1,11 +1,11 @@
 import { call, func, i32, i64, local, v128 } from 'wasmati'
-import { increment, when, whileBelow, type I32 } from './emit.ts'
-import type { Emitter } from './kernel.ts'
-import { digitTiles } from './screen-digits.ts'
-import { addCount, fillList, forHits, setTally } from './screen-list.ts'
-import { firstLook, HALVES, secondLook } from './screen-look.ts'
-import { COLUMN_BYTES, DIGIT_ROWS, GROUP, GROUP_BYTES, ROW_BYTES, SCRATCH, TALLY } from './screen-plan.ts'
-import { recomputeListed } from './screen-recompute.ts'
+import { increment, when, whileBelow, type I32 } from '../emit.ts'
+import type { Emitter } from '../kernel.ts'
+import { digitTiles } from './int8-tile.ts'
+import { addCount, fillList, forHits, setTally } from './row-list.ts'
+import { firstLook, HALVES, secondLook } from './bound-test.ts'
+import { COLUMN_BYTES, DIGIT_ROWS, GROUP, GROUP_BYTES, ROW_BYTES, SCRATCH, TALLY } from './layout.ts'
+import { recomputeListed } from './recompute.ts'
 
 /**
  * Looks at all rows with one digit; leaves how many of them have a column that may be positive. These stand in scratch:

@@ -1,7 +1,7 @@
 import { call, func, i16x8, i32, i32x4, i8x16, local, v128, type StackVar } from 'wasmati'
-import { doWhile, increment, when, type I32, type V128 } from './emit.ts'
-import type { Emitter, Int8Method } from './kernel.ts'
-import { COLUMN, DIGIT_TILES, GROUP, STEP } from './screen-plan.ts'
+import { doWhile, increment, when, type I32, type V128 } from '../emit.ts'
+import type { Emitter, Int8Method } from '../kernel.ts'
+import { COLUMN, DIGIT_TILES, GROUP, STEP } from './layout.ts'
 
 const VECTORS = GROUP / 4
 /** Numbers of k that an instruction multiplies and adds for each column. */

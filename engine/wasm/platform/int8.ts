@@ -1,8 +1,8 @@
 import { func, i32, importMemory, Module } from 'wasmati'
-import type { Platform } from './engine.ts'
-import { instantiate } from './instance.ts'
-import { emitterFor, type Int8Method } from './kernel.ts'
-import { digitTile } from './screen-digits.ts'
+import type { Platform } from '../engine.ts'
+import { instantiate } from '../instance.ts'
+import { emitterFor, type Int8Method } from '../kernel.ts'
+import { digitTile } from '../screen/int8-tile.ts'
 
 const METHODS: readonly Int8Method[] = ['dot', 'pairs']
 const fastest = new Map<boolean, Int8Method>()

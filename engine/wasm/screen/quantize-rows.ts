@@ -22,9 +22,9 @@ import {
   zeroBytes,
   type I32,
   type V128,
-} from './emit.ts'
-import { DIGIT_MOST, DIGIT_OFFSET, LARGE, LEAST, MAX_LARGE, MOST } from './screen-bound.ts'
-import { BOUND, LARGE_BYTES, ROW, STEP } from './screen-plan.ts'
+} from '../emit.ts'
+import { DIGIT_MOST, DIGIT_OFFSET, LARGE, LEAST, MAX_LARGE, MOST } from './bound.ts'
+import { BOUND, LARGE_BYTES, ROW, STEP } from './layout.ts'
 
 type F32 = Local<'f32'>
 

@@ -1,5 +1,5 @@
 import type { ByteSource } from './bytes.ts'
-import { sizeOf, showShape, type Tensor } from './tensor.ts'
+import { sizeOf, showShape, type Tensor } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 import { SafetensorsError, parseHeader, type SafetensorsEntry } from './safetensors-header.ts'
 

@@ -1,7 +1,7 @@
 import { call, f32, f32x4, func, i32, i32x4, local, v128 } from 'wasmati'
-import { forUpTo, increment, limitTo, splat, when, whileBelow, type V128 } from './emit.ts'
-import { COLUMN_MOST, LANE_MOST, LEAST, MOST } from './screen-bound.ts'
-import { COLUMN, GROUP, STEP } from './screen-plan.ts'
+import { forUpTo, increment, limitTo, splat, when, whileBelow, type V128 } from '../emit.ts'
+import { COLUMN_MOST, LANE_MOST, LEAST, MOST } from './bound.ts'
+import { COLUMN, GROUP, STEP } from './layout.ts'
 
 /** Where in every four numbers of a column those begin that go into one 16-bit sum; each has two. */
 const LANES = [0, 2] as const

@@ -1,8 +1,8 @@
 import { f32x4, func, i16x8, i32, i32x4, importMemory, local, Module, v128 } from 'wasmati'
 import type { Local, StackVar } from 'wasmati'
-import { doWhile, increment } from './emit.ts'
-import type { Int8Method } from './kernel.ts'
-import { MAX_PAGES } from './memory.ts'
+import { doWhile, increment } from '../emit.ts'
+import type { Int8Method } from '../kernel.ts'
+import { MAX_PAGES } from '../memory.ts'
 
 /** The instructions that a peak is measured with. */
 export interface Instructions {
