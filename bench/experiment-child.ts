@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { analyseLayer } from '../experiments/black-box/analysis.ts'
-import { withStatistics, type LayerInput } from '../experiments/black-box/layer-statistics.ts'
-import { runMain } from '../experiments/common/cli.ts'
-import { captureStreams, encodeStream } from '../experiments/common/features.ts'
-import { layerOf } from '../experiments/common/hooks.ts'
-import { float32Bytes } from '../experiments/common/memory-limit.ts'
-import { readConfig } from '../experiments/common/model-files.ts'
-import { openModel } from '../experiments/common/models.ts'
-import { withBackend, type EngineOptions } from '../experiments/common/options.ts'
+import { analyseLayer } from '../experiments/lab/analysis/analyse-layer.ts'
+import { withStatistics, type LayerInput } from '../experiments/lab/analysis/layer-statistics.ts'
+import { runMain } from '../experiments/lab/cli/cli.ts'
+import { captureStreams, encodeStream } from '../experiments/lab/models/features.ts'
+import { layerOf } from '../experiments/lab/models/hooks.ts'
+import { float32Bytes } from '../experiments/lab/models/memory-limit.ts'
+import { readConfig } from '../experiments/lab/models/model-files.ts'
+import { openModel } from '../experiments/lab/models/models.ts'
+import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
 import { weightShapes } from '../gpt2/weights.ts'
 import { meanFeatures } from '../sae/pooling.ts'
 import { releaseSae, saeShapes } from '../sae/weights.ts'
@@ -53,7 +53,7 @@ class Clock {
   }
 }
 
-/** The parts of the experiment, called as experiments/black-box/pipeline.ts calls them. */
+/** The parts of the experiment, called as experiments/lab/analysis/analyse-texts.ts calls them. */
 runMain(async () => {
   const options = JSON.parse(process.argv[2]) as ExperimentChild
   const input = JSON.parse(await readFile(join(options.model, 'experiment.json'), 'utf8')) as ExperimentInput

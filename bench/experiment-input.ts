@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import type { Category } from '../experiments/black-box/input.ts'
-import { loadTexts } from '../experiments/common/texts-node.ts'
+import type { Category } from '../experiments/lab/analysis/input.ts'
+import { loadTexts } from '../experiments/lab/texts/texts-node.ts'
 import type { Gpt2Config } from '../gpt2/config.ts'
 import { createTokenizer } from '../gpt2/tokenizer.ts'
 
@@ -35,7 +35,7 @@ export interface ExperimentPart {
   readonly bytes: number
 }
 
-/** How many tokens the post's 70 texts have, BOS not counted: 975. Counted from its notebook (experiments/common/published-texts.ts). */
+/** How many tokens the post's 70 texts have, BOS not counted: 975. Counted from its notebook (experiments/lab/texts/post-texts.ts). */
 const publishedLengths: Readonly<Record<string, readonly number[]>> = {
   Python: [26, 15, 19, 25, 25, 12, 16, 13, 21, 10],
   URLs: [14, 11, 17, 16, 13, 8, 13, 12, 11, 10],
@@ -51,7 +51,7 @@ export async function textsOfPublishedLengths({ bos, dVocab }: Gpt2Config): Prom
   texts: number[][]
   categories: Category[]
 }> {
-  const own = await loadTexts(fileURLToPath(new URL('../experiments/black-box/texts.json', import.meta.url)))
+  const own = await loadTexts(fileURLToPath(new URL('../experiments/lab/texts/texts.json', import.meta.url)))
   const tokenizer = await createTokenizer({ vocabularySize: dVocab })
   const texts: number[][] = []
   const categories = Object.entries(publishedLengths).map(([name, lengths]) => {

@@ -1,5 +1,5 @@
 import { backends } from '../engine/backends.ts'
-import { createProgress } from '../experiments/common/progress.ts'
+import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { startChromium, type Chromium } from './gpujs/chromium.ts'
 import type * as GpuJsPage from './gpujs/page.ts'
 import type * as RacePage from './gpujs/race-page.ts'

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { createProgress } from '../experiments/common/progress.ts'
+import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { ladder, type Rung } from './kernels/ladder.ts'
 import {
   costOfMatmul,

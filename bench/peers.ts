@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { UserError } from '../experiments/common/cli.ts'
-import { createProgress } from '../experiments/common/progress.ts'
+import { UserError } from '../experiments/lab/cli/cli.ts'
+import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { costOfMatmul, makeProblem, shapeOf, type Problem, type Size } from './matmul.ts'
 import { everyone, packages } from './peers/all.ts'
 import { resolvePath, type PeerEntry } from './peers/peer.ts'

@@ -1,10 +1,10 @@
 import { createBackend } from '../engine/backends.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { readTensor } from '../engine/weights/weights.ts'
-import { captureStreams } from '../experiments/common/features.ts'
-import { openModel } from '../experiments/common/models.ts'
-import { findModel } from '../experiments/common/model-sources.ts'
-import { loadTexts } from '../experiments/common/texts-node.ts'
+import { captureStreams } from '../experiments/lab/models/features.ts'
+import { openModel } from '../experiments/lab/models/models.ts'
+import { findModel } from '../experiments/lab/models/model-sources.ts'
+import { loadTexts } from '../experiments/lab/texts/texts-node.ts'
 import { saeInput } from '../sae/encoder.ts'
 
 /** relu(x W + b): an SAE's encoder, and what it reads with b_dec taken off already. */
@@ -21,7 +21,7 @@ export const encoderCases: Readonly<Record<string, (tokens: number) => Promise<E
   'bundled, blocks.3': (tokens) => ofModel('tiny', 'blocks.3.hook_resid_pre', tokens),
 }
 
-const TEXTS = new URL('../experiments/black-box/texts.json', import.meta.url)
+const TEXTS = new URL('../experiments/lab/texts/texts.json', import.meta.url)
 
 /** A model's stream on the bundled texts, and the encoder of its SAE there. */
 async function ofModel(name: string, hook: string, tokens: number): Promise<EncoderCase> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { UserError } from '../experiments/common/cli.ts'
-import { writeAtomically } from '../experiments/common/write-node.ts'
+import { UserError } from '../experiments/lab/cli/cli.ts'
+import { writeAtomically } from '../experiments/lab/cli/write-node.ts'
 import { showMachine } from './machine.ts'
 import { readResults, type MemoryUse, type Results, type Row, type ScreenUse } from './results.ts'
 

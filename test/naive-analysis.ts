@@ -1,9 +1,13 @@
-import type { Category } from '../experiments/black-box/input.ts'
-import type { CategoryAnalysis, LayerAnalysis, Specialist } from '../experiments/black-box/results.ts'
+import type { Category } from '../experiments/lab/analysis/input.ts'
+import type {
+  CategoryAnalysis,
+  LayerAnalysis,
+  Specialist,
+} from '../experiments/lab/analysis/layer-analysis.ts'
 
 /**
  * The analysis once more, straight from the definitions: dense arrays, every feature looked at for every figure.
- * It shares no code with experiments/black-box/analysis.ts.
+ * It shares no code with experiments/lab/analysis/analyse-layer.ts.
  */
 export function naiveAnalysis(
   given: { dense: number[][]; categories: Category[]; threshold: number },

@@ -8,8 +8,8 @@ const PATH = [
   'engine/backend.ts',
   'engine/reference/*.ts',
   'gpt2/*.ts',
-  'sae/*.ts',
-  'experiments/black-box/analysis.ts',
+  'sae/{config,decoder,encoder,metrics,pooling,splice,weights}.ts',
+  'experiments/lab/analysis/analyse-layer.ts',
 ]
 
 const ROOT = join(import.meta.dirname, '..')

@@ -1,4 +1,4 @@
-import { createProgress } from '../../experiments/common/progress.ts'
+import { createProgress } from '../../experiments/lab/cli/progress.ts'
 import { gpt2Small } from '../../gpt2/config.ts'
 import { resolvePath } from '../peers/peer.ts'
 import { makeRow, threadsOf, type Cost, type NotRun, type Row } from '../results.ts'

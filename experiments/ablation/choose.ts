@@ -1,9 +1,9 @@
 import { sparseRow, type SparseRows } from '../../engine/sparse.ts'
 import { createRandom } from '../../engine/random.ts'
-import type { Category } from '../black-box/input.ts'
-import type { LayerAnalysis } from '../black-box/results.ts'
-import { auroc } from '../common/statistics.ts'
-import type { ChosenFeature } from './results.ts'
+import type { Category } from '../lab/analysis/input.ts'
+import type { LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
+import { auroc } from '../lab/analysis/statistics.ts'
+import type { ChosenFeature } from './effects.ts'
 
 /** What is known of a layer's features before anything is edited. */
 export interface LayerFeatures {

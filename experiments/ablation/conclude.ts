@@ -1,5 +1,5 @@
 import { createRandom, type Random } from '../../engine/random.ts'
-import { percentileInterval, spearman } from '../common/statistics.ts'
+import { percentileInterval, spearman } from '../lab/analysis/statistics.ts'
 import type {
   AblationResults,
   Contrast,
@@ -7,7 +7,7 @@ import type {
   Estimate,
   RankCorrelation,
   TestedFeature,
-} from './results.ts'
+} from './effects.ts'
 
 /** How often the bootstrap draws, and from which seed. */
 export interface Draws {

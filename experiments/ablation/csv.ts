@@ -1,5 +1,5 @@
 import { csvFormatRows } from 'd3-dsv'
-import type { AblationResults } from './results.ts'
+import type { AblationResults } from './effects.ts'
 
 /** A row for each tested feature, edit and category of texts. */
 export function effectsCsv({ features }: AblationResults): string {

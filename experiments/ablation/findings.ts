@@ -1,6 +1,6 @@
-import { count } from '../report/numbers.ts'
+import { count } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
-import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './results.ts'
+import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
 import { signed } from './show.ts'
 
 type Verdict = 'more' | 'less' | 'unclear'

@@ -5,10 +5,10 @@
 // Prints tables, and a sentence for each finding; writes results.json, CSV and report.html.
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { rowsByCategory } from '../black-box/input.ts'
-import { thresholdOption } from '../black-box/options.ts'
-import { defaultThreshold, showThreshold, type ThresholdSpec } from '../black-box/threshold.ts'
-import { chooseHooks, threeLayers } from '../common/choose-hooks.ts'
+import { rowsByCategory } from '../lab/analysis/input.ts'
+import { thresholdOption } from '../lab/analysis/analysis-options.ts'
+import { defaultThreshold, showThreshold, type ThresholdSpec } from '../lab/analysis/threshold.ts'
+import { chooseHooks, threeLayers } from '../lab/models/choose-hooks.ts'
 import {
   commandLine,
   createCommand,
@@ -17,22 +17,22 @@ import {
   numberIn,
   positiveInteger,
   runMain,
-} from '../common/cli.ts'
-import { layerOf } from '../common/hooks.ts'
-import { openModel } from '../common/models.ts'
-import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
-import { provenanceLines, provenanceOf } from '../common/provenance.ts'
-import { indexLinks, updateResultsIndex } from '../common/results-index.ts'
-import { visible } from '../common/table.ts'
-import { loadTexts } from '../common/texts-node.ts'
-import { safeName, writeAllAtomically } from '../common/write-node.ts'
-import { count } from '../report/numbers.ts'
+} from '../lab/cli/cli.ts'
+import { layerOf } from '../lab/models/hooks.ts'
+import { openModel } from '../lab/models/models.ts'
+import { addEngineOptions, withBackend, type EngineOptions } from '../lab/models/engine-options.ts'
+import { provenanceLines, provenanceOf } from '../lab/models/provenance.ts'
+import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
+import { visible } from '../lab/cli/table.ts'
+import { loadTexts } from '../lab/texts/texts-node.ts'
+import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
+import { count } from '../lab/report/numbers.ts'
 import { correlationsCsv, effectsCsv } from './csv.ts'
 import { findings } from './findings.ts'
-import { ablate } from './pipeline.ts'
-import { renderAblationReport } from './report.ts'
+import { ablate } from './ablate.ts'
+import { renderAblationReport } from './ablation-page.ts'
 import { summaryTables } from './summary.ts'
-import { writeOn } from './write-on.ts'
+import { writeOn } from './continuations.ts'
 
 interface Options extends EngineOptions {
   readonly texts: string
@@ -63,7 +63,7 @@ const command = addEngineOptions(
   .option(
     '--texts <path>',
     'JSON (category -> texts), CSV (category,text) or a folder of CATEGORY.txt',
-    fileURLToPath(new URL('../black-box/texts.json', import.meta.url)),
+    fileURLToPath(new URL('../lab/texts/texts.json', import.meta.url)),
   )
   .option(
     '--layers <list>',

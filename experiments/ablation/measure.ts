@@ -1,8 +1,8 @@
 import { Tensor } from '../../engine/tensor.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { run, type Gpt2 } from '../../gpt2/model.ts'
-import { batches } from '../common/features.ts'
-import { addDirection, type Edit } from './edits.ts'
+import { batches } from '../lab/models/features.ts'
+import { addDirection, type Edit } from '../../sae/edit.ts'
 
 /** What an edit does to one text, summed over its tokens: see Effect. */
 export interface TextEffect {

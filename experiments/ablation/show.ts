@@ -1,4 +1,4 @@
-import type { AblationResults, RankCorrelation } from './results.ts'
+import type { AblationResults, RankCorrelation } from './effects.ts'
 
 /** How results are told: the same in the terminal, the sentences and the report. */
 

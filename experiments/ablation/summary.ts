@@ -1,6 +1,6 @@
-import { formatTable } from '../common/table.ts'
-import { count } from '../report/numbers.ts'
-import type { AblationResults, Generation, TestedFeature } from './results.ts'
+import { formatTable } from '../lab/cli/table.ts'
+import { count } from '../lab/report/numbers.ts'
+import type { AblationResults, Generation, TestedFeature } from './effects.ts'
 import { correlationGrid, showRho, signed } from './show.ts'
 
 const mean = (values: readonly number[]): number =>

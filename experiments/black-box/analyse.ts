@@ -2,18 +2,23 @@ import { openFile } from '../../engine/weights/files-node.ts'
 import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { showShape } from '../../engine/tensor.ts'
-import { createCommand, integerIn, runMain, UserError } from '../common/cli.ts'
-import { visible } from '../common/table.ts'
-import { loadTexts } from '../common/texts-node.ts'
-import { analyseLayer } from './analysis.ts'
-import { readFeatures, rowsByCategory } from './input.ts'
-import { withStatistics } from './layer-statistics.ts'
-import type { Draws } from './null-model.ts'
-import { addDrawOptions, drawsOf, thresholdOption } from './options.ts'
-import type { AnalysedLayer } from './results.ts'
+import { createCommand, integerIn, runMain, UserError } from '../lab/cli/cli.ts'
+import { visible } from '../lab/cli/table.ts'
+import { loadTexts } from '../lab/texts/texts-node.ts'
+import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
+import { readFeatures, rowsByCategory } from '../lab/analysis/input.ts'
+import { withStatistics } from '../lab/analysis/layer-statistics.ts'
+import type { Draws } from '../lab/analysis/null-model.ts'
+import { addDrawOptions, drawsOf, thresholdOption } from '../lab/analysis/analysis-options.ts'
+import type { AnalysedLayer } from '../lab/analysis/layer-analysis.ts'
 import { categoryTable, firingTable, layerSummary } from './table.ts'
 import { chanceTables, intervalTable } from './statistics-tables.ts'
-import { POST_THRESHOLD, resolveThreshold, showThreshold, type ThresholdSpec } from './threshold.ts'
+import {
+  POST_THRESHOLD,
+  resolveThreshold,
+  showThreshold,
+  type ThresholdSpec,
+} from '../lab/analysis/threshold.ts'
 import { showVerdict, verdicts } from './verdicts.ts'
 
 /**

@@ -1,5 +1,10 @@
-import { pearson } from '../common/statistics.ts'
-import type { CategoryAnalysis, CategoryChange, LayerAnalysis, LayerChange } from './results.ts'
+import { pearson } from '../lab/analysis/statistics.ts'
+import type {
+  CategoryAnalysis,
+  CategoryChange,
+  LayerAnalysis,
+  LayerChange,
+} from '../lab/analysis/layer-analysis.ts'
 
 /** To be printed beside every comparison of layers. */
 export const LAYER_CAVEAT =

@@ -1,5 +1,5 @@
 import { csvFormatRows } from 'd3-dsv'
-import type { AnalysedLayer, CategoryStatistics, LayerAnalysis } from './results.ts'
+import type { AnalysedLayer, CategoryStatistics, LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
 
 /** A row a category and layer; what does not exist is an empty field. */
 export function categoriesCsv(layers: readonly AnalysedLayer[]): string {

@@ -8,30 +8,35 @@
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { chooseHooks, usualLayers } from '../common/choose-hooks.ts'
-import { commandLine, createCommand, runMain } from '../common/cli.ts'
-import { openModel, piecesOf, type OpenModel } from '../common/models.ts'
-import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
-import { provenanceLines, provenanceOf } from '../common/provenance.ts'
-import { hubSettings } from '../common/hub/settings.ts'
-import { publishedTexts } from '../common/published-texts.ts'
-import { indexLinks, updateResultsIndex } from '../common/results-index.ts'
-import { loadTexts } from '../common/texts-node.ts'
-import { safeName, writeAllAtomically } from '../common/write-node.ts'
-import { briefFigures } from '../feature/explain.ts'
+import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
+import { commandLine, createCommand, runMain } from '../lab/cli/cli.ts'
+import { openModel, piecesOf, type OpenModel } from '../lab/models/models.ts'
+import { addEngineOptions, withBackend, type EngineOptions } from '../lab/models/engine-options.ts'
+import { provenanceLines, provenanceOf } from '../lab/models/provenance.ts'
+import { hubSettings } from '../lab/models/hub/settings.ts'
+import { publishedTexts } from '../lab/texts/post-texts.ts'
+import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
+import { loadTexts } from '../lab/texts/texts-node.ts'
+import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
+import { briefFigures } from '../lab/analysis/features/explain.ts'
 import { compareLayers } from './compare-layers.ts'
 import { categoriesCsv, firingCsv } from './csv.ts'
-import { rowsByCategory } from './input.ts'
-import { withStatistics } from './layer-statistics.ts'
-import type { Draws } from './null-model.ts'
-import { addDrawOptions, addLayerOptions, drawsOf } from './options.ts'
-import { analyseTexts } from './pipeline.ts'
-import { postLayers, replicate, replicationTable } from './published.ts'
-import { claimsText, publishedClaims } from './published-claims.ts'
+import { rowsByCategory } from '../lab/analysis/input.ts'
+import { withStatistics } from '../lab/analysis/layer-statistics.ts'
+import type { Draws } from '../lab/analysis/null-model.ts'
+import { addDrawOptions, addLayerOptions, drawsOf } from '../lab/analysis/analysis-options.ts'
+import { analyseTexts } from '../lab/analysis/analyse-texts.ts'
+import { postLayers, replicate, replicationTable } from '../lab/analysis/replication.ts'
+import { claimsText, publishedClaims } from './post-claims.ts'
 import { measureQuality, type QualityOptions } from './quality.ts'
-import { renderBlackBoxReport } from './report.ts'
+import { renderBlackBoxReport } from './black-box-page.ts'
 import { qualityLines, summaryTables } from './summary.ts'
-import { POST_THRESHOLD, defaultThreshold, showThreshold, type ThresholdSpec } from './threshold.ts'
+import {
+  POST_THRESHOLD,
+  defaultThreshold,
+  showThreshold,
+  type ThresholdSpec,
+} from '../lab/analysis/threshold.ts'
 import { showVerdict, verdicts } from './verdicts.ts'
 
 interface Options extends EngineOptions, Draws, QualityOptions {
@@ -54,7 +59,10 @@ const command = addLayerOptions(
     new Option(
       '--texts <path>',
       'JSON (category -> texts), CSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
-    ).default(fileURLToPath(new URL('texts.json', import.meta.url)), 'our own, seven categories of 20'),
+    ).default(
+      fileURLToPath(new URL('../lab/texts/texts.json', import.meta.url)),
+      'our own, seven categories of 20',
+    ),
   ),
 )
   .option('--quality', 'measure how well the SAEs do on all texts (default: on some, where that is cheap)')

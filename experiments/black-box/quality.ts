@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { sizeOf } from '../../engine/tensor.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
-import { UserError } from '../common/cli.ts'
-import type { OpenModel } from '../common/models.ts'
-import { createProgress } from '../common/progress.ts'
-import { measureSaes, measuringPasses } from '../common/sae-quality.ts'
-import type { LayerQuality } from './results.ts'
+import { UserError } from '../lab/cli/cli.ts'
+import type { OpenModel } from '../lab/models/models.ts'
+import { createProgress } from '../lab/cli/progress.ts'
+import { measureSaes, measuringPasses } from '../lab/models/sae-quality.ts'
+import type { LayerQuality } from '../lab/analysis/layer-analysis.ts'
 
 /** Whether and on what the quality of the SAEs is measured. */
 export interface QualityOptions {

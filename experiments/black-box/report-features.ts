@@ -1,13 +1,13 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import type { LayerFeatures } from '../report/feature-card.ts'
-import type { Feature, FiringText } from '../report/feature-parts.ts'
-import { count, levelOf, showNumber } from '../report/numbers.ts'
-import { dataTable } from '../report/tables.ts'
-import { firingTokens, type TokenText } from '../report/tokens.ts'
+import type { LayerFeatures } from '../lab/report/feature-card.ts'
+import type { Feature, FiringText } from '../lab/report/feature-parts.ts'
+import { count, levelOf, showNumber } from '../lab/report/numbers.ts'
+import { dataTable } from '../lab/report/tables.ts'
+import { firingTokens, type TokenText } from '../lab/report/tokens.ts'
 import { categoryNames, featureLink, layerName } from './report-layers.ts'
-import type { BlackBoxReport } from './report.ts'
-import type { LayerAnalysis } from './results.ts'
+import type { BlackBoxReport } from './black-box-page.ts'
+import type { LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
 
 /** How many texts a feature's card holds before anyone asks for more. */
 export const SHOWN_TEXTS = 3

@@ -1,10 +1,17 @@
 import { html } from 'htm/preact'
 import type { ComponentChild, ComponentChildren, VNode } from 'preact'
-import { bars, curve, gridMax, heatmap, type Grid } from '../report/charts.ts'
-import { featureId } from '../report/feature-card.ts'
-import { count, showCorrelation, showNumber } from '../report/numbers.ts'
-import { chartFrame, colourScale, dataTable, figure, type Cell, type DataTable } from '../report/tables.ts'
-import type { CategoryAnalysis, LayerAnalysis, LayerChange } from './results.ts'
+import { bars, curve, gridMax, heatmap, type Grid } from '../lab/report/charts.ts'
+import { featureId } from '../lab/report/feature-card.ts'
+import { count, showCorrelation, showNumber } from '../lab/report/numbers.ts'
+import {
+  chartFrame,
+  colourScale,
+  dataTable,
+  figure,
+  type Cell,
+  type DataTable,
+} from '../lab/report/tables.ts'
+import type { CategoryAnalysis, LayerAnalysis, LayerChange } from '../lab/analysis/layer-analysis.ts'
 
 /** `L5`; `L?` where the analysis was not told which layer it saw. */
 export function layerName(layer: number | null): string {

@@ -1,14 +1,14 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { dataTable } from '../report/tables.ts'
+import { dataTable } from '../lab/report/tables.ts'
 import {
   publishedOrigin,
   replicationCells,
   replicationHead,
   replicationSummary,
   type ReplicationRow,
-} from './published.ts'
-import type { PublishedClaim } from './published-claims.ts'
+} from '../lab/analysis/replication.ts'
+import type { PublishedClaim } from './post-claims.ts'
 import { verdictBadge } from './report-statistics.ts'
 
 /** The post's figures beside ours; nothing where there is nothing to compare. */

@@ -1,11 +1,17 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { curve, type Grid } from '../report/charts.ts'
-import { distributionStrip } from '../report/distribution.ts'
-import { count, showNumber } from '../report/numbers.ts'
-import { dataTable, figure, type Cell } from '../report/tables.ts'
+import { curve, type Grid } from '../lab/report/charts.ts'
+import { distributionStrip } from '../lab/report/distribution.ts'
+import { count, showNumber } from '../lab/report/numbers.ts'
+import { dataTable, figure, type Cell } from '../lab/report/tables.ts'
 import { categoryNames, featureLink, layerName } from './report-layers.ts'
-import type { AnalysedLayer, CategoryStatistics, LayerQuality, Tested, Verdict } from './results.ts'
+import type {
+  AnalysedLayer,
+  CategoryStatistics,
+  LayerQuality,
+  Tested,
+  Verdict,
+} from '../lab/analysis/layer-analysis.ts'
 
 /** Each claim of the post, whether it holds here, and the numbers behind that. */
 export function verdictList(verdicts: readonly Verdict[]): VNode {

@@ -1,5 +1,5 @@
-import { formatTable } from '../common/table.ts'
-import type { AnalysedLayer, CategoryStatistics } from './results.ts'
+import { formatTable } from '../lab/cli/table.ts'
+import type { AnalysedLayer, CategoryStatistics } from '../lab/analysis/layer-analysis.ts'
 
 /** The statistics as text for a terminal: category by layer, a table a figure. */
 

@@ -1,6 +1,6 @@
-import { formatTable } from '../common/table.ts'
+import { formatTable } from '../lab/cli/table.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
-import type { AnalysedLayer, LayerQuality } from './results.ts'
+import type { AnalysedLayer, LayerQuality } from '../lab/analysis/layer-analysis.ts'
 
 /** What a first look needs, on a screen: where features fire most strongly, and which stand for a category. */
 export function summaryTables(layers: readonly AnalysedLayer[]): string {

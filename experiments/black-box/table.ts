@@ -1,5 +1,5 @@
-import { formatTable, visible } from '../common/table.ts'
-import type { LayerAnalysis, Specialist } from './results.ts'
+import { formatTable, visible } from '../lab/cli/table.ts'
+import type { LayerAnalysis, Specialist } from '../lab/analysis/layer-analysis.ts'
 
 /** A layer's analysis as text for a terminal. `texts`: all texts in row order, quoted where a text is named. */
 

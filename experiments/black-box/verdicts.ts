@@ -1,5 +1,10 @@
-import { quantile } from '../common/statistics.ts'
-import type { AnalysedLayer, CategoryAnalysis, CategoryStatistics, Verdict } from './results.ts'
+import { quantile } from '../lab/analysis/statistics.ts'
+import type {
+  AnalysedLayer,
+  CategoryAnalysis,
+  CategoryStatistics,
+  Verdict,
+} from '../lab/analysis/layer-analysis.ts'
 
 /**
  * The claims of the post, each held against the figures at hand. A claim that is true of the raw numbers is asked a

@@ -4,8 +4,8 @@
 // Prints the address; Ctrl-C ends it.
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
-import { createCommand, integerIn, runMain } from '../common/cli.ts'
-import { createProgress, showBytes } from '../common/progress.ts'
+import { createCommand, integerIn, runMain } from '../lab/cli/cli.ts'
+import { createProgress, showBytes } from '../lab/cli/progress.ts'
 import { buildExplorer } from './build/build.ts'
 import { serveFolder } from './serve-node.ts'
 

@@ -1,5 +1,5 @@
-import type { FeatureFigures } from '../feature/results.ts'
-import type { Firing, TokenText } from '../report/tokens.ts'
+import type { FeatureFigures } from '../lab/analysis/features/feature-figures.ts'
+import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
 /** What the page and its worker say to each other. Everything here crosses by structured clone. */
 

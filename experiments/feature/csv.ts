@@ -1,5 +1,5 @@
 import { csvFormatRows } from 'd3-dsv'
-import type { FeatureColumn } from '../common/features.ts'
+import type { FeatureColumn } from '../lab/models/features.ts'
 import type { ShownText } from './terminal.ts'
 
 /** A row for each token on which the feature fires; positions count from BOS, 0. */

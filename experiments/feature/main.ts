@@ -6,19 +6,19 @@
 import { Option } from 'commander'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { chooseHooks, nextHook } from '../common/choose-hooks.ts'
-import { commandLine, createCommand, integerIn, listOf, runMain } from '../common/cli.ts'
-import { hubSettings } from '../common/hub/settings.ts'
-import { openModel, piecesOf } from '../common/models.ts'
-import { addEngineOptions, withBackend, type EngineOptions } from '../common/options.ts'
-import { provenanceLines, provenanceOf } from '../common/provenance.ts'
-import { publishedTexts } from '../common/published-texts.ts'
-import { indexLinks, updateResultsIndex } from '../common/results-index.ts'
-import { loadTexts } from '../common/texts-node.ts'
-import { safeName, writeAllAtomically } from '../common/write-node.ts'
+import { chooseHooks, nextHook } from '../lab/models/choose-hooks.ts'
+import { commandLine, createCommand, integerIn, listOf, runMain } from '../lab/cli/cli.ts'
+import { hubSettings } from '../lab/models/hub/settings.ts'
+import { openModel, piecesOf } from '../lab/models/models.ts'
+import { addEngineOptions, withBackend, type EngineOptions } from '../lab/models/engine-options.ts'
+import { provenanceLines, provenanceOf } from '../lab/models/provenance.ts'
+import { publishedTexts } from '../lab/texts/post-texts.ts'
+import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
+import { loadTexts } from '../lab/texts/texts-node.ts'
+import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
 import { tokensCsv } from './csv.ts'
-import { explainFromTexts } from './pipeline.ts'
-import { renderFeatureReport } from './report.ts'
+import { explainFromTexts } from './explain-from-texts.ts'
+import { renderFeatureReport } from './feature-page.ts'
 import { terminalCard, wantsColour } from './terminal.ts'
 
 interface Options extends EngineOptions {
@@ -40,7 +40,7 @@ const command = addEngineOptions(
   )
   .addOption(
     new Option('--texts <path>', 'as for npm start: JSON, CSV, a folder, or the word published').default(
-      fileURLToPath(new URL('../black-box/texts.json', import.meta.url)),
+      fileURLToPath(new URL('../lab/texts/texts.json', import.meta.url)),
       'those of npm start',
     ),
   )

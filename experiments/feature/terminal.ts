@@ -1,8 +1,8 @@
 import { styleText } from 'node:util'
-import { formatTable, visible } from '../common/table.ts'
-import { excerpt, firingTokens, showToken, tokenRuns } from '../report/tokens.ts'
-import type { ExplainedFeature } from './explain.ts'
-import { sentences } from './sentences.ts'
+import { formatTable, visible } from '../lab/cli/table.ts'
+import { excerpt, firingTokens, showToken, tokenRuns } from '../lab/report/tokens.ts'
+import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
+import { sentences } from '../lab/report/feature-sentences.ts'
 
 /** The texts as a terminal shows them: their categories, and a string a token, BOS first. */
 export interface ShownText {

@@ -5,9 +5,9 @@ import { createBackend } from '../../engine/backends.ts'
 import { sparseRow } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { releaseSae } from '../../sae/weights.ts'
-import { createCommand, runMain } from '../common/cli.ts'
-import { captureStreams, encodeStream } from '../common/features.ts'
-import { openModel } from '../common/models.ts'
+import { createCommand, runMain } from '../lab/cli/cli.ts'
+import { captureStreams, encodeStream } from '../lab/models/features.ts'
+import { openModel } from '../lab/models/models.ts'
 
 const command = createCommand('first', "a text's strongest features at each layer of the bundled model")
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')

@@ -1,5 +1,5 @@
-import { holm } from '../common/statistics.ts'
-import type { Answer, Verdict } from './results.ts'
+import { holm } from '../lab/analysis/statistics.ts'
+import type { Answer, Verdict } from './layer-result.ts'
 import type { CosineFigures, Effect } from './similarity.ts'
 
 /** What has a p-value above this, corrected for all that is tested beside it, is called within chance. */

@@ -1,6 +1,6 @@
 import { csvFormatRows } from 'd3-dsv'
 import { cellNames, relationOf, type Design } from './design.ts'
-import type { LayerResult, Resemblance } from './results.ts'
+import type { LayerResult, Resemblance } from './layer-result.ts'
 
 /** A row a pair of cells, for the tokens themselves (layer empty) and for each layer. */
 export function pairsCsv(design: Design, tokens: Resemblance, layers: readonly LayerResult[]): string {

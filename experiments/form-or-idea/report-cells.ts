@@ -1,12 +1,12 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { heatmap, type Grid } from '../report/charts.ts'
-import { matrixChart, stepWithin, type Matrix } from '../report/matrix.ts'
-import { showCorrelation } from '../report/numbers.ts'
-import { chartFrame, colourScale, dataTable, figure } from '../report/tables.ts'
+import { heatmap, type Grid } from '../lab/report/charts.ts'
+import { matrixChart, stepWithin, type Matrix } from '../lab/report/matrix.ts'
+import { showCorrelation } from '../lab/report/numbers.ts'
+import { chartFrame, colourScale, dataTable, figure } from '../lab/report/tables.ts'
 import { showP, showSigned } from './answer.ts'
 import { cellNames, type Design } from './design.ts'
-import type { Answer, LayerResult, Resemblance } from './results.ts'
+import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import type { ByRelation } from './similarity.ts'
 
 const RELATIONS: readonly [relation: keyof ByRelation, name: string][] = [

@@ -1,5 +1,5 @@
 import type { Random } from '../../engine/random.ts'
-import { shuffle } from '../common/statistics.ts'
+import { shuffle } from '../lab/analysis/statistics.ts'
 
 /**
  * Deals labels out anew at each call, among the texts of the same stratum only: whatever the strata do to the features

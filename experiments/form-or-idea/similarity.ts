@@ -1,6 +1,6 @@
 import { meanSparseRows, sparseRow, type SparseRows } from '../../engine/sparse.ts'
 import { createRandom } from '../../engine/random.ts'
-import { permutationPValue } from '../common/statistics.ts'
+import { permutationPValue } from '../lab/analysis/statistics.ts'
 import { labelsOf, relationOf, type Design, type Relation } from './design.ts'
 import { jackknifeError } from './jackknife.ts'
 import { dealer } from './shuffle-within.ts'

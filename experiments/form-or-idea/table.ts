@@ -1,7 +1,7 @@
-import { formatTable } from '../common/table.ts'
+import { formatTable } from '../lab/cli/table.ts'
 import { showP, SIGNIFICANT } from './answer.ts'
 import type { Design } from './design.ts'
-import type { Answer, LayerResult, Resemblance } from './results.ts'
+import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import type { SymbolShare } from './token-kinds.ts'
 
 /** The terminal's tables: a line a layer. The tokens themselves come first, for what no model is needed for. */

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
-import { addDirection, directionsOf, removal } from '../../experiments/ablation/edits.ts'
-import { openModel } from '../../experiments/common/models.ts'
-import { loadTexts } from '../../experiments/common/texts-node.ts'
-import type { FeatureFigures } from '../../experiments/feature/results.ts'
-import { sentences } from '../../experiments/feature/sentences.ts'
-import { showNumber } from '../../experiments/report/numbers.ts'
+import { addDirection, directionsOf, removal } from '../../sae/edit.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
+import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
+import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import { sentences } from '../../experiments/lab/report/feature-sentences.ts'
+import { showNumber } from '../../experiments/lab/report/numbers.ts'
 import { run } from '../../gpt2/model.ts'
 import { runScript } from '../helpers/cli.ts'
 import { startExplorer } from './explorer-site.ts'
@@ -181,7 +181,7 @@ test('a card shows what npm run feature finds of the same feature', async () => 
   ])
   assert.is(status, 0, stderr)
   const { features } = JSON.parse(stdout) as { features: FeatureFigures[] }
-  const texts = await loadTexts(join(import.meta.dirname, '../../experiments/black-box/texts.json'))
+  const texts = await loadTexts(join(import.meta.dirname, '../../experiments/lab/texts/texts.json'))
   const categories = texts.map(({ category }) => category)
   await explorer.visit(
     async (visitor) => {

@@ -17,7 +17,7 @@ export async function captureText(text: string, folder: string) {
   const patterns = LAYERS.map((layer) => `blocks.${layer}.attn.hook_pattern`)
   const hooks = [...features, ...patterns, 'logits'].join(',')
   const args = ['--text', text, '--hooks', hooks, '--out', out, '--json']
-  const { status, stderr, stdout } = runScript('experiments/capture/main.ts', args)
+  const { status, stderr, stdout } = runScript('experiments/tools/capture/main.ts', args)
   assert.is(status, 0, stderr)
   const { mode, ids, tokens } = JSON.parse(stdout) as { mode: string; ids: number[]; tokens: string[] }
   const store = await openSafetensors(await openFile(out))

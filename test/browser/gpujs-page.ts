@@ -9,7 +9,7 @@ import { openSafetensors, type SafetensorsStore } from '../../engine/weights/saf
 import { toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { readTensor, sourceOf } from '../../engine/weights/weights.ts'
-import { encodeStream } from '../../experiments/common/features.ts'
+import { encodeStream } from '../../experiments/lab/models/features.ts'
 import { parseConfig } from '../../gpt2/config.ts'
 import { capture, loadGpt2, releaseGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { parseSaeConfig } from '../../sae/config.ts'

@@ -1,14 +1,14 @@
 import { Tensor } from '../../engine/tensor.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
-import { analyseLayer } from '../../experiments/black-box/analysis.ts'
+import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
 import { compareLayers } from '../../experiments/black-box/compare-layers.ts'
-import { withStatistics } from '../../experiments/black-box/layer-statistics.ts'
+import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
 import { highlightedFeatures } from '../../experiments/black-box/report-features.ts'
-import type { BlackBoxReport } from '../../experiments/black-box/report.ts'
-import type { Verdict } from '../../experiments/black-box/results.ts'
+import type { BlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
+import type { Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { verdicts } from '../../experiments/black-box/verdicts.ts'
-import { activationFigures } from '../../experiments/feature/activations.ts'
-import type { ExplainedFeature } from '../../experiments/feature/explain.ts'
+import { activationFigures } from '../../experiments/lab/analysis/features/activations.ts'
+import type { ExplainedFeature } from '../../experiments/lab/analysis/features/explain.ts'
 
 /** Strings that a careless page would run, or be broken by. */
 export const HOSTILE = [

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AblationResults } from '../../experiments/ablation/results.ts'
+import type { AblationResults } from '../../experiments/ablation/effects.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
 import { reportsBeside } from '../helpers/links.ts'
 

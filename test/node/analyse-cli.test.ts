@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { encodeSafetensors } from '../../engine/weights/safetensors.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { analyseLayer } from '../../experiments/black-box/analysis.ts'
-import { withStatistics } from '../../experiments/black-box/layer-statistics.ts'
-import { rowsByCategory } from '../../experiments/black-box/input.ts'
-import { fromCategories } from '../../experiments/common/texts.ts'
+import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
+import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
+import { rowsByCategory } from '../../experiments/lab/analysis/input.ts'
+import { fromCategories } from '../../experiments/lab/texts/texts.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../experiments/black-box/analyse.ts')
 const folder = mkdtempSync(join(tmpdir(), 'analyse-'))

@@ -13,9 +13,9 @@ import { createBackend } from '../../engine/backends.ts'
 import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import { openFile } from '../../engine/weights/files-node.ts'
 import { readTensor } from '../../engine/weights/weights.ts'
-import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
-import { findModel } from '../../experiments/common/model-sources.ts'
-import { openModel } from '../../experiments/common/models.ts'
+import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
+import { findModel } from '../../experiments/lab/models/model-sources.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
 import { gpt2Small } from '../../gpt2/config.ts'
 
 const ROOT = join(import.meta.dirname, '../..')

@@ -5,14 +5,14 @@ import { Tiktoken } from 'js-tiktoken/lite'
 import gpt2Ranks from 'js-tiktoken/ranks/gpt2'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { loadTexts } from '../../experiments/common/texts-node.ts'
-import { categoriesOf } from '../../experiments/common/texts.ts'
+import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
+import { categoriesOf } from '../../experiments/lab/texts/texts.ts'
 
 /** The texts of experiments/black-box: what the replication says of them only holds if they are our own. */
 const test = suite('black-box texts')
 
 const texts = await loadTexts(
-  fileURLToPath(new URL('../../experiments/black-box/texts.json', import.meta.url)),
+  fileURLToPath(new URL('../../experiments/lab/texts/texts.json', import.meta.url)),
 )
 
 /** As described in post-texts-sha256.json: a change of case, spacing or punctuation makes no new text. */

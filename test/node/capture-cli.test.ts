@@ -10,7 +10,7 @@ import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import { toDense } from '../../engine/sparse.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { readTensor } from '../../engine/weights/weights.ts'
-import { openModel } from '../../experiments/common/models.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
 import { hookNames } from '../../gpt2/hooks.ts'
 import { capture } from '../../gpt2/model.ts'
 import { encode, saeInput } from '../../sae/encoder.ts'
@@ -28,7 +28,7 @@ interface Result {
 const folder = mkdtempSync(join(tmpdir(), 'capture-'))
 const out = join(folder, 'deep', 'activations.safetensors')
 const run = (...args: string[]) =>
-  runScript('experiments/capture/main.ts', ['--backend', 'reference', ...args, '--json'])
+  runScript('experiments/tools/capture/main.ts', ['--backend', 'reference', ...args, '--json'])
 
 function json(...args: string[]): Result {
   const { status, stdout, stderr } = run('--out', out, ...args)
@@ -126,7 +126,7 @@ command('says on which basis the SAEs read', () => {
 })
 
 command('without --json, prints the tokens and a table, and no text steers the terminal', () => {
-  const { status, stdout, stderr } = runScript('experiments/capture/main.ts', [
+  const { status, stdout, stderr } = runScript('experiments/tools/capture/main.ts', [
     ...[
       '--text',
       'red \u001b[31m\u009b',

@@ -1,7 +1,7 @@
 // Which layers an experiment looks at, and by which of their SAEs.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { chooseHooks, nextHook, threeLayers, usualLayers } from '../../experiments/common/choose-hooks.ts'
+import { chooseHooks, nextHook, threeLayers, usualLayers } from '../../experiments/lab/models/choose-hooks.ts'
 
 const model = (nLayers: number, saeHooks: string[]) => ({
   name: 'm',

@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { WriteStream } from 'node:tty'
-import { UserError } from '../../experiments/common/cli.ts'
-import { createProgress, progressLine } from '../../experiments/common/progress.ts'
-import { formatTable, visible } from '../../experiments/common/table.ts'
-import { writeAllAtomically, writeAtomically } from '../../experiments/common/write-node.ts'
+import { UserError } from '../../experiments/lab/cli/cli.ts'
+import { createProgress, progressLine } from '../../experiments/lab/cli/progress.ts'
+import { formatTable, visible } from '../../experiments/lab/cli/table.ts'
+import { writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/cli/command.ts')
 

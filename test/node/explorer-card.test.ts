@@ -3,15 +3,15 @@ import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
 import { positiveEntries, sparseRow } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
-import { openModel } from '../../experiments/common/models.ts'
-import { loadTexts } from '../../experiments/common/texts-node.ts'
+import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
+import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import { decodeSparse, encodeSparse } from '../../experiments/explorer/sparse-file.ts'
 import type { Card } from '../../experiments/explorer/protocol.ts'
-import { explainFromTexts, type Asked } from '../../experiments/feature/pipeline.ts'
+import { explainFromTexts, type Asked } from '../../experiments/feature/explain-from-texts.ts'
 import { startSession } from '../helpers/explorer.ts'
 
-const TEXTS = new URL('../../experiments/black-box/texts.json', import.meta.url)
+const TEXTS = new URL('../../experiments/lab/texts/texts.json', import.meta.url)
 
 const ops = await createBackend('wasm')
 const model = await openModel('tiny', ops, { quiet: true })

@@ -3,8 +3,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
-import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
-import { openModel } from '../../experiments/common/models.ts'
+import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
 
 interface Result {

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
-import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
-import { openModel } from '../../experiments/common/models.ts'
-import type { Answer, LayerResult, Resemblance } from '../../experiments/form-or-idea/results.ts'
+import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
+import type { Answer, LayerResult, Resemblance } from '../../experiments/form-or-idea/layer-result.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
 
 interface Results {

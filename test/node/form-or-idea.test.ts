@@ -19,7 +19,7 @@ import { findSpecialists, type Specialist } from '../../experiments/form-or-idea
 import { symbolShare, tokenKinds, type TokenKind } from '../../experiments/form-or-idea/token-kinds.ts'
 import matchedTexts from '../../experiments/form-or-idea/texts.json' with { type: 'json' }
 import { createRandom } from '../../engine/random.ts'
-import { stepWithin } from '../../experiments/report/matrix.ts'
+import { stepWithin } from '../../experiments/lab/report/matrix.ts'
 import { createTokenizer } from '../../gpt2/tokenizer.ts'
 import { randomNumbers } from '../helpers/random.ts'
 

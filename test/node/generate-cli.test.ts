@@ -2,7 +2,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
-import { openModel } from '../../experiments/common/models.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { capture } from '../../gpt2/model.ts'
 import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
@@ -23,7 +23,7 @@ interface Result {
   tokens_per_second: number | null
 }
 
-const script = 'experiments/generate/main.ts'
+const script = 'experiments/tools/generate/main.ts'
 const write = (...args: string[]) => runScript(script, ['--backend', 'reference', ...args])
 
 function json(...args: string[]): Result {

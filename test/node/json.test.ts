@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readJson, type Json } from '../../experiments/common/json.ts'
+import { readJson, type Json } from '../../experiments/lab/texts/json.ts'
 
 const test = suite('json')
 

@@ -5,9 +5,9 @@ import * as assert from 'uvu/assert'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { patience, type HubSettings } from '../../experiments/common/hub/settings.ts'
-import { publishedTexts, textsOfNotebook } from '../../experiments/common/published-texts.ts'
-import { readPythonLiteral, type PythonLiteral } from '../../experiments/common/python-literal.ts'
+import { patience, type HubSettings } from '../../experiments/lab/models/hub/settings.ts'
+import { publishedTexts, textsOfNotebook } from '../../experiments/lab/texts/post-texts.ts'
+import { readPythonLiteral, type PythonLiteral } from '../../experiments/lab/texts/python-literal.ts'
 import { instead, startHub } from '../helpers/hub-server.ts'
 
 const literals = suite('python literals')

@@ -4,11 +4,15 @@ import { parseHTML } from 'linkedom'
 import { render } from 'preact-render-to-string'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import published from '../../experiments/black-box/published.json' with { type: 'json' }
-import { postLayers, replicate, replicationTable } from '../../experiments/black-box/published.ts'
-import { claimsText, publishedClaims } from '../../experiments/black-box/published-claims.ts'
+import published from '../../experiments/lab/analysis/the-post.json' with { type: 'json' }
+import { postLayers, replicate, replicationTable } from '../../experiments/lab/analysis/replication.ts'
+import { claimsText, publishedClaims } from '../../experiments/black-box/post-claims.ts'
 import { claimsSection, replicationSection } from '../../experiments/black-box/report-replication.ts'
-import type { CategoryAnalysis, LayerAnalysis, Verdict } from '../../experiments/black-box/results.ts'
+import type {
+  CategoryAnalysis,
+  LayerAnalysis,
+  Verdict,
+} from '../../experiments/lab/analysis/layer-analysis.ts'
 import { verdicts } from '../../experiments/black-box/verdicts.ts'
 import { sampleReport } from '../helpers/report-sample.ts'
 

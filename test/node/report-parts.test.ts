@@ -4,13 +4,13 @@ import { parseHTML } from 'linkedom'
 import { renderToString } from 'preact-render-to-string'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { bars, curve, heatmap, type Grid } from '../../experiments/report/charts.ts'
-import { featureCard } from '../../experiments/report/feature-card.ts'
-import { levelOf, shorten, showNumber } from '../../experiments/report/numbers.ts'
-import { chartDocument, renderPage } from '../../experiments/report/page-node.ts'
-import { provenanceTable } from '../../experiments/report/provenance.ts'
-import { dataTable, figure } from '../../experiments/report/tables.ts'
-import { firingTokens, tokenRuns, visible } from '../../experiments/report/tokens.ts'
+import { bars, curve, heatmap, type Grid } from '../../experiments/lab/report/charts.ts'
+import { featureCard } from '../../experiments/lab/report/feature-card.ts'
+import { levelOf, shorten, showNumber } from '../../experiments/lab/report/numbers.ts'
+import { chartDocument, renderPage } from '../../experiments/lab/report/page-node.ts'
+import { provenanceTable } from '../../experiments/lab/report/provenance-table.ts'
+import { dataTable, figure } from '../../experiments/lab/report/tables.ts'
+import { firingTokens, tokenRuns, visible } from '../../experiments/lab/report/tokens.ts'
 import { explained, HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
 const parse = (markup: string): Document =>
@@ -191,7 +191,10 @@ parts('page: nothing but its own style and script may run, and nothing may end t
 parts(
   'palette: ink, notes and links are readable (4.5 : 1) on whatever they stand on, lines visible (3 : 1)',
   () => {
-    const css = readFileSync(new URL('../../experiments/report/theme/palette.css', import.meta.url), 'utf8')
+    const css = readFileSync(
+      new URL('../../experiments/lab/report/theme/palette.css', import.meta.url),
+      'utf8',
+    )
     const colours = new Map(
       Array.from(css.matchAll(/--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)/g), ([, name, ...pair]) => [
         name,

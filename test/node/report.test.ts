@@ -1,7 +1,7 @@
 import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { renderBlackBoxReport } from '../../experiments/black-box/report.ts'
+import { renderBlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
 import { highlightedFeatures, SHOWN_TEXTS } from '../../experiments/black-box/report-features.ts'
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { updateResultsIndex } from '../../experiments/common/results-index.ts'
+import { updateResultsIndex } from '../../experiments/lab/report/results-index.ts'
 
 const test = suite<{ folder: string }>('results index')
 

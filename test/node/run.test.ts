@@ -125,7 +125,7 @@ const refused: [path: string, source: string, problem: string][] = [
   ['gpt2/model.ts', "import type { Sae } from '../sae/config.ts'", 'import only from gpt2/, engine/'],
   ['gpt2/model.ts', "let sae: import('../sae/config.ts').Sae", 'import only from gpt2/, engine/'],
   ['sae/config.ts', "export { x } from '../gpt2/model.ts'", 'import only from sae/, engine/'],
-  ['sae/config.ts', "await import('../experiments/common/cli.ts')", 'import only from sae/, engine/'],
+  ['sae/config.ts', "await import('../experiments/lab/cli/cli.ts')", 'import only from sae/, engine/'],
   ['experiments/first/main.ts', "import '../../bench/main.ts'", 'imports bench/main.ts'],
   ['experiments/first/main.ts', "import '../../test/run.ts'", 'imports test/run.ts'],
   ['engine/files.ts', "import { open } from 'node:fs/promises'", 'only *-node.ts files may'],

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { drawBounds } from '../../experiments/screening/figure.ts'
+import { drawBounds } from '../../experiments/tools/screening/figure.ts'
 
 const root = join(import.meta.dirname, '../..')
 const test = suite('the figure of exact screening')
@@ -21,7 +21,7 @@ test('the script draws the figure of sae/README.md, and prints the numbers that 
   const folder = await mkdtemp(join(tmpdir(), 'clearbox-figure-'))
   try {
     const out = join(folder, 'screening.svg')
-    const script = join(root, 'experiments/screening/main.ts')
+    const script = join(root, 'experiments/tools/screening/main.ts')
     const { stdout } = await promisify(execFile)(process.execPath, [script, '--json', '--out', out])
     const { features, one, two, active } = JSON.parse(stdout) as Counts
     assert.ok(active <= two && two <= one && one < 0.1 * features)

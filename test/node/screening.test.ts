@@ -9,7 +9,7 @@ import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { DENSE_BLOCK } from '../../engine/wasm/screen/bound.ts'
 import { SUM_BLOCK } from '../../engine/wasm/tile.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import { describeMode } from '../../experiments/common/provenance.ts'
+import { describeMode } from '../../experiments/lab/models/provenance.ts'
 import { anySeed, holds, randomNumbers, randomTensor } from '../helpers/random.ts'
 import { checkExact, checkSame, encodeBothWays, preActivations, type Layer } from '../helpers/screening.ts'
 

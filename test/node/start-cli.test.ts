@@ -13,12 +13,12 @@ import type {
   CategoryStatistics,
   LayerChange,
   Verdict,
-} from '../../experiments/black-box/results.ts'
+} from '../../experiments/lab/analysis/layer-analysis.ts'
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
-import { captureStreams, encodeStream } from '../../experiments/common/features.ts'
-import { openModel } from '../../experiments/common/models.ts'
-import type { FeatureFigures } from '../../experiments/feature/results.ts'
-import { showNumber } from '../../experiments/report/numbers.ts'
+import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
+import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import { showNumber } from '../../experiments/lab/report/numbers.ts'
 import { reportsBeside } from '../helpers/links.ts'
 import { runScript } from '../helpers/cli.ts'
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeSafetensors } from '../../engine/weights/safetensors.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import type { AnalysedLayer } from '../../experiments/black-box/results.ts'
+import type { AnalysedLayer } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
 
 const script = 'experiments/black-box/main.ts'

@@ -13,7 +13,7 @@ import {
   ranks,
   shuffle,
   spearman,
-} from '../../experiments/common/statistics.ts'
+} from '../../experiments/lab/analysis/statistics.ts'
 
 fc.configureGlobal({ seed: 31, numRuns: 200 })
 

@@ -5,8 +5,8 @@ import { csvFormat } from 'd3-dsv'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { UserError } from '../../experiments/common/cli.ts'
-import { loadTexts } from '../../experiments/common/texts-node.ts'
+import { UserError } from '../../experiments/lab/cli/cli.ts'
+import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import {
   categoriesOf,
   fromCategories,
@@ -14,7 +14,7 @@ import {
   parseJsonTexts,
   parseLineTexts,
   type LabelledText,
-} from '../../experiments/common/texts.ts'
+} from '../../experiments/lab/texts/texts.ts'
 
 const test = suite('texts')
 

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { runScript } from '../helpers/cli.ts'
 
 const test = suite('verify, the command')
-const script = 'experiments/verify/main.ts'
+const script = 'experiments/tools/verify/main.ts'
 
 interface Result {
   readonly checks: readonly { readonly model: string; readonly error: number; readonly limit: number }[]

@@ -13,13 +13,13 @@ import { meanLoss } from '../../gpt2/loss.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
-import { openStore } from '../../experiments/common/model-files.ts'
-import { openModel, type OpenModel } from '../../experiments/common/models.ts'
-import { loadTexts } from '../../experiments/common/texts-node.ts'
-import { checkBos, soundAlarm } from '../../experiments/verify/alarm.ts'
-import { exactly, failedFindings, nearly, showFindings } from '../../experiments/verify/finding.ts'
-import { gpt2Expected, type Expected } from '../../experiments/verify/gpt2-expected.ts'
-import { verifyPublished } from '../../experiments/verify/gpt2.ts'
+import { openStore } from '../../experiments/lab/models/model-files.ts'
+import { openModel, type OpenModel } from '../../experiments/lab/models/models.ts'
+import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
+import { checkBos, soundAlarm } from '../../experiments/tools/verify/alarm.ts'
+import { exactly, failedFindings, nearly, showFindings } from '../../experiments/tools/verify/finding.ts'
+import { gpt2Expected, type Expected } from '../../experiments/tools/verify/gpt2-expected.ts'
+import { verifyPublished } from '../../experiments/tools/verify/gpt2.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const ops = await createBackend()
@@ -54,7 +54,7 @@ async function withMean(): Promise<OpenModel> {
 const model = await withMean()
 const HOOK = 'blocks.3.hook_resid_pre'
 const TEXT = 'The old man gave the bag to the girl and went home.'
-const all = await loadTexts(join(ROOT, 'experiments/black-box/texts.json'))
+const all = await loadTexts(join(ROOT, 'experiments/lab/texts/texts.json'))
 const sample = all.filter((_, i) => i % 20 === 0).map(({ text }) => text)
 
 /** What the right model gives, gathered without the code under test. */
@@ -245,7 +245,7 @@ verification('shows each finding with expected, got, tolerance and source', () =
 verification('of gpt2 without its files, or a network, says what to fetch', () => {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
-    [join(ROOT, 'experiments/verify/main.ts'), 'gpt2', '--offline', '--backend', 'reference', '--json'],
+    [join(ROOT, 'experiments/tools/verify/main.ts'), 'gpt2', '--offline', '--backend', 'reference', '--json'],
     {
       env: { ...process.env, HF_HOME: join(tmpdir(), 'clearbox-nowhere'), HF_HUB_CACHE: '' },
       encoding: 'utf8',
@@ -257,7 +257,7 @@ verification('of gpt2 without its files, or a network, says what to fetch', () =
 })
 
 verification('of gpt2 looks at every layer that the release has figures of, unless told which', () => {
-  const { stdout } = spawnSync(process.execPath, [join(ROOT, 'experiments/verify/main.ts'), '--help'], {
+  const { stdout } = spawnSync(process.execPath, [join(ROOT, 'experiments/tools/verify/main.ts'), '--help'], {
     encoding: 'utf8',
   })
   assert.match(stdout.replace(/\s+/g, ' '), '(default: [0,1,2,3,4,5,6,7,8,9,10,11])')

@@ -49,7 +49,7 @@ export const [LEAST, MOST] = [2 ** -50, 2 ** 50]
 /** The error of float32 in the screen or in the dense kernel, relative to the sizes of the terms. */
 export function roundingError(inputs: number): number {
   const dense = Math.min(inputs, DENSE_BLOCK) + Math.ceil(inputs / DENSE_BLOCK) + 3
-  // large numbers, what digits say, the bound's own products, and what rows' remainders are off by (screen-rows.ts)
+  // large numbers, what digits say, the bound's own products, and what rows' remainders are off by (quantize-rows.ts)
   const screen = MAX_LARGE + 24
   const residual = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the column's largest
   const n = (dense + screen + residual) * UNIT

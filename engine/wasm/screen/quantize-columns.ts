@@ -8,7 +8,7 @@ const LANES = [0, 2] as const
 
 /**
  * scale[4] = what four columns are to be divided by, so that their whole numbers are at most COLUMN_MOST, and so that those of
- * one sign which a step of digits adds up in 16 bits (screen-digits.ts) are at most LANE_MOST together.
+ * one sign which a step of digits adds up in 16 bits (int8-tile.ts) are at most LANE_MOST together.
  */
 function columnScales() {
   return func(

@@ -4,9 +4,9 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createBackend } from '../../../engine/backends.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
-import { captureStreams, encodeStream } from '../../common/features.ts'
-import { openModel, withSae } from '../../common/models.ts'
-import { parseJsonTexts } from '../../common/texts.ts'
+import { captureStreams, encodeStream } from '../../lab/models/features.ts'
+import { openModel, withSae } from '../../lab/models/models.ts'
+import { parseJsonTexts } from '../../lab/texts/texts.ts'
 import type { FeatureHints } from '../protocol.ts'
 import { encodeSparse } from '../sparse-file.ts'
 import type { FileFacts, ModelFiles } from '../worker/files.ts'
@@ -31,7 +31,7 @@ export async function collectFiles(): Promise<Carried> {
     contents.set(path, content)
     return { path, bytes: content.length, sha256 }
   }
-  const texts = await readFile(repository('experiments/black-box/texts.json'))
+  const texts = await readFile(repository('experiments/lab/texts/texts.json'))
   const found = await readTexts(texts.toString())
   const saes = [...found].map(async ([hook, { features }]) => {
     const folder = `sae/${MODEL}/${hook}`

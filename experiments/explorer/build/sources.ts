@@ -15,15 +15,15 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['engine/reference/sparse-encode.ts', 'sparseEncode'],
   ],
   edit: [
-    ['experiments/ablation/edits.ts', 'liveEdit'],
-    ['experiments/ablation/edits.ts', 'addDirection'],
+    ['sae/edit.ts', 'liveEdit'],
+    ['sae/edit.ts', 'addDirection'],
     ['experiments/ablation/measure.ts', 'divergence'],
   ],
   card: [
-    ['experiments/feature/activations.ts', 'activationFigures'],
-    ['experiments/feature/directions.ts', 'logitLens'],
-    ['experiments/feature/directions.ts', 'nearestFeatures'],
-    ['experiments/feature/correlate.ts', 'correlatedFeatures'],
+    ['experiments/lab/analysis/features/activations.ts', 'activationFigures'],
+    ['experiments/lab/analysis/features/directions.ts', 'logitLens'],
+    ['experiments/lab/analysis/features/directions.ts', 'nearestFeatures'],
+    ['experiments/lab/analysis/features/correlate.ts', 'correlatedFeatures'],
   ],
   attention: [
     ['gpt2/attention.ts', 'visibleAttention'],

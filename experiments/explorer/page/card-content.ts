@@ -2,8 +2,8 @@ import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Card } from '../protocol.ts'
-import { sentences } from '../../feature/sentences.ts'
-import { firingTexts } from '../../report/feature-card.ts'
+import { sentences } from '../../lab/report/feature-sentences.ts'
+import { firingTexts } from '../../lab/report/feature-card.ts'
 import {
   histogramPart,
   LENS_NOTE,
@@ -11,9 +11,9 @@ import {
   RELATIVES_NOTE,
   relativesPart,
   type Feature,
-} from '../../report/feature-parts.ts'
-import { count } from '../../report/numbers.ts'
-import { tokenLegend, type TokenText } from '../../report/tokens.ts'
+} from '../../lab/report/feature-parts.ts'
+import { count } from '../../lab/report/numbers.ts'
+import { tokenLegend, type TokenText } from '../../lab/report/tokens.ts'
 import { BUNDLED_TEXTS } from './examples.ts'
 import { memo } from './memo.ts'
 import type { Dispatch } from './state.ts'

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { showNumber } from '../../report/numbers.ts'
+import { showNumber } from '../../lab/report/numbers.ts'
 import { cleanCoefficient, LARGEST_COEFFICIENT, type Edit, type FeatureRef } from './link.ts'
 import type { Dispatch } from './state.ts'
 

@@ -1,5 +1,5 @@
-import { categoriesOf, fromCategories } from '../../common/texts.ts'
-import texts from '../../black-box/texts.json' with { type: 'json' }
+import { categoriesOf, fromCategories } from '../../lab/texts/texts.ts'
+import texts from '../../lab/texts/texts.json' with { type: 'json' }
 
 /** The bundled texts, in the order in which cards count them. */
 export const BUNDLED_TEXTS = fromCategories(texts)

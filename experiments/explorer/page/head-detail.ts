@@ -1,7 +1,7 @@
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
-import { colourScale } from '../../report/tables.ts'
+import { colourScale } from '../../lab/report/tables.ts'
 import { rowStyle } from './attention.ts'
 import { HeatCanvas } from './heat-canvas.ts'
 import type { Link } from './link.ts'

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact'
-import { showNumber } from '../../report/numbers.ts'
+import { showNumber } from '../../lab/report/numbers.ts'
 import { topAt, type Look } from './look.ts'
 import { memo } from './memo.ts'
 import { barList, layerColumns, section, textToken, term } from './parts.ts'

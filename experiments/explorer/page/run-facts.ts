@@ -1,6 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { count, showNumber } from '../../report/numbers.ts'
+import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { Look } from './look.ts'
 import { phaseOf, type State } from './state.ts'
 

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact'
-import { count } from '../../report/numbers.ts'
+import { count } from '../../lab/report/numbers.ts'
 import type { Look } from './look.ts'
 import { memo } from './memo.ts'
 import { section, term } from './parts.ts'

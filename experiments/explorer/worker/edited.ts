@@ -1,6 +1,6 @@
 import type { Tensor } from '../../../engine/tensor.ts'
 import { run } from '../../../gpt2/model.ts'
-import { directionsOf, liveEdit } from '../../ablation/edits.ts'
+import { directionsOf, liveEdit } from '../../../sae/edit.ts'
 import { divergence, predictionOf } from '../../ablation/measure.ts'
 import type { EditedLook, FeatureEdit, TopPerToken } from '../protocol.ts'
 import { nextTokens } from './guesses.ts'

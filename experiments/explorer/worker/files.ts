@@ -17,7 +17,7 @@ export interface ModelFiles {
   readonly saes: readonly SaeFiles[]
   /** FeatureHints by hook, as JSON. */
   readonly hints: FileFacts
-  /** The bundled texts, as experiments/common/texts.ts reads them. */
+  /** The bundled texts, as experiments/lab/texts/texts.ts reads them. */
   readonly texts: FileFacts
 }
 

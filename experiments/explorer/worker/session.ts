@@ -1,7 +1,7 @@
 import type { Backend } from '../../../engine/backend.ts'
 import { createBackend } from '../../../engine/backends.ts'
 import { describeBasis } from '../../../sae/config.ts'
-import { layerOf } from '../../common/hooks.ts'
+import { layerOf } from '../../lab/models/hooks.ts'
 import type { Answer, BackendChoice, Opened, Request } from '../protocol.ts'
 import { Cards } from './card.ts'
 import { failureOf, Fault } from './fault.ts'

@@ -1,0 +1,209 @@
+import { setImmediate } from 'node:timers/promises'
+import { createRandom } from '../../engine/random.ts'
+import { meanFeatures } from '../../sae/pooling.ts'
+import { releaseSae } from '../../sae/weights.ts'
+import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
+import type { Category } from '../lab/analysis/input.ts'
+import { resolveThreshold, type ThresholdSpec } from '../lab/analysis/threshold.ts'
+import { captureStreams, encodeStream, featureColumns, type FeatureColumn } from '../lab/models/features.ts'
+import { layerOf } from '../lab/models/hooks.ts'
+import type { OpenModel } from '../lab/models/models.ts'
+import { createProgress } from '../lab/cli/progress.ts'
+import { shuffle } from '../lab/analysis/statistics.ts'
+import { UserError } from '../lab/cli/cli.ts'
+import { chooseFeatures } from './choose.ts'
+import { contrasts, correlations } from './conclude.ts'
+import { directionsOf, lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
+import { measureEdits, type Measured, type TextEffect } from './measure.ts'
+import type { AblationResults, ChosenFeature, Effect, TestedFeature } from './effects.ts'
+
+/** Texts as token ids with BOS, and which rows make up each category. */
+export interface Texts {
+  readonly ids: readonly (readonly number[])[]
+  readonly categories: readonly Category[]
+}
+
+export interface Settings {
+  readonly threshold: ThresholdSpec
+  readonly textsPerCategory: number
+  readonly random: number
+  readonly strength: number
+  readonly resamples: number
+  readonly seed: number
+}
+
+/** A chosen feature and what is to be done with it. */
+interface Planned {
+  readonly chosen: ChosenFeature & Pick<TestedFeature, 'layer' | 'strongest'>
+  readonly remove: Edit
+  readonly steer: Edit
+}
+
+/**
+ * Chooses features on all texts, then measures on some of each category what removing them, and steering with them,
+ * does to the model's predictions. -> everything but the written samples
+ */
+export async function ablate(
+  model: OpenModel,
+  texts: Texts,
+  hooks: readonly string[],
+  settings: Settings,
+  quiet: boolean,
+): Promise<AblationResults> {
+  const chosen = chooseTexts(texts.categories, settings)
+  const rows = chosen.flatMap(({ rows }) => rows)
+  const { planned, without } = await planLayers(model, texts, hooks, rows, settings, quiet)
+  if (planned.length === 0)
+    throw new UserError('no feature fires in any of the texts: there is nothing to remove')
+  const ids = rows.map((row) => texts.ids[row])
+  const edits = planned.flatMap(({ remove, steer }) => [remove, steer])
+  const measured = await measure(model, ids, edits, quiet)
+
+  const places = chosen.map(({ name, rows: own }) => ({ name, texts: own.map((row) => rows.indexOf(row)) }))
+  const byCategory = (effects: readonly TextEffect[]): Record<string, Effect> =>
+    Object.fromEntries(places.map(({ name, texts }) => [name, effectOf(effects, texts, ids)]))
+  const features = planned.map(({ chosen, remove }, i): TestedFeature => ({
+    ...chosen,
+    fires_in: firingTexts(remove, places.find(({ name }) => name === chosen.category)!.texts),
+    removed: byCategory(measured.effects[2 * i]),
+    steered: byCategory(measured.effects[2 * i + 1]),
+  }))
+  const { textsPerCategory: texts_per_category, random, strength, resamples, seed } = settings
+  return {
+    settings: { texts_per_category, random, strength, resamples, seed },
+    categories: Object.fromEntries(
+      places.map(({ name, texts }, i) => [
+        name,
+        { texts: [...chosen[i].rows], ...cleanLoss(measured, texts, ids) },
+      ]),
+    ),
+    without_specialist: without,
+    features,
+    contrasts: contrasts(features, settings),
+    correlations: correlations(features, settings),
+    generations: [],
+  }
+}
+
+/** The texts to measure on: so many of each category, drawn by the seed, in row order. */
+export function chooseTexts(
+  categories: readonly Category[],
+  { textsPerCategory, seed }: Pick<Settings, 'textsPerCategory' | 'seed'>,
+): Category[] {
+  const random = createRandom(seed)
+  return categories.map(({ name, rows }) => {
+    const order = Uint32Array.from(rows)
+    shuffle(order, random)
+    return { name, rows: [...order.slice(0, textsPerCategory)].sort((a, b) => a - b) }
+  })
+}
+
+/** One forward pass for all SAEs, then an SAE at a time: features, choice, edits for the texts `rows`. */
+async function planLayers(
+  model: OpenModel,
+  { ids, categories }: Texts,
+  hooks: readonly string[],
+  rows: readonly number[],
+  settings: Settings,
+  quiet: boolean,
+) {
+  const streams = await (async () => {
+    using progress = createProgress({ label: 'forward pass', total: ids.length, unit: 'texts', quiet })
+    return captureStreams(model.gpt2, ids, hooks, (done) => progress.update(done))
+  })()
+  using progress = createProgress({ label: 'features', total: hooks.length, unit: 'layers', quiet })
+  const lengths = ids.map((text) => text.length)
+  const { ops } = model.gpt2
+  const planned: Planned[] = []
+  const without: AblationResults['without_specialist'] = []
+  for (const hook of hooks) {
+    const layer = layerOf(hook)
+    const sae = await model.openSae(hook)
+    const features = await encodeStream(ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
+    const means = meanFeatures(features, lengths) // [texts, d_sae]
+    const active = [...new Set(means.indices)]
+    const directions = await directionsOf(ops, sae, active)
+    releaseSae(sae)
+    const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
+    const firingMean = (feature: number, category: Category): number => {
+      const column = featureColumns(features, lengths, [feature]).get(feature)!
+      const firing = category.rows.flatMap((row) => [...column[row]]).filter((value) => value > 0)
+      return firing.reduce((sum, value) => sum + value, 0) / firing.length
+    }
+    const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions[i])]))
+    const seed = settings.seed + layer // each layer draws its own
+    for (const one of chooseFeatures(
+      { analysis, categories, means, norms, firingMean },
+      { ...settings, seed },
+    )) {
+      const direction = directions[active.indexOf(one.feature)]
+      const column = featureColumns(features, lengths, [one.feature]).get(one.feature)!
+      const activations = rows.map((row) => column[row])
+      const coefficient = one.steering_length / norms.get(one.feature)!
+      const chosenLengths = rows.map((row) => lengths[row])
+      planned.push({
+        chosen: { ...one, layer, strongest: strongestPlace(column) },
+        remove: { hook, direction, coefficients: removal(activations) },
+        steer: { hook, direction, coefficients: steering(chosenLengths, coefficient) },
+      })
+    }
+    for (const { name } of categories)
+      if (!analysis.categories[name].specialist) without.push({ layer, category: name })
+    progress.step()
+    await setImmediate() // Ctrl-C is heard between layers
+  }
+  return { planned, without }
+}
+
+async function measure(
+  model: OpenModel,
+  ids: readonly (readonly number[])[],
+  edits: readonly Edit[],
+  quiet: boolean,
+): Promise<Measured> {
+  const total = edits.length * ids.length
+  using progress = createProgress({ label: 'edits', total, unit: 'texts', quiet })
+  return measureEdits(model.gpt2, ids, edits, async (texts) => {
+    progress.update(texts)
+    await setImmediate() // Ctrl-C is heard between edits
+  })
+}
+
+function firingTexts({ coefficients }: Edit, places: readonly number[]): number {
+  return places.filter((text) => coefficients[text].some((value) => value !== 0)).length
+}
+
+/** How many tokens a beginning has. */
+const BEGINNING = 32
+
+/** Where a feature fires most among the texts' beginnings. */
+export function strongestPlace(column: FeatureColumn): TestedFeature['strongest'] {
+  let most = 0
+  let place: TestedFeature['strongest'] = null
+  for (const [text, activations] of column.entries())
+    for (const [position, value] of activations.subarray(0, BEGINNING + 1).entries())
+      if (value > most) [most, place] = [value, { text, position }]
+  return place
+}
+
+/** The effect on the texts at `places`, over all their tokens together. */
+function effectOf(
+  effects: readonly TextEffect[],
+  places: readonly number[],
+  ids: readonly (readonly number[])[],
+): Effect {
+  const sum = (measure: keyof TextEffect) => places.reduce((total, text) => total + effects[text][measure], 0)
+  const tokens = tokensOf(places, ids)
+  return { loss: sum('loss') / tokens, kl: sum('kl') / tokens, flips: sum('flips') / tokens }
+}
+
+function cleanLoss({ clean }: Measured, places: readonly number[], ids: readonly (readonly number[])[]) {
+  const loss = places.reduce((total, text) => total + clean[text], 0)
+  const tokens = tokensOf(places, ids)
+  return { tokens, loss: loss / tokens }
+}
+
+/** Without BOS. As many predictions have an answer: BOS makes one, the last token's has none. */
+function tokensOf(places: readonly number[], ids: readonly (readonly number[])[]): number {
+  return places.reduce((total, text) => total + ids[text].length - 1, 0)
+}

@@ -1,0 +1,252 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { gridMax, heatmap, type Grid } from '../lab/report/charts.ts'
+import { count, shorten, showNumber } from '../lab/report/numbers.ts'
+import { pageHeader, type PageLink } from '../lab/report/header.ts'
+import { chartDocument, renderPage } from '../lab/report/page-node.ts'
+import { provenanceTable, type Provenance } from '../lab/report/provenance-table.ts'
+import { scatter } from '../lab/report/scatter.ts'
+import { chartFrame, colourScale, dataTable, figure, type DataTable } from '../lab/report/tables.ts'
+import { visible } from '../lab/report/tokens.ts'
+import type { AblationResults, Effect, Generation, TestedFeature } from './effects.ts'
+import { correlationGrid, showRho } from './show.ts'
+
+/** All that the report shows; nothing in it needs escaping. */
+export interface AblationReport {
+  provenance: Provenance
+  /** Other pages. */
+  links: readonly PageLink[]
+  findings: readonly string[]
+  results: AblationResults
+}
+
+const TITLE = 'Does the most selective feature matter most?'
+const SECTIONS = [
+  { name: 'Selectivity and effect', href: '#selectivity' },
+  { name: 'Taken out', href: '#removed' },
+  { name: 'Turned up', href: '#steered' },
+  { name: 'Written on', href: '#written' },
+  { name: 'The texts', href: '#texts' },
+]
+const QUESTION =
+  'A specialist fires in the texts of one category and hardly elsewhere. That says what it goes with, not what it does. ' +
+  'So it is taken out of the residual stream, token by token, and nothing else is changed: what the model predicts then ' +
+  'tells whether it used the feature. The other way round, its direction is added to the stream. Random active features of ' +
+  'about the same size, and the specialists of other categories, say what any such edit does.'
+
+/** The report as one self-contained HTML file. */
+export function renderAblationReport(report: AblationReport): string {
+  return renderPage({
+    title: `${TITLE} · ${report.provenance.model}`,
+    description:
+      'What removing and steering the features of sparse autoencoders does to GPT-2’s predictions.',
+    body: page(report),
+  })
+}
+
+function page({ provenance, links, findings, results }: AblationReport): VNode {
+  const document = chartDocument()
+  const layers = [...Map.groupBy(results.features, ({ layer }) => layer)]
+  const sections = SECTIONS.filter(({ href }) => href !== '#written' || results.generations.length > 0)
+  return html`<main>
+    ${pageHeader({ eyebrow: 'clearbox · ablation and steering', title: TITLE, question: QUESTION, sections, links })}
+    <div class="opening">
+      <section aria-labelledby="findings">
+        <h2 id="findings">What was found</h2>
+        <ul class="findings">
+          ${findings.map((finding) => html`<li>${visible(finding)}</li>`)}
+        </ul>
+        <aside class="notice" aria-label="How it was measured">
+          <p>${method(results)}</p>
+        </aside>
+      </section>
+      ${provenanceTable(provenance)}
+    </div>
+    ${correlationSection(document, layers, results)} ${removalSection(document, layers)}
+    ${steeringSection(document, layers)} ${writtenSection(results.generations)} ${textsSection(results)}
+    <footer>
+      The same numbers stand in results.json, effects.csv and correlations.csv, beside this file.
+    </footer>
+  </main>`
+}
+
+function method({ settings, categories, without_specialist: without }: AblationResults): string {
+  const texts = Object.values(categories).reduce((sum, { texts }) => sum + texts.length, 0)
+  const missing = without.map(({ layer, category }) => `${category} in layer ${layer}`)
+  return (
+    `Features were chosen on all texts and measured on ${texts} of them, drawn by the seed. Removing subtracts the activation ` +
+    'times the decoder’s row at every token but BOS; steering adds the decoder’s direction there, ' +
+    `${showNumber(settings.strength)} times as long as the specialist’s mean contribution where it fires, and equally long for ` +
+    'the random features beside it. Intervals are bootstrap percentiles over features, or over categories and layers ' +
+    `(${settings.resamples} draws); the texts are taken as given.` +
+    (missing.length > 0 ? ` No feature fires, so there is no specialist: ${missing.join(', ')}.` : '')
+  )
+}
+
+type Layers = readonly [layer: number, features: TestedFeature[]][]
+
+/** Each tested feature as a dot: its score, and what its removal costs. */
+function correlationSection(document: Document, layers: Layers, results: AblationResults): VNode {
+  const axes = { x: 'specialist score', y: 'change of loss, nats a token' }
+  const panels = layers.map(([layer, features]) => {
+    const points = features.map(({ score, removed, category, kind }) => ({
+      ...{ x: score, y: removed[category].loss, strong: kind === 'specialist' },
+    }))
+    const title = `Layer ${layer}: specialist score and change of loss`
+    const description = `${count(points.length, 'feature')}; ${count(points.filter(({ strong }) => strong).length, 'specialist')} among them.`
+    return html`<li><b>Layer ${layer}</b>${scatter(document, points, axes, { title, description })}</li>`
+  })
+  const grid = correlationGrid(results)
+  const caption =
+    'A feature a dot, filled for specialists, a ring for random features: how selective it is, and what the loss on its ' +
+    'category’s texts gains when it is taken out. If the most selective mattered most, dots would rise to the right.'
+  return html`<section aria-labelledby="selectivity">
+    <h2 id="selectivity">Selectivity and effect</h2>
+    ${figure(
+      caption,
+      html`<ul class="panels">
+        ${panels}
+      </ul>`,
+      featureTable(results.features),
+    )}
+    ${dataTable({
+      caption: 'Spearman’s rank correlation with its 95 % interval; mean: of the layers',
+      columns: ['What is known, and what it does', ...grid.columns],
+      rows: grid.rows.map(({ name, cells }) => ({
+        head: name,
+        cells: cells.map((cell) => ({ content: showRho(cell) })),
+      })),
+    })}
+  </section>`
+}
+
+function featureTable(features: readonly TestedFeature[]): DataTable {
+  const numbers = ({ removed, steered, category, ...one }: TestedFeature): (string | number)[] => [
+    ...[one.kind, visible(category), one.score, one.fires_in, showNumber(one.auroc), showNumber(one.size)],
+    ...[removed[category].loss, removed[category].kl, 100 * removed[category].flips].map(showNumber),
+    ...[steered[category].loss, steered[category].kl, 100 * steered[category].flips].map(showNumber),
+  ]
+  return {
+    caption:
+      'Every tested feature in its own category: fires in: texts of those measured; loss and KL in nats a token, flips in %',
+    columns: [
+      ...['Feature', 'Kind', 'Category', 'Score', 'Fires in', 'AUROC', 'Size'],
+      ...['Taken out: loss', 'KL', 'flips', 'Turned up: loss', 'KL', 'flips'],
+    ],
+    rows: features.map((one) => ({
+      head: `L${one.layer} ${one.feature}`,
+      cells: numbers(one).map((content) => ({ content })),
+    })),
+  }
+}
+
+function removalSection(document: Document, layers: Layers): VNode {
+  return html`<section aria-labelledby="removed">
+    <h2 id="removed">Taken out</h2>
+    <p>
+      A specialist a row, the texts it is removed from a column: by how many thousandths of a nat the loss a
+      token rises. What is special about a specialist stands on the diagonal.
+    </p>
+    ${layers.map(([layer, features]) => effectFigure(document, layer, features, 'removed', 'loss'))}
+  </section>`
+}
+
+function steeringSection(document: Document, layers: Layers): VNode {
+  return html`<section aria-labelledby="steered">
+    <h2 id="steered">Turned up</h2>
+    <p>
+      The same with the feature’s direction added at every token: the KL divergence between the next token’s
+      distribution as it is and as it becomes, in thousandths of a nat.
+    </p>
+    ${layers.map(([layer, features]) => effectFigure(document, layer, features, 'steered', 'kl'))}
+  </section>`
+}
+
+/** Specialists, and below them the mean of the random features of each category, by the category of the texts. */
+function effectFigure(
+  document: Document,
+  layer: number,
+  features: readonly TestedFeature[],
+  edit: 'removed' | 'steered',
+  measure: keyof Effect,
+): VNode {
+  const names = Object.keys(features[0][edit])
+  const specialists = features.filter(({ kind }) => kind === 'specialist')
+  const random = features.filter(({ kind }) => kind === 'random')
+  const values = (one: TestedFeature) => names.map((name) => 1000 * one[edit][name][measure])
+  const mean = names.map((_, i) => random.reduce((sum, one) => sum + values(one)[i], 0) / random.length)
+  const rows = [
+    ...specialists.map(({ category }) => category),
+    ...(random.length > 0 ? ['random, mean'] : []),
+  ]
+  const grid: Grid = {
+    rows: rows.map(visible),
+    columns: names.map((name) => shorten(visible(name), 9)),
+    values: [...specialists.map(values), ...(random.length > 0 ? [mean] : [])],
+  }
+  const [lowest, most] = [Math.min(0, ...grid.values.flat().map(Number)), showNumber(gridMax(grid))]
+  const title = `Layer ${layer}: ${edit === 'removed' ? 'change of loss' : 'KL divergence'} by specialist and texts`
+  const about = { title, description: `${count(rows.length, 'row')}, ${names.length} categories of texts.` }
+  return html`<h3>Layer ${layer}</h3>
+    ${figure(
+      edit === 'removed' ? 'Rows: whose specialist is taken out.' : 'Rows: whose specialist is turned up.',
+      html`${chartFrame(title, heatmap(document, grid, about))}${colourScale('0', most, lowest < 0 ? `−${most}` : undefined)}`,
+      {
+        caption: title,
+        columns: ['Specialist of', 'Feature', ...names.map(visible)],
+        rows: grid.rows.map((name, row) => ({
+          head: name,
+          cells: [specialists.at(row)?.feature ?? '–', ...grid.values[row].map(showNumber)].map(
+            (content) => ({
+              content,
+            }),
+          ),
+        })),
+      },
+    )}`
+}
+
+function writtenSection(generations: readonly Generation[]): VNode | null {
+  if (generations.length === 0) return null
+  return html`<section aria-labelledby="written">
+    <h2 id="written">Written on, side by side</h2>
+    <p>
+      Always the most probable token: with nothing changed, with a feature turned off, and with it turned up.
+      The specialists are those whose removal costs their own texts most.
+    </p>
+    ${generations.map(
+      ({ layer, feature, category, prompt, text, fires, ...written }) =>
+        html`<h3>L${layer} ${feature}, ${visible(category)}</h3>
+          <p>
+            ${text === null ? 'From the prompt:' : `From the start of text ${text + 1}, up to the token at which it fires most:`}
+          </p>
+          <p class="tokens prompt" dir="auto">${visible(prompt)}</p>
+          <ul class="panels written">
+            ${version('As it is', written.as_it_is)}
+            ${version(fires ? 'Turned off' : 'Turned off (it never fires here)', written.off)}
+            ${version('Turned up', written.up)}
+          </ul>`,
+    )}
+  </section>`
+}
+
+function version(name: string, text: string): VNode {
+  return html`<li>
+    <b>${name}</b>
+    <p class="tokens" dir="auto">${visible(text)}</p>
+  </li>`
+}
+
+function textsSection({ categories }: AblationResults): VNode {
+  return html`<section aria-labelledby="texts">
+    <h2 id="texts">The texts measured on</h2>
+    ${dataTable({
+      caption: 'Texts of each category, and the model’s own loss on them',
+      columns: ['Category', 'Texts', 'Tokens', 'Loss, nats a token'],
+      rows: Object.entries(categories).map(([name, { texts, tokens, loss }]) => ({
+        head: visible(name),
+        cells: [texts.length, tokens, showNumber(loss)].map((content) => ({ content })),
+      })),
+    })}
+  </section>`
+}

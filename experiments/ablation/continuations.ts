@@ -1,0 +1,77 @@
+import { setImmediate } from 'node:timers/promises'
+import type { HookTable } from '../../gpt2/hooks.ts'
+import { generate } from '../../gpt2/generate.ts'
+import { releaseSae } from '../../sae/weights.ts'
+import type { OpenModel } from '../lab/models/models.ts'
+import { createProgress } from '../lab/cli/progress.ts'
+import { directionsOf, lengthOf, liveEdit } from '../../sae/edit.ts'
+import type { Generation, TestedFeature } from './effects.ts'
+
+export interface WriteOptions {
+  /** Left out, each feature has its own: the start of a text, up to the token at which it fires most. */
+  readonly prompt?: string
+  readonly tokens: number
+  /** How many specialists, strongest effect on their own category first. */
+  readonly specialists: number
+}
+
+/** The specialists whose removal costs their own category most, each once. */
+export function strongestSpecialists(features: readonly TestedFeature[], count: number): TestedFeature[] {
+  const cost = ({ removed, category }: TestedFeature) => removed[category].loss
+  const ranked = features.filter(({ kind }) => kind === 'specialist').toSorted((a, b) => cost(b) - cost(a))
+  const same = (a: TestedFeature) => (b: TestedFeature) => a.layer === b.layer && a.feature === b.feature
+  return ranked.filter((one, i) => ranked.findIndex(same(one)) === i).slice(0, count)
+}
+
+/**
+ * Writes on from a prompt, always with the most probable token: as it is, with a feature turned off, and turned up.
+ * @param texts ids with BOS, for prompts
+ */
+export async function writeOn(
+  model: OpenModel,
+  texts: readonly (readonly number[])[],
+  features: readonly TestedFeature[],
+  hookOf: (layer: number) => string,
+  { prompt, tokens, specialists }: WriteOptions,
+  quiet: boolean,
+): Promise<Generation[]> {
+  const own = prompt === undefined ? null : model.tokenize(prompt)
+  const promptOf = ({ strongest }: TestedFeature): readonly number[] | null =>
+    own ?? (strongest && texts[strongest.text].slice(0, strongest.position + 1))
+  const chosen = strongestSpecialists(
+    features.filter((one) => promptOf(one) !== null),
+    specialists,
+  )
+  using progress = createProgress({ label: 'writing', total: 3 * chosen.length, unit: 'texts', quiet })
+  const write = async (ids: readonly number[], hooks: HookTable): Promise<string> => {
+    const made: number[] = []
+    for await (const id of generate(model.gpt2, ids, tokens, { temperature: 0, hooks })) {
+      made.push(id)
+      await setImmediate() // Ctrl-C is heard between tokens
+    }
+    progress.step()
+    return model.tokenizer.decode(made)
+  }
+  const generations: Generation[] = []
+  for (const one of chosen) {
+    const { layer, feature, category, steering_length, strongest } = one
+    const ids = promptOf(one)!
+    const hook = hookOf(layer)
+    const sae = await model.openSae(hook)
+    const [direction] = await directionsOf(model.gpt2.ops, sae, [feature])
+    let fires = false
+    const off = liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) })
+    const coefficient = steering_length / lengthOf(direction)
+    const up = liveEdit(sae, feature, direction, { kind: 'up', coefficient })
+    const written = {
+      as_it_is: await write(ids, {}),
+      off: await write(ids, { [hook]: off }),
+      up: await write(ids, { [hook]: up }),
+    }
+    releaseSae(sae)
+    const text = own === null && strongest ? strongest.text : null
+    const shown = model.tokenizer.decode(ids.slice(1))
+    generations.push({ layer, feature, category, prompt: shown, text, fires, ...written })
+  }
+  return generations
+}

@@ -1,0 +1,51 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import { integerIn, listOf, positiveInteger } from '../cli/cli.ts'
+import type { Draws } from './null-model.ts'
+import { parseThreshold, type ThresholdSpec } from './threshold.ts'
+
+/** The parser of `--threshold`: wrong usage, not a failure, where the text is no threshold. */
+export function thresholdOption(text: string): ThresholdSpec {
+  try {
+    return parseThreshold(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+/** Adds --layers and --threshold, for experiments that look at every layer with an SAE. */
+export function addLayerOptions(command: Command): Command {
+  return command
+    .option(
+      '--layers <list>',
+      'layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)',
+      listOf('layers', integerIn('layer', 0)),
+    )
+    .option(
+      '--threshold <t>',
+      'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
+      thresholdOption,
+    )
+}
+
+/** Adds --permutations, --resamples and --seed: how much the statistics draw at random. */
+export function addDrawOptions(command: Command): Command {
+  return command
+    .option(
+      '--permutations <n>',
+      'how often the categories are shuffled, to see what chance gives',
+      positiveInteger('permutations'),
+      1000,
+    )
+    .option(
+      '--resamples <n>',
+      'how often each category’s texts are drawn anew, for the intervals',
+      positiveInteger('resamples'),
+      1000,
+    )
+    .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 32 - 1), 0)
+}
+
+/** The draws alone, of all options. */
+export function drawsOf({ permutations, resamples, seed }: Draws): Draws {
+  return { permutations, resamples, seed }
+}

@@ -1,0 +1,75 @@
+import { createRandom, type Random } from '../../../engine/random.ts'
+import { sparseRow, type SparseRows } from '../../../engine/sparse.ts'
+import { percentileInterval } from './statistics.ts'
+import type { Category } from './input.ts'
+import type { Draws } from './null-model.ts'
+
+/** What 95 % of the resamples of a category's texts give; see `bootstrap`. */
+export interface Intervals {
+  readonly peak: [low: number, high: number]
+  readonly aggregate: [low: number, high: number]
+}
+
+/** A feature's activation in one text of a category, `text` being its place among the category's. */
+interface Entry {
+  readonly feature: number
+  readonly text: number
+  readonly value: number
+}
+
+/** The peak and the aggregate count a category's five strongest features. */
+const STRONGEST = 5
+
+/**
+ * How much peak and aggregate owe to the texts that happened to be chosen: as many texts are drawn from each category,
+ * with replacement, as it has. The same seed draws the same texts in every layer.
+ * A maximum over drawn texts cannot exceed the maximum over all: these intervals reach down from the figure, not up, and
+ * tell how much hangs on a text or two (a bootstrap of extremes is no confidence interval: Bickel and Freedman 1981).
+ * features: token means [texts, d_sae] -> for each category its intervals, null where it has no text or nothing fires
+ */
+export function bootstrap(
+  features: SparseRows,
+  categories: readonly Category[],
+  { resamples, seed }: Pick<Draws, 'resamples' | 'seed'>,
+): (Intervals | null)[] {
+  const random = createRandom(seed)
+  return categories.map(({ rows }) => {
+    const strongestFirst = entriesOf(features, rows)
+    const [peaks, aggregates] = [new Float64Array(resamples), new Float64Array(resamples)]
+    for (let draw = 0; draw < resamples; draw++) {
+      const top = topValues(strongestFirst, drawTexts(rows.length, random))
+      peaks[draw] = top[0] ?? 0
+      aggregates[draw] = top.reduce((sum, value) => sum + value, 0)
+    }
+    if (strongestFirst.length === 0) return null
+    return { peak: percentileInterval(peaks), aggregate: percentileInterval(aggregates) }
+  })
+}
+
+function entriesOf(features: SparseRows, rows: readonly number[]): Entry[] {
+  const entries = rows.flatMap((row, text) => {
+    const { indices, values } = sparseRow(features, row)
+    return Array.from(indices, (feature, i) => ({ feature, text, value: values[i] }))
+  })
+  return entries.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value)
+}
+
+/** Which of `count` texts are among `count` drawn with replacement: for a maximum, once is as good as twice. */
+function drawTexts(count: number, random: Random): Uint8Array {
+  const drawn = new Uint8Array(count)
+  for (let i = 0; i < count; i++) drawn[random.index(count)] = 1
+  return drawn
+}
+
+/** The highest activations of the strongest features in the drawn texts, highest first. */
+function topValues(strongestFirst: readonly Entry[], drawn: Uint8Array): number[] {
+  const found = new Set<number>()
+  const values: number[] = []
+  for (const { feature, text, value } of strongestFirst) {
+    if (!drawn[text] || found.has(feature)) continue
+    found.add(feature)
+    values.push(value)
+    if (values.length === STRONGEST) break
+  }
+  return values
+}

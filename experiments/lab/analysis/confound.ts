@@ -1,0 +1,70 @@
+import type { SparseRows } from '../../../engine/sparse.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
+import { columnsAbove } from './columns.ts'
+import { bestScores, meanAndQ95, scoreNull } from './null-model.ts'
+import type { ThresholdPoint } from './layer-analysis.ts'
+import { resolveThreshold } from './threshold.ts'
+
+/**
+ * Activations grow with depth because everything does: the stream that an SAE reads gets longer from layer to layer, and
+ * a fixed threshold is passed by ever more features. These figures hold the size still, to see what is left.
+ */
+
+/**
+ * The threshold that `pairs` pairs of text and feature are above: the next activation. Fewer are where activations tie.
+ * features: token means [texts, d_sae]
+ */
+export function thresholdForPairs(features: SparseRows, pairs: number): number {
+  const falling = features.values.slice().sort().reverse()
+  return Math.max(0, falling[pairs] ?? 0)
+}
+
+/**
+ * The mean length of the vectors that an SAE reads, in float64. `lengths`: tokens a text, BOS included, which is left out.
+ * stream [sum of lengths, d_in]; `centered`: each vector loses its mean first, as the SAE's basis wants it
+ */
+export function meanNorm(stream: Tensor, lengths: readonly number[], centered: boolean): number {
+  let total = 0
+  let row = 0
+  for (const length of lengths) {
+    for (let token = row + 1; token < row + length; token++) total += norm(stream.row(token), centered)
+    row += length
+  }
+  return total / (row - lengths.length)
+}
+
+function norm(vector: Float32Array, centered: boolean): number {
+  const mean = centered ? vector.reduce((sum, value) => sum + value, 0) / vector.length : 0
+  return Math.sqrt(vector.reduce((sum, value) => sum + (value - mean) ** 2, 0))
+}
+
+/** The quantiles of the positive activations at which the scores are looked at again. */
+const QUANTILES = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999]
+/** How many shuffles show what chance gives at each of them. */
+const CURVE_PERMUTATIONS = 100
+
+/**
+ * The sum of the categories' best scores, and what chance gives, from a low threshold to a high one. Empty where no
+ * feature fires. labels: each text's category, below `categories`
+ */
+export function thresholdCurve(
+  features: SparseRows,
+  labels: Uint32Array,
+  categories: number,
+  seed: number,
+): ThresholdPoint[] {
+  if (!features.values.some((value) => value > 0)) return []
+  return QUANTILES.map((q) => {
+    const threshold = resolveThreshold({ kind: 'quantile', q }, features)
+    const columns = columnsAbove(features, threshold)
+    const { sums } = scoreNull(columns, labels, categories, { permutations: CURVE_PERMUTATIONS, seed })
+    const best = bestScores(columns, labels, categories)
+    return {
+      quantile: q,
+      threshold,
+      pairs: columns.reduce((pairs, { texts }) => pairs + texts.length, 0),
+      sum_best_scores: best.reduce((sum, score) => sum + score, 0),
+      chance: meanAndQ95(sums),
+    }
+  })
+}

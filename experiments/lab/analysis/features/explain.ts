@@ -1,0 +1,100 @@
+import type { SparseRows } from '../../../../engine/sparse.ts'
+import type { Tensor } from '../../../../engine/tensor.ts'
+import type { Sae } from '../../../../sae/weights.ts'
+import { featureColumns, type FeatureColumn } from '../../models/features.ts'
+import { layerOf } from '../../models/hooks.ts'
+import type { OpenModel } from '../../models/models.ts'
+import { activationFigures } from './activations.ts'
+import { correlatedFeatures } from './correlate.ts'
+import { decoderRows, logitLens, nearestFeatures, type LogitLens } from './directions.ts'
+import type { FeatureFigures, TokenEffect } from './feature-figures.ts'
+
+/** How many tokens, and how many related features, are listed. */
+const LISTED = 10
+
+/** A feature's figures, and its activations at every token, which a report shows. */
+export interface ExplainedFeature {
+  readonly figures: FeatureFigures
+  readonly column: FeatureColumn
+}
+
+/** What is known of a layer: its hook, its SAE, and the SAE's features of all tokens, sparse [tokens, d_sae]. */
+interface Layer {
+  readonly hook: string
+  readonly sae: Sae
+  readonly features: SparseRows
+}
+
+/**
+ * What can be said of some features while their SAE is at hand; the next layer's part is left null.
+ * @param pieces of each text a string a token, BOS first
+ */
+export async function explainFeatures(
+  model: Pick<OpenModel, 'name' | 'gpt2' | 'tokenizer'>,
+  { hook, sae, features }: Layer,
+  wanted: readonly number[],
+  pieces: readonly (readonly string[])[],
+): Promise<ExplainedFeature[]> {
+  const lengths = pieces.map(({ length }) => length)
+  const columns = featureColumns(features, lengths, wanted)
+  const effects = await tokenEffects(model, await decoderRows(sae, wanted))
+  const nearest = await nearestFeatures(sae, wanted, LISTED)
+  return wanted.map((feature, i) => {
+    const column = columns.get(feature)!
+    const figures: FeatureFigures = {
+      layer: layerOf(hook),
+      hook,
+      feature,
+      neuronpedia: neuronpediaLink(model.name, hook, feature),
+      ...activationFigures(column, pieces),
+      ...effects[i],
+      nearest: nearest[i],
+      next_layer: null,
+    }
+    return { figures, column }
+  })
+}
+
+/** The same with the features of the next layer that go with each. features: sparse [tokens, d_sae] of that layer */
+export function withNextLayer(
+  explained: readonly ExplainedFeature[],
+  hook: string,
+  features: SparseRows,
+): ExplainedFeature[] {
+  return explained.map(({ figures, column }) => {
+    const next_layer = {
+      layer: layerOf(hook),
+      hook,
+      features: correlatedFeatures(column, features, LISTED),
+    }
+    return { figures: { ...figures, next_layer }, column }
+  })
+}
+
+/** The figures of a layer's features for a file that holds many: without the list of every text in which each fires. */
+export function briefFigures(explained: readonly ExplainedFeature[]): Omit<FeatureFigures, 'firing_texts'>[] {
+  return explained.map(({ figures }) => {
+    const brief: Partial<FeatureFigures> & Omit<FeatureFigures, 'firing_texts'> = { ...figures }
+    delete brief.firing_texts
+    return brief
+  })
+}
+
+/** What each direction promotes and suppresses, with the tokens' names. directions [features, d_in] */
+async function tokenEffects(
+  { gpt2, tokenizer }: Pick<OpenModel, 'gpt2' | 'tokenizer'>,
+  directions: Tensor,
+): Promise<Pick<FeatureFigures, 'promoted' | 'suppressed'>[]> {
+  const named = (tokens: LogitLens['promoted']): TokenEffect[] =>
+    tokens.map(({ id, logit }) => ({ id, token: tokenizer.pieces([id])[0], logit }))
+  const lenses = await logitLens(gpt2, directions, LISTED)
+  return lenses.map(({ promoted, suppressed }) => ({
+    promoted: named(promoted),
+    suppressed: named(suppressed),
+  }))
+}
+
+/** The page of a public feature of GPT-2 small at Neuronpedia, which numbers layers as `layerOf` does. */
+function neuronpediaLink(model: string, hook: string, feature: number): string | null {
+  return model === 'gpt2' ? `https://www.neuronpedia.org/gpt2-small/${layerOf(hook)}-res-jb/${feature}` : null
+}

@@ -1,0 +1,101 @@
+import type { Random } from '../../../engine/random.ts'
+
+/** Puts the items in a random order, each as likely as the others (Fisher-Yates), in place. */
+export function shuffle(items: Uint32Array, random: Random): void {
+  for (let last = items.length - 1; last > 0; last--) {
+    const other = random.index(last + 1)
+    const moved = items[last]
+    items[last] = items[other]
+    items[other] = moved
+  }
+}
+
+/**
+ * How often chance alone does at least as well: (1 + how many of the null's draws reached it) / (1 + all draws). The data
+ * as they are count as one draw, so that p is never 0 (Phipson and Smyth 2010).
+ */
+export function permutationPValue(reached: number, draws: number): number {
+  return (1 + reached) / (1 + draws)
+}
+
+/**
+ * P-values corrected for there being several tests, so that the chance of even one false alarm stays what it is for one
+ * (Holm 1979). In the order given, at most 1.
+ */
+export function holm(pValues: readonly number[]): number[] {
+  const order = [...pValues.keys()].sort((a, b) => pValues[a] - pValues[b])
+  const corrected: number[] = []
+  let least = 0
+  for (const [rank, test] of order.entries()) {
+    least = Math.max(least, Math.min(1, (order.length - rank) * pValues[test]))
+    corrected[test] = least
+  }
+  return corrected
+}
+
+/**
+ * The quantile `q` (0 to 1) of numbers that rise, interpolated linearly between the two nearest: Hyndman and Fan's type 7,
+ * which R and NumPy take unless told otherwise.
+ * @throws if there are no numbers
+ */
+export function quantile(rising: ArrayLike<number>, q: number): number {
+  if (rising.length === 0) throw new Error('quantile: there are no numbers')
+  const position = q * (rising.length - 1)
+  const [below, above] = [rising[Math.floor(position)], rising[Math.ceil(position)]]
+  return below + (above - below) * (position % 1)
+}
+
+/** The middle `level` of what a bootstrap drew, in any order: Efron's percentile interval. */
+export function percentileInterval(draws: ArrayLike<number>, level = 0.95): [low: number, high: number] {
+  const rising = Float64Array.from(draws).sort()
+  const tail = (1 - level) / 2
+  return [quantile(rising, tail), quantile(rising, 1 - tail)]
+}
+
+/** Ranks from 1, in the order given; equal numbers share the mean of the ranks they take up. */
+export function ranks(values: ArrayLike<number>): Float64Array {
+  const order = Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b])
+  const ranked = new Float64Array(values.length)
+  for (let from = 0; from < order.length;) {
+    let to = from + 1
+    while (to < order.length && values[order[to]] === values[order[from]]) to++
+    for (let i = from; i < to; i++) ranked[order[i]] = (from + 1 + to) / 2
+    from = to
+  }
+  return ranked
+}
+
+/**
+ * The probability that a positive has the higher value than a negative, ties counting half: the area under the ROC
+ * curve, which is Mann and Whitney's U by the number of pairs. Null where either side is empty.
+ */
+export function auroc(positives: readonly number[], negatives: readonly number[]): number | null {
+  const pairs = positives.length * negatives.length
+  if (pairs === 0) return null
+  const sum = ranks([...positives, ...negatives])
+    .subarray(0, positives.length)
+    .reduce((total, rank) => total + rank, 0)
+  return (sum - (positives.length * (positives.length + 1)) / 2) / pairs
+}
+
+/** Pearson's correlation coefficient of two lists of equal length, or null where one of the two does not vary. */
+export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
+  if (a.length !== b.length)
+    throw new Error(`pearson: ${a.length} numbers and ${b.length}; expected as many of each`)
+  const [x, y] = [centred(a), centred(b)]
+  const spread = Math.sqrt(dot(x, x) * dot(y, y))
+  return spread > 0 ? dot(x, y) / spread : null
+}
+
+/** Spearman's rank correlation: Pearson's, of the ranks, which ties share. */
+export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
+  return pearson(ranks(a), ranks(b))
+}
+
+function centred(values: ArrayLike<number>): Float64Array {
+  const numbers = Float64Array.from(values)
+  const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length
+  return numbers.map((value) => value - mean)
+}
+
+const dot = (x: Float64Array, y: Float64Array): number => x.reduce((sum, value, i) => sum + value * y[i], 0)

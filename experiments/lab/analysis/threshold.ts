@@ -1,0 +1,48 @@
+import type { SparseRows } from '../../../engine/sparse.ts'
+import { quantile } from './statistics.ts'
+
+/** A threshold as it was asked for: an activation, or the quantile `q` (0 to 1) of the positive activations. */
+export type ThresholdSpec = { kind: 'value'; value: number } | { kind: 'quantile'; q: number }
+
+/** The post's threshold, for the token-mean activations of gpt2-small-res-jb. */
+export const POST_THRESHOLD: ThresholdSpec = { kind: 'value', value: 5 }
+
+/** Where none is asked for: the post's, but the bundled model's activations have another scale, so a share of them. */
+export function defaultThreshold(model: string): ThresholdSpec {
+  return model === 'tiny' ? { kind: 'quantile', q: 0.98 } : POST_THRESHOLD
+}
+
+/**
+ * Reads `5`, `0.25`, or a quantile in percent: `q99`, `q99.5`.
+ * @throws on anything else, negative numbers and quantiles above q100 included
+ */
+export function parseThreshold(spec: string): ThresholdSpec {
+  const [, quantile, digits] = /^(q?)(\d+(?:\.\d+)?)$/.exec(spec) ?? []
+  const number = Number(digits)
+  if (digits === undefined || !Number.isFinite(number) || (quantile && number > 100))
+    throw new Error(
+      `threshold "${spec}": expected a number such as 5 or 0.25, ` +
+        'or a quantile of the positive activations, q0 to q100, such as q99 or q99.5',
+    )
+  return quantile ? { kind: 'quantile', q: number / 100 } : { kind: 'value', value: number }
+}
+
+/**
+ * The threshold as an activation. A quantile is taken of the activations above 0 of all texts and features,
+ * interpolated linearly between the two nearest.
+ * @throws if a quantile is asked for and no activation is above 0
+ */
+export function resolveThreshold(spec: ThresholdSpec, features: SparseRows): number {
+  if (spec.kind === 'value') return spec.value
+  const rising = features.values.filter((value) => value > 0).sort()
+  if (rising.length === 0)
+    throw new Error(
+      `threshold ${showThreshold(spec)}: no activation is above 0, so there is no quantile; give a number`,
+    )
+  return quantile(rising, spec.q)
+}
+
+/** The threshold as it is written on the command line. */
+export function showThreshold(spec: ThresholdSpec): string {
+  return spec.kind === 'value' ? String(spec.value) : `q${Number((spec.q * 100).toFixed(10))}`
+}

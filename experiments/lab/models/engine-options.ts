@@ -1,0 +1,62 @@
+import type { Command } from 'commander'
+import type { Backend } from '../../../engine/backend.ts'
+import { backends, createBackend, defaultBackend } from '../../../engine/backends.ts'
+import { UserError, oneOf, positiveInteger } from '../cli/cli.ts'
+import { publishedModels } from './hub/known-models.ts'
+
+/** What every script that runs a model can be told. */
+export interface EngineOptions {
+  readonly model: string
+  readonly backend: string
+  readonly threads?: number
+  readonly paired?: boolean
+  readonly saeEncoder?: 'dense' | 'screened'
+  readonly offline?: boolean
+  readonly dir?: string
+}
+
+/** Adds --backend, --threads, --offline and --dir, and --model unless the command names models another way. */
+export function addEngineOptions(command: Command, { model } = { model: true }): Command {
+  const names = Object.keys(backends).join(', ')
+  if (model)
+    command.option(
+      '--model <name>',
+      `tiny (bundled), synthetic (full size, weights from a formula), ${Object.keys(publishedModels).join(', ')} (fetched), or a folder`,
+      'tiny',
+    )
+  return command
+    .option(
+      '--backend <name>',
+      `what computes: ${names}`,
+      oneOf('backend', Object.keys(backends)),
+      defaultBackend,
+    )
+    .option('--threads <n>', 'threads that compute (default: all cores)', positiveInteger('threads'))
+    .option('--paired', '256-bit code by V8’s experimental flag (default: where its self-check passes)')
+    .option('--no-paired', '128-bit code')
+    .option(
+      '--sae-encoder <way>',
+      'dense or screened: the same features (default: screened where that is faster)',
+      oneOf('sae-encoder', ['dense', 'screened']),
+    )
+    .option('--offline', 'fetch nothing: use what is in the cache')
+    .option('--dir <folder>', 'take a published model’s files from here, not from the hub or its cache')
+}
+
+/** Starts the backend that was asked for, and stops it when `work` is done or fails. */
+export async function withBackend<T>(
+  options: Omit<EngineOptions, 'model'>,
+  work: (ops: Backend) => Promise<T>,
+): Promise<T> {
+  const { threads, paired, saeEncoder: sparseEncoder } = options
+  const ops = await createBackend(options.backend, { threads, paired, sparseEncoder }).catch(
+    (error: Error) => {
+      throw new UserError(error.message, { cause: error })
+    },
+  )
+  try {
+    return await work(ops)
+  } finally {
+    await ops.dispose()
+  }
+}

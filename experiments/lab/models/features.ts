@@ -1,0 +1,95 @@
+import type { Backend } from '../../../engine/backend.ts'
+import { stackRows, type SparseRows } from '../../../engine/sparse.ts'
+import { Tensor } from '../../../engine/tensor.ts'
+import { capture, type Gpt2 } from '../../../gpt2/model.ts'
+import { encode, saeInput } from '../../../sae/encoder.ts'
+import type { Sae } from '../../../sae/weights.ts'
+
+/** How many tokens go through the model, or an SAE, at once. */
+const batchTokens = 512
+
+/** Cuts texts into runs of whole texts of at most `batchTokens` tokens (or one longer text). */
+export function batches<T extends { readonly length: number }>(texts: readonly T[]): T[][] {
+  const all: T[][] = []
+  let size = 0
+  for (const text of texts) {
+    if (all.length === 0 || size + text.length > batchTokens) {
+      all.push([])
+      size = 0
+    }
+    all[all.length - 1].push(text)
+    size += text.length
+  }
+  return all
+}
+
+/**
+ * The stream at each of `hooks` for all texts: one forward pass serves every SAE, and it stops at the deepest.
+ * texts: ids with BOS. -> a tensor [sum of lengths, dModel] a hook
+ */
+export async function captureStreams(
+  model: Gpt2,
+  texts: readonly (readonly number[])[],
+  hooks: readonly string[],
+  onTexts: (done: number) => void = () => {},
+): Promise<Map<string, Tensor>> {
+  const tokens = texts.reduce((sum, text) => sum + text.length, 0)
+  const streams = new Map(hooks.map((hook) => [hook, Tensor.zeros([tokens, model.config.dModel])]))
+  let row = 0
+  let done = 0
+  for (const batch of batches(texts)) {
+    const captured = await capture(model, batch, hooks)
+    await eventsHandled()
+    for (const [hook, part] of captured) streams.get(hook)!.data.set(part.data, row * model.config.dModel)
+    row += batch.flat().length
+    onTexts((done += batch.length))
+  }
+  return streams
+}
+
+/** Gives Ctrl-C, timers and the page their turn: ops alone resolve without one. */
+function eventsHandled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
+}
+
+/** The features of a whole stream [tokens, d_in] from an SAE's hook. -> sparse [tokens, d_sae] */
+export async function encodeStream(
+  ops: Backend,
+  sae: Sae,
+  hook: string,
+  stream: Tensor,
+): Promise<SparseRows> {
+  const parts: SparseRows[] = []
+  for (let row = 0; row < stream.shape[0]; row += batchTokens)
+    await ops.scope(async (ops) => {
+      const x = ops.upload(stream.rows(row, Math.min(row + batchTokens, stream.shape[0])))
+      parts.push(await encode(ops, sae, await saeInput(ops, sae, hook, x)))
+      await eventsHandled()
+    })
+  return stackRows(parts, sae.config.dSae)
+}
+
+/** One feature's activations: a list a text, one number a token, BOS first and always 0. */
+export type FeatureColumn = readonly Float32Array[]
+
+/**
+ * Cuts some features out of all. features: sparse [sum of lengths, d_sae], text behind text; lengths with BOS, whose
+ * activations are dropped. -> a column for each of `wanted`
+ */
+export function featureColumns(
+  features: SparseRows,
+  lengths: readonly number[],
+  wanted: Iterable<number>,
+): Map<number, FeatureColumn> {
+  const columns = new Map(
+    [...wanted].map((feature) => [feature, lengths.map((length) => new Float32Array(length))]),
+  )
+  let row = 0
+  for (const [text, length] of lengths.entries())
+    for (let token = 0; token < length; token++, row++)
+      for (let entry = features.offsets[row]; token > 0 && entry < features.offsets[row + 1]; entry++) {
+        const column = columns.get(features.indices[entry])
+        if (column) column[text][token] = features.values[entry]
+      }
+  return columns
+}

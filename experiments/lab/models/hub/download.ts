@@ -1,0 +1,134 @@
+import { UserError } from '../../cli/cli.ts'
+import { showBytes } from '../../cli/progress.ts'
+import { statusError, TransientError, withRetries } from './errors.ts'
+import { claimPartial, type Digest, type Partial } from './partial.ts'
+import { ask, type Reply } from './request.ts'
+import type { Patience } from './settings.ts'
+
+/** A file on a server, and what is known of it before it is fetched. */
+export interface RemoteFile {
+  readonly url: string
+  /** What error messages call it: `openai-community/gpt2: model.safetensors`. */
+  readonly label: string
+  /** In bytes. */
+  readonly size: number
+  readonly digest: Digest
+  readonly token?: string
+  /** The environment variable that names another server, for messages. */
+  readonly setting: string
+}
+
+export interface DownloadOptions {
+  readonly patience: Patience
+  /** Called with the number of bytes there are, which may fall when a file has to begin again. */
+  readonly onBytes?: (bytes: number) => void
+  readonly onWait?: (owner: string) => void
+}
+
+/** So much more than before counts as progress, and the failures before it no longer. */
+const PROGRESS_BYTES = 2 ** 20
+
+/**
+ * Fetches a file: under a temporary name, from where an earlier try stopped, checked by size and hash, and then
+ * under its own name. A target that exists is left as it is.
+ * @throws UserError that names the file, what was expected, what was found and what to do
+ */
+export async function download(file: RemoteFile, target: string, options: DownloadOptions): Promise<void> {
+  const { onBytes = () => {}, onWait, patience } = options
+  const { algorithm } = file.digest
+  await using partial = await claimPartial(target, { algorithm, size: file.size, onWait })
+  if (partial === undefined) return onBytes(file.size)
+  onBytes(partial.length)
+  let refused = false
+  await withRetries(patience, async (progressed) => {
+    if (partial.length > file.size) await partial.reset()
+    if (partial.length < file.size) await receive(file, partial, patience, onBytes, progressed)
+    const found = partial.hex()
+    if (found === file.digest.hex) return
+    await partial.reset()
+    const wrong = `${file.label}: expected ${describeDigest(file.digest)}, got ${found}`
+    if (refused)
+      throw new UserError(
+        `${wrong}, twice: the server has another file, or something on the way changes it; try another network or ${file.setting}`,
+      )
+    refused = true
+    throw new TransientError(wrong)
+  })
+  await partial.publish()
+}
+
+function describeDigest({ algorithm, hex }: Digest): string {
+  return `${algorithm === 'sha256' ? 'SHA-256' : 'git hash'} ${hex}`
+}
+
+/** Asks for what is missing and appends it. */
+async function receive(
+  file: RemoteFile,
+  partial: Partial,
+  patience: Patience,
+  onBytes: (bytes: number) => void,
+  progressed: () => void,
+): Promise<void> {
+  const from = partial.length
+  const { url, label, token } = file
+  const headers = from > 0 ? { Range: `bytes=${from}-` } : undefined
+  using reply = await ask(url, { method: 'GET', label, headers, token, patience })
+  await checkStart(file, reply, partial)
+  const announced = announcedSize(reply)
+  for await (const chunk of reply.body()) {
+    if (partial.length === 0) refuseDisguise(file, reply, chunk)
+    const size = announced ?? partial.length + chunk.length
+    if (size > file.size || (announced !== undefined && size < file.size))
+      throw new UserError(
+        `${label}: expected ${file.size} bytes, ${reply.host} has ${announced ?? `more than ${file.size}`}: ` +
+          `it serves another file; try another ${file.setting}`,
+      )
+    await partial.append(chunk)
+    onBytes(partial.length)
+    if (partial.length - from >= PROGRESS_BYTES) progressed()
+  }
+  if (partial.length < file.size)
+    throw new TransientError(
+      `${label}: expected ${file.size} bytes, ${reply.host} ended after ${partial.length}`,
+    )
+}
+
+/** Accepts an answer that begins where the partial file ends, or, whole, at the beginning. */
+async function checkStart(file: RemoteFile, reply: Reply, partial: Partial): Promise<void> {
+  if (reply.status === 200) {
+    if (/^text\/html\b/i.test(reply.headers.get('Content-Type') ?? '')) throw htmlError(file, reply)
+    if (partial.length > 0) await partial.reset() // the server ignores ranges
+    return
+  }
+  const range = reply.headers.get('Content-Range') ?? ''
+  if (reply.status === 206 && range.startsWith(`bytes ${partial.length}-`)) return
+  if (reply.status === 206 || reply.status === 416) {
+    const expected = `${file.label}: expected bytes from ${partial.length} on, ${reply.host} gave ${range || 'no Content-Range'}`
+    await partial.reset()
+    throw new TransientError(expected)
+  }
+  throw statusError(reply, file)
+}
+
+/** The size of the whole file, as the answer states it. */
+function announcedSize({ status, headers }: Reply): number | undefined {
+  if (headers.has('Content-Encoding')) return undefined // Content-Length is that of the compressed bytes
+  const text = status === 206 ? headers.get('Content-Range')?.split('/')[1] : headers.get('Content-Length')
+  return text && /^\d+$/.test(text) ? Number(text) : undefined
+}
+
+/** Refuses, by its first bytes, what servers give in place of a file. */
+function refuseDisguise(file: RemoteFile, reply: Reply, start: Uint8Array): void {
+  const text = new TextDecoder().decode(start.subarray(0, 64))
+  if (text.startsWith('version https://git-lfs'))
+    throw new UserError(
+      `${file.label}: expected ${showBytes(file.size)}, got a Git LFS pointer: ${reply.host} has the repository without its large files; try another ${file.setting}`,
+    )
+  if (/^\s*<(!doctype html|html)/i.test(text)) throw htmlError(file, reply)
+}
+
+function htmlError(file: RemoteFile, reply: Reply): UserError {
+  return new UserError(
+    `${file.label}: expected ${showBytes(file.size)}, got an HTML page from ${reply.host}: the login or error page of a proxy? Open ${file.url} in a browser to see`,
+  )
+}

@@ -1,0 +1,88 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { UserError } from '../../cli/cli.ts'
+import type { Patience } from './settings.ts'
+
+/** A fault that may pass: the same request, made again, may succeed. */
+export class TransientError extends UserError {
+  override name = 'TransientError'
+  /** The pause that the server asked for. */
+  readonly afterMs: number | undefined
+
+  constructor(message: string, afterMs?: number) {
+    super(message)
+    this.afterMs = afterMs
+  }
+}
+
+/**
+ * Does `work` until it succeeds, fails for good, or fails `patience.tries` times in a row.
+ * @param work tells by `progressed` that it got somewhere: failures are counted from there
+ * @throws UserError
+ */
+export async function withRetries<T>(
+  { tries, backoffMs, longestPauseMs }: Patience,
+  work: (progressed: () => void) => Promise<T>,
+): Promise<T> {
+  for (let failures = 0; ;) {
+    try {
+      return await work(() => (failures = 0))
+    } catch (error) {
+      if (!(error instanceof TransientError)) throw error
+      failures++
+      if (failures >= tries)
+        throw new UserError(`${error.message} (tried ${tries} times; run the command again to go on)`, {
+          cause: error,
+        })
+      if (error.afterMs !== undefined && error.afterMs > longestPauseMs)
+        throw new UserError(
+          `${error.message}: it asks to wait ${Math.ceil(error.afterMs / 1000)} s; run the command again then`,
+          { cause: error },
+        )
+      await pause(error.afterMs ?? backoffMs * 2 ** (failures - 1) * (1 + Math.random() / 4))
+    }
+  }
+}
+
+/** What an answer that is not the file says, and what to do about it. */
+export function statusError(
+  { status, headers, host }: { status: number; headers: Headers; host: string },
+  { label, token, setting }: { label: string; token?: string; setting: string },
+): UserError {
+  const answer = `${label}: expected the file, got status ${status} from ${host}`
+  if (status === 401)
+    return new UserError(
+      token
+        ? `${answer}: it does not accept the token in HF_TOKEN: make a new one, or unset it, as these files are public`
+        : `${answer}: it wants a token: set HF_TOKEN to one of your account's (the hub also says so where nothing has this name)`,
+    )
+  if (status === 403)
+    return new UserError(
+      `${answer}: access denied: ask for access on the repository's page, and set HF_TOKEN to a token that may read it`,
+    )
+  if (status === 404) {
+    const missing = headers.get('X-Error-Code')
+    const what =
+      missing === 'RepoNotFound'
+        ? 'repository'
+        : missing === 'RevisionNotFound'
+          ? 'revision'
+          : 'file, at this revision'
+    return new UserError(`${answer}: there is no such ${what}: is ${setting} a complete mirror?`)
+  }
+  if (status === 429)
+    return new TransientError(`${answer}: too many requests`, retryAfter(headers.get('Retry-After')))
+  if (status === 408 || status >= 500)
+    return new TransientError(
+      `${answer}: the server has a fault of its own`,
+      retryAfter(headers.get('Retry-After')),
+    )
+  return new UserError(`${answer}: does ${setting} name the right server?`)
+}
+
+/** Milliseconds from Retry-After: seconds, or a date (RFC 9110, section 10.2.3). */
+export function retryAfter(value: string | null, now = Date.now()): number | undefined {
+  if (value === null) return undefined
+  if (/^\d+$/.test(value)) return Number(value) * 1000
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+}

@@ -1,0 +1,142 @@
+import { UserError } from '../../cli/cli.ts'
+import { TransientError } from './errors.ts'
+import { isLoopback, isSecure, type Patience } from './settings.ts'
+
+export interface Ask {
+  readonly method: 'GET' | 'HEAD'
+  /** What error messages call the file. */
+  readonly label: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** For the host of the first address; hosts that it redirects to do not see it. */
+  readonly token?: string
+  readonly patience: Patience
+  /** Ends the following of redirects at an answer that says enough. */
+  readonly enough?: (headers: Headers) => boolean
+}
+
+/** An answer whose body has not been read. Close it on every way out. */
+export interface Reply extends Disposable {
+  readonly status: number
+  readonly headers: Headers
+  readonly host: string
+  /** The body, piece by piece. @throws TransientError if the connection breaks or the server falls silent */
+  body(): AsyncGenerator<Uint8Array>
+}
+
+const MOST_REDIRECTS = 10
+const REDIRECTS = [301, 302, 303, 307, 308]
+
+/**
+ * Asks for a URL and follows its redirects, each over https (or on this machine, if the first address is there).
+ * @throws UserError for a redirect that is not followed; TransientError if no answer comes
+ */
+export async function ask(url: string, options: Ask): Promise<Reply> {
+  const first = new URL(url)
+  const line = new Line(options.label, options.patience.silenceMs)
+  try {
+    for (let at = first, hop = 0; ; hop++) {
+      const response = await send(at, first, line, options)
+      const done = !REDIRECTS.includes(response.status) || (options.enough?.(response.headers) ?? false)
+      if (done) return replyOf(response, at.host, line)
+      await response.body?.cancel()
+      at = nextAddress(at, response.headers.get('Location'), first, options.label)
+      if (hop === MOST_REDIRECTS)
+        throw new UserError(`${options.label}: more than ${MOST_REDIRECTS} redirects, the last to ${at.host}`)
+    }
+  } catch (error) {
+    line.hangUp()
+    throw error
+  }
+}
+
+async function send(at: URL, first: URL, line: Line, { method, token, headers }: Ask): Promise<Response> {
+  // Sizes and ranges are those of the file itself, not of a compressed one.
+  const sent = new Headers({ 'User-Agent': 'clearbox', 'Accept-Encoding': 'identity', ...headers })
+  if (token && at.origin === first.origin) sent.set('Authorization', `Bearer ${token}`)
+  try {
+    line.listen(`no answer from ${at.host}`)
+    return await fetch(at, { method, headers: sent, redirect: 'manual', signal: line.signal })
+  } catch (error) {
+    throw line.broken(error, at.host)
+  }
+}
+
+/** Where an answer of `at` redirects to, on the way from `first`. @throws UserError unless it may be followed */
+export function nextAddress(at: URL, location: string | null, first: URL, label: string): URL {
+  if (location === null || !URL.canParse(location, at))
+    throw new UserError(`${label}: ${at.host} redirects to no address: got Location '${location ?? ''}'`)
+  const next = new URL(location, at)
+  if (!isSecure(next) || (isLoopback(next) && !isLoopback(first)))
+    throw new UserError(`${label}: ${at.host} redirects to ${next.origin}: only https is followed`)
+  return next
+}
+
+function replyOf(response: Response, host: string, line: Line): Reply {
+  return {
+    status: response.status,
+    headers: response.headers,
+    host,
+    async *body() {
+      if (response.body === null) return
+      const reader = response.body.getReader()
+      for (;;) {
+        line.listen(`no bytes from ${host}`)
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          throw line.broken(error, host)
+        })
+        if (done) return
+        line.pause()
+        yield value
+      }
+    },
+    [Symbol.dispose]: () => line.hangUp(),
+  }
+}
+
+/** A connection that is given up when it stays silent while one listens. */
+class Line {
+  readonly #label: string
+  readonly #silenceMs: number
+  readonly #controller = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #awaited = ''
+  #late = false
+
+  constructor(label: string, silenceMs: number) {
+    this.#label = label
+    this.#silenceMs = silenceMs
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  listen(awaited: string): void {
+    this.#awaited = awaited
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#late = true
+      this.#controller.abort()
+    }, this.#silenceMs)
+  }
+
+  pause(): void {
+    clearTimeout(this.#timer)
+  }
+
+  hangUp(): void {
+    this.pause()
+    this.#controller.abort()
+  }
+
+  broken(error: unknown, host: string): TransientError {
+    if (this.#late)
+      return new TransientError(`${this.#label}: ${this.#awaited} within ${this.#silenceMs / 1000} s`)
+    const { message, cause } = error as Error
+    const reason =
+      cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
+    return new TransientError(
+      `${this.#label}: the connection to ${host} broke: ${reason}: is this machine online?`,
+    )
+  }
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import type { Backend } from '../../../engine/backend.ts'
+import { describeBasis } from '../../../sae/config.ts'
+import type { Provenance } from '../report/provenance-table.ts'
+import type { OpenModel } from './models.ts'
+
+/** What decides the numbers of a result on SAE features, gathered from what really ran. */
+export async function provenanceOf(
+  model: OpenModel,
+  ops: Backend,
+  hooks: readonly string[],
+  { threshold, seed, command }: { threshold: string; seed?: number; command: string },
+): Promise<Provenance> {
+  const manifest = await readFile(new URL('../../../package.json', import.meta.url), 'utf8')
+  const { version } = JSON.parse(manifest) as { version: string }
+  const saes = hooks.map((hook) => model.saeConfig(hook))
+  return {
+    model: model.origin === undefined ? model.name : `${model.name} (${model.origin})`,
+    sae: [...new Set(saes.map(({ modelName, dSae }) => `${modelName}, ${dSae} features`))].join('; '),
+    backend: ops.name,
+    mode: describeMode(ops),
+    basis: [...new Set(saes.map(describeBasis))].join('; '),
+    hook: showHooks(hooks),
+    bos: '<|endoftext|> before every text; its position is left out of every mean and count',
+    pooling: 'features of each token, then the mean over the text’s tokens',
+    threshold,
+    seed: seed === undefined ? 'none: nothing is drawn at random' : String(seed),
+    command,
+    version: `clearbox ${version}, Node ${process.version}`,
+  }
+}
+
+/** What really ran, and, once features were encoded, how: they are the dense encoder's either way. */
+export function describeMode({ mode, screening }: Pick<Backend, 'mode' | 'screening'>): string {
+  if (!screening) return mode
+  const { rows, denseRows, smallRows, outputs, candidates, active } = screening
+  const screened = rows + denseRows
+  const parts = [mode]
+  if (smallRows > 0) parts.push(`encoder dense for ${smallRows} tokens: too few to screen`)
+  if (screened > 0) {
+    const share =
+      rows === 0 ? '' : `, ${((100 * candidates) / outputs).toFixed(2)} % of their features computed`
+    const l0 = (active / screened).toFixed(1)
+    parts.push(`encoder screened ${rows} tokens${share}, ${denseRows} went dense, ${l0} active a token`)
+  }
+  return parts.join('; ')
+}
+
+/** `blocks.{6,8}.hook_resid_pre` for the same hook of several layers. */
+function showHooks(hooks: readonly string[]): string {
+  const parts = hooks.map((hook) => /^blocks\.(\d+)\.(.*)$/.exec(hook))
+  const [first] = parts
+  if (hooks.length < 2 || !first || parts.some((part) => part?.[2] !== first[2])) return hooks.join(', ')
+  return `blocks.{${parts.map((part) => part![1]).join(',')}}.${first[2]}`
+}
+
+/** As terminal lines, a name and what it was. */
+export function provenanceLines(provenance: Provenance): string {
+  const lines = Object.entries(provenance).filter(([key]) => key !== 'command')
+  return lines.map(([name, value]) => `${name.padEnd(11)}${value as string}`).join('\n')
+}

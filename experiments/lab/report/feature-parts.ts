@@ -1,0 +1,139 @@
+import { html } from 'htm/preact'
+import type { VNode } from 'preact'
+import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
+import type { FeatureFigures, TokenEffect } from '../analysis/features/feature-figures.ts'
+import { histogram } from './charts.ts'
+import { count, levelOf, showCorrelation, showNumber, showShare } from './numbers.ts'
+import { levelClass } from './tables.ts'
+import { excerpt, showToken, tokenRuns, markedRuns, type Firing, type TokenText } from './tokens.ts'
+
+/** What there is to say of a feature beside the texts that make it fire: the parts of its card, and of its own page. */
+
+/** A text in which a feature fires: its number, the feature's mean over its tokens, and the tokens. */
+export type FiringText = readonly [text: number, mean: number, firing: Firing]
+
+/** An SAE feature and all it does in a set of texts. */
+export interface Feature {
+  /** Null where the caller does not know. */
+  readonly layer: number | null
+  readonly feature: number
+  /** Why it is shown, e.g. `peak of Python`. */
+  readonly roles: readonly string[]
+  /** Every text in which it fires, in the order to show them in. */
+  readonly texts: readonly FiringText[]
+  readonly figures: FeatureFigures
+}
+
+/** What a feature's numbers of the logit lens are made of. */
+export const LENS_NOTE =
+  'Promoted and suppressed tokens are what the feature’s decoder row says to the next word as the final LayerNorm and the ' +
+  'unembedding see it: its mean taken out, multiplied by ln_f.weight, then by wte; the mean over the vocabulary taken out. ' +
+  'Neither LayerNorm’s division by the stream’s size, which differs from token to token, nor its bias is applied, nor the ' +
+  'layers in between: the order of tokens means something, the size of numbers only beside each other.'
+
+/** What makes a feature a relative. */
+export const RELATIVES_NOTE =
+  'Cosines are between decoder rows. Correlations are Pearson’s, over the activations at every token but BOS; features ' +
+  `that fire together with it on fewer than ${LEAST_TOGETHER} tokens are left out. Layers are SAEs trained separately: the ` +
+  'same number in two of them means nothing.'
+
+/** How often it fires how strongly; null where it does not. */
+export function histogramPart(document: Document, figures: FeatureFigures): VNode | null {
+  const { histogram: bins, firing_tokens: firing, tokens, max, mean_where_it_fires: mean } = figures
+  if (max === null) return null
+  const chart = histogram(document, bins, {
+    title: `How strongly feature ${figures.feature} fires, where it does`,
+    description: `${count(firing, 'activation')} from 0 to ${showNumber(max)}, mean ${showNumber(mean)}`,
+  })
+  return html`<div class="histogram">
+    ${chart}
+    <p class="facts">
+      ${`Tokens by activation. It is silent on ${showShare(1 - firing / tokens)} of the ${tokens} tokens; where it fires, its mean is ${showNumber(mean)}.`}
+    </p>
+  </div>`
+}
+
+/** Tokens shown at either side of the strongest. */
+const AROUND = 8
+
+/** A text near each quarter of the maximum, around its strongest token: strong activations alone would flatter the feature. */
+export function strongToWeak({ figures, texts: firing }: Feature, texts: readonly TokenText[]): VNode | null {
+  const { quantile_examples: examples, firing_texts, max } = figures
+  if (max === null) return null
+  const item = ({ share, text, max: own }: FeatureFigures['quantile_examples'][number]): VNode => {
+    const { position } = firing_texts.find((one) => one.text === text)!
+    const [, , tokens] = firing.find(([index]) => index === text)!
+    const cut = excerpt(texts[text].pieces, tokens, position, AROUND)
+    const runs = tokenRuns(cut.pieces, cut.firing, max)
+    return html`<li>
+      <p class="note">
+        near ${100 * share} %: ${showNumber(own)} · <b>${texts[text].category}</b> · text ${text + 1}
+      </p>
+      <p class="tokens" dir="auto">${cut.before && '…'}${markedRuns(runs)}${cut.after && '…'}</p>
+    </li>`
+  }
+  return html`<ol class="texts">
+    ${examples.map(item)}
+  </ol>`
+}
+
+/** What its direction promotes and suppresses. */
+export function lensPart({ promoted, suppressed }: FeatureFigures): VNode {
+  const max = Math.max(...[...promoted, ...suppressed].map(({ logit }) => Math.abs(logit)))
+  const chips = (tokens: readonly TokenEffect[]): VNode[] =>
+    tokens.map(
+      ({ token, logit }) =>
+        html`<li>
+          <bdi class=${levelClass(levelOf(logit, max))}>${showToken(token)}</bdi> ${showNumber(logit)}
+        </li>`,
+    )
+  return facets([
+    ['Promotes', chips(promoted)],
+    ['Suppresses', chips(suppressed)],
+  ])
+}
+
+/** The nearest features of its layer, and those of the next that go with it; `name` shows a feature's number. */
+export function relativesPart(
+  { layer, nearest, next_layer: next, ...figures }: FeatureFigures,
+  name: (feature: number, layer: number) => VNode | string = String,
+): VNode {
+  const near = nearest.map(
+    ({ feature, cosine }) => html`<li>${name(feature, layer)} <small>${showCorrelation(cosine)}</small></li>`,
+  )
+  const along = next?.features.map(
+    ({ feature, correlation, together }) =>
+      html`<li>
+        ${name(feature, next.layer)}${' '}
+        <small>${showCorrelation(correlation)}, on ${count(together, 'token')}</small>
+      </li>`,
+  )
+  const none = figures.firing_tokens === 0 ? 'it does not fire here' : 'none on enough tokens'
+  return facets([
+    [`Nearest in layer ${layer}, by cosine`, near],
+    ...(next && along
+      ? [
+          [
+            `Go with it in layer ${next.layer}, by correlation`,
+            along.length > 0 ? along : [html`<li>${none}</li>`],
+          ] as const,
+        ]
+      : []),
+  ])
+}
+
+function facets(parts: readonly (readonly [name: string, items: readonly VNode[]])[]): VNode {
+  return html`<dl class="facets">
+    ${parts.map(
+      ([name, items]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>
+            <ul>
+              ${items}
+            </ul>
+          </dd>
+        </div>`,
+    )}
+  </dl>`
+}

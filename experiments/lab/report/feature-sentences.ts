@@ -1,0 +1,64 @@
+import { count, showCorrelation, showNumber, showShare } from './numbers.ts'
+import { showToken } from './tokens.ts'
+import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
+import type { FeatureFigures, TokenEffect } from '../analysis/features/feature-figures.ts'
+
+/** How many of the strongest texts are asked for their category. */
+const STRONGEST = 10
+
+/** What was found about a feature, a sentence each. categories: of the texts, in row order */
+export function sentences(figures: FeatureFigures, categories: readonly string[]): string[] {
+  return [firing(figures, categories), ...company(figures, categories), lens(figures), ...relatives(figures)]
+}
+
+function firing({ tokens, ...figures }: FeatureFigures, categories: readonly string[]): string {
+  const [strongest] = figures.firing_texts
+  if (strongest === undefined)
+    return `It fires on none of the ${tokens} tokens: these texts do not show what it stands for.`
+  return (
+    `It fires on ${showShare(figures.density)} of the tokens (${figures.firing_tokens} of ${tokens}), in ` +
+    `${figures.firing_texts.length} of ${count(categories.length, 'text')}; most strongly, ${showNumber(strongest.max)}, ` +
+    `on ${showToken(strongest.token)} in text ${strongest.text + 1} (${categories[strongest.text]}).`
+  )
+}
+
+/** The category that most of the strongest texts are of. */
+function company({ firing_texts }: FeatureFigures, categories: readonly string[]): string[] {
+  const strongest = firing_texts.slice(0, STRONGEST)
+  if (strongest.length === 0) return []
+  const groups = Map.groupBy(strongest, ({ text }) => categories[text])
+  const [name, texts] = [...groups].reduce((most, group) => (group[1].length > most[1].length ? group : most))
+  return [
+    `Of its ${strongest.length} strongest texts, ${texts.length} ${texts.length === 1 ? 'is' : 'are'} ${name}; ` +
+      `of all texts, ${showShare(categories.filter((category) => category === name).length / categories.length)} are.`,
+  ]
+}
+
+function lens({ promoted, suppressed }: FeatureFigures): string {
+  const list = (tokens: readonly TokenEffect[]) =>
+    tokens
+      .slice(0, 5)
+      .map(({ token }) => showToken(token))
+      .join(' ')
+  return `Read through the unembedding, its direction promotes ${list(promoted)} and suppresses ${list(suppressed)}.`
+}
+
+function relatives({ layer, nearest: [near], next_layer: next, ...figures }: FeatureFigures): string[] {
+  const found: string[] = []
+  if (near)
+    found.push(
+      `Nearest direction in layer ${layer}: feature ${near.feature}, cosine ${showCorrelation(near.cosine)}.`,
+    )
+  if (next === null) return [...found, `Layer ${layer} is the last that has an SAE: no layer follows.`]
+  const [most] = next.features
+  if (most)
+    found.push(
+      `In layer ${next.layer}, feature ${most.feature} goes with it most: correlation ${showCorrelation(most.correlation)}, ` +
+        `both fire on ${count(most.together, 'token')}.`,
+    )
+  else if (figures.firing_tokens > 0)
+    found.push(
+      `No feature of layer ${next.layer} fires together with it on ${LEAST_TOGETHER} tokens or more.`,
+    )
+  return found
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { UserError } from '../cli/cli.ts'
+import { download } from '../models/hub/download.ts'
+import type { HubSettings } from '../models/hub/settings.ts'
+import { readPythonLiteral } from './python-literal.ts'
+import { fromCategories, type LabelledText } from './texts.ts'
+
+/**
+ * The post's notebook (MIT licence), at the commit that holds it. Its texts are read from there and are no part of
+ * this project: only so is a replication on them exact.
+ */
+const notebook = {
+  repo: 'TheBuleGanteng/interpretability-prototyping',
+  commit: '6ba88eed6ffdb377bf1fda5c14b223ffac6e2d90',
+  path: 'notebooks/phase_1_SAE_comparison_v2.ipynb',
+  size: 2_089_112,
+  sha256: '1dfc6e993acdcd622f0eb167abfaf6c542859a24c08d240310a24f4abbd51f6a',
+}
+
+/**
+ * The post's 70 texts in their seven categories, fetched once.
+ * @throws UserError if they are not here and cannot be fetched, or the file is another one
+ */
+export async function publishedTexts(settings: HubSettings): Promise<LabelledText[]> {
+  const { repo, commit, path, size, sha256 } = notebook
+  const target = join(settings.ownCacheFolder, 'post', commit, 'notebook.ipynb')
+  const label = `${repo}: ${path}`
+  const here = await readFile(target).catch(() => undefined)
+  if (here === undefined && settings.offline)
+    throw new UserError(
+      `${label}: offline, and not at ${target}; with a network, fetch ahead: npm run download -- gpt2`,
+    )
+  if (here === undefined) {
+    const url = `${settings.rawEndpoint}/${repo}/${commit}/${path}`
+    const digest = { algorithm: 'sha256', hex: sha256 } as const
+    const file = { url, label, size, digest, setting: 'CLEARBOX_RAW_ENDPOINT' }
+    await download(file, target, { patience: settings.patience })
+  }
+  const bytes = here ?? (await readFile(target))
+  const found = createHash('sha256').update(bytes).digest('hex')
+  if (found !== sha256)
+    throw new UserError(`${target}: expected SHA-256 ${sha256}, found ${found}: delete it and run this again`)
+  return textsOfNotebook(bytes.toString('utf8'))
+}
+
+/**
+ * The texts of `categories = { name: [text, ...], ... }` in a Jupyter notebook's code, read as a literal.
+ * @throws if no code cell, or more than one, begins a line with it, or it holds anything but strings
+ */
+export function textsOfNotebook(json: string): LabelledText[] {
+  const { cells } = JSON.parse(json) as { cells: { cell_type: string; source: string | string[] }[] }
+  const found = cells.flatMap(({ cell_type, source }) => {
+    const code = Array.isArray(source) ? source.join('') : source
+    return cell_type === 'code' ? [...code.matchAll(/^categories\s*=\s*(?=\{)/gm)] : []
+  })
+  if (found.length !== 1)
+    throw new Error(`notebook: expected one line that begins "categories = {", found ${found.length}`)
+  const [match] = found
+  const literal = readPythonLiteral(match.input, match.index + match[0].length)
+  if (!(literal instanceof Map)) throw new Error('notebook: categories is not a dictionary')
+  const lists = [...literal].map(([category, texts]): [string, string[]] => {
+    if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string'))
+      throw new Error(`notebook: category ${JSON.stringify(category)} is not a list of strings`)
+    return [category, texts]
+  })
+  return fromCategories(Object.fromEntries(lists))
+}

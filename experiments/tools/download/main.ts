@@ -1,0 +1,130 @@
+// Which files does a published model need, and are they here and right?
+//   npm run download -- gpt2                      what npm start needs: the model, four SAEs, the post's texts
+//   npm run download -- gpt2 --layers 0,12        other SAEs; 12 is the stream after the last block
+//   npm run download -- gpt2 --offline            fetches nothing: hashes all that is there
+//   npm run download -- distilgpt2 --dir weights  into a folder of plain files, for --dir elsewhere
+// Fetches what is missing, hashes what is there, prints a table.
+import { realpath, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { postLayers } from '../../lab/analysis/replication.ts'
+import { createCommand, integerIn, listOf, oneOf, runMain, UserError } from '../../lab/cli/cli.ts'
+import { layerOf } from '../../lab/models/hooks.ts'
+import { fetchFiles } from '../../lab/models/hub/hub.ts'
+import { hashOf } from '../../lab/models/hub/partial.ts'
+import { publishedModels, type PublishedModel } from '../../lab/models/hub/known-models.ts'
+import { hubSettings } from '../../lab/models/hub/settings.ts'
+import { cacheStore, folderStore, type HubFile } from '../../lab/models/hub/store.ts'
+import { createProgress, showBytes } from '../../lab/cli/progress.ts'
+import { publishedTexts } from '../../lab/texts/post-texts.ts'
+import { formatTable } from '../../lab/cli/table.ts'
+
+interface Options {
+  readonly layers: readonly number[]
+  readonly dir?: string
+  readonly offline?: boolean
+  readonly json?: boolean
+}
+
+const names = Object.keys(publishedModels)
+
+const command = createCommand('download', 'fetch a published model and its SAEs ahead, and check them')
+  .argument('<model>', names.join(', '), oneOf('model', names))
+  .option(
+    '--layers <list>',
+    'SAEs of these layers; 12 is after the last',
+    listOf('layers', integerIn('layer', 0, 12)),
+    postLayers,
+  )
+  .option('--dir <folder>', 'into this folder, not into Hugging Face’s cache')
+  .option('--offline', 'fetch nothing, check what is there')
+  .parse()
+
+runMain(async () => {
+  const options = command.opts<Options>()
+  const [name] = command.processedArgs as [string]
+  const settings = await hubSettings(process.env, options)
+  const store = options.dir === undefined ? cacheStore(settings.cacheFolder) : folderStore(options.dir)
+  const files = filesOf(publishedModels[name], options.layers)
+  const paths = await fetchFiles(settings, store, files, {
+    what: name,
+    command: `npm run download -- ${name}`,
+    quiet: options.json,
+  })
+  if (name === 'gpt2') await publishedTexts(settings)
+  const checked = await checkHashes(files, paths, options.json)
+  const wrong = checked.filter(({ expected, found }) => expected !== undefined && expected !== found)
+  if (options.json) console.log(JSON.stringify(checked.map(summary), null, 1))
+  else print(checked, store.folder)
+  if (wrong.length > 0) throw new UserError(wrong.map(wrongHash).join('\n'))
+})
+
+function filesOf({ config, weights, saes }: PublishedModel, layers: readonly number[]): HubFile[] {
+  const wanted = saes.filter(({ hook }) => layers.includes(layerOf(hook)))
+  return [config, weights, ...saes.map((sae) => sae.config), ...wanted.map((sae) => sae.weights)]
+}
+
+interface Checked {
+  readonly file: HubFile
+  readonly path: string
+  readonly bytes: number
+  readonly sha256: string
+  /** The hash that it should have: pinned, or, in Hugging Face's cache, the one that the hub announced; of a small file git's. */
+  readonly expected: string | undefined
+  readonly found: string
+}
+
+async function checkHashes(
+  files: readonly HubFile[],
+  paths: readonly string[],
+  quiet = false,
+): Promise<Checked[]> {
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  using progress = createProgress({ label: 'checking', total, unit: 'bytes', quiet })
+  const checked: Checked[] = []
+  let done = 0
+  for (const [i, file] of files.entries()) {
+    checked.push({ file, path: paths[i], bytes: sizes[i], ...(await checkHash(file, paths[i])) })
+    progress.update((done += sizes[i]), file.local)
+  }
+  return checked
+}
+
+async function checkHash(
+  file: HubFile,
+  path: string,
+): Promise<Pick<Checked, 'sha256' | 'expected' | 'found'>> {
+  const sha256 = await hashOf(path, 'sha256')
+  const blob = basename(await realpath(path)) // the cache names content by its hash
+  const expected = file.sha256 ?? (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(blob) ? blob : undefined)
+  return { sha256, expected, found: expected?.length === 40 ? await hashOf(path, 'git') : sha256 }
+}
+
+function summary({ file, path, bytes, sha256 }: Checked) {
+  return {
+    repo: file.repo,
+    revision: file.revision,
+    path: file.path,
+    file: path,
+    bytes,
+    sha256,
+    pinned: file.sha256 ?? null,
+  }
+}
+
+function print(checked: readonly Checked[], folder: string): void {
+  const verdict = ({ file, expected, found }: Checked) => {
+    if (expected === undefined) return 'not pinned'
+    if (expected !== found) return 'WRONG'
+    return file.sha256 === undefined ? 'as announced' : 'as pinned'
+  }
+  const rows = checked.map((one) => [one.file.local, one.bytes, one.sha256.slice(0, 16), verdict(one)])
+  console.log(formatTable(['file', 'bytes', 'SHA-256 begins', ''], rows))
+  const total = checked.reduce((sum, { bytes }) => sum + bytes, 0)
+  console.log(`${checked.length} files, ${showBytes(total)}, in ${folder}`)
+}
+
+function wrongHash({ path, expected, found }: Checked): string {
+  const name = expected?.length === 40 ? 'git hash' : 'SHA-256'
+  return `${path}: expected ${name} ${expected}, found ${found}: delete it and run this again`
+}

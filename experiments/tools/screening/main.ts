@@ -1,0 +1,72 @@
+// How close does exact screening's bound come to the pre-activations it bounds? Draws a token's features.
+//   node experiments/tools/screening/main.ts
+// Prints how many features each digit leaves possible, and writes the figure of sae/README.md.
+import { fileURLToPath } from 'node:url'
+import { createReferenceBackend } from '../../../engine/reference/backend.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
+import { readTensor } from '../../../engine/weights/weights.ts'
+import { saeInput } from '../../../sae/encoder.ts'
+import { createCommand, runMain } from '../../lab/cli/cli.ts'
+import { captureStreams } from '../../lab/models/features.ts'
+import { findModel } from '../../lab/models/model-sources.ts'
+import { openModel } from '../../lab/models/models.ts'
+import { writeAtomically } from '../../lab/cli/write-node.ts'
+import { drawBounds, type BoundedFeature } from './figure.ts'
+import { columnScale, norm, splitRow, type SplitRow } from './split.ts'
+
+const hook = 'blocks.3.hook_resid_pre'
+const figure = fileURLToPath(new URL('../../../sae/screening.svg', import.meta.url))
+
+const command = createCommand('screening', 'how close the bound of exact screening comes to what it bounds')
+  .option('--out <file>', 'the figure to write', figure)
+  .parse()
+
+/** Each feature's pre-activation, and the most that it can be by what one digit and two digits say; all in float64. */
+function boundFeatures(x: Float32Array, weight: Tensor, bias: Tensor): BoundedFeature[] {
+  const features = weight.shape[1]
+  const row = splitRow(x)
+  return Array.from({ length: features }, (_, j) => {
+    const w = Float64Array.from(x, (_, k) => weight.data[k * features + j])
+    const scale = columnScale(w) || 1
+    const v = w.map((value) => Math.round(value / scale) * scale)
+    const known = bias.data[j] + dot(row.large, w)
+    const [ofNorm, ofResidual] = [norm(w), norm(w.map((value, k) => value - v[k]))]
+    const limit = (digits: SplitRow['one']) =>
+      known + dot(digits.value, v) + digits.ofNorm * ofNorm + digits.ofResidual * ofResidual
+    return { preActivation: bias.data[j] + dot(x, w), afterOne: limit(row.one), afterTwo: limit(row.two) }
+  })
+}
+
+function dot(a: Float64Array | Float32Array, b: Float64Array): number {
+  return b.reduce((sum, value, k) => sum + a[k] * value, 0)
+}
+
+runMain(async () => {
+  const ops = createReferenceBackend()
+  const model = await openModel('tiny', ops, { quiet: true })
+  const text = 'The quick brown fox jumps over the lazy dog.'
+  const ids = model.tokenize(text)
+  const stream = (await captureStreams(model.gpt2, [ids], [hook])).get(hook)!
+  const sae = await model.openSae(hook)
+  const input = await ops.subtract(await saeInput(ops, sae, hook, stream), sae.b_dec)
+  const store = await (await findModel('tiny')).saes.get(hook)!.weights()
+  const [weight, bias] = [await readTensor(store.get('W_enc')), await readTensor(store.get('b_enc'))]
+  await store.close()
+  const last = ids.length - 1
+  const features = boundFeatures((await ops.download(input)).row(last), weight, bias)
+  const count = (kind: keyof BoundedFeature) => features.filter((feature) => feature[kind] > 0).length
+  const counts = {
+    features: features.length,
+    one: count('afterOne'),
+    two: count('afterTwo'),
+    active: count('preActivation'),
+  }
+  const { out, json } = command.opts<{ out: string; json?: boolean }>()
+  await writeAtomically(out, drawBounds(features))
+  if (json) return console.log(JSON.stringify({ hook, text, token: last, ...counts, figure: out }))
+  console.log(
+    `${hook}, last token of "${text}": of ${counts.features} features one digit leaves ${counts.one} possible, ` +
+      `two digits ${counts.two}; ${counts.active} are active`,
+  )
+  console.log(`figure: ${out}`)
+})

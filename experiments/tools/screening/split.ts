@@ -1,0 +1,71 @@
+import {
+  COLUMN_MOST,
+  DIGIT_MOST,
+  LANE_MOST,
+  LARGE,
+  MAX_LARGE,
+  rowRounding,
+} from '../../../engine/wasm/screen/bound.ts'
+import { STEP } from '../../../engine/wasm/screen/layout.ts'
+
+/** One or two digits of a row: what they stand for, and the factors of |w_j| and of |d_j| in the bound. */
+interface Digits {
+  readonly value: Float64Array
+  readonly ofNorm: number
+  readonly ofResidual: number
+}
+
+/** A row as the screen splits it: what stays float32 (zero elsewhere), and the rest in one and in two digits. */
+export interface SplitRow {
+  readonly large: Float64Array
+  readonly one: Digits
+  readonly two: Digits
+}
+
+/** What engine/wasm/screen/quantize-rows.ts does, in float64. */
+export function splitRow(x: Float32Array): SplitRow {
+  const limit = largeLimit(x)
+  const large = Float64Array.from(x, (value) => (Math.abs(value) > limit ? value : 0))
+  const rest = Float64Array.from(x, (value, k) => value - large[k])
+  const step1 = rest.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / DIGIT_MOST || 1
+  const step2 = step1 / (2 * DIGIT_MOST)
+  const one = rest.map((value) => Math.round(value / step1) * step1)
+  const two = rest.map((value, k) => one[k] + Math.round((value - one[k]) / step2) * step2)
+  const left = (digits: Float64Array) => norm(rest.map((value, k) => value - digits[k]))
+  const rounding = rowRounding(x.length) * (norm(x) + left(one))
+  const bound = (value: Float64Array): Digits => ({
+    value,
+    ofNorm: left(value) + rounding,
+    ofResidual: norm(value) + rounding,
+  })
+  return { large, one: bound(one), two: bound(two) }
+}
+
+/** Above which size numbers of a row stay float32. */
+function largeLimit(x: Float32Array): number {
+  for (let limit = Infinity; ;) {
+    const rest = x.filter((value) => Math.abs(value) <= limit)
+    const next = (LARGE * norm(rest)) / Math.sqrt(rest.length)
+    const larger = x.filter((value) => Math.abs(value) > next).length
+    if (larger === x.length - rest.length || larger > MAX_LARGE) return limit
+    limit = next
+  }
+}
+
+/** A column's scale: its numbers divided by it are what engine/wasm/screen/quantize-columns.ts rounds. */
+export function columnScale(w: Float64Array): number {
+  const largest = w.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  // of each 16-bit sum of a step: numbers 0, 1, 4, 5, ... or 2, 3, 6, 7, ...; those of one sign
+  const lanes = new Map<string, number>()
+  for (const [k, value] of w.entries()) {
+    const lane = `${Math.floor(k / STEP)} ${k & 2} ${value < 0}`
+    lanes.set(lane, (lanes.get(lane) ?? 0) + Math.abs(value))
+  }
+  return Math.max(largest / COLUMN_MOST, Math.max(...lanes.values()) / (LANE_MOST - STEP / 4))
+}
+
+export function norm(numbers: Iterable<number>): number {
+  let squares = 0
+  for (const value of numbers) squares += value * value
+  return Math.sqrt(squares)
+}

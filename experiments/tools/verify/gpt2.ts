@@ -1,0 +1,232 @@
+import type { SaeQuality } from '../../../sae/metrics.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
+import { generate } from '../../../gpt2/generate.ts'
+import { logProbability, meanLoss } from '../../../gpt2/loss.ts'
+import { capture, run } from '../../../gpt2/model.ts'
+import type { HookTable } from '../../../gpt2/hooks.ts'
+import { describeBasis } from '../../../sae/config.ts'
+import { splice, zeroAblate } from '../../../sae/splice.ts'
+import { releaseSae } from '../../../sae/weights.ts'
+import { rowsByCategory } from '../../lab/analysis/input.ts'
+import { analyseTexts } from '../../lab/analysis/analyse-texts.ts'
+import { replicate, replicationTolerance } from '../../lab/analysis/replication.ts'
+import { POST_THRESHOLD } from '../../lab/analysis/threshold.ts'
+import { captureStreams } from '../../lab/models/features.ts'
+import type { OpenModel } from '../../lab/models/models.ts'
+import type { LabelledText } from '../../lab/texts/texts.ts'
+import { checkBos, readStream, soundAlarm } from './alarm.ts'
+import { exactly, nearly, type Finding } from './finding.ts'
+import type { Expected, Splice } from './gpt2-expected.ts'
+
+export interface PublishedOptions {
+  /** The SAEs to look at; those that `expected` splices in are looked at in any case. */
+  readonly hooks: readonly string[]
+  /** Short texts of any kind, for the alarm and the SAEs' quality. */
+  readonly sample: readonly string[]
+  /** The post's texts, to be held to its figures; left out where the model is not the post's. */
+  readonly postTexts?: readonly LabelledText[]
+  readonly quiet?: boolean
+}
+
+export interface PublishedResult {
+  readonly findings: readonly Finding[]
+  /** What is likely wrong, most telling first; empty where nothing is. */
+  readonly hints: readonly string[]
+}
+
+/** Holds a model with real weights to what others publish of it. */
+export async function verifyPublished(
+  model: OpenModel,
+  expected: Expected,
+  { hooks, sample, postTexts, quiet = false }: PublishedOptions,
+): Promise<PublishedResult> {
+  const all = [...new Set([...expected.splices.map(({ hook }) => hook), ...hooks])]
+  await model.prepareSaes(all)
+  const texts = sample.map((text) => model.tokenize(text))
+  const noBos = checkBos(model, texts)
+  const alarms = []
+  for (const hook of all) alarms.push(await soundAlarm(model, hook, texts))
+  const findings = [
+    exactly(
+      'texts begin with BOS',
+      'all',
+      noBos === undefined ? 'all' : 'not all',
+      'the SAEs’ cfg.json: prepend_bos',
+    ),
+    ...(await verifyModel(model, expected)),
+  ]
+  for (const entry of expected.splices) findings.push(...(await verifySplice(model, entry)))
+  for (const { hook, best, hint } of alarms) {
+    const basis = describeBasis(model.saeConfig(hook))
+    findings.push(
+      exactly(`${hook}: basis`, describeBasis({ centered: true }), basis, 'cfg.json of the release'),
+    )
+    const own = `${hook}, ${model.saeConfig(hook).centered ? 'centred' : 'not centred'}`
+    const read = `${best.hook}, ${best.centered ? 'centred' : 'not centred'}`
+    findings.push(
+      exactly(`${hook}: the stream that its SAE reads best`, own, hint === undefined ? own : read, 'alarm'),
+    )
+  }
+  findings.push(...(await verifyRelease(model, expected, hooks, texts)))
+  if (postTexts) findings.push(...(await verifyPost(model, postTexts, hooks, quiet)))
+  const hints = [noBos, ...alarms.map(({ hint }) => hint)].filter((hint) => hint !== undefined)
+  return { findings, hints }
+}
+
+async function verifyModel(model: OpenModel, expected: Expected): Promise<Finding[]> {
+  const { gpt2, tokenizer } = model
+  const findings: Finding[] = []
+  const greedy = (prompt: readonly number[], count: number) =>
+    Array.fromAsync(generate(gpt2, prompt, count, { temperature: 0 }))
+  for (const { prompt, ids, source } of expected.greedyIds)
+    findings.push(
+      exactly(
+        `greedy ids after ${prompt.join(' ')}`,
+        ids.join(' '),
+        (await greedy(prompt, ids.length)).join(' '),
+        source,
+      ),
+    )
+  for (const { prompt, text, source } of expected.greedyTexts) {
+    const ids = await greedy(tokenizer.encode(prompt), tokenizer.encode(text).length)
+    findings.push(exactly(`greedy text after "${prompt}"`, text, tokenizer.decode(ids), source))
+  }
+  for (const { text, loss, tolerance, source } of expected.losses) {
+    const ids = model.tokenize(text)
+    const got = meanLoss(await logitsOf(model, ids), ids)
+    findings.push(nearly(`mean loss of BOS and "${text}"`, [loss], [got], { tolerance, digits: 6, source }))
+  }
+  for (const { ids, id, logit, tolerance, source } of expected.lastLogits) {
+    const row = (await logitsOf(model, ids)).row(ids.length - 1)
+    const best = indexOfMax(row)
+    const what = `next token after ${ids.join(' ')}`
+    findings.push(exactly(what, String(id), String(best), source))
+    findings.push(nearly(`logit of the ${what}`, [logit], [row[best]], { tolerance, digits: 4, source }))
+  }
+  return findings
+}
+
+async function logitsOf(model: OpenModel, ids: readonly number[], hooks: HookTable = {}): Promise<Tensor> {
+  if (Object.keys(hooks).length === 0) return (await capture(model.gpt2, [ids], ['logits'])).get('logits')!
+  let logits: Tensor | undefined
+  await run(model.gpt2, [ids], { ...hooks, logits: async (x, ops) => void (logits = await ops.download(x)) })
+  return logits!
+}
+
+function indexOfMax(row: Float32Array): number {
+  return row.reduce((best, value, i) => (value > row[best] ? i : best), 0)
+}
+
+async function verifySplice(model: OpenModel, entry: Splice): Promise<Finding[]> {
+  const { hook, source, text } = entry
+  const ids = model.tokenize(text)
+  const sae = await model.openSae(hook)
+  const clean = await logitsOf(model, ids)
+  const spliced = await logitsOf(model, ids, { [hook]: splice(sae, hook) })
+  const zeroed = await logitsOf(model, ids, { [hook]: zeroAblate })
+  releaseSae(sae)
+  const loss = (what: string, expected: number, logits: Tensor): Finding =>
+    nearly(`${hook}: mean loss, ${what}`, [expected], [meanLoss(logits, ids)], {
+      tolerance: entry.lossTolerance,
+      digits: 5,
+      source,
+    })
+  const next = entry.next.flatMap(({ when, tokens }) => {
+    const row = { clean, spliced }[when].row(ids.length - 1)
+    const best = Array.from(row.keys())
+      .sort((a, b) => row[b] - row[a])
+      .slice(0, tokens.length)
+    const words = (list: readonly string[]) => JSON.stringify(list)
+    return [
+      exactly(
+        `next tokens, ${when}`,
+        words(tokens.map(([token]) => token)),
+        words(best.map((id) => model.tokenizer.decode([id]))),
+        source,
+      ),
+      nearly(
+        `their probabilities in %, ${when}`,
+        tokens.map(([, percent]) => percent),
+        best.map((id) => 100 * Math.exp(logProbability(row, id))),
+        { tolerance: entry.percentTolerance, digits: 2, source },
+      ),
+    ]
+  })
+  return [
+    loss('clean', entry.clean, clean),
+    loss('with the SAE spliced in', entry.spliced, spliced),
+    loss('zero-ablated', entry.zeroAblated, zeroed),
+    ...next,
+  ]
+}
+
+/** L0 and explained variance beside those of the release, whose texts are not known. */
+async function verifyRelease(
+  model: OpenModel,
+  { release, releaseSource: source }: Expected,
+  hooks: readonly string[],
+  texts: readonly (readonly number[])[],
+): Promise<Finding[]> {
+  const known = hooks.filter((hook) => release.has(hook))
+  const streams = await captureStreams(model.gpt2, texts, known)
+  const findings: Finding[] = []
+  for (const hook of known) {
+    const sae = await model.openSae(hook)
+    const got: SaeQuality = await readStream(sae, streams.get(hook)!, texts, sae.config.centered)
+    releaseSae(sae)
+    const { l0, explainedVariance } = release.get(hook)!
+    const about = { source, required: false }
+    findings.push(nearly(`${hook}: L0`, [l0], [got.l0], { tolerance: 5, digits: 1, ...about }))
+    findings.push(
+      nearly(`${hook}: explained variance`, [explainedVariance], [got.explainedVariance], {
+        tolerance: 0.1,
+        digits: 3,
+        ...about,
+      }),
+    )
+  }
+  return findings
+}
+
+/** The post's figures at those of its layers that are looked at. */
+async function verifyPost(
+  model: OpenModel,
+  texts: readonly LabelledText[],
+  hooks: readonly string[],
+  quiet: boolean,
+): Promise<Finding[]> {
+  const ids = texts.map(({ text }) => model.tokenize(text))
+  const results = await analyseTexts(model, ids, rowsByCategory(texts), hooks, POST_THRESHOLD, quiet)
+  const rows = replicate(results.map(({ analysis }) => analysis))
+  return [...Map.groupBy(rows, ({ layer }) => layer)].flatMap(([layer, rows]) => {
+    const about = { tolerance: replicationTolerance, digits: 2, source: 'the post’s notebook' }
+    const words = (figures: (row: (typeof rows)[number]) => (number | undefined)[]) =>
+      rows.map((row) => figures(row).join(':')).join(' ')
+    return [
+      exactly(
+        `the post, layer ${layer}: peak features`,
+        words(({ published }) => [published.peak.feature]),
+        words(({ ours }) => [ours.peak?.feature]),
+        about.source,
+      ),
+      nearly(
+        `the post, layer ${layer}: peaks`,
+        rows.map(({ published }) => published.peak.value),
+        rows.map(({ ours }) => ours.peak?.value ?? NaN),
+        about,
+      ),
+      nearly(
+        `the post, layer ${layer}: sums of the top 5`,
+        rows.map(({ published }) => published.aggregate_top5),
+        rows.map(({ ours }) => ours.aggregate_top5),
+        about,
+      ),
+      exactly(
+        `the post, layer ${layer}: specialists and their scores`,
+        words(({ published: { specialist } }) => [specialist.feature, specialist.score]),
+        words(({ ours: { specialist } }) => [specialist?.feature, specialist?.score]),
+        about.source,
+      ),
+    ]
+  })
+}

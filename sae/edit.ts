@@ -1,0 +1,95 @@
+import type { Backend, DeviceTensor } from '../engine/backend.ts'
+import { Tensor } from '../engine/tensor.ts'
+import { sparseRow } from '../engine/sparse.ts'
+import { encode, saeInput } from './encoder.ts'
+import type { Sae } from './weights.ts'
+
+/** What is done to a stream at its hook: its rows in, the rows that go on out. */
+type StreamEdit = (x: DeviceTensor, ops: Backend) => Promise<DeviceTensor>
+
+/**
+ * An edit adds a multiple of one feature's direction to the residual stream, token by token. What the SAE fails to
+ * reconstruct stays in the stream: only the feature's own contribution changes.
+ */
+export interface Edit {
+  readonly hook: string
+  /** W_dec[j], [d_in] */
+  readonly direction: Float32Array
+  /** The multiple for each token of each text; 0, as at BOS, leaves the token as it is. */
+  readonly coefficients: readonly Float32Array[]
+}
+
+/** -f_j at each token but BOS: takes the feature out. activations: one list a text, BOS first */
+export function removal(activations: readonly Float32Array[]): Float32Array[] {
+  return activations.map((text) => text.map((value, token) => (token === 0 ? 0 : -value)))
+}
+
+/** The same multiple at each token but BOS: turns the feature up where it fires and where it does not. */
+export function steering(lengths: readonly number[], coefficient: number): Float32Array[] {
+  return lengths.map((length) => new Float32Array(length).fill(coefficient, 1))
+}
+
+/** A hook that adds coefficients[t] * direction to row t. coefficients: one a row, direction [d_in] */
+export function addDirection(coefficients: Float32Array, direction: Float32Array): StreamEdit {
+  const change = Tensor.zeros([coefficients.length, direction.length])
+  for (const [row, coefficient] of coefficients.entries())
+    if (coefficient !== 0) change.row(row).set(direction.map((value) => coefficient * value))
+  return async (x, ops) => ops.add(x, ops.upload(change))
+}
+
+/** What is done to a feature while text is written: nothing of it is left, or `coefficient` of it is added. */
+export type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coefficient: number }
+
+/**
+ * A hook for writing with a KV cache, where activations are not known ahead: the SAE reads each new row as it comes.
+ * The first row it ever sees is BOS, and stays as it is.
+ */
+export function liveEdit(sae: Sae, feature: number, direction: Float32Array, change: LiveChange): StreamEdit {
+  let begun = false
+  return async (x, ops) => {
+    const coefficients =
+      change.kind === 'up'
+        ? new Float32Array(x.shape[0]).fill(change.coefficient)
+        : (await activationsNow(ops, sae, feature, x)).map((value) => -value)
+    if (!begun) coefficients[0] = 0
+    begun = true
+    if (change.kind === 'off' && coefficients.some((value) => value !== 0)) change.onFiring()
+    return addDirection(coefficients, direction)(x, ops)
+  }
+}
+
+async function activationsNow(
+  ops: Backend,
+  sae: Sae,
+  feature: number,
+  x: DeviceTensor,
+): Promise<Float32Array> {
+  const features = await encode(ops, sae, await saeInput(ops, sae, sae.config.hookName, x))
+  return Float32Array.from({ length: x.shape[0] }, (_, row) => {
+    const { indices, values } = sparseRow(features, row)
+    const entry = indices.indexOf(feature)
+    return entry < 0 ? 0 : values[entry]
+  })
+}
+
+/** Rows of W_dec. -> [d_in] a feature */
+export async function directionsOf(
+  ops: Backend,
+  sae: Sae,
+  features: readonly number[],
+): Promise<Float32Array[]> {
+  const directions: Float32Array[] = []
+  const atOnce = 1024 // features: 3 MB at d_in 768
+  for (let from = 0; from < features.length; from += atOnce)
+    await ops.scope(async (ops) => {
+      const part = features.slice(from, from + atOnce)
+      const rows = await ops.download(await ops.embed(sae.W_dec, part))
+      for (const row of part.keys()) directions.push(rows.row(row).slice())
+    })
+  return directions
+}
+
+/** Euclidean length. */
+export function lengthOf(vector: Float32Array): number {
+  return Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0))
+}
