@@ -1,7 +1,8 @@
 import type { TextSpan } from '../backend.ts'
+import { TILE_ROWS } from './tile-sizes.ts'
 
-/** Queries that share each load of a key or value: the rows of the largest tile (tile.ts). */
-export const QUERIES = 6
+/** Queries that share each load of a key or value. */
+export const QUERIES = TILE_ROWS
 
 /** So few read a text's values faster from where they lie. */
 const FEW_QUERIES = 2

@@ -5,7 +5,8 @@ import type { Emitter } from './kernel.ts'
 import { emitGelu } from './math.ts'
 import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
-import { setTilePanels, TILE_ROWS, tilePanels, type AnyTile } from './tile.ts'
+import { setTilePanels, type AnyTile } from './tile.ts'
+import { TILE_ROWS, tilePanels } from './tile-sizes.ts'
 
 /** The activations, by the number that the kernel knows them by. */
 export const ACTIVATION = { none: 0, gelu: 1, relu: 2 } as const

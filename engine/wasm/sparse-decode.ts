@@ -4,7 +4,7 @@ import type { SparseRows } from '../sparse.ts'
 import type { Engine } from './engine.ts'
 import type { Emitter } from './kernel.ts'
 import { Block } from './tensors.ts'
-import { SUM_BLOCK } from './tile.ts'
+import { SUM_BLOCK } from './tile-sizes.ts'
 
 /** out [rows, width] from sparse rows x [rows, n], a table [n, width] and bias [width], the last three by address. */
 export async function runSparseDecode(

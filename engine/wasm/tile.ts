@@ -1,21 +1,12 @@
-import { call, f32x4, func, i32, local, v128 } from 'wasmati'
-import { doWhile, increment, limitTo, splat, when, whileBelow, type I32, type V128 } from './emit.ts'
-import type { Emitter } from './kernel.ts'
-
-/**
- * Outputs are summed over k in order in blocks of this many, each block from zero, and the block sums added in
+/*
+ * Outputs are summed over k in order in blocks of SUM_BLOCK, each block from zero, and the block sums added in
  * order: one float32 sum over K = 3,072 would lose too many digits. Every tile below does the same additions in the
  * same order, whatever its size, so no output depends on the rows or columns it happens to be computed with.
  */
-export const SUM_BLOCK = 128
-
-/** Rows of the largest tile: its 6 x 2 accumulators, 2 vectors of weights and 1 of x fill 15 registers. */
-export const TILE_ROWS = 6
-
-/** How many panels a tile of so many rows spans: with few rows it takes several, to have enough sums in flight. */
-export function tilePanels(rows: number): number {
-  return rows === 1 ? 4 : rows === 2 ? 2 : 1
-}
+import { call, f32x4, func, i32, local, v128 } from 'wasmati'
+import { doWhile, increment, limitTo, splat, when, whileBelow, type I32, type V128 } from './emit.ts'
+import type { Emitter } from './kernel.ts'
+import { SUM_BLOCK, TILE_ROWS, tilePanels } from './tile-sizes.ts'
 
 /** panels = how many the next tile spans, of those from p up to `last` (left out) */
 export function setTilePanels(panels: I32, rows: I32, p: I32, last: I32): void {

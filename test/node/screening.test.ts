@@ -6,8 +6,6 @@ import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
-import { DENSE_BLOCK } from '../../engine/wasm/screen/bound.ts'
-import { SUM_BLOCK } from '../../engine/wasm/tile.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 import { describeMode } from '../../experiments/lab/models/provenance.ts'
 import { anySeed, holds, randomNumbers, randomTensor } from '../helpers/random.ts'
@@ -209,10 +207,6 @@ test('16-bit sums of the largest digits with the largest columns do not overflow
       assert.is(dense.values.length, active)
       assert.is(counts.candidates, active)
     }
-})
-
-test('what the screen knows of the dense kernel is so', () => {
-  assert.is(DENSE_BLOCK, SUM_BLOCK)
 })
 
 /** Standard normal numbers (Box and Muller 1958). */

@@ -23,10 +23,10 @@
  * them is computed densely.
  */
 
+import { SUM_BLOCK } from '../tile-sizes.ts'
+
 /** The unit roundoff of float32. */
 const UNIT = 2 ** -24
-/** Must be SUM_BLOCK of tile.ts, which only code that emits kernels may load; a test compares them. */
-export const DENSE_BLOCK = 128
 /** The most numbers of a row that stay float32. */
 export const MAX_LARGE = 32
 /** What is larger than this many times the root mean square of the rest stays float32. */
@@ -48,7 +48,7 @@ export const [LEAST, MOST] = [2 ** -50, 2 ** 50]
 
 /** The error of float32 in the screen or in the dense kernel, relative to the sizes of the terms. */
 export function roundingError(inputs: number): number {
-  const dense = Math.min(inputs, DENSE_BLOCK) + Math.ceil(inputs / DENSE_BLOCK) + 3
+  const dense = Math.min(inputs, SUM_BLOCK) + Math.ceil(inputs / SUM_BLOCK) + 3
   // large numbers, what digits say, the bound's own products, and what rows' remainders are off by (quantize-rows.ts)
   const screen = MAX_LARGE + 24
   const residual = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the column's largest

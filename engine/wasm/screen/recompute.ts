@@ -14,7 +14,7 @@ import type { Emitter } from '../kernel.ts'
 import { addCount, fillList, setTally } from './row-list.ts'
 import { HALVES, notAtMostZero } from './bound-test.ts'
 import { ENTRY_BYTES, ENTRY_ROW_BITS, GROUP, GROUP_BYTES, SCRATCH, TALLY } from './layout.ts'
-import { SUM_BLOCK } from '../tile.ts'
+import { SUM_BLOCK } from '../tile-sizes.ts'
 
 const VECTORS = GROUP / 4
 

@@ -2,6 +2,7 @@ import { workspace } from '../attention-plan.ts'
 import type { Kernels } from '../instance.ts'
 import { SCREEN_SCRATCH_BYTES } from '../screen/layout.ts'
 import { SCREEN_TASKS, type ScreenTaskArgs } from '../screen/tasks.ts'
+import { TILE_ROWS } from '../tile-sizes.ts'
 
 /**
  * How the work of an op is cut into chunks that any thread can take: a task is given the op's numbers, as the op's
@@ -208,5 +209,5 @@ export interface TaskArgs extends ScreenTaskArgs {
   sparseDecode: SparseDecodeArgs
 }
 
-/** Bytes of scratch memory that a thread needs: the sums of the largest linear tile, 6 rows of 16 columns, or the screen's. */
-export const SCRATCH_BYTES = Math.max(6 * 16 * 4, SCREEN_SCRATCH_BYTES)
+/** Bytes of scratch memory that a thread needs: the sums of the largest tile, with panels of 16 columns, or the screen's. */
+export const SCRATCH_BYTES = Math.max(TILE_ROWS * 16 * 4, SCREEN_SCRATCH_BYTES)

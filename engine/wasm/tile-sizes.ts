@@ -1,0 +1,12 @@
+// Sizes of the tiles that products are computed in. No code is emitted here: workers load it.
+
+/** How many products a float32 sum takes before it is added to the others and begins again from zero: see tile.ts. */
+export const SUM_BLOCK = 128
+
+/** Rows of the largest tile: its 6 x 2 accumulators, 2 vectors of weights and 1 of x fill 15 registers. */
+export const TILE_ROWS = 6
+
+/** How many panels a tile of so many rows spans: with few rows it takes several, to have enough sums in flight. */
+export function tilePanels(rows: number): number {
+  return rows === 1 ? 4 : rows === 2 ? 2 : 1
+}
