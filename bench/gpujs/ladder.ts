@@ -1,5 +1,6 @@
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { center, centeredNaive } from '../../engine/gpujs/center.ts'
+import type { Device } from '../../engine/gpujs/device.ts'
 import type { Kernel, Launch } from '../../engine/gpujs/kernel.ts'
 import { layerNorm, normalizedNaive } from '../../engine/gpujs/layer-norm.ts'
 import { productFour, productNaive } from '../../engine/gpujs/linear.ts'
@@ -60,7 +61,7 @@ export function ladderWorks(tokens: number): Work[] {
       'layerNorm, better: a row is walked once',
       rows,
       onStream,
-      ([x, weight, bias]) => layerNorm(x.device, x, { weight, bias }, 1e-5),
+      ([x, weight, bias]) => layerNorm(deviceOf(x), x, { weight, bias }, 1e-5),
       normed,
     ),
     oneKernel(
@@ -71,7 +72,7 @@ export function ladderWorks(tokens: number): Work[] {
       [stream],
       centred,
     ),
-    several('center, better: a row is walked once', rows, [stream], ([x]) => center(x.device, x), centred),
+    several('center, better: a row is walked once', rows, [stream], ([x]) => center(deviceOf(x), x), centred),
     oneKernel(
       'softmax, naive: each thread walks its row',
       rows,
@@ -80,12 +81,18 @@ export function ladderWorks(tokens: number): Work[] {
       [stream],
       softened,
     ),
-    several('softmax, better: a row is walked once', rows, [stream], ([x]) => softmax(x.device, x), softened),
+    several(
+      'softmax, better: a row is walked once',
+      rows,
+      [stream],
+      ([x]) => softmax(deviceOf(x), x),
+      softened,
+    ),
     readActive(tokens, 'active features, naive: read all back', async (dense) =>
       positiveEntries(await dense.download()),
     ),
     readActive(tokens, 'active features, better: list them first', (dense) =>
-      fetchActive(dense.device, dense),
+      fetchActive(deviceOf(dense), dense),
     ),
   ]
 }
@@ -110,6 +117,8 @@ function several(
     },
   }
 }
+
+const deviceOf = ({ device }: GpuTensor) => device as Device
 
 const hostInputs = (shapes: readonly Shape[]) => shapes.map((shape, seed) => numbers(shape, seed, 0.5))
 
@@ -136,7 +145,13 @@ function oneKernel(
   shapes: readonly Shape[],
   reference: Reference,
 ): Work {
-  return several(work, cost, shapes, (inputs) => inputs[0].device.run(kernel, launch, ...inputs), reference)
+  return several(
+    work,
+    cost,
+    shapes,
+    (inputs) => deviceOf(inputs[0]).run(kernel, launch, ...inputs),
+    reference,
+  )
 }
 
 /** From dense features on the device, 60 of a row's 24,576 positive, to the list of them in host memory. */

@@ -1,5 +1,6 @@
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
+import { kernelModule } from '../../engine/wasm/module.ts'
 import { prepareLinear } from '../../engine/wasm/panels.ts'
 import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { Tensor } from '../../engine/tensor.ts'
@@ -14,7 +15,7 @@ export async function prepareEngine(
   { m, k, n, a, b }: Problem,
   allowed: EngineOptions,
 ): Promise<PreparedMatmul & { readonly mode: string }> {
-  const engine = new Engine(nodePlatform, allowed)
+  const engine = new Engine(nodePlatform, kernelModule, allowed)
   const layer = await prepareLinear(engine, sourceOf('B', new Tensor([k, n], b)))
   const x = engine.arena.allocate(m * k * 4, 'A')
   const out = engine.arena.allocate(m * n * 4, 'C')

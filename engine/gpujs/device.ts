@@ -14,7 +14,7 @@ import {
   type Mode,
   type RunnableKernel,
 } from './modes.ts'
-import { GpuTensor, flatten, type GpuHandle } from './tensor.ts'
+import { GpuTensor, flatten, type GpuHandle, type TensorOwner } from './tensor.ts'
 import { copy } from './upload.ts'
 
 export interface DeviceOptions {
@@ -34,9 +34,8 @@ const blobAdvice =
   "; its threads are workers made from blobs, and the code is made here: a Content-Security-Policy must allow worker-src blob: and script-src 'wasm-unsafe-eval'"
 
 /** Runs kernels in one of gpu.js's modes, and keeps tensors where that mode computes. */
-export class Device {
+export class Device implements TensorOwner {
   readonly mode: Mode
-  /** Tensors that hold GPU memory. */
   readonly alive = new Set<GpuTensor>()
   readonly #gpujs: GpuJs
   readonly #gpu: GpuInstance

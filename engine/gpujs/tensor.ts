@@ -1,6 +1,6 @@
 import type { DeviceTensor } from '../backend.ts'
 import { Tensor, showShape, type Shape } from '../tensor.ts'
-import type { Device } from './device.ts'
+import type { Mode } from './modes.ts'
 
 /** What gpu.js gives in place of numbers where they stay on the GPU: a texture or a buffer. */
 export interface GpuHandle {
@@ -19,13 +19,20 @@ export interface GpuHandle {
 /** Where the numbers are: in host memory (modes cpu and webasm, or not uploaded yet), or on the GPU. */
 export type Storage = Float32Array | GpuHandle
 
+/** What a tensor knows of the device that made it (device.ts). */
+export interface TensorOwner {
+  readonly mode: Mode
+  /** Tensors that hold GPU memory. */
+  readonly alive: Set<GpuTensor>
+}
+
 /** A tensor of the gpu.js backend. `using` frees it at the end of a block. */
 export class GpuTensor implements DeviceTensor {
-  readonly device: Device
+  readonly device: TensorOwner
   readonly shape: Shape
   #storage: Storage | undefined
 
-  constructor(device: Device, shape: Shape, storage: Storage) {
+  constructor(device: TensorOwner, shape: Shape, storage: Storage) {
     this.device = device
     this.shape = shape
     this.#storage = storage

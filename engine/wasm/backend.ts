@@ -3,9 +3,11 @@ import * as check from '../checks.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
 import { embed } from './embed.ts'
-import { Engine, type EngineOptions, type Platform } from './engine.ts'
+import { Engine, type EngineOptions } from './engine.ts'
 import { runLinear } from './linear.ts'
+import { kernelModule } from './module.ts'
 import { prepareLinear, type PackedLinear } from './panels.ts'
+import type { Platform } from './platform/platform.ts'
 import { live, loadBlock, type WasmCache, type WasmNorm, type WasmTable } from './prepared.ts'
 import { selfCheck } from './self-check.ts'
 import { Screen } from './screen/screen.ts'
@@ -32,7 +34,7 @@ export interface WasmOptions extends EngineOptions {
  * @throws if what the options ask for is not here, or fails its check
  */
 export async function createWasmBackend(platform: Platform, options: WasmOptions = {}): Promise<Backend> {
-  const first = new Engine(platform, options)
+  const first = new Engine(platform, kernelModule, options)
   const backend = startBackend(first, options)
   if (!first.paired) return backend
   try {
@@ -42,7 +44,7 @@ export async function createWasmBackend(platform: Platform, options: WasmOptions
     await backend.dispose()
     if (options.paired) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    const engine = new Engine(platform, { ...options, paired: false })
+    const engine = new Engine(platform, kernelModule, { ...options, paired: false })
     return startBackend(engine, options, `; 256-bit refused: ${reason}`)
   }
 }

@@ -1,23 +1,11 @@
 import { detectFeatures } from './platform/features.ts'
 import { instantiate, type Kernels } from './instance.ts'
 import { fastestInt8 } from './platform/int8.ts'
-import type { Int8Method } from './kernel.ts'
+import type { Int8Method, KernelOptions } from './kernel.ts'
 import { Arena } from './memory.ts'
-import { kernelModule } from './module.ts'
-import { Pool, type SpawnWorker } from './threads/pool.ts'
+import type { Platform } from './platform/platform.ts'
+import { Pool } from './threads/pool.ts'
 import { SCRATCH_BYTES, TASKS, type TaskArgs, type TaskName } from './threads/tasks.ts'
-
-/** What the place it runs in gives the engine: Node (platform-node.ts) or a browser. */
-export interface Platform {
-  compile(bytes: Uint8Array<ArrayBuffer>, options: { paired: boolean }): WebAssembly.Module
-  /** Whether `compile` really makes 256-bit code when asked to. */
-  pairs(): boolean
-  readonly spawn: SpawnWorker | undefined
-  /** Whether the calling thread may sleep. */
-  readonly mayBlock: boolean
-  /** Threads that this machine runs at once. */
-  readonly cores: number
-}
 
 /** What to use; what is left out is found out. What is asked for is used, or an error says why it cannot be. */
 export interface EngineOptions {
@@ -47,7 +35,12 @@ export class Engine {
   private readonly scratch: number
   private disposed = false
 
-  constructor(platform: Platform, options: EngineOptions = {}) {
+  /** `emitModule` writes the module out: kernelModule (module.ts). */
+  constructor(
+    platform: Platform,
+    emitModule: (options: KernelOptions) => Uint8Array<ArrayBuffer>,
+    options: EngineOptions = {},
+  ) {
     const features = detectFeatures()
     if (!features.simd)
       throw new Error('wasm: this JavaScript engine has no WebAssembly SIMD; use another backend')
@@ -71,7 +64,7 @@ export class Engine {
     this.threads = threads
     this.mode = `simd${fused ? ' fma' : ''} ${paired ? 256 : 128}-bit, ${threads} thread${threads > 1 ? 's' : ''}`
     this.arena = new Arena({ shared, maximumBytes: options.maximumBytes })
-    const module = platform.compile(kernelModule({ fused, panel: this.panel, int8, paired, shared }).bytes, {
+    const module = platform.compile(emitModule({ fused, panel: this.panel, int8, paired, shared }), {
       paired,
     })
     this.kernels = instantiate(module, this.arena.memory)

@@ -1,8 +1,22 @@
-import type { kernelModule } from './module.ts'
+/** Every kernel that a module has (module.ts). */
+export type KernelName =
+  | 'linear'
+  | 'attention'
+  | 'layerNorm'
+  | 'softmax'
+  | 'center'
+  | 'gelu'
+  | 'add'
+  | 'subtract'
+  | 'meanRows'
+  | 'sparseDecode'
+  | 'screenColumns'
+  | 'screenRow'
+  | 'screen'
+  | 'spread'
 
 /** The kernels of an instance, by name: numbers and addresses in, nothing out. */
 export type Kernels = Readonly<Record<KernelName, (...args: number[]) => void>>
-export type KernelName = keyof ReturnType<typeof kernelModule>['kernels']
 
 /** An instance of a compiled module over a memory, which is the module's only import. */
 export function instantiate<Exports = Kernels>(

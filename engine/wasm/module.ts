@@ -3,6 +3,7 @@ import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
 import { gelu } from './gelu.ts'
+import type { KernelName } from './instance.ts'
 import { emitterFor, type KernelOptions } from './kernel.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
@@ -17,15 +18,12 @@ import { sparseDecode } from './sparse-decode.ts'
 import { tileOfAnySize } from './tile.ts'
 
 /** The one module that holds every kernel; its only import is the memory (see instance.ts). */
-export function kernelModule(options: KernelOptions): { kernels: Kernels; bytes: Uint8Array<ArrayBuffer> } {
-  const kernels = emitKernels(options)
+export function kernelModule(options: KernelOptions): Uint8Array<ArrayBuffer> {
   const marker = func({ in: [], out: [i32] }, () => i32.const(Number(options.paired)))
   const memory = importMemory({ min: 1, max: MAX_PAGES, shared: options.shared })
-  const module = Module({ memory, exports: { ...kernels, paired: marker } })
-  return { kernels, bytes: new Uint8Array(module.toBytes()) }
+  const module = Module({ memory, exports: { ...emitKernels(options), paired: marker } })
+  return new Uint8Array(module.toBytes())
 }
-
-type Kernels = ReturnType<typeof emitKernels>
 
 function emitKernels(options: KernelOptions) {
   const emitter = emitterFor(options)
@@ -45,5 +43,5 @@ function emitKernels(options: KernelOptions) {
     screenRow: screenRow(),
     screen: screen(emitter),
     spread: spread(),
-  }
+  } satisfies Record<KernelName, unknown>
 }

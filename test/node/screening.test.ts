@@ -5,6 +5,7 @@ import { createBackend } from '../../engine/backends.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
+import { kernelModule } from '../../engine/wasm/module.ts'
 import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 import { describeMode } from '../../experiments/lab/models/provenance.ts'
@@ -23,8 +24,8 @@ const variants: EngineOptions[] = [
   { paired: false, int8: 'widened', fused: false },
   ...wide,
 ]
-const single = variants.map((options) => new Engine(nodePlatform, { ...options, threads: 1 }))
-const threaded = [2, 3].map((threads) => new Engine(nodePlatform, { threads, paired: false }))
+const single = variants.map((options) => new Engine(nodePlatform, kernelModule, { ...options, threads: 1 }))
+const threaded = [2, 3].map((threads) => new Engine(nodePlatform, kernelModule, { threads, paired: false }))
 test.after(() => {
   for (const engine of [...single, ...threaded]) engine.dispose()
 })

@@ -1,5 +1,5 @@
 import { func, i32, importMemory, Module } from 'wasmati'
-import type { Platform } from '../engine.ts'
+import type { Platform } from './platform.ts'
 import { instantiate } from '../instance.ts'
 import { emitterFor, type Int8Method } from '../kernel.ts'
 import { digitTile } from '../screen/int8-tile.ts'

@@ -1,4 +1,4 @@
-import type { Platform } from '../engine.ts'
+import type { Platform } from './platform.ts'
 
 /** Whether this thread is a worker: the main thread of a page may not sleep, and spins instead. */
 const isWorker = typeof document === 'undefined'

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { compileOptimised } from './flags-node.ts'
-import type { Platform } from '../engine.ts'
+import type { Platform } from './platform.ts'
 import { detectFeatures } from './features.ts'
 import { instantiate } from '../instance.ts'
 import { peakModule, type Peak } from './peak.ts'

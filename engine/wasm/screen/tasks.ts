@@ -1,6 +1,6 @@
 import { COLUMN_BYTES, GROUP, LARGE_BYTES, packedDigits, ROW_BYTES, TALLY_BYTES } from './layout.ts'
 import { MAX_LARGE } from './bound.ts'
-import type { Task } from '../threads/tasks.ts'
+import type { Task } from '../threads/task.ts'
 
 export interface ScreenTaskArgs {
   screenColumns: readonly [

@@ -1,15 +1,9 @@
+// The tasks of all ops. Workers load this file, but nothing that emits code.
 import { workspace } from '../attention-plan.ts'
-import type { Kernels } from '../instance.ts'
 import { SCREEN_SCRATCH_BYTES } from '../screen/layout.ts'
 import { SCREEN_TASKS, type ScreenTaskArgs } from '../screen/tasks.ts'
 import { TILE_ROWS } from '../tile-sizes.ts'
-
-/**
- * How the work of an op is cut into chunks that any thread can take: a task is given the op's numbers, as the op's
- * host function wrote them, and the number of a chunk. Which thread computes a chunk never changes a bit of it.
- * Workers load this file, but nothing that emits code.
- */
-export type Task = (kernels: Kernels, args: Float64Array, chunk: number, scratch: number) => void
+import type { Task } from './task.ts'
 
 export type LinearArgs = readonly [
   x: number,
