@@ -173,7 +173,7 @@ function screenUse(
   return {
     ...name,
     active: since('active') / tokens,
-    after_one_digit: perScreened('afterOneDigit'),
+    after_one_digit: perScreened('afterInt8'),
     candidates: perScreened('candidates'),
     dense_tokens: since('denseRows') / tokens,
     screening: parts[0] / seconds,

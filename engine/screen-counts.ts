@@ -8,8 +8,8 @@ export interface ScreenCounts {
   smallRows: number
   /** Outputs of the screened rows. */
   outputs: number
-  /** Of these, outputs that could be positive after a look with one digit of x, and with two. */
-  afterOneDigit: number
+  /** Of these, outputs that could be positive by what the int8 values of x say, and with their residuals too. */
+  afterInt8: number
   candidates: number
   /** Outputs of all rows that are positive. */
   active: number
@@ -25,7 +25,7 @@ export function noScreenCounts(): ScreenCounts {
     denseRows: 0,
     smallRows: 0,
     outputs: 0,
-    afterOneDigit: 0,
+    afterInt8: 0,
     candidates: 0,
     active: 0,
     secondsPreparing: 0,

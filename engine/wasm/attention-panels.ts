@@ -1,6 +1,8 @@
-import { f32, func, i32, i8x16, local, v128 } from 'wasmati'
+import { f32, i32, i8x16, local, v128 } from 'wasmati'
 import { forLanes, forUpTo, increment, limitTo, LOWER_HALVES, whileBelow, type V128 } from './emit.ts'
+import { func } from './function.ts'
 import type { Emitter } from './kernel.ts'
+import { i32s } from './kernels.ts'
 
 /** Orders for i8x16.shuffle: halves of two vectors, number by number in turn, or one behind the other. */
 const ZIP = {
@@ -18,14 +20,10 @@ const HALVES = {
  */
 export function packKeys({ panel }: Emitter) {
   return func(
-    {
-      in: [i32, i32, i32, i32, i32], // k, bytes from key to key, keys, numbers a head, out
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32, i32, v128, v128, v128, v128, v128],
-      out: [],
-    },
+    { in: i32s('k stride keys dHead out'), locals: { i32: 9, v128: 5 } },
     (
-      [k, stride, keys, dHead, out],
-      [key, last, k1, k2, k3, c, bytes, wideBytes, to, r0, r1, r2, r3, rest],
+      { k, stride, keys, dHead, out },
+      { i32: [key, last, k1, k2, k3, c, bytes, wideBytes, to], v128: [r0, r1, r2, r3, rest] },
     ) => {
       const [froms, rows] = [
         [k, k1, k2, k3],
@@ -82,12 +80,8 @@ export function packKeys({ panel }: Emitter) {
  */
 export function packValues({ panel }: Emitter) {
   return func(
-    {
-      in: [i32, i32, i32, i32, i32], // v, bytes from key to key, keys, numbers a head, out
-      locals: [i32, i32, i32, i32, i32, i32, v128],
-      out: [],
-    },
-    ([v, stride, keys, dHead, out], [left, none, key, from, c, width, value]) => {
+    { in: i32s('v stride keys dHead out'), locals: { i32: 6, v128: 1 } },
+    ({ v, stride, keys, dHead, out }, { i32: [left, none, key, from, c, width], v128: [value] }) => {
       // for each panel of columns (left: bytes of columns from it on), for each key
       local.set(left, i32.mul(dHead, 4))
       whileBelow(none, left, () => {

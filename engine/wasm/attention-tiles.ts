@@ -1,6 +1,8 @@
-import { call, f32, f32x4, func, i32, local, v128 } from 'wasmati'
+import { f32x4, i32, local, v128 } from 'wasmati'
 import { copyBytes, forLanes, forUpTo, increment, splat, when, whileBelow } from './emit.ts'
+import { call, func } from './function.ts'
 import type { Emitter } from './kernel.ts'
+import { i32s } from './kernels.ts'
 import { setTilePanels, type AnyTile } from './tile.ts'
 
 /*
@@ -8,27 +10,32 @@ import { setTilePanels, type AnyTile } from './tile.ts'
  * values (attention-panels.ts): no output depends on how many queries share a tile.
  */
 
-/** scores[r][j] = scale * (q[r] . k[j]) for keys up to the last that row `rows - 1` may look at, or some more. */
+/**
+ * scores[r][j] = scale * (q[r] . k[j]) for keys up to the last that row `rows - 1` may look at, or some more. Row 0 may
+ * look at `visible` of them, each next row at one more.
+ */
 export function scores({ panel }: Emitter, anyTile: AnyTile) {
   return func(
     {
-      // q, bytes from row to row, rows, numbers a head, packed keys, keys that the first row may look at, scale,
-      // scores, bytes from row to row of scores, sums (scratch)
-      in: [i32, i32, i32, i32, i32, i32, f32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32, v128],
-      out: [],
+      in: {
+        ...i32s('q stride rows dHead packedKeys visible'),
+        scale: 'f32',
+        ...i32s('scores scoreStride sums'),
+      },
+      locals: { i32: 8, v128: 1 },
     },
     (
-      [q, stride, rows, dHead, packed, visible, scale, out, outStride, sums],
-      [p, lastPanel, panels, panelBytes, r, c, width, from, value],
+      { q, stride, rows, dHead, packedKeys, visible, scale, scores, scoreStride, sums },
+      { i32: [p, lastPanel, panels, panelStride, r, c, width, from], v128: [value] },
     ) => {
-      local.set(panelBytes, i32.mul(dHead, panel * 4))
+      local.set(panelStride, i32.mul(dHead, panel * 4))
       local.set(lastPanel, i32.div_u(i32.add(i32.add(visible, rows), panel - 2), panel))
       // for each panel of keys; several at a time where rows are few
       local.set(p, i32.const(0))
       whileBelow(p, lastPanel, () => {
         setTilePanels(panels, rows, p, lastPanel)
-        call(anyTile, [rows, panels, q, stride, packed, panelBytes, i32.const(panel * 4), dHead, sums])
+        const keys = { weights: packedKeys, panelStride, step: panel * 4 }
+        call(anyTile, { rows, panels, x: q, xStride: stride, ...keys, K: dHead, sums })
         // scores = sums * scale
         local.set(width, i32.mul(panels, panel * 4))
         local.set(from, sums)
@@ -41,15 +48,15 @@ export function scores({ panel }: Emitter, anyTile: AnyTile) {
               for (let i = 0; i < vectors; i++) {
                 local.set(value, load(i32.add(from, c), i * 16))
                 local.set(value, f32x4.mul(value, f32x4.splat(scale)))
-                store(i32.add(i32.add(out, i32.mul(r, outStride)), c), value, i * 16)
+                store(i32.add(i32.add(scores, i32.mul(r, scoreStride)), c), value, i * 16)
               }
             },
             panel / 4,
           )
           increment(from, width)
         })
-        increment(out, width)
-        increment(packed, i32.mul(panelBytes, panels))
+        increment(scores, width)
+        increment(packedKeys, i32.mul(panelStride, panels))
         increment(p, panels)
       })
     },
@@ -59,21 +66,19 @@ export function scores({ panel }: Emitter, anyTile: AnyTile) {
 /**
  * out[r][c] = sum over the keys j that row r may look at of weights[r][j] * v[j][c]: the sum over the first `before`
  * keys, which all rows may look at, in the order of linear, plus the sum over the others, from zero.
+ * Values lie `step` bytes from key to key, and `panelStride` from panel to panel.
  */
 export function mixture(emitter: Emitter, anyTile: AnyTile) {
   const { panel } = emitter
   const addLast = addLastKeys(emitter)
   return func(
     {
-      // weights, bytes from row to row, rows, keys that the first row may look at, keys before, values, bytes from panel
-      // to panel of values, bytes from key to key, numbers a head, out, bytes from row to row of out, sums (scratch)
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      out: [],
+      in: i32s('weights weightStride rows visible before values panelStride step dHead out stride sums'),
+      locals: { i32: 10 },
     },
     (
-      [weights, stride, rows, visible, before, values, panelBytes, step, dHead, out, outStride, sums],
-      [p, lastPanel, panels, sum, sumStride, sumsEnd, lastWeights, lastCount, lastValues, left],
+      { weights, weightStride, rows, visible, before, values, panelStride, step, dHead, out, stride, sums },
+      { i32: [p, lastPanel, panels, sum, sumStride, sumsEnd, lastWeights, lastCount, lastValues, left] },
     ) => {
       local.set(lastPanel, i32.div_u(i32.add(dHead, panel - 1), panel))
       local.set(left, i32.mul(dHead, 4))
@@ -83,26 +88,16 @@ export function mixture(emitter: Emitter, anyTile: AnyTile) {
       local.set(p, i32.const(0))
       whileBelow(p, lastPanel, () => {
         setTilePanels(panels, rows, p, lastPanel)
-        call(anyTile, [rows, panels, weights, stride, values, panelBytes, step, before, sums])
+        const firstKeys = { weights: values, panelStride, step, K: before }
+        call(anyTile, { rows, panels, x: weights, xStride: weightStride, ...firstKeys, sums })
         local.set(sumStride, i32.mul(panels, panel * 4))
         local.set(sum, sums)
         local.set(sumsEnd, i32.add(sums, sumStride))
         forUpTo(sum, sumsEnd, panel * 4, () => {
           local.set(lastValues, i32.add(values, i32.mul(before, step)))
-          call(addLast, [
-            sum,
-            sumStride,
-            rows,
-            lastWeights,
-            stride,
-            lastCount,
-            lastValues,
-            step,
-            left,
-            out,
-            outStride,
-          ])
-          increment(values, panelBytes)
+          const lastKeys = { weights: lastWeights, weightStride, count: lastCount, values: lastValues, step }
+          call(addLast, { sums: sum, sumStride, rows, ...lastKeys, valid: left, out, stride })
+          increment(values, panelStride)
           increment(out, panel * 4)
           increment(left, -panel * 4)
         })
@@ -112,20 +107,19 @@ export function mixture(emitter: Emitter, anyTile: AnyTile) {
   )
 }
 
-/** out[r] = sums[r] + the sum over row r's last keys of weights[r][j] * v[j], one panel of columns. */
+/**
+ * out[r] = sums[r] + the sum over row r's last keys of weights[r][j] * v[j], one panel of columns, of which `valid` bytes
+ * are no padding. Row 0 has `count` last keys, each next row one more.
+ */
 function addLastKeys({ panel, madd }: Emitter) {
-  const registers = Array.from({ length: panel / 4 }, () => v128)
   return func(
     {
-      // sums, bytes from row to row, rows, weights, bytes from row to row, last keys of the first row (each next has one
-      // more), the panel's values, bytes from key to key, bytes of a row that are not padding, out, bytes from row to row
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, v128, v128, ...registers],
-      out: [],
+      in: i32s('sums sumStride rows weights weightStride count values step valid out stride'),
+      locals: { i32: 4, v128: 2 + panel / 4 },
     },
     (
-      [sums, sumStride, rows, weights, stride, count, values, step, valid, out, outStride],
-      [r, weightAt, end, valueAt, weight, value, ...totals],
+      { sums, sumStride, rows, weights, weightStride, count, values, step, valid, out, stride },
+      { i32: [r, weightAt, end, valueAt], v128: [weight, value, ...totals] },
     ) => {
       // for each row
       local.set(r, i32.const(0))
@@ -154,8 +148,8 @@ function addLastKeys({ panel, madd }: Emitter) {
           },
         )
         increment(sums, sumStride)
-        increment(weights, stride)
-        increment(out, outStride)
+        increment(weights, weightStride)
+        increment(out, stride)
         increment(count, 1)
       })
     },

@@ -1,4 +1,4 @@
-import { call, f32, func, i32, local } from 'wasmati'
+import { i32, local } from 'wasmati'
 import type { TextSpan } from '../backend.ts'
 import type { AttentionSize } from '../checks.ts'
 import { packKeys, packValues } from './attention-panels.ts'
@@ -6,8 +6,10 @@ import { PLAN_WORDS, planOf, QUERIES, workspace } from './attention-plan.ts'
 import { mixture, scores } from './attention-tiles.ts'
 import { copyBytes, forUpTo, increment, when, zeroBytes } from './emit.ts'
 import type { Engine } from './engine.ts'
+import { call, func } from './function.ts'
 import type { Emitter } from './kernel.ts'
-import { softmax } from './softmax.ts'
+import { i32s, KERNELS, type Numbers } from './kernels.ts'
+import { softmaxOfRow } from './softmax.ts'
 import { Block } from './tensors.ts'
 import type { AnyTile } from './tile.ts'
 
@@ -22,7 +24,7 @@ export async function runAttention(
   engine: Engine,
   { heads, dHead, queries, longest }: AttentionSize,
   texts: readonly TextSpan[],
-  { q, k, v, pattern, out }: { q: number; k: number; v: number; pattern: number; out: number },
+  addresses: Numbers<'q' | 'k' | 'v' | 'pattern' | 'out'>,
 ): Promise<void> {
   if (queries === 0) return
   const { arena, panel, threads } = engine
@@ -32,19 +34,16 @@ export async function runAttention(
   const leastTiles = Math.ceil(LEAST_SCORES / (QUERIES * longest))
   const tilesPerChunk = Math.max(Math.ceil(tiles / partsOfHead), leastTiles)
   const chunks = heads * Math.ceil(tiles / tilesPerChunk)
-  const plan = new Block(arena, words.length * 4, 'attention: tiles of queries')
   const { bytes } = workspace(longest, dHead, panel)
-  const work = new Block(arena, chunks * bytes, 'attention: packed keys and values')
+  using plan = new Block(arena, words.length * 4, 'attention: tiles of queries')
+  using work = new Block(arena, chunks * bytes, 'attention: packed keys and values')
   arena.words(plan.address, words.length).set(words)
+  const memory = { ...addresses, plan: plan.address, work: work.address }
   await engine.run(
     'attention',
-    [
-      ...([q, k, v, pattern, out, plan.address, work.address] as const),
-      ...([heads, dHead, queries, longest, panel, tiles, tilesPerChunk] as const),
-    ],
+    { ...memory, heads, dHead, queries, longest, panel, tiles, tilesPerChunk },
     chunks,
   )
-  for (const block of [plan, work]) block.free()
 }
 
 /**
@@ -56,103 +55,66 @@ export async function runAttention(
 export function attention(emitter: Emitter, anyTile: AnyTile) {
   const [copyKeys, copyValues] = [packKeys(emitter), packValues(emitter)]
   const [score, normalise, mix] = [scores(emitter, anyTile), softmaxRows(emitter), mixture(emitter, anyTile)]
-  return func(
-    {
-      // q, k, v, pattern and out, all at the head's first number; plan; first tile; last tile (left out); bytes from
-      // row to row of q, k, v and out; numbers a head; 1 / sqrt of that; numbers a row of pattern; packed keys; packed
-      // values; scores; bytes from row to row of scores; sums (scratch)
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, f32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      out: [],
-    },
-    (
-      [q, k, v, pattern, out, plan, t, lastTile, stride, dHead, scale, longest, ...memory],
-      [
-        packed,
-        at,
-        query,
-        rows,
-        firstKey,
-        keys,
-        visible,
-        before,
-        packing,
-        values,
-        panelBytes,
-        step,
-        row,
-        rowStride,
-      ],
-    ) => {
-      const [packedKeys, packedValues, scoreRows, scoreStride, sums] = memory
-      local.set(packed, i32.const(-1))
-      // for each tile
-      forUpTo(t, lastTile, 1, () => {
-        local.set(at, i32.add(plan, i32.mul(t, PLAN_WORDS * 4)))
-        for (const [i, word] of [query, rows, firstKey, keys, visible, before, packing].entries())
-          local.set(word, i32.load({ offset: i * 4 }, at))
-        // once for each text: its keys packed, its values too or read as they lie
-        when(i32.ne(firstKey, packed), () => {
-          local.set(packed, firstKey)
-          local.set(at, i32.mul(firstKey, stride))
-          when(q, () => call(copyKeys, [i32.add(k, at), stride, keys, dHead, packedKeys]))
-          local.set(values, i32.add(v, at))
-          local.set(panelBytes, i32.const(emitter.panel * 4))
-          local.set(step, stride)
-          when(i32.and(i32.ne(out, 0), packing), () => {
-            call(copyValues, [values, stride, keys, dHead, packedValues])
-            local.set(values, packedValues)
-            local.set(step, panelBytes)
-            local.set(panelBytes, i32.mul(keys, panelBytes))
-          })
-        })
-        local.set(at, i32.mul(query, stride))
-        local.set(row, i32.add(pattern, i32.mul(i32.mul(query, longest), 4)))
-        local.set(rowStride, i32.mul(longest, 4))
-        // row = softmax(q k^T * scale), unless given
-        when(q, () => {
-          const from = i32.add(q, at)
-          call(score, [from, stride, rows, dHead, packedKeys, visible, scale, scoreRows, scoreStride, sums])
-          call(normalise, [scoreRows, scoreStride, rows, visible, pattern, row, rowStride])
-          local.set(row, scoreRows)
-          local.set(rowStride, scoreStride)
-        })
-        // out = row V
-        when(out, () => {
-          local.set(at, i32.add(out, at))
-          call(mix, [
-            row,
-            rowStride,
-            rows,
-            visible,
-            before,
-            values,
-            panelBytes,
-            step,
-            dHead,
-            at,
-            stride,
-            sums,
-          ])
+  return func({ in: KERNELS.attention, locals: { i32: 14 } }, (parameters, { i32: locals }) => {
+    const { q, k, v, pattern, out, plan, firstTile, lastTile, stride, dHead, scale, longest } = parameters
+    const { packedKeys, packedValues, scores, scoreStride, sums } = parameters
+    const [packed, at, query, rows, firstKey, keys, visible, before, packing, ...others] = locals
+    const [values, panelStride, step, row, rowStride] = others
+    local.set(packed, i32.const(-1))
+    // for each tile
+    forUpTo(firstTile, lastTile, 1, () => {
+      local.set(at, i32.add(plan, i32.mul(firstTile, PLAN_WORDS * 4)))
+      for (const [i, word] of [query, rows, firstKey, keys, visible, before, packing].entries())
+        local.set(word, i32.load({ offset: i * 4 }, at))
+      // once for each text: its keys packed, its values too or read as they lie
+      when(i32.ne(firstKey, packed), () => {
+        local.set(packed, firstKey)
+        local.set(at, i32.mul(firstKey, stride))
+        when(q, () => call(copyKeys, { k: i32.add(k, at), stride, keys, dHead, out: packedKeys }))
+        local.set(values, i32.add(v, at))
+        local.set(panelStride, i32.const(emitter.panel * 4))
+        local.set(step, stride)
+        when(i32.and(i32.ne(out, 0), packing), () => {
+          call(copyValues, { v: values, stride, keys, dHead, out: packedValues })
+          local.set(values, packedValues)
+          local.set(step, panelStride)
+          local.set(panelStride, i32.mul(keys, panelStride))
         })
       })
-    },
-  )
+      local.set(at, i32.mul(query, stride))
+      local.set(row, i32.add(pattern, i32.mul(i32.mul(query, longest), 4)))
+      local.set(rowStride, i32.mul(longest, 4))
+      // row = softmax(q k^T * scale), unless given
+      when(q, () => {
+        const queries = { q: i32.add(q, at), stride, rows, dHead, visible }
+        call(score, { ...queries, packedKeys, scale, scores, scoreStride, sums })
+        const target = { pattern, target: row, targetStride: rowStride }
+        call(normalise, { row: scores, stride: scoreStride, rows, visible, ...target })
+        local.set(row, scores)
+        local.set(rowStride, scoreStride)
+      })
+      // out = row V
+      when(out, () => {
+        local.set(at, i32.add(out, at))
+        const weights = { weights: row, weightStride: rowStride, rows, visible, before }
+        call(mix, { ...weights, values, panelStride, step, dHead, out: at, stride, sums })
+      })
+    })
+  })
 }
 
-/** rows = softmax(rows), the first of `visible` numbers, each next of one more; copied to pattern, with zeros behind. */
+/**
+ * Each row becomes its softmax: of the first `visible` numbers, and of one more in each next row. `target` becomes
+ * the same with zeros behind, unless `pattern` is 0.
+ */
 function softmaxRows(emitter: Emitter) {
-  const normalise = softmax(emitter)
+  const normalise = softmaxOfRow(emitter)
   return func(
-    {
-      in: [i32, i32, i32, i32, i32, i32, i32], // row, bytes to the next, rows, visible, pattern (0: none), its row, bytes to the next
-      locals: [i32, i32, i32],
-      out: [],
-    },
-    ([row, stride, rows, visible, pattern, target, targetStride], [r, bytes, rest]) => {
+    { in: i32s('row stride rows visible pattern target targetStride'), locals: { i32: 3 } },
+    ({ row, stride, rows, visible, pattern, target, targetStride }, { i32: [r, bytes, rest] }) => {
       local.set(r, i32.const(0))
       forUpTo(r, rows, 1, () => {
-        call(normalise, [row, row, visible])
+        call(normalise, { x: row, out: row, width: visible })
         when(pattern, () => {
           local.set(bytes, i32.mul(visible, 4))
           copyBytes(target, row, bytes)

@@ -61,8 +61,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     const [rows, width] = matrixShape(op, x.shape)
     const from = wasmTensor(op, x).address
     const out = make(op, x.shape)
-    const rowsPerChunk = engine.share(rows, LEAST_NUMBERS / width)
-    await engine.run(op, [from, out.address, rows, width, rowsPerChunk], chunksOf(rows, rowsPerChunk))
+    await engine.runRanged(op, { x: from, out: out.address, width }, rows, LEAST_NUMBERS / width)
     return out
   }
 
@@ -72,12 +71,9 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     const width = left.shape.at(-1) ?? 1
     const rows = width === 0 ? 0 : left.size / width
     const out = make(op, a.shape)
-    const rowsPerChunk = engine.share(rows, LEAST_NUMBERS / width)
-    await engine.run(
-      op,
-      [left.address, right.address, out.address, rows, width, broadcast ? 0 : width * 4, rowsPerChunk],
-      chunksOf(rows, rowsPerChunk),
-    )
+    const args = { a: left.address, b: right.address, out: out.address, width }
+    const bStride = broadcast ? 0 : width * 4
+    await engine.runRanged(op, { ...args, bStride }, rows, LEAST_NUMBERS / width)
     return out
   }
 
@@ -178,12 +174,8 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
         (tensor) => wasmTensor('layerNorm', tensor).address,
       )
       const out = make('layerNorm', x.shape)
-      const rowsPerChunk = engine.share(rows, LEAST_NUMBERS / width)
-      await engine.run(
-        'layerNorm',
-        [from, out.address, weight, bias, rows, width, eps, rowsPerChunk],
-        chunksOf(rows, rowsPerChunk),
-      )
+      const args = { x: from, out: out.address, weight, bias, width, eps }
+      await engine.runRanged('layerNorm', args, rows, LEAST_NUMBERS / width)
       return out
     },
 
@@ -249,12 +241,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     async gelu(x) {
       const from = wasmTensor('gelu', x)
       const out = make('gelu', x.shape)
-      const perChunk = engine.share(from.size, LEAST_NUMBERS)
-      await engine.run(
-        'gelu',
-        [from.address, out.address, from.size, perChunk],
-        chunksOf(from.size, perChunk),
-      )
+      await engine.runRanged('gelu', { x: from.address, out: out.address }, from.size, LEAST_NUMBERS)
       return out
     },
 
@@ -282,7 +269,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       let from = wasmTensor('meanRows', x).address
       const out = make('meanRows', [lengths.length, width])
       for (const [text, length] of lengths.entries()) {
-        await engine.run('meanRows', [from, out.address + text * width * 4, length, width], 1)
+        await engine.run('meanRows', { x: from, out: out.address + text * width * 4, rows: length, width }, 1)
         from += length * width * 4
       }
       return out
@@ -317,8 +304,4 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       engine.dispose()
     },
   }
-}
-
-function chunksOf(total: number, perChunk: number): number {
-  return perChunk === 0 ? 0 : Math.ceil(total / perChunk)
 }

@@ -59,6 +59,19 @@ export function forUpTo(i: I32, end: I32Input, step: number, body: () => void): 
   })
 }
 
+/** for each row from `first` to `last` (left out), of `bytes`: body, with each pointer at that row   (overwrites `first`) */
+export function forRows(
+  { first, last, bytes }: Readonly<Record<'first' | 'last' | 'bytes', I32>>,
+  pointers: readonly I32[],
+  body: () => void,
+): void {
+  for (const at of pointers) increment(at, i32.mul(first, bytes))
+  forUpTo(first, last, 1, () => {
+    body()
+    for (const at of pointers) increment(at, bytes)
+  })
+}
+
 /** if (condition) then, else otherwise. The condition is a local, or what was emitted last. */
 export function when(condition: I32 | StackVar<'i32'>, then: () => void, otherwise?: () => void): void {
   if (condition.kind === 'local') local.get(condition)

@@ -1,11 +1,13 @@
 import { detectFeatures } from './platform/features.ts'
-import { instantiate, type Kernels } from './instance.ts'
+import { kernelsOf, type Kernels } from './instance.ts'
 import { fastestInt8 } from './platform/int8.ts'
 import type { Int8Method, KernelOptions } from './kernel.ts'
+import type { Numbers } from './kernels.ts'
 import { Arena } from './memory.ts'
 import type { Platform } from './platform/platform.ts'
 import { Pool } from './threads/pool.ts'
-import { SCRATCH_BYTES, TASKS, type TaskArgs, type TaskName } from './threads/tasks.ts'
+import type { Task } from './threads/task.ts'
+import { SCRATCH_BYTES, TASKS, type RangedTask, type TaskArgs, type TaskName } from './threads/tasks.ts'
 
 /** What to use; what is left out is found out. What is asked for is used, or an error says why it cannot be. */
 export interface EngineOptions {
@@ -19,6 +21,9 @@ export interface EngineOptions {
   /** A limit to the memory, at most 4 GiB. */
   readonly maximumBytes?: number
 }
+
+/** A whole range, and how many of it a chunk gets. */
+type Cut = Numbers<'first' | 'last' | 'perChunk'>
 
 /** The module, the memory and the threads that all ops of the backend work with. */
 export class Engine {
@@ -67,7 +72,7 @@ export class Engine {
     const module = platform.compile(emitModule({ fused, panel: this.panel, int8, paired, shared }), {
       paired,
     })
-    this.kernels = instantiate(module, this.arena.memory)
+    this.kernels = kernelsOf(module, this.arena.memory)
     const scratches = Array.from({ length: threads }, () => this.arena.allocate(SCRATCH_BYTES, 'scratch'))
     this.scratch = scratches[0]
     if (threads > 1 && platform.spawn)
@@ -82,17 +87,30 @@ export class Engine {
   }
 
   /** Runs the chunks 0 to `chunks` (left out) of a task, on all threads if there is more than one chunk. */
-  async run<T extends TaskName>(task: T, args: TaskArgs[T], chunks: number): Promise<void> {
+  async run<T extends TaskName>(task: T, args: TaskArgs<T>, chunks: number): Promise<void> {
     if (this.disposed) throw new Error(`wasm: ${task} on a backend that was disposed`)
     if (this.pool && chunks > 1) return this.pool.run(task, args, chunks)
-    const numbers = Float64Array.from(args)
-    for (let chunk = 0; chunk < chunks; chunk++) TASKS[task](this.kernels, numbers, chunk, this.scratch)
+    const { kernels, scratch } = this
+    const work: Task = TASKS[task]
+    for (let chunk = 0; chunk < chunks; chunk++) work.run(args, { kernels, chunk, scratch })
   }
 
-  /** How many of `total` things a chunk gets: some chunks for every thread, but no chunk of fewer than `least`. */
-  share(total: number, least: number): number {
-    const chunks = Math.min(4 * this.threads, Math.floor(total / Math.max(1, least)))
-    return Math.ceil(total / Math.max(1, chunks))
+  /** Runs a task of so many rows, or numbers, in chunks of at least `least` of them. */
+  async runRanged<T extends RangedTask>(
+    task: T,
+    args: Omit<TaskArgs<T>, keyof Cut>,
+    count: number,
+    least: number,
+  ): Promise<void> {
+    const { chunks, ...cut } = this.cut(count, least)
+    await this.run(task, { ...args, ...cut } as TaskArgs<T>, chunks)
+  }
+
+  /** `count` things cut into chunks: some for every thread, but none of fewer than `least` things. */
+  cut(count: number, least: number): Cut & { chunks: number } {
+    const wanted = Math.min(4 * this.threads, Math.floor(count / Math.max(1, least)))
+    const perChunk = Math.ceil(count / Math.max(1, wanted))
+    return { first: 0, last: count, perChunk, chunks: perChunk === 0 ? 0 : Math.ceil(count / perChunk) }
   }
 
   dispose(): void {

@@ -1,29 +1,29 @@
-/** Every kernel that a module has (module.ts). */
-export type KernelName =
-  | 'linear'
-  | 'attention'
-  | 'layerNorm'
-  | 'softmax'
-  | 'center'
-  | 'gelu'
-  | 'add'
-  | 'subtract'
-  | 'meanRows'
-  | 'sparseDecode'
-  | 'screenColumns'
-  | 'screenRow'
-  | 'screen'
-  | 'spread'
+// A module's instance over a memory, and its kernels, called by the names of their parameters.
+import { KERNELS, type KernelName, type Numbers, type ParameterOf } from './kernels.ts'
 
-/** The kernels of an instance, by name: numbers and addresses in, nothing out. */
-export type Kernels = Readonly<Record<KernelName, (...args: number[]) => void>>
+/** The kernels of an instance. */
+export type Kernels = { readonly [K in KernelName]: (args: Numbers<ParameterOf<K>>) => void }
 
 /** An instance of a compiled module over a memory, which is the module's only import. */
-export function instantiate<Exports = Kernels>(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-): Exports {
+export function instantiate<Exports>(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
   const imports: Record<string, Record<string, WebAssembly.Memory>> = {}
   for (const { module: from, name } of WebAssembly.Module.imports(module)) imports[from] = { [name]: memory }
   return new WebAssembly.Instance(module, imports).exports as Exports
+}
+
+/** The kernels of an instance of the kernels' module. */
+export function kernelsOf(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
+  const inOrder = instantiate<Record<string, (...args: number[]) => void>>(module, memory)
+  const byName = (kernel: string, names: readonly string[]) => {
+    const values = names.map(() => 0) // one list for all calls: a new one each time would take longer than a small chunk
+    return (args: Numbers) => {
+      names.forEach((name, i) => (values[i] = args[name]))
+      inOrder[kernel](...values)
+    }
+  }
+  const kernels = Object.entries(KERNELS).map(([kernel, signature]) => [
+    kernel,
+    byName(kernel, Object.keys(signature)),
+  ])
+  return Object.fromEntries(kernels) as Kernels
 }

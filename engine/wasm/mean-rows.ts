@@ -1,15 +1,13 @@
-import { f32x4, f64, f64x2, func, i32, i8x16, local, v128 } from 'wasmati'
+import { f32x4, f64, f64x2, i32, i8x16, local } from 'wasmati'
 import { addToSum, clearSum, forLanes, forUpTo, increment, LOWER_HALVES } from './emit.ts'
+import { func } from './function.ts'
+import { KERNELS } from './kernels.ts'
 
 /** out[i] = the mean of x[r][i] over `rows` rows of `width` numbers, summed in float64. */
 export function meanRows() {
   return func(
-    {
-      in: [i32, i32, i32, i32], // x, out, rows, width
-      locals: [i32, i32, i32, i32, v128, v128, v128, v128],
-      out: [],
-    },
-    ([x, out, rows, width], [c, end, r, at, value, count, low, high]) => {
+    { in: KERNELS.meanRows, locals: { i32: 4, v128: 4 } },
+    ({ x, out, rows, width }, { i32: [c, end, r, at], v128: [value, count, low, high] }) => {
       local.set(end, i32.mul(width, 4))
       local.set(count, f64x2.splat(f64.convert_i32_u(rows)))
       // for each four columns: sum over rows, divided

@@ -2,17 +2,18 @@ import { func, i32, importMemory, Module } from 'wasmati'
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
+import type { NamedFunc } from './function.ts'
 import { gelu } from './gelu.ts'
-import type { KernelName } from './instance.ts'
 import { emitterFor, type KernelOptions } from './kernel.ts'
+import type { KERNELS } from './kernels.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { MAX_PAGES } from './memory.ts'
 import { meanRows } from './mean-rows.ts'
-import { screenColumns } from './screen/quantize-columns.ts'
+import { quantizeColumns } from './screen/quantize-columns.ts'
 import { screen } from './screen/column-group.ts'
-import { screenRow } from './screen/quantize-rows.ts'
-import { spread } from './screen/scatter.ts'
+import { quantizeRows } from './screen/quantize-rows.ts'
+import { scatter } from './screen/scatter.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { tileOfAnySize } from './tile.ts'
@@ -39,9 +40,9 @@ function emitKernels(options: KernelOptions) {
     subtract: subtract(),
     meanRows: meanRows(),
     sparseDecode: sparseDecode(emitter),
-    screenColumns: screenColumns(),
-    screenRow: screenRow(),
+    quantizeColumns: quantizeColumns(emitter),
+    quantizeRows: quantizeRows(emitter),
     screen: screen(emitter),
-    spread: spread(),
-  } satisfies Record<KernelName, unknown>
+    scatter: scatter(),
+  } satisfies { [K in keyof typeof KERNELS]: NamedFunc<(typeof KERNELS)[K], never> }
 }

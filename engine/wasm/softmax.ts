@@ -1,17 +1,15 @@
-import { f32, f32x4, func, i32, local, v128 } from 'wasmati'
-import { addToSum, clearSum, forLanes, splat, totalOf, type Lanes } from './emit.ts'
+import { f32, f32x4, i32, local } from 'wasmati'
+import { addToSum, clearSum, forLanes, forRows, splat, totalOf, type Lanes } from './emit.ts'
+import { call, func } from './function.ts'
 import type { Emitter } from './kernel.ts'
+import { i32s, KERNELS } from './kernels.ts'
 import { emitExp } from './math.ts'
 
 /** out[i] = exp(x[i] - max x) / sum of these, one row of `width` numbers; out may be x. The sum is float64. */
-export function softmax({ madd }: Emitter) {
+export function softmaxOfRow({ madd }: Emitter) {
   return func(
-    {
-      in: [i32, i32, i32],
-      locals: [i32, i32, f32, v128, v128, v128, v128, v128, v128, v128],
-      out: [],
-    },
-    ([x, out, width], [c, end, largest, value, max, n, r, sum, low, high]) => {
+    { in: i32s('x out width'), locals: { i32: 2, f32: 1, v128: 7 } },
+    ({ x, out, width }, { i32: [c, end], f32: [largest], v128: [value, max, n, r, sum, low, high] }) => {
       local.set(end, i32.mul(width, 4))
       // max = the largest x[i] that is a number (pmax(a, b) is a < b ? b : a); a NaN comes out of the sum anyway
       const maxes = [max, n, r, sum]
@@ -43,6 +41,18 @@ export function softmax({ madd }: Emitter) {
         local.set(value, f32x4.div(load(i32.add(out, c)), sum))
         store(i32.add(out, c), value)
       })
+    },
+  )
+}
+
+/** softmaxOfRow for a range of rows. */
+export function softmax(emitter: Emitter) {
+  const ofRow = softmaxOfRow(emitter)
+  return func(
+    { in: KERNELS.softmax, locals: { i32: 1 } },
+    ({ x, out, width, first, last }, { i32: [bytes] }) => {
+      local.set(bytes, i32.mul(width, 4))
+      forRows({ first, last, bytes }, [x, out], () => call(ofRow, { x, out, width }))
     },
   )
 }

@@ -1,8 +1,10 @@
-import { f32x4, func, i32, local, v128 } from 'wasmati'
+import { f32x4, i32, local, v128 } from 'wasmati'
 import { copyBytes, forLanes, forUpTo, increment, limitTo, whileBelow, zeroBytes } from './emit.ts'
 import type { SparseRows } from '../sparse.ts'
 import type { Engine } from './engine.ts'
+import { func } from './function.ts'
 import type { Emitter } from './kernel.ts'
+import { KERNELS, type Numbers } from './kernels.ts'
 import { Block } from './tensors.ts'
 import { SUM_BLOCK } from './tile-sizes.ts'
 
@@ -10,30 +12,22 @@ import { SUM_BLOCK } from './tile-sizes.ts'
 export async function runSparseDecode(
   engine: Engine,
   x: SparseRows,
-  { table, width, bias, out }: { table: number; width: number; bias: number; out: number },
+  place: Numbers<'table' | 'width' | 'bias' | 'out'>,
 ): Promise<void> {
   const [rows] = x.shape
-  if (rows === 0 || width === 0) return
+  if (rows === 0 || place.width === 0) return
   const { arena } = engine
-  const entries = x.values.length
-  const rowsPerChunk = engine.share(rows, 1)
-  const chunks = Math.ceil(rows / rowsPerChunk)
-  const sizes = [rows + 1, entries, entries, chunks * width]
-  const [offsets, indices, values, scratch] = sizes.map(
-    (size) => new Block(arena, size * 4, 'sparseDecode: x'),
-  )
+  const { chunks, ...cut } = engine.cut(rows, 1)
+  const block = (numbers: number) => new Block(arena, numbers * 4, 'sparseDecode: x')
+  using offsets = block(rows + 1)
+  using indices = block(x.values.length)
+  using values = block(x.values.length)
+  using blocks = block(chunks * place.width)
   arena.words(offsets.address, rows + 1).set(x.offsets)
-  arena.words(indices.address, entries).set(x.indices)
-  arena.floats(values.address, entries).set(x.values)
-  await engine.run(
-    'sparseDecode',
-    [
-      ...([offsets.address, indices.address, values.address, table, bias, out] as const),
-      ...([rows, width, scratch.address, rowsPerChunk] as const),
-    ],
-    chunks,
-  )
-  for (const block of [offsets, indices, values, scratch]) block.free()
+  arena.words(indices.address, x.values.length).set(x.indices)
+  arena.floats(values.address, x.values.length).set(x.values)
+  const sparse = { offsets: offsets.address, indices: indices.address, values: values.address }
+  await engine.run('sparseDecode', { ...place, ...sparse, ...cut, blocks: blocks.address }, chunks)
 }
 
 /**
@@ -43,19 +37,14 @@ export async function runSparseDecode(
  */
 export function sparseDecode({ madd }: Emitter) {
   return func(
-    {
-      // offsets, indices, values, table, width, bias, out, first row, last row (left out), block
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, v128, v128, v128],
-      out: [],
-    },
+    { in: KERNELS.sparseDecode, locals: { i32: 7, v128: 3 } },
     (
-      [offsets, indices, values, table, width, bias, out, r, lastRow, block],
-      [bytes, target, e, end, blockEnd, entry, c, value, sum, x],
+      { offsets, indices, values, table, width, bias, out, first: r, last, block },
+      { i32: [bytes, target, e, end, blockEnd, entry, c], v128: [value, sum, x] },
     ) => {
       local.set(bytes, i32.mul(width, 4))
       // for each row (e counts the entries in bytes)
-      forUpTo(r, lastRow, 1, () => {
+      forUpTo(r, last, 1, () => {
         local.set(e, i32.load({}, i32.add(offsets, i32.mul(r, 4))))
         local.set(e, i32.mul(e, 4))
         local.set(end, i32.load({ offset: 4 }, i32.add(offsets, i32.mul(r, 4))))

@@ -16,7 +16,7 @@ export async function encodeDensely(
   rows: number,
 ): Promise<SparseRows> {
   const { arena } = engine
-  const dense = new Block(arena, Math.min(rows, ENCODED_AT_ONCE) * layer.out * 4, 'sparseEncode: activations')
+  using dense = new Block(arena, Math.min(rows, ENCODED_AT_ONCE) * layer.out * 4, 'sparseEncode: activations')
   const parts: SparseRows[] = []
   for (let r = 0; r < rows; r += ENCODED_AT_ONCE) {
     const count = Math.min(ENCODED_AT_ONCE, rows - r)
@@ -25,6 +25,5 @@ export async function encodeDensely(
     const numbers = arena.floats(dense.address, count * layer.out)
     parts.push(positiveEntries(new Tensor([count, layer.out], numbers)))
   }
-  dense.free()
   return stackRows(parts, layer.out)
 }

@@ -23,6 +23,11 @@ export class Block {
     this.freed = true
     this.arena.release(this.address)
   }
+
+  /** `using` frees it at the end of a block. */
+  [Symbol.dispose](): void {
+    this.free()
+  }
 }
 
 /** A tensor in WebAssembly memory. Several may stand on one block: reshaped ones, and those a cache gives out. */

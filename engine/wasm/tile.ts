@@ -3,9 +3,11 @@
  * order: one float32 sum over K = 3,072 would lose too many digits. Every tile below does the same additions in the
  * same order, whatever its size, so no output depends on the rows or columns it happens to be computed with.
  */
-import { call, f32x4, func, i32, local, v128 } from 'wasmati'
+import { f32x4, i32, local, v128 } from 'wasmati'
 import { doWhile, increment, limitTo, splat, when, whileBelow, type I32, type V128 } from './emit.ts'
+import { call, func } from './function.ts'
 import type { Emitter } from './kernel.ts'
+import { i32s } from './kernels.ts'
 import { SUM_BLOCK, TILE_ROWS, tilePanels } from './tile-sizes.ts'
 
 /** panels = how many the next tile spans, of those from p up to `last` (left out) */
@@ -43,30 +45,26 @@ function emitStep({ panel, madd }: Emitter, { xs, ws, acc, kept, passing }: Tile
   }
 }
 
-/**
- * sums[rows][panels * panel] = x[rows][K] times `panels` panels of weights, each [K][panel].
- * Arguments: x, bytes from row to row of x, weights, bytes from panel to panel, bytes from row to row of a panel, K, sums.
- */
+/** Strides are bytes: from row to row of x, from panel to panel of weights, and from row to row of a panel (`step`). */
+const TILE = i32s('x xStride weights panelStride step K sums')
+
+/** sums[rows][panels * panel] = x[rows][K] times `panels` panels of weights, each [K][panel]. */
 function tile(emitter: Emitter, rows: number, panels: number) {
   const vectors = (panels * emitter.panel) / 4
-  const vectorLocals = Array.from({ length: rows * vectors + Math.max(rows, vectors) }, () => v128)
   return func(
-    {
-      in: [i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, v128, ...vectorLocals],
-      out: [],
-    },
-    (args, [end, blockEnd, p1, p2, p3, p4, p5, passing, ...registers]) => {
-      const others = [p1, p2, p3, p4, p5]
-      const [x, xStride, w, wStride, wStep, K, sums] = args
+    { in: TILE, locals: { i32: 7, v128: 1 + rows * vectors + Math.max(rows, vectors) } },
+    (
+      { x, xStride, weights, panelStride, step, K, sums },
+      { i32: [end, blockEnd, ...others], v128: [passing, ...registers] },
+    ) => {
       const xs = [x, ...others.slice(0, rows - 1)]
-      const ws = [w, ...others.slice(rows - 1, rows + panels - 2)]
+      const ws = [weights, ...others.slice(rows - 1, rows + panels - 2)]
       const acc = xs.map((_, r) => registers.slice(r * vectors, (r + 1) * vectors))
       const kept = registers.slice(rows * vectors)
       const accumulators = acc.flat().map((sum, i) => ({ sum, offset: i * 16 }))
 
       for (let r = 1; r < rows; r++) local.set(xs[r], i32.add(xs[r - 1], xStride))
-      for (let p = 1; p < panels; p++) local.set(ws[p], i32.add(ws[p - 1], wStride))
+      for (let p = 1; p < panels; p++) local.set(ws[p], i32.add(ws[p - 1], panelStride))
       // sums = 0
       for (const { offset } of accumulators) v128.store({ offset }, sums, splat(0))
       // for each block of at most SUM_BLOCK steps of k
@@ -80,7 +78,7 @@ function tile(emitter: Emitter, rows: number, panels: number) {
         doWhile(() => {
           emitStep(emitter, { xs, ws, acc, kept, passing })
           for (const pointer of xs) increment(pointer, 4)
-          for (const pointer of ws) increment(pointer, wStep)
+          for (const pointer of ws) increment(pointer, step)
           return i32.lt_u(x, blockEnd)
         })
         //   sums += acc (all loads, then all stores: V8 pairs neighbouring stores only if nothing lies between them)
@@ -94,9 +92,9 @@ function tile(emitter: Emitter, rows: number, panels: number) {
 
 export type AnyTile = ReturnType<typeof tileOfAnySize>
 
-/** Calls the tile of `rows` rows and `panels` panels, the first two arguments: the others are the tile's own. */
+/** Calls the tile of `rows` rows and `panels` panels. */
 export function tileOfAnySize(emitter: Emitter) {
-  return func({ in: [i32, i32, i32, i32, i32, i32, i32, i32, i32], out: [] }, ([rows, panels, ...args]) => {
+  return func({ in: { ...i32s('rows panels'), ...TILE } }, ({ rows, panels, ...args }) => {
     for (let r = 1; r <= TILE_ROWS; r++)
       for (const p of new Set([1, tilePanels(r)])) {
         const fixed = tile(emitter, r, p)

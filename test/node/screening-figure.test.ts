@@ -12,8 +12,8 @@ const test = suite('the figure of exact screening')
 
 interface Counts {
   readonly features: number
-  readonly one: number
-  readonly two: number
+  readonly afterInt8: number
+  readonly afterResidual: number
   readonly active: number
 }
 
@@ -23,10 +23,10 @@ test('the script draws the figure of sae/README.md, and prints the numbers that 
     const out = join(folder, 'screening.svg')
     const script = join(root, 'experiments/tools/screening/main.ts')
     const { stdout } = await promisify(execFile)(process.execPath, [script, '--json', '--out', out])
-    const { features, one, two, active } = JSON.parse(stdout) as Counts
-    assert.ok(active <= two && two <= one && one < 0.1 * features)
+    const { features, afterInt8, afterResidual, active } = JSON.parse(stdout) as Counts
+    assert.ok(active <= afterResidual && afterResidual <= afterInt8 && afterInt8 < 0.1 * features)
     const readme = (await readFile(join(root, 'sae/README.md'), 'utf8')).replace(/\s+/g, ' ')
-    const sentence = `Of ${features.toLocaleString('en')} features one digit leaves ${one} possible and two leave ${two}; ${active} are active.`
+    const sentence = `Of ${features.toLocaleString('en')} features q alone leaves ${afterInt8} possible, and with the residual ${afterResidual} are left; ${active} are active.`
     assert.ok(readme.includes(sentence), `expected in sae/README.md: ${sentence}`)
     assert.is(await readFile(out, 'utf8'), await readFile(join(root, 'sae/screening.svg'), 'utf8'))
   } finally {
@@ -34,9 +34,9 @@ test('the script draws the figure of sae/README.md, and prints the numbers that 
   }
 })
 
-test('every shown feature is a point for each digit; those far from zero are left out', () => {
-  const near = { preActivation: 0.5, afterOne: 1, afterTwo: 0.6 }
-  const far = { preActivation: -40, afterOne: -39, afterTwo: -39.5 }
+test('every shown feature is a point for each bound; those far from zero are left out', () => {
+  const near = { preActivation: 0.5, afterInt8: 1, afterResidual: 0.6 }
+  const far = { preActivation: -40, afterInt8: -39, afterResidual: -39.5 }
   const count = (svg: string) => svg.match(/<circle/g)!.length - 2 // two in the legend
   assert.is(count(drawBounds([])), 0)
   assert.is(count(drawBounds([near, far, near])), 4)

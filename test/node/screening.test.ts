@@ -183,7 +183,7 @@ test('the bound is needed: half of it loses outputs that are positive', async ()
     }
 })
 
-test('16-bit sums of the largest digits with the largest columns do not overflow', async () => {
+test('16-bit sums of the largest rows with the largest columns do not overflow', async () => {
   const [inputs, outputs] = [64, 16]
   // every digit is 63 or -63; columns are constant, or a few large numbers among small ones, of either sign
   const x = new Tensor([2, inputs], new Float32Array(2 * inputs).fill(1).fill(-1, inputs))
@@ -232,7 +232,7 @@ test('768 -> 24,576 with a hundred active: few candidates, nothing dense, on any
     checkSame(usual.screened, (expected ??= usual.screened))
     assert.is(usual.counts.denseRows, 0)
     assert.is(usual.counts.rows, rows)
-    assert.ok(usual.counts.afterOneDigit < 0.03 * usual.counts.outputs)
+    assert.ok(usual.counts.afterInt8 < 0.03 * usual.counts.outputs)
     assert.ok(usual.counts.candidates < 0.01 * usual.counts.outputs)
     const { counts } = await checkExact(engine, layer, outlying, {})
     assert.is(counts.denseRows, 0)

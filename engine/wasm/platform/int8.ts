@@ -2,7 +2,7 @@ import { func, i32, importMemory, Module } from 'wasmati'
 import type { Platform } from './platform.ts'
 import { instantiate } from '../instance.ts'
 import { emitterFor, type Int8Method } from '../kernel.ts'
-import { digitTile } from '../screen/int8-tile.ts'
+import { int8Tile } from '../screen/int8-tile.ts'
 
 const METHODS: readonly Int8Method[] = ['dot', 'pairs']
 const fastest = new Map<boolean, Int8Method>()
@@ -35,12 +35,12 @@ export function fastestInt8(platform: Compile, paired: boolean): Int8Method {
   return method
 }
 
-/** A tile of digits by a method, over a memory of zeros. */
+/** An int8 tile by a method, over a memory of zeros. */
 function compileTile(platform: Compile, int8: Int8Method, paired: boolean): () => void {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
   const emitter = emitterFor({ fused: false, panel: 8, int8, paired, shared: false })
   const exports = {
-    tile: digitTile(emitter, ROWS, 'packed'),
+    tile: int8Tile(emitter, ROWS, 'packed'),
     // part of the bytes, because V8 keeps compiled code by them
     paired: func({ in: [], out: [i32] }, () => i32.const(Number(paired))),
   }

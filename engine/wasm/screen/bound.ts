@@ -1,11 +1,12 @@
 /*
- * Exact screening: which outputs of x W + b can be positive, found in 8-bit integers, with a proof.
+ * The bound of exact screening: which outputs of x W + b can be positive, found in int8, with a proof.
  *
- * A row x is split into a few large numbers, which stay float32, and a rest x', which becomes one or two digits of 7 bits:
+ * A row x is split into a few large numbers, which stay float32, and a rest x', which becomes int8 values q1; what these
+ * leave over, the residual r1, becomes int8 once more, q2:
  *     x' = step1 q1 + r1,   r1 = step2 q2 + r2,   q1 and q2 whole numbers in -63..63
- * and a column w_j of W becomes 8-bit numbers and what they leave over:
+ * and a column w_j of W becomes int8 values v_j and their error d_j:
  *     w_j = scale_j v_j + d_j,   v_j whole numbers in -127..127
- * With one digit (x'' = step1 q1, r = r1) or two (x'' = step1 q1 + step2 q2, r = r2), exactly:
+ * By the values alone (x'' = step1 q1, r = r1), or by the residual too (x'' = step1 q1 + step2 q2, r = r2), exactly:
  *     x . w_j = large . w_j + scale_j (x'' . v_j) + r . w_j + x'' . d_j
  * The first two terms are computed. The last two are not; by Cauchy and Schwarz they are at most
  *     |r . w_j| + |x'' . d_j|  <=  |r| |w_j| + |x''| |d_j|.
@@ -31,28 +32,28 @@ const UNIT = 2 ** -24
 export const MAX_LARGE = 32
 /** What is larger than this many times the root mean square of the rest stays float32. */
 export const LARGE = 4
-/** Digits are stored with this added, in 1..127: relaxed dot products of more than 7 bits differ between machines. */
-export const DIGIT_OFFSET = 64
-export const DIGIT_MOST = 63
-/** The largest of a column's whole numbers. */
+/** Int8 numbers of rows are stored with this added, in 1..127: relaxed dot products of more than 7 bits differ between machines. */
+export const INT8_OFFSET = 64
+/** The largest of a row's whole numbers, and of a column's. */
+export const ROW_MOST = 63
 export const COLUMN_MOST = 127
-/** What those of one sign may add up to in a 16-bit sum with digits: 127 times this is less than 2^15. */
+/** What those of one sign may add up to in a 16-bit sum of products: 127 times this is less than 2^15. */
 export const LANE_MOST = 258
 /** 32-bit sums of so many products of 7 bits by 8 bits cannot overflow. */
 export const MAX_INPUTS = 100_000
 /**
  * Rows' largest numbers and steps, and columns' scales, are screened within these limits: products of three of their
- * constants then stay in float32's normal range, and lost digits of products below it are far less than gamma's share.
+ * constants then stay in float32's normal range, and what products lose below it is far less than gamma's share.
  */
 export const [LEAST, MOST] = [2 ** -50, 2 ** 50]
 
 /** The error of float32 in the screen or in the dense kernel, relative to the sizes of the terms. */
 export function roundingError(inputs: number): number {
   const dense = Math.min(inputs, SUM_BLOCK) + Math.ceil(inputs / SUM_BLOCK) + 3
-  // large numbers, what digits say, the bound's own products, and what rows' remainders are off by (quantize-rows.ts)
+  // large numbers, what int8 numbers say, the bound's own products, and what rows' remainders are off by (quantize-rows.ts)
   const screen = MAX_LARGE + 24
-  const residual = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the column's largest
-  const n = (dense + screen + residual) * UNIT
+  const error = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the column's largest
+  const n = (dense + screen + error) * UNIT
   return n / (1 - n)
 }
 

@@ -1,62 +1,71 @@
-import { call, func, i32, i64, local, v128 } from 'wasmati'
-import { increment, when, whileBelow, type I32 } from '../emit.ts'
+// The kernel `screen`: a group of columns after the other, for all rows. See screen.ts for the way through it.
+import { i32, local, v128 } from 'wasmati'
+import { increment, when, whileBelow } from '../emit.ts'
+import { call, func } from '../function.ts'
 import type { Emitter } from '../kernel.ts'
-import { digitTiles } from './int8-tile.ts'
-import { addCount, fillList, forHits, setTally } from './row-list.ts'
-import { firstLook, HALVES, secondLook } from './bound-test.ts'
-import { COLUMN_BYTES, DIGIT_ROWS, GROUP, GROUP_BYTES, ROW_BYTES, SCRATCH, TALLY } from './layout.ts'
+import { i32s, KERNELS } from '../kernels.ts'
+import { boundTest, HALVES, residualBoundTest } from './bound-test.ts'
+import { int8Tiles } from './int8-tile.ts'
+import { COLUMN_BYTES, GROUP, GROUP_BYTES, INT8_ROWS, ROW_BYTES, SCRATCH, TALLY } from './layout.ts'
+import { setGroupWeights } from './quantize-columns.ts'
 import { recomputeListed } from './recompute.ts'
+import { addCount, fillList, forHits, setTally } from './row-list.ts'
+
+/** The group's int8 columns, their constants, and its float32 weights. */
+const COLUMNS = i32s('int8 columns weights')
 
 /**
- * Looks at all rows with one digit; leaves how many of them have a column that may be positive. These stand in scratch:
- * their numbers, the addresses of their second digits, and what the first digit says.
+ * Tests all rows by their int8 values; leaves how many of them have a column that may be positive. These stand in
+ * scratch: their numbers, the addresses of their residuals, and their estimates.
  */
-function lookAtAll(emitter: Emitter) {
-  const [tile, look] = [digitTiles(emitter, 'packed'), firstLook(emitter)]
+function testAll(emitter: Emitter) {
+  const [tile, test] = [int8Tiles(emitter, 'packed'), boundTest(emitter)]
   return func(
     {
-      // rows, their first digits, K of the digits, second digits, row constants, the group's 8-bit columns, column
-      // constants and float32 weights, whether rows are left out, tallies, scratch
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i64, i64],
-      out: [i32],
+      in: {
+        ...i32s('rows values padded residuals constants'),
+        ...COLUMNS,
+        ...i32s('leftOut tallies scratch'),
+      },
+      locals: { i32: 6, i64: 2 },
+      out: 'i32',
     },
     (
-      [rows, firsts, K, seconds, rowConstants, digits, columns, weights, leftOut, tallies, scratch],
-      [first, kept, left, row, bits, at, hits, shift],
+      { rows, values, padded, residuals, constants, int8, columns, weights, leftOut, tallies, scratch },
+      { i32: [first, kept, left, row, bits, at], i64: [hits, shift] },
     ) => {
       local.set(kept, i32.const(0))
       local.set(first, i32.const(0))
       // for each tile of rows
       whileBelow(first, rows, () => {
         local.set(left, i32.sub(rows, first))
-        call(tile, [left, firsts, K, digits, columns, scratch])
-        when(i32.gt_u(left, DIGIT_ROWS), () => local.set(left, i32.const(DIGIT_ROWS)))
-        local.set(row, i32.add(rowConstants, i32.mul(first, ROW_BYTES)))
-        call(look, [left, row, columns, weights, scratch])
+        call(tile, { rows: left, x: values, K: padded, weights: int8, columns, sums: scratch })
+        when(i32.gt_u(left, INT8_ROWS), () => local.set(left, i32.const(INT8_ROWS)))
+        local.set(row, i32.add(constants, i32.mul(first, ROW_BYTES)))
+        call(test, { rows: left, row, columns, weights, scratch })
         local.set(hits)
         forHits({ hits, shift, row, bits }, () => {
           local.set(left, i32.add(scratch, i32.mul(row, GROUP_BYTES)))
           increment(row, first)
           i32.load8_u({}, i32.add(leftOut, row))
           when(i32.eqz(), () => {
-            addCount(setTally(at, tallies, row), TALLY.afterOneDigit, bits)
-            // values[kept] = what the tile has for the row
+            addCount(setTally(at, tallies, row), TALLY.afterInt8, bits)
+            // listed[kept] = the row's estimates
             local.set(at, i32.add(scratch, i32.mul(kept, GROUP_BYTES)))
             for (const offset of HALVES)
               v128.store(
-                { offset: SCRATCH.values + offset },
+                { offset: SCRATCH.listed + offset },
                 at,
-                v128.load({ offset: SCRATCH.tile + offset }, left),
+                v128.load({ offset: SCRATCH.estimates + offset }, left),
               )
             local.set(at, i32.add(scratch, i32.mul(kept, 4)))
             i32.store({ offset: SCRATCH.rows }, at, row)
-            i32.store({ offset: SCRATCH.pointers }, at, i32.add(seconds, i32.mul(row, K)))
+            i32.store({ offset: SCRATCH.pointers }, at, i32.add(residuals, i32.mul(row, padded)))
             increment(kept, 1)
           })
         })
-        increment(first, DIGIT_ROWS)
-        increment(firsts, i32.mul(K, DIGIT_ROWS))
+        increment(first, INT8_ROWS)
+        increment(values, i32.mul(padded, INT8_ROWS))
       })
       local.get(kept)
     },
@@ -64,114 +73,91 @@ function lookAtAll(emitter: Emitter) {
 }
 
 /**
- * Looks again, with two digits, at the rows that lookAtAll left in scratch; leaves how many are left. These stand in
+ * Tests the rows that testAll left in scratch again, by their residuals; leaves how many are left. These stand in
  * scratch: their numbers, their possible columns, the addresses of their numbers x.
  * A row with such columns in more than `most` groups of this chunk is left out from there on.
  */
-function lookAgain(emitter: Emitter) {
-  const [tile, look] = [digitTiles(emitter, 'listed'), secondLook(emitter)]
+function testListed(emitter: Emitter) {
+  const [tile, test] = [int8Tiles(emitter, 'listed'), residualBoundTest(emitter)]
   return func(
     {
-      // rows in scratch, K of the digits, row constants, the group's 8-bit columns, column constants, x, bytes of a row
-      // of x, most groups, whether rows are left out, tallies, scratch
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32, i64, i64],
-      out: [i32],
+      in: i32s('count padded constants int8 columns x xStride most leftOut tallies scratch'),
+      locals: { i32: 8, i64: 2 },
+      out: 'i32',
     },
     (
-      [count, K, rowConstants, digits, columns, x, xBytes, most, leftOut, tallies, scratch],
-      [first, kept, left, list, values, row, bits, at, hits, shift],
+      { count, padded, constants, int8, columns, x, xStride, most, leftOut, tallies, scratch },
+      { i32: [first, kept, left, list, estimates, row, bits, at], i64: [hits, shift] },
     ) => {
       local.set(list, i32.add(scratch, SCRATCH.pointers))
       fillList(list, count, at)
       local.set(kept, i32.const(0))
       local.set(first, i32.const(0))
-      local.set(values, i32.add(scratch, SCRATCH.values))
+      local.set(estimates, i32.add(scratch, SCRATCH.listed))
       // for each tile of the list
       whileBelow(first, count, () => {
         local.set(left, i32.sub(count, first))
-        call(tile, [left, list, K, digits, columns, scratch])
-        when(i32.gt_u(left, DIGIT_ROWS), () => local.set(left, i32.const(DIGIT_ROWS)))
+        call(tile, { rows: left, x: list, K: padded, weights: int8, columns, sums: scratch })
+        when(i32.gt_u(left, INT8_ROWS), () => local.set(left, i32.const(INT8_ROWS)))
         local.set(at, i32.add(scratch, i32.mul(first, 4)))
         increment(at, SCRATCH.rows)
-        call(look, [left, at, rowConstants, columns, values, scratch])
+        call(test, { rows: left, list: at, constants, columns, estimates, scratch })
         local.set(hits)
         forHits({ hits, shift, row, bits }, () => {
           local.set(at, i32.add(scratch, i32.mul(i32.add(row, first), 4)))
           local.set(row, i32.load({ offset: SCRATCH.rows }, at))
           addCount(setTally(left, tallies, row), TALLY.candidates, bits)
           i32.store({ offset: TALLY.groups }, left, i32.add(i32.load({ offset: TALLY.groups }, left), 1))
-          // the list of what is left lies in front of what is looked at
+          // the list of what is left lies in front of what is tested
           local.set(at, i32.add(scratch, i32.mul(kept, 4)))
           i32.store({ offset: SCRATCH.rows }, at, row)
           i32.store({ offset: SCRATCH.possible }, at, bits)
-          i32.store({ offset: SCRATCH.pointers }, at, i32.add(x, i32.mul(row, xBytes)))
+          i32.store({ offset: SCRATCH.pointers }, at, i32.add(x, i32.mul(row, xStride)))
           increment(kept, 1)
           when(i32.gt_u(i32.load({ offset: TALLY.groups }, left), most), () =>
             i32.store8({}, i32.add(leftOut, row), 1),
           )
         })
-        increment(first, DIGIT_ROWS)
-        increment(list, DIGIT_ROWS * 4)
-        increment(values, DIGIT_ROWS * GROUP_BYTES)
+        increment(first, INT8_ROWS)
+        increment(list, INT8_ROWS * 4)
+        increment(estimates, INT8_ROWS * GROUP_BYTES)
       })
       local.get(kept)
     },
   )
 }
 
-/** weights = the float32 weights of group g: a panel, or half of one */
-function setWeights({ panel }: Emitter, weights: I32, all: I32, g: I32, K: I32): void {
-  const groups = panel / GROUP
-  local.set(weights, i32.div_u(g, groups))
-  local.set(weights, i32.mul(i32.mul(weights, K), panel * 4))
-  local.set(weights, i32.add(weights, i32.mul(i32.rem_u(g, groups), GROUP_BYTES)))
-  local.set(weights, i32.add(weights, all))
-}
-
 /**
- * Finds the positive outputs of all rows among a range of groups of columns, a group after the other: looks at every row
- * with one digit, at those that it leaves in doubt with two, and computes what is still possible as the dense kernel does.
- * Entries go where `place` says, which is left behind the last one.
+ * Finds the positive outputs of all rows among a range of groups of columns: tests every row by its int8 values, those
+ * that they leave in doubt by their residuals, and computes what is still possible as the dense kernel does.
+ * Entries go where `place` says, which is left behind the last one. `most`: the groups in which a row may have columns
+ * that are possible; with more it is left out.
  */
 export function screen(emitter: Emitter) {
-  const [first, second, last] = [lookAtAll(emitter), lookAgain(emitter), recomputeListed(emitter)]
-  return func(
-    {
-      // first group, last (left out), rows, K of the digits, first digits, second digits, row
-      // constants, 8-bit columns, column constants, x, K, float32 weights, bias, most groups of a row, whether rows are
-      // left out, tallies, place, scratch
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32],
-      out: [],
-    },
-    (
-      [g, end, rows, K, firsts, seconds, rowConstants, allDigits, allColumns, x, inputs, ...others],
-      [count, digits, columns, weights, xBytes, entries],
-    ) => {
-      const [allWeights, allBiases, most, leftOut, tallies, place, scratch] = others
-      local.set(xBytes, i32.mul(inputs, 4))
-      local.set(entries, i32.load({}, place))
-      whileBelow(g, end, () => {
-        local.set(digits, i32.add(allDigits, i32.mul(i32.mul(g, K), GROUP)))
-        local.set(columns, i32.add(allColumns, i32.mul(g, COLUMN_BYTES)))
-        setWeights(emitter, weights, allWeights, g, inputs)
-        call(first, [
-          ...([rows, firsts, K, seconds, rowConstants, digits, columns, weights] as const),
-          ...([leftOut, tallies, scratch] as const),
-        ])
+  const [all, listed, recompute] = [testAll(emitter), testListed(emitter), recomputeListed(emitter)]
+  return func({ in: KERNELS.screen, locals: { i32: 6 } }, (parameters, { i32: locals }) => {
+    const { first: g, last, rows, padded, values, residuals, constants, x, inputs } = parameters
+    const { most, leftOut, tallies, place, scratch } = parameters
+    const [count, int8, columns, weights, xStride, entries] = locals
+    local.set(xStride, i32.mul(inputs, 4))
+    local.set(entries, i32.load({}, place))
+    whileBelow(g, last, () => {
+      local.set(int8, i32.add(parameters.int8, i32.mul(i32.mul(g, padded), GROUP)))
+      local.set(columns, i32.add(parameters.columns, i32.mul(g, COLUMN_BYTES)))
+      setGroupWeights(emitter, weights, parameters.weights, g, inputs)
+      const rowsLeft = { padded, constants, int8, columns, leftOut, tallies, scratch }
+      call(all, { rows, values, residuals, weights, ...rowsLeft })
+      local.set(count)
+      when(count, () => {
+        call(listed, { count, x, xStride, most, ...rowsLeft })
         local.set(count)
         when(count, () => {
-          call(second, [count, K, rowConstants, digits, columns, x, xBytes, most, leftOut, tallies, scratch])
-          local.set(count)
-          when(count, () => {
-            call(last, [count, g, inputs, weights, allBiases, tallies, entries, scratch])
-            local.set(entries)
-          })
+          call(recompute, { count, g, inputs, weights, bias: parameters.bias, tallies, entries, scratch })
+          local.set(entries)
         })
-        increment(g, 1)
       })
-      i32.store({}, place, entries)
-    },
-  )
+      increment(g, 1)
+    })
+    i32.store({}, place, entries)
+  })
 }

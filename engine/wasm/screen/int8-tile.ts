@@ -1,14 +1,16 @@
-import { call, func, i16x8, i32, i32x4, i8x16, local, v128, type StackVar } from 'wasmati'
-import { doWhile, increment, when, type I32, type V128 } from '../emit.ts'
+// The integer kernel: int8 rows times int8 columns, tile by tile.
+import { i16x8, i32, i32x4, i8x16, local, v128, type StackVar } from 'wasmati'
+import { doWhile, increment, when, type V128 } from '../emit.ts'
+import { call, func } from '../function.ts'
 import type { Emitter, Int8Method } from '../kernel.ts'
-import { COLUMN, DIGIT_TILES, GROUP, STEP } from './layout.ts'
+import { i32s } from '../kernels.ts'
+import { COLUMN, GROUP, INT8_TILES, STEP } from './layout.ts'
 
 const VECTORS = GROUP / 4
 /** Numbers of k that an instruction multiplies and adds for each column. */
 const DOT = 4
 const DOTS = STEP / DOT
 
-const locals = <T>(count: number, type: T): T[] => Array.from({ length: count }, () => type)
 const ones = () => v128.const('i16x8', [1, 1, 1, 1, 1, 1, 1, 1])
 
 /** Registers of a tile, and where it reads: `dot` counts groups of DOT k within a step. */
@@ -18,11 +20,11 @@ interface Tile {
   readonly x: readonly V128[]
   readonly one: V128
   readonly rows: number
-  readonly loadDigits: (row: number, dot: number) => StackVar<'v128'>
+  readonly loadX: (row: number, dot: number) => StackVar<'v128'>
   readonly loadWeights: (dot: number, vector: number) => StackVar<'v128'>
 }
 
-/** Vectors for weights, for digits of x and products; see the steps below. */
+/** Vectors for weights, for numbers of x and products; see the steps below. */
 const REGISTERS: Readonly<Record<Int8Method, readonly [weights: number, x: number]>> = {
   pairs: [DOTS * VECTORS, 1 + VECTORS],
   dot: [VECTORS, 1],
@@ -38,13 +40,13 @@ const steps: Readonly<Record<Int8Method, (tile: Tile) => void>> = {
 
 /**
  * Pairs of products, four pairs added in 16 bits, and only then made 32-bit: half the work of widening each pair.
- * No sum overflows, because screenColumns keeps what eight numbers of a column add up to within LANE_MOST.
+ * No sum overflows, because quantize-columns.ts keeps what eight numbers of a column add up to within LANE_MOST.
  */
-function pairsStep({ acc, weights, x: [x, ...sums], one, rows, loadDigits, loadWeights }: Tile): void {
+function pairsStep({ acc, weights, x: [x, ...sums], one, rows, loadX, loadWeights }: Tile): void {
   weights.forEach((w, i) => local.set(w, loadWeights(Math.floor(i / VECTORS), i % VECTORS)))
   for (let r = 0; r < rows; r++) {
     for (let dot = 0; dot < DOTS; dot++) {
-      local.set(x, loadDigits(r, dot))
+      local.set(x, loadX(r, dot))
       sums.forEach((sum, j) => {
         const pairs = i16x8.relaxed_dot_i8x16_i7x16_s(weights[dot * VECTORS + j], x)
         local.set(sum, dot === 0 ? pairs : i16x8.add(pairs, sum))
@@ -57,11 +59,11 @@ function pairsStep({ acc, weights, x: [x, ...sums], one, rows, loadDigits, loadW
   }
 }
 
-function dotStep({ acc, weights, x: [x], rows, loadDigits, loadWeights }: Tile): void {
+function dotStep({ acc, weights, x: [x], rows, loadX, loadWeights }: Tile): void {
   for (let dot = 0; dot < DOTS; dot++) {
     weights.forEach((w, j) => local.set(w, loadWeights(dot, j)))
     for (let r = 0; r < rows; r++) {
-      local.set(x, loadDigits(r, dot))
+      local.set(x, loadX(r, dot))
       weights.forEach((w, j) => {
         const total = acc[r * VECTORS + j]
         local.set(total, i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, total))
@@ -71,7 +73,7 @@ function dotStep({ acc, weights, x: [x], rows, loadDigits, loadWeights }: Tile):
 }
 
 /** 16-bit numbers from the start: numbers 0 and 1 of each column in one vector, 2 and 3 in another. */
-function widenedStep({ acc, weights, x: halves, rows, loadDigits, loadWeights }: Tile): void {
+function widenedStep({ acc, weights, x: halves, rows, loadX, loadWeights }: Tile): void {
   const [low, high] = halves
   for (let dot = 0; dot < DOTS; dot++) {
     for (let j = 0; j < VECTORS; j++) {
@@ -82,7 +84,7 @@ function widenedStep({ acc, weights, x: halves, rows, loadDigits, loadWeights }:
       local.set(first, i16x8.extend_low_i8x16_s(first))
     }
     for (let r = 0; r < rows; r++) {
-      local.set(low, loadDigits(r, dot))
+      local.set(low, loadX(r, dot))
       local.set(low, i16x8.extend_low_i8x16_s(low))
       local.set(high, i8x16.shuffle([4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7], low, low))
       local.set(low, i8x16.shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3], low, low))
@@ -97,27 +99,20 @@ function widenedStep({ acc, weights, x: halves, rows, loadDigits, loadWeights }:
 /** Where a tile finds its rows: one after another in steps, or by a list of addresses. */
 type Place = 'packed' | 'listed'
 
+/** `x` is the rows, or the list of their addresses. */
+const TILE = i32s('x K weights columns sums')
+
 /**
- * sums[rows][GROUP] = the sum over k of digits x[k] times w[k], w a group of 8-bit columns [K / 4][GROUP][4], from what
+ * sums[rows][GROUP] = the sum over k of x[k] times w[k], both int8, w a group of columns [K / 4][GROUP][4], from what
  * their constants say that sums start at.
- * Digits that are packed lie [K / STEP][rows of the tile][STEP]; of listed rows the list has whole tiles of addresses.
+ * Rows that are packed lie [K / STEP][rows of the tile][STEP]; of listed rows the list has whole tiles of addresses.
  */
-export function digitTile(emitter: Emitter, rows: number, place: Place) {
-  const { int8 } = emitter
+export function int8Tile({ int8 }: Emitter, rows: number, place: Place) {
   const [weightCount, xCount] = REGISTERS[int8]
   const pointers = place === 'listed' ? rows : 1
   return func(
-    {
-      in: [i32, i32, i32, i32, i32], // x or the list, K, w, column constants, sums
-      locals: [
-        ...([i32, v128, ...locals(pointers, i32)] as const),
-        ...locals(rows * VECTORS + weightCount + xCount, v128),
-      ],
-      out: [],
-    },
-    ([x, K, w, columns, sums], [end, one, ...others]) => {
-      const xs = others.slice(0, pointers) as I32[]
-      const registers = others.slice(pointers) as V128[]
+    { in: TILE, locals: { i32: 1 + pointers, v128: 1 + rows * VECTORS + weightCount + xCount } },
+    ({ x, K, weights: w, columns, sums }, { i32: [end, ...xs], v128: [one, ...registers] }) => {
       const acc = registers.splice(0, rows * VECTORS)
       const [weights, xRegisters] = [registers.slice(0, weightCount), registers.slice(weightCount)]
       xs.forEach((pointer, r) => local.set(pointer, place === 'listed' ? i32.load({ offset: r * 4 }, x) : x))
@@ -130,7 +125,7 @@ export function digitTile(emitter: Emitter, rows: number, place: Place) {
       doWhile(() => {
         steps[int8]({
           ...{ acc, weights, x: xRegisters, one, rows },
-          loadDigits: (r, dot) =>
+          loadX: (r, dot) =>
             place === 'listed'
               ? v128.load32_splat({ offset: dot * DOT }, xs[r])
               : v128.load32_splat({ offset: r * STEP + dot * DOT }, xs[0]),
@@ -145,13 +140,11 @@ export function digitTile(emitter: Emitter, rows: number, place: Place) {
   )
 }
 
-export type AnyDigitTile = ReturnType<typeof digitTiles>
-
-/** Calls the smallest tile that holds so many rows (the first argument): the other arguments are digitTile's. */
-export function digitTiles(emitter: Emitter, place: Place) {
-  return func({ in: [i32, i32, i32, i32, i32, i32], out: [] }, ([rows, ...args]) => {
+/** Calls the smallest tile that holds so many rows. */
+export function int8Tiles(emitter: Emitter, place: Place) {
+  return func({ in: { ...i32s('rows'), ...TILE } }, ({ rows, ...args }) => {
     const choose = ([size, ...larger]: readonly number[]): void => {
-      const tile = digitTile(emitter, size, place)
+      const tile = int8Tile(emitter, size, place)
       if (larger.length === 0) call(tile, args)
       else
         when(
@@ -160,6 +153,6 @@ export function digitTiles(emitter: Emitter, place: Place) {
           () => choose(larger),
         )
     }
-    choose(DIGIT_TILES)
+    choose(INT8_TILES)
   })
 }

@@ -1,17 +1,5 @@
-import {
-  call,
-  f32,
-  f32x4,
-  func,
-  i16x8,
-  i32,
-  i32x4,
-  i8x16,
-  local,
-  v128,
-  type Local,
-  type StackVar,
-} from 'wasmati'
+// Quantising rows of x: large numbers aside, a row becomes int8 values, their residuals, and what bounds the rest.
+import { f32, f32x4, i16x8, i32, i32x4, i8x16, local, v128, type Local, type StackVar } from 'wasmati'
 import {
   copyBytes,
   doWhile,
@@ -23,8 +11,11 @@ import {
   type I32,
   type V128,
 } from '../emit.ts'
-import { DIGIT_MOST, DIGIT_OFFSET, LARGE, LEAST, MAX_LARGE, MOST } from './bound.ts'
-import { BOUND, LARGE_BYTES, ROW, STEP } from './layout.ts'
+import { call, func } from '../function.ts'
+import type { Emitter } from '../kernel.ts'
+import { f32s, i32s, KERNELS } from '../kernels.ts'
+import { INT8_OFFSET, LARGE, LEAST, MAX_LARGE, MOST, ROW_MOST } from './bound.ts'
+import { BOUND, INT8_ROWS, INT8_TILES, LARGE_BYTES, ROW, ROW_BYTES, STEP } from './layout.ts'
 
 type F32 = Local<'f32'>
 
@@ -73,17 +64,18 @@ const LIMITS = { limit: 0, largest: 4, norm: 8 } as const
  * limit = above which size numbers of a row stay float32, largest = the largest of the others, norm = |x|. Leaves whether
  * the row is to be left out: it has NaN, infinity or numbers outside of LEAST and MOST.
  * Taking numbers out makes the others' root mean square smaller, so this is repeated; at most MAX_LARGE go.
+ * x: up to `end`, in whole steps, K numbers of which are the row's; `at`: where the numbers go.
  */
 function rowLimits() {
   return func(
     {
-      in: [i32, i32, i32, i32, f32], // x, its end (whole steps), K, where the numbers go, slack
-      locals: [i32, i32, i32, f32, f32, f32, f32, f32, f32, f32, ...Array.from({ length: 5 }, () => v128)],
-      out: [i32],
+      in: { ...i32s('x end K at'), slack: 'f32' },
+      locals: { i32: 3, f32: 7, v128: 5 },
+      out: 'i32',
     },
     (
-      [x, end, K, at, slack],
-      [k, larger, again, limit, top, last, squares, norm, perLargest, root, ...vectors],
+      { x, end, K, at, slack },
+      { i32: [k, larger, again], f32: [limit, top, last, squares, norm, perLargest, root], v128: vectors },
     ) => {
       const row = { x, end, k, perLargest }
       const measured = { larger, largest: top, squares }
@@ -125,7 +117,7 @@ function isWithin(value: F32): StackVar<'i32'> {
   return i32.or()
 }
 
-/** Four numbers of a row become digits: registers, and what is summed up of them. */
+/** Four numbers of a row become int8 values and residuals: registers, and what is summed up of them. */
 interface Quartet {
   readonly value: V128
   readonly rest: V128
@@ -140,124 +132,162 @@ function addSquares(sum: V128, x: V128, factor: F32): void {
   local.set(sum, f32x4.add(f32x4.mul(x, x), sum))
 }
 
-/** digit1 and digit2 = value in whole steps, and what that leaves over in whole second steps; adds to the sums, in steps */
-function setDigits({ value, rest, q, steps, squares }: Quartet, digit1: V128, digit2: V128): void {
+/** q1 and q2 = value in whole steps, and what that leaves over in whole second steps; adds to the sums, in steps */
+function setQuantized({ value, rest, q, steps, squares }: Quartet, q1: V128, q2: V128): void {
   const { step1, perStep1, step2, perStep2 } = steps
   local.set(q, f32x4.nearest(f32x4.mul(all(perStep1), value)))
-  local.set(digit1, i32x4.trunc_sat_f32x4_s(q))
+  local.set(q1, i32x4.trunc_sat_f32x4_s(q))
   local.set(squares.one, f32x4.add(f32x4.mul(q, q), squares.one))
   local.set(q, f32x4.mul(all(step1), q))
   local.set(rest, f32x4.sub(value, q))
   addSquares(squares.value, value, perStep1)
   local.set(q, f32x4.nearest(f32x4.mul(all(perStep2), rest)))
-  local.set(digit2, i32x4.trunc_sat_f32x4_s(q))
+  local.set(q2, i32x4.trunc_sat_f32x4_s(q))
   local.set(q, f32x4.mul(all(step2), q))
   local.set(q, f32x4.sub(rest, q))
   addSquares(squares.r1, rest, perStep1)
   addSquares(squares.r2, q, perStep1)
 }
 
-/** Leaves 16 digits as bytes, DIGIT_OFFSET added; overwrites the vectors. */
-function digitBytes([a, b, c, d]: readonly V128[]): StackVar<'v128'> {
+/** Leaves 16 whole numbers as bytes, INT8_OFFSET added; overwrites the vectors. */
+function asBytes([a, b, c, d]: readonly V128[]): StackVar<'v128'> {
   local.set(a, i16x8.narrow_i32x4_s(a, b))
   local.set(c, i16x8.narrow_i32x4_s(c, d))
-  const word = DIGIT_OFFSET * 0x01010101
+  const word = INT8_OFFSET * 0x01010101
   return i8x16.add(i8x16.narrow_i16x8_s(a, c), v128.const('i32x4', [word, word, word, word]))
 }
 
+/** Of one row; `copy` is scratch [padded], and the last three numbers are for the bound (bound.ts). */
+const ROW_IN = {
+  ...i32s('x inputs padded values valueStep residuals constants large leftOut copy'),
+  ...f32s('rounding slack factor'),
+}
+
 /**
- * Splits a row into large numbers and two digits (screen-bound.ts), and writes down what bounds the rest, rounded up.
- * Rows that cannot be bounded are marked as left out.
+ * Splits a row into large numbers, int8 values and residuals (bound.ts), and writes down what bounds the rest, rounded
+ * up. Rows that cannot be bounded are marked as left out.
  * A remainder is off by some roundings of its number, and a norm by less than the factor `slack`.
  */
-export function screenRow() {
+function quantizeRow({ panel }: Emitter) {
   const limits = rowLimits()
-  return func(
-    {
-      // x, K, K of the digits, first digits, bytes from STEP of them to the next, second digits, constants, large
-      // numbers, columns of a panel, whether the row is left out, scratch [K of the digits], and, for the bound:
-      // roundings, slack, what to multiply it with
-      in: [i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, f32, f32, f32],
-      locals: [
-        ...([i32, i32, i32, i32, f32, f32, f32, f32, f32, f32, f32] as const),
-        ...Array.from({ length: 16 }, () => v128),
-      ],
-      out: [],
-    },
-    (
-      [x, K, padded, first, firstStep, second, row, large, panel, leftOut, copy, rounding, slack, factor],
-      [at, end, lane, bits, limit, step1, perStep1, step2, perStep2, norm, lastNorm, ...vectors],
-    ) => {
-      // copy = x, then zeros: whole steps
-      local.set(bits, i32.mul(K, 4))
-      copyBytes(copy, x, bits)
-      local.set(at, i32.add(copy, bits))
-      local.set(end, i32.add(copy, i32.mul(padded, 4)))
-      local.set(bits, i32.sub(end, at))
-      zeroBytes(at, bits)
-      i32.store8({}, leftOut, call(limits, [copy, end, K, row, slack]))
-      local.set(limit, f32.load({ offset: LIMITS.limit }, row))
-      local.set(norm, f32.load({ offset: LIMITS.norm }, row))
-      // step1 = the largest number / DIGIT_MOST, step2 = step1 / (2 DIGIT_MOST)
-      local.set(step1, f32.div(f32.load({ offset: LIMITS.largest }, row), DIGIT_MOST))
-      when(f32.eq(step1, 0), () => local.set(step1, f32.const(1)))
-      local.set(step2, f32.div(step1, 2 * DIGIT_MOST))
-      local.set(perStep1, f32.div(f32.const(1), step1))
-      local.set(perStep2, f32.div(f32.const(1), step2))
+  return func({ in: ROW_IN, locals: { i32: 4, f32: 7, v128: 16 } }, (parameters, locals) => {
+    const {
+      x,
+      inputs,
+      padded,
+      values,
+      valueStep,
+      residuals,
+      constants: row,
+      large,
+      leftOut,
+      copy,
+    } = parameters
+    const { rounding, slack, factor } = parameters
+    const [at, end, lane, bits] = locals.i32
+    const [limit, step1, perStep1, step2, perStep2, norm, lastNorm] = locals.f32
+    // copy = x, then zeros: whole steps
+    local.set(bits, i32.mul(inputs, 4))
+    copyBytes(copy, x, bits)
+    local.set(at, i32.add(copy, bits))
+    local.set(end, i32.add(copy, i32.mul(padded, 4)))
+    local.set(bits, i32.sub(end, at))
+    zeroBytes(at, bits)
+    i32.store8({}, leftOut, call(limits, { x: copy, end, K: inputs, at: row, slack }))
+    local.set(limit, f32.load({ offset: LIMITS.limit }, row))
+    local.set(norm, f32.load({ offset: LIMITS.norm }, row))
+    // step1 = the largest number / ROW_MOST, step2 = step1 / (2 ROW_MOST)
+    local.set(step1, f32.div(f32.load({ offset: LIMITS.largest }, row), ROW_MOST))
+    when(f32.eq(step1, 0), () => local.set(step1, f32.const(1)))
+    local.set(step2, f32.div(step1, 2 * ROW_MOST))
+    local.set(perStep1, f32.div(f32.const(1), step1))
+    local.set(perStep2, f32.div(f32.const(1), step2))
 
-      const [value, rest, q, out, sum1, sum2, sum3, sum4, ...digits] = vectors
-      const squares = { value: sum1, one: sum2, r1: sum3, r2: sum4 }
-      const steps = { step1, perStep1, step2, perStep2 }
-      for (const sum of [sum1, sum2, sum3, sum4]) local.set(sum, splat(0))
-      i32.store({ offset: ROW.large }, row, large)
-      // for each STEP of numbers, four at a time:
-      local.set(at, copy)
-      forUpTo(at, end, STEP * 4, () => {
-        for (let i = 0; i < 4; i++) {
-          local.set(value, v128.load({ offset: i * 16 }, at))
-          // large numbers <- those above the limit, which become 0
-          local.set(out, all(limit))
-          local.set(out, f32x4.lt(out, f32x4.abs(value)))
-          local.set(bits, i32x4.bitmask(out))
-          when(bits, () => {
-            local.set(value, v128.andnot(value, out))
-            doWhile(() => {
-              local.set(lane, i32.add(at, i32.mul(i32.ctz(bits), 4)))
-              f32.store({ offset: 4 }, large, f32.load({ offset: i * 16 }, lane))
-              local.set(lane, i32.add(i32.sub(lane, copy), i * 16))
-              i32.store({}, large, i32.mul(lane, panel))
-              increment(large, LARGE_BYTES)
-              local.set(bits, i32.and(i32.sub(bits, 1), bits))
-              return i32.ne(bits, 0)
-            })
+    const [value, rest, q, out, sum1, sum2, sum3, sum4, ...quantized] = locals.v128
+    const squares = { value: sum1, one: sum2, r1: sum3, r2: sum4 }
+    const steps = { step1, perStep1, step2, perStep2 }
+    for (const sum of [sum1, sum2, sum3, sum4]) local.set(sum, splat(0))
+    i32.store({ offset: ROW.large }, row, large)
+    // for each STEP of numbers, four at a time:
+    local.set(at, copy)
+    forUpTo(at, end, STEP * 4, () => {
+      for (let i = 0; i < 4; i++) {
+        local.set(value, v128.load({ offset: i * 16 }, at))
+        // large numbers <- those above the limit, which become 0
+        local.set(out, all(limit))
+        local.set(out, f32x4.lt(out, f32x4.abs(value)))
+        local.set(bits, i32x4.bitmask(out))
+        when(bits, () => {
+          local.set(value, v128.andnot(value, out))
+          doWhile(() => {
+            local.set(lane, i32.add(at, i32.mul(i32.ctz(bits), 4)))
+            f32.store({ offset: 4 }, large, f32.load({ offset: i * 16 }, lane))
+            local.set(lane, i32.add(i32.sub(lane, copy), i * 16))
+            i32.store({}, large, i32.mul(lane, panel))
+            increment(large, LARGE_BYTES)
+            local.set(bits, i32.and(i32.sub(bits, 1), bits))
+            return i32.ne(bits, 0)
           })
-          setDigits({ value, rest, q, steps, squares }, digits[i], digits[4 + i])
-        }
-        v128.store({}, first, digitBytes(digits.slice(0, 4)))
-        v128.store({}, second, digitBytes(digits.slice(4, 8)))
-        increment(first, firstStep)
-        increment(second, STEP)
-      })
-      local.set(large, i32.sub(large, i32.load({ offset: ROW.large }, row)))
-      i32.store({ offset: ROW.largeCount }, row, i32.div_u(large, LARGE_BYTES))
+        })
+        setQuantized({ value, rest, q, steps, squares }, quantized[i], quantized[4 + i])
+      }
+      v128.store({}, values, asBytes(quantized.slice(0, 4)))
+      v128.store({}, residuals, asBytes(quantized.slice(4, 8)))
+      increment(values, valueStep)
+      increment(residuals, STEP)
+    })
+    local.set(large, i32.sub(large, i32.load({ offset: ROW.large }, row)))
+    i32.store({ offset: ROW.largeCount }, row, i32.div_u(large, LARGE_BYTES))
 
-      // norms, from squares in steps, rounded up
-      const norms = { value: limit, one: perStep1, r1: perStep2, r2: lastNorm }
-      for (const name of ['value', 'one', 'r1', 'r2'] as const) {
-        setAcross(norms[name], squares[name], f32.add)
-        local.set(norms[name], f32.mul(f32.mul(f32.sqrt(norms[name]), step1), slack))
-      }
-      // the share of roundings, of |x| + |r1|
-      local.set(norm, f32.mul(f32.add(norm, norms.r1), rounding))
-      // |x''| is at most |x'| + |r2| with two digits
-      local.set(norms.value, f32.add(norms.value, norms.r2))
-      const storeBound = (bound: number, step: F32, ofNorm: F32, ofResidual: F32) => {
-        f32.store({ offset: bound + BOUND.step }, row, step)
-        f32.store({ offset: bound + BOUND.ofNorm }, row, f32.mul(f32.add(ofNorm, norm), factor))
-        f32.store({ offset: bound + BOUND.ofResidual }, row, f32.mul(f32.add(ofResidual, norm), factor))
-      }
-      storeBound(ROW.one, step1, norms.r1, norms.one)
-      storeBound(ROW.two, step2, norms.r2, norms.value)
+    // norms, from squares in steps, rounded up
+    const norms = { value: limit, one: perStep1, r1: perStep2, r2: lastNorm }
+    for (const name of ['value', 'one', 'r1', 'r2'] as const) {
+      setAcross(norms[name], squares[name], f32.add)
+      local.set(norms[name], f32.mul(f32.mul(f32.sqrt(norms[name]), step1), slack))
+    }
+    // the share of roundings, of |x| + |r1|
+    local.set(norm, f32.mul(f32.add(norm, norms.r1), rounding))
+    // |x''| is at most |x'| + |r2| with residuals
+    local.set(norms.value, f32.add(norms.value, norms.r2))
+    const storeBound = (bound: number, step: F32, ofNorm: F32, ofError: F32) => {
+      f32.store({ offset: bound + BOUND.step }, row, step)
+      f32.store({ offset: bound + BOUND.ofNorm }, row, f32.mul(f32.add(ofNorm, norm), factor))
+      f32.store({ offset: bound + BOUND.ofError }, row, f32.mul(f32.add(ofError, norm), factor))
+    }
+    storeBound(ROW.byValues, step1, norms.r1, norms.one)
+    storeBound(ROW.byResiduals, step2, norms.r2, norms.value)
+  })
+}
+
+/** A range of rows of x [rows, inputs]; `copy` is scratch for one. */
+export function quantizeRows(emitter: Emitter) {
+  const one = quantizeRow(emitter)
+  return func(
+    { in: KERNELS.quantizeRows, locals: { i32: 3 } },
+    (parameters, { i32: [tile, left, valueStep] }) => {
+      const { first: r, last, rows, inputs, padded, ...others } = parameters
+      const { x, values, residuals, constants, large, leftOut } = others
+      forUpTo(r, last, 1, () => {
+        // where the row's int8 values lie in their tile: see INT8_TILES
+        local.set(tile, i32.and(r, -INT8_ROWS))
+        local.set(left, i32.sub(rows, tile))
+        local.set(valueStep, i32.const(INT8_ROWS * STEP))
+        for (const size of INT8_TILES.slice(0, -1).reverse())
+          when(i32.le_u(left, size), () => local.set(valueStep, i32.const(size * STEP)))
+        const at = (address: I32, bytes: number) => i32.add(address, i32.mul(r, bytes))
+        call(one, {
+          ...others,
+          x: i32.add(x, i32.mul(i32.mul(r, inputs), 4)),
+          inputs,
+          padded,
+          values: i32.add(i32.add(values, i32.mul(tile, padded)), i32.mul(i32.sub(r, tile), STEP)),
+          valueStep,
+          residuals: i32.add(residuals, i32.mul(r, padded)),
+          constants: at(constants, ROW_BYTES),
+          large: at(large, MAX_LARGE * LARGE_BYTES),
+          leftOut: i32.add(leftOut, r),
+        })
+      })
     },
   )
 }

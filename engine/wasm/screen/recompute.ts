@@ -1,42 +1,28 @@
-import { call, f32x4, func, i32, local, v128 } from 'wasmati'
-import {
-  doWhile,
-  forUpTo,
-  increment,
-  limitTo,
-  splat,
-  when,
-  whileBelow,
-  type I32,
-  type V128,
-} from '../emit.ts'
+// Recomputing what the bound tests leave possible, with the dense kernel's own additions in its own order.
+import { f32x4, i32, local, v128 } from 'wasmati'
+import { doWhile, forUpTo, increment, limitTo, splat, when, whileBelow } from '../emit.ts'
+import { call, func } from '../function.ts'
 import type { Emitter } from '../kernel.ts'
-import { addCount, fillList, setTally } from './row-list.ts'
+import { i32s } from '../kernels.ts'
+import { SUM_BLOCK } from '../tile-sizes.ts'
 import { HALVES, notAtMostZero } from './bound-test.ts'
 import { ENTRY_BYTES, ENTRY_ROW_BITS, GROUP, GROUP_BYTES, SCRATCH, TALLY } from './layout.ts'
-import { SUM_BLOCK } from '../tile-sizes.ts'
+import { addCount, fillList, setTally } from './row-list.ts'
 
 const VECTORS = GROUP / 4
 
 /** Rows of a tile: the larger fills 15 registers of 128 bits; fewer than the smaller would not be faster. */
 const [SMALL, LARGE] = [4, 6]
 
-const locals = <T>(count: number, type: T): T[] => Array.from({ length: count }, () => type)
-
 /**
  * sums[rows][GROUP] = x[rows][K] times GROUP columns of float32 weights, one k every `stride` bytes: the additions of
- * tile.ts in tile.ts' order, so the same bits, but for rows from a list and for half a wide panel.
+ * tile.ts in tile.ts' order, so the same bits, but for rows from a list (of their addresses)
+ * and for half a wide panel.
  */
 function gatheredTile(emitter: Emitter, rows: number) {
   return func(
-    {
-      in: [i32, i32, i32, i32], // a list of the addresses of rows of x, K, weights, sums
-      locals: [i32, i32, v128, ...locals(rows, i32), ...locals(rows * VECTORS + VECTORS, v128)],
-      out: [],
-    },
-    ([list, K, w, sums], [end, blockEnd, x, ...others]) => {
-      const xs = others.slice(0, rows) as I32[]
-      const registers = others.slice(rows) as V128[]
+    { in: i32s('list K w sums'), locals: { i32: 2 + rows, v128: 1 + rows * VECTORS + VECTORS } },
+    ({ list, K, w, sums }, { i32: [end, blockEnd, ...xs], v128: [x, ...registers] }) => {
       const acc = registers.splice(0, rows * VECTORS)
       const offsets = acc.map((sum, i) => ({ sum, offset: i * 16 }))
       xs.forEach((pointer, r) => local.set(pointer, i32.load({ offset: r * 4 }, list)))
@@ -71,9 +57,8 @@ function gatheredTile(emitter: Emitter, rows: number) {
 /** Leaves which of a row's possible columns are positive, or NaN, as bits; sums becomes sums + bias. */
 function positives() {
   return func(
-    { in: [i32, i32, i32], locals: [v128, v128], out: [i32] },
-    ([sums, bias, possible], [low, high]) => {
-      const values = [low, high]
+    { in: i32s('sums bias possible'), locals: { v128: 2 }, out: 'i32' },
+    ({ sums, bias, possible }, { v128: values }) => {
       values.forEach((value, i) => {
         local.set(value, v128.load({ offset: HALVES[i] }, bias))
         local.set(value, f32x4.add(v128.load({ offset: HALVES[i] }, sums), value))
@@ -85,35 +70,35 @@ function positives() {
 }
 
 /**
- * Computes the possible columns of the rows that lookAgain left in scratch, as the dense kernel does. The positive ones
- * become entries, row by row, column by column; leaves the place behind them.
+ * Computes the possible columns of the rows that testListed left in scratch, as the dense kernel does. The positive ones
+ * become entries, row by row, column by column; leaves the place behind them. `g`: the group's number; `bias`: all biases.
  */
 export function recomputeListed(emitter: Emitter) {
   const [small, large, keep] = [gatheredTile(emitter, SMALL), gatheredTile(emitter, LARGE), positives()]
   return func(
     {
-      // rows in scratch, number of the group, K, its weights, all biases, tallies, entries, scratch
-      in: [i32, i32, i32, i32, i32, i32, i32, i32],
-      locals: [i32, i32, i32, i32, i32, i32, i32, i32],
-      out: [i32],
+      in: i32s('count g inputs weights bias tallies entries scratch'),
+      locals: { i32: 8 },
+      out: 'i32',
     },
     (
-      [count, g, K, weights, bias, tallies, entries, scratch],
-      [i, end, list, sums, row, bits, at, column],
+      { count, g, inputs, weights, bias, tallies, entries, scratch },
+      { i32: [i, end, list, sums, row, bits, at, column] },
     ) => {
       increment(bias, i32.mul(g, GROUP_BYTES))
       local.set(list, i32.add(scratch, SCRATCH.pointers))
       fillList(list, count, at)
       local.set(i, i32.const(0))
+      const tile = { list, K: inputs, w: weights, sums: scratch }
       // for each tile of the list
       whileBelow(i, count, () => {
         local.set(end, i32.add(i, SMALL))
         when(
           i32.ge_u(end, count),
-          () => call(small, [list, K, weights, scratch]),
+          () => call(small, tile),
           () => {
             local.set(end, i32.add(i, LARGE))
-            call(large, [list, K, weights, scratch])
+            call(large, tile)
           },
         )
         limitTo(end, count)
@@ -123,7 +108,7 @@ export function recomputeListed(emitter: Emitter) {
         forUpTo(i, end, 1, () => {
           local.set(at, i32.add(scratch, i32.mul(i, 4)))
           local.set(row, i32.load({ offset: SCRATCH.rows }, at))
-          call(keep, [sums, bias, i32.load({ offset: SCRATCH.possible }, at)])
+          call(keep, { sums, bias, possible: i32.load({ offset: SCRATCH.possible }, at) })
           local.set(bits)
           addCount(setTally(at, tallies, row), TALLY.active, bits)
           // entries <- the columns of the bits, lowest first

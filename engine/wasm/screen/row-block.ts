@@ -1,9 +1,10 @@
+// Some rows of x on their way through the screen.
 import { sparseRow, type SparseRows } from '../../sparse.ts'
 import type { Engine } from '../engine.ts'
 import type { PackedLinear } from '../panels.ts'
 import { MAX_LARGE, normSlack, rowRounding } from './bound.ts'
 import {
-  DIGIT_ROWS,
+  INT8_ROWS,
   ENTRY_BYTES,
   GROUP,
   LARGE_BYTES,
@@ -12,31 +13,31 @@ import {
   TALLY,
   TALLY_BYTES,
 } from './layout.ts'
-import type { ScreenedWeights } from './weights.ts'
+import type { QuantizedWeights } from './weights.ts'
 import { Block } from '../tensors.ts'
 
 /** Rows that a thread prepares at a time: whole tiles, some 10 microseconds. */
-const ROWS_PER_CHUNK = 2 * DIGIT_ROWS
+const ROWS_PER_CHUNK = 2 * INT8_ROWS
 /** What the roundings of a bound's own few products may lack, as a factor. */
 const ROUND_UP = 1 + 2 ** -19
 
-/** Some rows of x on their way through the screen, and their memory. */
-export class ScreenBlock {
+/** The rows, and all memory that the screen needs for them. */
+export class RowBlock {
   private readonly engine: Engine
   private readonly layer: PackedLinear
-  private readonly weights: ScreenedWeights
+  private readonly weights: QuantizedWeights
   private readonly x: number // address
   private readonly rows: number
   /** Groups of a chunk in which a row may have columns that could be positive; with more it is left out. */
   private readonly most: number
   private readonly rowChunks: number
   private readonly memory: Block
-  private readonly at: Record<keyof ReturnType<ScreenBlock['sizes']>, number>
+  private readonly at: Record<keyof ReturnType<RowBlock['sizes']>, number>
 
   constructor(
     engine: Engine,
     layer: PackedLinear,
-    weights: ScreenedWeights,
+    weights: QuantizedWeights,
     { x, rows, denseShare }: { x: number; rows: number; denseShare: number },
   ) {
     this.engine = engine
@@ -58,14 +59,14 @@ export class ScreenBlock {
   /** Bytes of all that a block keeps. Of `entries`, room for the worst case, memory is touched only as far as there are some. */
   private sizes() {
     const { rows, rowChunks } = this
-    const { inputs, chunks } = this.weights
+    const { padded, chunks } = this.weights
     return {
-      firstDigits: Math.ceil(rows / DIGIT_ROWS) * DIGIT_ROWS * inputs,
-      secondDigits: rows * inputs,
+      values: Math.ceil(rows / INT8_ROWS) * INT8_ROWS * padded,
+      residuals: rows * padded,
       constants: rows * ROW_BYTES,
       large: rows * MAX_LARGE * LARGE_BYTES,
       leftOut: rows,
-      copies: rowChunks * inputs * 4,
+      copies: rowChunks * padded * 4,
       tallies: chunks * rows * TALLY_BYTES,
       starts: chunks * 4,
       places: chunks * 4,
@@ -81,30 +82,25 @@ export class ScreenBlock {
   /** Finds the positive entries. -> the rows that were left out: without a bound, or with too many columns that could be positive */
   async screen(boundFactor: number): Promise<boolean[]> {
     const { engine, at, layer, weights, rows } = this
-    const { inputs, groups, groupsPerChunk, chunks } = weights
-    await engine.run(
-      'screenRows',
-      [
-        ...([this.x, rows, layer.in, inputs, engine.panel, at.firstDigits, at.secondDigits] as const),
-        ...([at.constants, at.large, at.leftOut, at.copies] as const),
-        ...([rowRounding(layer.in), normSlack(layer.in), boundFactor * ROUND_UP, ROWS_PER_CHUNK] as const),
-      ],
-      this.rowChunks,
-    )
     const { arena } = engine
+    const { groups, groupsPerChunk, chunks } = weights
+    const shared = { ...at, x: this.x, rows, inputs: layer.in, padded: weights.padded }
+    const bound = {
+      rounding: rowRounding(layer.in),
+      slack: normSlack(layer.in),
+      factor: boundFactor * ROUND_UP,
+    }
+    await engine.run('quantizeRows', { ...shared, ...bound, perChunk: ROWS_PER_CHUNK }, this.rowChunks)
     arena.bytes(at.tallies, chunks * rows * TALLY_BYTES).fill(0)
     for (const places of [at.starts, at.places])
       arena.words(places, chunks).forEach((_, chunk, words) => {
         words[chunk] = at.entries + chunk * this.chunkEntryBytes
       })
+    const quantized = { int8: weights.int8.address, columns: weights.columns.address }
+    const exact = { weights: layer.weights.address, bias: layer.bias.address }
     await engine.run(
       'screen',
-      [
-        ...([rows, inputs, at.firstDigits, at.secondDigits, at.constants] as const),
-        ...([weights.digits.address, weights.columns.address, this.x, layer.in] as const),
-        ...([layer.weights.address, layer.bias.address, this.most, at.leftOut, at.tallies] as const),
-        ...([at.places, groups, groupsPerChunk] as const),
-      ],
+      { ...shared, ...quantized, ...exact, most: this.most, last: groups, perChunk: groupsPerChunk },
       chunks,
     )
     return Array.from(arena.bytes(at.leftOut, rows), (isLeftOut) => isLeftOut !== 0)
@@ -141,12 +137,11 @@ export class ScreenBlock {
       next[r] = leftOut[r] ? NOWHERE : offsets[r]
     })
     const count = offsets[rows]
-    const out = new Block(engine.arena, count * 8, 'sparseEncode: entries')
-    const [indicesAt, valuesAt] = [out.address, out.address + count * 4]
-    await engine.run('spread', [chunks, at.starts, at.places, at.next, indicesAt, valuesAt], 1)
-    const indices = engine.arena.words(indicesAt, count).slice()
-    const values = engine.arena.floats(valuesAt, count).slice()
-    out.free()
+    using out = new Block(engine.arena, count * 8, 'sparseEncode: entries')
+    const places = { indices: out.address, values: out.address + count * 4 }
+    await engine.run('scatter', { chunks, starts: at.starts, ends: at.places, next: at.next, ...places }, 1)
+    const indices = engine.arena.words(places.indices, count).slice()
+    const values = engine.arena.floats(places.values, count).slice()
     for (let r = 0, d = 0; r < rows; r++)
       if (leftOut[r]) {
         const row = sparseRow(dense, d++)
@@ -156,7 +151,8 @@ export class ScreenBlock {
     return { shape: [rows, this.layer.out], offsets, indices, values }
   }
 
-  free(): void {
+  /** `using` frees the memory at the end of a block. */
+  [Symbol.dispose](): void {
     this.memory.free()
   }
 }

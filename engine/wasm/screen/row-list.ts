@@ -1,13 +1,10 @@
+// How the screen keeps the few rows that have a possible column in a group of columns.
 import { i32, i64, local, type Local } from 'wasmati'
 import { doWhile, when, type I32 } from '../emit.ts'
-import { DIGIT_ROWS, GROUP, TALLY_BYTES } from './layout.ts'
-
-/*
- * How the screen keeps the few rows that have a possible column in a group of columns.
- */
+import { INT8_ROWS, GROUP, TALLY_BYTES } from './layout.ts'
 
 export interface Hits {
-  /** What a look left: eight bits a row of a tile. */
+  /** What a bound test left: eight bits a row of a tile. */
   readonly hits: Local<'i64'>
   readonly shift: Local<'i64'>
   /** A row's number in the tile, and its columns. */
@@ -38,7 +35,7 @@ export function setTally(tally: I32, tallies: I32, row: I32): I32 {
 /** list[count] and the places behind it, up to a whole tile, = the last entry */
 export function fillList(list: I32, count: I32, at: I32): void {
   local.set(at, i32.add(list, i32.mul(count, 4)))
-  for (let r = 0; r < DIGIT_ROWS - 1; r++) i32.store({ offset: r * 4 }, at, i32.load({}, i32.sub(at, 4)))
+  for (let r = 0; r < INT8_ROWS - 1; r++) i32.store({ offset: r * 4 }, at, i32.load({}, i32.sub(at, 4)))
 }
 
 /** at[offset] += the bits that are set */

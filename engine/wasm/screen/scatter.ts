@@ -1,25 +1,27 @@
-import { func, i32, local } from 'wasmati'
+import { i32, local } from 'wasmati'
 import { forUpTo, when } from '../emit.ts'
+import { func } from '../function.ts'
+import { KERNELS } from '../kernels.ts'
 import { ENTRY_BYTES, ENTRY_ROW_BITS, NOWHERE } from './layout.ts'
 
 /**
  * Puts entries (row and column, value) behind each other row by row: a row's next one goes to place next[row], which moves on.
- * Entries lie from the address at `entry` to the one at `end`.
+ * Entries lie from the address at `start` to the one at `end`.
  */
-export function spread() {
+export function scatter() {
   return func(
-    { in: [i32, i32, i32, i32, i32], locals: [i32, i32, i32], out: [] },
-    ([entry, end, next, indices, values], [word, at, place]) => {
-      for (const place of [entry, end]) local.set(place, i32.load({}, place))
-      forUpTo(entry, end, ENTRY_BYTES, () => {
-        local.set(word, i32.load({}, entry))
+    { in: KERNELS.scatter, locals: { i32: 3 } },
+    ({ start, end, next, indices, values }, { i32: [word, at, place] }) => {
+      for (const place of [start, end]) local.set(place, i32.load({}, place))
+      forUpTo(start, end, ENTRY_BYTES, () => {
+        local.set(word, i32.load({}, start))
         local.set(at, i32.add(next, i32.mul(i32.and(word, 2 ** ENTRY_ROW_BITS - 1), 4)))
         local.set(place, i32.load({}, at))
         when(i32.ne(place, NOWHERE), () => {
           i32.store({}, at, i32.add(place, 1))
           local.set(place, i32.mul(place, 4))
           i32.store({}, i32.add(indices, place), i32.shr_u(word, ENTRY_ROW_BITS))
-          i32.store({}, i32.add(values, place), i32.load({ offset: 4 }, entry))
+          i32.store({}, i32.add(values, place), i32.load({ offset: 4 }, start))
         })
       })
     },

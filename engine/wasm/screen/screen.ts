@@ -1,13 +1,34 @@
+/*
+ * Exact screening: sparseEncode computes only the outputs that could be positive, and gives the dense kernel's bits.
+ *
+ *     W, once a layer                          rows of x, 256 at a time
+ *       | quantize-columns.ts                    | quantize-rows.ts
+ *     int8 values v, scales, norms             large numbers, int8 values q1, residuals q2, norms
+ *       |                                        |
+ *       +------ for each group of 8 columns -----+      column-group.ts, shared out among threads
+ *                          |
+ *     estimate = large . w + scale step q1 . v + b      int8-tile.ts
+ *     estimate + bound > 0 ?                            bound-test.ts; why it holds: bound.ts
+ *                          | possible
+ *     estimate += scale step2 q2 . v                    int8-tile.ts
+ *     estimate + smaller bound > 0 ?                    bound-test.ts
+ *                          | candidates
+ *     x . w + b, in float32, > 0 ?                      recompute.ts
+ *                          | entries: row, column, value
+ *     the entries in order, row by row                  scatter.ts
+ *
+ * Rows for which no bound holds, and rows with candidates nearly everywhere, are left out and computed densely.
+ */
 import { noScreenCounts, type ScreenCounts } from '../../screen-counts.ts'
 import { stackRows, type SparseRows } from '../../sparse.ts'
 import type { Engine } from '../engine.ts'
 import type { PackedLinear } from '../panels.ts'
-import { ScreenBlock } from './row-block.ts'
-import { MAX_INPUTS } from './bound.ts'
-import { ENTRY_BYTES, MAX_OUTPUTS, ROWS_AT_ONCE } from './layout.ts'
-import { screenWeights, type ScreenedWeights } from './weights.ts'
 import { encodeDensely } from '../sparse-encode.ts'
 import { Block } from '../tensors.ts'
+import { MAX_INPUTS } from './bound.ts'
+import { ENTRY_BYTES, MAX_OUTPUTS, ROWS_AT_ONCE } from './layout.ts'
+import { RowBlock } from './row-block.ts'
+import { quantizeWeights, type QuantizedWeights } from './weights.ts'
 
 /**
  * A row goes dense where it has candidates in more than this share of the groups of some chunk: recomputing a group for a
@@ -24,7 +45,7 @@ const MOST_ENTRY_BYTES = 2 ** 26
 type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsCollecting' | 'secondsDense'
 
 /**
- * sparseEncode by exact screening (see screen-bound.ts): bit for bit what the dense kernel's positive outputs are, most
+ * sparseEncode by exact screening (see bound.ts): bit for bit what the dense kernel's positive outputs are, most
  * of which it never computes.
  */
 export class Screen {
@@ -33,7 +54,7 @@ export class Screen {
   private readonly boundFactor: number
   private readonly denseShare: number
   private readonly always: boolean
-  private readonly prepared = new Map<PackedLinear, ScreenedWeights>()
+  private readonly prepared = new Map<PackedLinear, QuantizedWeights>()
 
   /**
    * `always`: calls that are too small for it are screened, too. Tests choose otherwise: a bound that is too small;
@@ -66,12 +87,12 @@ export class Screen {
   release(layer: PackedLinear): void {
     const weights = this.prepared.get(layer)
     this.prepared.delete(layer)
-    weights?.digits.free()
+    weights?.int8.free()
     weights?.columns.free()
   }
 
-  private async weights(layer: PackedLinear): Promise<ScreenedWeights> {
-    const weights = this.prepared.get(layer) ?? screenWeights(this.engine, layer)
+  private async weights(layer: PackedLinear): Promise<QuantizedWeights> {
+    const weights = this.prepared.get(layer) ?? quantizeWeights(this.engine, layer)
     this.prepared.set(layer, weights)
     await this.timed('secondsPreparing', () => weights.ready)
     return weights
@@ -79,38 +100,31 @@ export class Screen {
 
   private async encodeBlock(
     layer: PackedLinear,
-    weights: ScreenedWeights,
+    weights: QuantizedWeights,
     x: number,
     rows: number,
   ): Promise<SparseRows> {
-    const { denseShare, boundFactor } = this
-    const block = new ScreenBlock(this.engine, layer, weights, { x, rows, denseShare })
-    try {
-      const leftOut = await this.timed('secondsScreening', () => block.screen(boundFactor))
-      const dense = await this.denseRows(layer, x, leftOut)
-      const result = await this.timed('secondsCollecting', () => block.collect(leftOut, dense))
-      const { counts } = this
-      counts.rows += rows - dense.shape[0]
-      counts.outputs += (rows - dense.shape[0]) * layer.out
-      counts.afterOneDigit += block.total('afterOneDigit', leftOut)
-      counts.candidates += block.total('candidates', leftOut)
-      counts.active += result.values.length
-      return result
-    } finally {
-      block.free()
-    }
+    const { denseShare, boundFactor, counts } = this
+    using block = new RowBlock(this.engine, layer, weights, { x, rows, denseShare })
+    const leftOut = await this.timed('secondsScreening', () => block.screen(boundFactor))
+    const dense = await this.denseRows(layer, x, leftOut)
+    const result = await this.timed('secondsCollecting', () => block.collect(leftOut, dense))
+    counts.rows += rows - dense.shape[0]
+    counts.outputs += (rows - dense.shape[0]) * layer.out
+    counts.afterInt8 += block.total('afterInt8', leftOut)
+    counts.candidates += block.total('candidates', leftOut)
+    counts.active += result.values.length
+    return result
   }
 
   /** The rows that `chosen` says, computed densely. */
   private async denseRows(layer: PackedLinear, x: number, chosen: readonly boolean[]): Promise<SparseRows> {
     const places = chosen.flatMap((is, r) => (is ? [x + r * layer.in * 4] : []))
     const { arena } = this.engine
-    const copy = new Block(arena, places.length * layer.in * 4, 'sparseEncode: rows that go dense')
+    using copy = new Block(arena, places.length * layer.in * 4, 'sparseEncode: rows that go dense')
     for (const [i, place] of places.entries())
       arena.bytes(copy.address + i * layer.in * 4, layer.in * 4).set(arena.bytes(place, layer.in * 4))
-    const result = await this.dense(layer, copy.address, places.length, 'denseRows')
-    copy.free()
-    return result
+    return await this.dense(layer, copy.address, places.length, 'denseRows')
   }
 
   private async dense(

@@ -1,8 +1,11 @@
+// The job board of a pool: what its threads share beside the memory.
 import type { Kernels } from '../instance.ts'
+import type { Numbers } from '../kernels.ts'
+import type { Task } from './task.ts'
 import { TASKS, type TaskName } from './tasks.ts'
 
 /**
- * What the threads of a pool share beside the memory: one job at a time, cut into chunks that whoever is free takes.
+ * There is one job at a time, cut into chunks that whoever is free takes.
  * The word CLAIM holds the job's number above the next chunk's number, so that a thread that wakes late, holding the
  * numbers of a job that is over, can claim nothing of the next: a sleeping thread never holds up the others.
  * (It would have to sleep through exactly 2^20 jobs between two instructions to be fooled.)
@@ -24,8 +27,7 @@ export const MAX_CHUNKS = CHUNK_MASK
 
 const TASK_NAMES = Object.keys(TASKS) as TaskName[]
 
-/** The job board: all threads of a pool look at the same one. */
-export class Board {
+export class JobBoard {
   readonly buffer: SharedArrayBuffer
   private readonly words: Int32Array
   private readonly args: Float64Array
@@ -37,13 +39,13 @@ export class Board {
   }
 
   /** Puts up a job and wakes everyone. The job before it must be done. */
-  post(task: TaskName, args: readonly number[], count: number): void {
+  post(task: TaskName, args: Numbers, count: number): void {
     const { words } = this
     const job = Atomics.load(words, JOB) + 1
     Atomics.store(words, CLAIM, NO_JOB)
     words[TASK] = TASK_NAMES.indexOf(task)
     words[COUNT] = count
-    this.args.set(args)
+    for (const [i, name] of TASKS[task].names.entries()) this.args[i] = args[name]
     Atomics.store(words, DONE, 0)
     Atomics.store(words, CLAIM, ((job >>> 0) % JOB_NUMBERS) << CHUNK_BITS)
     Atomics.store(words, JOB, job)
@@ -55,12 +57,13 @@ export class Board {
     const { words } = this
     const job = Atomics.load(words, CLAIM) >>> CHUNK_BITS
     if (job === JOB_NUMBERS) return
-    const task = TASKS[TASK_NAMES[words[TASK]]]
+    const task: Task = TASKS[TASK_NAMES[words[TASK]]]
     const count = words[COUNT]
-    const args = this.args.slice()
+    const args: Record<string, number> = {}
+    for (const [i, name] of task.names.entries()) args[name] = this.args[i]
     for (let chunk = this.claim(job, count); chunk >= 0; chunk = this.claim(job, count)) {
       try {
-        task(kernels, args, chunk, scratch)
+        task.run(args, { kernels, chunk, scratch })
       } catch (error) {
         Atomics.store(words, FAILED, 1)
         throw error

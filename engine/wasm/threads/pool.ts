@@ -1,5 +1,7 @@
-import { Board, MAX_CHUNKS } from './job-board.ts'
+// The threads of a backend.
 import type { Kernels } from '../instance.ts'
+import type { Numbers } from '../kernels.ts'
+import { JobBoard, MAX_CHUNKS } from './job-board.ts'
 import type { TaskArgs, TaskName } from './tasks.ts'
 import type { WorkerStart } from './worker.ts'
 
@@ -18,7 +20,7 @@ export class Pool {
   private readonly kernels: Kernels
   private readonly scratch: number
   private readonly mayBlock: boolean
-  private readonly board = new Board()
+  private readonly board = new JobBoard()
   private queue: Promise<void> = Promise.resolve()
   private broken: Error | undefined
 
@@ -50,7 +52,7 @@ export class Pool {
   }
 
   /** Runs a task's chunks 0 to `chunks` (left out). @throws if a chunk fails, or a worker ended */
-  run<T extends TaskName>(task: T, args: TaskArgs[T], chunks: number): Promise<void> {
+  run<T extends TaskName>(task: T, args: TaskArgs<T>, chunks: number): Promise<void> {
     if (chunks > MAX_CHUNKS) throw new Error(`wasm pool: ${task} has ${chunks} chunks, at most ${MAX_CHUNKS}`)
     const result = this.queue.then(() => this.runNow(task, args, chunks))
     this.queue = result.catch(() => undefined)
@@ -62,7 +64,7 @@ export class Pool {
     this.board.close()
   }
 
-  private async runNow(task: TaskName, args: readonly number[], chunks: number): Promise<void> {
+  private async runNow(task: TaskName, args: Numbers, chunks: number): Promise<void> {
     if (this.broken) throw this.broken
     this.board.post(task, args, chunks)
     this.workHere()

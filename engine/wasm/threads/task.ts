@@ -1,8 +1,49 @@
-// What a task is: work of an op that is cut into chunks, which any thread can take.
+// What a task is: the work of an op, cut into chunks that any thread can take.
 import type { Kernels } from '../instance.ts'
+import { KERNELS, type KernelName, type Names, type Numbers, type ParameterOf } from '../kernels.ts'
+
+/** What a thread brings to a chunk. */
+export interface Turn {
+  readonly kernels: Kernels
+  /** The chunk's number. */
+  readonly chunk: number
+  /** The address of the thread's own scratch memory. */
+  readonly scratch: number
+}
+
+/** Which thread runs a chunk never changes a bit of what it computes. */
+export interface Task<Name extends string = string> {
+  /** The numbers that an op's host function gives it. */
+  readonly names: readonly Name[]
+  run(args: Numbers<Name>, turn: Turn): void
+}
+
+/** A task and the names of its numbers, which stand with a space between. */
+export function task<const List extends string>(
+  names: List,
+  run: (args: Numbers<Names<List>>, turn: Turn) => void,
+): Task<Names<List>> {
+  return { names: names.split(' ') as Names<List>[], run }
+}
+
+/** The part of a range that is chunk number `chunk`, when each has `perChunk`. */
+export function partOf(
+  { first = 0, last, perChunk }: { first?: number; last: number; perChunk: number },
+  chunk: number,
+): Numbers<'first' | 'last'> {
+  const from = first + chunk * perChunk
+  return { first: from, last: Math.min(last, from + perChunk) }
+}
+
+type RangeKernel = { [K in KernelName]: 'first' extends ParameterOf<K> ? K : never }[KernelName]
 
 /**
- * A task is given the op's numbers, as the op's host function wrote them, and the number of a chunk. Which thread
- * computes a chunk never changes a bit of it.
+ * The task of a kernel that works on a range: its numbers are the kernel's own, and a chunk is a part of the range.
  */
-export type Task = (kernels: Kernels, args: Float64Array, chunk: number, scratch: number) => void
+export function ranged<K extends RangeKernel>(kernel: K): Task<ParameterOf<K> | 'perChunk'> {
+  const names = [...Object.keys(KERNELS[kernel]), 'perChunk']
+  return {
+    names: names as (ParameterOf<K> | 'perChunk')[],
+    run: (args, { kernels, chunk }) => kernels[kernel]({ ...args, ...partOf(args, chunk) }),
+  }
+}

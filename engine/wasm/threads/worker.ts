@@ -1,5 +1,6 @@
-import { Board } from './job-board.ts'
-import { instantiate } from '../instance.ts'
+// A worker of a pool, in Node and in a browser.
+import { kernelsOf } from '../instance.ts'
+import { JobBoard } from './job-board.ts'
 
 /** What a worker is started with. */
 export interface WorkerStart {
@@ -12,8 +13,8 @@ export interface WorkerStart {
 
 /** A worker's life: wait for a job, take chunks of it, until the pool is closed. An error ends the worker and names itself. */
 export function work(start: WorkerStart): void {
-  const kernels = instantiate(start.module, start.memory)
-  const board = new Board(start.board)
+  const kernels = kernelsOf(start.module, start.memory)
+  const board = new JobBoard(start.board)
   for (let job = 0; ;) {
     job = board.waitForJob(job)
     if (board.closed) return

@@ -1,6 +1,6 @@
 // How close does exact screening's bound come to the pre-activations it bounds? Draws a token's features.
 //   node experiments/tools/screening/main.ts
-// Prints how many features each digit leaves possible, and writes the figure of sae/README.md.
+// Prints how many features the int8 values and their residual leave possible, and writes the figure of sae/README.md.
 import { fileURLToPath } from 'node:url'
 import { createReferenceBackend } from '../../../engine/reference/backend.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -21,7 +21,7 @@ const command = createCommand('screening', 'how close the bound of exact screeni
   .option('--out <file>', 'the figure to write', figure)
   .parse()
 
-/** Each feature's pre-activation, and the most that it can be by what one digit and two digits say; all in float64. */
+/** Each feature's pre-activation, and the most it can be by int8 values alone and with the residual; all in float64. */
 function boundFeatures(x: Float32Array, weight: Tensor, bias: Tensor): BoundedFeature[] {
   const features = weight.shape[1]
   const row = splitRow(x)
@@ -30,10 +30,11 @@ function boundFeatures(x: Float32Array, weight: Tensor, bias: Tensor): BoundedFe
     const scale = columnScale(w) || 1
     const v = w.map((value) => Math.round(value / scale) * scale)
     const known = bias.data[j] + dot(row.large, w)
-    const [ofNorm, ofResidual] = [norm(w), norm(w.map((value, k) => value - v[k]))]
-    const limit = (digits: SplitRow['one']) =>
-      known + dot(digits.value, v) + digits.ofNorm * ofNorm + digits.ofResidual * ofResidual
-    return { preActivation: bias.data[j] + dot(x, w), afterOne: limit(row.one), afterTwo: limit(row.two) }
+    const [ofNorm, ofError] = [norm(w), norm(w.map((value, k) => value - v[k]))]
+    const limit = (quantized: SplitRow['int8']) =>
+      known + dot(quantized.value, v) + quantized.ofNorm * ofNorm + quantized.ofError * ofError
+    const preActivation = bias.data[j] + dot(x, w)
+    return { preActivation, afterInt8: limit(row.int8), afterResidual: limit(row.withResidual) }
   })
 }
 
@@ -57,16 +58,16 @@ runMain(async () => {
   const count = (kind: keyof BoundedFeature) => features.filter((feature) => feature[kind] > 0).length
   const counts = {
     features: features.length,
-    one: count('afterOne'),
-    two: count('afterTwo'),
+    afterInt8: count('afterInt8'),
+    afterResidual: count('afterResidual'),
     active: count('preActivation'),
   }
   const { out, json } = command.opts<{ out: string; json?: boolean }>()
   await writeAtomically(out, drawBounds(features))
   if (json) return console.log(JSON.stringify({ hook, text, token: last, ...counts, figure: out }))
   console.log(
-    `${hook}, last token of "${text}": of ${counts.features} features one digit leaves ${counts.one} possible, ` +
-      `two digits ${counts.two}; ${counts.active} are active`,
+    `${hook}, last token of "${text}": of ${counts.features} features int8 values leave ${counts.afterInt8} possible, ` +
+      `with their residual ${counts.afterResidual}; ${counts.active} are active`,
   )
   console.log(`figure: ${out}`)
 })

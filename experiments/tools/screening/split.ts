@@ -1,6 +1,6 @@
 import {
   COLUMN_MOST,
-  DIGIT_MOST,
+  ROW_MOST,
   LANE_MOST,
   LARGE,
   MAX_LARGE,
@@ -8,18 +8,18 @@ import {
 } from '../../../engine/wasm/screen/bound.ts'
 import { STEP } from '../../../engine/wasm/screen/layout.ts'
 
-/** One or two digits of a row: what they stand for, and the factors of |w_j| and of |d_j| in the bound. */
-interface Digits {
+/** A row in int8: what its numbers stand for, and the factors of |w_j| and of |d_j| in the bound. */
+interface Quantized {
   readonly value: Float64Array
   readonly ofNorm: number
-  readonly ofResidual: number
+  readonly ofError: number
 }
 
-/** A row as the screen splits it: what stays float32 (zero elsewhere), and the rest in one and in two digits. */
+/** A row as the screen splits it: what stays float32 (zero elsewhere), and the rest in int8, alone and with its residual. */
 export interface SplitRow {
   readonly large: Float64Array
-  readonly one: Digits
-  readonly two: Digits
+  readonly int8: Quantized
+  readonly withResidual: Quantized
 }
 
 /** What engine/wasm/screen/quantize-rows.ts does, in float64. */
@@ -27,18 +27,18 @@ export function splitRow(x: Float32Array): SplitRow {
   const limit = largeLimit(x)
   const large = Float64Array.from(x, (value) => (Math.abs(value) > limit ? value : 0))
   const rest = Float64Array.from(x, (value, k) => value - large[k])
-  const step1 = rest.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / DIGIT_MOST || 1
-  const step2 = step1 / (2 * DIGIT_MOST)
-  const one = rest.map((value) => Math.round(value / step1) * step1)
-  const two = rest.map((value, k) => one[k] + Math.round((value - one[k]) / step2) * step2)
-  const left = (digits: Float64Array) => norm(rest.map((value, k) => value - digits[k]))
-  const rounding = rowRounding(x.length) * (norm(x) + left(one))
-  const bound = (value: Float64Array): Digits => ({
+  const step1 = rest.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / ROW_MOST || 1
+  const step2 = step1 / (2 * ROW_MOST)
+  const int8 = rest.map((value) => Math.round(value / step1) * step1)
+  const both = rest.map((value, k) => int8[k] + Math.round((value - int8[k]) / step2) * step2)
+  const left = (quantized: Float64Array) => norm(rest.map((value, k) => value - quantized[k]))
+  const rounding = rowRounding(x.length) * (norm(x) + left(int8))
+  const bound = (value: Float64Array): Quantized => ({
     value,
     ofNorm: left(value) + rounding,
-    ofResidual: norm(value) + rounding,
+    ofError: norm(value) + rounding,
   })
-  return { large, one: bound(one), two: bound(two) }
+  return { large, int8: bound(int8), withResidual: bound(both) }
 }
 
 /** Above which size numbers of a row stay float32. */

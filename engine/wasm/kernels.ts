@@ -1,0 +1,56 @@
+// Every kernel of the module, and its parameters by name: what emits a kernel and what calls it both go by this list.
+// No code is emitted here: workers load it.
+
+/** A function's parameters by name, in order, and the WebAssembly type of each. */
+export type Signature = Readonly<Record<string, 'i32' | 'f32' | 'f64'>>
+
+/** The names in a list of them with a space between. */
+export type Names<List extends string> = List extends `${infer Name} ${infer Others}`
+  ? Name | Names<Others>
+  : List
+
+function ofType<T extends 'i32' | 'f32'>(type: T) {
+  return <const List extends string>(names: List) =>
+    Object.fromEntries(names.split(' ').map((name) => [name, type])) as Readonly<Record<Names<List>, T>>
+}
+
+/** Parameters that are counts, addresses in bytes, or strides: the bytes from a row to the next. */
+export const i32s = ofType('i32')
+export const f32s = ofType('f32')
+
+/** What `first` and `last` (left out) count, of a kernel that works on a range, is said where it is emitted. */
+export const KERNELS = {
+  linear: i32s('x rows inputs weights bias residual out outputs activation firstPanel lastPanel sums'),
+  attention: {
+    ...i32s('q k v pattern out plan firstTile lastTile stride dHead'),
+    scale: 'f32',
+    ...i32s('longest packedKeys packedValues scores scoreStride sums'),
+  },
+  layerNorm: { ...i32s('x out weight bias width'), eps: 'f64', ...i32s('first last') },
+  softmax: i32s('x out width first last'),
+  center: i32s('x out width first last'),
+  gelu: i32s('x out first last'),
+  add: i32s('a b out width bStride first last'),
+  subtract: i32s('a b out width bStride first last'),
+  meanRows: i32s('x out rows width'),
+  sparseDecode: i32s('offsets indices values table width bias out first last block'),
+  quantizeColumns: {
+    ...i32s('weights inputs bias int8 padded columns'),
+    slack: 'f32',
+    ...i32s('first last'),
+  },
+  quantizeRows: {
+    ...i32s('x rows inputs padded values residuals constants large leftOut copy first last'),
+    ...f32s('rounding slack factor'),
+  },
+  screen: {
+    ...i32s('first last rows padded values residuals constants int8 columns x inputs weights bias most'),
+    ...i32s('leftOut tallies place scratch'),
+  },
+  scatter: i32s('start end next indices values'),
+} as const satisfies Readonly<Record<string, Signature>>
+export type KernelName = keyof typeof KERNELS
+export type ParameterOf<K extends KernelName> = keyof (typeof KERNELS)[K] & string
+
+/** Numbers by name: what a kernel or a task is given. */
+export type Numbers<Name extends string = string> = Readonly<Record<Name, number>>
