@@ -1,8 +1,8 @@
 import type { Shape } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 
-/** How a tensor of a formula is spread: uniform on mean - scale .. mean + scale. */
-export interface Spread {
+/** What a tensor of a formula is like: uniform on mean - scale .. mean + scale. */
+export interface Uniform {
   readonly shape: Shape
   readonly mean: number
   readonly scale: number
@@ -20,7 +20,7 @@ function fnv1a(name: string): number {
  * Anyone with the formula has the same weights, so full-size checks need no download.
  * The mixing steps are MurmurHash3's finaliser.
  */
-export function hashedSource(name: string, { shape, mean, scale }: Spread): WeightSource {
+export function hashedSource(name: string, { shape, mean, scale }: Uniform): WeightSource {
   const seed = fnv1a(name)
   return {
     name,
@@ -38,14 +38,14 @@ export function hashedSource(name: string, { shape, mean, scale }: Spread): Weig
 }
 
 /** A table of formula tensors as a weight store. */
-export function hashedStore(label: string, table: ReadonlyMap<string, Spread>): WeightStore {
+export function hashedStore(label: string, table: ReadonlyMap<string, Uniform>): WeightStore {
   return {
     label,
     names: () => [...table.keys()],
     get(name) {
-      const spread = table.get(name)
-      if (!spread) throw new Error(`${label}: there is no tensor "${name}"`)
-      return hashedSource(name, spread)
+      const uniform = table.get(name)
+      if (!uniform) throw new Error(`${label}: there is no tensor "${name}"`)
+      return hashedSource(name, uniform)
     },
     close: async () => {},
   }

@@ -1,4 +1,4 @@
-import { hashedStore, type Spread } from '../../engine/weights/hashed.ts'
+import { hashedStore, type Uniform } from '../../engine/weights/hashed.ts'
 import type { WeightStore } from '../../engine/weights/weights.ts'
 import { gpt2Small, type Gpt2Config } from '../config.ts'
 import { weightShapes } from '../weights.ts'
@@ -8,12 +8,12 @@ import { weightShapes } from '../weights.ts'
  * number is what the float64 reference in test/reference/synthetic computed too.
  */
 export function syntheticWeights(config: Gpt2Config = gpt2Small): WeightStore {
-  const table = new Map<string, Spread>()
-  for (const [name, shape] of weightShapes(config)) table.set(name, { shape, ...spread(name) })
+  const table = new Map<string, Uniform>()
+  for (const [name, shape] of weightShapes(config)) table.set(name, { shape, ...distribution(name) })
   return hashedStore('synthetic', table)
 }
 
-function spread(name: string): { mean: number; scale: number } {
+function distribution(name: string): { mean: number; scale: number } {
   if (name === 'wte.weight') return { mean: 0, scale: 0.25 }
   if (name === 'wpe.weight') return { mean: 0, scale: 0.05 }
   if (name.includes('ln_')) return name.endsWith('weight') ? { mean: 1, scale: 0.3 } : { mean: 0, scale: 0.1 }

@@ -1,4 +1,4 @@
-import { hashedSource, type Spread } from '../../engine/weights/hashed.ts'
+import { hashedSource, type Uniform } from '../../engine/weights/hashed.ts'
 import type { WeightStore } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../config.ts'
 import { saeShapes } from '../weights.ts'
@@ -30,7 +30,7 @@ export function syntheticSaeConfig(layer: number): SaeConfig {
 export function syntheticSaeWeights(layer: number): WeightStore {
   const shapes = saeShapes(syntheticSaeConfig(layer))
   const label = `synthetic SAE ${layer}`
-  const spreads: Record<string, Omit<Spread, 'shape'>> = {
+  const distributions: Record<string, Omit<Uniform, 'shape'>> = {
     W_enc: { mean: 0, scale: 0.05 },
     W_dec: { mean: 0, scale: 0.05 },
     b_enc: { mean: encoderBias[layer], scale: 0.5 },
@@ -42,7 +42,7 @@ export function syntheticSaeWeights(layer: number): WeightStore {
     get(name) {
       const shape = shapes.get(name)
       if (!shape) throw new Error(`${label}: there is no tensor "${name}"`)
-      return { ...hashedSource(`sae.${layer}.${name}`, { shape, ...spreads[name] }), name }
+      return { ...hashedSource(`sae.${layer}.${name}`, { shape, ...distributions[name] }), name }
     },
     close: async () => {},
   }
