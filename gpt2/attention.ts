@@ -1,19 +1,12 @@
-import type { Backend, DeviceTensor, RowCache, TextSpan } from '../engine/backend.ts'
-import type { Gpt2Config } from './config.ts'
-import type { Hooks } from './hooks.ts'
+// Self-attention of one block.
+import type { Backend, DeviceTensor, RowCache } from '../engine/backend.ts'
+import type { Pass } from './pass.ts'
 import type { BlockWeights } from './weights.ts'
 
 /** Keys and values of one layer's past tokens. */
 export interface LayerCache {
   readonly keys: RowCache // [length, dModel]
   readonly values: RowCache // [length, dModel]
-}
-
-/** What every block of one forward pass is told. */
-export interface Pass {
-  readonly config: Gpt2Config
-  readonly hooks: Hooks
-  readonly texts: readonly TextSpan[]
 }
 
 /**
@@ -38,20 +31,10 @@ export async function attention(
     k = await ops.append(cache.keys, k) // [past + tokens, dModel]
     v = await ops.append(cache.values, v) // [past + tokens, dModel]
   }
-  const z = hooks.wants(`${name}.hook_pattern`)
-    ? await visibleAttention(ops, q, k, v, { nHeads, hooks, texts, name })
-    : await ops.attention(q, k, v, nHeads, texts) // [tokens, dModel]
+  let z: DeviceTensor // [tokens, dModel]
+  if (hooks.wants(`${name}.hook_pattern`)) {
+    const pattern = await ops.attentionPattern(q, k, nHeads, texts) // [heads, tokens, keys]
+    z = await ops.attentionMix(await hooks.at(`${name}.hook_pattern`, pattern, ops), v, nHeads, texts)
+  } else z = await ops.attention(q, k, v, nHeads, texts) // both steps in one
   return hooks.at(`${name}.hook_z`, z, ops, heads)
-}
-
-/** The same in two steps, with the pattern between them where a hook can see it. */
-async function visibleAttention(
-  ops: Backend,
-  q: DeviceTensor,
-  k: DeviceTensor,
-  v: DeviceTensor,
-  { nHeads, hooks, texts, name }: { nHeads: number; hooks: Hooks; texts: readonly TextSpan[]; name: string },
-): Promise<DeviceTensor> {
-  const pattern = await ops.attentionPattern(q, k, nHeads, texts) // [heads, tokens, keys]
-  return ops.attentionMix(await hooks.at(`${name}.hook_pattern`, pattern, ops), v, nHeads, texts)
 }

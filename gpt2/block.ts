@@ -1,6 +1,8 @@
+// One block: attention and MLP, each added to the residual stream.
 import type { Backend, DeviceTensor, Linear } from '../engine/backend.ts'
-import { attention, type LayerCache, type Pass } from './attention.ts'
+import { attention, type LayerCache } from './attention.ts'
 import { mlp } from './mlp.ts'
+import type { Pass } from './pass.ts'
 import type { BlockWeights } from './weights.ts'
 
 /**

@@ -1,8 +1,9 @@
+// The MLP of one block.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
-import type { Pass } from './attention.ts'
+import type { Pass } from './pass.ts'
 import type { BlockWeights } from './weights.ts'
 
-/** The MLP's hidden layer: four times as wide as the stream, bent by GELU. -> [tokens, dMlp] */
+/** The MLP's hidden layer: four times as wide as the stream, passed through GELU. -> [tokens, dMlp] */
 export async function mlp(
   ops: Backend,
   h: DeviceTensor, // [tokens, dModel], normalised
