@@ -1,3 +1,4 @@
+// What every backend gives, an op a line; model code knows nothing else of the engine.
 import type { Shape, Tensor } from './tensor.ts'
 import type { ScreenCounts } from './screen-counts.ts'
 import type { SparseRows } from './sparse.ts'

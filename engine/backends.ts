@@ -1,3 +1,4 @@
+// Every backend by its name: what a user can ask for, and how it starts.
 import type { Backend } from './backend.ts'
 import type { Mode } from './gpujs/modes.ts'
 import { createReferenceBackend } from './reference/backend.ts'

@@ -1,11 +1,10 @@
-import type { DeviceTensor, Linear, Norm, RowCache, Table, TextSpan } from './backend.ts'
-import type { SparseRows } from './sparse.ts'
-import { matrixShape, showShape, sizeOf, type Shape } from './tensor.ts'
-
 /*
  * What each op demands of its arguments, said once for every backend: the same wrong call gives the
  * same error everywhere, with the op, both shapes and the dimensions that differ.
  */
+import type { DeviceTensor, Linear, Norm, RowCache, Table, TextSpan } from './backend.ts'
+import type { SparseRows } from './sparse.ts'
+import { matrixShape, showShape, sizeOf, type Shape } from './tensor.ts'
 
 function same(op: string, what: string, got: number, name: string, expected: number): void {
   if (got !== expected) throw new Error(`${op}: ${what}: ${got} and ${name} ${expected} differ`)

@@ -1,3 +1,4 @@
+// What exact screening counts, for a result to say.
 /** How a backend that screens (engine/wasm/screen/screen.ts) has found sparseEncode's entries so far. An output is one number of a row. */
 export interface ScreenCounts {
   /** Rows that were screened. */

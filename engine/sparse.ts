@@ -1,3 +1,4 @@
+// Matrices that are mostly zero: SAE features.
 import { Tensor, showShape, type Shape } from './tensor.ts'
 
 /**

@@ -1,3 +1,4 @@
+// A tensor in host memory: numbers and a shape.
 /** The sizes of a tensor's dimensions, outermost first. */
 export type Shape = readonly number[]
 

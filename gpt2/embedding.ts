@@ -1,3 +1,4 @@
+// The embedding of tokens and positions.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { Hooks } from './hooks.ts'
 import type { Gpt2Weights } from './weights.ts'

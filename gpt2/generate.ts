@@ -1,3 +1,4 @@
+// Writing on from a prompt, a token at a time.
 import { createRandom } from '../engine/random.ts'
 import type { LayerCache } from './attention.ts'
 import type { Hook, HookTable } from './hooks.ts'

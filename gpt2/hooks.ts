@@ -1,3 +1,4 @@
+// The points of the forward pass that can be seen and changed.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { showShape, type Shape, type Tensor } from '../engine/tensor.ts'
 import type { Gpt2Config } from './config.ts'

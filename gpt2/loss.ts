@@ -1,3 +1,4 @@
+// How well next tokens are predicted.
 import type { Tensor } from '../engine/tensor.ts'
 
 /**

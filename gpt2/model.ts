@@ -1,3 +1,4 @@
+// The model: the forward pass from token ids to logits.
 import type { Backend, DeviceTensor, TextSpan } from '../engine/backend.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { WeightStore } from '../engine/weights/weights.ts'

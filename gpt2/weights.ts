@@ -1,3 +1,4 @@
+// The weights of a checkpoint, by name.
 import type { Backend, Linear, Norm, Table } from '../engine/backend.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'

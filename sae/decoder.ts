@@ -1,3 +1,4 @@
+// Features back to the stream.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { SparseRows } from '../engine/sparse.ts'
 import type { Sae } from './weights.ts'

@@ -1,3 +1,4 @@
+// Changing one feature of the stream at a hook.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sparseRow } from '../engine/sparse.ts'

@@ -1,3 +1,4 @@
+// The stream to features.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { SparseRows } from '../engine/sparse.ts'
 import { checkHook, type Sae } from './weights.ts'

@@ -1,3 +1,4 @@
+// How well an SAE does.
 import type { SparseRows } from '../engine/sparse.ts'
 import type { Tensor } from '../engine/tensor.ts'
 

@@ -1,3 +1,4 @@
+// Features of a text from those of its tokens.
 import { meanSparseRows, sliceRows, stackRows, type SparseRows } from '../engine/sparse.ts'
 import { showShape } from '../engine/tensor.ts'
 

@@ -1,3 +1,4 @@
+// Putting the SAE's reconstruction in the stream's place.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import type { SparseRows } from '../engine/sparse.ts'

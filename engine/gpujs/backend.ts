@@ -1,3 +1,4 @@
+// The ops as gpu.js kernels, in any of its modes.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
 import { matrixShape } from '../tensor.ts'

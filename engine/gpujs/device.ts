@@ -1,3 +1,4 @@
+// Runs kernels by gpu.js, and works around its faults (README.md).
 import { Tensor, showShape, sizeOf, type Shape } from '../tensor.ts'
 import type { Kernel, KernelInput, Launch } from './kernel.ts'
 import {

@@ -1,12 +1,11 @@
-import type { Shape } from '../tensor.ts'
-import type { GpuTensor } from './tensor.ts'
-
 /*
  * What a kernel is: one JavaScript function that computes one number of the output. gpu.js runs it once for every
  * cell of a grid, as plain JavaScript, WebAssembly, GLSL or WGSL. It reads the function's own text (fn.toString()),
  * so a kernel uses nothing but its arguments, `this` and Math; types vanish before gpu.js looks (Node and bundlers
  * strip them). Sums are cut into blocks of 256, each from zero, so that float32 loses little over 3,072 terms.
  */
+import type { Shape } from '../tensor.ts'
+import type { GpuTensor } from './tensor.ts'
 
 /** A kernel's `this`: which cell of the grid this thread computes, and the numbers baked into the program. */
 export interface Thread<Constant extends string = never> {

@@ -1,12 +1,11 @@
-import { Tensor } from '../tensor.ts'
-import type { Device } from './device.ts'
-import { clip } from './linear.ts'
-import { activeCount } from './sparse-encode.ts'
-
 /*
  * Compilers of GPU programs may act as if there were no NaN and no infinity (WGSL and GLSL allow it), and where they do,
  * an encoder's ReLU would make 0 of NaN without a word. So each GPU is tried at the start, and its mode says what it loses.
  */
+import { Tensor } from '../tensor.ts'
+import type { Device } from './device.ts'
+import { clip } from './linear.ts'
+import { activeCount } from './sparse-encode.ts'
 
 /** What to add to the mode: nothing where ReLU keeps NaN and infinity and the encoder lists them. */
 export async function lostNumbers(device: Device): Promise<string> {

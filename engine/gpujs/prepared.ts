@@ -1,3 +1,4 @@
+// Weights and caches as the gpu.js backend keeps them.
 import { checkPrepareLinear } from '../checks.ts'
 import type { Linear, Norm, RowCache, Table } from '../backend.ts'
 import { Tensor, matrixShape, showShape } from '../tensor.ts'

@@ -1,11 +1,10 @@
-import type { Device } from './device.ts'
-import { takeRows } from './take-rows.ts'
-import type { GpuTensor } from './tensor.ts'
-
 /*
  * Weights are cut along their inputs when they are prepared (prepared.ts). Activations of many tokens can be too large,
  * too: 668 rows of GPT-2's logits are more than 128 MiB. Ops that widen their rows then go through them block by block.
  */
+import type { Device } from './device.ts'
+import { takeRows } from './take-rows.ts'
+import type { GpuTensor } from './tensor.ts'
 
 /** Ranges of rows whose `width` numbers the GPU binds at once: one range where all fit. */
 export function rowBlocks(device: Device, rows: number, width: number): [first: number, last: number][] {

@@ -1,3 +1,4 @@
+// A tensor of the gpu.js backend, in host memory or on the GPU.
 import type { DeviceTensor } from '../backend.ts'
 import { Tensor, showShape, type Shape } from '../tensor.ts'
 import type { Mode } from './modes.ts'

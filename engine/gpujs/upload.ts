@@ -1,3 +1,4 @@
+// How numbers get to a GPU.
 import type { Matrix, Thread } from './kernel.ts'
 
 /** The simplest kernel: each thread reads one number of x and gives it. It is how numbers get to a GPU and stay. */

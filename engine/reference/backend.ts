@@ -1,3 +1,4 @@
+// The specification as a backend: every op as plain loops.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
 import { Tensor, matrixShape } from '../tensor.ts'

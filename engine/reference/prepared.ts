@@ -1,3 +1,4 @@
+// Weights and caches as the reference backend keeps them.
 import type { Linear, Norm, RowCache, Table } from '../backend.ts'
 import type { Tensor } from '../tensor.ts'
 

@@ -1,3 +1,4 @@
+// Keys and values of a head, packed as linear's tiles read weights.
 import { f32, i32, i8x16, local, v128 } from 'wasmati'
 import { forLanes, forUpTo, increment, limitTo, LOWER_HALVES, whileBelow, type V128 } from './emit.ts'
 import { func } from './function.ts'

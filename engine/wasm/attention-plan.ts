@@ -1,3 +1,4 @@
+// How attention is cut into tiles of queries, and the memory that takes. No code is emitted here: workers load it.
 import type { TextSpan } from '../backend.ts'
 import { TILE_ROWS } from './tile-sizes.ts'
 

@@ -1,14 +1,13 @@
+/*
+ * Scores and mixtures of a tile of queries are matrix products, made by linear's tiles from panels of keys and of
+ * values (attention-panels.ts): no output depends on how many queries share a tile.
+ */
 import { f32x4, i32, local, v128 } from 'wasmati'
 import { copyBytes, forLanes, forUpTo, increment, splat, when, whileBelow } from './emit.ts'
 import { call, func } from './function.ts'
 import type { Emitter } from './kernel.ts'
 import { i32s } from './kernels.ts'
 import { setTilePanels, type AnyTile } from './tile.ts'
-
-/*
- * Scores and mixtures of a tile of queries are matrix products, made by linear's tiles from panels of keys and of
- * values (attention-panels.ts): no output depends on how many queries share a tile.
- */
 
 /**
  * scores[r][j] = scale * (q[r] . k[j]) for keys up to the last that row `rows - 1` may look at, or some more. Row 0 may

@@ -1,3 +1,4 @@
+// The ops as WebAssembly SIMD kernels on threads.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'

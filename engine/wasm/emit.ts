@@ -1,12 +1,11 @@
-import { block, br, br_if, f32x4, f64, f64x2, i32, i8x16, if_, local, loop, memory, v128 } from 'wasmati'
-import type { Input, Local, StackVar } from 'wasmati'
-
-/**
+/*
  * The few shapes of code that every kernel is made of. A kernel file reads: the loop it is, as a comment,
  * then the calls that emit it. Addresses are bytes and unsigned: the memory may be 4 GiB long.
  * Emission happens in the order of JavaScript's calls, so of an instruction's operands at most the last may have been
  * emitted before its neighbours: write f32x4.add(f32x4.mul(a, b), c), and never a constant ahead of a product.
  */
+import { block, br, br_if, f32x4, f64, f64x2, i32, i8x16, if_, local, loop, memory, v128 } from 'wasmati'
+import type { Input, Local, StackVar } from 'wasmati'
 
 export type I32 = Local<'i32'>
 export type V128 = Local<'v128'>

@@ -1,3 +1,4 @@
+// The module, the memory and the threads that all ops of the wasm backend work with.
 import { detectFeatures } from './platform/features.ts'
 import { kernelsOf, type Kernels } from './instance.ts'
 import { fastestInt8 } from './platform/int8.ts'

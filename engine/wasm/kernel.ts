@@ -1,3 +1,4 @@
+// What the module's code is generated for.
 import { multiplyAdd, type MultiplyAdd } from './emit.ts'
 
 /**

@@ -1,7 +1,4 @@
-import { f32x4, i32x4, local } from 'wasmati'
-import { splat, type MultiplyAdd, type V128 } from './emit.ts'
-
-/**
+/*
  * exp and GELU, four lanes at a time, as polynomials.
  *
  * exp(x) = 2^n e^r with n = round(x / ln 2) and r = x - n ln 2, so |r| <= ln 2 / 2; n ln 2 is taken away in two
@@ -10,6 +7,9 @@ import { splat, type MultiplyAdd, type V128 } from './emit.ts'
  * before rounding. 2^n is multiplied in as two halves, so that results below 2^-126 and overflow to infinity come
  * out right. Measured over the whole range (test/node/wasm-math.test.ts): at most 2 units in the last place.
  */
+import { f32x4, i32x4, local } from 'wasmati'
+import { splat, type MultiplyAdd, type V128 } from './emit.ts'
+
 const EXP = [0.5, 0.16666576266288757, 0.041666556149721146, 0.008363178931176662, 0.0013926184037700295]
 const LN2_HIGH = 0.693359375
 const LN2_LOW = -2.12194440054690581e-4

@@ -1,3 +1,4 @@
+// The one module that holds every kernel.
 import { func, i32, importMemory, Module } from 'wasmati'
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'

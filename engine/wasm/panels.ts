@@ -1,3 +1,4 @@
+// Weights of a linear layer, packed as its tiles read them.
 import type { Linear } from '../backend.ts'
 import { checkPrepareLinear } from '../checks.ts'
 import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'

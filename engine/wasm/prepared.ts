@@ -1,3 +1,4 @@
+// Tables, norms and caches as the wasm backend keeps them.
 import type { Norm, RowCache, Table } from '../backend.ts'
 import { sizeOf } from '../tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'

@@ -1,3 +1,4 @@
+// Holds every kernel to the reference backend, before code of an experimental compiler flag is trusted.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import { createReferenceBackend } from '../reference/backend.ts'
 import { positiveEntries, toDense } from '../sparse.ts'

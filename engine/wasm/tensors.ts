@@ -1,3 +1,4 @@
+// Tensors in WebAssembly memory.
 import type { DeviceTensor } from '../backend.ts'
 import { foreignTensor } from '../checks.ts'
 import { showShape, sizeOf, type Shape } from '../tensor.ts'

@@ -1,3 +1,4 @@
+// Bytes of a file on a web server.
 import { checkRange, type ByteSource } from './bytes.ts'
 
 /**

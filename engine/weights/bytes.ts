@@ -1,3 +1,4 @@
+// Bytes that can be read at any position.
 /** Bytes that can be read at any position: of a file, of memory, or by HTTP ranges. */
 export interface ByteSource {
   /** What error messages call it: a path, a URL. */

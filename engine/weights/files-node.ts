@@ -1,3 +1,4 @@
+// Bytes of a file on disk.
 import { open } from 'node:fs/promises'
 import { checkRange, type ByteSource } from './bytes.ts'
 

@@ -1,3 +1,4 @@
+// Weights from a formula.
 import type { Shape } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 

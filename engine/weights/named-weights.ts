@@ -1,3 +1,4 @@
+// Weights picked out of a store by name, and checked.
 import { showShape, type Shape } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 

@@ -1,3 +1,4 @@
+// The header of a safetensors file.
 import { showShape, type Shape } from '../tensor.ts'
 
 /** Every number type a file may hold, and its bytes. Those of FLOATS can be read as float32. */

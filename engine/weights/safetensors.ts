@@ -1,3 +1,4 @@
+// Safetensors files: reading and writing.
 import type { ByteSource } from './bytes.ts'
 import { sizeOf, showShape, type Tensor } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'

@@ -1,3 +1,4 @@
+// Where weights come from: tensors that are read piece by piece.
 import type { Shape } from '../tensor.ts'
 import { Tensor, sizeOf, showShape } from '../tensor.ts'
 

@@ -1,3 +1,4 @@
+// GPT-2 small's sizes with weights from a formula.
 import { hashedStore, type Uniform } from '../../engine/weights/hashed.ts'
 import type { WeightStore } from '../../engine/weights/weights.ts'
 import { gpt2Small, type Gpt2Config } from '../config.ts'

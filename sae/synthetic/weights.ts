@@ -1,3 +1,4 @@
+// SAEs of the public ones' size with weights from a formula.
 import { hashedSource, type Uniform } from '../../engine/weights/hashed.ts'
 import type { WeightStore } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../config.ts'

@@ -1,3 +1,4 @@
+// What this JavaScript engine can run of WebAssembly.
 import { f32x4, func, i32, i32x4, local, Module, v128 } from 'wasmati'
 import { splat } from '../emit.ts'
 

@@ -1,3 +1,4 @@
+// V8's flags for compiling a module.
 import { setFlagsFromString } from 'node:v8'
 
 /**

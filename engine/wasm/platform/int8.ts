@@ -1,3 +1,4 @@
+// Which way of multiplying int8 numbers is the faster one on this machine.
 import { func, i32, importMemory, Module } from 'wasmati'
 import type { Platform } from './platform.ts'
 import { instantiate } from '../instance.ts'

@@ -1,3 +1,4 @@
+// Modules that measure what the processor can do at most.
 import { f32x4, func, i16x8, i32, i32x4, importMemory, local, Module, v128 } from 'wasmati'
 import type { Local, StackVar } from 'wasmati'
 import { doWhile, increment } from '../emit.ts'

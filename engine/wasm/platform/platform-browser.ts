@@ -1,3 +1,4 @@
+// The engine's platform in a browser.
 import type { Platform } from './platform.ts'
 
 /** Whether this thread is a worker: the main thread of a page may not sleep, and spins instead. */

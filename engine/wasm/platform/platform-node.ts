@@ -1,3 +1,4 @@
+// The engine's platform in Node.
 import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { compileOptimised } from './flags-node.ts'

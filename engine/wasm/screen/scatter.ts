@@ -1,3 +1,4 @@
+// The kernel that puts the screen's entries in order, row by row.
 import { i32, local } from 'wasmati'
 import { forUpTo, when } from '../emit.ts'
 import { func } from '../function.ts'

@@ -1,3 +1,4 @@
+// Starts the pool's workers in Node.
 import { Worker } from 'node:worker_threads'
 import type { SpawnWorker } from './pool.ts'
 
