@@ -1,7 +1,7 @@
 import type { Backend, DeviceTensor, TextSpan } from '../../engine/backend.ts'
 import { highestScore, probability, totalWeight } from '../../engine/gpujs/attention.ts'
 import { rowMean } from '../../engine/gpujs/center.ts'
-import { bend } from '../../engine/gpujs/gelu.ts'
+import { geluOf } from '../../engine/gpujs/gelu.ts'
 import type { Cube, Kernel, Matrix, Row, Thread } from '../../engine/gpujs/kernel.ts'
 import { normalized, rowDeviation } from '../../engine/gpujs/layer-norm.ts'
 import { productNaive } from '../../engine/gpujs/linear.ts'
@@ -157,7 +157,7 @@ function recordBlock(gpu: Planner, gpujs: GpuJs, tokens: number, flat: (tensor: 
   const weigh = kernel(probability, pattern)
   const mix = kernel(flatMix, [dModel, tokens], { dHead })
   const add = kernel(sum, [dModel, tokens])
-  const gelu = kernel(bend, [dMlp, tokens])
+  const gelu = kernel(geluOf, [dMlp, tokens])
   const visible = gpujs.input(
     Float32Array.from({ length: tokens }, (_, t) => t + 1),
     [tokens],

@@ -1,5 +1,5 @@
 // Runs in the browser: the peers that compute with WebGPU there.
-import { describeAdapter } from '../../engine/gpujs/modes.ts'
+import { adapterOf } from '../../engine/gpujs/modes.ts'
 import type { Contestant, Prepared, Problem } from '../gpujs/contest.ts'
 import { matmulModel } from './onnx-model.ts'
 
@@ -54,7 +54,7 @@ async function adapterName(): Promise<string> {
   }
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) throw new Error('there is no WebGPU adapter')
-  return `WebGPU, ${describeAdapter('webgpu', { adapter })}`
+  return `WebGPU, ${adapterOf('webgpu', { adapter }).description}`
 }
 
 /** What is used of @jax-js/jax. An operation consumes its operands; `ref` keeps one for later. */

@@ -1,6 +1,6 @@
-import type { Device } from './device.ts'
-import { matrixForm } from './device.ts'
+import { matrixForm, type Device } from './device.ts'
 import type { Kernel, Matrix, Row, Thread } from './kernel.ts'
+import type { Part } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /** One thread a number: it reads one number of a and one of b. Nothing is shared, nothing is read twice. */
@@ -41,12 +41,16 @@ function elementwise(
   return device.run(kernel, { grid, shape: a.shape }, { tensor: a, shape: grid }, second)
 }
 
-/** Adds up the shares of a cut weight matrix, and frees them. */
-export async function addShares(device: Device, shares: readonly GpuTensor[]): Promise<GpuTensor> {
-  let [total] = shares
-  for (const share of shares.slice(1)) {
+/** Adds up the shares that the parts of a cut weight matrix give, and frees them. */
+export async function sumOfShares(
+  device: Device,
+  parts: readonly Part[],
+  shareOf: (part: Part) => Promise<GpuTensor>,
+): Promise<GpuTensor> {
+  let total = await shareOf(parts[0])
+  for (const part of parts.slice(1)) {
     using before = total
-    using next = share
+    using next = await shareOf(part)
     total = await add(device, before, next, false)
   }
   return total

@@ -1,6 +1,7 @@
 // The ops as gpu.js kernels, in any of its modes.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
+import { runScope } from '../scope.ts'
 import { matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights/weights.ts'
 import { add, subtract } from './add.ts'
@@ -61,18 +62,9 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
       check.checkReshape(x, shape)
       return note(own(x).reshape(shape))
     },
-    async scope(work) {
-      const inside = new Set<GpuTensor>()
-      const kept = new Set<unknown>()
-      try {
-        const result = await work(backendOn(device, running, inside))
-        for (const tensor of Array.isArray(result) ? result : [result]) kept.add(tensor)
-        return result
-      } finally {
-        for (const tensor of inside)
-          if (kept.has(tensor)) made.add(tensor)
-          else tensor.free()
-      }
+    scope(work) {
+      const inScope = (inside: Set<GpuTensor>) => work(backendOn(device, running, inside))
+      return runScope(made, (x) => x as GpuTensor, inScope)
     },
     release(resource) {
       if (resource instanceof GpuTensor) {

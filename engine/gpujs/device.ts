@@ -2,14 +2,13 @@
 import { Tensor, showShape, sizeOf, type Shape } from '../tensor.ts'
 import type { Kernel, KernelInput, Launch } from './kernel.ts'
 import {
-  bytesAtOnce,
+  adapterOf,
   cannotRun,
   checkMode,
   checkRan,
-  describeAdapter,
   isGpu,
   loadGpuJs,
-  texelsASide,
+  type Adapter,
   type GpuInstance,
   type GpuJs,
   type Mode,
@@ -44,10 +43,9 @@ export class Device implements TensorOwner {
   readonly #programs = new Map<Kernel, Map<string, RunnableKernel>>()
   readonly #sizes = new WeakMap<RunnableKernel, string>()
   #turn: Promise<unknown> = Promise.resolve()
-  #adapter = ''
+  /** Known once a kernel has run. */
+  #adapter: Adapter | undefined
   #viewClass: (new (handle: GpuHandle) => GpuHandle) | undefined
-  #bindable = Infinity
-  #texelsASide = Infinity
 
   private constructor(gpujs: GpuJs, mode: Mode, options: DeviceOptions) {
     this.#gpujs = gpujs
@@ -80,7 +78,7 @@ export class Device implements TensorOwner {
   get description(): string {
     if (this.mode === 'cpu') return 'plain JavaScript, 1 thread'
     if (this.mode === 'webasm') return `WebAssembly SIMD, ${this.#threads()}`
-    return this.#adapter
+    return this.#adapter?.description ?? ''
   }
 
   #threads(): string {
@@ -90,7 +88,7 @@ export class Device implements TensorOwner {
 
   /** The most bytes one tensor may have: weights, and what `linear` and `sparseEncode` make, are cut. */
   get maxBytes(): number {
-    return Math.min(this.#options.maxBytes ?? Infinity, this.#bindable)
+    return Math.min(this.#options.maxBytes ?? Infinity, this.#adapter?.mostBytes ?? Infinity)
   }
 
   /** A tensor of the host's numbers; they go to the GPU when a kernel first reads them. */
@@ -182,13 +180,13 @@ export class Device implements TensorOwner {
   }
 
   async #execute(kernel: Kernel, { grid, constants = {} }: Launch, inputs: unknown[]): Promise<unknown> {
-    const folds = this.mode === 'webgl2' && grid.length === 2 && Math.max(...grid) > this.#texelsASide
+    const folds = grid.length === 2 && Math.max(...grid) > (this.#adapter?.texelsASide ?? Infinity)
     const size = folds ? [grid[1], 1, grid[0]] : sizeOfGrid(grid)
     const program = this.#program(kernel, folds, size, constants, inputs)
     this.#resize(program, size)
     const result = await program(...inputs)
     checkRan(this.mode, program)
-    if (isGpu(this.mode) && this.#adapter === '') this.#readLimits(program.kernel.context)
+    if (isGpu(this.mode)) this.#adapter ??= adapterOf(this.mode, program.kernel.context)
     return result
   }
 
@@ -197,12 +195,6 @@ export class Device implements TensorOwner {
     if (this.#sizes.get(program) === size.join()) return
     program.setOutput(size)
     this.#sizes.set(program, size.join())
-  }
-
-  #readLimits(context: unknown): void {
-    this.#adapter = describeAdapter(this.mode, context)
-    this.#bindable = bytesAtOnce(this.mode, context)
-    this.#texelsASide = texelsASide(this.mode, context)
   }
 
   /** The kernel compiled for these constants; sizes of inputs and output may change from run to run. */

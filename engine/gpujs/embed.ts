@@ -1,4 +1,4 @@
-import { addShares } from './add.ts'
+import { sumOfShares } from './add.ts'
 import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear, GpuTable } from './prepared.ts'
@@ -20,21 +20,14 @@ export function weightColumn(this: Thread<'first' | 'rows'>, weight: Matrix, ids
   return weight[row][ids[this.thread.y]]
 }
 
-export async function embed(
+export function embed(
   device: Device,
   table: GpuTable | GpuLinear,
   ids: readonly number[],
 ): Promise<GpuTensor> {
   const [kernel, width] = 'width' in table ? [tableRow, table.width] : [weightColumn, table.in]
-  const shares: GpuTensor[] = []
-  for (const { first, rows, weight } of table.parts)
-    shares.push(
-      await device.run(
-        kernel,
-        { grid: [ids.length, width], constants: { first, rows } },
-        weight,
-        Float32Array.from(ids),
-      ),
-    )
-  return addShares(device, shares)
+  return sumOfShares(device, table.parts, ({ first, rows, weight }) => {
+    const launch = { grid: [ids.length, width], constants: { first, rows } }
+    return device.run(kernel, launch, weight, Float32Array.from(ids))
+  })
 }

@@ -6,7 +6,7 @@ import type { GpuTensor } from './tensor.ts'
  * One thread a number. 0.5 (1 + tanh u) is written as 1 / (1 + exp(-2 u)): the same, but nothing cancels where tanh
  * is near -1, and infinite exponentials give the limits, 0 and x.
  */
-export function bend(this: Thread, x: Matrix): number {
+export function geluOf(this: Thread, x: Matrix): number {
   const value = x[this.thread.y][this.thread.x]
   const u = 0.7978845608028654 * (value + 0.044715 * value * value * value) // sqrt(2 / pi)
   return value / (1 + Math.exp(-2 * u))
@@ -14,5 +14,5 @@ export function bend(this: Thread, x: Matrix): number {
 
 export function gelu(device: Device, x: GpuTensor): Promise<GpuTensor> {
   const grid = matrixForm(x.shape)
-  return device.run(bend, { grid, shape: x.shape }, { tensor: x, shape: grid })
+  return device.run(geluOf, { grid, shape: x.shape }, { tensor: x, shape: grid })
 }

@@ -1,10 +1,10 @@
 import type { Activation } from '../backend.ts'
 import { Tensor } from '../tensor.ts'
-import { add, addShares } from './add.ts'
+import { add, sumOfShares } from './add.ts'
 import type { Device } from './device.ts'
 import { gelu } from './gelu.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
-import type { GpuLinear, Part } from './prepared.ts'
+import type { GpuLinear } from './prepared.ts'
 import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
 
@@ -70,23 +70,13 @@ async function product(device: Device, x: GpuTensor, layer: GpuLinear): Promise<
   // A sum over nothing: its layer holds one row of zeros (see prepareLinear).
   using nothing = device.tensor(Tensor.zeros([x.shape[0], 1]))
   const input = layer.in === 0 ? nothing : x
-  const shares: GpuTensor[] = []
-  for (const part of layer.parts)
-    shares.push(await share(device, input, part, part.first === 0 ? layer.bias : layer.noBias, shape))
-  return await addShares(device, shares)
-}
-
-function share(
-  device: Device,
-  x: GpuTensor,
-  { first, rows, weight }: Part,
-  bias: GpuTensor,
-  shape: readonly [number, number] | readonly number[],
-): Promise<GpuTensor> {
-  const [tokens, outputs] = shape
-  const constants = { first, rows }
-  if (outputs % 4 !== 0) return device.run(productNaive, { grid: shape, constants }, x, weight, bias)
-  return device.run(productFour, { grid: [tokens, outputs / 4], shape, constants }, x, weight, bias)
+  const fours = layer.out % 4 === 0
+  const grid = fours ? [x.shape[0], layer.out / 4] : shape
+  return await sumOfShares(device, layer.parts, ({ first, rows, weight }) => {
+    const bias = first === 0 ? layer.bias : layer.noBias
+    const launch = { grid, shape, constants: { first, rows } }
+    return device.run(fours ? productFour : productNaive, launch, input, weight, bias)
+  })
 }
 
 /**
@@ -121,9 +111,9 @@ async function linearAtOnce(
   residual?: GpuTensor,
 ): Promise<GpuTensor> {
   const sums = await product(device, x, layer)
-  const bent = await activate(device, sums, activation)
-  if (!residual) return bent
-  using before = bent
+  const activated = await activate(device, sums, activation)
+  if (!residual) return activated
+  using before = activated
   return await add(device, before, residual, false)
 }
 

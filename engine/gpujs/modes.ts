@@ -93,15 +93,33 @@ interface WebGpuContext {
   }
 }
 
-/** What computes: the adapter's name on a GPU mode, and whether it is software. */
-export function describeAdapter(mode: Mode, context: unknown): string {
-  const name =
-    mode === 'webgpu' ? webGpuName(context as WebGpuContext) : webGlName(context as WebGL2RenderingContext)
+/** What computes on a GPU mode, and how much of it one tensor may take. */
+export interface Adapter {
+  /** Its name, and whether it is software. */
+  readonly description: string
+  /** The most bytes of a tensor: WebGPU binds no more at once, a texture holds no more texels. */
+  readonly mostBytes: number
+  /** WebGL: how wide and how high a texture may be. */
+  readonly texelsASide: number
+}
+
+export function adapterOf(mode: Mode, context: unknown): Adapter {
+  if (mode === 'webgpu') {
+    const { adapter } = context as WebGpuContext
+    const mostBytes = adapter.limits.maxStorageBufferBindingSize
+    return { description: describe(webGpuName(adapter)), mostBytes, texelsASide: Infinity }
+  }
+  const gl = context as WebGL2RenderingContext
+  const texelsASide = gl.getParameter(gl.MAX_TEXTURE_SIZE) as number
+  return { description: describe(webGlName(gl)), mostBytes: texelsASide ** 2 * 4, texelsASide }
+}
+
+function describe(name: string): string {
   const software = /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(name)
   return `${name} (${software ? 'software' : 'hardware'})`
 }
 
-function webGpuName({ adapter }: WebGpuContext): string {
+function webGpuName(adapter: WebGpuContext['adapter']): string {
   const { vendor = '', architecture = '', device = '', description = '' } = adapter.info ?? {}
   return (
     [vendor, architecture, device, description].filter((part) => part !== '').join(' ') || 'unnamed adapter'
@@ -111,18 +129,4 @@ function webGpuName({ adapter }: WebGpuContext): string {
 function webGlName(gl: WebGL2RenderingContext): string {
   const extension = gl.getExtension('WEBGL_debug_renderer_info')
   return String(gl.getParameter(extension?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER))
-}
-
-/** How many bytes one tensor may take: WebGPU binds no more at once, a texture holds no more texels. */
-export function bytesAtOnce(mode: Mode, context: unknown): number {
-  if (mode === 'webgpu') return (context as WebGpuContext).adapter.limits.maxStorageBufferBindingSize
-  if (mode === 'webgl2') return texelsASide(mode, context) ** 2 * 4
-  return Infinity
-}
-
-/** WebGL: how wide and how high a texture may be. */
-export function texelsASide(mode: Mode, context: unknown): number {
-  if (mode !== 'webgl2') return Infinity
-  const gl = context as WebGL2RenderingContext
-  return gl.getParameter(gl.MAX_TEXTURE_SIZE) as number
 }

@@ -1,5 +1,5 @@
 import type { SparseRows } from '../sparse.ts'
-import { sumWithRow, addShares } from './add.ts'
+import { sumOfShares, sumWithRow } from './add.ts'
 import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTable } from './prepared.ts'
@@ -39,11 +39,9 @@ export async function sparseDecode(
     Float32Array.from([...indices, 0]), // never empty
     Float32Array.from([...values, 0]),
   ]
-  const shares: GpuTensor[] = []
-  for (const { first, rows, weight } of parts)
-    shares.push(
-      await device.run(entriesSum, { grid: [tokens, width], constants: { first, rows } }, ...entries, weight),
-    )
-  using sum = await addShares(device, shares)
-  return await device.run(sumWithRow, { grid: [tokens, width] }, sum, bias)
+  const grid = [tokens, width]
+  using sum = await sumOfShares(device, parts, ({ first, rows, weight }) =>
+    device.run(entriesSum, { grid, constants: { first, rows } }, ...entries, weight),
+  )
+  return await device.run(sumWithRow, { grid }, sum, bias)
 }

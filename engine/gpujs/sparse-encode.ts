@@ -1,4 +1,5 @@
 import { positiveEntries, stackRows, type SparseRows } from '../sparse.ts'
+import type { Tensor } from '../tensor.ts'
 import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import { linear } from './linear.ts'
@@ -74,32 +75,21 @@ export async function sparseEncode(device: Device, x: GpuTensor, layer: GpuLinea
 
 /** The positive entries of a dense matrix that lies on the device; the matrix itself stays there. */
 export async function fetchActive(device: Device, dense: GpuTensor): Promise<SparseRows> {
-  const [rows, width] = dense.shape
+  const [tokens, width] = dense.shape
   const constants = { width }
-  using counted = await device.run(activeCount, { grid: [rows, Math.ceil(width / CHUNK)], constants }, dense)
-  const list = listEntries(await counted.download())
-  const grid = [list.rows.length]
-  using columns = await device.run(
-    activeColumn,
-    { grid, constants },
-    dense,
-    list.rows,
-    list.chunks,
-    list.ranks,
-  )
-  if (list.rows.length === 0) return await sparse(dense, list.offsets, columns, columns)
-  using values = await device.run(activeValue, { grid }, dense, list.rows, columns)
-  return await sparse(dense, list.offsets, columns, values)
+  const counting = { grid: [tokens, Math.ceil(width / CHUNK)], constants }
+  using counted = await device.run(activeCount, counting, dense)
+  const { offsets, rows, chunks, ranks } = listEntries(await counted.download())
+  const grid = [rows.length]
+  using columns = await device.run(activeColumn, { grid, constants }, dense, rows, chunks, ranks)
+  const indices = Uint32Array.from((await columns.download()).data)
+  if (rows.length === 0) return { shape: dense.shape, offsets, indices, values: new Float32Array(0) }
+  using values = await device.run(activeValue, { grid }, dense, rows, columns)
+  return { shape: dense.shape, offsets, indices, values: (await values.download()).data }
 }
 
 /** Where each entry of the list to be is found: its row, its chunk, and how many active numbers come before it there. */
-function listEntries({
-  shape: [rowCount, chunkCount],
-  data: counts,
-}: {
-  shape: readonly number[]
-  data: Float32Array
-}) {
+function listEntries({ shape: [rowCount, chunkCount], data: counts }: Tensor) {
   const offsets = new Uint32Array(rowCount + 1)
   const total = counts.reduce((sum, count) => sum + count, 0)
   const [rows, chunks, ranks] = [new Float32Array(total), new Float32Array(total), new Float32Array(total)]
@@ -114,14 +104,4 @@ function listEntries({
     offsets[row + 1] = at
   }
   return { offsets, rows, chunks, ranks }
-}
-
-async function sparse(
-  { shape }: GpuTensor,
-  offsets: Uint32Array,
-  columns: GpuTensor,
-  values: GpuTensor,
-): Promise<SparseRows> {
-  const [{ data: indices }, { data }] = [await columns.download(), await values.download()]
-  return { shape, offsets, indices: Uint32Array.from(indices), values: data }
 }

@@ -1,6 +1,7 @@
 // The ops as WebAssembly SIMD kernels on threads.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
+import { runScope } from '../scope.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
 import { embed } from './embed.ts'
@@ -111,21 +112,9 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       return new WasmTensor(shape, wasmTensor('reshape', x).block)
     },
 
-    async scope<T extends DeviceTensor | readonly DeviceTensor[] | void>(
-      work: (ops: Backend) => Promise<T>,
-    ): Promise<T> {
-      const inside = new Set<Block>()
-      const kept = new Set<Block>()
-      try {
-        const result = await work(scopedBackend(engine, inside, screen, mode))
-        const tensors = (Array.isArray(result) ? result : result ? [result] : []) as DeviceTensor[]
-        for (const tensor of tensors) kept.add(wasmTensor('scope', tensor).block)
-        return result
-      } finally {
-        for (const block of inside)
-          if (kept.has(block)) made.add(block)
-          else block.free()
-      }
+    scope(work) {
+      const inScope = (inside: Set<Block>) => work(scopedBackend(engine, inside, screen, mode))
+      return runScope(made, (x) => wasmTensor('scope', x).block, inScope)
     },
 
     async prepareLinear(weight, bias, layout): Promise<PackedLinear> {

@@ -38,16 +38,21 @@ export function doWhile(body: () => StackVar<'i32'>): void {
   })
 }
 
-/** while (i < end) body   (unsigned) */
-export function whileBelow(i: I32, end: I32Input, body: () => void): void {
+/** while (not what isDone leaves on the stack) body */
+function loopUntil(isDone: () => void, body: () => void): void {
   block(null, (done) => {
     loop(null, (again) => {
-      i32.ge_u(i, end)
+      isDone()
       br_if(done)
       body()
       br(again)
     })
   })
+}
+
+/** while (i < end) body   (unsigned) */
+export function whileBelow(i: I32, end: I32Input, body: () => void): void {
+  loopUntil(() => i32.ge_u(i, end), body)
 }
 
 /** for (; i < end; i += step) body   (unsigned; i starts at what it holds) */
@@ -135,16 +140,13 @@ const SINGLE: Lanes = {
  * single numbers. The body is emitted for each of these, and loads and stores through the lanes it is given.
  */
 export function forLanes(c: I32, bytes: I32, body: (lanes: Lanes, vectors: number) => void, wide = 1): void {
-  const steps = (lanes: Lanes, vectors: number, size: number) =>
-    block(null, (done) => {
-      loop(null, (again) => {
-        i32.gt_u(i32.add(c, size), bytes)
-        br_if(done)
-        body(lanes, vectors)
-        increment(c, size)
-        br(again)
-      })
+  const steps = (lanes: Lanes, vectors: number, size: number) => {
+    const isDone = () => i32.gt_u(i32.add(c, size), bytes)
+    loopUntil(isDone, () => {
+      body(lanes, vectors)
+      increment(c, size)
     })
+  }
   local.set(c, i32.const(0))
   if (wide > 1) steps(FOUR, wide, wide * 16)
   steps(FOUR, 1, 16)

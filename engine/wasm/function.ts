@@ -1,7 +1,21 @@
 // WebAssembly functions with names: they are written and called by the names of their parameters, not by their order.
-import { call as callInOrder, func as funcInOrder, type Func, type Input, type Local } from 'wasmati'
-import type { StackVar, ToTypeTuple, TupleN, ValueType } from 'wasmati'
+import { call as callInOrder, func as funcInOrder, i32, importMemory, Module } from 'wasmati'
+import type { AnyFunc, Func, Input, Local, StackVar, ToTypeTuple, TupleN, ValueType } from 'wasmati'
 import type { Signature } from './kernels.ts'
+import { MAX_PAGES } from './memory.ts'
+
+/**
+ * A module's bytes; its only import is a memory. V8 keeps compiled code by them, so `paired`, whether it is compiled with
+ * vectors in pairs, is part of them.
+ */
+export function moduleBytes(
+  exports: Readonly<Record<string, AnyFunc<ValueType[], ValueType[]>>>,
+  { paired, shared }: { paired: boolean; shared: boolean },
+): Uint8Array<ArrayBuffer> {
+  const marker = funcInOrder({ in: [], out: [i32] }, () => i32.const(Number(paired)))
+  const memory = importMemory({ min: 1, max: MAX_PAGES, shared })
+  return new Uint8Array(Module({ memory, exports: { ...exports, paired: marker } }).toBytes())
+}
 
 /** How many locals of each type a function has. */
 type Locals = { readonly [T in ValueType]?: number }

@@ -1,6 +1,6 @@
 import type { Activation } from '../backend.ts'
-import { f32, f32x4, i32, local, v128 } from 'wasmati'
-import { forUpTo, increment, limitTo, splat, whileBelow, when, type I32 } from './emit.ts'
+import { f32x4, i32, local } from 'wasmati'
+import { forLanes, forUpTo, increment, limitTo, splat, whileBelow, when, type I32 } from './emit.ts'
 import { call, func } from './function.ts'
 import type { Emitter } from './kernel.ts'
 import { i32s, KERNELS } from './kernels.ts'
@@ -103,32 +103,14 @@ function finishTile({ madd }: Emitter) {
       { i32: [row, c, end], v128: [value, exponent, n, r, sum] },
     ) => {
       local.set(end, i32.mul(valid, 4))
-      const at = (address: I32) => i32.add(address, c)
-      // for each row, for each four columns (c counts bytes)
+      // for each row, for each four columns, then each of the last ones
       forUpTo(row, rows, 1, () => {
-        local.set(c, i32.const(0))
-        whileBelow(c, end, () => {
-          local.set(value, f32x4.add(v128.load({}, at(sums)), v128.load({}, at(bias))))
+        forLanes(c, end, ({ load, store }) => {
+          local.set(value, f32x4.add(load(i32.add(sums, c)), load(i32.add(bias, c))))
           when(i32.eq(activation, ACTIVATION.gelu), () => emitGelu(value, exponent, { n, r, sum }, madd))
           when(i32.eq(activation, ACTIVATION.relu), () => local.set(value, f32x4.max(value, splat(0))))
-          when(
-            i32.le_u(i32.add(c, 16), end),
-            () => {
-              when(residual, () => local.set(value, f32x4.add(value, v128.load({}, at(residual)))))
-              v128.store({}, at(out), value)
-              increment(c, 16)
-            },
-            () => {
-              // the last one to three columns, one at a time
-              v128.store({}, at(sums), value)
-              forUpTo(c, end, 4, () => {
-                when(residual, () =>
-                  f32.store({}, at(sums), f32.add(f32.load({}, at(sums)), f32.load({}, at(residual)))),
-                )
-                f32.store({}, at(out), f32.load({}, at(sums)))
-              })
-            },
-          )
+          when(residual, () => local.set(value, f32x4.add(value, load(i32.add(residual, c)))))
+          store(i32.add(out, c), value)
         })
         increment(sums, i32.mul(width, 4))
         increment(out, stride)

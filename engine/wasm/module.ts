@@ -1,15 +1,13 @@
 // The one module that holds every kernel.
-import { func, i32, importMemory, Module } from 'wasmati'
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
-import type { NamedFunc } from './function.ts'
+import { moduleBytes, type NamedFunc } from './function.ts'
 import { gelu } from './gelu.ts'
 import { emitterFor, type KernelOptions } from './kernel.ts'
 import type { KERNELS } from './kernels.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
-import { MAX_PAGES } from './memory.ts'
 import { meanRows } from './mean-rows.ts'
 import { quantizeColumns } from './screen/quantize-columns.ts'
 import { screen } from './screen/column-group.ts'
@@ -21,10 +19,7 @@ import { tileOfAnySize } from './tile.ts'
 
 /** The one module that holds every kernel; its only import is the memory (see instance.ts). */
 export function kernelModule(options: KernelOptions): Uint8Array<ArrayBuffer> {
-  const marker = func({ in: [], out: [i32] }, () => i32.const(Number(options.paired)))
-  const memory = importMemory({ min: 1, max: MAX_PAGES, shared: options.shared })
-  const module = Module({ memory, exports: { ...emitKernels(options), paired: marker } })
-  return new Uint8Array(module.toBytes())
+  return moduleBytes(emitKernels(options), options)
 }
 
 function emitKernels(options: KernelOptions) {

@@ -4,7 +4,8 @@
  * same order, whatever its size, so no output depends on the rows or columns it happens to be computed with.
  */
 import { f32x4, i32, local, v128 } from 'wasmati'
-import { doWhile, increment, limitTo, splat, when, whileBelow, type I32, type V128 } from './emit.ts'
+import { doWhile, increment, limitTo, splat, when, whileBelow } from './emit.ts'
+import type { I32, I32Input, V128 } from './emit.ts'
 import { call, func } from './function.ts'
 import type { Emitter } from './kernel.ts'
 import { i32s } from './kernels.ts'
@@ -19,30 +20,70 @@ export function setTilePanels(panels: I32, rows: I32, p: I32, last: I32): void {
     )
 }
 
-interface TileRegisters {
-  readonly xs: I32[] // one address a row
-  readonly ws: I32[] // one address a panel
-  readonly acc: V128[][] // [rows][vectors of all panels]
-  readonly kept: V128[]
-  readonly passing: V128
+/** What a tile multiplies, and the registers to do it in. */
+interface Product {
+  readonly xs: readonly I32[] // one address a row
+  readonly ws: readonly I32[] // one address a panel, or part of one
+  readonly width: number // columns of a panel, or part of one
+  readonly step: I32Input // bytes from a row of a panel to the next
+  readonly K: I32
+  readonly sums: I32
+  readonly ends: readonly I32[] // two
+  readonly registers: readonly V128[] // as many as registersOf says
 }
 
-/** acc[r][j] += x[r][k] * w[k][j] for one k: the shorter side of the tile is kept in registers, the other passes. */
-function emitStep({ panel, madd }: Emitter, { xs, ws, acc, kept, passing }: TileRegisters): void {
-  const weights = ws.flatMap((w) => Array.from({ length: panel / 4 }, (_, j) => ({ w, offset: j * 16 })))
-  if (xs.length < weights.length && xs.length <= 2) {
-    xs.forEach((x, r) => local.set(kept[r], v128.load32_splat({}, x)))
-    weights.forEach(({ w, offset }, j) => {
-      local.set(passing, v128.load({ offset }, w))
-      for (const [r, sums] of acc.entries()) local.set(sums[j], madd(kept[r], passing, sums[j]))
-    })
-  } else {
-    weights.forEach(({ w, offset }, j) => local.set(kept[j], v128.load({ offset }, w)))
-    xs.forEach((x, r) => {
-      local.set(passing, v128.load32_splat({}, x))
-      for (const [j, sum] of acc[r].entries()) local.set(sum, madd(passing, kept[j], sum))
-    })
+/** Vectors that a tile needs: its sums, the shorter side of a step, and one that passes. */
+export function registersOf(rows: number, columns: number): number {
+  const vectors = columns / 4
+  return rows * vectors + Math.max(rows, vectors) + 1
+}
+
+/**
+ * sums[rows][columns] = x[rows][K] times W[K][columns], as all tiles sum it. One k adds x[r][k] * w[k][j] to each sum:
+ * the shorter side of the tile is kept in registers, the other passes.
+ */
+export function multiply({ madd }: Emitter, product: Product): void {
+  const { xs, ws, width, step, K, sums, registers } = product
+  const [x, [end, blockEnd], [passing, ...others]] = [xs[0], product.ends, registers]
+  const weights = ws.flatMap((w) => Array.from({ length: width / 4 }, (_, j) => ({ w, offset: j * 16 })))
+  const acc = xs.map((_, r) => others.slice(r * weights.length, (r + 1) * weights.length))
+  const kept = others.slice(xs.length * weights.length)
+  const accumulators = acc.flat().map((sum, i) => ({ sum, offset: i * 16 }))
+  const addProducts = () => {
+    if (xs.length < weights.length && xs.length <= 2) {
+      xs.forEach((x, r) => local.set(kept[r], v128.load32_splat({}, x)))
+      weights.forEach(({ w, offset }, j) => {
+        local.set(passing, v128.load({ offset }, w))
+        for (const [r, sums] of acc.entries()) local.set(sums[j], madd(kept[r], passing, sums[j]))
+      })
+    } else {
+      weights.forEach(({ w, offset }, j) => local.set(kept[j], v128.load({ offset }, w)))
+      xs.forEach((x, r) => {
+        local.set(passing, v128.load32_splat({}, x))
+        for (const [j, sum] of acc[r].entries()) local.set(sum, madd(passing, kept[j], sum))
+      })
+    }
   }
+  // sums = 0
+  for (const { offset } of accumulators) v128.store({ offset }, sums, splat(0))
+  // for each block of at most SUM_BLOCK steps of k
+  local.set(end, i32.add(x, i32.mul(K, 4)))
+  whileBelow(x, end, () => {
+    local.set(blockEnd, i32.add(x, SUM_BLOCK * 4))
+    limitTo(blockEnd, end)
+    //   acc = 0
+    for (const { sum } of accumulators) local.set(sum, splat(0))
+    //   for k in the block: acc[r][j] += x[r][k] * w[k][j]
+    doWhile(() => {
+      addProducts()
+      for (const pointer of xs) increment(pointer, 4)
+      for (const pointer of ws) increment(pointer, step)
+      return i32.lt_u(x, blockEnd)
+    })
+    //   sums += acc (all loads, then all stores: V8 pairs neighbouring stores only if nothing lies between them)
+    for (const { sum, offset } of accumulators) local.set(sum, f32x4.add(v128.load({ offset }, sums), sum))
+    for (const { sum, offset } of accumulators) v128.store({ offset }, sums, sum)
+  })
 }
 
 /** Strides are bytes: from row to row of x, from panel to panel of weights, and from row to row of a panel (`step`). */
@@ -50,42 +91,18 @@ const TILE = i32s('x xStride weights panelStride step K sums')
 
 /** sums[rows][panels * panel] = x[rows][K] times `panels` panels of weights, each [K][panel]. */
 function tile(emitter: Emitter, rows: number, panels: number) {
-  const vectors = (panels * emitter.panel) / 4
+  const { panel: width } = emitter
   return func(
-    { in: TILE, locals: { i32: 7, v128: 1 + rows * vectors + Math.max(rows, vectors) } },
+    { in: TILE, locals: { i32: rows + panels, v128: registersOf(rows, panels * width) } },
     (
       { x, xStride, weights, panelStride, step, K, sums },
-      { i32: [end, blockEnd, ...others], v128: [passing, ...registers] },
+      { i32: [end, blockEnd, ...others], v128: registers },
     ) => {
       const xs = [x, ...others.slice(0, rows - 1)]
-      const ws = [weights, ...others.slice(rows - 1, rows + panels - 2)]
-      const acc = xs.map((_, r) => registers.slice(r * vectors, (r + 1) * vectors))
-      const kept = registers.slice(rows * vectors)
-      const accumulators = acc.flat().map((sum, i) => ({ sum, offset: i * 16 }))
-
+      const ws = [weights, ...others.slice(rows - 1)]
       for (let r = 1; r < rows; r++) local.set(xs[r], i32.add(xs[r - 1], xStride))
       for (let p = 1; p < panels; p++) local.set(ws[p], i32.add(ws[p - 1], panelStride))
-      // sums = 0
-      for (const { offset } of accumulators) v128.store({ offset }, sums, splat(0))
-      // for each block of at most SUM_BLOCK steps of k
-      local.set(end, i32.add(x, i32.mul(K, 4)))
-      whileBelow(x, end, () => {
-        local.set(blockEnd, i32.add(x, SUM_BLOCK * 4))
-        limitTo(blockEnd, end)
-        //   acc = 0
-        for (const { sum } of accumulators) local.set(sum, splat(0))
-        //   for k in the block: acc[r][j] += x[r][k] * w[k][j]
-        doWhile(() => {
-          emitStep(emitter, { xs, ws, acc, kept, passing })
-          for (const pointer of xs) increment(pointer, 4)
-          for (const pointer of ws) increment(pointer, step)
-          return i32.lt_u(x, blockEnd)
-        })
-        //   sums += acc (all loads, then all stores: V8 pairs neighbouring stores only if nothing lies between them)
-        for (const { sum, offset } of accumulators)
-          local.set(sum, f32x4.add(v128.load({ offset }, sums), sum))
-        for (const { sum, offset } of accumulators) v128.store({ offset }, sums, sum)
-      })
+      multiply(emitter, { xs, ws, width, step, K, sums, ends: [end, blockEnd], registers })
     },
   )
 }

@@ -1,5 +1,5 @@
 // Which way of multiplying int8 numbers is the faster one on this machine.
-import { func, i32, importMemory, Module } from 'wasmati'
+import { moduleBytes } from '../function.ts'
 import type { Platform } from './platform.ts'
 import { instantiate } from '../instance.ts'
 import { emitterFor, type Int8Method } from '../kernel.ts'
@@ -40,12 +40,7 @@ export function fastestInt8(platform: Compile, paired: boolean): Int8Method {
 function compileTile(platform: Compile, int8: Int8Method, paired: boolean): () => void {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
   const emitter = emitterFor({ fused: false, panel: 8, int8, paired, shared: false })
-  const exports = {
-    tile: int8Tile(emitter, ROWS, 'packed'),
-    // part of the bytes, because V8 keeps compiled code by them
-    paired: func({ in: [], out: [i32] }, () => i32.const(Number(paired))),
-  }
-  const bytes = new Uint8Array(Module({ memory: importMemory({ min: 1, max: 1 }), exports }).toBytes())
+  const bytes = moduleBytes({ tile: int8Tile(emitter, ROWS, 'packed') }, { paired, shared: false })
   type Tile = (x: number, inputs: number, ...others: number[]) => void
   const { tile } = instantiate<{ tile: Tile }>(platform.compile(bytes, { paired }), memory)
   const [x, weights, columns, sums] = [0, 16384, 32768, 49152]

@@ -1,9 +1,9 @@
 // Modules that measure what the processor can do at most.
-import { f32x4, func, i16x8, i32, i32x4, importMemory, local, Module, v128 } from 'wasmati'
-import type { Local, StackVar } from 'wasmati'
-import { doWhile, increment } from '../emit.ts'
+import { f32x4, i16x8, i32, i32x4, local, v128, type StackVar } from 'wasmati'
+import { doWhile, increment, type V128 } from '../emit.ts'
+import { func, moduleBytes } from '../function.ts'
 import type { Int8Method } from '../kernel.ts'
-import { MAX_PAGES } from '../memory.ts'
+import { i32s } from '../kernels.ts'
 
 /** The instructions that a peak is measured with. */
 export interface Instructions {
@@ -31,10 +31,9 @@ export function peakModule(
 ): Uint8Array<ArrayBuffer> {
   const step = kind !== 'float32' ? int8Steps[kind] : fused ? fusedStep : separateStep
   const count = paired ? 24 : 12
-  const registers = Array.from({ length: count }, () => v128)
   const peak = func(
-    { in: [i32, i32], locals: [v128, v128, ...registers], out: [] },
-    ([rounds, at], [x, y, ...sums]) => {
+    { in: i32s('rounds at'), locals: { v128: 2 + count } },
+    ({ rounds, at }, { v128: [x, y, ...sums] }) => {
       local.set(x, v128.load({ offset: 0 }, at))
       local.set(y, v128.load({ offset: 16 }, at))
       sums.forEach((sum, i) => local.set(sum, v128.load({ offset: i * 16 }, at)))
@@ -47,13 +46,9 @@ export function peakModule(
       sums.forEach((sum, i) => v128.store({ offset: i * 16 }, at, sum))
     },
   )
-  const memory = importMemory({ min: 1, max: MAX_PAGES, shared })
-  // V8 keeps compiled code by a module's bytes: the two ways of compiling it must differ in them.
-  const marked = func({ in: [], out: [i32] }, () => i32.const(Number(paired)))
-  return new Uint8Array(Module({ memory, exports: { peak, paired: marked } }).toBytes())
+  return moduleBytes({ peak }, { paired, shared })
 }
 
-type V128 = Local<'v128'>
 type Step = (x: V128, y: V128, sum: V128) => StackVar<'v128'>
 
 const fusedStep: Step = (x, y, sum) => f32x4.relaxed_madd(x, y, sum)

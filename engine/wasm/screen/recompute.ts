@@ -1,55 +1,28 @@
 // Recomputing what the bound tests leave possible, with the dense kernel's own additions in its own order.
 import { f32x4, i32, local, v128 } from 'wasmati'
-import { doWhile, forUpTo, increment, limitTo, splat, when, whileBelow } from '../emit.ts'
+import { doWhile, forUpTo, increment, limitTo, when, whileBelow } from '../emit.ts'
 import { call, func } from '../function.ts'
 import type { Emitter } from '../kernel.ts'
 import { i32s } from '../kernels.ts'
-import { SUM_BLOCK } from '../tile-sizes.ts'
+import { multiply, registersOf } from '../tile.ts'
 import { HALVES, notAtMostZero } from './bound-test.ts'
 import { ENTRY_BYTES, ENTRY_ROW_BITS, GROUP, GROUP_BYTES, SCRATCH, TALLY } from './layout.ts'
 import { addCount, fillList, setTally } from './row-list.ts'
-
-const VECTORS = GROUP / 4
 
 /** Rows of a tile: the larger fills 15 registers of 128 bits; fewer than the smaller would not be faster. */
 const [SMALL, LARGE] = [4, 6]
 
 /**
- * sums[rows][GROUP] = x[rows][K] times GROUP columns of float32 weights, one k every `stride` bytes: the additions of
- * tile.ts in tile.ts' order, so the same bits, but for rows from a list (of their addresses)
- * and for half a wide panel.
+ * sums[rows][GROUP] = x[rows][K] times GROUP columns of float32 weights: as tile.ts does it, so the same bits, but for
+ * rows from a list of their addresses, and for half a wide panel.
  */
 function gatheredTile(emitter: Emitter, rows: number) {
   return func(
-    { in: i32s('list K w sums'), locals: { i32: 2 + rows, v128: 1 + rows * VECTORS + VECTORS } },
-    ({ list, K, w, sums }, { i32: [end, blockEnd, ...xs], v128: [x, ...registers] }) => {
-      const acc = registers.splice(0, rows * VECTORS)
-      const offsets = acc.map((sum, i) => ({ sum, offset: i * 16 }))
+    { in: i32s('list K w sums'), locals: { i32: 2 + rows, v128: registersOf(rows, GROUP) } },
+    ({ list, K, w, sums }, { i32: [end, blockEnd, ...xs], v128: registers }) => {
       xs.forEach((pointer, r) => local.set(pointer, i32.load({ offset: r * 4 }, list)))
-      for (const { offset } of offsets) v128.store({ offset }, sums, splat(0))
-      local.set(end, i32.add(xs[0], i32.mul(K, 4)))
-      // for each block of at most SUM_BLOCK steps of k
-      whileBelow(xs[0], end, () => {
-        local.set(blockEnd, i32.add(xs[0], SUM_BLOCK * 4))
-        limitTo(blockEnd, end)
-        for (const sum of acc) local.set(sum, splat(0))
-        //   for k in the block: acc[r] += x[r][k] * w[k]
-        doWhile(() => {
-          registers.forEach((weights, j) => local.set(weights, v128.load({ offset: j * 16 }, w)))
-          xs.forEach((pointer, r) => {
-            local.set(x, v128.load32_splat({}, pointer))
-            registers.forEach((weights, j) => {
-              const sum = acc[r * VECTORS + j]
-              local.set(sum, emitter.madd(x, weights, sum))
-            })
-          })
-          for (const pointer of xs) increment(pointer, 4)
-          increment(w, emitter.panel * 4)
-          return i32.lt_u(xs[0], blockEnd)
-        })
-        for (const { sum, offset } of offsets) local.set(sum, f32x4.add(v128.load({ offset }, sums), sum))
-        for (const { sum, offset } of offsets) v128.store({ offset }, sums, sum)
-      })
+      const [ends, step] = [[end, blockEnd], emitter.panel * 4]
+      multiply(emitter, { xs, ws: [w], width: GROUP, step, K, sums, ends, registers })
     },
   )
 }
