@@ -61,21 +61,19 @@ function startBackend(engine: Engine, { sparseEncoder }: WasmOptions, note = '')
 function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefined, mode: string): Backend {
   async function byRow(op: 'softmax' | 'center', x: DeviceTensor): Promise<WasmTensor> {
     const [rows, width] = matrixShape(op, x.shape)
-    const from = wasmTensor(op, x).address
+    const args = { x: addressOf(op, x), width }
     const out = make(op, x.shape)
-    await engine.runRanged(op, { x: from, out: out.address, width }, rows, LEAST_NUMBERS / width)
+    await engine.runRanged(op, { ...args, out: out.address }, rows, LEAST_NUMBERS / width)
     return out
   }
 
   async function elementwise(op: 'add' | 'subtract', a: DeviceTensor, b: DeviceTensor): Promise<WasmTensor> {
     const { broadcast } = check.checkElementwise(op, a, b)
-    const [left, right] = [wasmTensor(op, a), wasmTensor(op, b)]
-    const width = left.shape.at(-1) ?? 1
-    const rows = width === 0 ? 0 : left.size / width
+    const width = a.shape.at(-1) ?? 1
+    const rows = width === 0 ? 0 : sizeOf(a.shape) / width
+    const args = { a: addressOf(op, a), b: addressOf(op, b), width, bStride: broadcast ? 0 : width * 4 }
     const out = make(op, a.shape)
-    const args = { a: left.address, b: right.address, out: out.address, width }
-    const bStride = broadcast ? 0 : width * 4
-    await engine.runRanged(op, { ...args, bStride }, rows, LEAST_NUMBERS / width)
+    await engine.runRanged(op, { ...args, out: out.address }, rows, LEAST_NUMBERS / width)
     return out
   }
 
@@ -84,6 +82,10 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     const block = new Block(engine.arena, sizeOf(shape) * 4, `${op}: a tensor [${shape.join(', ')}]`)
     made.add(block)
     return new WasmTensor(shape, block)
+  }
+
+  function addressOf(op: string, x: DeviceTensor): number {
+    return wasmTensor(op, x).address
   }
 
   function floatsOf(x: WasmTensor): Float32Array {
@@ -103,9 +105,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       return x
     },
 
-    async download(x) {
-      return new Tensor(x.shape, floatsOf(wasmTensor('download', x)).slice())
-    },
+    download: async (x) => new Tensor(x.shape, floatsOf(wasmTensor('download', x)).slice()),
 
     reshape(x, shape) {
       check.checkReshape(x, shape)
@@ -117,9 +117,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       return runScope(made, (x) => wasmTensor('scope', x).block, inScope)
     },
 
-    async prepareLinear(weight, bias, layout): Promise<PackedLinear> {
-      return prepareLinear(engine, weight, bias, layout)
-    },
+    prepareLinear: (weight, bias, layout) => prepareLinear(engine, weight, bias, layout),
 
     async prepareTable(weight): Promise<WasmTable> {
       const [rows, width] = matrixShape('prepareTable', weight.shape)
@@ -160,12 +158,10 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async layerNorm(x, norm, eps) {
       const [rows, width] = check.checkLayerNorm(x, norm)
-      const [from, weight, bias] = [x, norm.weight, norm.bias].map(
-        (tensor) => wasmTensor('layerNorm', tensor).address,
-      )
+      const [weight, bias] = [norm.weight, norm.bias].map((row) => addressOf('layerNorm', row))
+      const args = { x: addressOf('layerNorm', x), weight, bias, width, eps }
       const out = make('layerNorm', x.shape)
-      const args = { x: from, out: out.address, weight, bias, width, eps }
-      await engine.runRanged('layerNorm', args, rows, LEAST_NUMBERS / width)
+      await engine.runRanged('layerNorm', { ...args, out: out.address }, rows, LEAST_NUMBERS / width)
       return out
     },
 
@@ -173,22 +169,15 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       const rows = check.checkLinear(x, layer, residual)
       const packed = layer as PackedLinear
       live('linear', packed.weights)
-      const from = wasmTensor('linear', x).address
-      const residualAt = residual ? wasmTensor('linear', residual).address : 0
+      const inputs = { x: addressOf('linear', x), residual: residual ? addressOf('linear', residual) : 0 }
       const out = make('linear', [rows, layer.out])
-      await runLinear(engine, packed, {
-        x: from,
-        rows,
-        residual: residualAt,
-        out: out.address,
-        activation,
-      })
+      await runLinear(engine, packed, { ...inputs, rows, out: out.address, activation })
       return out
     },
 
     async attention(q, k, v, heads, texts) {
       const size = check.checkAttention(q, k, v, heads, texts)
-      const [qAt, kAt, vAt] = [q, k, v].map((x) => wasmTensor('attention', x).address)
+      const [qAt, kAt, vAt] = [q, k, v].map((x) => addressOf('attention', x))
       const out = make('attention', q.shape)
       await runAttention(engine, size, texts, { q: qAt, k: kAt, v: vAt, pattern: 0, out: out.address })
       return out
@@ -196,7 +185,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async attentionPattern(q, k, heads, texts) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
-      const [qAt, kAt] = [q, k].map((x) => wasmTensor('attentionPattern', x).address)
+      const [qAt, kAt] = [q, k].map((x) => addressOf('attentionPattern', x))
       const pattern = make('attentionPattern', [heads, size.queries, size.longest])
       await runAttention(engine, size, texts, { q: qAt, k: kAt, v: 0, pattern: pattern.address, out: 0 })
       return pattern
@@ -204,7 +193,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async attentionMix(pattern, v, heads, texts) {
       const size = check.checkMix(pattern, v, heads, texts)
-      const [patternAt, vAt] = [pattern, v].map((x) => wasmTensor('attentionMix', x).address)
+      const [patternAt, vAt] = [pattern, v].map((x) => addressOf('attentionMix', x))
       const out = make('attentionMix', [size.queries, size.width])
       await runAttention(engine, size, texts, { q: 0, k: 0, v: vAt, pattern: patternAt, out: out.address })
       return out
@@ -220,13 +209,9 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       return new WasmTensor([held.length, held.width], held.block)
     },
 
-    async add(a, b) {
-      return elementwise('add', a, b)
-    },
+    add: (a, b) => elementwise('add', a, b),
 
-    async subtract(a, b) {
-      return elementwise('subtract', a, b)
-    },
+    subtract: (a, b) => elementwise('subtract', a, b),
 
     async gelu(x) {
       const from = wasmTensor('gelu', x)
@@ -235,13 +220,9 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       return out
     },
 
-    async center(x) {
-      return byRow('center', x)
-    },
+    center: (x) => byRow('center', x),
 
-    async softmax(x) {
-      return byRow('softmax', x)
-    },
+    softmax: (x) => byRow('softmax', x),
 
     async takeRows(x, indices) {
       const [rows, width] = matrixShape('takeRows', x.shape)
@@ -256,7 +237,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async meanRows(x, lengths) {
       const [, width] = check.checkMeanRows(x, lengths)
-      let from = wasmTensor('meanRows', x).address
+      let from = addressOf('meanRows', x)
       const out = make('meanRows', [lengths.length, width])
       for (const [text, length] of lengths.entries()) {
         await engine.run('meanRows', { x: from, out: out.address + text * width * 4, rows: length, width }, 1)
@@ -277,21 +258,19 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       const rows = check.checkLinear(x, layer, undefined, 'sparseEncode')
       const packed = layer as PackedLinear
       live('sparseEncode', packed.weights)
-      const from = wasmTensor('sparseEncode', x).address
+      const from = addressOf('sparseEncode', x)
       return screen ? screen.encode(packed, from, rows) : encodeDensely(engine, packed, from, rows)
     },
 
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)
       const { width, block } = table as WasmTable
-      const [tableAt, biasAt] = [live('sparseDecode', block), wasmTensor('sparseDecode', bias).address]
+      const args = { table: live('sparseDecode', block), width, bias: addressOf('sparseDecode', bias) }
       const out = make('sparseDecode', [x.shape[0], width])
-      await runSparseDecode(engine, x, { table: tableAt, width, bias: biasAt, out: out.address })
+      await runSparseDecode(engine, x, { ...args, out: out.address })
       return out
     },
 
-    async dispose() {
-      engine.dispose()
-    },
+    dispose: async () => engine.dispose(),
   }
 }

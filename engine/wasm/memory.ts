@@ -19,7 +19,6 @@ interface Range {
  */
 export class Arena {
   readonly memory: WebAssembly.Memory
-  readonly shared: boolean
   readonly limitBytes: number
   private readonly free: Range[]
   private readonly taken = new Map<number, number>()
@@ -30,7 +29,6 @@ export class Arena {
       MAX_PAGES,
       Math.ceil((options.maximumBytes ?? MAX_PAGES * PAGE_BYTES) / PAGE_BYTES),
     )
-    this.shared = options.shared
     this.memory = new WebAssembly.Memory({ initial: 1, maximum: pages, shared: options.shared })
     this.limitBytes = Math.min(pages, MAX_PAGES - 1) * PAGE_BYTES
     this.free = [{ start: FIRST_BYTE, bytes: PAGE_BYTES - FIRST_BYTE }]

@@ -35,25 +35,25 @@ export async function prepareLinear(
   }
   const panels = () => arena.floats(layer.weights.address, inputs * padded)
   if (padded > outputs) panels().fill(0, inputs * (padded - panel))
-  await forEachRowBlock(weight, READ_AT_ONCE, (rows, first, count) => {
-    if (transposed) packColumns(panels(), rows, first, count, inputs, panel)
-    else packRows(panels(), rows, first, count, inputs, outputs, panel)
-  })
+  const pack = transposed ? packColumns : packRows
+  await forEachRowBlock(weight, READ_AT_ONCE, (rows, first, count) =>
+    pack({ panels: panels(), inputs, outputs, panel }, rows, first, count),
+  )
   const biases = bias ? (await readTensor(bias)).data : new Float32Array(outputs)
   arena.floats(layer.bias.address, padded).fill(0).set(biases)
   return layer
 }
 
+interface Packing {
+  readonly panels: Float32Array
+  readonly inputs: number
+  readonly outputs: number
+  readonly panel: number
+}
+type Pack = (into: Packing, rows: Float32Array, first: number, count: number) => void
+
 /** Rows of W: row k's numbers, `panel` at a time, go to place k of each panel. */
-function packRows(
-  panels: Float32Array,
-  rows: Float32Array,
-  first: number,
-  count: number,
-  inputs: number,
-  outputs: number,
-  panel: number,
-): void {
+const packRows: Pack = ({ panels, inputs, outputs, panel }, rows, first, count) => {
   for (let r = 0; r < count; r++)
     for (let n0 = 0; n0 < outputs; n0 += panel) {
       const to = n0 * inputs + (first + r) * panel
@@ -63,14 +63,7 @@ function packRows(
 }
 
 /** Columns of W, stored as rows: column n's numbers go to lane n % panel of panel floor(n / panel). */
-function packColumns(
-  panels: Float32Array,
-  columns: Float32Array,
-  first: number,
-  count: number,
-  inputs: number,
-  panel: number,
-): void {
+const packColumns: Pack = ({ panels, inputs, panel }, columns, first, count) => {
   for (let c = 0; c < count; c++) {
     const to = columnStart(first + c, inputs, panel)
     for (let k = 0; k < inputs; k++) panels[to + k * panel] = columns[c * inputs + k]

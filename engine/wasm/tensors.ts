@@ -7,22 +7,17 @@ import type { Arena } from './memory.ts'
 /** A piece of the arena that tensors stand on; freed once, and never used after. */
 export class Block {
   readonly address: number
+  isFreed = false
   private readonly arena: Arena
-  private freed = false
 
   constructor(arena: Arena, bytes: number, what: string) {
     this.arena = arena
     this.address = arena.allocate(bytes, what)
   }
 
-  get isFreed(): boolean {
-    return this.freed
-  }
-
   free(): void {
-    if (this.freed) return
-    this.freed = true
-    this.arena.release(this.address)
+    if (!this.isFreed) this.arena.release(this.address)
+    this.isFreed = true
   }
 
   /** `using` frees it at the end of a block. */

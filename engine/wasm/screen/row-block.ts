@@ -2,6 +2,7 @@
 import { sparseRow, type SparseRows } from '../../sparse.ts'
 import type { Engine } from '../engine.ts'
 import type { PackedLinear } from '../panels.ts'
+import { Block } from '../tensors.ts'
 import { MAX_LARGE, normSlack, rowRounding } from './bound.ts'
 import {
   INT8_ROWS,
@@ -14,93 +15,62 @@ import {
   TALLY_BYTES,
 } from './layout.ts'
 import type { QuantizedWeights } from './weights.ts'
-import { Block } from '../tensors.ts'
 
 /** Rows that a thread prepares at a time: whole tiles, some 10 microseconds. */
 const ROWS_PER_CHUNK = 2 * INT8_ROWS
 /** What the roundings of a bound's own few products may lack, as a factor. */
 const ROUND_UP = 1 + 2 ** -19
 
-/** The rows, and all memory that the screen needs for them. */
-export class RowBlock {
-  private readonly engine: Engine
-  private readonly layer: PackedLinear
-  private readonly weights: QuantizedWeights
-  private readonly x: number // address
-  private readonly rows: number
+interface Job {
+  readonly engine: Engine
+  readonly layer: PackedLinear
+  readonly weights: QuantizedWeights
+  readonly x: number // address
+  readonly rows: number
   /** Groups of a chunk in which a row may have columns that could be positive; with more it is left out. */
-  private readonly most: number
-  private readonly rowChunks: number
-  private readonly memory: Block
-  private readonly at: Record<keyof ReturnType<RowBlock['sizes']>, number>
+  readonly most: number
+}
 
-  constructor(
-    engine: Engine,
-    layer: PackedLinear,
-    weights: QuantizedWeights,
-    { x, rows, denseShare }: { x: number; rows: number; denseShare: number },
-  ) {
-    this.engine = engine
-    this.layer = layer
-    this.weights = weights
-    this.x = x
-    this.rows = rows
-    this.most = Math.floor(denseShare * weights.groupsPerChunk)
-    this.rowChunks = Math.ceil(rows / ROWS_PER_CHUNK)
-    const sizes = Object.entries(this.sizes())
+/** Rows on their way through the screen, and all memory that it needs for them. */
+export class RowBlock {
+  private readonly job: Job
+  private readonly memory: Block
+  private readonly at: Record<keyof ReturnType<typeof sizesOf>, number>
+
+  constructor(job: Job) {
+    this.job = job
+    const sizes = Object.entries(sizesOf(job))
     const total = sizes.reduce((sum, [, bytes]) => sum + aligned(bytes), 0)
-    this.memory = new Block(engine.arena, total, 'sparseEncode: screened rows')
+    this.memory = new Block(job.engine.arena, total, 'sparseEncode: screened rows')
     let address = this.memory.address
     this.at = Object.fromEntries(
       sizes.map(([name, bytes]) => [name, (address += aligned(bytes)) - aligned(bytes)]),
     ) as typeof this.at
   }
 
-  /** Bytes of all that a block keeps. Of `entries`, room for the worst case, memory is touched only as far as there are some. */
-  private sizes() {
-    const { rows, rowChunks } = this
-    const { padded, chunks } = this.weights
-    return {
-      values: Math.ceil(rows / INT8_ROWS) * INT8_ROWS * padded,
-      residuals: rows * padded,
-      constants: rows * ROW_BYTES,
-      large: rows * MAX_LARGE * LARGE_BYTES,
-      leftOut: rows,
-      copies: rowChunks * padded * 4,
-      tallies: chunks * rows * TALLY_BYTES,
-      starts: chunks * 4,
-      places: chunks * 4,
-      next: rows * 4,
-      entries: chunks * this.chunkEntryBytes,
-    }
-  }
-
-  private get chunkEntryBytes(): number {
-    return this.rows * Math.min(this.most + 1, this.weights.groupsPerChunk) * GROUP * ENTRY_BYTES
-  }
-
   /** Finds the positive entries. -> the rows that were left out: without a bound, or with too many columns that could be positive */
   async screen(boundFactor: number): Promise<boolean[]> {
-    const { engine, at, layer, weights, rows } = this
+    const { at, job } = this
+    const { engine, layer, weights, x, rows, most } = job
     const { arena } = engine
     const { groups, groupsPerChunk, chunks } = weights
-    const shared = { ...at, x: this.x, rows, inputs: layer.in, padded: weights.padded }
+    const shared = { ...at, x, rows, inputs: layer.in, padded: weights.padded }
     const bound = {
       rounding: rowRounding(layer.in),
       slack: normSlack(layer.in),
       factor: boundFactor * ROUND_UP,
     }
-    await engine.run('quantizeRows', { ...shared, ...bound, perChunk: ROWS_PER_CHUNK }, this.rowChunks)
+    await engine.run('quantizeRows', { ...shared, ...bound, perChunk: ROWS_PER_CHUNK }, rowChunks(rows))
     arena.bytes(at.tallies, chunks * rows * TALLY_BYTES).fill(0)
     for (const places of [at.starts, at.places])
       arena.words(places, chunks).forEach((_, chunk, words) => {
-        words[chunk] = at.entries + chunk * this.chunkEntryBytes
+        words[chunk] = at.entries + chunk * chunkEntryBytes(job)
       })
     const quantized = { int8: weights.int8.address, columns: weights.columns.address }
     const exact = { weights: layer.weights.address, bias: layer.bias.address }
     await engine.run(
       'screen',
-      { ...shared, ...quantized, ...exact, most: this.most, last: groups, perChunk: groupsPerChunk },
+      { ...shared, ...quantized, ...exact, most, last: groups, perChunk: groupsPerChunk },
       chunks,
     )
     return Array.from(arena.bytes(at.leftOut, rows), (isLeftOut) => isLeftOut !== 0)
@@ -111,24 +81,20 @@ export class RowBlock {
     return this.perRow(tally).reduce((sum, count, r) => (leftOut[r] ? sum : sum + count), 0)
   }
 
-  private tallies(chunk: number): Uint32Array {
-    const bytes = this.rows * TALLY_BYTES
-    return this.engine.arena.words(this.at.tallies + chunk * bytes, bytes / 4)
-  }
-
   private perRow(tally: keyof typeof TALLY): Uint32Array {
-    const totals = new Uint32Array(this.rows)
-    for (let chunk = 0; chunk < this.weights.chunks; chunk++) {
-      const tallies = this.tallies(chunk)
-      for (let r = 0; r < this.rows; r++) totals[r] += tallies[(r * TALLY_BYTES + TALLY[tally]) / 4]
-    }
+    const { engine, rows, weights } = this.job
+    const tallies = engine.arena.words(this.at.tallies, (weights.chunks * rows * TALLY_BYTES) / 4)
+    const totals = new Uint32Array(rows)
+    for (let chunk = 0; chunk < weights.chunks; chunk++)
+      for (let r = 0; r < rows; r++)
+        totals[r] += tallies[((chunk * rows + r) * TALLY_BYTES + TALLY[tally]) / 4]
     return totals
   }
 
   /** The positive entries of all rows; those of the rows that were left out come from `dense`, in order. */
   async collect(leftOut: readonly boolean[], dense: SparseRows): Promise<SparseRows> {
-    const { engine, at, rows } = this
-    const { chunks } = this.weights
+    const { at } = this
+    const { engine, layer, weights, rows } = this.job
     const offsets = new Uint32Array(rows + 1)
     const active = this.perRow('active')
     for (let r = 0, d = 0; r < rows; r++)
@@ -139,7 +105,11 @@ export class RowBlock {
     const count = offsets[rows]
     using out = new Block(engine.arena, count * 8, 'sparseEncode: entries')
     const places = { indices: out.address, values: out.address + count * 4 }
-    await engine.run('scatter', { chunks, starts: at.starts, ends: at.places, next: at.next, ...places }, 1)
+    await engine.run(
+      'scatter',
+      { chunks: weights.chunks, starts: at.starts, ends: at.places, next: at.next, ...places },
+      1,
+    )
     const indices = engine.arena.words(places.indices, count).slice()
     const values = engine.arena.floats(places.values, count).slice()
     for (let r = 0, d = 0; r < rows; r++)
@@ -148,13 +118,40 @@ export class RowBlock {
         indices.set(row.indices, offsets[r])
         values.set(row.values, offsets[r])
       }
-    return { shape: [rows, this.layer.out], offsets, indices, values }
+    return { shape: [rows, layer.out], offsets, indices, values }
   }
 
   /** `using` frees the memory at the end of a block. */
   [Symbol.dispose](): void {
     this.memory.free()
   }
+}
+
+/** Bytes of all that a block keeps. Of `entries`, room for the worst case, memory is touched only as far as there are some. */
+function sizesOf(job: Job) {
+  const { rows, weights } = job
+  const { padded, chunks } = weights
+  return {
+    values: Math.ceil(rows / INT8_ROWS) * INT8_ROWS * padded,
+    residuals: rows * padded,
+    constants: rows * ROW_BYTES,
+    large: rows * MAX_LARGE * LARGE_BYTES,
+    leftOut: rows,
+    copies: rowChunks(rows) * padded * 4,
+    tallies: chunks * rows * TALLY_BYTES,
+    starts: chunks * 4,
+    places: chunks * 4,
+    next: rows * 4,
+    entries: chunks * chunkEntryBytes(job),
+  }
+}
+
+function rowChunks(rows: number): number {
+  return Math.ceil(rows / ROWS_PER_CHUNK)
+}
+
+function chunkEntryBytes({ rows, most, weights }: Job): number {
+  return rows * Math.min(most + 1, weights.groupsPerChunk) * GROUP * ENTRY_BYTES
 }
 
 function aligned(bytes: number): number {

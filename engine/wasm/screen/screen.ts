@@ -44,6 +44,14 @@ const MOST_ENTRY_BYTES = 2 ** 26
 
 type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsCollecting' | 'secondsDense'
 
+/** Tests choose otherwise: a bound that is too small; rows that never go dense, however many candidates. */
+interface ScreenOptions {
+  /** Calls that are too small for it are screened, too. */
+  readonly always?: boolean
+  readonly boundFactor?: number
+  readonly denseShare?: number
+}
+
 /**
  * sparseEncode by exact screening (see bound.ts): bit for bit what the dense kernel's positive outputs are, most
  * of which it never computes.
@@ -51,25 +59,17 @@ type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsCollecting' | '
 export class Screen {
   readonly counts: ScreenCounts = noScreenCounts()
   private readonly engine: Engine
-  private readonly boundFactor: number
-  private readonly denseShare: number
-  private readonly always: boolean
+  private readonly options: Required<ScreenOptions>
   private readonly prepared = new Map<PackedLinear, QuantizedWeights>()
 
-  /**
-   * `always`: calls that are too small for it are screened, too. Tests choose otherwise: a bound that is too small;
-   * rows that never go dense, however many candidates.
-   */
-  constructor(engine: Engine, { always = false, boundFactor = 1, denseShare = DENSE_SHARE } = {}) {
+  constructor(engine: Engine, options: ScreenOptions = {}) {
     this.engine = engine
-    this.always = always
-    this.boundFactor = boundFactor
-    this.denseShare = denseShare
+    this.options = { always: false, boundFactor: 1, denseShare: DENSE_SHARE, ...options }
   }
 
   /** The positive entries of x W + b for rows of x, by address. */
   async encode(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
-    if (!this.always && rows * layer.in * layer.out < WORTH_SCREENING)
+    if (!this.options.always && rows * layer.in * layer.out < WORTH_SCREENING)
       return this.dense(layer, x, rows, 'smallRows')
     if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0 || layer.out > MAX_OUTPUTS)
       return this.dense(layer, x, rows, 'denseRows')
@@ -104,9 +104,10 @@ export class Screen {
     x: number,
     rows: number,
   ): Promise<SparseRows> {
-    const { denseShare, boundFactor, counts } = this
-    using block = new RowBlock(this.engine, layer, weights, { x, rows, denseShare })
-    const leftOut = await this.timed('secondsScreening', () => block.screen(boundFactor))
+    const { engine, options, counts } = this
+    const most = Math.floor(options.denseShare * weights.groupsPerChunk)
+    using block = new RowBlock({ engine, layer, weights, x, rows, most })
+    const leftOut = await this.timed('secondsScreening', () => block.screen(options.boundFactor))
     const dense = await this.denseRows(layer, x, leftOut)
     const result = await this.timed('secondsCollecting', () => block.collect(leftOut, dense))
     counts.rows += rows - dense.shape[0]

@@ -11,41 +11,35 @@ export type SpawnWorker = (start: WorkerStart, onEnd: (reason: Error) => void) =
 /** How long the calling thread waits for the others before it lets the event loop run, which is how it hears that one died. */
 const PATIENCE_MS = 100
 
+interface PoolOptions {
+  readonly kernels: Kernels
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  /** The address of scratch memory for each thread, the calling thread's first. */
+  readonly scratches: readonly number[]
+  readonly spawn: SpawnWorker
+  /** Whether the calling thread may sleep (not so on a browser's main thread). */
+  readonly mayBlock: boolean
+}
+
 /**
  * The threads of a backend: the calling one, which always works too, and its workers.
  * One job at a time; a job that is run while another is on its way waits for it.
  */
 export class Pool {
-  readonly threads: number
-  private readonly kernels: Kernels
-  private readonly scratch: number
-  private readonly mayBlock: boolean
+  private readonly options: PoolOptions
   private readonly board = new JobBoard()
   private queue: Promise<void> = Promise.resolve()
   private broken: Error | undefined
 
-  /**
-   * `scratches`: the address of scratch memory for each thread, the calling thread's first.
-   * `mayBlock`: whether the calling thread may sleep (not so on a browser's main thread).
-   */
-  constructor(options: {
-    kernels: Kernels
-    module: WebAssembly.Module
-    memory: WebAssembly.Memory
-    scratches: readonly number[]
-    spawn: SpawnWorker
-    mayBlock: boolean
-  }) {
-    const { kernels, module, memory, scratches, spawn, mayBlock } = options
-    this.kernels = kernels
-    this.threads = scratches.length
-    this.scratch = scratches[0]
-    this.mayBlock = mayBlock
+  constructor(options: PoolOptions) {
+    this.options = options
+    const { module, memory, scratches, spawn } = options
     scratches.slice(1).forEach((scratch, index) => {
       spawn({ module, memory, board: this.board.buffer, scratch }, (reason) => {
         if (this.board.closed) return
         this.broken ??= new Error(
-          `wasm pool: worker ${index + 1} of ${this.threads - 1} stopped: ${reason.message}. Make a new backend`,
+          `wasm pool: worker ${index + 1} of ${scratches.length - 1} stopped: ${reason.message}. Make a new backend`,
         )
       })
     })
@@ -66,19 +60,15 @@ export class Pool {
 
   private async runNow(task: TaskName, args: Numbers, chunks: number): Promise<void> {
     if (this.broken) throw this.broken
+    const { kernels, scratches, mayBlock } = this.options
     this.board.post(task, args, chunks)
-    this.workHere()
-    while (!this.board.waitUntilDone(PATIENCE_MS, this.mayBlock)) await this.hearFromWorkers()
-    while (this.board.failed) await this.hearFromWorkers()
-  }
-
-  private workHere(): void {
     try {
-      this.board.work(this.kernels, this.scratch)
+      this.board.work(kernels, scratches[0])
     } catch (cause) {
-      this.broken = new Error('wasm pool: a kernel failed. Make a new backend', { cause })
-      throw this.broken
+      throw (this.broken = new Error('wasm pool: a kernel failed. Make a new backend', { cause }))
     }
+    while (!this.board.waitUntilDone(PATIENCE_MS, mayBlock)) await this.hearFromWorkers()
+    while (this.board.failed) await this.hearFromWorkers()
   }
 
   private async hearFromWorkers(): Promise<void> {
