@@ -1,5 +1,5 @@
 // Bytes that can be read at any position.
-/** Bytes that can be read at any position: of a file, of memory, or by HTTP ranges. */
+/** Bytes that can be read at any position: of a file, or of memory. */
 export interface ByteSource {
   /** What error messages call it: a path, a URL. */
   readonly label: string

@@ -3,7 +3,7 @@ import type { Shape } from '../tensor.ts'
 import { Tensor, sizeOf, showShape } from '../tensor.ts'
 
 /**
- * One tensor that can be read piece by piece: from a file, by byte ranges, or from a formula.
+ * One tensor that can be read piece by piece: from a file, from memory, or from a formula.
  * A backend reads it straight into the memory it computes from, so weights exist once.
  */
 export interface WeightSource {
