@@ -1,4 +1,5 @@
 // A tensor in host memory: numbers and a shape.
+
 /** The sizes of a tensor's dimensions, outermost first. */
 export type Shape = readonly number[]
 

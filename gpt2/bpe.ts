@@ -1,4 +1,3 @@
-// Byte-pair encoding.
 /**
  * Byte-pair encoding of one pre-token: every byte begins as a part of its own, then the two neighbours whose union
  * has the lowest rank are merged (of equal ranks the leftmost), until no union of neighbours is a token.

@@ -1,4 +1,4 @@
-// The sizes of a GPT-2, from its config.json.
+// The config.json of a GPT-2.
 import { JsonFields } from '../engine/weights/json-fields.ts'
 
 /** The sizes of a GPT-2, under TransformerLens' names in camel case. */

@@ -1,4 +1,4 @@
-// Text to token ids and back.
+// GPT-2's tokenizer.
 import { bytePairEncode } from './bpe.ts'
 
 /** Text to token ids and back: GPT-2's byte-level BPE. Holds no state between calls. */

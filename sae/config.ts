@@ -1,4 +1,4 @@
-// What an SAE says of itself, from its cfg.json.
+// The cfg.json of an SAE.
 import { JsonFields } from '../engine/weights/json-fields.ts'
 
 /** What an SAE says of itself: where it was trained, and on which basis. */

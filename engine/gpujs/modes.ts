@@ -1,4 +1,5 @@
 // gpu.js' modes: what each needs here, and what really ran.
+
 /** The ways gpu.js can run a kernel. */
 export const modes = ['cpu', 'webasm', 'webgl2', 'webgpu'] as const
 export type Mode = (typeof modes)[number]

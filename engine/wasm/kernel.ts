@@ -1,4 +1,4 @@
-// What the module's code is generated for.
+// What every kernel file is told when it emits its functions.
 import { multiplyAdd, type MultiplyAdd } from './emit.ts'
 
 /**

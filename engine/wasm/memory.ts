@@ -1,4 +1,5 @@
 // The one memory of the wasm backend, and its allocator.
+
 /** Every block starts at a multiple of a cache line. */
 const ALIGNMENT = 64
 const PAGE_BYTES = 65536

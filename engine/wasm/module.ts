@@ -1,4 +1,4 @@
-// The one module that holds every kernel.
+// All kernels, in one module.
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
@@ -17,7 +17,7 @@ import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { tileOfAnySize } from './tile.ts'
 
-/** The one module that holds every kernel; its only import is the memory (see instance.ts). */
+/** The module's bytes; its only import is the memory (see instance.ts). */
 export function kernelModule(options: KernelOptions): Uint8Array<ArrayBuffer> {
   return moduleBytes(emitKernels(options), options)
 }

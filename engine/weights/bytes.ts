@@ -1,4 +1,3 @@
-// Bytes that can be read at any position.
 /** Bytes that can be read at any position: of a file, or of memory. */
 export interface ByteSource {
   /** What error messages call it: a path, a URL. */

@@ -1,4 +1,3 @@
-// The settings in a model's JSON file, read with errors that name file and field.
 /**
  * The fields of a JSON object that says how a model is built, read one by one. A field that is wrong is an
  * error that names the file, the field, what it holds and what is expected.

@@ -2,7 +2,7 @@
 import { f32x4, func, i32, i32x4, local, Module, v128 } from 'wasmati'
 import { splat } from '../emit.ts'
 
-/** What this JavaScript engine can run, found out by letting it validate tiny modules, never by its version. */
+/** Found out by letting the engine validate tiny modules, never by its version. */
 export interface WasmFeatures {
   /** 128-bit vectors. Without them there is no WebAssembly backend. */
   readonly simd: boolean
