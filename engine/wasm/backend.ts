@@ -61,9 +61,9 @@ function startBackend(engine: Engine, { sparseEncoder }: WasmOptions, note = '')
 function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefined, mode: string): Backend {
   async function byRow(op: 'softmax' | 'center', x: DeviceTensor): Promise<WasmTensor> {
     const [rows, width] = matrixShape(op, x.shape)
-    const args = { x: addressOf(op, x), width }
+    const from = addressOf(op, x)
     const out = make(op, x.shape)
-    await engine.runRanged(op, { ...args, out: out.address }, rows, LEAST_NUMBERS / width)
+    await engine.runRanged(op, { x: from, out: out.address, width }, rows, LEAST_NUMBERS / width)
     return out
   }
 
@@ -71,9 +71,10 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     const { broadcast } = check.checkElementwise(op, a, b)
     const width = a.shape.at(-1) ?? 1
     const rows = width === 0 ? 0 : sizeOf(a.shape) / width
-    const args = { a: addressOf(op, a), b: addressOf(op, b), width, bStride: broadcast ? 0 : width * 4 }
+    const [left, right, bStride] = [addressOf(op, a), addressOf(op, b), broadcast ? 0 : width * 4]
     const out = make(op, a.shape)
-    await engine.runRanged(op, { ...args, out: out.address }, rows, LEAST_NUMBERS / width)
+    const args = { a: left, b: right, out: out.address, width, bStride }
+    await engine.runRanged(op, args, rows, LEAST_NUMBERS / width)
     return out
   }
 
@@ -158,10 +159,10 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async layerNorm(x, norm, eps) {
       const [rows, width] = check.checkLayerNorm(x, norm)
-      const [weight, bias] = [norm.weight, norm.bias].map((row) => addressOf('layerNorm', row))
-      const args = { x: addressOf('layerNorm', x), weight, bias, width, eps }
+      const [from, weight, bias] = [x, norm.weight, norm.bias].map((row) => addressOf('layerNorm', row))
       const out = make('layerNorm', x.shape)
-      await engine.runRanged('layerNorm', { ...args, out: out.address }, rows, LEAST_NUMBERS / width)
+      const args = { x: from, out: out.address, weight, bias, width, eps }
+      await engine.runRanged('layerNorm', args, rows, LEAST_NUMBERS / width)
       return out
     },
 

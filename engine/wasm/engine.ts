@@ -3,7 +3,6 @@ import { detectFeatures } from './platform/features.ts'
 import { kernelsOf, type Kernels } from './instance.ts'
 import { fastestInt8 } from './platform/int8.ts'
 import type { Int8Method, KernelOptions } from './kernel.ts'
-import type { Numbers } from './kernels.ts'
 import { Arena } from './memory.ts'
 import type { Platform } from './platform/platform.ts'
 import { Pool } from './threads/pool.ts'
@@ -22,9 +21,6 @@ export interface EngineOptions {
   /** A limit to the memory, at most 4 GiB. */
   readonly maximumBytes?: number
 }
-
-/** A whole range, and how many of it a chunk gets. */
-type Cut = Numbers<'first' | 'last' | 'perChunk'>
 
 /** The module, the memory and the threads that all ops of the backend work with. */
 export class Engine {
@@ -96,22 +92,22 @@ export class Engine {
     for (let chunk = 0; chunk < chunks; chunk++) work.run(args, { kernels, chunk, scratch })
   }
 
-  /** Runs a task of so many rows, or numbers, in chunks of at least `least` of them. */
+  /** Runs a task of `count` rows, or numbers, in chunks of at least `least` of them. */
   async runRanged<T extends RangedTask>(
     task: T,
-    args: Omit<TaskArgs<T>, keyof Cut>,
+    args: Omit<TaskArgs<T>, 'first' | 'last' | 'perChunk'>,
     count: number,
     least: number,
   ): Promise<void> {
-    const { chunks, ...cut } = this.cut(count, least)
-    await this.run(task, { ...args, ...cut } as TaskArgs<T>, chunks)
+    const perChunk = this.share(count, least)
+    const all = { ...args, first: 0, last: count, perChunk } as TaskArgs<T>
+    await this.run(task, all, count === 0 ? 0 : Math.ceil(count / perChunk))
   }
 
-  /** `count` things cut into chunks: some for every thread, but none of fewer than `least` things. */
-  cut(count: number, least: number): Cut & { chunks: number } {
-    const wanted = Math.min(4 * this.threads, Math.floor(count / Math.max(1, least)))
-    const perChunk = Math.ceil(count / Math.max(1, wanted))
-    return { first: 0, last: count, perChunk, chunks: perChunk === 0 ? 0 : Math.ceil(count / perChunk) }
+  /** How many of `count` things a chunk gets: some chunks for every thread, but no chunk of fewer than `least`. */
+  share(count: number, least: number): number {
+    const chunks = Math.min(4 * this.threads, Math.floor(count / Math.max(1, least)))
+    return Math.ceil(count / Math.max(1, chunks))
   }
 
   dispose(): void {

@@ -15,10 +15,11 @@ export function instantiate<Exports>(module: WebAssembly.Module, memory: WebAsse
 export function kernelsOf(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
   const inOrder = instantiate<Record<string, (...args: number[]) => void>>(module, memory)
   const byName = (kernel: string, names: readonly string[]) => {
+    const call = inOrder[kernel]
     const values = names.map(() => 0) // one list for all calls: a new one each time would take longer than a small chunk
     return (args: Numbers) => {
-      names.forEach((name, i) => (values[i] = args[name]))
-      inOrder[kernel](...values)
+      for (let i = 0; i < names.length; i++) values[i] = args[names[i]]
+      call(...values)
     }
   }
   const kernels = Object.entries(KERNELS).map(([kernel, signature]) => [

@@ -22,10 +22,10 @@ export async function runLinear(
 ): Promise<void> {
   const product = { rows: place.rows, inputs: layer.in, outputs: layer.out, panel: engine.panel }
   if (product.rows === 0 || product.outputs === 0) return
-  const { chunks, ...cut } = cutProduct(product, engine.threads)
+  const cut = cutProduct(product, engine.threads)
   const [weights, bias] = [layer.weights.address, layer.bias.address]
   const activation = ACTIVATION[place.activation]
-  await engine.run('linear', { ...place, ...product, ...cut, weights, bias, activation }, chunks)
+  await engine.run('linear', { ...place, ...product, ...cut, weights, bias, activation }, cut.chunks)
 }
 
 /**

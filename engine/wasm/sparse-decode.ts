@@ -17,7 +17,8 @@ export async function runSparseDecode(
   const [rows] = x.shape
   if (rows === 0 || place.width === 0) return
   const { arena } = engine
-  const { chunks, ...cut } = engine.cut(rows, 1)
+  const perChunk = engine.share(rows, 1)
+  const chunks = Math.ceil(rows / perChunk)
   const block = (numbers: number) => new Block(arena, numbers * 4, 'sparseDecode: x')
   using offsets = block(rows + 1)
   using indices = block(x.values.length)
@@ -27,7 +28,8 @@ export async function runSparseDecode(
   arena.words(indices.address, x.values.length).set(x.indices)
   arena.floats(values.address, x.values.length).set(x.values)
   const sparse = { offsets: offsets.address, indices: indices.address, values: values.address }
-  await engine.run('sparseDecode', { ...place, ...sparse, ...cut, blocks: blocks.address }, chunks)
+  const range = { last: rows, perChunk, blocks: blocks.address }
+  await engine.run('sparseDecode', { ...place, ...sparse, ...range }, chunks)
 }
 
 /**

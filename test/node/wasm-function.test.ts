@@ -73,9 +73,9 @@ test('the shares of a product are all of it, each part once, whatever its size a
         const seen = new Uint8Array(rows * Math.ceil(outputs / panel))
         for (let chunk = 0; chunk < chunks; chunk++) {
           const share = shareOf({ ...product, ...cut }, chunk)
-          assert.ok(share.rows.first < share.rows.last && share.panels.first < share.panels.last)
-          for (let r = share.rows.first; r < share.rows.last; r++)
-            for (let p = share.panels.first; p < share.panels.last; p++)
+          assert.ok(share.firstRow < share.lastRow && share.firstPanel < share.lastPanel)
+          for (let r = share.firstRow; r < share.lastRow; r++)
+            for (let p = share.firstPanel; p < share.lastPanel; p++)
               seen[r * Math.ceil(outputs / panel) + p]++
         }
         assert.ok(seen.every((times) => times === 1))

@@ -1,7 +1,6 @@
 // How a product is cut into shares that threads take: a range of rows by a range of W's panels each.
 import type { Numbers } from '../kernels.ts'
 import { TILE_ROWS, tilePanels } from '../tile-sizes.ts'
-import { partOf } from './task.ts'
 
 /** Bytes of x, and of W's panels, that are to stay in a core's second cache together (1 MiB on current machines). */
 const CACHED_BYTES = 384 * 1024
@@ -36,14 +35,18 @@ export function cutProduct(
 
 /** The rows and the panels of share number `chunk`; shares side by side are numbered first. */
 export function shareOf(
-  { rows, outputs, panel, panelsPerChunk, rowsPerChunk }: Product & Cut,
+  { rows, outputs, panel, panelsPerChunk, rowsPerChunk }: Omit<Product, 'inputs'> & Cut,
   chunk: number,
-): Record<'rows' | 'panels', Numbers<'first' | 'last'>> {
+): Numbers<'firstRow' | 'lastRow' | 'firstPanel' | 'lastPanel'> {
   const panels = Math.ceil(outputs / panel)
   const across = Math.ceil(panels / panelsPerChunk)
+  const firstRow = Math.floor(chunk / across) * rowsPerChunk
+  const firstPanel = (chunk % across) * panelsPerChunk
   return {
-    rows: partOf({ last: rows, perChunk: rowsPerChunk }, Math.floor(chunk / across)),
-    panels: partOf({ last: panels, perChunk: panelsPerChunk }, chunk % across),
+    firstRow,
+    lastRow: Math.min(firstRow + rowsPerChunk, rows),
+    firstPanel,
+    lastPanel: Math.min(firstPanel + panelsPerChunk, panels),
   }
 }
 

@@ -12,11 +12,11 @@ const linear = task(
   'x rows inputs weights bias residual out outputs activation panel panelsPerChunk rowsPerChunk rowsAtOnce',
   (args, { kernels, chunk, scratch }) => {
     const { x, inputs, weights, bias, residual, out, outputs, activation, rowsAtOnce } = args
-    const { rows, panels } = shareOf(args, chunk)
-    for (let r = rows.first; r < rows.last; r += rowsAtOnce)
+    const { firstRow, lastRow, firstPanel, lastPanel } = shareOf(args, chunk)
+    for (let r = firstRow; r < lastRow; r += rowsAtOnce)
       kernels.linear({
         x: x + r * inputs * 4,
-        rows: Math.min(rowsAtOnce, rows.last - r),
+        rows: Math.min(rowsAtOnce, lastRow - r),
         inputs,
         weights,
         bias,
@@ -24,8 +24,8 @@ const linear = task(
         out: out + r * outputs * 4,
         outputs,
         activation,
-        firstPanel: panels.first,
-        lastPanel: panels.last,
+        firstPanel,
+        lastPanel,
         sums: scratch,
       })
   },
