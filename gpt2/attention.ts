@@ -31,10 +31,20 @@ export async function attention(
     k = await ops.append(cache.keys, k) // [past + tokens, dModel]
     v = await ops.append(cache.values, v) // [past + tokens, dModel]
   }
-  let z: DeviceTensor // [tokens, dModel]
-  if (hooks.wants(`${name}.hook_pattern`)) {
-    const pattern = await ops.attentionPattern(q, k, nHeads, texts) // [heads, tokens, keys]
-    z = await ops.attentionMix(await hooks.at(`${name}.hook_pattern`, pattern, ops), v, nHeads, texts)
-  } else z = await ops.attention(q, k, v, nHeads, texts) // both steps in one
+  const z = hooks.wants(`${name}.hook_pattern`)
+    ? await visibleAttention(ops, q, k, v, { nHeads, hooks, texts, name })
+    : await ops.attention(q, k, v, nHeads, texts) // [tokens, dModel]
   return hooks.at(`${name}.hook_z`, z, ops, heads)
+}
+
+/** The same in two steps, with the pattern between them where a hook can see it. */
+async function visibleAttention(
+  ops: Backend,
+  q: DeviceTensor,
+  k: DeviceTensor,
+  v: DeviceTensor,
+  { nHeads, hooks, texts, name }: Pick<Pass, 'hooks' | 'texts'> & { nHeads: number; name: string },
+): Promise<DeviceTensor> {
+  const pattern = await ops.attentionPattern(q, k, nHeads, texts) // [heads, tokens, keys]
+  return ops.attentionMix(await hooks.at(`${name}.hook_pattern`, pattern, ops), v, nHeads, texts)
 }

@@ -44,11 +44,9 @@ const required = {
 export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
   const fields = new JsonFields(json, label)
   fields.require(required)
-  const [dModel, nHeads, dVocab] = [
-    fields.integer('n_embd'),
-    fields.integer('n_head'),
-    fields.integer('vocab_size'),
-  ]
+  const dModel = fields.integer('n_embd')
+  const nHeads = fields.integer('n_head')
+  const dVocab = fields.integer('vocab_size')
   if (dModel % nHeads !== 0)
     throw new Error(`${label}: n_embd ${dModel} does not split into n_head ${nHeads} heads`)
   return {
