@@ -9,6 +9,16 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
+      // Node loads the file of `import { type A } from`, which the walls take for a type-only import.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'ExportNamedDeclaration[exportKind="value"][source]:has(ExportSpecifier):not(:has(ExportSpecifier[exportKind="value"]))',
+          message: 'Write `export type { A } from`: Node loads the file of `export { type A } from`.',
+        },
+      ],
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       eqeqeq: 'error',

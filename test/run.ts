@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { suiteProblems } from './source-rules.ts'
+import { suiteProblems } from './suite-rules.ts'
 
 const AT_ONCE = 2
 

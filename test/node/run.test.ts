@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { importProblems, suiteProblems } from '../source-rules.ts'
+import { suiteProblems } from '../suite-rules.ts'
 
 const RUNNER = join(import.meta.dirname, '../run.ts')
 const FIXTURES = join(import.meta.dirname, '../fixtures/runner')
@@ -101,43 +101,3 @@ suites('count suites of the same name, uvu’s own, and nameless ones', () => {
 })
 
 suites.run()
-
-const imports = suite('import rules')
-
-const allowed: [path: string, source: string][] = [
-  ['engine/wasm/linear.ts', "import { Tensor } from '../tensor.ts'"],
-  ['engine/weights/files-node.ts', "import { open } from 'node:fs/promises'"],
-  ['engine/backends.ts', "const { openFile } = await import('./files-node.ts')"],
-  ['engine/files.ts', "import type { Handle } from './files-node.ts'"],
-  ['gpt2/model.ts', "import type { Backend } from '../engine/backend.ts'"],
-  [
-    'experiments/first/main.ts',
-    "import { readFile } from 'node:fs/promises'; export * from '../../sae/config.ts'",
-  ],
-  ['test/node/a.test.ts', "import '../../bench/main.ts'"],
-  ['sae/config.ts', "// import '../gpt2/config.ts'\nconst text = \"import '../gpt2/config.ts'\""],
-]
-for (const [path, source] of allowed)
-  imports(`allow ${path}: ${source}`, () => assert.equal(importProblems(path, source), []))
-
-const refused: [path: string, source: string, problem: string][] = [
-  ['engine/tensor.ts', "import { x } from '../gpt2/model.ts'", 'engine/ import only from engine/'],
-  ['gpt2/model.ts', "import type { Sae } from '../sae/config.ts'", 'import only from gpt2/, engine/'],
-  ['gpt2/model.ts', "let sae: import('../sae/config.ts').Sae", 'import only from gpt2/, engine/'],
-  ['sae/config.ts', "export { x } from '../gpt2/model.ts'", 'import only from sae/, engine/'],
-  ['sae/config.ts', "await import('../experiments/lab/cli/cli.ts')", 'import only from sae/, engine/'],
-  ['experiments/first/main.ts', "import '../../bench/main.ts'", 'imports bench/main.ts'],
-  ['experiments/first/main.ts', "import '../../test/run.ts'", 'imports test/run.ts'],
-  ['engine/files.ts', "import { open } from 'node:fs/promises'", 'only *-node.ts files may'],
-  ['engine/files.ts', "import { open } from 'fs'", 'only *-node.ts files may'],
-  ['gpt2/load.ts', "const fs = await import('node:fs')", 'only *-node.ts files may'],
-  ['gpt2/load.ts', "import { openFile } from '../engine/weights/files-node.ts'", 'a browser would load it'],
-]
-for (const [path, source, problem] of refused)
-  imports(`refuse ${path}: ${source}`, () => {
-    const problems = importProblems(path, source)
-    assert.is(problems.length, 1)
-    assert.match(problems[0], problem)
-  })
-
-imports.run()

@@ -3,7 +3,7 @@ import { pagePolicy } from '../policy.ts'
 
 /**
  * Keeps `*-node.ts` out: what runs in a browser too reaches these files by `await import()` only, and only in Node
- * (test/imports.ts).
+ * (`npm run imports`).
  */
 export function withoutNode(): Plugin {
   return {

@@ -1,0 +1,85 @@
+// Which imports .dependency-cruiser.js lets through and which it refuses: tried on a house of small files.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** What others import. */
+const targets = [
+  'bench/main.ts',
+  'engine/reference/linear.ts',
+  'engine/tensor.ts',
+  'engine/weights/files-node.ts',
+  'experiments/lab/cli/cli.ts',
+  'gpt2/config.ts',
+  'sae/config.ts',
+  'test/run.ts',
+]
+
+const allowed: [path: string, source: string][] = [
+  ['engine/wasm/linear.ts', "import { Tensor } from '../tensor.ts'"],
+  ['engine/weights/more-node.ts', "import { open } from 'node:fs/promises'; import './files-node.ts'"],
+  ['engine/backends.ts', "const { openFile } = await import('./weights/files-node.ts')"],
+  ['engine/weights/files.ts', "import type { Handle } from './files-node.ts'"],
+  ['engine/weights/both.ts', "import type { A } from './files-node.ts'\nawait import('./files-node.ts')"],
+  ['gpt2/model.ts', "import type { Backend } from '../engine/tensor.ts'"],
+  ['experiments/first/main.ts', "import 'node:fs'; export * from '../../sae/config.ts'"],
+  ['test/node/a.test.ts', "import '../../bench/main.ts'"],
+  ['sae/words.ts', "// import '../gpt2/config.ts'\nconst text = \"import '../gpt2/config.ts'\""],
+]
+
+const NODE = 'node: only in *-node.ts'
+const STATIC = '*-node.ts only by await import()'
+const refused: [path: string, source: string, rule: string][] = [
+  ['engine/upward.ts', "import { x } from '../gpt2/config.ts'", 'imports of engine/'],
+  ['gpt2/sideways.ts', "import type { Sae } from '../sae/config.ts'", 'imports of gpt2/'],
+  ['gpt2/in-a-type.ts', "let sae: import('../sae/config.ts').Sae", 'imports of gpt2/'],
+  ['gpt2/one-backend.ts', "import '../engine/reference/linear.ts'", 'imports of gpt2/'],
+  ['sae/passed-on.ts', "export { x } from '../gpt2/config.ts'", 'imports of sae/'],
+  ['sae/later.ts', "await import('../experiments/lab/cli/cli.ts')", 'imports of sae/'],
+  ['experiments/first/bench.ts', "import '../../bench/main.ts'", 'imports of experiments/'],
+  ['experiments/first/test.ts', "import '../../test/run.ts'", 'imports of experiments/'],
+  ['engine/open.ts', "import { open } from 'node:fs/promises'", NODE],
+  ['engine/old-name.ts', "import { open } from 'fs'", NODE],
+  ['gpt2/open-later.ts', "const fs = await import('node:fs')", NODE],
+  ['gpt2/load.ts', "import { openFile } from '../engine/weights/files-node.ts'", STATIC],
+  ['sae/load.ts', "export * from '../engine/weights/files-node.ts'", STATIC],
+  [
+    'sae/twice.ts',
+    "await import('../engine/weights/files-node.ts'); import '../engine/weights/files-node.ts'",
+    STATIC,
+  ],
+]
+
+interface Cruise {
+  readonly summary: { readonly violations: readonly { from: string; to: string; rule: { name: string } }[] }
+}
+
+const house = mkdtempSync(join(tmpdir(), 'walls-'))
+for (const [path, source] of [...targets.map((path) => [path, '']), ...allowed, ...refused]) {
+  mkdirSync(dirname(join(house, path)), { recursive: true })
+  writeFileSync(join(house, path), source)
+}
+const program = join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs')
+const { stdout } = spawnSync(
+  process.execPath,
+  [program, '--config', join(ROOT, '.dependency-cruiser.js'), '--output-type', 'json', '.'],
+  { cwd: house, encoding: 'utf8' },
+)
+rmSync(house, { recursive: true })
+const { violations } = (JSON.parse(stdout) as Cruise).summary
+const broken = (path: string) => violations.filter(({ from }) => from === path).map(({ rule }) => rule.name)
+
+const walls = suite('walls')
+
+for (const [path, source] of allowed)
+  walls(`let ${path} through: ${source}`, () => assert.equal(broken(path), []))
+
+for (const [path, source, rule] of refused)
+  walls(`refuse ${path}: ${source}`, () => assert.equal(broken(path), [rule]))
+
+walls.run()
