@@ -67,4 +67,12 @@ test('the README tells of every command', () => {
     assert.ok(readme.includes(name === 'start' ? 'npm start' : `npm run ${name}`), name)
 })
 
+test('the template for an experiment is as short as the README says', () => {
+  const readme = documents.find(({ path }) => path === 'README.md')!.text
+  const [, limit] = /in under (\d+) lines: the template/.exec(readme) ?? []
+  assert.ok(limit)
+  const lines = readFileSync(join(root, 'experiments/first/main.ts'), 'utf8').trimEnd().split('\n')
+  assert.ok(lines.length < Number(limit), `experiments/first/main.ts has ${lines.length} lines`)
+})
+
 test.run()
