@@ -37,8 +37,6 @@ export async function captureText(text: string, folder: string) {
   }
 }
 
-export type Truth = Awaited<ReturnType<typeof captureText>>
-
 /** The positive features of a row, the strongest first. */
 export function positive(row: Float32Array): { feature: number; value: number }[] {
   return [...row.entries()]

@@ -45,7 +45,7 @@ async function tinyLogits(ops: Backend): Promise<{ logits: Float32Array; expecte
   return { logits, expected }
 }
 
-export async function hashOf(numbers: Float32Array): Promise<string> {
+async function hashOf(numbers: Float32Array): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new Float32Array(numbers).buffer)
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

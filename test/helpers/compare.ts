@@ -71,7 +71,7 @@ export function checkSameNumbers(got: ArrayLike<number>, expected: ArrayLike<num
       throw new Error(`${what}: element ${i} is ${got[i]}, expected the same bits as ${expected[i]}`)
 }
 
-export function checkShape(got: Shape, expected: Shape, what = 'result'): void {
+function checkShape(got: Shape, expected: Shape, what = 'result'): void {
   if (showShape(got) !== showShape(expected))
     throw new Error(`${what}: shape ${showShape(got)}, expected ${showShape(expected)}`)
 }
