@@ -57,6 +57,12 @@ const rules = [
     from: IN_BROWSERS,
     to: { path: '-node\\.ts$', dependencyTypesNot: ['dynamic-import', 'type-only', 'type-import'] },
   },
+  {
+    name: 'no cycles',
+    comment: 'what two files need of each other is a third file',
+    from: {},
+    to: { circular: true },
+  },
 ]
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -55,12 +55,26 @@ const refused: [path: string, source: string, rule: string][] = [
   ],
 ]
 
+/** Each needs the next, and the last the first. */
+const circle: [path: string, source: string][] = [
+  ['gpt2/a.ts', "import type { B } from './b.ts'"],
+  ['gpt2/b.ts', "export * from './c.ts'"],
+  ['gpt2/c.ts', "await import('./a.ts')"],
+]
+
+interface Violation {
+  readonly from: string
+  readonly rule: { readonly name: string }
+  /** The files of a cycle. */
+  readonly cycle?: readonly { readonly name: string }[]
+}
+
 interface Cruise {
-  readonly summary: { readonly violations: readonly { from: string; to: string; rule: { name: string } }[] }
+  readonly summary: { readonly violations: readonly Violation[] }
 }
 
 const house = mkdtempSync(join(tmpdir(), 'walls-'))
-for (const [path, source] of [...targets.map((path) => [path, '']), ...allowed, ...refused]) {
+for (const [path, source] of [...targets.map((path) => [path, '']), ...allowed, ...refused, ...circle]) {
   mkdirSync(dirname(join(house, path)), { recursive: true })
   writeFileSync(join(house, path), source)
 }
@@ -81,5 +95,11 @@ for (const [path, source] of allowed)
 
 for (const [path, source, rule] of refused)
   walls(`refuse ${path}: ${source}`, () => assert.equal(broken(path), [rule]))
+
+walls('refuse a circle of imports, one of them of a type and one by import()', () => {
+  const cycles = violations.filter(({ rule }) => rule.name === 'no cycles')
+  const files = cycles.map(({ cycle = [] }) => cycle.map(({ name }) => name).sort())
+  assert.equal(files, [circle.map(([path]) => path)])
+})
 
 walls.run()
