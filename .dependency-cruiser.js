@@ -1,50 +1,108 @@
 // Which folder may import which: `npm run imports` checks it. Every import counts, `import type` and `await import()` too.
-import { existsSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 
 const ENGINE = ['engine', 'engine/weights']
 const LIBRARY = [...ENGINE, 'gpt2', 'sae']
+const CLI = 'experiments/lab/cli'
+const MODELS = 'experiments/lab/models'
+const TEXTS = 'experiments/lab/texts'
+const ANALYSIS = 'experiments/lab/analysis'
+const REPORT = 'experiments/lab/report'
+const LAB = ['experiments/lab', CLI, MODELS, TEXTS, ANALYSIS, REPORT]
+const SCREEN = 'engine/wasm/screen'
+const THREADS = 'engine/wasm/threads'
+const PLATFORM = 'engine/wasm/platform'
 
 /**
- * A folder, and the folders that its files may import beside their own. A subfolder is part of its folder unless it stands
- * here itself. bench/ and test/ are not here: they may import anything, and nothing imports them.
+ * A folder, and what its files may import beside each other: all files of a folder, or one file, a door. A subfolder is
+ * part of its folder unless it stands here itself. bench/ and test/ are not here: they may import anything, and nothing
+ * imports them.
  */
-const MAY_IMPORT = {
-  engine: ['engine/weights', 'engine/reference', 'engine/gpujs', 'engine/wasm'],
+export const MAY_IMPORT = {
+  engine: [
+    'engine/weights',
+    'engine/reference/backend.ts',
+    'engine/gpujs/backend.ts',
+    'engine/gpujs/modes.ts',
+    'engine/wasm/backend.ts',
+    `${PLATFORM}/platform-browser.ts`,
+    `${PLATFORM}/platform-node.ts`,
+  ],
   'engine/weights': ['engine'],
   'engine/reference': ENGINE,
   'engine/gpujs': ENGINE,
-  'engine/wasm': [...ENGINE, 'engine/reference'],
+  'engine/wasm': [
+    ...ENGINE,
+    'engine/reference/backend.ts',
+    `${SCREEN}/screen.ts`,
+    `${SCREEN}/column-group.ts`,
+    `${SCREEN}/quantize-columns.ts`,
+    `${SCREEN}/quantize-rows.ts`,
+    `${SCREEN}/scatter.ts`,
+    `${THREADS}/pool.ts`,
+    `${THREADS}/product-shares.ts`,
+    `${THREADS}/task.ts`,
+    `${THREADS}/tasks.ts`,
+    `${PLATFORM}/features.ts`,
+    `${PLATFORM}/int8.ts`,
+    `${PLATFORM}/platform.ts`,
+  ],
+  [SCREEN]: [...ENGINE, 'engine/wasm', `${THREADS}/task.ts`],
+  [THREADS]: ['engine/wasm', `${SCREEN}/tasks.ts`, `${SCREEN}/layout.ts`],
+  [PLATFORM]: ['engine/wasm', `${SCREEN}/int8-tile.ts`, `${THREADS}/pool.ts`, `${THREADS}/spawn-node.ts`],
   gpt2: ENGINE,
   sae: ENGINE,
-  experiments: LIBRARY,
-  'experiments/tools/screening': [...LIBRARY, 'experiments', 'engine/reference', 'engine/wasm'],
+  [CLI]: [],
+  [MODELS]: [...LIBRARY, CLI],
+  [TEXTS]: [...LIBRARY, CLI, MODELS],
+  [ANALYSIS]: [...LIBRARY, CLI, MODELS, TEXTS],
+  [REPORT]: [...LIBRARY, CLI, MODELS, TEXTS, ANALYSIS],
+  'experiments/lab': [...LIBRARY, ...LAB],
+  experiments: [...LIBRARY, ...LAB],
+  'experiments/tools/screening': [
+    ...LIBRARY,
+    ...LAB,
+    'engine/reference/backend.ts',
+    `${SCREEN}/bound.ts`,
+    `${SCREEN}/layout.ts`,
+  ],
 }
 
-for (const path of Object.keys(MAY_IMPORT))
-  if (!existsSync(new URL(path, import.meta.url)))
-    throw new Error(
-      `.dependency-cruiser.js names ${path}, which is not there: take it out, or name what it has become`,
-    )
+/** The files of engine/wasm that compute an op: named as in engine/reference. */
+const OPS = readdirSync(new URL('engine/reference', import.meta.url)).filter((name) => name !== 'backend.ts')
 
-/** Any of the folders of our own code. */
+/** Our own code. */
 const OURS = '^(engine|gpt2|sae|experiments|bench|test)/'
 
 /** What also runs in a browser. */
 const IN_BROWSERS = { path: '^(engine|gpt2|sae)/', pathNot: '-node\\.ts$' }
 
-/** The files of a folder, without those of subfolders that stand in MAY_IMPORT themselves. */
-function filesOf(folder) {
-  const apart = Object.keys(MAY_IMPORT).filter((other) => other.startsWith(`${folder}/`))
-  return `^${folder}/${apart.map((other) => `(?!${other.slice(folder.length + 1)}/)`).join('')}`
+/** One file, or those of a folder without those of subfolders that stand in MAY_IMPORT themselves. */
+function filesOf(path) {
+  if (path.endsWith('.ts')) return `^${path}$`
+  const apart = Object.keys(MAY_IMPORT).filter((other) => other.startsWith(`${path}/`))
+  return `^${path}/${apart.map((other) => `(?!${other.slice(path.length + 1)}/)`).join('')}`
 }
 
 const rules = [
   ...Object.entries(MAY_IMPORT).map(([folder, others]) => ({
     name: `imports of ${folder}/`,
-    comment: `beside its own files it may import ${others.map((other) => `${other}/`).join(', ')}`,
+    comment: `beside its own files it may import ${others.join(', ') || 'nothing'}`,
     from: { path: filesOf(folder) },
     to: { path: OURS, pathNot: [folder, ...others].map(filesOf) },
   })),
+  {
+    name: 'experiments stand alone',
+    comment: 'no experiment and no tool imports another: what they share belongs in experiments/lab/',
+    from: { path: '^experiments/((?!lab/|tools/)[^/]+|tools/[^/]+)/' },
+    to: { path: '^experiments/', pathNot: ['^experiments/$1/', '^experiments/lab/'] },
+  },
+  {
+    name: 'threads and platforms know no op',
+    comment: 'an op imports what it needs of them',
+    from: { path: [`^${THREADS}/`, `^${PLATFORM}/`] },
+    to: { path: OPS.map((name) => `^engine/wasm/${name}$`) },
+  },
   {
     name: 'node: only in *-node.ts',
     comment: 'files of engine/, gpt2/ and sae/ also run in a browser',
