@@ -25,6 +25,8 @@ for (const file of new Set(links)) {
 }
 if (links.length === 0)
   problems.push(`the README has no section “${SECTION}” with a numbered list that links to files`)
+if (!section.includes(`Under ${LIMIT.toLocaleString('en')} lines`))
+  problems.push(`the README does not say that the path has “Under ${LIMIT.toLocaleString('en')} lines”`)
 if (total > LIMIT)
   problems.push(`${total - LIMIT} lines too many: leave out what a first reading can do without`)
 console.log(`reading path: ${total} lines of at most ${LIMIT}`)

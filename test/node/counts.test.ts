@@ -51,7 +51,7 @@ lines.run()
 const path = suite('reading path')
 
 const readme = (...steps: string[]) =>
-  `# a\n\n## Reading it in an afternoon\n\n${steps.join('\n')}\n\n## b\n\n1. [c](c.ts)\n`
+  `# a\n\n## Reading it in an afternoon\n\nUnder 2,000 lines:\n\n${steps.join('\n')}\n\n## b\n\n1. [c](c.ts)\n`
 
 path('is what the numbered list of the README links to, each file once', () => {
   const { status, stdout } = runOn('test/reading-path.ts', {
@@ -78,6 +78,11 @@ const refused: [what: string, files: Record<string, string>, problem: string][] 
     'more lines than one reads',
     { 'README.md': readme('1. [a](a.ts)'), 'a.ts': '\n'.repeat(2003) },
     '3 lines too many',
+  ],
+  [
+    'a README that gives another limit',
+    { 'README.md': readme('').replace('2,000', '3,000') },
+    '“Under 2,000 lines”',
   ],
   ['a README without the list', { 'README.md': '# a\n' }, 'has no section “Reading it in an afternoon”'],
 ]
