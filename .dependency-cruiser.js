@@ -1,5 +1,5 @@
 // Which folder may import which: `npm run imports` checks it. Every import counts, `import type` and `await import()` too.
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 
 const ENGINE = ['engine', 'engine/weights']
 const LIBRARY = [...ENGINE, 'gpt2', 'sae']
@@ -18,7 +18,7 @@ const PLATFORM = 'engine/wasm/platform'
  * part of its folder unless it stands here itself. bench/ and test/ are not here: they may import anything, and nothing
  * imports them.
  */
-export const MAY_IMPORT = {
+const MAY_IMPORT = {
   engine: [
     'engine/weights',
     'engine/reference/backend.ts',
@@ -67,6 +67,12 @@ export const MAY_IMPORT = {
     `${SCREEN}/layout.ts`,
   ],
 }
+
+for (const path of Object.entries(MAY_IMPORT).flat(2))
+  if (!existsSync(new URL(path, import.meta.url)))
+    throw new Error(
+      `.dependency-cruiser.js names ${path}, which is not there: name what it has become, or take it out`,
+    )
 
 /** The files of engine/wasm that compute an op: named as in engine/reference. */
 const OPS = readdirSync(new URL('engine/reference', import.meta.url)).filter((name) => name !== 'backend.ts')

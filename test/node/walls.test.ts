@@ -111,12 +111,13 @@ for (const [path, source] of [...targets.map((path) => [path, '']), ...allowed, 
   writeFileSync(join(house, path), source)
 }
 const program = join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs')
-const { stdout } = spawnSync(
+const { stdout, stderr } = spawnSync(
   process.execPath,
   [program, '--config', join(ROOT, '.dependency-cruiser.js'), '--output-type', 'json', '.'],
   { cwd: house, encoding: 'utf8' },
 )
 rmSync(house, { recursive: true })
+if (stdout === '') throw new Error(stderr)
 const { violations } = (JSON.parse(stdout) as Cruise).summary
 const broken = (path: string) => violations.filter(({ from }) => from === path).map(({ rule }) => rule.name)
 
