@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises'
+import { mkdtemp, open, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
