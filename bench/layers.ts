@@ -1,7 +1,7 @@
 import type { Backend } from '../engine/backend.ts'
 import { createBackend } from '../engine/backends.ts'
 import type { Tensor } from '../engine/tensor.ts'
-import { UserError } from '../experiments/lab/cli/cli.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { openModel, type OpenModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'

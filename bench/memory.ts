@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { UserError } from '../experiments/lab/cli/cli.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { findModel } from '../experiments/lab/models/model-sources.ts'
 import type { ChildOptions, ChildResult } from './memory-child.ts'
 import { writeModelFolder, type ModelFolder } from './model-folder.ts'

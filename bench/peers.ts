@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { UserError } from '../experiments/lab/cli/cli.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { costOfMatmul, makeProblem, shapeOf, type Problem, type Size } from './matmul.ts'
 import { everyone, packages } from './peers/all.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Backend } from '../engine/backend.ts'
-import { UserError } from '../experiments/lab/cli/cli.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import type { Machine } from './machine.ts'
 import { percentile } from './timing.ts'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { UserError } from '../experiments/lab/cli/cli.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { writeAtomically } from '../experiments/lab/cli/write-node.ts'
 import { showMachine } from './machine.ts'
 import { readResults, type MemoryUse, type Results, type Row, type ScreenUse } from './results.ts'

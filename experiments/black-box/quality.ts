@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { sizeOf } from '../../engine/tensor.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
-import { UserError } from '../lab/cli/cli.ts'
+import { UserError } from '../lab/cli/user-error.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { measureSaes, measuringPasses } from '../lab/models/sae-quality.ts'

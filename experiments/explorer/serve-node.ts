@@ -2,7 +2,7 @@ import { open, realpath, type FileHandle } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, extname, join, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { UserError } from '../lab/cli/cli.ts'
+import { UserError } from '../lab/cli/user-error.ts'
 import { gpujsHeader, pageHeader, scriptHeader } from './policy.ts'
 
 const LOOPBACK = '127.0.0.1'

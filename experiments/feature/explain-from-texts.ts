@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Sae } from '../../sae/weights.ts'
-import { UserError } from '../lab/cli/cli.ts'
+import { UserError } from '../lab/cli/user-error.ts'
 import { captureStreams, encodeStream } from '../lab/models/features.ts'
 import { piecesOf, withSae, type OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'

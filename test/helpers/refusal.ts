@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { UserError } from '../../experiments/lab/cli/cli.ts'
+import { UserError } from '../../experiments/lab/cli/user-error.ts'
 
 /** The message of the UserError that `work` fails with. */
 export async function refusal(work: Promise<unknown>): Promise<string> {

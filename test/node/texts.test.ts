@@ -5,7 +5,7 @@ import { csvFormat } from 'd3-dsv'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { UserError } from '../../experiments/lab/cli/cli.ts'
+import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import {
   categoriesOf,

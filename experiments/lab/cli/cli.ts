@@ -1,10 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { visible } from './table.ts'
-
-/** A fault that the user can mend: the command prints its message as one line, without a stack. */
-export class UserError extends Error {
-  override name = 'UserError'
-}
+import { UserError } from './user-error.ts'
 
 /** Exit codes of every command: 1 a failure, 2 wrong usage, 128 + its number for a signal. */
 const EXIT = { ok: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 }

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { onEarlyExit } from './cleanup.ts'
-import { UserError } from './cli.ts'
+import { UserError } from './user-error.ts'
 
 /**
  * Writes a file whole or not at all: to a temporary name beside it, to the disk, then under its own name.

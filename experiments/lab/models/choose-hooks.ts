@@ -1,4 +1,4 @@
-import { UserError } from '../cli/cli.ts'
+import { UserError } from '../cli/user-error.ts'
 import { layerOf } from './hooks.ts'
 import type { OpenModel } from './models.ts'
 

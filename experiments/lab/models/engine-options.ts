@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Backend } from '../../../engine/backend.ts'
 import { backends, createBackend, defaultBackend } from '../../../engine/backends.ts'
-import { UserError, oneOf, positiveInteger } from '../cli/cli.ts'
+import { oneOf, positiveInteger } from '../cli/cli.ts'
+import { UserError } from '../cli/user-error.ts'
 import { publishedModels } from './hub/known-models.ts'
 
 /** What every script that runs a model can be told. */

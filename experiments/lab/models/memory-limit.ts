@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os'
 import { backends } from '../../../engine/backends.ts'
 import { sizeOf, type Shape } from '../../../engine/tensor.ts'
-import { UserError } from '../cli/cli.ts'
+import { UserError } from '../cli/user-error.ts'
 import { showBytes } from '../cli/progress.ts'
 
 /** The most that a model may take, whose limit that is, and what to do where it is too little. */

@@ -5,7 +5,7 @@ import { openSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import { parseConfig, type Gpt2Config } from '../../../gpt2/config.ts'
 import { parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
-import { UserError } from '../cli/cli.ts'
+import { UserError } from '../cli/user-error.ts'
 
 /** Where a model and its SAEs are to be had, before anything large is read. */
 export interface ModelSource {

@@ -8,7 +8,7 @@ import {
   syntheticSaeLayers,
   syntheticSaeWeights,
 } from '../../../sae/synthetic/weights.ts'
-import { UserError } from '../cli/cli.ts'
+import { UserError } from '../cli/user-error.ts'
 import { publishedModels } from './hub/known-models.ts'
 import { publishedSource } from './hub/source.ts'
 import {

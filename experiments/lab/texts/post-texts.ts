@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError } from '../cli/cli.ts'
+import { UserError } from '../cli/user-error.ts'
 import { download } from '../models/hub/download.ts'
 import type { HubSettings } from '../models/hub/settings.ts'
 import { readPythonLiteral } from './python-literal.ts'

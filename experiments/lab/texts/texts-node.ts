@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { extname, join, parse } from 'node:path'
-import { UserError } from '../cli/cli.ts'
+import { UserError } from '../cli/user-error.ts'
 import { parseCsvTexts, parseJsonTexts, parseLineTexts, type LabelledText } from './texts.ts'
 
 /** Texts are captured in memory, token by token: what is larger than this was not meant. */

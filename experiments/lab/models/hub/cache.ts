@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { dirname, join, relative } from 'node:path'
-import { UserError } from '../../cli/cli.ts'
+import { UserError } from '../../cli/user-error.ts'
 import { explain, writeAtomically } from '../../cli/write-node.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { UserError } from '../../cli/cli.ts'
+import { UserError } from '../../cli/user-error.ts'
 import { showBytes } from '../../cli/progress.ts'
 import { statusError, TransientError, withRetries } from './errors.ts'
 import { claimPartial, type Digest, type Partial } from './partial.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { UserError } from '../../cli/cli.ts'
+import { UserError } from '../../cli/user-error.ts'
 import type { Patience } from './settings.ts'
 
 /** A fault that may pass: the same request, made again, may succeed. */

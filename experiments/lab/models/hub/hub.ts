@@ -1,5 +1,5 @@
 import { mkdir, statfs } from 'node:fs/promises'
-import { UserError } from '../../cli/cli.ts'
+import { UserError } from '../../cli/user-error.ts'
 import { createProgress, showBytes } from '../../cli/progress.ts'
 import { explain } from '../../cli/write-node.ts'
 import { checkEtag, COMMIT } from './cache.ts'

@@ -1,4 +1,4 @@
-import { UserError } from '../../cli/cli.ts'
+import { UserError } from '../../cli/user-error.ts'
 import { TransientError } from './errors.ts'
 import { isLoopback, isSecure, type Patience } from './settings.ts'
 

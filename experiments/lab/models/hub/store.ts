@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { UserError } from '../../cli/cli.ts'
+import { UserError } from '../../cli/user-error.ts'
 import { checkPath, COMMIT, RepoCache, sizeOnDisk } from './cache.ts'
 
 /** A file of a repository on the hub. */
