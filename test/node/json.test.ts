@@ -106,21 +106,22 @@ test('keeps whole-number keys in their place, and __proto__ as a key', () => {
 })
 
 for (const [source, expected] of [
-  ['', 'line 1, column 1: expected a value, found the end of the file'],
-  ['hello', 'line 1, column 1: expected a value, found "hello"'],
-  ['{\n  "a": [1,\n  }', 'line 3, column 3: expected a value, found "}"'],
-  ['["a" "b"]', 'line 1, column 6: expected "," or "]", found "\\"b\\"]"'],
-  ['{"a": 1 "b": 2}', 'line 1, column 9: expected "," or "}", found "\\"b\\": 2}"'],
-  ["{'a': 1}", 'line 1, column 2: expected a key in double quotes, found "\'a\': 1}"'],
-  ['{"a", 1}', 'line 1, column 5: expected ":" after a key, found ", 1}"'],
+  ['', 'line 1, column 1: value expected, found the end of the file'],
+  ['hello', 'line 1, column 1: expected a value, or a key in double quotes, found "hello"'],
+  ['{\n  "a": [1,\n  }', 'line 3, column 3: value expected, found "}"'],
+  ['["a" "b"]', 'line 1, column 6: comma expected, found "\\"b\\"]"'],
+  ['{"a": 1 "b": 2}', 'line 1, column 9: comma expected, found "\\"b\\": 2}"'],
+  ["{'a': 1}", 'line 1, column 2: expected a value, or a key in double quotes, found "\'a\': 1}"'],
+  ['{"a", 1}', 'line 1, column 5: colon expected, found ", 1}"'],
   ['{"a": 1,\n "a": 2}', 'line 2, column 2: the key "a" occurs twice, found "\\"a\\": 2}"'],
-  ['["ab', 'line 1, column 2: a string that is not closed, found "\\"ab"'],
-  ['["ab\\', 'line 1, column 2: a string that is not closed, found "\\"ab\\\\"'],
-  [
-    '["a\nb"]',
-    'line 1, column 2: a string with an unknown escape or a raw control character, found "\\"a\\nb\\"]"',
-  ],
-  ['[1] 2', 'line 1, column 5: expected the end of the file, found "2"'],
+  ['["ab', 'line 1, column 2: unexpected end of string, found "\\"ab"'],
+  ['["ab\\', 'line 1, column 2: unexpected end of string, found "\\"ab\\\\"'],
+  ['["a\nb"]', 'line 1, column 2: unexpected end of string, found "\\"a\\nb\\"]"'],
+  ['["\\q"]', 'line 1, column 2: invalid escape character, found "\\"\\\\q\\"]"'],
+  ['["\u0001"]', 'line 1, column 2: invalid character, found "\\"\\u0001\\"]"'],
+  ['[1] // one', 'line 1, column 5: invalid comment token, found "// one"'],
+  ['[1,]', 'line 1, column 4: value expected, found "]"'],
+  ['[1] 2', 'line 1, column 5: end of file expected, found "2"'],
   [
     '['.repeat(200_000),
     `line 1, column 102: nested deeper than 100 levels, found ${JSON.stringify('['.repeat(20))}`,
@@ -129,6 +130,13 @@ for (const [source, expected] of [
   test(`names the place: ${source.slice(0, 20)}`, () => {
     assert.is(message(source), `not valid JSON at ${expected}`)
   })
+
+test('takes trailing commas where they are allowed, and only there', () => {
+  const read = (source: string) => plain(readJson(source, { allowTrailingComma: true }))
+  assert.equal(read('{"a": [1, 2,\n],}'), { a: [1, 2] })
+  assert.equal(read('["x,]", ",}"]'), ['x,]', ',}'])
+  assert.throws(() => read('[1,,]'), /line 1, column 4: value expected/)
+})
 
 test('long strings, numbers and runs of spaces need no stack', () => {
   const long = 2_000_000

@@ -161,7 +161,10 @@ const NONE = 'no categories: at least two are needed, each with its texts'
 const ONE = 'only one category, "A": at least two are needed, as a score compares one with the others'
 
 for (const [source, expected] of [
-  ['{"A": ["x"],\n "B": [y]}', 'not valid JSON at line 2, column 8: expected a value, found "y]}"'],
+  [
+    '{"A": ["x"],\n "B": [y]}',
+    'not valid JSON at line 2, column 8: expected a value, or a key in double quotes, found "y]}"',
+  ],
   [
     '{"A": ["x"], "A": ["y"]}',
     'not valid JSON at line 1, column 14: the key "A" occurs twice, found "\\"A\\": [\\"y\\"]}"',
