@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { UserError } from '../cli/user-error.ts'
 import { download } from '../models/hub/download.ts'
 import type { HubSettings } from '../models/hub/settings.ts'
-import { readPythonLiteral } from './python-literal.ts'
-import { fromCategories, type LabelledText } from './texts.ts'
+import { parseJsonTexts, type LabelledText } from './texts.ts'
 
 /**
  * The post's notebook (MIT licence), at the commit that holds it. Its texts are read from there and are no part of
@@ -46,24 +45,17 @@ export async function publishedTexts(settings: HubSettings): Promise<LabelledTex
 }
 
 /**
- * The texts of `categories = { name: [text, ...], ... }` in a Jupyter notebook's code, read as a literal.
- * @throws if no code cell, or more than one, begins a line with it, or it holds anything but strings
+ * The texts of `categories = { name: [text, ...], ... }` in a Jupyter notebook's code. In the pinned notebook that
+ * dictionary is JSON but for its trailing commas.
+ * @throws if no code cell, or more than one, begins a line with it, or it is not as `parseJsonTexts` wants it
  */
 export function textsOfNotebook(json: string): LabelledText[] {
   const { cells } = JSON.parse(json) as { cells: { cell_type: string; source: string | string[] }[] }
-  const found = cells.flatMap(({ cell_type, source }) => {
-    const code = Array.isArray(source) ? source.join('') : source
-    return cell_type === 'code' ? [...code.matchAll(/^categories\s*=\s*(?=\{)/gm)] : []
-  })
+  const code = cells
+    .filter(({ cell_type }) => cell_type === 'code')
+    .map(({ source }) => [source].flat().join(''))
+  const found = code.flatMap((source) => [...source.matchAll(/^categories\s*=\s*(\{.*?^\})/gms)])
   if (found.length !== 1)
     throw new Error(`notebook: expected one line that begins "categories = {", found ${found.length}`)
-  const [match] = found
-  const literal = readPythonLiteral(match.input, match.index + match[0].length)
-  if (!(literal instanceof Map)) throw new Error('notebook: categories is not a dictionary')
-  const lists = [...literal].map(([category, texts]): [string, string[]] => {
-    if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string'))
-      throw new Error(`notebook: category ${JSON.stringify(category)} is not a list of strings`)
-    return [category, texts]
-  })
-  return fromCategories(Object.fromEntries(lists))
+  return parseJsonTexts(found[0][1], { allowTrailingComma: true })
 }

@@ -34,8 +34,8 @@ export function fromCategories(record: Readonly<Record<string, readonly string[]
  * @throws if the source is not JSON (with line and column), has another shape, or holds an empty category, a
  *   blank text, the same category twice or in two spellings, or fewer than two categories
  */
-export function parseJsonTexts(source: string): LabelledText[] {
-  const value = readJson(source)
+export function parseJsonTexts(source: string, { allowTrailingComma = false } = {}): LabelledText[] {
+  const value = readJson(source, { allowTrailingComma })
   if (value instanceof Map)
     return checked([...value].flatMap(([category, texts]) => textsOf(category, texts)))
   if (Array.isArray(value)) return checked(value.map(textOfEntry))
