@@ -19,7 +19,7 @@ export interface Request {
 }
 
 /** What goes wrong with one answer. `path` is the file's in its repository. */
-export type Fault = (response: ServerResponse, file: Served, request: IncomingMessage) => void
+export type Fault = (response: ServerResponse, file: Served, request: IncomingMessage) => unknown
 
 export interface HubServer extends AsyncDisposable {
   readonly endpoint: string
@@ -180,6 +180,17 @@ export const stallAfter =
   (response, { content }) => {
     response.writeHead(200, { 'Content-Length': content.length })
     response.write(content.subarray(0, bytes))
+  }
+
+/** Sends `bytes`, and the rest when it is released. */
+export const holdAfter =
+  (bytes: number, released: Promise<void>): Fault =>
+  async (response, { content }) => {
+    response.writeHead(200, { 'Content-Length': content.length })
+    response.write(content.subarray(0, bytes))
+    await released
+    response.write(content.subarray(bytes))
+    response.end()
   }
 
 /** Never answers. */

@@ -137,7 +137,7 @@ async function run(script: string, ...args: string[]) {
 models('run from the command line: fetched, recorded, then offline', async () => {
   const generate = (...more: string[]) =>
     run(
-      'generate/main.ts',
+      'tools/generate/main.ts',
       '--model',
       'distilgpt2',
       '--prompt',
@@ -162,13 +162,13 @@ models('run from the command line: fetched, recorded, then offline', async () =>
 
 models('download into a folder, which --dir then reads', async () => {
   const to = join(folder, 'plain')
-  const fetched = await run('download/main.ts', 'distilgpt2', '--dir', to)
+  const fetched = await run('tools/download/main.ts', 'distilgpt2', '--dir', to)
   assert.is(fetched.code, 0, fetched.stderr)
   assert.match(fetched.stdout, /model\.safetensors │ \d+ │ [0-9a-f]{16} +│ not pinned/)
   assert.equal(fs.readdirSync(to).sort(), ['config.json', 'model.safetensors'])
   const asked = hub.requests.length
   const used = await run(
-    'generate/main.ts',
+    'tools/generate/main.ts',
     '--model',
     'distilgpt2',
     '--dir',
@@ -183,7 +183,7 @@ models('download into a folder, which --dir then reads', async () => {
 })
 
 models('download --offline hashes what is there, and finds a changed byte that no size tells', async () => {
-  const first = await run('download/main.ts', 'distilgpt2')
+  const first = await run('tools/download/main.ts', 'distilgpt2')
   assert.is(first.code, 0, first.stderr)
   for (const file of ['config.json', 'model.safetensors'])
     assert.match(first.stdout, new RegExp(`${file} +│ +\\d+ │ [0-9a-f]{16} +│ as announced`))
@@ -197,7 +197,7 @@ models('download --offline hashes what is there, and finds a changed byte that n
     const changed = Buffer.from(content)
     changed[changed.length - 1] ^= 1
     fs.writeFileSync(path, changed)
-    const again = await run('download/main.ts', 'distilgpt2', '--offline')
+    const again = await run('tools/download/main.ts', 'distilgpt2', '--offline')
     assert.is(again.code, 1)
     assert.match(again.stdout, 'WRONG')
     assert.match(

@@ -33,9 +33,8 @@ export async function publishedTexts(settings: HubSettings): Promise<LabelledTex
     )
   if (here === undefined) {
     const url = `${settings.rawEndpoint}/${repo}/${commit}/${path}`
-    const digest = { algorithm: 'sha256', hex: sha256 } as const
-    const file = { url, label, size, digest, setting: 'CLEARBOX_RAW_ENDPOINT' }
-    await download(file, target, { patience: settings.patience })
+    const file = { url, label, size, hash: sha256, setting: 'CLEARBOX_RAW_ENDPOINT' }
+    await download(file, target, settings.patience)
   }
   const bytes = here ?? (await readFile(target))
   const found = createHash('sha256').update(bytes).digest('hex')

@@ -11,7 +11,7 @@ import { createCommand, integerIn, listOf, oneOf, runMain } from '../../lab/cli/
 import { UserError } from '../../lab/cli/user-error.ts'
 import { layerOf } from '../../lab/models/hooks.ts'
 import { fetchFiles } from '../../lab/models/hub/hub.ts'
-import { hashOf } from '../../lab/models/hub/partial.ts'
+import { describeHash, hashOf } from '../../lab/models/hub/identity.ts'
 import { publishedModels, type PublishedModel } from '../../lab/models/hub/known-models.ts'
 import { hubSettings } from '../../lab/models/hub/settings.ts'
 import { cacheStore, folderStore, type HubFile } from '../../lab/models/hub/store.ts'
@@ -95,10 +95,10 @@ async function checkHash(
   file: HubFile,
   path: string,
 ): Promise<Pick<Checked, 'sha256' | 'expected' | 'found'>> {
-  const sha256 = await hashOf(path, 'sha256')
   const blob = basename(await realpath(path)) // the cache names content by its hash
   const expected = file.sha256 ?? (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(blob) ? blob : undefined)
-  return { sha256, expected, found: expected?.length === 40 ? await hashOf(path, 'git') : sha256 }
+  const sha256 = await hashOf(path)
+  return { sha256, expected, found: expected?.length === 40 ? await hashOf(path, expected) : sha256 }
 }
 
 function summary({ file, path, bytes, sha256 }: Checked) {
@@ -125,7 +125,6 @@ function print(checked: readonly Checked[], folder: string): void {
   console.log(`${checked.length} files, ${showBytes(total)}, in ${folder}`)
 }
 
-function wrongHash({ path, expected, found }: Checked): string {
-  const name = expected?.length === 40 ? 'git hash' : 'SHA-256'
-  return `${path}: expected ${name} ${expected}, found ${found}: delete it and run this again`
+function wrongHash({ path, expected = '', found }: Checked): string {
+  return `${path}: expected ${describeHash(expected)}, found ${found}: delete it and run this again`
 }

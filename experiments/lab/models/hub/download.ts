@@ -1,52 +1,61 @@
+// One file over HTTP: from where an earlier try stopped, and under its own name only once it is whole.
+import { stat } from 'node:fs/promises'
 import { UserError } from '../../cli/user-error.ts'
 import { showBytes } from '../../cli/progress.ts'
 import { statusError, TransientError, withRetries } from './errors.ts'
-import { claimPartial, type Digest, type Partial } from './partial.ts'
+import { describeHash, hashOf, type Identity } from './identity.ts'
+import { openPartial, type Partial } from './partial.ts'
 import { ask, type Reply } from './request.ts'
 import type { Patience } from './settings.ts'
 
 /** A file on a server, and what is known of it before it is fetched. */
-export interface RemoteFile {
+export interface RemoteFile extends Identity {
   readonly url: string
   /** What error messages call it: `openai-community/gpt2: model.safetensors`. */
   readonly label: string
-  /** In bytes. */
-  readonly size: number
-  readonly digest: Digest
   readonly token?: string
   /** The environment variable that names another server, for messages. */
   readonly setting: string
-}
-
-export interface DownloadOptions {
-  readonly patience: Patience
-  /** Called with the number of bytes there are, which may fall when a file has to begin again. */
-  readonly onBytes?: (bytes: number) => void
-  readonly onWait?: (owner: string) => void
 }
 
 /** So much more than before counts as progress, and the failures before it no longer. */
 const PROGRESS_BYTES = 2 ** 20
 
 /**
- * Fetches a file: under a temporary name, from where an earlier try stopped, checked by size and hash, and then
- * under its own name. A target that exists is left as it is.
+ * Fetches a file: under a temporary name, from where an earlier try stopped, checked by size and hash as it lies on the
+ * disk, and then under its own name. A target that exists is left as it is.
+ * @param onBytes called with the number of bytes there are, which may fall when a file has to begin again
  * @throws UserError that names the file, what was expected, what was found and what to do
  */
-export async function download(file: RemoteFile, target: string, options: DownloadOptions): Promise<void> {
-  const { onBytes = () => {}, onWait, patience } = options
-  const { algorithm } = file.digest
-  await using partial = await claimPartial(target, { algorithm, size: file.size, onWait })
-  if (partial === undefined) return onBytes(file.size)
+export async function download(
+  file: RemoteFile,
+  target: string,
+  patience: Patience,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<void> {
+  const isThere = async () => (await stat(target).catch(() => undefined)) !== undefined
+  if (!(await isThere()))
+    await fetchInto(target, file, patience, onBytes).catch(async (error: unknown) => {
+      if (!(await isThere())) throw error // else another process has fetched it meanwhile
+    })
+  onBytes(file.size)
+}
+
+async function fetchInto(
+  target: string,
+  file: RemoteFile,
+  patience: Patience,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  await using partial = await openPartial(target, file.size)
   onBytes(partial.length)
   let refused = false
   await withRetries(patience, async (progressed) => {
-    if (partial.length > file.size) await partial.reset()
     if (partial.length < file.size) await receive(file, partial, patience, onBytes, progressed)
-    const found = partial.hex()
-    if (found === file.digest.hex) return
+    const found = await hashOf(partial.path, file.hash)
+    if (found === file.hash) return
     await partial.reset()
-    const wrong = `${file.label}: expected ${describeDigest(file.digest)}, got ${found}`
+    const wrong = `${file.label}: expected ${describeHash(file.hash)}, got ${found}`
     if (refused)
       throw new UserError(
         `${wrong}, twice: the server has another file, or something on the way changes it; try another network or ${file.setting}`,
@@ -55,10 +64,6 @@ export async function download(file: RemoteFile, target: string, options: Downlo
     throw new TransientError(wrong)
   })
   await partial.publish()
-}
-
-function describeDigest({ algorithm, hex }: Digest): string {
-  return `${algorithm === 'sha256' ? 'SHA-256' : 'git hash'} ${hex}`
 }
 
 /** Asks for what is missing and appends it. */
@@ -77,8 +82,8 @@ async function receive(
   const announced = announcedSize(reply)
   for await (const chunk of reply.body()) {
     if (partial.length === 0) refuseDisguise(file, reply, chunk)
-    const size = announced ?? partial.length + chunk.length
-    if (size > file.size || (announced !== undefined && size < file.size))
+    const tooLong = partial.length + chunk.length > file.size
+    if (tooLong || (announced ?? file.size) !== file.size)
       throw new UserError(
         `${label}: expected ${file.size} bytes, ${reply.host} has ${announced ?? `more than ${file.size}`}: ` +
           `it serves another file; try another ${file.setting}`,

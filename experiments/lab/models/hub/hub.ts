@@ -84,9 +84,8 @@ async function announce(settings: HubSettings, file: HubFile, revision: string):
     throw new UserError(
       `${label}: expected SHA-256 ${file.sha256}, ${reply.host} announces ${etag}: it has another file; try another HF_ENDPOINT`,
     )
-  const algorithm = file.sha256 !== undefined || etag.length === 64 ? 'sha256' : 'git'
-  const digest = { algorithm, hex: file.sha256 ?? etag } as const
-  return { file, etag, commit, remote: { url, label, size: file.size ?? size, digest, token, setting } }
+  const identity = { size: file.size ?? size, hash: file.sha256 ?? etag }
+  return { file, etag, commit, remote: { url, label, ...identity, token, setting } }
 }
 
 function identityOf({ headers, host }: Reply, label: string): { etag: string; size: number } {
@@ -118,10 +117,7 @@ async function fetchAnnounced(
       first = false
       progress.update(before + bytes, detail(bytes))
     }
-    const onWait = (owner: string) => {
-      if (!quiet) process.stderr.write(`${owner} is fetching ${file.local}: waiting for it\n`)
-    }
-    await download(remote, store.target(file, etag), { patience, onBytes, onWait })
+    await download(remote, store.target(file, etag), patience, onBytes)
     await store.settle(file, etag, commit)
     before += remote.size
   }

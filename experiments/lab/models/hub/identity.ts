@@ -1,0 +1,26 @@
+// What a file on the disk must be, by size and hash, and what it is.
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+
+export interface Identity {
+  /** In bytes. */
+  readonly size: number
+  /** In hexadecimal: SHA-256, or, in 40 digits, git's SHA-1 of `blob SIZE\0` and the bytes. The hub announces either. */
+  readonly hash: string
+}
+
+/** The hash of a file, of the same kind as `like`: SHA-256 unless that is git's. */
+export async function hashOf(path: string, like = ''): Promise<string> {
+  const { size } = await stat(path)
+  const hash = isGitHash(like) ? createHash('sha1').update(`blob ${size}\0`) : createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 }))
+    hash.update(chunk as Uint8Array)
+  return hash.digest('hex')
+}
+
+export function describeHash(hash: string): string {
+  return `${isGitHash(hash) ? 'git hash' : 'SHA-256'} ${hash}`
+}
+
+const isGitHash = (hash: string): boolean => hash.length === 40
