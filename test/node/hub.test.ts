@@ -9,12 +9,11 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { encodeSafetensors } from '../../engine/weights/safetensors.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { checkPath, RepoCache } from '../../experiments/lab/models/hub/cache.ts'
 import { retryAfter } from '../../experiments/lab/models/hub/errors.ts'
 import { fetchFiles } from '../../experiments/lab/models/hub/hub.ts'
 import { nextAddress } from '../../experiments/lab/models/hub/request.ts'
 import { hubSettings, type HubSettings } from '../../experiments/lab/models/hub/settings.ts'
-import { cacheStore, folderStore, type HubFile } from '../../experiments/lab/models/hub/store.ts'
+import { cacheStore, checkPath, folderStore, type HubFile } from '../../experiments/lab/models/hub/store.ts'
 import { explain } from '../../experiments/lab/cli/write-node.ts'
 import * as hub from '../helpers/hub-server.ts'
 import { refusal } from '../helpers/refusal.ts'
@@ -129,9 +128,11 @@ cache('refuses a cached file of another size by name', async () => {
 cache('keeps copies where links cannot be made', async () => {
   await using w = await world()
   await w.fetch([pinned])
-  const repo = new RepoCache(w.folder, REPO)
   const forbidden = () => Promise.reject(Object.assign(new Error('no right'), { code: 'EPERM' }))
-  const path = await repo.link(hub.sha256(weights), COMMIT, 'copied/model.safetensors', forbidden)
+  const store = cacheStore(w.folder, forbidden)
+  const copied = { ...pinned, path: 'copied/model.safetensors' }
+  await store.settle(copied, hub.sha256(weights), COMMIT)
+  const path = (await store.find(copied))!
   assert.not(fs.lstatSync(path).isSymbolicLink())
   assert.is(fs.statSync(path).size, weights.length)
   assert.equal(w.leftovers(), [])

@@ -1,3 +1,4 @@
+// One request over HTTP, its redirects followed, given up when the server falls silent.
 import { UserError } from '../../cli/user-error.ts'
 import { TransientError } from './errors.ts'
 import { isLoopback, isSecure, type Patience } from './settings.ts'
@@ -32,10 +33,10 @@ const REDIRECTS = [301, 302, 303, 307, 308]
  */
 export async function ask(url: string, options: Ask): Promise<Reply> {
   const first = new URL(url)
-  const line = new Line(options.label, options.patience.silenceMs)
+  const line = new Line(options.label, options.patience)
   try {
     for (let at = first, hop = 0; ; hop++) {
-      const response = await send(at, first, line, options)
+      const response = await line.wait('answer', at.host, send(at, first, line.signal, options))
       const done = !REDIRECTS.includes(response.status) || (options.enough?.(response.headers) ?? false)
       if (done) return replyOf(response, at.host, line)
       await response.body?.cancel()
@@ -49,16 +50,16 @@ export async function ask(url: string, options: Ask): Promise<Reply> {
   }
 }
 
-async function send(at: URL, first: URL, line: Line, { method, token, headers }: Ask): Promise<Response> {
+async function send(
+  at: URL,
+  first: URL,
+  signal: AbortSignal,
+  { method, token, headers }: Ask,
+): Promise<Response> {
   // Sizes and ranges are those of the file itself, not of a compressed one.
   const sent = new Headers({ 'User-Agent': 'clearbox', 'Accept-Encoding': 'identity', ...headers })
   if (token && at.origin === first.origin) sent.set('Authorization', `Bearer ${token}`)
-  try {
-    line.listen(`no answer from ${at.host}`)
-    return await fetch(at, { method, headers: sent, redirect: 'manual', signal: line.signal })
-  } catch (error) {
-    throw line.broken(error, at.host)
-  }
+  return fetch(at, { method, headers: sent, redirect: 'manual', signal })
 }
 
 /** Where an answer of `at` redirects to, on the way from `first`. @throws UserError unless it may be followed */
@@ -80,12 +81,8 @@ function replyOf(response: Response, host: string, line: Line): Reply {
       if (response.body === null) return
       const reader = response.body.getReader()
       for (;;) {
-        line.listen(`no bytes from ${host}`)
-        const { done, value } = await reader.read().catch((error: unknown) => {
-          throw line.broken(error, host)
-        })
+        const { done, value } = await line.wait('bytes', host, reader.read())
         if (done) return
-        line.pause()
         yield value
       }
     },
@@ -93,16 +90,13 @@ function replyOf(response: Response, host: string, line: Line): Reply {
   }
 }
 
-/** A connection that is given up when it stays silent while one listens. */
+/** A connection that is given up when it stays silent while one waits. */
 class Line {
   readonly #label: string
   readonly #silenceMs: number
   readonly #controller = new AbortController()
-  #timer: NodeJS.Timeout | undefined
-  #awaited = ''
-  #late = false
 
-  constructor(label: string, silenceMs: number) {
+  constructor(label: string, { silenceMs }: Patience) {
     this.#label = label
     this.#silenceMs = silenceMs
   }
@@ -111,32 +105,30 @@ class Line {
     return this.#controller.signal
   }
 
-  listen(awaited: string): void {
-    this.#awaited = awaited
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#late = true
-      this.#controller.abort()
-    }, this.#silenceMs)
-  }
-
-  pause(): void {
-    clearTimeout(this.#timer)
-  }
-
   hangUp(): void {
-    this.pause()
     this.#controller.abort()
   }
 
-  broken(error: unknown, host: string): TransientError {
-    if (this.#late)
-      return new TransientError(`${this.#label}: ${this.#awaited} within ${this.#silenceMs / 1000} s`)
-    const { message, cause } = error as Error
-    const reason =
-      cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
-    return new TransientError(
-      `${this.#label}: the connection to ${host} broke: ${reason}: is this machine online?`,
-    )
+  /** What comes from the other end. @throws TransientError if it does not come in time, or the connection breaks */
+  async wait<T>(what: string, host: string, coming: Promise<T>): Promise<T> {
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      this.hangUp()
+    }, this.#silenceMs)
+    try {
+      return await coming
+    } catch (error) {
+      if (late)
+        throw new TransientError(`${this.#label}: no ${what} from ${host} within ${this.#silenceMs / 1000} s`)
+      const { message, cause } = error as Error
+      const reason =
+        cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
+      throw new TransientError(
+        `${this.#label}: the connection to ${host} broke: ${reason}: is this machine online?`,
+      )
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }

@@ -9,11 +9,11 @@ import {
   type SourceOptions,
 } from '../model-files.ts'
 import { layerOf } from '../hooks.ts'
-import { COMMIT } from './cache.ts'
+
 import { fetchFiles } from './hub.ts'
 import type { PublishedModel, SaeFiles } from './known-models.ts'
 import { hubSettings } from './settings.ts'
-import { cacheStore, folderStore, type HubFile } from './store.ts'
+import { cacheStore, COMMIT, folderStore, type HubFile } from './store.ts'
 
 /** A published model: its files from Hugging Face's cache, or a folder, fetched first where that is allowed. */
 export async function publishedSource(
