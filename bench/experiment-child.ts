@@ -6,7 +6,7 @@ import { runMain } from '../experiments/lab/cli/cli.ts'
 import { captureStreams, encodeStream } from '../experiments/lab/models/features.ts'
 import { layerOf } from '../experiments/lab/models/hooks.ts'
 import { float32Bytes } from '../experiments/lab/models/memory-limit.ts'
-import { readConfig } from '../experiments/lab/models/model-files.ts'
+import { findModel } from '../experiments/lab/models/model-source.ts'
 import { openModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
 import { weightShapes } from '../gpt2/weights.ts'
@@ -66,7 +66,7 @@ runMain(async () => {
       return run()
     })
     const tokens = texts.reduce((sum, { length }) => sum + length, 0)
-    const config = await readConfig(join(options.model, 'config.json'))
+    const { config } = await findModel(options.model)
     const model = await clock.time(
       'load the model',
       { shape: '', bytes: float32Bytes(weightShapes(config)) },

@@ -3,7 +3,7 @@ import { Tensor } from '../engine/tensor.ts'
 import { readTensor } from '../engine/weights/weights.ts'
 import { captureStreams } from '../experiments/lab/models/features.ts'
 import { openModel } from '../experiments/lab/models/models.ts'
-import { findModel } from '../experiments/lab/models/model-sources.ts'
+import { findModel } from '../experiments/lab/models/model-source.ts'
 import { loadTexts } from '../experiments/lab/texts/texts-node.ts'
 import { saeInput } from '../sae/encoder.ts'
 

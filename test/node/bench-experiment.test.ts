@@ -14,7 +14,7 @@ import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import { openFile } from '../../engine/weights/files-node.ts'
 import { readTensor } from '../../engine/weights/weights.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
-import { findModel } from '../../experiments/lab/models/model-sources.ts'
+import { findModel } from '../../experiments/lab/models/model-source.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { gpt2Small } from '../../gpt2/config.ts'
 

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import type { HubFile } from '../../experiments/lab/models/hub/store.ts'
-import { publishedModels, type PublishedModel } from '../../experiments/lab/models/hub/known-models.ts'
-import { publishedSource } from '../../experiments/lab/models/hub/source.ts'
+import { knownModels, type KnownModel } from '../../experiments/lab/models/hub/known-models.ts'
+import { knownSource } from '../../experiments/lab/models/model-source.ts'
 import { layerOf } from '../../experiments/lab/models/hooks.ts'
 import { sha256, startHub, type HubServer, type Served } from '../helpers/hub-server.ts'
 
@@ -34,8 +34,8 @@ for (const hook of hooks) {
 
 /** distilgpt2 as the table has it, and two SAEs, pinned. */
 const saeFile = (path: string): HubFile => ({ repo: SAES, revision: COMMIT, path, local: `sae/${path}` })
-const model: PublishedModel = {
-  ...publishedModels.distilgpt2,
+const model: KnownModel = {
+  ...knownModels.distilgpt2,
   saes: hooks.map((hook) => {
     const weights = saeFile(`${hook}/sae_weights.safetensors`)
     const { content } = served[`${SAES}/${weights.path}`]
@@ -70,7 +70,7 @@ models.after.each(async () => {
     else process.env[name] = before[name]
 })
 
-const open = (options = {}) => publishedSource('distilgpt2', model, { quiet: true, ...options })
+const open = (options = {}) => knownSource('distilgpt2', model, { quiet: true, ...options })
 const weightRequests = () =>
   hub.requests.filter(({ host, path }) => host === 'store' && path.endsWith('sae_weights.safetensors'))
 
@@ -112,13 +112,11 @@ models('offline have the SAEs that are there', async () => {
 })
 
 models('refuse an SAE of another hook than its folder says', async () => {
-  const swapped: PublishedModel = {
+  const swapped: KnownModel = {
     ...model,
     saes: [{ ...model.saes[0], hook: hooks[1] }],
   }
-  const failure = await publishedSource('distilgpt2', swapped, { quiet: true }).catch(
-    (error: unknown) => error,
-  )
+  const failure = await knownSource('distilgpt2', swapped, { quiet: true }).catch((error: unknown) => error)
   assert.match(
     (failure as UserError).message,
     'cfg.json: expected the SAE of blocks.1.hook_resid_pre, found that of blocks.0.hook_resid_pre',
@@ -210,9 +208,9 @@ models('download --offline hashes what is there, and finds a changed byte that n
 })
 
 models('name the final stream layer 12', () => {
-  assert.is(publishedModels.gpt2.saes.length, 13)
+  assert.is(knownModels.gpt2.saes.length, 13)
   assert.equal(
-    publishedModels.gpt2.saes.map(({ hook }) => layerOf(hook)),
+    knownModels.gpt2.saes.map(({ hook }) => layerOf(hook)),
     Array.from({ length: 13 }, (_, layer) => layer),
   )
 })

@@ -13,7 +13,7 @@ import { meanLoss } from '../../gpt2/loss.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
-import { openStore } from '../../experiments/lab/models/model-files.ts'
+import { findModel } from '../../experiments/lab/models/model-source.ts'
 import { openModel, type OpenModel } from '../../experiments/lab/models/models.ts'
 import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import { checkBos, soundAlarm } from '../../experiments/tools/verify/alarm.ts'
@@ -33,7 +33,7 @@ const MEAN = 1.5
  * and what a centred SAE reads, stay as they were.
  */
 async function withMean(): Promise<OpenModel> {
-  const store = await openStore(join(ROOT, 'gpt2/tiny/model.safetensors'))
+  const store = await (await findModel('tiny')).weights()
   const shifted: WeightStore = {
     ...store,
     get(name) {

@@ -3,7 +3,7 @@ import type { Backend } from '../../../engine/backend.ts'
 import { backends, createBackend, defaultBackend } from '../../../engine/backends.ts'
 import { oneOf, positiveInteger } from '../cli/cli.ts'
 import { UserError } from '../cli/user-error.ts'
-import { publishedModels } from './hub/known-models.ts'
+import { knownModels } from './hub/known-models.ts'
 
 /** What every script that runs a model can be told. */
 export interface EngineOptions {
@@ -22,7 +22,7 @@ export function addEngineOptions(command: Command, { model } = { model: true }):
   if (model)
     command.option(
       '--model <name>',
-      `tiny (bundled), synthetic (full size, weights from a formula), ${Object.keys(publishedModels).join(', ')} (fetched), or a folder`,
+      `tiny (bundled), synthetic (full size, weights from a formula), ${Object.keys(knownModels).join(', ')} (fetched), or a folder`,
       'tiny',
     )
   return command

@@ -7,8 +7,8 @@ import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, releaseSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
-import type { SourceOptions } from './model-files.ts'
-import { findModel } from './model-sources.ts'
+import type { SourceOptions } from './model-source.ts'
+import { findModel } from './model-source.ts'
 import { createProgress } from '../cli/progress.ts'
 
 /** A model loaded on a backend, with its tokenizer and the SAEs that belong to it. */

@@ -12,7 +12,7 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { layerOf } from '../../lab/models/hooks.ts'
 import { fetchFiles } from '../../lab/models/hub/hub.ts'
 import { describeHash, hashOf } from '../../lab/models/hub/identity.ts'
-import { publishedModels, type PublishedModel } from '../../lab/models/hub/known-models.ts'
+import { knownModels, type KnownModel } from '../../lab/models/hub/known-models.ts'
 import { hubSettings } from '../../lab/models/hub/settings.ts'
 import { cacheStore, folderStore, type HubFile } from '../../lab/models/hub/store.ts'
 import { createProgress, showBytes } from '../../lab/cli/progress.ts'
@@ -26,7 +26,7 @@ interface Options {
   readonly json?: boolean
 }
 
-const names = Object.keys(publishedModels)
+const names = Object.keys(knownModels)
 
 const command = createCommand('download', 'fetch a published model and its SAEs ahead, and check them')
   .argument('<model>', names.join(', '), oneOf('model', names))
@@ -45,7 +45,7 @@ runMain(async () => {
   const [name] = command.processedArgs as [string]
   const settings = await hubSettings(process.env, options)
   const store = options.dir === undefined ? cacheStore(settings.cacheFolder) : folderStore(options.dir)
-  const files = filesOf(publishedModels[name], options.layers)
+  const files = filesOf(knownModels[name], options.layers)
   const paths = await fetchFiles(settings, store, files, {
     what: name,
     command: `npm run download -- ${name}`,
@@ -59,7 +59,7 @@ runMain(async () => {
   if (wrong.length > 0) throw new UserError(wrong.map(wrongHash).join('\n'))
 })
 
-function filesOf({ config, weights, saes }: PublishedModel, layers: readonly number[]): HubFile[] {
+function filesOf({ config, weights, saes }: KnownModel, layers: readonly number[]): HubFile[] {
   const wanted = saes.filter(({ hook }) => layers.includes(layerOf(hook)))
   return [config, weights, ...saes.map((sae) => sae.config), ...wanted.map((sae) => sae.weights)]
 }

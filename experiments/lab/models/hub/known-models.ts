@@ -8,7 +8,7 @@ export interface SaeFiles {
 }
 
 /** A public model's files, and those of the SAEs that were trained on it. */
-export interface PublishedModel {
+export interface KnownModel {
   readonly config: HubFile
   readonly weights: HubFile
   readonly saes: readonly SaeFiles[]
@@ -46,7 +46,7 @@ function saeFiles(hook: string): SaeFiles {
 }
 
 /** A model that is published without SAEs, at whatever commit its main branch is when it is first fetched. */
-function unpinned(repo: string): PublishedModel {
+function unpinned(repo: string): KnownModel {
   const file = (path: string): HubFile => ({ repo, revision: 'main', path, local: path })
   return { config: file('config.json'), weights: file('model.safetensors'), saes: [] }
 }
@@ -54,7 +54,7 @@ function unpinned(repo: string): PublishedModel {
 const gpt2Repo = { repo: 'openai-community/gpt2', revision: '607a30d783dfa663caf39e06633721c8d4cfcd7e' }
 
 /** Every model that is fetched by name: the one table of revisions, sizes and hashes. */
-export const publishedModels: Readonly<Record<string, PublishedModel>> = {
+export const knownModels: Readonly<Record<string, KnownModel>> = {
   gpt2: {
     config: { ...gpt2Repo, path: 'config.json', local: 'config.json' },
     weights: {
