@@ -1,3 +1,4 @@
+// Files written whole or not at all, and the words for what can go wrong.
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises'
@@ -12,8 +13,7 @@ import { UserError } from './user-error.ts'
  * @throws UserError that names the path and the cause
  */
 export async function writeAtomically(path: string, data: string | Uint8Array): Promise<void> {
-  const draft = await writeDraft(path, data)
-  await draft.publish()
+  await writeAll([[path, data]])
 }
 
 /**
@@ -26,52 +26,36 @@ export async function writeAllAtomically(
   folder: string,
   files: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<void> {
-  const drafts: Draft[] = []
+  await writeAll(Object.entries(files).map(([name, data]) => [join(folder, name), data]))
+}
+
+async function writeAll(files: readonly [path: string, data: string | Uint8Array][]): Promise<void> {
+  const drafts: { path: string; target: string; temporary: string }[] = []
+  const remove = () => {
+    for (const { temporary } of drafts) rmSync(temporary, { force: true })
+  }
+  const takeBack = onEarlyExit(remove)
   try {
-    for (const [name, data] of Object.entries(files)) drafts.push(await writeDraft(join(folder, name), data))
-    for (const draft of drafts) await draft.publish()
-  } catch (error) {
-    for (const draft of drafts) draft.discard()
-    throw error
+    for (const [path, data] of files)
+      await explain(path, async () => {
+        const target = await writableTarget(path)
+        const temporary = `${target}.${randomUUID()}.partial`
+        drafts.push({ path, target, temporary })
+        await mkdir(dirname(target), { recursive: true })
+        await using file = await open(temporary, 'wx')
+        await file.writeFile(data)
+        await file.sync()
+      })
+    for (const { path, target, temporary } of drafts) await explain(path, () => rename(temporary, target))
+  } finally {
+    remove() // those that got their names are no longer under these
+    takeBack()
   }
 }
 
 /** A folder's path, or any other text, as a name for a folder of results. */
 export function safeName(name: string): string {
   return name.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|-+$/g, '') || 'model'
-}
-
-/** A complete file under a temporary name. It vanishes if the process ends before it is published. */
-interface Draft {
-  publish(): Promise<void>
-  discard(): void
-}
-
-async function writeDraft(path: string, data: string | Uint8Array): Promise<Draft> {
-  const target = await explain(path, () => writableTarget(path))
-  const temporary = `${target}.${randomUUID()}.partial`
-  const remove = () => rmSync(temporary, { force: true })
-  const takeBack = onEarlyExit(remove)
-  const discard = () => {
-    takeBack()
-    remove()
-  }
-  const orDiscard = async (work: () => Promise<void>) => {
-    try {
-      await explain(path, work)
-    } catch (error) {
-      discard()
-      throw error
-    }
-  }
-  await orDiscard(async () => {
-    await mkdir(dirname(target), { recursive: true })
-    await using file = await open(temporary, 'wx')
-    await file.writeFile(data)
-    await file.sync()
-  })
-  const publish = () => orDiscard(() => rename(temporary, target))
-  return { publish: () => publish().then(takeBack), discard }
 }
 
 /** Where the content really goes. Renaming over a folder fails late, and over a device such as /dev/null it works: both are refused. */
