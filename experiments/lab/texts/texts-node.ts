@@ -1,3 +1,4 @@
+// Texts with their categories, from a file or a folder.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { extname, join, parse } from 'node:path'
 import { UserError } from '../cli/user-error.ts'
@@ -15,31 +16,30 @@ const LARGEST_BYTES = 50_000_000
  * @throws UserError that names the path and what to mend; see `parseJsonTexts` and `parseCsvTexts`
  */
 export async function loadTexts(path: string): Promise<LabelledText[]> {
-  const info = await onDisk(path, stat(path))
-  if (info.isDirectory()) {
-    const files = await readFolder(path)
-    return parsed(path, () => parseLineTexts(files))
-  }
-  const ending = extname(path).toLowerCase()
-  if (!info.isFile() || (ending !== '.json' && ending !== '.csv'))
-    throw new UserError(`${path}: expected a .json file, a .csv file or a folder of .txt files`)
-  checkSize(path, info.size)
-  const source = await readUtf8(path)
-  return parsed(path, () => (ending === '.json' ? parseJsonTexts(source) : parseCsvTexts(source)))
+  return naming(path, async () => {
+    const info = await stat(path)
+    if (info.isDirectory()) return parseLineTexts(await readFolder(path))
+    const ending = extname(path).toLowerCase()
+    if (!info.isFile() || (ending !== '.json' && ending !== '.csv'))
+      throw new UserError(`${path}: expected a .json file, a .csv file or a folder of .txt files`)
+    checkSize(path, info.size)
+    const source = await readUtf8(path)
+    return ending === '.json' ? parseJsonTexts(source) : parseCsvTexts(source)
+  })
 }
 
 async function readFolder(folder: string): Promise<{ category: string; source: string }[]> {
-  const names = (await onDisk(folder, readdir(folder))).filter((name) => !name.startsWith('.')).sort()
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort()
   const files: { category: string; source: string }[] = []
   let bytes = 0
   for (const name of names) {
     const path = join(folder, name)
-    const info = await onDisk(path, stat(path))
+    const info = await naming(path, () => stat(path))
     if (!info.isFile() || extname(name).toLowerCase() !== '.txt')
       throw new UserError(`${path}: a folder of texts holds CATEGORY.txt files alone: move this elsewhere`)
     bytes += info.size
     checkSize(folder, bytes)
-    files.push({ category: parse(name).name, source: await readUtf8(path) })
+    files.push({ category: parse(name).name, source: await naming(path, () => readUtf8(path)) })
   }
   return files
 }
@@ -50,7 +50,7 @@ function checkSize(path: string, bytes: number): void {
 }
 
 async function readUtf8(path: string): Promise<string> {
-  const bytes = await onDisk(path, readFile(path))
+  const bytes = await readFile(path)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
@@ -58,23 +58,15 @@ async function readUtf8(path: string): Promise<string> {
   }
 }
 
-/** What the file system gives for `path`; its errors become the user's. */
-async function onDisk<T>(path: string, result: Promise<T>): Promise<T> {
+/** What `work` gives; its errors become the user's, and name the path. */
+async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await result
+    return await work()
   } catch (cause) {
+    if (cause instanceof UserError) throw cause
     const { code, message } = cause as NodeJS.ErrnoException
     throw new UserError(`${path}: ${code === 'ENOENT' ? 'there is no such file or folder' : message}`, {
       cause,
     })
-  }
-}
-
-/** What `parse` gives; its errors name the path. */
-function parsed(path: string, parse: () => LabelledText[]): LabelledText[] {
-  try {
-    return parse()
-  } catch (cause) {
-    throw new UserError(`${path}: ${(cause as Error).message}`, { cause })
   }
 }
