@@ -14,7 +14,7 @@ import { openModel, piecesOf, type OpenModel } from '../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../lab/models/engine-options.ts'
 import { provenanceLines, provenanceOf } from '../lab/models/provenance.ts'
 import { hubSettings } from '../lab/models/hub/settings.ts'
-import { publishedTexts } from '../lab/texts/post-texts.ts'
+import { postTexts } from '../lab/texts/post-texts.ts'
 import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
@@ -88,7 +88,7 @@ runMain(() => {
     const started = performance.now()
     const labelled =
       options.texts === 'published'
-        ? await publishedTexts(await hubSettings(process.env, options))
+        ? await postTexts(await hubSettings(process.env, options))
         : await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = labelled.map(({ text }) => model.tokenize(text))

@@ -12,7 +12,7 @@ import { hubSettings } from '../lab/models/hub/settings.ts'
 import { openModel, piecesOf } from '../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../lab/models/engine-options.ts'
 import { provenanceLines, provenanceOf } from '../lab/models/provenance.ts'
-import { publishedTexts } from '../lab/texts/post-texts.ts'
+import { postTexts } from '../lab/texts/post-texts.ts'
 import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
@@ -58,7 +58,7 @@ runMain(() => {
   return withBackend(options, async (ops) => {
     const labelled =
       options.texts === 'published'
-        ? await publishedTexts(await hubSettings(process.env, options))
+        ? await postTexts(await hubSettings(process.env, options))
         : await loadTexts(options.texts)
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const [hook] = chooseHooks(model, [options.layer])

@@ -1,4 +1,4 @@
-// Published models by name: fetched from a hub on this machine that has the bundled model's files under their names.
+// Models known by name: fetched from a hub on this machine that has the bundled model's files under their names.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawn } from 'node:child_process'
@@ -51,7 +51,7 @@ let hub: HubServer
 let folder: string
 const before = { ...process.env }
 
-const models = suite('published models')
+const models = suite('known models')
 models.before.each(async () => {
   hub = await startHub(served, COMMIT)
   folder = fs.mkdtempSync(join(tmpdir(), 'clearbox-models-'))

@@ -5,7 +5,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { patience, type HubSettings } from '../../experiments/lab/models/hub/settings.ts'
-import { publishedTexts, textsOfNotebook } from '../../experiments/lab/texts/post-texts.ts'
+import { postTexts, textsOfNotebook } from '../../experiments/lab/texts/post-texts.ts'
 import { instead, startHub } from '../helpers/hub-server.ts'
 
 const notebooks = suite('notebooks')
@@ -62,7 +62,7 @@ notebooks(
       patience: { ...patience, backoffMs: 1 },
     }
     const refusal = async (changed: Partial<HubSettings> = {}) =>
-      publishedTexts({ ...settings, ...changed }).then(
+      postTexts({ ...settings, ...changed }).then(
         () => 'accepted',
         (error: Error) => error.message,
       )

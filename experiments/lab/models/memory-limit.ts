@@ -1,3 +1,4 @@
+// Whether a model fits, said before it is loaded.
 import { totalmem } from 'node:os'
 import { backends } from '../../../engine/backends.ts'
 import { sizeOf, type Shape } from '../../../engine/tensor.ts'

@@ -1,3 +1,4 @@
+// A model with its tokenizer and SAEs, opened on a backend.
 import type { Backend } from '../../../engine/backend.ts'
 import type { Gpt2Config } from '../../../gpt2/config.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
@@ -14,7 +15,7 @@ import { createProgress } from '../cli/progress.ts'
 /** A model loaded on a backend, with its tokenizer and the SAEs that belong to it. */
 export interface OpenModel {
   readonly name: string
-  /** Repository and revision of a published model. */
+  /** Repository and revision of a known model. */
   readonly origin?: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
@@ -36,7 +37,7 @@ const SCREEN_SHARE = 1 / 8
 
 /**
  * Loads a model onto a backend: `tiny` (bundled), `synthetic` (GPT-2 small's sizes, weights from a formula), `gpt2`
- * and other published ones, fetched where they are not on this machine yet, or a folder in Hugging Face's GPT-2 format.
+ * and the other known ones, fetched where they are not on this machine yet, or a folder in Hugging Face's GPT-2 format.
  * @param limit the memory that there is, unless a test says otherwise
  * @throws UserError with the sizes if the model does not fit; `openSae` likewise
  */

@@ -1,3 +1,4 @@
+// The post's own texts, fetched from its notebook.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,7 +23,7 @@ const notebook = {
  * The post's 70 texts in their seven categories, fetched once.
  * @throws UserError if they are not here and cannot be fetched, or the file is another one
  */
-export async function publishedTexts(settings: HubSettings): Promise<LabelledText[]> {
+export async function postTexts(settings: HubSettings): Promise<LabelledText[]> {
   const { repo, commit, path, size, sha256 } = notebook
   const target = join(settings.ownCacheFolder, 'post', commit, 'notebook.ipynb')
   const label = `${repo}: ${path}`

@@ -1,3 +1,4 @@
+// Texts with their categories: three formats, and the checks that all share.
 import { csvParseRows } from 'd3-dsv'
 import { readJson, type Json } from './json.ts'
 

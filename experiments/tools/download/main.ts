@@ -1,4 +1,4 @@
-// Which files does a published model need, and are they here and right?
+// Which files does a known model need, and are they here and right?
 //   npm run download -- gpt2                      what npm start needs: the model, four SAEs, the post's texts
 //   npm run download -- gpt2 --layers 0,12        other SAEs; 12 is the stream after the last block
 //   npm run download -- gpt2 --offline            fetches nothing: hashes all that is there
@@ -11,12 +11,12 @@ import { createCommand, integerIn, listOf, oneOf, runMain } from '../../lab/cli/
 import { UserError } from '../../lab/cli/user-error.ts'
 import { layerOf } from '../../lab/models/hooks.ts'
 import { fetchFiles } from '../../lab/models/hub/hub.ts'
-import { describeHash, hashOf } from '../../lab/models/hub/identity.ts'
+import { describeHash, hashOf, isHash } from '../../lab/models/hub/identity.ts'
 import { knownModels, type KnownModel } from '../../lab/models/hub/known-models.ts'
 import { hubSettings } from '../../lab/models/hub/settings.ts'
 import { cacheStore, folderStore, type HubFile } from '../../lab/models/hub/store.ts'
 import { createProgress, showBytes } from '../../lab/cli/progress.ts'
-import { publishedTexts } from '../../lab/texts/post-texts.ts'
+import { postTexts } from '../../lab/texts/post-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
 
 interface Options {
@@ -51,12 +51,16 @@ runMain(async () => {
     command: `npm run download -- ${name}`,
     quiet: options.json,
   })
-  if (name === 'gpt2') await publishedTexts(settings)
+  if (name === 'gpt2') await postTexts(settings)
   const checked = await checkHashes(files, paths, options.json)
-  const wrong = checked.filter(({ expected, found }) => expected !== undefined && expected !== found)
+  const wrong = checked.flatMap(({ path, expected, found }) =>
+    expected === undefined || expected === found
+      ? []
+      : [`${path}: expected ${describeHash(expected)}, found ${found}: delete it and run this again`],
+  )
   if (options.json) console.log(JSON.stringify(checked.map(summary), null, 1))
   else print(checked, store.folder)
-  if (wrong.length > 0) throw new UserError(wrong.map(wrongHash).join('\n'))
+  if (wrong.length > 0) throw new UserError(wrong.join('\n'))
 })
 
 function filesOf({ config, weights, saes }: KnownModel, layers: readonly number[]): HubFile[] {
@@ -85,20 +89,15 @@ async function checkHashes(
   const checked: Checked[] = []
   let done = 0
   for (const [i, file] of files.entries()) {
-    checked.push({ file, path: paths[i], bytes: sizes[i], ...(await checkHash(file, paths[i])) })
-    progress.update((done += sizes[i]), file.local)
+    const [path, bytes] = [paths[i], sizes[i]]
+    const blob = basename(await realpath(path)) // the cache names content by its hash
+    const expected = file.sha256 ?? (isHash(blob) ? blob : undefined)
+    const sha256 = await hashOf(path)
+    const found = expected?.length === 40 ? await hashOf(path, expected) : sha256
+    checked.push({ file, path, bytes, sha256, expected, found })
+    progress.update((done += bytes), file.local)
   }
   return checked
-}
-
-async function checkHash(
-  file: HubFile,
-  path: string,
-): Promise<Pick<Checked, 'sha256' | 'expected' | 'found'>> {
-  const blob = basename(await realpath(path)) // the cache names content by its hash
-  const expected = file.sha256 ?? (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(blob) ? blob : undefined)
-  const sha256 = await hashOf(path)
-  return { sha256, expected, found: expected?.length === 40 ? await hashOf(path, expected) : sha256 }
 }
 
 function summary({ file, path, bytes, sha256 }: Checked) {
@@ -123,8 +122,4 @@ function print(checked: readonly Checked[], folder: string): void {
   console.log(formatTable(['file', 'bytes', 'SHA-256 begins', ''], rows))
   const total = checked.reduce((sum, { bytes }) => sum + bytes, 0)
   console.log(`${checked.length} files, ${showBytes(total)}, in ${folder}`)
-}
-
-function wrongHash({ path, expected = '', found }: Checked): string {
-  return `${path}: expected ${describeHash(expected)}, found ${found}: delete it and run this again`
 }

@@ -9,7 +9,7 @@ import { layerOf } from '../../lab/models/hooks.ts'
 import { hubSettings } from '../../lab/models/hub/settings.ts'
 import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { createProgress } from '../../lab/cli/progress.ts'
-import { publishedTexts } from '../../lab/texts/post-texts.ts'
+import { postTexts } from '../../lab/texts/post-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
 import { loadTexts } from '../../lab/texts/texts-node.ts'
 import { passed, type Check } from './check.ts'
@@ -92,7 +92,7 @@ async function verifyGpt2(model: OpenModel, { layers, json, ...options }: Option
   return verifyPublished(model, gpt2Expected, {
     hooks: model.saeHooks.filter((hook) => layers.includes(layerOf(hook))),
     sample: own.filter((_, i) => i % 10 === 0).map(({ text }) => text),
-    postTexts: await publishedTexts(await hubSettings(process.env, options)),
+    postTexts: await postTexts(await hubSettings(process.env, options)),
     quiet: json,
   })
 }

@@ -63,7 +63,7 @@ async function fetchInto(
     refused = true
     throw new TransientError(wrong)
   })
-  await partial.publish()
+  await partial.finish()
 }
 
 /** Asks for what is missing and appends it. */

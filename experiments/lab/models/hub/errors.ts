@@ -1,3 +1,4 @@
+// What fails while fetching: what may pass is tried again, what does not is explained.
 import { setTimeout as pause } from 'node:timers/promises'
 import { UserError } from '../../cli/user-error.ts'
 import type { Patience } from './settings.ts'
@@ -43,6 +44,12 @@ export async function withRetries<T>(
   }
 }
 
+/** What the hub calls that which is not there, in words. */
+const MISSING: Readonly<Record<string, string | undefined>> = {
+  RepoNotFound: 'repository',
+  RevisionNotFound: 'revision',
+}
+
 /** What an answer that is not the file says, and what to do about it. */
 export function statusError(
   { status, headers, host }: { status: number; headers: Headers; host: string },
@@ -60,22 +67,13 @@ export function statusError(
       `${answer}: access denied: ask for access on the repository's page, and set HF_TOKEN to a token that may read it`,
     )
   if (status === 404) {
-    const missing = headers.get('X-Error-Code')
-    const what =
-      missing === 'RepoNotFound'
-        ? 'repository'
-        : missing === 'RevisionNotFound'
-          ? 'revision'
-          : 'file, at this revision'
-    return new UserError(`${answer}: there is no such ${what}: is ${setting} a complete mirror?`)
+    const missing = MISSING[headers.get('X-Error-Code') ?? ''] ?? 'file, at this revision'
+    return new UserError(`${answer}: there is no such ${missing}: is ${setting} a complete mirror?`)
   }
-  if (status === 429)
-    return new TransientError(`${answer}: too many requests`, retryAfter(headers.get('Retry-After')))
-  if (status === 408 || status >= 500)
-    return new TransientError(
-      `${answer}: the server has a fault of its own`,
-      retryAfter(headers.get('Retry-After')),
-    )
+  if (status === 408 || status === 429 || status >= 500) {
+    const fault = status === 429 ? 'too many requests' : 'the server has a fault of its own'
+    return new TransientError(`${answer}: ${fault}`, retryAfter(headers.get('Retry-After')))
+  }
   return new UserError(`${answer}: does ${setting} name the right server?`)
 }
 

@@ -1,9 +1,11 @@
+// Files of the hub: what is missing is announced, fetched and put into the store.
 import { mkdir, statfs } from 'node:fs/promises'
 import { UserError } from '../../cli/user-error.ts'
 import { createProgress, showBytes } from '../../cli/progress.ts'
 import { explain } from '../../cli/write-node.ts'
 import { download, type RemoteFile } from './download.ts'
 import { statusError, withRetries } from './errors.ts'
+import { isHash } from './identity.ts'
 import { ask, type Reply } from './request.ts'
 import type { HubSettings } from './settings.ts'
 import { COMMIT, type FileStore, type HubFile } from './store.ts'
@@ -98,7 +100,7 @@ function identityOf({ headers, host }: Reply, label: string): { etag: string; si
     throw new UserError(`${label}: ${host} does not say how large it is: is HF_ENDPOINT a model hub?`)
   const etag = tag.replace(/^W\//, '').replaceAll('"', '')
   // As the name of a file it could be anything.
-  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag))
+  if (!isHash(etag))
     throw new UserError(
       `${label}: expected a SHA-1 or SHA-256 as ETag, got '${etag.slice(0, 80)}': is HF_ENDPOINT a model hub?`,
     )

@@ -10,6 +10,8 @@ export interface Identity {
   readonly hash: string
 }
 
+export const isHash = (text: string): boolean => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)
+
 /** The hash of a file, of the same kind as `like`: SHA-256 unless that is git's. */
 export async function hashOf(path: string, like = ''): Promise<string> {
   const { size } = await stat(path)

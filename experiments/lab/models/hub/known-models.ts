@@ -1,3 +1,4 @@
+// The models that are fetched by name, with their SAEs.
 import type { HubFile } from './store.ts'
 
 /** The files of one SAE. */

@@ -19,7 +19,7 @@ export interface Partial extends AsyncDisposable {
   /** Back to nothing, in a new file. */
   reset(): Promise<void>
   /** Gives the file its target's name, and removes the partials that are of no more use. */
-  publish(): Promise<void>
+  finish(): Promise<void>
 }
 
 /**
@@ -42,7 +42,7 @@ export async function openPartial(target: string, size: number): Promise<Partial
       if (length > 0) renameSync(path, `${target}.partial`)
       else rmSync(path)
     } catch {
-      // It is published, or the target was by another process, which then removed it.
+      // It has its target's name; or another process was quicker, and has removed it.
     }
   }
   const takeBack = onEarlyExit(leave)
@@ -61,7 +61,7 @@ export async function openPartial(target: string, size: number): Promise<Partial
       file = await inWords(() => open(path, 'a'))
       length = 0
     },
-    publish: () =>
+    finish: () =>
       inWords(async () => {
         await file.sync()
         await file.close()

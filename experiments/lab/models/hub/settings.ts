@@ -1,3 +1,4 @@
+// Where files are fetched from and kept, and how patiently.
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
