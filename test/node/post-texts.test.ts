@@ -77,7 +77,9 @@ notebooks(
 
     const target = join(folder, 'post/6ba88eed6ffdb377bf1fda5c14b223ffac6e2d90/notebook.ipynb')
     fs.writeFileSync(target, '{}')
-    assert.match(await refusal(), `${target}: expected SHA-256 1dfc6e99`)
+    assert.match(await refusal(), `${target}: expected 2089112 bytes, found 2: delete it and run this again`)
+    fs.writeFileSync(target, new Uint8Array(2_089_112))
+    assert.match(await refusal({ offline: true }), `${target}: expected SHA-256 1dfc6e99`)
     fs.rmSync(folder, { recursive: true })
   },
 )

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { UserError } from '../../cli/user-error.ts'
 import { showBytes } from '../../cli/progress.ts'
 import { statusError, TransientError, withRetries } from './errors.ts'
-import { describeHash, hashOf, type Identity } from './identity.ts'
+import { differenceOf, type Identity } from './identity.ts'
 import { openPartial, type Partial } from './partial.ts'
 import { ask, type Reply } from './request.ts'
 import type { Patience } from './settings.ts'
@@ -18,12 +18,9 @@ export interface RemoteFile extends Identity {
   readonly setting: string
 }
 
-/** So much more than before counts as progress, and the failures before it no longer. */
-const PROGRESS_BYTES = 2 ** 20
-
 /**
- * Fetches a file: under a temporary name, from where an earlier try stopped, checked by size and hash as it lies on the
- * disk, and then under its own name. A target that exists is left as it is.
+ * Fetches a file: under a temporary name, from where an earlier try stopped, and then under its own name. It gets that,
+ * or is taken as it was found there, only when the bytes on the disk have the size and the hash.
  * @param onBytes called with the number of bytes there are, which may fall when a file has to begin again
  * @throws UserError that names the file, what was expected, what was found and what to do
  */
@@ -33,12 +30,22 @@ export async function download(
   patience: Patience,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<void> {
-  const isThere = async () => (await stat(target).catch(() => undefined)) !== undefined
-  if (!(await isThere()))
+  if (!(await isThere(file, target)))
     await fetchInto(target, file, patience, onBytes).catch(async (error: unknown) => {
-      if (!(await isThere())) throw error // else another process has fetched it meanwhile
+      if (!(await isThere(file, target))) throw error // else another process was quicker
     })
   onBytes(file.size)
+}
+
+/** @throws UserError if something else is there */
+async function isThere(file: RemoteFile, target: string): Promise<boolean> {
+  const info = await stat(target).catch(() => undefined)
+  if (info === undefined) return false
+  if (!info.isFile()) throw new UserError(`${target}: expected a file, found a folder: move it away`)
+  const difference = await differenceOf(target, file)
+  if (difference === undefined) return true
+  const { expected, found } = difference
+  throw new UserError(`${target}: expected ${expected}, found ${found}: delete it and run this again`)
 }
 
 async function fetchInto(
@@ -50,19 +57,20 @@ async function fetchInto(
   await using partial = await openPartial(target, file.size)
   onBytes(partial.length)
   let refused = false
-  await withRetries(patience, async (progressed) => {
-    if (partial.length < file.size) await receive(file, partial, patience, onBytes, progressed)
-    const found = await hashOf(partial.path, file.hash)
-    if (found === file.hash) return
+  const work = async () => {
+    if (partial.length < file.size) await receive(file, partial, patience, onBytes)
+    const difference = await differenceOf(partial.path, file)
+    if (difference === undefined) return
     await partial.reset()
-    const wrong = `${file.label}: expected ${describeHash(file.hash)}, got ${found}`
+    const wrong = `${file.label}: expected ${difference.expected}, got ${difference.found}`
     if (refused)
       throw new UserError(
         `${wrong}, twice: the server has another file, or something on the way changes it; try another network or ${file.setting}`,
       )
     refused = true
     throw new TransientError(wrong)
-  })
+  }
+  await withRetries(patience, work, () => partial.length)
   await partial.finish()
 }
 
@@ -72,25 +80,22 @@ async function receive(
   partial: Partial,
   patience: Patience,
   onBytes: (bytes: number) => void,
-  progressed: () => void,
 ): Promise<void> {
-  const from = partial.length
   const { url, label, token } = file
-  const headers = from > 0 ? { Range: `bytes=${from}-` } : undefined
+  const headers = partial.length > 0 ? { Range: `bytes=${partial.length}-` } : undefined
   using reply = await ask(url, { method: 'GET', label, headers, token, patience })
   await checkStart(file, reply, partial)
   const announced = announcedSize(reply)
   for await (const chunk of reply.body()) {
     if (partial.length === 0) refuseDisguise(file, reply, chunk)
-    const tooLong = partial.length + chunk.length > file.size
-    if (tooLong || (announced ?? file.size) !== file.size)
+    const tooMuch = partial.length + chunk.length > file.size
+    if (tooMuch || (announced ?? file.size) !== file.size)
       throw new UserError(
-        `${label}: expected ${file.size} bytes, ${reply.host} has ${announced ?? `more than ${file.size}`}: ` +
+        `${label}: expected ${file.size} bytes, ${reply.host} has ${tooMuch ? `more than ${file.size}` : announced}: ` +
           `it serves another file; try another ${file.setting}`,
       )
     await partial.append(chunk)
     onBytes(partial.length)
-    if (partial.length - from >= PROGRESS_BYTES) progressed()
   }
   if (partial.length < file.size)
     throw new TransientError(

@@ -15,21 +15,29 @@ export class TransientError extends UserError {
   }
 }
 
+/** So much beyond the furthest point is progress, and the failures before it no longer count. */
+const PROGRESS_BYTES = 2 ** 20
+
 /**
- * Does `work` until it succeeds, fails for good, or fails `patience.tries` times in a row.
- * @param work tells by `progressed` that it got somewhere: failures are counted from there
+ * Does `work` until it succeeds, fails for good, or fails `patience.tries` times without progress between.
+ * @param reached how many bytes there are by now; those that were there before, and were lost since, are no progress
  * @throws UserError
  */
 export async function withRetries<T>(
   { tries, backoffMs, longestPauseMs }: Patience,
-  work: (progressed: () => void) => Promise<T>,
+  work: () => Promise<T>,
+  reached = () => 0,
 ): Promise<T> {
-  for (let failures = 0; ;) {
+  let furthest = reached()
+  for (let failures = 1; ; failures++) {
     try {
-      return await work(() => (failures = 0))
+      return await work()
     } catch (error) {
       if (!(error instanceof TransientError)) throw error
-      failures++
+      if (reached() >= furthest + PROGRESS_BYTES) {
+        furthest = reached()
+        failures = 1
+      }
       if (failures >= tries)
         throw new UserError(`${error.message} (tried ${tries} times; run the command again to go on)`, {
           cause: error,

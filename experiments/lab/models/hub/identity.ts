@@ -21,6 +21,17 @@ export async function hashOf(path: string, like = ''): Promise<string> {
   return hash.digest('hex')
 }
 
+/** In what the file at `path` is not `identity`, read from the disk; undefined if it is. */
+export async function differenceOf(
+  path: string,
+  { size, hash }: Identity,
+): Promise<{ expected: string; found: string } | undefined> {
+  const { size: foundSize } = await stat(path)
+  if (foundSize !== size) return { expected: `${size} bytes`, found: String(foundSize) }
+  const foundHash = await hashOf(path, hash)
+  return foundHash === hash ? undefined : { expected: describeHash(hash), found: foundHash }
+}
+
 export function describeHash(hash: string): string {
   return `${isGitHash(hash) ? 'git hash' : 'SHA-256'} ${hash}`
 }
