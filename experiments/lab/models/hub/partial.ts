@@ -31,10 +31,7 @@ export async function openPartial(target: string, size: number): Promise<Partial
   const inWords = <T>(work: () => Promise<T>): Promise<T> => explain(target, work)
   await inWords(() => mkdir(dirname(target), { recursive: true }))
   const path = `${target}.${randomUUID()}.partial`
-  const [longest] = (await partialsOf(target)).filter((other) => other.size <= size)
-  if (longest !== undefined)
-    // Where it cannot be copied, it is gone or there is no room: then all of it is fetched.
-    await copyFile(longest.path, path, constants.COPYFILE_FICLONE).catch(() => rm(path, { force: true }))
+  await inWords(() => copyLongest(target, path, size))
   let file = await inWords(() => open(path, 'a'))
   let length = (await file.stat()).size
   const leave = () => {
@@ -73,6 +70,18 @@ export async function openPartial(target: string, size: number): Promise<Partial
       await file.close()
       leave()
     },
+  }
+}
+
+async function copyLongest(target: string, path: string, most: number): Promise<void> {
+  const longest = (await partialsOf(target)).find(({ size }) => size <= most)
+  if (longest === undefined) return
+  try {
+    await copyFile(longest.path, path, constants.COPYFILE_FICLONE)
+  } catch (error) {
+    await rm(path, { force: true })
+    // Gone by now, or another user's: then all of it is fetched.
+    if (!['ENOENT', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 
