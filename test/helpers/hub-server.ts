@@ -151,10 +151,10 @@ function sendRange(response: ServerResponse, content: Uint8Array, range: string 
   response.end()
 }
 
-/** Announces the whole file, sends `bytes` of it and breaks the connection. */
+/** Announces the whole file, sends `bytes` of what was asked for, and breaks the connection when they have arrived. */
 export const cutAfter =
-  (bytes: number): Fault =>
-  (response, { content }, { headers: { range } }) => {
+  (bytes: number, arrived: (total: number) => Promise<void>): Fault =>
+  async (response, { content }, { headers: { range } }) => {
     const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
     response.writeHead(range === undefined ? 200 : 206, {
       'Content-Length': content.length - from,
@@ -162,8 +162,43 @@ export const cutAfter =
         ? {}
         : { 'Content-Range': `bytes ${from}-${content.length - 1}/${content.length}` }),
     })
-    response.write(content.subarray(from, from + bytes), () => setTimeout(() => response.destroy(), 20))
+    response.write(content.subarray(from, from + bytes))
+    await arrived(from + bytes)
+    response.destroy()
   }
+
+/** The same of a server that ignores ranges: it sends the first `bytes` of the file whatever was asked for. */
+export const cutFromStart =
+  (bytes: number, arrived: (total: number) => Promise<void>): Fault =>
+  async (response, { content }) => {
+    response.writeHead(200, { 'Content-Length': content.length })
+    response.write(content.subarray(0, bytes))
+    await arrived(bytes)
+    response.destroy()
+  }
+
+/** The file, a byte at a time. */
+export const trickle: Fault = (response, { content }) => {
+  response.writeHead(200, { 'Content-Length': content.length })
+  let at = 0
+  const timer = setInterval(() => response.write(content.subarray(at, ++at)), 2)
+  response.on('close', () => clearInterval(timer))
+}
+
+/** What was asked for, and then zeros without end. */
+export const endless: Fault = (response, { content }, { headers: { range } }) => {
+  const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
+  response.writeHead(range === undefined ? 200 : 206, {
+    'Content-Range': `bytes ${from}-${content.length - 1}/${content.length}`,
+    'Transfer-Encoding': 'chunked',
+  })
+  response.write(content.subarray(from))
+  const more = () => {
+    while (!response.destroyed && response.write(Buffer.alloc(2 ** 16)));
+  }
+  response.on('drain', more)
+  more()
+}
 
 /** Ends early, but properly: a body of no announced length. */
 export const endAfter =

@@ -20,7 +20,7 @@ export interface Reply extends Disposable {
   readonly status: number
   readonly headers: Headers
   readonly host: string
-  /** The body, piece by piece. @throws TransientError if the connection breaks or the server falls silent */
+  /** The body, piece by piece. @throws TransientError if the connection breaks, or the server is silent or too slow */
   body(): AsyncGenerator<Uint8Array>
 }
 
@@ -38,7 +38,7 @@ export async function ask(url: string, options: Ask): Promise<Reply> {
     for (let at = first, hop = 0; ; hop++) {
       const response = await line.wait('answer', at.host, send(at, first, line.signal, options))
       const done = !REDIRECTS.includes(response.status) || (options.enough?.(response.headers) ?? false)
-      if (done) return replyOf(response, at.host, line)
+      if (done) return replyOf(response, at.host, line, options)
       await response.body?.cancel()
       at = nextAddress(at, response.headers.get('Location'), first, options.label)
       if (hop === MOST_REDIRECTS)
@@ -72,17 +72,28 @@ export function nextAddress(at: URL, location: string | null, first: URL, label:
   return next
 }
 
-function replyOf(response: Response, host: string, line: Line): Reply {
+function replyOf(response: Response, host: string, line: Line, { label, patience }: Ask): Reply {
   return {
     status: response.status,
     headers: response.headers,
     host,
     async *body() {
-      if (response.body === null) return
-      const reader = response.body.getReader()
-      for (;;) {
+      const reader = response.body?.getReader()
+      let [bytes, waitedMs] = [0, 0]
+      while (reader) {
+        const started = performance.now()
         const { done, value } = await line.wait('bytes', host, reader.read())
         if (done) return
+        bytes += value.length
+        waitedMs += performance.now() - started
+        if (waitedMs >= patience.rateMs) {
+          const rate = Math.floor(bytes / (waitedMs / 1000))
+          if (rate < patience.slowestRate)
+            throw new TransientError(
+              `${label}: ${rate} bytes/s from ${host}, expected at least ${patience.slowestRate}`,
+            )
+          ;[bytes, waitedMs] = [0, 0]
+        }
         yield value
       }
     },
@@ -93,12 +104,12 @@ function replyOf(response: Response, host: string, line: Line): Reply {
 /** A connection that is given up when it stays silent while one waits. */
 class Line {
   readonly #label: string
-  readonly #silenceMs: number
+  readonly #patience: Patience
   readonly #controller = new AbortController()
 
-  constructor(label: string, { silenceMs }: Patience) {
+  constructor(label: string, patience: Patience) {
     this.#label = label
-    this.#silenceMs = silenceMs
+    this.#patience = patience
   }
 
   get signal(): AbortSignal {
@@ -115,12 +126,14 @@ class Line {
     const timer = setTimeout(() => {
       late = true
       this.hangUp()
-    }, this.#silenceMs)
+    }, this.#patience.silenceMs)
     try {
       return await coming
     } catch (error) {
       if (late)
-        throw new TransientError(`${this.#label}: no ${what} from ${host} within ${this.#silenceMs / 1000} s`)
+        throw new TransientError(
+          `${this.#label}: no ${what} from ${host} within ${this.#patience.silenceMs / 1000} s`,
+        )
       const { message, cause } = error as Error
       const reason =
         cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message

@@ -8,6 +8,9 @@ import { UserError } from '../../cli/user-error.ts'
 export interface Patience {
   /** A server that sends nothing for so long, before its answer or within it, is given up. */
   readonly silenceMs: number
+  /** A body that comes in fewer bytes a second than this, over `rateMs`, is given up too. */
+  readonly slowestRate: number
+  readonly rateMs: number
   /** Failures in a row, none of them with progress, before a download is given up. */
   readonly tries: number
   /** The pause after the first failure; each further one doubles it. */
@@ -18,6 +21,8 @@ export interface Patience {
 
 export const patience: Patience = {
   silenceMs: 30_000,
+  slowestRate: 1000,
+  rateMs: 30_000,
   tries: 5,
   backoffMs: 1000,
   longestPauseMs: 120_000,

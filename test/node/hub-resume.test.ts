@@ -1,0 +1,226 @@
+// Downloads that are cut, killed, stopped, or run beside each other: nothing is lost, and nothing wrong gets a name.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import * as fs from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fetchInProcess, pinned, WEIGHTS, weights, world, type World } from '../helpers/hub.ts'
+import * as hub from '../helpers/hub-server.ts'
+import { refusal } from '../helpers/refusal.ts'
+
+/** What the host of large files was asked for. */
+const rangesAsked = ({ server }: World) =>
+  server.requests.filter(({ host }) => host === 'store').map(({ range }) => range)
+
+/** Does `work` without the rights of the superuser, who may read everything. */
+async function asNobody(folder: string, work: () => Promise<unknown>): Promise<void> {
+  if (process.geteuid?.() !== 0) return void (await work())
+  for (const path of [folder, ...fs.globSync('**/', { cwd: folder }).map((name) => join(folder, name))])
+    fs.chmodSync(path, 0o777)
+  process.seteuid?.(65534)
+  try {
+    await work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
+
+const resume = suite('resume')
+
+resume('goes on after a cut within the same run, and sends no byte twice', async () => {
+  await using w = await world()
+  w.server.failNext(WEIGHTS, hub.cutAfter(1_200_000, w.arrived), hub.cutAfter(1_100_000, w.arrived))
+  await w.fetch([pinned])
+  assert.equal(rangesAsked(w), [undefined, 'bytes=1200000-', 'bytes=2300000-'])
+  assert.is(w.server.sent(), weights.length)
+  assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+})
+
+resume('goes on where a killed process stopped', async () => {
+  await using w = await world()
+  w.server.failNext(WEIGHTS, hub.stallAfter(1_000_000))
+  const child = fetchInProcess(w)
+  await w.arrived(1_000_000)
+  child.process.kill('SIGKILL')
+  await child.ended
+  assert.is(w.partials().length, 1)
+  await w.fetch([pinned])
+  assert.equal(rangesAsked(w), [undefined, 'bytes=1000000-'])
+  assert.is(w.server.sent(), weights.length)
+  assert.equal(w.partials(), [])
+})
+
+resume('goes on where Ctrl-C stopped it, and where an error did; what they leave is one file', async () => {
+  await using w = await world()
+  w.server.failNext(WEIGHTS, hub.stallAfter(500_000))
+  const child = fetchInProcess(w)
+  await w.arrived(500_000)
+  child.process.kill('SIGINT')
+  assert.is((await child.ended).code, 130)
+  assert.equal(w.partials(), [`${w.blob}.partial`])
+  w.server.failNext(WEIGHTS, ...[300_000, 10, 10].map((bytes) => hub.cutAfter(bytes, w.arrived)))
+  const message = await refusal(w.fetch([pinned]))
+  assert.match(
+    message,
+    /^openai-community\/gpt2: model\.safetensors: the connection to 127\.0\.0\.1:\d+ broke: /,
+  )
+  assert.match(message, '(tried 3 times; run the command again to go on)')
+  assert.equal(w.partials(), [`${w.blob}.partial`])
+  assert.is(fs.statSync(w.partials()[0]).size, 800_020)
+  await w.fetch([pinned])
+  assert.is(w.server.sent(), weights.length)
+  assert.equal(w.partials(), [])
+})
+
+resume('leaves nothing of a download that got nothing', async () => {
+  await using w = await world()
+  w.server.failNext(WEIGHTS, hub.status(418))
+  await refusal(w.fetch([pinned]))
+  assert.equal(w.partials(), [])
+})
+
+resume('takes the longest of what is there, and no clock into account', async () => {
+  await using w = await world()
+  fs.mkdirSync(join(w.blob, '..'), { recursive: true })
+  for (const [name, bytes] of [
+    ['a', 1000],
+    ['b', 2_000_000],
+    ['c', 3000],
+  ] as const)
+    fs.writeFileSync(`${w.blob}.${name}.partial`, weights.subarray(0, bytes))
+  fs.utimesSync(`${w.blob}.b.partial`, new Date('2199-01-01'), new Date('2199-01-01'))
+  fs.mkdirSync(`${w.blob}.folder.partial`)
+  fs.writeFileSync(`${w.blob}x.partial`, 'of another file')
+  await w.fetch([pinned])
+  assert.equal(rangesAsked(w), ['bytes=2000000-'])
+  assert.equal(w.partials().sort(), [`${w.blob}.folder.partial`, `${w.blob}x.partial`])
+})
+
+resume('fetches all of it where what is there is another user’s', async () => {
+  await using w = await world()
+  const blobs = dirname(w.blob)
+  fs.mkdirSync(blobs, { recursive: true })
+  fs.writeFileSync(`${w.blob}.partial`, weights.subarray(0, 1000), { mode: 0 })
+  await asNobody(w.folder, () => w.fetch([pinned]))
+  assert.equal(rangesAsked(w), [undefined])
+})
+
+resume('keeps what is there where there is no room for a copy, and says so', async () => {
+  await using w = await world()
+  fs.mkdirSync(dirname(w.blob), { recursive: true })
+  fs.writeFileSync(`${w.blob}.partial`, weights.subarray(0, 2_000_000))
+  const { code, stderr } = await fetchInProcess(w, '-f 1000').ended
+  assert.is(code, 1)
+  assert.match(stderr, /the file would be larger than the system allows \(EFBIG\)\n$/)
+  assert.equal(rangesAsked(w), [])
+  assert.equal(w.partials(), [`${w.blob}.partial`])
+  assert.is(fs.statSync(`${w.blob}.partial`).size, 2_000_000)
+})
+
+resume('begins again where the server ignores ranges', async () => {
+  await using w = await world()
+  w.server.failNext(WEIGHTS, hub.cutAfter(500_000, w.arrived), hub.instead(weights))
+  await w.fetch([pinned])
+  assert.is(w.server.sent(), weights.length + 500_000)
+  assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+})
+
+resume('gives up a server that ignores ranges and gets no further than before', async () => {
+  await using w = await world()
+  const cuts = [1_200_000, 2_400_000, 1_300_000, 2_300_000, 2_400_000, 2_400_000]
+  w.server.failNext(WEIGHTS, ...cuts.map((bytes) => hub.cutFromStart(bytes, w.arrived)))
+  assert.match(await refusal(w.fetch([pinned])), 'broke: ')
+  assert.is(rangesAsked(w).length, 4, 'two that got further, two that did not')
+})
+
+resume('counts failures anew after a MB more, in however many pieces', async () => {
+  await using w = await world()
+  const cuts = [1000, 600_000, 2 ** 20 - 601_001, 1, 1000]
+  w.server.failNext(WEIGHTS, ...cuts.map((bytes) => hub.cutAfter(bytes, w.arrived)))
+  await w.fetch([pinned], { patience: { tries: 4 } })
+  assert.is(rangesAsked(w).length, 6)
+  await using x = await world()
+  x.server.failNext(WEIGHTS, ...cuts.map((bytes) => hub.cutAfter(bytes, x.arrived)))
+  await refusal(x.fetch([pinned], { patience: { tries: 3 } }))
+  assert.is(rangesAsked(x).length, 3)
+})
+
+resume('holds what is on the disk to the hash, not what came', async () => {
+  await using w = await world()
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  w.server.failNext(WEIGHTS, hub.holdAfter(1_000_000, released))
+  const fetched = w.fetch([pinned])
+  await w.arrived(1_000_000)
+  const file = fs.openSync(w.partials()[0], 'r+')
+  fs.writeSync(file, 'x', 500_000)
+  fs.closeSync(file)
+  release()
+  await fetched
+  assert.equal(rangesAsked(w), [undefined, undefined], 'it began again')
+  assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+})
+
+resume('begins again when what was there is not of this file', async () => {
+  await using w = await world()
+  fs.mkdirSync(join(w.blob, '..'), { recursive: true })
+  fs.writeFileSync(`${w.blob}.0123abcd.partial`, new Uint8Array(weights.length + 5))
+  await w.fetch([pinned])
+  fs.rmSync(w.blob)
+  fs.writeFileSync(`${w.blob}.0123abcd.partial`, new Uint8Array(weights.length / 2))
+  await w.fetch([pinned])
+  assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+  assert.equal(w.partials(), [])
+})
+
+resume.run()
+
+const together = suite('processes beside each other')
+
+together('fetch the same file at once and both have it', async () => {
+  await using w = await world()
+  const both = await Promise.all([fetchInProcess(w).ended, fetchInProcess(w).ended])
+  for (const { code, stdout, stderr } of both) {
+    assert.is(code, 0, stderr)
+    assert.is(stdout, join(w.snapshot, 'model.safetensors') + '\n')
+  }
+  assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+  assert.equal(w.partials(), [])
+})
+
+for (const stopped of [false, true])
+  together(
+    `never write to one file: the second begins with a copy of what the first has, which ${stopped ? 'is stopped' : 'works on'}`,
+    async () => {
+      await using w = await world()
+      const { promise: released, resolve: release } = Promise.withResolvers<void>()
+      w.server.failNext(WEIGHTS, hub.holdAfter(1_000_000, released))
+      const first = fetchInProcess(w)
+      await w.arrived(1_000_000)
+      if (stopped) first.process.kill('SIGSTOP')
+      const second = await fetchInProcess(w).ended
+      assert.is(second.code, 0, second.stderr)
+      assert.equal(rangesAsked(w), [undefined, 'bytes=1000000-'])
+      assert.equal(w.partials(), [], 'what the first has is of no more use')
+      const { ino } = fs.statSync(w.blob)
+      release()
+      if (stopped) first.process.kill('SIGCONT')
+      const { code, stdout, stderr } = await first.ended
+      assert.is(code, 0, stderr)
+      assert.is(stdout, second.stdout)
+      assert.is(fs.statSync(w.blob).ino, ino, 'the second one’s file')
+      assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+      assert.equal(w.partials(), [])
+    },
+  )
+
+together('find what another has fetched although their own download fails', async () => {
+  await using w = await world()
+  w.server.failNext(WEIGHTS, async (response) => {
+    await w.fetch([pinned])
+    response.writeHead(418).end()
+  })
+  const [path] = await w.fetch([pinned])
+  assert.equal(new Uint8Array(fs.readFileSync(path)), weights)
+  assert.equal(w.partials(), [])
+})
+
+together.run()
