@@ -86,13 +86,16 @@ cache('refuses a small blob whose git hash is wrong', async () => {
 cache('refuses a folder where a file should be', async () => {
   await using w = await world()
   fs.mkdirSync(w.blob, { recursive: true })
-  assert.is(await refusal(w.fetch([pinned])), `${w.blob}: expected a file, found a folder: move it away`)
+  assert.is(
+    await refusal(w.fetch([pinned])),
+    `${w.blob}: expected a file, found a folder: delete it and run this again`,
+  )
   const plain = folderStore(join(w.folder, 'plain'))
   const path = join(w.folder, 'plain/model.safetensors')
   fs.mkdirSync(path, { recursive: true })
   assert.is(
     await refusal(w.fetch([pinned], {}, plain)),
-    `${path}: expected a file, found a folder: move it away`,
+    `${path}: expected a file, found a folder: delete it and run this again`,
   )
 })
 

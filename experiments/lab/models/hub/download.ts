@@ -1,22 +1,16 @@
 // One file over HTTP: from where an earlier try stopped, and under its own name only once it is whole.
-import { stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { UserError } from '../../cli/user-error.ts'
 import { showBytes } from '../../cli/progress.ts'
-import { statusError, TransientError, withRetries } from './errors.ts'
 import { differenceOf, type Identity } from './identity.ts'
 import { openPartial, type Partial } from './partial.ts'
-import { ask, type Reply } from './request.ts'
+import { ask, type Address, type Reply } from './request.ts'
+import { TransientError, withRetries } from './retry.ts'
 import type { Patience } from './settings.ts'
+import { statusError } from './status.ts'
 
-/** A file on a server, and what is known of it before it is fetched. */
-export interface RemoteFile extends Identity {
-  readonly url: string
-  /** What error messages call it: `openai-community/gpt2: model.safetensors`. */
-  readonly label: string
-  readonly token?: string
-  /** The environment variable that names another server, for messages. */
-  readonly setting: string
-}
+/** A file on a server, and what it must be. */
+export type RemoteFile = Address & Identity
 
 /**
  * Fetches a file: under a temporary name, from where an earlier try stopped, and then under its own name. It gets that,
@@ -39,9 +33,7 @@ export async function download(
 
 /** @throws UserError if something else is there */
 async function isThere(file: RemoteFile, target: string): Promise<boolean> {
-  const info = await stat(target).catch(() => undefined)
-  if (info === undefined) return false
-  if (!info.isFile()) throw new UserError(`${target}: expected a file, found a folder: move it away`)
+  if (!existsSync(target)) return false
   const difference = await differenceOf(target, file)
   if (difference === undefined) return true
   const { expected, found } = difference
@@ -81,9 +73,9 @@ async function receive(
   patience: Patience,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const { url, label, token } = file
+  const { label } = file
   const headers = partial.length > 0 ? { Range: `bytes=${partial.length}-` } : undefined
-  using reply = await ask(url, { method: 'GET', label, headers, token, patience })
+  using reply = await ask({ ...file, method: 'GET', headers, patience })
   await checkStart(file, reply, partial)
   const announced = announcedSize(reply)
   for await (const chunk of reply.body()) {

@@ -4,10 +4,11 @@ import { UserError } from '../../cli/user-error.ts'
 import { createProgress, showBytes } from '../../cli/progress.ts'
 import { explain } from '../../cli/write-node.ts'
 import { download, type RemoteFile } from './download.ts'
-import { statusError, withRetries } from './errors.ts'
 import { isHash } from './identity.ts'
-import { ask, type Reply } from './request.ts'
+import { ask, type Address, type Reply } from './request.ts'
+import { withRetries } from './retry.ts'
 import type { HubSettings } from './settings.ts'
+import { statusError } from './status.ts'
 import { COMMIT, type FileStore, type HubFile } from './store.ts'
 
 export interface FetchOptions {
@@ -69,12 +70,12 @@ async function announceAll(
 async function announce(settings: HubSettings, file: HubFile, revision: string): Promise<Announced> {
   const { endpoint, token, patience } = settings
   const label = `${file.repo}: ${file.path}`
-  const setting = 'HF_ENDPOINT'
   const url = `${endpoint}/${file.repo}/resolve/${revision}/${file.path}`
+  const address: Address = { url, label, token, setting: 'HF_ENDPOINT' }
   // Redirects within the hub carry no hash; the one to where large files are kept does.
   const enough = (headers: Headers) => headers.has('X-Linked-ETag')
-  using reply = await ask(url, { method: 'HEAD', label, token, patience, enough })
-  if (reply.status >= 400) throw statusError(reply, { label, token, setting })
+  using reply = await ask({ ...address, method: 'HEAD', patience, enough })
+  if (reply.status >= 400) throw statusError(reply, address)
   const { etag, size } = identityOf(reply, label)
   const commit = reply.headers.get('X-Repo-Commit') ?? revision
   if (!COMMIT.test(commit) || (COMMIT.test(revision) && commit !== revision))
@@ -85,8 +86,7 @@ async function announce(settings: HubSettings, file: HubFile, revision: string):
     throw new UserError(
       `${label}: expected SHA-256 ${file.sha256}, ${reply.host} announces ${etag}: it has another file; try another HF_ENDPOINT`,
     )
-  const identity = { size: file.size ?? size, hash: file.sha256 ?? etag }
-  return { file, etag, commit, remote: { url, label, ...identity, token, setting } }
+  return { file, etag, commit, remote: { ...address, size: file.size ?? size, hash: file.sha256 ?? etag } }
 }
 
 function identityOf({ headers, host }: Reply, label: string): { etag: string; size: number } {

@@ -21,15 +21,16 @@ export async function hashOf(path: string, like = ''): Promise<string> {
   return hash.digest('hex')
 }
 
-/** In what the file at `path` is not `identity`, read from the disk; undefined if it is. */
+/** In what that which is at `path` is not the file that it must be; undefined if it is. */
 export async function differenceOf(
   path: string,
   { size, hash }: Identity,
 ): Promise<{ expected: string; found: string } | undefined> {
-  const { size: foundSize } = await stat(path)
-  if (foundSize !== size) return { expected: `${size} bytes`, found: String(foundSize) }
-  const foundHash = await hashOf(path, hash)
-  return foundHash === hash ? undefined : { expected: describeHash(hash), found: foundHash }
+  const info = await stat(path)
+  if (!info.isFile()) return { expected: 'a file', found: 'a folder' }
+  if (info.size !== size) return { expected: `${size} bytes`, found: String(info.size) }
+  const found = await hashOf(path, hash)
+  return found === hash ? undefined : { expected: describeHash(hash), found }
 }
 
 export function describeHash(hash: string): string {

@@ -1,15 +1,22 @@
 // One request over HTTP, its redirects followed, given up when the server falls silent.
 import { UserError } from '../../cli/user-error.ts'
-import { TransientError } from './errors.ts'
+import { TransientError } from './retry.ts'
 import { isLoopback, isSecure, type Patience } from './settings.ts'
 
-export interface Ask {
-  readonly method: 'GET' | 'HEAD'
-  /** What error messages call the file. */
+/** Where a file is asked for, and what is said of it in messages. */
+export interface Address {
+  readonly url: string
+  /** `openai-community/gpt2: model.safetensors` */
   readonly label: string
-  readonly headers?: Readonly<Record<string, string>>
-  /** For the host of the first address; hosts that it redirects to do not see it. */
+  /** For the host of the URL; hosts that it redirects to do not see it. */
   readonly token?: string
+  /** The environment variable that names another server. */
+  readonly setting: string
+}
+
+export interface Ask extends Address {
+  readonly method: 'GET' | 'HEAD'
+  readonly headers?: Readonly<Record<string, string>>
   readonly patience: Patience
   /** Ends the following of redirects at an answer that says enough. */
   readonly enough?: (headers: Headers) => boolean
@@ -31,35 +38,33 @@ const REDIRECTS = [301, 302, 303, 307, 308]
  * Asks for a URL and follows its redirects, each over https (or on this machine, if the first address is there).
  * @throws UserError for a redirect that is not followed; TransientError if no answer comes
  */
-export async function ask(url: string, options: Ask): Promise<Reply> {
-  const first = new URL(url)
-  const line = new Line(options.label, options.patience)
+export async function ask(options: Ask): Promise<Reply> {
+  const first = new URL(options.url)
+  const call = { ...options, line: new AbortController() }
   try {
     for (let at = first, hop = 0; ; hop++) {
-      const response = await line.wait('answer', at.host, send(at, first, line.signal, options))
-      const done = !REDIRECTS.includes(response.status) || (options.enough?.(response.headers) ?? false)
-      if (done) return replyOf(response, at.host, line, options)
+      const response = await inTime('answer', at.host, call, send(at, first, call))
+      const done = !REDIRECTS.includes(response.status) || (call.enough?.(response.headers) ?? false)
+      if (done) return replyOf(response, at.host, call)
       await response.body?.cancel()
-      at = nextAddress(at, response.headers.get('Location'), first, options.label)
+      at = nextAddress(at, response.headers.get('Location'), first, call.label)
       if (hop === MOST_REDIRECTS)
-        throw new UserError(`${options.label}: more than ${MOST_REDIRECTS} redirects, the last to ${at.host}`)
+        throw new UserError(`${call.label}: more than ${MOST_REDIRECTS} redirects, the last to ${at.host}`)
     }
   } catch (error) {
-    line.hangUp()
+    call.line.abort()
     throw error
   }
 }
 
-async function send(
-  at: URL,
-  first: URL,
-  signal: AbortSignal,
-  { method, token, headers }: Ask,
-): Promise<Response> {
+/** What is asked, and the way to hang up. */
+type Call = Ask & { readonly line: AbortController }
+
+async function send(at: URL, first: URL, { method, token, headers, line }: Call): Promise<Response> {
   // Sizes and ranges are those of the file itself, not of a compressed one.
   const sent = new Headers({ 'User-Agent': 'clearbox', 'Accept-Encoding': 'identity', ...headers })
   if (token && at.origin === first.origin) sent.set('Authorization', `Bearer ${token}`)
-  return fetch(at, { method, headers: sent, redirect: 'manual', signal })
+  return fetch(at, { method, headers: sent, redirect: 'manual', signal: line.signal })
 }
 
 /** Where an answer of `at` redirects to, on the way from `first`. @throws UserError unless it may be followed */
@@ -72,17 +77,19 @@ export function nextAddress(at: URL, location: string | null, first: URL, label:
   return next
 }
 
-function replyOf(response: Response, host: string, line: Line, { label, patience }: Ask): Reply {
+function replyOf(response: Response, host: string, call: Call): Reply {
+  const { label, patience } = call
   return {
     status: response.status,
     headers: response.headers,
     host,
     async *body() {
       const reader = response.body?.getReader()
-      let [bytes, waitedMs] = [0, 0]
+      let bytes = 0
+      let waitedMs = 0
       while (reader) {
         const started = performance.now()
-        const { done, value } = await line.wait('bytes', host, reader.read())
+        const { done, value } = await inTime('bytes', host, call, reader.read())
         if (done) return
         bytes += value.length
         waitedMs += performance.now() - started
@@ -92,56 +99,37 @@ function replyOf(response: Response, host: string, line: Line, { label, patience
             throw new TransientError(
               `${label}: ${rate} bytes/s from ${host}, expected at least ${patience.slowestRate}`,
             )
-          ;[bytes, waitedMs] = [0, 0]
+          bytes = 0
+          waitedMs = 0
         }
         yield value
       }
     },
-    [Symbol.dispose]: () => line.hangUp(),
+    [Symbol.dispose]: () => call.line.abort(),
   }
 }
 
-/** A connection that is given up when it stays silent while one waits. */
-class Line {
-  readonly #label: string
-  readonly #patience: Patience
-  readonly #controller = new AbortController()
-
-  constructor(label: string, patience: Patience) {
-    this.#label = label
-    this.#patience = patience
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  hangUp(): void {
-    this.#controller.abort()
-  }
-
-  /** What comes from the other end. @throws TransientError if it does not come in time, or the connection breaks */
-  async wait<T>(what: string, host: string, coming: Promise<T>): Promise<T> {
-    let late = false
-    const timer = setTimeout(() => {
-      late = true
-      this.hangUp()
-    }, this.#patience.silenceMs)
-    try {
-      return await coming
-    } catch (error) {
-      if (late)
-        throw new TransientError(
-          `${this.#label}: no ${what} from ${host} within ${this.#patience.silenceMs / 1000} s`,
-        )
-      const { message, cause } = error as Error
-      const reason =
-        cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
-      throw new TransientError(
-        `${this.#label}: the connection to ${host} broke: ${reason}: is this machine online?`,
-      )
-    } finally {
-      clearTimeout(timer)
-    }
+/** Hangs up if what is coming does not come in time. @throws TransientError then, or if the connection breaks */
+async function inTime<T>(
+  what: string,
+  host: string,
+  { label, patience: { silenceMs }, line }: Call,
+  coming: Promise<T>,
+): Promise<T> {
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    line.abort()
+  }, silenceMs)
+  try {
+    return await coming
+  } catch (error) {
+    if (late) throw new TransientError(`${label}: no ${what} from ${host} within ${silenceMs / 1000} s`)
+    const { message, cause } = error as Error
+    const reason =
+      cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
+    throw new TransientError(`${label}: the connection to ${host} broke: ${reason}: is this machine online?`)
+  } finally {
+    clearTimeout(timer)
   }
 }
