@@ -71,11 +71,13 @@ resume('goes on where Ctrl-C stopped it, and where an error did; what they leave
   assert.equal(w.partials(), [])
 })
 
-resume('leaves nothing of a download that got nothing', async () => {
+resume('leaves nothing of a download that got nothing, and the one byte of one that got that', async () => {
   await using w = await world()
-  w.server.failNext(WEIGHTS, hub.status(418))
+  w.server.failNext(WEIGHTS, hub.status(418), hub.cutAfter(1, w.arrived))
   await refusal(w.fetch([pinned]))
   assert.equal(w.partials(), [])
+  await refusal(w.fetch([pinned], { patience: { tries: 1 } }))
+  assert.equal(w.partials(), [`${w.blob}.partial`])
 })
 
 resume('takes the longest of what is there, and no clock into account', async () => {
@@ -93,6 +95,15 @@ resume('takes the longest of what is there, and no clock into account', async ()
   await w.fetch([pinned])
   assert.equal(rangesAsked(w), ['bytes=2000000-'])
   assert.equal(w.partials().sort(), [`${w.blob}.folder.partial`, `${w.blob}x.partial`])
+})
+
+resume('asks for nothing where all of it is there', async () => {
+  await using w = await world()
+  fs.mkdirSync(dirname(w.blob), { recursive: true })
+  fs.writeFileSync(`${w.blob}.partial`, weights)
+  await w.fetch([pinned])
+  assert.equal(rangesAsked(w), [])
+  assert.equal(w.partials(), [])
 })
 
 resume('fetches all of it where what is there is another user’s', async () => {

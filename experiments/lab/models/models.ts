@@ -48,11 +48,11 @@ export async function openModel(
   limit = memoryLimit(ops.name),
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir })
-  const bytes = float32Bytes(weightShapes(source.config))
+  const shapes = weightShapes(source.config)
+  const bytes = float32Bytes(shapes)
   checkFits(name, bytes, limit)
   const store = await source.weights()
-  const total = weightShapes(source.config).size
-  using progress = createProgress({ label: `loading ${name}`, total, unit: 'tensors', quiet })
+  using progress = createProgress({ label: `loading ${name}`, total: shapes.size, unit: 'tensors', quiet })
   const gpt2 = await loadGpt2(ops, store, source.config, () => progress.step())
   await store.close()
   const tokenizer = await createTokenizer({ vocabularySize: source.config.dVocab })

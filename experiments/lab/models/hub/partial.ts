@@ -54,7 +54,7 @@ export async function openPartial(target: string, size: number): Promise<Partial
     },
     async reset() {
       await file.close()
-      await rm(path, { force: true })
+      await rm(path)
       file = await inWords(() => open(path, 'a'))
       length = 0
     },
@@ -79,7 +79,6 @@ async function copyLongest(target: string, path: string, most: number): Promise<
   try {
     await copyFile(longest.path, path, constants.COPYFILE_FICLONE)
   } catch (error) {
-    await rm(path, { force: true })
     // Gone by now, or another user's: then all of it is fetched.
     if (!['ENOENT', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
