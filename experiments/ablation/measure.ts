@@ -1,4 +1,5 @@
 import { Tensor } from '../../engine/tensor.ts'
+import { divergence, predictionOf, type Prediction } from '../../gpt2/divergence.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { run, type Gpt2 } from '../../gpt2/model.ts'
 import { batches } from '../lab/models/features.ts'
@@ -16,14 +17,6 @@ export interface Measured {
   readonly clean: readonly number[]
   /** A list an edit, in it one effect a text. */
   readonly effects: readonly (readonly TextEffect[])[]
-}
-
-/** The next token's distribution that a row of logits stands for. */
-export interface Prediction {
-  readonly logits: Float32Array
-  readonly probabilities: Float32Array
-  readonly logTotal: number
-  readonly top: number
 }
 
 const UNTOUCHED: TextEffect = { loss: 0, kl: 0, flips: 0 }
@@ -78,26 +71,6 @@ async function logitsOf(model: Gpt2, batch: readonly BatchText[], hooks: HookTab
   return texts.map(({ length }) => logits.rows(row, (row += length)))
 }
 
-/** logits [dVocab], one token's */
-export function predictionOf(logits: Float32Array): Prediction {
-  const top = topOf(logits)
-  let total = 0 // of the exponentials before they are rounded to float32
-  const probabilities = logits.map((logit) => {
-    const exponential = Math.exp(logit - logits[top])
-    total += exponential
-    return exponential
-  })
-  for (let id = 0; id < probabilities.length; id++) probabilities[id] /= total
-  return { logits, probabilities, logTotal: logits[top] + Math.log(total), top }
-}
-
-/** The most probable token; a tie goes to the lower id. */
-function topOf(logits: Float32Array): number {
-  let top = 0
-  for (let id = 1; id < logits.length; id++) if (logits[id] > logits[top]) top = id
-  return top
-}
-
 /** Sum of -log p(next token), over every prediction but the last, which has no answer. */
 function lossOf(predictions: readonly Prediction[], ids: readonly number[]): number {
   let loss = 0
@@ -118,20 +91,4 @@ function compare(clean: readonly Prediction[], edited: Tensor, ids: readonly num
     effect.loss += logTotal - logits[next] - (clean[t].logTotal - clean[t].logits[next])
   }
   return effect
-}
-
-/**
- * KL(clean || edited) in nats: the sum of p (log p - log q), where log p - log q = (a - log Z_a) - (b - log Z_b) of the
- * logits a and b. At least 0, which rounding may miss.
- */
-export function divergence(clean: Prediction, edited: Float32Array) {
-  const top = topOf(edited)
-  let total = 0
-  let difference = 0
-  for (let id = 0; id < edited.length; id++) {
-    total += Math.exp(edited[id] - edited[top])
-    difference += clean.probabilities[id] * (clean.logits[id] - edited[id])
-  }
-  const logTotal = edited[top] + Math.log(total)
-  return { logTotal, kl: Math.max(0, difference + logTotal - clean.logTotal), flipped: top !== clean.top }
 }

@@ -17,7 +17,7 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
   edit: [
     ['sae/edit.ts', 'liveEdit'],
     ['sae/edit.ts', 'addDirection'],
-    ['experiments/ablation/measure.ts', 'divergence'],
+    ['gpt2/divergence.ts', 'divergence'],
   ],
   card: [
     ['experiments/lab/analysis/features/activations.ts', 'activationFigures'],

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../../engine/tensor.ts'
+import { divergence, predictionOf } from '../../../gpt2/divergence.ts'
 import { run } from '../../../gpt2/model.ts'
 import { directionsOf, liveEdit } from '../../../sae/edit.ts'
-import { divergence, predictionOf } from '../../ablation/measure.ts'
 import type { EditedLook, FeatureEdit, TopPerToken } from '../protocol.ts'
 import { nextTokens } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
