@@ -28,7 +28,7 @@ const TOKENS = 30
 interface Press {
   /** From the key's own time stamp to the first task after the frame that shows what the model made of it. */
   readonly picture: number
-  /** Of it, in the worker: the whole look. */
+  /** Of it, in the worker: the whole run. */
   readonly worker: number
   /** Of it, from the worker's last answer to the finished document, before styles, layout and paint. */
   readonly draw: number
@@ -119,7 +119,7 @@ async function type(browser: Browser, url: string, presses: number): Promise<Typ
     const page = await context.newPage()
     await page.addInitScript(keepTimes)
     await page.goto(`${url}&text=${encodeURIComponent(TEXT)}`)
-    await page.locator('#explorer:not([data-look-id=""]), .notice.failure').first().waitFor()
+    await page.locator('#explorer:not([data-run-id=""]), .notice.failure').first().waitFor()
     const failure = page.locator('.notice.failure')
     if (await failure.isVisible()) throw new Error(await failure.innerText())
     const tokens = await page.locator('[data-token]').count()
@@ -166,15 +166,15 @@ function keepTimes(): void {
 
 async function press(page: Page, key: string): Promise<Press> {
   const root = page.locator('#explorer')
-  const before = await root.getAttribute('data-look-id')
+  const before = await root.getAttribute('data-run-id')
   // People pause between keys; and what follows a picture, such as the collection of garbage, is no part of the next.
   await page.waitForTimeout(100)
   await page.keyboard.press(key)
-  await page.locator(`#explorer:not([data-look-id="${before}"])`).waitFor()
+  await page.locator(`#explorer:not([data-run-id="${before}"])`).waitFor()
   return page.evaluate(() => {
     const { key, worker, layers } = (globalThis as unknown as Kept).kept
     const last = (name: string): PerformanceEntry => performance.getEntriesByName(name, 'measure').at(-1)!
-    const { startTime, duration } = last('explorer:look')
+    const { startTime, duration } = last('explorer:run')
     const picture = startTime + duration - key
     return { picture, worker, draw: last('explorer:draw').duration, layers: [...layers] }
   })

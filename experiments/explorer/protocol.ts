@@ -16,23 +16,23 @@ export type FeatureEdit =
   /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
   | { readonly hook: string; readonly feature: number; readonly kind: 'up'; readonly coefficient: number }
 
-/** From the page. A `look` replaces one that is still under way, which is then given up without an answer. */
+/** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
   | { readonly type: 'open'; readonly backend: BackendChoice }
-  | { readonly type: 'look'; readonly id: number; readonly text: string; readonly edit: FeatureEdit | null }
+  | { readonly type: 'run'; readonly id: number; readonly text: string; readonly edit: FeatureEdit | null }
   | { readonly type: 'card'; readonly id: number; readonly hook: string; readonly feature: number }
 
 /** To the page. */
 export type Answer =
   | { readonly type: 'progress'; readonly label: string; readonly done: number; readonly total: number }
   | { readonly type: 'opened'; readonly opened: Opened }
-  /** The parts of one look, in this order: tokens, a layer at a time, end. With an edit, a second pass fills `edited`. */
+  /** The parts of one run, in this order: tokens, a layer at a time, end. With an edit, a second pass fills `edited`. */
   | { readonly type: 'tokens'; readonly id: number; readonly tokens: readonly Token[] }
-  | { readonly type: 'layer'; readonly id: number; readonly layer: LayerLook }
-  | { readonly type: 'end'; readonly id: number; readonly end: EndLook }
+  | { readonly type: 'layer'; readonly id: number; readonly layer: LayerRun }
+  | { readonly type: 'end'; readonly id: number; readonly end: RunEnd }
   | { readonly type: 'card'; readonly id: number; readonly card: Card }
-  /** `id` is that of the look or card, and is missing where the worker could not start. */
+  /** `id` is that of the run or card, and is missing where the worker could not start. */
   | { readonly type: 'failed'; readonly id?: number; readonly failure: Failure }
 
 /** A fault as a person meets it: what happened, and a way on. `message` and `advice` are plain text. */
@@ -85,11 +85,11 @@ export interface Token {
 }
 
 /** One layer's activations; `tokens` counts BOS. */
-export interface LayerLook {
+export interface LayerRun {
   readonly layer: number
   /** The SAE at this layer's input; sparse rows, one a token: entries offsets[t]..offsets[t + 1]. */
   readonly features: SparseFeatures
-  /** [heads, tokens, tokens]: row = the query that looks, column = the key looked at */
+  /** [heads, tokens, tokens]: a row a query, a column a key */
   readonly attention: Float32Array
   /** The most active MLP neurons a token, after GELU, whose negative side ends at -0.17: [tokens, neurons.perToken]. */
   readonly neurons: TopPerToken
@@ -113,18 +113,18 @@ export interface TopPerToken {
   readonly values: Float32Array
 }
 
-export interface EndLook {
+export interface RunEnd {
   /** The next token after each position: probabilities, the likeliest first. */
   readonly next: TopPerToken
-  /** What the ids of `next` and of the lens' look like, so that the page needs no tokenizer. */
+  /** What the ids of `next` and of the lens’ look like, so that the page needs no tokenizer. */
   readonly names: ReadonlyMap<number, string>
   /** Where an edit was asked for: the same after it, and how far each position's distribution moved. */
-  readonly edited: EditedLook | null
-  /** Of the whole look, and what of it was the edited pass. */
+  readonly edited: EditedRun | null
+  /** Of the whole run, and what of it was the edited pass. */
   readonly ms: { readonly total: number; readonly edited: number }
 }
 
-export interface EditedLook {
+export interface EditedRun {
   readonly edit: FeatureEdit
   readonly next: TopPerToken
   /** Probabilities of its ids before the edit: [tokens, next.perToken]. */

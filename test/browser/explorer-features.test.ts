@@ -128,7 +128,7 @@ test('a feature turned off changes the next token as npm run ablation’s remova
     await visitor.page.locator('[data-token="5"]').click()
     const [{ layer, feature }] = (await visitor.features()).filter((entry) => entry.layer === 2)
     await visitor.page.locator(`button.bar[data-layer="2"][data-feature="${feature}"]`).click()
-    await visitor.look(() => visitor.button('Turn it off').click())
+    await visitor.rerun(() => visitor.button('Turn it off').click())
     assert.is(await visitor.button('Turn it off').getAttribute('aria-pressed'), 'true')
     await visitor.page.getByText(`Feature ${feature} of layer 2 is turned off:`).waitFor()
     const { edit, next_token: clean } = await visitor.exported()
@@ -152,7 +152,7 @@ test('a feature turned off changes the next token as npm run ablation’s remova
       assert.ok(Math.abs(kl - byHand) < 1e-5, `token ${token}: ${kl}, by hand ${byHand}`)
     }
     // and back
-    await visitor.look(() => visitor.button('Leave it').click())
+    await visitor.rerun(() => visitor.button('Leave it').click())
     assert.is((await visitor.exported()).edit, null)
   }))
 
@@ -161,7 +161,7 @@ test('a feature turned up by 0 changes nothing, and by more, more', () =>
     await visitor.ready()
     const kl: number[] = []
     for (const coefficient of [0, 2, 8]) {
-      await visitor.look(() =>
+      await visitor.rerun(() =>
         visitor.page.evaluate(
           (edit) => (location.hash = `text=one+two&edit=${edit}`),
           `up-3-7-${coefficient}`,

@@ -12,7 +12,7 @@ try {
       await visitor.ready()
       const { page } = visitor
       // one key, so that the times on the picture are those of typing and not of the start
-      await visitor.look(() =>
+      await visitor.rerun(() =>
         page
           .locator('#text')
           .press('Control+End')

@@ -103,7 +103,7 @@ test('on a plain static host, under a path: all of it, on one thread', () =>
       assert.match(await visitor.fact('Runs'), /^simd.*, 1 thread$/)
       await visitor.page.locator('button.bar').first().click()
       await visitor.page.locator('section.panel .findings').waitFor()
-      await visitor.look(() => visitor.page.getByLabel('What computes').selectOption('gpujs:cpu'))
+      await visitor.rerun(() => visitor.page.getByLabel('What computes').selectOption('gpujs:cpu'))
       assert.match(await visitor.fact('Runs'), /plain JavaScript/)
     },
     { url: `http://127.0.0.1:${port}${PATH}` },

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
 import { buildExplorer } from '../../experiments/explorer/build/build.ts'
-import type { exportLook } from '../../experiments/explorer/page/export.ts'
+import type { exportRun } from '../../experiments/explorer/page/export.ts'
 import { serveFolder } from '../../experiments/explorer/serve-node.ts'
 import { launchChromium } from './chromium.ts'
 
@@ -36,7 +36,7 @@ export interface VisitOptions {
 /** Milliseconds: a machine may be busy with other things. */
 const PATIENCE = 100_000
 
-type Exported = ReturnType<typeof exportLook>
+type Exported = ReturnType<typeof exportRun>
 
 /** Builds the page into a folder of its own, serves it, and starts a browser. */
 export async function startExplorer(flags: readonly string[] = []): Promise<Explorer> {
@@ -113,22 +113,22 @@ export class Visitor {
   /** Waits until the last text is read and painted. */
   async ready(): Promise<void> {
     await this.page.locator('#explorer[data-state="ready"]').waitFor()
-    await this.page.locator('#explorer:not([data-look-id=""])').waitFor()
+    await this.page.locator('#explorer:not([data-run-id=""])').waitFor()
   }
 
-  /** Does something that asks for another look, and waits for its picture. */
-  async look(act: () => Promise<unknown>): Promise<void> {
-    const before = await this.data('look-id')
+  /** Does something that asks for another run, and waits for its picture. */
+  async rerun(act: () => Promise<unknown>): Promise<void> {
+    const before = await this.data('run-id')
     await act()
-    await this.page.locator(`#explorer[data-state="ready"]:not([data-look-id="${before}"])`).waitFor()
+    await this.page.locator(`#explorer[data-state="ready"]:not([data-run-id="${before}"])`).waitFor()
   }
 
   /** Another text, all at once, as one pastes it. */
   write(text: string): Promise<void> {
-    return this.look(() => this.page.locator('#text').fill(text))
+    return this.rerun(() => this.page.locator('#text').fill(text))
   }
 
-  /** What the page says of itself: state, look-id, look-ms. */
+  /** What the page says of itself: state, run-id, run-ms. */
   async data(name: string): Promise<string> {
     return (await this.page.locator('#explorer').getAttribute(`data-${name}`)) ?? ''
   }

@@ -7,7 +7,7 @@ const explorer = await startExplorer()
 const test = suite('using the Explorer')
 test.after(() => explorer.close())
 
-/** What the workers answered, kept in the page: looks' parts by id, and a way to say it all once more. */
+/** What the workers answered, kept in the page: runs' parts by id, and a way to say it all once more. */
 function keepAnswers(): void {
   const kept: { worker: Worker; data: { type: string; id?: number } }[] = []
   Object.assign(globalThis, { kept })
@@ -24,7 +24,7 @@ function keepAnswers(): void {
 
 type Kept = { kept: { worker: Worker; data: { type: string; id?: number } }[] }
 
-/** The parts of each look that its worker sent: `tokens layer layer ... end`, by id. */
+/** The parts of each run that its worker sent: `tokens layer layer ... end`, by id. */
 async function partsById({ page }: Visitor): Promise<Map<number, string[]>> {
   const parts = await page.evaluate(() =>
     (globalThis as unknown as Kept).kept.map(({ data: { type, id } }) => [id ?? -1, type] as const),
@@ -52,7 +52,7 @@ test('typing fast: the last text wins, and no older one is shown after a newer',
     await page.locator('#text').focus()
     await page.keyboard.press('End')
     const typed = ' quick brown fox jumps over the lazy dog'
-    await visitor.look(() => page.keyboard.type(typed))
+    await visitor.rerun(() => page.keyboard.type(typed))
     await page.getByText('dog', { exact: true }).first().waitFor()
     await visitor.ready()
     const { text, tokens } = await visitor.exported()
@@ -66,14 +66,14 @@ test('typing fast: the last text wins, and no older one is shown after a newer',
     )
   }))
 
-test('a look that is no longer wanted is given up in the middle; the former result stays until the new one is whole', () =>
+test('a run that is no longer wanted is given up in the middle; the former result stays until the new one is whole', () =>
   explorer.visit(
     async (visitor) => {
       const { page } = visitor
       await visitor.ready()
       const shown = await chips(visitor)
       await page.locator('#text').fill('many words '.repeat(40)) // a second or more on the reference backend
-      await page.locator('#explorer[data-state="looking"]').waitFor()
+      await page.locator('#explorer[data-state="running"]').waitFor()
       await page.getByText(/Layer \d of \d …/).waitFor()
       assert.equal(await chips(visitor), shown)
       await visitor.write('two words')
@@ -99,7 +99,7 @@ test('an older answer that comes late is not shown', () =>
       await visitor.ready()
       await visitor.write('the older text')
       await visitor.write('new')
-      const [shown, id] = [await chips(visitor), await visitor.data('look-id')]
+      const [shown, id] = [await chips(visitor), await visitor.data('run-id')]
       await page.evaluate(() => {
         const { kept } = globalThis as unknown as Kept
         const newest = Math.max(...kept.map(({ data }) => data.id ?? 0))
@@ -110,7 +110,7 @@ test('an older answer that comes late is not shown', () =>
       await page.waitForTimeout(300)
       assert.equal(await chips(visitor), shown)
       assert.is((await visitor.exported()).text, 'new')
-      assert.is(await visitor.data('look-id'), id)
+      assert.is(await visitor.data('run-id'), id)
     },
     { prepare: async (page) => void (await page.addInitScript(keepAnswers)) },
   ))
@@ -145,7 +145,7 @@ test('a link opens the same page: text, token, head, layers, card, edit', async 
       await page.locator('button.head').nth(9).click()
       await page.getByLabel('Compare').selectOption('2')
       await page.locator('button.bar[data-layer="3"]').nth(1).click()
-      await visitor.look(() => visitor.button('Turn it up').click())
+      await visitor.rerun(() => visitor.button('Turn it up').click())
       file = await seen(visitor)
       await visitor.button('Copy link').click()
       await page.getByText('The link is copied.').waitFor()
@@ -262,10 +262,10 @@ test('by keyboard alone: tokens, a card, an edit, and back', () =>
     assert.is(await focused(), 'card')
     while (!(await page.evaluate(() => document.activeElement?.textContent?.includes('Turn it up'))))
       await press('Tab')
-    await visitor.look(() => press('Space'))
+    await visitor.rerun(() => press('Space'))
     await page.getByRole('slider').focus()
     const strength = Number(await page.getByRole('slider').inputValue())
-    await visitor.look(() => press('ArrowLeft'))
+    await visitor.rerun(() => press('ArrowLeft'))
     assert.ok(Number(await page.getByRole('slider').inputValue()) < strength)
     assert.is((await visitor.exported()).edit?.kind, 'up')
     await page.getByRole('slider').focus()

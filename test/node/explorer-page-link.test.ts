@@ -15,7 +15,7 @@ import {
   type Edit,
   type Link,
 } from '../../experiments/explorer/page/link.ts'
-import { hook, OPENED } from '../helpers/explorer-look.ts'
+import { hook, OPENED } from '../helpers/explorer-run.ts'
 
 const whole = fc.integer({ min: 0, max: 999_999 })
 const plain = { noNullPrototype: true }

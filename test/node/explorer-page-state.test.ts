@@ -11,9 +11,9 @@ import {
   type State,
 } from '../../experiments/explorer/page/state.ts'
 import type { Answer, Card, Failure } from '../../experiments/explorer/protocol.ts'
-import { OPENED, toyLook } from '../helpers/explorer-look.ts'
+import { OPENED, toyRun } from '../helpers/explorer-run.ts'
 
-const toy = toyLook([' one', ' two'])
+const toy = toyRun([' one', ' two'])
 const FAILURE: Failure = { kind: 'text', message: 'too long', advice: 'shorten it' }
 
 const answer = (given: Answer): Action => ({ type: 'answer', answer: given })
@@ -22,7 +22,7 @@ const choose = (choice: Partial<Link>): Action => ({ type: 'choose', choice })
 const asked = (id: number): Action => ({ type: 'asked', asked: { id, text: 'x', at: 0 } })
 const opened = run(startState(START), answer({ type: 'opened', opened: OPENED }))
 
-/** The parts of a whole look, as they come. */
+/** The parts of a whole run, as they come. */
 const parts = (id: number): Action[] => [
   answer({ type: 'tokens', id, tokens: toy.tokens }),
   ...toy.layers.map((layer) => answer({ type: 'layer', id, layer })),
@@ -32,44 +32,44 @@ const seen = run(opened, asked(1), ...parts(1))
 
 const test = suite('explorer page: state')
 
-test('from loading over looking to ready', () => {
+test('from loading over running to ready', () => {
   assert.is(phaseOf(startState(START)), 'loading')
-  assert.is(phaseOf(opened), 'looking')
+  assert.is(phaseOf(opened), 'running')
   assert.is(phaseOf(seen), 'ready')
-  assert.equal(seen.look?.layers, toy.layers)
-  assert.is(seen.look?.opened, OPENED)
+  assert.equal(seen.run?.layers, toy.layers)
+  assert.is(seen.run?.opened, OPENED)
 })
 
-test('the former look stays until the next one is whole', () => {
+test('the former run stays until the next one is whole', () => {
   const [tokens, first, second, end] = parts(2)
   const coming = run(seen, asked(2), tokens, first, second)
-  assert.is(coming.look, seen.look)
+  assert.is(coming.run, seen.run)
   assert.is(coming.coming?.layers.length, 2)
-  assert.is(phaseOf(coming), 'looking')
-  assert.is(run(coming, end).look?.id, 2)
+  assert.is(phaseOf(coming), 'running')
+  assert.is(run(coming, end).run?.id, 2)
 })
 
-test('answers to an older look change nothing, nor does its fault', () => {
+test('answers to an older run change nothing, nor does its fault', () => {
   const later = run(seen, asked(3))
   for (const old of [...parts(2), answer({ type: 'failed', id: 2, failure: FAILURE })])
     assert.is(reduce(later, old), later)
 })
 
-test('parts of an older look between those of the new one do not mix in', () => {
+test('parts of an older run between those of the new one do not mix in', () => {
   const [tokens, first, second, end] = parts(3)
   const [oldTokens, oldLayer, , oldEnd] = parts(2)
   const mixed = run(seen, asked(3), tokens, oldTokens, first, oldLayer, oldEnd, second, end)
-  assert.is(mixed.look?.layers.length, 2)
+  assert.is(mixed.run?.layers.length, 2)
 })
 
-test('a look that fails says why, keeps the former one, and the next may do better', () => {
+test('a run that fails says why, keeps the former one, and the next may do better', () => {
   const failed = run(seen, asked(2), answer({ type: 'failed', id: 2, failure: FAILURE }))
   assert.is(phaseOf(failed), 'failed')
-  assert.is(failed.look, seen.look)
+  assert.is(failed.run, seen.run)
   assert.is(failed.opened, OPENED)
   const better = run(failed, asked(3))
   assert.is(better.failure, null)
-  assert.is(phaseOf(better), 'looking')
+  assert.is(phaseOf(better), 'running')
 })
 
 test('a worker that fails is not asked again: no model is open any more', () => {
@@ -79,7 +79,7 @@ test('a worker that fails is not asked again: no model is open any more', () => 
   const again = run(failed, { type: 'restart' })
   assert.is(phaseOf(again), 'loading')
   assert.is(again.worker, seen.worker + 1)
-  assert.is(again.look, seen.look)
+  assert.is(again.run, seen.run)
 })
 
 test('another backend is another worker, the same one is not', () => {
@@ -87,7 +87,7 @@ test('another backend is another worker, the same one is not', () => {
   const other = run(seen, choose({ backend: 'reference' }))
   assert.is(other.worker, seen.worker + 1)
   assert.is(other.opened, null)
-  assert.is(other.look, seen.look)
+  assert.is(other.run, seen.run)
 })
 
 test('choices are cleaned, and fitted to the model once it is there', () => {

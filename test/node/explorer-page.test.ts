@@ -4,58 +4,58 @@ import { renderToString } from 'preact-render-to-string'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { editSentence, positionsByKl } from '../../experiments/explorer/page/changes.ts'
-import { exportLook } from '../../experiments/explorer/page/export.ts'
+import { exportRun } from '../../experiments/explorer/page/export.ts'
 import { insteadOf, waysOn } from '../../experiments/explorer/page/failure.ts'
 import { attentionStep, pixels } from '../../experiments/explorer/page/heat-canvas.ts'
-import * as look from '../../experiments/explorer/page/look.ts'
+import * as textRun from '../../experiments/explorer/page/text-run.ts'
 import { Compare } from '../../experiments/explorer/page/compare.ts'
 import { FeatureColumns } from '../../experiments/explorer/page/feature-columns.ts'
 import { Lens } from '../../experiments/explorer/page/lens.ts'
 import { NextToken } from '../../experiments/explorer/page/next-token.ts'
 import { showProbability } from '../../experiments/explorer/page/parts.ts'
 import { chipText, keyTarget, TokenStrip } from '../../experiments/explorer/page/token-strip.ts'
-import type { EditedLook, Failure } from '../../experiments/explorer/protocol.ts'
-import { hook, top, toyLook } from '../helpers/explorer-look.ts'
+import type { EditedRun, Failure } from '../../experiments/explorer/protocol.ts'
+import { hook, top, toyRun } from '../helpers/explorer-run.ts'
 import { HOSTILE } from '../helpers/report-sample.ts'
 
-const reading = suite('explorer page: reading a look')
-const toy = toyLook([' one', ' two', ' three'])
+const reading = suite('explorer page: reading a run')
+const toy = toyRun([' one', ' two', ' three'])
 const { features } = toy.layers[0]
 
 reading('features of a token come strongest first', () => {
-  assert.equal(look.featuresAt(features, 2), [
+  assert.equal(textRun.featuresAt(features, 2), [
     { index: 7, value: 72 },
     { index: 3, value: 32 },
   ])
 })
 
 reading('a feature is silent wherever the sparse rows do not name it', () => {
-  assert.equal([...look.activations(features, 3)], [30, 31, 32, 33])
-  assert.equal([...look.activations(features, 4)], [0, 0, 0, 0])
+  assert.equal([...textRun.activations(features, 3)], [30, 31, 32, 33])
+  assert.equal([...textRun.activations(features, 4)], [0, 0, 0, 0])
 })
 
 reading('BOS counts in no scale and no mean', () => {
   const loud = { ...features, values: features.values.map((value, i) => (i < 2 ? 1000 : value)) }
-  assert.is(look.strongest(loud), 73)
-  assert.equal(look.meanFeatures(loud, 1), [{ index: 7, value: 72 }])
-  assert.is(look.meanFiring(loud), 2)
+  assert.is(textRun.strongest(loud), 73)
+  assert.equal(textRun.meanFeatures(loud, 1), [{ index: 7, value: 72 }])
+  assert.is(textRun.meanFiring(loud), 2)
 })
 
 reading('of BOS alone there is no mean, nor a division by zero', () => {
-  const alone = toyLook([]).layers[0].features
-  assert.equal([look.strongest(alone), look.meanFiring(alone)], [0, 0])
-  assert.equal(look.meanFeatures(alone, 3), [])
+  const alone = toyRun([]).layers[0].features
+  assert.equal([textRun.strongest(alone), textRun.meanFiring(alone)], [0, 0])
+  assert.equal(textRun.meanFeatures(alone, 3), [])
 })
 
 reading('a head is read at its own rows, up to the token that looks', () => {
-  assert.equal([...look.attentionRow(toy, 1, 1, 1)], [0.5, 0.5])
+  assert.equal([...textRun.attentionRow(toy, 1, 1, 1)], [0.5, 0.5])
   const { attention } = toy.layers[1]
   attention[4 * 4 + 2 * 4 + 1] = 0.9 // head 1: " two" looks at " one"
-  assert.is(look.lookedAt(toy, 1, 1, 2, 1)[0].index, 1)
-  assert.is(look.lookedAt(toy, 1, 0, 2, 3).length, 3)
+  assert.is(textRun.topKeys(toy, 1, 1, 2, 1)[0].index, 1)
+  assert.is(textRun.topKeys(toy, 1, 0, 2, 3).length, 3)
 })
 
-const edited: EditedLook = {
+const edited: EditedRun = {
   edit: { hook: hook(1), feature: 3, kind: 'off' },
   next: top(4, [9, 5], [0.4, 0.3]),
   nextAfter: Float32Array.from(Array.from({ length: 4 }, () => [0.3, 0.2]).flat()),
@@ -66,7 +66,7 @@ const edited: EditedLook = {
 reading(
   'an edit’s moves: those likely before and those likely after, each once, the most moved first',
   () => {
-    const moved = look.movedAt({ ...toy.end, edited }, 2)
+    const moved = textRun.movedAt({ ...toy.end, edited }, 2)
     assert.equal(
       moved.map(({ index, before, after }) => [index, before.toFixed(2), after.toFixed(2)]),
       [
@@ -75,7 +75,7 @@ reading(
         [6, '0.25', '0.20'],
       ],
     )
-    assert.equal(look.movedAt(toy.end, 2), [])
+    assert.equal(textRun.movedAt(toy.end, 2), [])
   },
 )
 
@@ -85,14 +85,14 @@ reading('positions that moved, without BOS and those that did not', () => {
 
 reading('the edit is told in words, with the case in which it cannot do anything', () => {
   assert.match(editSentence(toy, edited), /^Feature 3 of layer 1 is turned off: .*wherever it fires\.$/)
-  const silent = { ...edited, edit: { ...edited.edit, feature: 4 } } as EditedLook
+  const silent = { ...edited, edit: { ...edited.edit, feature: 4 } } as EditedRun
   assert.match(editSentence(toy, silent), /fires nowhere in this text: nothing can change/)
-  const up = { ...edited, edit: { hook: hook(0), feature: 4, kind: 'up', coefficient: 2.5 } } as EditedLook
+  const up = { ...edited, edit: { hook: hook(0), feature: 4, kind: 'up', coefficient: 2.5 } } as EditedRun
   assert.match(editSentence(toy, up), /^Feature 4 of layer 0 is turned up by 2\.50 at every token but BOS\.$/)
 })
 
 reading('the file has a row a token everywhere, and every number to its last digit', () => {
-  const file = exportLook({ ...toy, end: { ...toy.end, edited } })
+  const file = exportRun({ ...toy, end: { ...toy.end, edited } })
   assert.is(file.tokens.length, 4)
   for (const layer of file.layers) {
     assert.equal([layer.features.length, layer.strongest_neurons.length, layer.logit_lens.length], [4, 4, 4])
@@ -150,7 +150,7 @@ showing('every fault has the way on that can help', () => {
 })
 
 showing('hostile tokens are text in every block', () => {
-  const hostile = toyLook(HOSTILE)
+  const hostile = toyRun(HOSTILE)
   hostile.end.names.forEach((_, id) =>
     (hostile.end.names as Map<number, string>).set(id, HOSTILE[id % HOSTILE.length]),
   )
@@ -158,10 +158,10 @@ showing('hostile tokens are text in every block', () => {
   const dispatch = (): void => {}
   const page = renderToString(
     html`<main>
-      ${h(TokenStrip, { look: hostile, chosen: token, shown: token, marked: null, marks: null, edit: null, dispatch })}
-      ${h(FeatureColumns, { look: hostile, token, open: null, dispatch })}
-      ${h(Lens, { look: hostile, token })} ${h(NextToken, { look: hostile, token })}
-      ${h(Compare, { look: hostile, token, compare: [0, 1], dispatch })}
+      ${h(TokenStrip, { run: hostile, chosen: token, shown: token, marked: null, marks: null, edit: null, dispatch })}
+      ${h(FeatureColumns, { run: hostile, token, open: null, dispatch })} ${h(Lens, { run: hostile, token })}
+      ${h(NextToken, { run: hostile, token })}
+      ${h(Compare, { run: hostile, token, compare: [0, 1], dispatch })}
     </main>`,
   )
   assert.not.match(page, /<(img|script|svg|iframe|b onload)/i)
@@ -169,10 +169,10 @@ showing('hostile tokens are text in every block', () => {
 })
 
 showing('a feature’s row carries its exact number for whoever wants to compare', () => {
-  const third = toyLook([' one', ' two'])
+  const third = toyRun([' one', ' two'])
   third.layers[1].features.values[5] = 1 / 3
   const open = { layer: 1, feature: 7 }
-  const page = renderToString(h(FeatureColumns, { look: third, token: 2, open, dispatch: () => {} }))
+  const page = renderToString(h(FeatureColumns, { run: third, token: 2, open, dispatch: () => {} }))
   assert.match(page, `data-layer="1" data-feature="7" data-value="${Math.fround(1 / 3)}"`)
   assert.is(page.match(/aria-pressed="true"/g)?.length, 1)
 })

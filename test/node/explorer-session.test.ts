@@ -167,13 +167,13 @@ opening('a connection that fails, at once or midway, is named', async () => {
 
 opening.run()
 
-const looks = suite('explorer session: looks and cards')
+const runs = suite('explorer session: runs and cards')
 
-looks('the answers to a look come in order: tokens, six layers, end', async () => {
+runs('the answers to a run come in order: tokens, six layers, end', async () => {
   const { ask, of, answers } = startSession()
   await ask(open)
   const before = answers.length
-  await ask({ type: 'look', id: 7, text: 'Hello world', edit: null })
+  await ask({ type: 'run', id: 7, text: 'Hello world', edit: null })
   const parts = answers.slice(before)
   assert.equal(
     parts.map(({ type }) => type),
@@ -188,19 +188,19 @@ looks('the answers to a look come in order: tokens, six layers, end', async () =
   assert.ok(ms.total > 0 && ms.edited === 0)
 })
 
-looks('a newer look takes the place of those before it, waiting or at work; they get no answer', async () => {
+runs('a newer run takes the place of those before it, waiting or at work; they get no answer', async () => {
   const asked: Promise<void>[] = []
   const onAnswer = (answer: Answer): void => {
     if (answer.type !== 'layer' || answer.id !== 2 || answer.layer.layer !== 1) return
-    asked.push(session.ask({ type: 'look', id: 3, text: 'three', edit: null }))
-    asked.push(session.ask({ type: 'look', id: 4, text: 'four', edit: null }))
+    asked.push(session.ask({ type: 'run', id: 3, text: 'three', edit: null }))
+    asked.push(session.ask({ type: 'run', id: 4, text: 'four', edit: null }))
   }
   const session = startSession({ onAnswer })
   const { ask, of, answers } = session
   await ask(open)
   asked.push(
-    ask({ type: 'look', id: 1, text: 'one', edit: null }),
-    ask({ type: 'look', id: 2, text: 'two', edit: null }),
+    ask({ type: 'run', id: 1, text: 'one', edit: null }),
+    ask({ type: 'run', id: 2, text: 'two', edit: null }),
   )
   await Promise.all(asked)
   await Promise.all(asked)
@@ -222,18 +222,18 @@ looks('a newer look takes the place of those before it, waiting or at work; they
   assert.is(answers.at(-1)!.type, 'end')
 })
 
-looks('an edited pass is given up too', async () => {
+runs('an edited pass is given up too', async () => {
   let asked: Promise<void> | undefined
   let layers = 0
   const onAnswer = (answer: Answer): void => {
-    // after the last layer the first look has only its second pass left
+    // after the last layer the first run has only its second pass left
     if (answer.type === 'layer' && answer.id === 1 && ++layers === 6)
-      asked = session.ask({ type: 'look', id: 2, text: 'two', edit: null })
+      asked = session.ask({ type: 'run', id: 2, text: 'two', edit: null })
   }
   const session = startSession({ onAnswer })
   await session.ask(open)
   await session.ask({
-    type: 'look',
+    type: 'run',
     id: 1,
     text: 'one',
     edit: { hook, feature: 1, kind: 'up', coefficient: 3 },
@@ -245,12 +245,12 @@ looks('an edited pass is given up too', async () => {
   )
 })
 
-looks('a text that is too long is refused with its tokens and the limit; the worker goes on', async () => {
+runs('a text that is too long is refused with its tokens and the limit; the worker goes on', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'look', id: 1, text: 'a b '.repeat(200), edit: null })
-  await ask({ type: 'look', id: 2, text: 'x'.repeat(1_000_000), edit: null })
-  await ask({ type: 'look', id: 3, text: 'ok', edit: null })
+  await ask({ type: 'run', id: 1, text: 'a b '.repeat(200), edit: null })
+  await ask({ type: 'run', id: 2, text: 'x'.repeat(1_000_000), edit: null })
+  await ask({ type: 'run', id: 3, text: 'ok', edit: null })
   const [first, second] = of('failed')
   assert.is(first.id, 1)
   assert.is(first.failure.kind, 'text')
@@ -262,19 +262,19 @@ looks('a text that is too long is refused with its tokens and the limit; the wor
   )
 })
 
-looks('a text of exactly as many tokens as there are positions is read', async () => {
+runs('a text of exactly as many tokens as there are positions is read', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'look', id: 1, text: ' a'.repeat(255), edit: null })
+  await ask({ type: 'run', id: 1, text: ' a'.repeat(255), edit: null })
   assert.is(of('tokens')[0].tokens.length, 256)
-  await ask({ type: 'look', id: 2, text: ' a'.repeat(256), edit: null })
+  await ask({ type: 'run', id: 2, text: ' a'.repeat(256), edit: null })
   assert.match(of('failed')[0].failure.message, /has 256 tokens; the model reads at most 255/)
 })
 
-looks('a feature or an SAE that there is not is named, for edits and cards', async () => {
+runs('a feature or an SAE that there is not is named, for edits and cards', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'look', id: 1, text: 'x', edit: { hook, feature: 1024, kind: 'off' } })
+  await ask({ type: 'run', id: 1, text: 'x', edit: { hook, feature: 1024, kind: 'off' } })
   await ask({ type: 'card', id: 2, hook: 'blocks.6.hook_resid_pre', feature: 0 })
   await ask({ type: 'card', id: 3, hook, feature: -1 })
   const failures = of('failed').map(({ id, failure: { kind, message, advice } }) => [
@@ -294,7 +294,7 @@ looks('a feature or an SAE that there is not is named, for edits and cards', asy
   assert.equal(failures[2].slice(0, 3), [3, 'card', `The SAE at ${hook} has no feature -1.`])
 })
 
-looks('a card whose file is missing fails by its name; once the file is back, it is read', async () => {
+runs('a card whose file is missing fails by its name; once the file is back, it is read', async () => {
   const { folder, ask, of } = startSession()
   await ask(open)
   const { path } = carried.files.saes[3].activations
@@ -306,13 +306,13 @@ looks('a card whose file is missing fails by its name; once the file is back, it
   assert.is(of('card')[0].card.figures.feature, 5)
 })
 
-looks('what should not happen is called a fault of the program', async () => {
+runs('what should not happen is called a fault of the program', async () => {
   const { ask, of } = startSession()
-  await ask({ type: 'look', id: 1, text: 'x', edit: null })
+  await ask({ type: 'run', id: 1, text: 'x', edit: null })
   const { kind, message, advice } = of('failed')[0].failure
   assert.is(kind, 'internal')
   assert.match(message, /asked before it was opened/)
   assert.match(advice, /report it/)
 })
 
-looks.run()
+runs.run()

@@ -5,7 +5,7 @@ import type { Sources } from '../sources-shape.ts'
 import { SourcesContext } from './computed.ts'
 import { useEngine } from './engine.ts'
 import { decodeLink, encodeLink, type Link } from './link.ts'
-import { activations } from './look.ts'
+import { activations } from './text-run.ts'
 import { Reading } from './reading.ts'
 import { clampToken, phaseOf, reduce, startState, tokenShown, type Action, type State } from './state.ts'
 import { TextPanel } from './text-panel.ts'
@@ -25,31 +25,29 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   usePainted(state, dispatch)
   useLayoutEffect(() => say(root, state))
 
-  const { link, look, hover, card } = state
+  const { link, run, hover, card } = state
   const marked = hover.feature ?? link.feature
   const marks = useMemo(
     () =>
-      look === null || marked === null
-        ? null
-        : activations(look.layers[marked.layer].features, marked.feature),
-    [look, marked],
+      run === null || marked === null ? null : activations(run.layers[marked.layer].features, marked.feature),
+    [run, marked],
   )
   const token = tokenShown(state)
   return html`<${SourcesContext.Provider} value=${sources}>
     ${h(TextPanel, { state, dispatch })}
     ${
-      look !== null && [
-        h(Tokens, { look }),
+      run !== null && [
+        h(Tokens, { run }),
         h(TokenStrip, {
-          look,
-          chosen: clampToken(look, link.token),
+          run,
+          chosen: clampToken(run, link.token),
           shown: token,
           marked,
           marks,
           edit: link.edit,
           dispatch,
         }),
-        h(Reading, { look, token, link, card, dispatch }),
+        h(Reading, { run, token, link, card, dispatch }),
       ]
     }
   </${SourcesContext.Provider}>`
@@ -69,24 +67,24 @@ function useAddress(link: Link, linked: (link: Link) => void): void {
   }, [])
 }
 
-/** Tells when a look has been painted: after the frame that draws it. */
-function usePainted({ look, asked }: State, dispatch: (action: Action) => void): void {
+/** Tells when a run has been painted: after the frame that draws it. */
+function usePainted({ run, asked }: State, dispatch: (action: Action) => void): void {
   useLayoutEffect(() => {
-    if (look === null || asked === null) return
+    if (run === null || asked === null) return
     performance.measure('explorer:draw', 'explorer:end')
     requestAnimationFrame(() =>
       setTimeout(() => {
-        const { duration } = performance.measure('explorer:look', { start: asked.at })
-        dispatch({ type: 'painted', id: look.id, ms: duration })
+        const { duration } = performance.measure('explorer:run', { start: asked.at })
+        dispatch({ type: 'painted', id: run.id, ms: duration })
       }),
     )
-  }, [look])
+  }, [run])
 }
 
 function say(root: HTMLElement, state: State): void {
   const phase = phaseOf(state)
   root.dataset.state = phase
-  root.dataset.lookId = String(state.painted?.id ?? '')
-  root.dataset.lookMs = state.painted === null ? '' : state.painted.ms.toFixed(1)
-  root.setAttribute('aria-busy', String(phase === 'loading' || phase === 'looking'))
+  root.dataset.runId = String(state.painted?.id ?? '')
+  root.dataset.runMs = state.painted === null ? '' : state.painted.ms.toFixed(1)
+  root.setAttribute('aria-busy', String(phase === 'loading' || phase === 'running'))
 }

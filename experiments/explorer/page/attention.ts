@@ -3,14 +3,14 @@ import { h, type VNode } from 'preact'
 import { HeatCanvas } from './heat-canvas.ts'
 import { HeadDetail } from './head-detail.ts'
 import type { Link } from './link.ts'
-import { lookedAt, type Look } from './look.ts'
+import { topKeys, type TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import type { Palette } from './palette.ts'
 import { layerColumns, section, showProbability, term, tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly look: Look
+  readonly run: TextRun
   readonly token: number
   /** The one that is shown large. */
   readonly head: Link['head']
@@ -20,14 +20,14 @@ interface Props {
 
 /** Every head's attention pattern, small, and one of them large. */
 export const Attention = memo((props: Props): VNode => {
-  const { look } = props
+  const { run } = props
   return section(
     {
       id: 'attention',
       title: 'Attention: which tokens look at which',
       step: 'attention',
       lead: [
-        `In each layer, ${look.opened.heads} `,
+        `In each layer, ${run.opened.heads} `,
         term('heads'),
         ' let a token fetch something from the tokens before it. Each square is one head: a row is a token that looks, a ' +
           'column one that is looked at, coloured the more, the more attention it gets. A head that finds nothing rests at the left ' +
@@ -35,8 +35,8 @@ export const Attention = memo((props: Props): VNode => {
       ],
     },
     [
-      layerColumns(look, 'Attention patterns, layer by layer', (layer) => {
-        const heads = Array.from({ length: look.opened.heads }, (_, head) => headButton(props, layer, head))
+      layerColumns(run, 'Attention patterns, layer by layer', (layer) => {
+        const heads = Array.from({ length: run.opened.heads }, (_, head) => headButton(props, layer, head))
         return html`<div class="heads">${heads}</div>`
       }),
       h(HeadDetail, props),
@@ -45,13 +45,13 @@ export const Attention = memo((props: Props): VNode => {
 })
 
 function headButton(
-  { look, token, head: shown, palette, dispatch }: Props,
+  { run, token, head: shown, palette, dispatch }: Props,
   layer: number,
   head: number,
 ): VNode {
-  const size = look.tokens.length
-  const [most] = lookedAt(look, layer, head, token, 1)
-  const name = `Layer ${layer}, head ${head}: ${tokenName(look, token)} looks most at ${tokenName(look, most.index)}, ${showProbability(most.value)}`
+  const size = run.tokens.length
+  const [most] = topKeys(run, layer, head, token, 1)
+  const name = `Layer ${layer}, head ${head}: ${tokenName(run, token)} looks most at ${tokenName(run, most.index)}, ${showProbability(most.value)}`
   return html`<button
     type="button"
     class="head"
@@ -60,7 +60,7 @@ function headButton(
     aria-pressed=${shown.layer === layer && shown.head === head}
     onClick=${() => dispatch({ type: 'choose', choice: { head: { layer, head } } })}
   >
-    ${h(HeatCanvas, { attention: look.layers[layer].attention, head, size, palette })}
+    ${h(HeatCanvas, { attention: run.layers[layer].attention, head, size, palette })}
     <i class="row-mark" style=${rowStyle(token, size)}></i>
   </button>`
 }

@@ -6,7 +6,7 @@ import { Changes } from './changes.ts'
 import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
 import type { Edit, FeatureRef } from './link.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import type { Dispatch, OpenCard } from './state.ts'
 
@@ -14,14 +14,14 @@ interface Props {
   readonly feature: FeatureRef
   readonly open: OpenCard | null
   readonly edit: Edit | null
-  /** While there is an edit, of whatever feature: the look that shows what it changed, and at which token. */
-  readonly look: Look | null
+  /** While there is an edit, of whatever feature: the run that shows what it changed, and at which token. */
+  readonly run: TextRun | null
   readonly token: number | null
   readonly dispatch: Dispatch
 }
 
 /** A feature's card: what to do to it, what that changed, and what it stands for as far as the bundled texts show it. */
-export const CardPanel = memo(({ feature, open, edit, look, token, dispatch }: Props): VNode => {
+export const CardPanel = memo(({ feature, open, edit, run, token, dispatch }: Props): VNode => {
   const heading = useFocusOnChange(feature)
   const close = (): void => {
     featureButton(feature)?.focus()
@@ -37,7 +37,7 @@ export const CardPanel = memo(({ feature, open, edit, look, token, dispatch }: P
       <button type="button" onClick=${close}>Close<span class="sr"> the card</span></button>
     </header>
     ${h(EditControls, { feature, edit, max, dispatch })}
-    ${look?.end.edited && h(Changes, { look, edited: look.end.edited, token: token ?? 0, dispatch })}
+    ${run?.end.edited && h(Changes, { run, edited: run.end.edited, token: token ?? 0, dispatch })}
     ${content(open, dispatch)} ${h(Computed, { step: 'card', what: 'The card' })}
   </section>`
 })

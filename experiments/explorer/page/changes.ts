@@ -3,15 +3,15 @@ import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
 import { dataTable } from '../../lab/report/tables.ts'
 import { tokenRuns, tokenText } from '../../lab/report/tokens.ts'
-import type { EditedLook } from '../protocol.ts'
-import { activations, movedAt, type Look } from './look.ts'
+import type { EditedRun } from '../protocol.ts'
+import { activations, movedAt, type TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { section, showProbability, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly look: Look
-  readonly edited: EditedLook
+  readonly run: TextRun
+  readonly edited: EditedRun
   readonly token: number
   readonly dispatch: Dispatch
 }
@@ -20,7 +20,7 @@ const SHOWN_TOKENS = 8
 const SHOWN_POSITIONS = 5
 
 /** What an edit of one feature did to the model's guesses. */
-export const Changes = memo(({ look, edited, token, dispatch }: Props): VNode => {
+export const Changes = memo(({ run, edited, token, dispatch }: Props): VNode => {
   const largest = positionsByKl(edited).slice(0, SHOWN_POSITIONS)
   return section(
     {
@@ -28,12 +28,12 @@ export const Changes = memo(({ look, edited, token, dispatch }: Props): VNode =>
       title: 'What the edit changed',
       step: 'edit',
       lead:
-        `${editSentence(look, edited)} The text was read twice, without the edit and with it. How far the guess after each ` +
+        `${editSentence(run, edited)} The text was read twice, without the edit and with it. How far the guess after each ` +
         'token moved between the two is its KL divergence, in nats (0: not at all).',
     },
     html`<div class="changed">
       <div>
-        ${movedText(look, edited)}
+        ${movedText(run, edited)}
         <p class="note">Marked: where the guess after the token moved. The most, to click at:</p>
         <p class="examples">
           ${largest.map(
@@ -42,23 +42,23 @@ export const Changes = memo(({ look, edited, token, dispatch }: Props): VNode =>
                 type="button"
                 onClick=${() => dispatch({ type: 'choose', choice: { token: position } })}
               >
-                ${textToken(look, position)} ${showNumber(edited.kl[position])}
+                ${textToken(run, position)} ${showNumber(edited.kl[position])}
               </button>`,
           )}
         </p>
       </div>
-      ${movedTable(look, token)}
+      ${movedTable(run, token)}
     </div>`,
   )
 })
 
 /** What was done, and whether it could do anything. */
-export function editSentence(look: Look, { edit }: EditedLook): string {
-  const layer = look.layers.findIndex(({ features }) => features.hook === edit.hook)
+export function editSentence(run: TextRun, { edit }: EditedRun): string {
+  const layer = run.layers.findIndex(({ features }) => features.hook === edit.hook)
   const name = `Feature ${edit.feature} of layer ${layer}`
   if (edit.kind === 'up')
     return `${name} is turned up by ${showNumber(edit.coefficient)} at every token but BOS.`
-  const fires = activations(look.layers[layer].features, edit.feature)
+  const fires = activations(run.layers[layer].features, edit.feature)
     .subarray(1)
     .some((value) => value > 0)
   return fires
@@ -67,29 +67,29 @@ export function editSentence(look: Look, { edit }: EditedLook): string {
 }
 
 /** Positions whose guess moved, the most moved first; BOS is left out, as it is never edited. */
-export function positionsByKl({ kl }: EditedLook): number[] {
+export function positionsByKl({ kl }: EditedRun): number[] {
   const moved = Array.from(kl.keys()).filter((position) => position > 0 && kl[position] > 1e-6)
   return moved.sort((a, b) => kl[b] - kl[a])
 }
 
 /** The text with each token marked by how far the guess after it moved. */
-function movedText(look: Look, edited: EditedLook): VNode {
-  const pieces = look.tokens.map(({ piece }) => piece)
+function movedText(run: TextRun, edited: EditedRun): VNode {
+  const pieces = run.tokens.map(({ piece }) => piece)
   const rising = positionsByKl(edited).sort((a, b) => a - b)
   const moves = rising.flatMap((position) => [position, Number(edited.kl[position].toPrecision(3))])
   return tokenText(tokenRuns(pieces, moves, Math.max(...edited.kl.subarray(1))))
 }
 
-function movedTable(look: Look, token: number): VNode {
+function movedTable(run: TextRun, token: number): VNode {
   return dataTable({
-    caption: `The next token after ${tokenName(look, token)}, most changed first`,
+    caption: `The next token after ${tokenName(run, token)}, most changed first`,
     columns: ['Token', 'Before', 'After', 'Change'],
-    rows: movedAt(look.end, token)
+    rows: movedAt(run.end, token)
       .slice(0, SHOWN_TOKENS)
       .map(({ index, before, after }) => {
         const change = after - before
         return {
-          head: html`<code>${vocabularyName(look, index)}</code>`,
+          head: html`<code>${vocabularyName(run, index)}</code>`,
           cells: [
             { content: showProbability(before) },
             { content: showProbability(after) },

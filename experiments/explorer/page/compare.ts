@@ -5,13 +5,21 @@ import { showNumber } from '../../lab/report/numbers.ts'
 import { dataTable } from '../../lab/report/tables.ts'
 import { probabilityBars } from './lens.ts'
 import type { Link } from './link.ts'
-import { featuresAt, meanFeatures, meanFiring, strongest, topAt, type Entry, type Look } from './look.ts'
+import {
+  featuresAt,
+  meanFeatures,
+  meanFiring,
+  strongest,
+  topAt,
+  type Entry,
+  type TextRun,
+} from './text-run.ts'
 import { memo } from './memo.ts'
 import { barList, featureName, section, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly look: Look
+  readonly run: TextRun
   readonly token: number
   readonly compare: Link['compare']
   readonly dispatch: Dispatch
@@ -20,7 +28,7 @@ interface Props {
 const SHOWN = 5
 
 /** Two layers side by side: at one token, and over the text. */
-export const Compare = memo(({ look, token, compare, dispatch }: Props): VNode => {
+export const Compare = memo(({ run, token, compare, dispatch }: Props): VNode => {
   const chooser = (side: 0 | 1, name: string): VNode => {
     const choose = (event: Event): void => {
       const layer = Number((event.target as HTMLSelectElement).value)
@@ -32,7 +40,7 @@ export const Compare = memo(({ look, token, compare, dispatch }: Props): VNode =
     return html`<label
       >${name}${' '}
       <select value=${compare[side]} onChange=${choose}>
-        ${look.layers.map((_, layer) => html`<option value=${layer} selected=${layer === compare[side]}>layer ${layer}</option>`)}
+        ${run.layers.map((_, layer) => html`<option value=${layer} selected=${layer === compare[side]}>layer ${layer}</option>`)}
       </select>
     </label>`
   }
@@ -47,17 +55,17 @@ export const Compare = memo(({ look, token, compare, dispatch }: Props): VNode =
     },
     [
       html`<p class="choosers">${chooser(0, 'Compare')} ${chooser(1, 'with')}</p>`,
-      html`<div class="sides">${compare.map((layer) => side(look, layer, token))}</div>`,
-      h(OverTheText, { look, compare }),
+      html`<div class="sides">${compare.map((layer) => side(run, layer, token))}</div>`,
+      h(OverTheText, { run, compare }),
     ],
   )
 })
 
-function side(look: Look, layer: number, token: number): VNode {
-  const { features, lens } = look.layers[layer]
+function side(run: TextRun, layer: number, token: number): VNode {
+  const { features, lens } = run.layers[layer]
   const bars = (entries: readonly Entry[], max: number) =>
     entries.map(({ index, value }) => ({
-      label: featureName(look.opened, layer, index),
+      label: featureName(run.opened, layer, index),
       shown: showNumber(value),
       share: value / max,
     }))
@@ -69,17 +77,17 @@ function side(look: Look, layer: number, token: number): VNode {
       ${showNumber(Number(meanFiring(features).toPrecision(3)))} features fire on a token, on average over the
       text.
     </p>
-    <h4>At ${textToken(look, token)}: ${here.length} features</h4>
+    <h4>At ${textToken(run, token)}: ${here.length} features</h4>
     ${barList(bars(here.slice(0, SHOWN), strongest(features)), `Features of layer ${layer} at this token`)}
     <h4>Averaged over the text</h4>
     ${barList(bars(means, means[0]?.value ?? 1), `Features of layer ${layer}, averaged over the text`)}
     <h4>It would say</h4>
-    ${barList(probabilityBars(look, topAt(lens, token).slice(0, SHOWN)), `Guesses after layer ${layer}`)}
+    ${barList(probabilityBars(run, topAt(lens, token).slice(0, SHOWN)), `Guesses after layer ${layer}`)}
   </div>`
 }
 
 /** Each token's strongest feature and first guess, in both layers. */
-function OverTheText({ look, compare }: Pick<Props, 'look' | 'compare'>): VNode {
+function OverTheText({ run, compare }: Pick<Props, 'run' | 'compare'>): VNode {
   const [open, setOpen] = useState(false)
   const columns = compare.flatMap((layer) => [
     `Layer ${layer}: strongest feature`,
@@ -92,23 +100,23 @@ function OverTheText({ look, compare }: Pick<Props, 'look' | 'compare'>): VNode 
       dataTable({
         caption: `Layers ${compare.join(' and ')}, token by token`,
         columns: ['Token', ...columns],
-        rows: look.tokens.slice(1).map((_, i) => ({
-          head: tokenName(look, i + 1),
-          cells: compare.flatMap((layer) => tokenCells(look, layer, i + 1)),
+        rows: run.tokens.slice(1).map((_, i) => ({
+          head: tokenName(run, i + 1),
+          cells: compare.flatMap((layer) => tokenCells(run, layer, i + 1)),
         })),
       })
     }
   </details>`
 }
 
-function tokenCells(look: Look, layer: number, token: number) {
-  const { features, lens } = look.layers[layer]
+function tokenCells(run: TextRun, layer: number, token: number) {
+  const { features, lens } = run.layers[layer]
   const [first] = featuresAt(features, token)
   const [guess] = topAt(lens, token)
   return [
     {
       content: first === undefined ? 'none' : html`${first.index} <small>${showNumber(first.value)}</small>`,
     },
-    { content: html`<code>${vocabularyName(look, guess.index)}</code>` },
+    { content: html`<code>${vocabularyName(run, guess.index)}</code>` },
   ]
 }

@@ -5,9 +5,9 @@ import { hookOf, requestedEdit } from './link.ts'
 import type { Dispatch, State } from './state.ts'
 
 /**
- * Keeps one worker and asks it for what the state wants: a look whenever text or edit changed, a card whenever another
+ * Keeps one worker and asks it for what the state wants: a run whenever text or edit changed, a card whenever another
  * feature was chosen. Its answers become actions.
- * @param changedAt when there was last a reason to look, as performance.now() counts
+ * @param changedAt when there was last a reason to run, as performance.now() counts
  */
 export function useEngine(state: State, dispatch: Dispatch, changedAt: { current: number }): void {
   const worker = useRef<Worker | null>(null)
@@ -34,7 +34,7 @@ export function useEngine(state: State, dispatch: Dispatch, changedAt: { current
   useLayoutEffect(() => {
     if (opened === null) return
     const id = ++lastId.current
-    ask({ type: 'look', id, text: link.text, edit: requestedEdit(link.edit, opened) })
+    ask({ type: 'run', id, text: link.text, edit: requestedEdit(link.edit, opened) })
     dispatch({ type: 'asked', asked: { id, text: link.text, at: changedAt.current } })
   }, [opened, link.text, link.edit])
 

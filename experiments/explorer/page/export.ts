@@ -1,12 +1,12 @@
-import type { LayerLook, SparseFeatures, TopPerToken } from '../protocol.ts'
-import { featuresAt, topAt, type Entry, type Look } from './look.ts'
+import type { LayerRun, SparseFeatures, TopPerToken } from '../protocol.ts'
+import { featuresAt, topAt, type Entry, type TextRun } from './text-run.ts'
 
 /** Float32 to the digits that tell it from its neighbours, and no more. */
 const number = (value: number): number => Number(value.toPrecision(9))
 
-/** A look as a file: a file format, hence snake_case. Tokens are rows throughout, BOS first. */
-export function exportLook(look: Look) {
-  const { opened, text, tokens, layers, end } = look
+/** A run as a file: a file format, hence snake_case. Tokens are rows throughout, BOS first. */
+export function exportRun(run: TextRun) {
+  const { opened, text, tokens, layers, end } = run
   return {
     text,
     model: opened.model,
@@ -14,23 +14,23 @@ export function exportLook(look: Look) {
     mode: opened.mode,
     basis: opened.basis,
     tokens: tokens.map(({ id, piece, shown }) => ({ id, piece, shown })),
-    layers: layers.map((layer) => exportLayer(layer, look)),
-    next_token: probabilities(end.next, look),
+    layers: layers.map((layer) => exportLayer(layer, run)),
+    next_token: probabilities(end.next, run),
     edit:
       end.edited === null
         ? null
         : {
             ...end.edited.edit,
-            next_token: probabilities(end.edited.next, look),
+            next_token: probabilities(end.edited.next, run),
             kl_nats: Array.from(end.edited.kl, number),
           },
     milliseconds: end.ms.total,
   }
 }
 
-function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerLook, look: Look) {
-  const { heads } = look.opened
-  const size = look.tokens.length
+function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerRun, run: TextRun) {
+  const { heads } = run.opened
+  const size = run.tokens.length
   const row = (head: number, query: number) =>
     Array.from(attention.subarray((head * size + query) * size, (head * size + query + 1) * size), number)
   return {
@@ -39,7 +39,7 @@ function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerLoo
     features: sparse(features, size),
     attention: range(heads).map((head) => range(size).map((query) => row(head, query))),
     strongest_neurons: range(size).map((token) => pairs(topAt(neurons, token), 'neuron')),
-    logit_lens: probabilities(lens, look),
+    logit_lens: probabilities(lens, run),
     milliseconds: ms,
   }
 }
@@ -52,7 +52,7 @@ function pairs(entries: readonly Entry[], name: string) {
   return entries.map(({ index, value }) => ({ [name]: index, activation: number(value) }))
 }
 
-function probabilities(top: TopPerToken, { tokens, end }: Look) {
+function probabilities(top: TopPerToken, { tokens, end }: TextRun) {
   return tokens.map((_, token) =>
     topAt(top, token).map(({ index, value }) => {
       return { id: index, token: end.names.get(index) ?? null, probability: number(value) }

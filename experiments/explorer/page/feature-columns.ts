@@ -2,13 +2,13 @@ import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureRef } from './link.ts'
-import { featuresAt, strongest, type Entry, type Look } from './look.ts'
+import { featuresAt, strongest, type Entry, type TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barContent, featureName, barStyle, layerColumns, section, term, textToken } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly look: Look
+  readonly run: TextRun
   readonly token: number
   readonly open: FeatureRef | null
   readonly dispatch: Dispatch
@@ -19,8 +19,8 @@ const SHOWN = 8
 
 /** What the residual stream carries into each layer, as features: one column a layer. */
 export const FeatureColumns = memo((props: Props): VNode => {
-  const { look, token } = props
-  const { dModel } = look.opened
+  const { run, token } = props
+  const { dModel } = run.opened
   return section(
     {
       id: 'features',
@@ -34,13 +34,13 @@ export const FeatureColumns = memo((props: Props): VNode => {
         ' (SAE) takes it apart into ',
         term('features'),
         ', of which few fire at once. Here are those that fire on ',
-        textToken(look, token),
+        textToken(run, token),
         ' as each layer begins, strongest first. Hover over one to see its tokens marked above; click it to learn what it ' +
           'stands for.',
       ],
     },
     [
-      layerColumns(look, 'Features, layer by layer', (layer) => column(props, layer)),
+      layerColumns(run, 'Features, layer by layer', (layer) => column(props, layer)),
       html`<p class="note">
         Bars are on each layer’s own scale, up to its strongest activation in this text. The token beside a
         number is the one that the feature fires on most in the 140 bundled texts: a hint, not its meaning.
@@ -51,12 +51,12 @@ export const FeatureColumns = memo((props: Props): VNode => {
 })
 
 function column(props: Props, layer: number): VNode[] {
-  const { features } = props.look.layers[layer]
+  const { features } = props.run.layers[layer]
   const firing = featuresAt(features, props.token)
   const max = strongest(features)
   return [
     html`<p class="note">
-      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${sizeOf(props.look, layer)}`}
+      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${sizeOf(props.run, layer)}`}
     </p>`,
     html`<ol class="bars">
       ${firing.slice(0, SHOWN).map((entry) => html`<li key=${entry.index}>${featureButton(props, layer, entry, max)}</li>`)}
@@ -65,7 +65,7 @@ function column(props: Props, layer: number): VNode[] {
 }
 
 function featureButton(
-  { look, open, dispatch }: Props,
+  { run, open, dispatch }: Props,
   layer: number,
   { index, value }: Entry,
   max: number,
@@ -87,10 +87,10 @@ function featureButton(
     onBlur=${hover(null)}
     onClick=${() => dispatch({ type: 'choose', choice: { feature: isOpen ? null : feature } })}
   >
-    ${barContent({ label: featureName(look.opened, layer, index), shown: showNumber(value), share: 0 })}
+    ${barContent({ label: featureName(run.opened, layer, index), shown: showNumber(value), share: 0 })}
   </button>`
 }
 
-function sizeOf(look: Look, layer: number): number | string {
-  return look.opened.saes.find((sae) => sae.layer === layer)?.dSae ?? '?'
+function sizeOf(run: TextRun, layer: number): number | string {
+  return run.opened.saes.find((sae) => sae.layer === layer)?.dSae ?? '?'
 }

@@ -5,19 +5,19 @@ import { colourScale } from '../../lab/report/tables.ts'
 import { rowStyle } from './attention.ts'
 import { HeatCanvas } from './heat-canvas.ts'
 import type { Link } from './link.ts'
-import { attentionRow, lookedAt, type Look } from './look.ts'
+import { attentionRow, topKeys, type TextRun } from './text-run.ts'
 import type { Palette } from './palette.ts'
 import { barList, showProbability, textToken, tokenName } from './parts.ts'
 import { chipText } from './token-strip.ts'
 
 interface Props {
-  readonly look: Look
+  readonly run: TextRun
   readonly token: number
   readonly head: Link['head']
   readonly palette: Palette
 }
 
-/** A pair of tokens: who looks, and at whom. */
+/** A pair of tokens: the one that looks, and the one looked at. */
 interface Pair {
   readonly query: number
   readonly key: number
@@ -27,13 +27,13 @@ interface Pair {
 const MOST_NAMED = 48
 const SHOWN = 8
 
-/** One head's pattern, large, and in words where the token at hand looks. */
-export function HeadDetail({ look, token, head: { layer, head }, palette }: Props): VNode {
+/** One head's pattern, large, and in words the keys of the token at hand. */
+export function HeadDetail({ run, token, head: { layer, head }, palette }: Props): VNode {
   const [pair, setPair] = useState<Pair | null>(null)
-  const size = look.tokens.length
-  const { attention } = look.layers[layer]
-  const rows = lookedAt(look, layer, head, token, SHOWN).map(({ index, value }) => ({
-    label: textToken(look, index),
+  const size = run.tokens.length
+  const { attention } = run.layers[layer]
+  const rows = topKeys(run, layer, head, token, SHOWN).map(({ index, value }) => ({
+    label: textToken(run, index),
     shown: showProbability(value),
     share: value,
   }))
@@ -41,9 +41,9 @@ export function HeadDetail({ look, token, head: { layer, head }, palette }: Prop
   return html`<div class="head-detail">
     <figure class=${named ? 'pattern named' : 'pattern'}>
       <figcaption>
-        Layer ${layer}, head ${head}. <span class="note">${sentence(look, layer, head, pair)}</span>
+        Layer ${layer}, head ${head}. <span class="note">${sentence(run, layer, head, pair)}</span>
       </figcaption>
-      ${named && axis(look, 'queries')}
+      ${named && axis(run, 'queries')}
       <div
         class="plane"
         role="img"
@@ -54,18 +54,18 @@ export function HeadDetail({ look, token, head: { layer, head }, palette }: Prop
         ${h(HeatCanvas, { attention, head, size, palette })}
         <i class="row-mark" style=${rowStyle(token, size)}></i>
       </div>
-      ${named && axis(look, 'keys')} ${colourScale('0 %', '100 % (square-root scale)')}
+      ${named && axis(run, 'keys')} ${colourScale('0 %', '100 % (square-root scale)')}
     </figure>
-    <div class="looks">
-      <p>Where head ${head} of layer ${layer} looks from ${textToken(look, token)}:</p>
+    <div>
+      <p>Where head ${head} of layer ${layer} looks from ${textToken(run, token)}:</p>
       ${barList(rows, 'Looked at')}
     </div>
   </div>`
 }
 
 /** The tokens beside the rows, or under the columns; the list says the same to who cannot see them. */
-function axis(look: Look, name: 'queries' | 'keys'): VNode {
-  const labels = look.tokens.map(({ shown }, token) => (token === 0 ? 'BOS' : chipText(shown).trim()))
+function axis(run: TextRun, name: 'queries' | 'keys'): VNode {
+  const labels = run.tokens.map(({ shown }, token) => (token === 0 ? 'BOS' : chipText(shown).trim()))
   return html`<div class=${name} aria-hidden="true">
     ${labels.map((label) => html`<span>${label}</span>`)}
   </div>`
@@ -82,10 +82,10 @@ function pairAt(event: PointerEvent, size: number): Pair {
   }
 }
 
-function sentence(look: Look, layer: number, head: number, pair: Pair | null): string {
-  if (pair === null || pair.query >= look.tokens.length) return 'Point at a square to read it.'
-  const from = tokenName(look, pair.query)
+function sentence(run: TextRun, layer: number, head: number, pair: Pair | null): string {
+  if (pair === null || pair.query >= run.tokens.length) return 'Point at a square to read it.'
+  const from = tokenName(run, pair.query)
   if (pair.key > pair.query) return `${from} cannot look ahead.`
-  const share = attentionRow(look, layer, head, pair.query)[pair.key]
-  return `${from} gives ${showProbability(share)} to ${tokenName(look, pair.key)}.`
+  const share = attentionRow(run, layer, head, pair.query)[pair.key]
+  return `${from} gives ${showProbability(share)} to ${tokenName(run, pair.key)}.`
 }

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { topAt, type Look } from './look.ts'
+import { topAt, type TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import {
   barList,
@@ -16,7 +16,7 @@ import {
 const SHOWN = 5
 
 /** What the model would say after each layer, if it stopped there. */
-export const Lens = memo(({ look, token }: { look: Look; token: number }): VNode => {
+export const Lens = memo(({ run, token }: { run: TextRun; token: number }): VNode => {
   return section(
     {
       id: 'lens',
@@ -24,24 +24,24 @@ export const Lens = memo(({ look, token }: { look: Look; token: number }): VNode
       step: 'lens',
       lead: [
         'What would the model say after ',
-        textToken(look, token),
+        textToken(run, token),
         ' if it stopped after this layer? The ',
         term('logit lens'),
         ' reads the stream there as the model reads it at the end. Early guesses are rough: they are not what those layers ' +
           'are for. The last one is the model’s answer.',
       ],
     },
-    layerColumns(look, 'Logit lens, layer by layer', (layer) => {
-      const rows = topAt(look.layers[layer].lens, token).slice(0, SHOWN)
-      return barList(probabilityBars(look, rows), `Guesses after layer ${layer}`)
+    layerColumns(run, 'Logit lens, layer by layer', (layer) => {
+      const rows = topAt(run.layers[layer].lens, token).slice(0, SHOWN)
+      return barList(probabilityBars(run, rows), `Guesses after layer ${layer}`)
     }),
   )
 })
 
 /** Tokens of the vocabulary with their probabilities, on a scale up to 1. */
-export function probabilityBars(look: Look, rows: readonly { index: number; value: number }[]): Bar[] {
+export function probabilityBars(run: TextRun, rows: readonly { index: number; value: number }[]): Bar[] {
   return rows.map(({ index, value }) => ({
-    label: html`<code>${vocabularyName(look, index)}</code>`,
+    label: html`<code>${vocabularyName(run, index)}</code>`,
     shown: showProbability(value),
     share: value,
   }))

@@ -1,14 +1,14 @@
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
-import { topAt, type Look } from './look.ts'
+import { topAt, type TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barList, layerColumns, section, textToken, term } from './parts.ts'
 
 const SHOWN = 6
 
 /** Each layer's most active MLP neurons. */
-export const Neurons = memo(({ look, token }: { look: Look; token: number }): VNode => {
-  const { dMlp } = look.opened
+export const Neurons = memo(({ run, token }: { run: TextRun; token: number }): VNode => {
+  const { dMlp } = run.opened
   return section(
     {
       id: 'mlp',
@@ -19,12 +19,12 @@ export const Neurons = memo(({ look, token }: { look: Look; token: number }): VN
         term('neurons'),
         ', each of which looks for one direction in the stream and, where it finds it, adds another. These are the most active ' +
           'ones on ',
-        textToken(look, token),
+        textToken(run, token),
         ', as GELU, their activation function, leaves them.',
       ],
     },
-    layerColumns(look, 'Neurons, layer by layer', (layer) => {
-      const rows = topAt(look.layers[layer].neurons, token).slice(0, SHOWN)
+    layerColumns(run, 'Neurons, layer by layer', (layer) => {
+      const rows = topAt(run.layers[layer].neurons, token).slice(0, SHOWN)
       const max = rows[0].value
       const bars = rows.map(({ index, value }) => {
         return { label: index, shown: showNumber(value), share: value / max }

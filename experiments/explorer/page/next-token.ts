@@ -1,13 +1,13 @@
 import { html } from 'htm/preact'
 import type { ComponentChildren, VNode } from 'preact'
 import { probabilityBars } from './lens.ts'
-import { topAt, type Look } from './look.ts'
+import { topAt, type TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barList, section, showProbability, textToken } from './parts.ts'
 
 /** The model's answer: how likely it holds each next token. */
-export const NextToken = memo(({ look, token }: { look: Look; token: number }): VNode => {
-  const rows = topAt(look.end.next, token)
+export const NextToken = memo(({ run, token }: { run: TextRun; token: number }): VNode => {
+  const rows = topAt(run.end.next, token)
   const rest = 1 - rows.reduce((sum, { value }) => sum + value, 0)
   return section(
     {
@@ -16,23 +16,23 @@ export const NextToken = memo(({ look, token }: { look: Look; token: number }): 
       step: 'next',
       lead: [
         'After all layers: the likeliest tokens after ',
-        textToken(look, token),
+        textToken(run, token),
         ', and how likely the model holds them.',
-        ...actual(look, token),
+        ...actual(run, token),
       ],
     },
     html`<div class="next">
-      ${barList(probabilityBars(look, rows), 'The next token')}
+      ${barList(probabilityBars(run, rows), 'The next token')}
       <p class="note">All other tokens together: ${showProbability(Math.max(0, rest))}.</p>
     </div>`,
   )
 })
 
 /** What stands there in truth, where the text goes on. */
-function actual(look: Look, token: number): ComponentChildren[] {
-  if (token + 1 >= look.tokens.length) return []
-  const follows = topAt(look.end.next, token).find(({ index }) => index === look.tokens[token + 1].id)
+function actual(run: TextRun, token: number): ComponentChildren[] {
+  if (token + 1 >= run.tokens.length) return []
+  const follows = topAt(run.end.next, token).find(({ index }) => index === run.tokens[token + 1].id)
   const said =
     follows === undefined ? 'is not among them' : `is held ${showProbability(follows.value)} likely`
-  return [' In the text follows ', textToken(look, token + 1), `, which ${said}.`]
+  return [' In the text follows ', textToken(run, token + 1), `, which ${said}.`]
 }

@@ -5,7 +5,7 @@ import { showShare } from '../../lab/report/numbers.ts'
 import { showToken } from '../../lab/report/tokens.ts'
 import type { Opened } from '../protocol.ts'
 import { Computed } from './computed.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 
 /** The pieces that several blocks of the page are made of. */
 
@@ -27,10 +27,14 @@ export function section({ id, title, lead, step }: Section, content: ComponentCh
 }
 
 /** One column a layer, in a frame that scrolls sideways where they do not fit. */
-export function layerColumns(look: Look, label: string, column: (layer: number) => ComponentChildren): VNode {
+export function layerColumns(
+  run: TextRun,
+  label: string,
+  column: (layer: number) => ComponentChildren,
+): VNode {
   return html`<div class="scroll" role="region" aria-label=${label} tabindex="0">
     <ol class="columns">
-      ${look.layers.map(
+      ${run.layers.map(
         (_, layer) =>
           html`<li>
             <h3>Layer ${layer}</h3>
@@ -70,18 +74,18 @@ export function term(name: string): VNode {
 }
 
 /** A token of the text, in quotes. */
-export function textToken(look: Look, position: number): VNode {
-  return html`<code>${tokenName(look, position)}</code>`
+export function textToken(run: TextRun, position: number): VNode {
+  return html`<code>${tokenName(run, position)}</code>`
 }
 
 /** The same as a string: BOS by its name. */
-export function tokenName(look: Look, position: number): string {
-  return position === 0 ? 'BOS' : showToken(look.tokens[position].shown)
+export function tokenName(run: TextRun, position: number): string {
+  return position === 0 ? 'BOS' : showToken(run.tokens[position].shown)
 }
 
 /** A token of the vocabulary, by its id. */
-export function vocabularyName(look: Look, id: number): string {
-  const name = look.end.names.get(id)
+export function vocabularyName(run: TextRun, id: number): string {
+  const name = run.end.names.get(id)
   return name === undefined ? `token ${id}` : showToken(name)
 }
 

@@ -7,7 +7,7 @@ import { Compare } from './compare.ts'
 import { FeatureColumns } from './feature-columns.ts'
 import { Lens } from './lens.ts'
 import type { Link } from './link.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 import { Neurons } from './neurons.ts'
 import { NextToken } from './next-token.ts'
 import { Share } from './share.ts'
@@ -15,7 +15,7 @@ import type { Dispatch, OpenCard } from './state.ts'
 import { usePalette } from './palette.ts'
 
 interface Props {
-  readonly look: Look
+  readonly run: TextRun
   /** The position that everything is shown for. */
   readonly token: number
   readonly link: Link
@@ -24,19 +24,19 @@ interface Props {
 }
 
 /** What the model does with the text, from the first layer to the next token. */
-export function Reading({ look, token, link, card, dispatch }: Props): VNode {
+export function Reading({ run, token, link, card, dispatch }: Props): VNode {
   const palette = usePalette()
   const { feature, edit, compare, head } = link
-  const { edited } = look.end
+  const { edited } = run.end
   return html`<div class="results">
-    ${h(FeatureColumns, { look, token, open: feature, dispatch })}
+    ${h(FeatureColumns, { run, token, open: feature, dispatch })}
     ${
       feature === null
-        ? edited !== null && h(Changes, { look, edited, token, dispatch })
-        : h(CardPanel, { feature, open: card, edit, look: edited && look, token: edited && token, dispatch })
+        ? edited !== null && h(Changes, { run, edited, token, dispatch })
+        : h(CardPanel, { feature, open: card, edit, run: edited && run, token: edited && token, dispatch })
     }
-    ${h(Attention, { look, token, head, palette, dispatch })} ${h(Neurons, { look, token })}
-    ${h(Lens, { look, token })} ${h(NextToken, { look, token })}
-    ${h(Compare, { look, token, compare, dispatch })} ${h(Share, { look, link })}
+    ${h(Attention, { run, token, head, palette, dispatch })} ${h(Neurons, { run, token })}
+    ${h(Lens, { run, token })} ${h(NextToken, { run, token })}
+    ${h(Compare, { run, token, compare, dispatch })} ${h(Share, { run, link })}
   </div>`
 }

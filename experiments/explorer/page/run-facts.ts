@@ -1,12 +1,12 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 import { phaseOf, type State } from './state.ts'
 
 /** What runs, and how long it takes; while it loads, how far it is. */
 export function RunFacts({ state }: { state: State }): VNode {
-  const { opened, look, painted, coming } = state
+  const { opened, run, painted, coming } = state
   const phase = phaseOf(state)
   return html`<div class="run">
     <p role="status" class=${phase === 'loading' || phase === 'failed' ? 'status' : 'sr'}>
@@ -16,7 +16,7 @@ export function RunFacts({ state }: { state: State }): VNode {
     ${opened?.notes.map((note) => html`<p class="note">${note}</p>`)}
     ${
       opened !== null &&
-      look !== null &&
+      run !== null &&
       html`<dl class="facts">
         <div>
           <dt>Runs</dt>
@@ -24,11 +24,11 @@ export function RunFacts({ state }: { state: State }): VNode {
         </div>
         <div>
           <dt>A reading</dt>
-          <dd>${`${showMs(look.end.ms.total)} for ${count(look.tokens.length, 'token')}, BOS included`}</dd>
+          <dd>${`${showMs(run.end.ms.total)} for ${count(run.tokens.length, 'token')}, BOS included`}</dd>
         </div>
         <div>
           <dt>A layer</dt>
-          <dd>${layerTimes(look)}</dd>
+          <dd>${layerTimes(run)}</dd>
         </div>
         <div>
           <dt>Key to picture</dt>
@@ -37,7 +37,7 @@ export function RunFacts({ state }: { state: State }): VNode {
       </dl>`
     }
     ${
-      phase === 'looking' &&
+      phase === 'running' &&
       coming !== null &&
       html`<p class="note">Layer ${coming.layers.length} of ${opened?.layers} …</p>`
     }
@@ -67,7 +67,7 @@ function progressBar({ progress }: State): VNode {
 }
 
 /** The least and the most that a layer took, with its SAE and its lens. */
-export function layerTimes({ layers }: Look): string {
+export function layerTimes({ layers }: TextRun): string {
   const times = layers.map(({ ms }) => ms.block + ms.sae + ms.lens)
   return `${showMs(Math.min(...times))} to ${showMs(Math.max(...times))}`
 }

@@ -1,12 +1,12 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
-import { exportLook } from './export.ts'
+import { exportRun } from './export.ts'
 import { encodeLink, type Link } from './link.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 
 /** The way out: a link to all that is shown, and its numbers as a file. */
-export function Share({ look, link }: { look: Look; link: Link }): VNode {
+export function Share({ run, link }: { run: TextRun; link: Link }): VNode {
   const [said, setSaid] = useState<'' | 'copied' | 'by hand'>('')
   const address = `${location.href.split('#')[0]}#${encodeLink(link)}`
   const copy = (): void => {
@@ -25,7 +25,7 @@ export function Share({ look, link }: { look: Look; link: Link }): VNode {
     </p>
     <p class="examples">
       <button type="button" onClick=${copy}>Copy link</button>
-      <button type="button" onClick=${() => download(look)}>Download as JSON</button>
+      <button type="button" onClick=${() => download(run)}>Download as JSON</button>
     </p>
     <p role="status">${said === 'copied' ? 'The link is copied.' : ''}</p>
     ${
@@ -40,13 +40,13 @@ export function Share({ look, link }: { look: Look; link: Link }): VNode {
       </label>`
     }
     <footer>
-      ${look.opened.model}, computed by ${look.opened.backend} (${look.opened.mode}). ${look.opened.basis}
+      ${run.opened.model}, computed by ${run.opened.backend} (${run.opened.mode}). ${run.opened.basis}
     </footer>
   </section>`
 }
 
-function download(look: Look): void {
-  const file = new Blob([JSON.stringify(exportLook(look), null, 1)], { type: 'application/json' })
+function download(run: TextRun): void {
+  const file = new Blob([JSON.stringify(exportRun(run), null, 1)], { type: 'application/json' })
   const address = URL.createObjectURL(file)
   const anchor = document.createElement('a')
   anchor.href = address

@@ -1,6 +1,6 @@
-import type { Answer, Card, Failure, LayerLook, Opened, Token } from '../protocol.ts'
+import type { Answer, Card, Failure, LayerRun, Opened, Token } from '../protocol.ts'
 import { cleanText, fitLink, type FeatureRef, type Link } from './link.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 
 /** All that the page knows. */
 export interface State {
@@ -10,15 +10,15 @@ export interface State {
   readonly worker: number
   readonly opened: Opened | null
   readonly progress: Extract<Answer, { type: 'progress' }> | null
-  /** The look that was asked for last: answers to older ones are ignored. */
+  /** The run that was asked for last: answers to older ones are ignored. */
   readonly asked: Asked | null
   /** What of it has come. */
   readonly coming: Coming | null
-  /** The last whole look: it stays until the next one is whole. */
-  readonly look: Look | null
-  /** The look that was painted last, and the milliseconds from the change that asked for it. */
+  /** The last whole run: it stays until the next one is whole. */
+  readonly run: TextRun | null
+  /** The run that was painted last, and the milliseconds from the change that asked for it. */
   readonly painted: { readonly id: number; readonly ms: number } | null
-  /** Why there is no engine, or no look. */
+  /** Why there is no engine, or no run. */
   readonly failure: Failure | null
   readonly card: OpenCard | null
 }
@@ -37,7 +37,7 @@ export interface Asked {
 
 export interface Coming {
   readonly tokens: readonly Token[]
-  readonly layers: readonly LayerLook[]
+  readonly layers: readonly LayerRun[]
 }
 
 /** The card that was asked for, and what came of it. */
@@ -60,24 +60,24 @@ export type Action =
 
 export type Dispatch = (action: Action) => void
 
-export type Phase = 'loading' | 'ready' | 'looking' | 'failed'
+export type Phase = 'loading' | 'ready' | 'running' | 'failed'
 
 const NO_HOVER: Hover = { token: null, feature: null }
 
 export function startState(link: Link): State {
-  return { ...freshWorker(0), link, hover: NO_HOVER, look: null, painted: null }
+  return { ...freshWorker(0), link, hover: NO_HOVER, run: null, painted: null }
 }
 
 /** What a new worker begins with. */
-function freshWorker(worker: number): Omit<State, 'link' | 'hover' | 'look' | 'painted'> {
+function freshWorker(worker: number): Omit<State, 'link' | 'hover' | 'run' | 'painted'> {
   return { worker, opened: null, progress: null, asked: null, coming: null, failure: null, card: null }
 }
 
 /** In one word, what the page is doing. */
-export function phaseOf({ failure, opened, look, asked }: State): Phase {
+export function phaseOf({ failure, opened, run, asked }: State): Phase {
   if (failure !== null) return 'failed'
   if (opened === null) return 'loading'
-  return look !== null && look.id === asked?.id ? 'ready' : 'looking'
+  return run !== null && run.id === asked?.id ? 'ready' : 'running'
 }
 
 export function reduce(state: State, action: Action): State {
@@ -125,8 +125,8 @@ function answered(state: State, answer: Answer): State {
     case 'end': {
       const { asked, coming, opened } = state
       if (asked === null || asked.id !== answer.id || coming === null || opened === null) return state
-      const look: Look = { id: asked.id, text: asked.text, opened, ...coming, end: answer.end }
-      return { ...state, look, coming: null, hover: NO_HOVER }
+      const run: TextRun = { id: asked.id, text: asked.text, opened, ...coming, end: answer.end }
+      return { ...state, run, coming: null, hover: NO_HOVER }
     }
     case 'card':
       return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
@@ -137,9 +137,9 @@ function answered(state: State, answer: Answer): State {
 
 function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' }>): State {
   if (id !== undefined && id === state.card?.id) return { ...state, card: { ...state.card, failure } }
-  // A fault of a look that is no longer wanted is nobody's concern.
+  // A fault of a run that is no longer wanted is nobody's concern.
   if (id !== undefined && !isAsked(state, id)) return state
-  // Without a look that it belongs to, the fault is the worker's: nothing more will come from it.
+  // Without a run that it belongs to, the fault is the worker's: nothing more will come from it.
   return { ...state, failure, coming: null, progress: null, opened: id === undefined ? null : state.opened }
 }
 
@@ -148,12 +148,12 @@ function isAsked({ asked }: State, id: number): boolean {
 }
 
 /** The token that everything is shown for: the hovered one, else the chosen one, else the last. */
-export function tokenShown({ look, hover, link }: State): number {
-  return clampToken(look, hover.token ?? link.token)
+export function tokenShown({ run, hover, link }: State): number {
+  return clampToken(run, hover.token ?? link.token)
 }
 
-/** A position of the look; null is its last. */
-export function clampToken(look: Look | null, token: number | null): number {
-  const last = (look?.tokens.length ?? 1) - 1
+/** A position of the run; null is its last. */
+export function clampToken(run: TextRun | null, token: number | null): number {
+  const last = (run?.tokens.length ?? 1) - 1
   return Math.min(token ?? last, last)
 }

@@ -5,13 +5,13 @@ import { levelOf, showNumber } from '../../lab/report/numbers.ts'
 import { levelClass } from '../../lab/report/tables.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
 import type { Edit, FeatureRef } from './link.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly look: Look
+  readonly run: TextRun
   /** The token that was chosen, and the one that everything is shown for: a hovered one goes before. */
   readonly chosen: number
   readonly shown: number
@@ -24,7 +24,7 @@ interface Props {
 
 /** The tokens in a row that stays on the screen: one list box, in which the arrow keys choose. */
 export const TokenStrip = memo((props: Props): VNode => {
-  const { look, chosen, shown, marked, marks, edit, dispatch } = props
+  const { run, chosen, shown, marked, marks, edit, dispatch } = props
   const list = useRef<HTMLDivElement>(null)
   // After the frame: asking where a chip is would lay the whole page out once more.
   useEffect(() => {
@@ -34,7 +34,7 @@ export const TokenStrip = memo((props: Props): VNode => {
   const choose = (token: number): void => dispatch({ type: 'choose', choice: { token } })
   const hover = (token: number | null): void => dispatch({ type: 'hover', hover: { token } })
   const key = (event: KeyboardEvent): void => {
-    const to = keyTarget(event.key, chosen, look.tokens.length)
+    const to = keyTarget(event.key, chosen, run.tokens.length)
     if (to === null) return
     event.preventDefault()
     choose(to)
@@ -51,16 +51,14 @@ export const TokenStrip = memo((props: Props): VNode => {
       onKeyDown=${key}
       onMouseLeave=${() => hover(null)}
     >
-      ${look.tokens.map((_, token) => chip(props, token, choose, hover))}
+      ${run.tokens.map((_, token) => chip(props, token, choose, hover))}
     </div>
-    <p class="note reading">
-      ${reading(look, shown, marked, marks)} ${edit !== null && undo(edit, dispatch)}
-    </p>
+    <p class="note reading">${reading(run, shown, marked, marks)} ${edit !== null && undo(edit, dispatch)}</p>
   </div>`
 })
 
 function chip(
-  { look, chosen, shown, marks }: Props,
+  { run, chosen, shown, marks }: Props,
   token: number,
   choose: (token: number) => void,
   hover: (token: number) => void,
@@ -72,12 +70,12 @@ function chip(
     role="option"
     class=${classes.join(' ')}
     aria-selected=${token === chosen}
-    aria-label=${tokenName(look, token)}
-    title="${fullName(look, token)}, number ${look.tokens[token].id}, position ${token}"
+    aria-label=${tokenName(run, token)}
+    title="${fullName(run, token)}, number ${run.tokens[token].id}, position ${token}"
     data-token=${token}
     onClick=${() => choose(token)}
     onMouseEnter=${() => hover(token)}
-    >${token === 0 ? 'BOS' : chipText(look.tokens[token].shown)}</span
+    >${token === 0 ? 'BOS' : chipText(run.tokens[token].shown)}</span
   >`
 }
 
@@ -106,17 +104,17 @@ export function keyTarget(key: string, token: number, length: number): number | 
   }
 }
 
-function reading(look: Look, shown: number, marked: FeatureRef | null, marks: Float32Array | null): string {
-  const at = `At ${fullName(look, shown)}, ${shown} of ${look.tokens.length - 1}.`
+function reading(run: TextRun, shown: number, marked: FeatureRef | null, marks: Float32Array | null): string {
+  const at = `At ${fullName(run, shown)}, ${shown} of ${run.tokens.length - 1}.`
   if (marked === null || marks === null) return at
   const fires = marks.reduce((sum, value, token) => sum + Number(token > 0 && value > 0), 0)
   return `${at} Marked: where feature ${marked.feature} of layer ${marked.layer} fires (${fires}); here ${showNumber(marks[shown])}.`
 }
 
 /** A token's name; of the last bytes of a character, the character as well. */
-function fullName(look: Look, position: number): string {
-  const { piece, shown } = look.tokens[position]
-  const name = tokenName(look, position)
+function fullName(run: TextRun, position: number): string {
+  const { piece, shown } = run.tokens[position]
+  const name = tokenName(run, position)
   return position === 0 || piece === shown || piece === ''
     ? name
     : `${name}, which completes ${showToken(piece)}`

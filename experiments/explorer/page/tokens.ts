@@ -1,18 +1,18 @@
 import type { VNode } from 'preact'
 import { count } from '../../lab/report/numbers.ts'
-import type { Look } from './look.ts'
+import type { TextRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { section, term } from './parts.ts'
 
 /** What the tokens are; they themselves stand below it, where they stay in sight. */
-export const Tokens = memo(({ look }: { look: Look }): VNode => {
+export const Tokens = memo(({ run }: { run: TextRun }): VNode => {
   return section(
     {
       id: 'tokens',
       title: 'Tokens: what the model reads',
       step: 'tokens',
       lead: [
-        `The model does not read letters but ${count(look.tokens.length - 1, 'token')}: `,
+        `The model does not read letters but ${count(run.tokens.length - 1, 'token')}: `,
         term('tokens'),
         ' are words and pieces of words, each of which has a number. Before them stands BOS, which only says that a text begins ' +
           'and is left out of every count. Choose a token below, by click or arrow keys: everything after is about that token, ' +

@@ -64,7 +64,7 @@ export async function loadModel(
   }
 }
 
-/** Each name is made once: a look needs hundreds, mostly those of the look before. */
+/** Each name is made once: a run needs hundreds, mostly those of the run before. */
 function keptNames(tokenizer: Tokenizer): (id: number) => string {
   const names = new Map<number, string>()
   return (id) => {

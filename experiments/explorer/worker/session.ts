@@ -6,7 +6,7 @@ import type { Answer, BackendChoice, Opened, Request } from '../protocol.ts'
 import { Cards } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
-import { look } from './look.ts'
+import { runText } from './run-text.ts'
 import { loadModel, type Model } from './model.ts'
 
 /** What a worker knows when it starts. */
@@ -19,15 +19,15 @@ export interface Surroundings {
   readonly send: (answer: Answer) => void
 }
 
-/** What a running look throws to itself when a newer one has come. */
+/** What a unfinished run throws to itself when a newer one has come. */
 const SUPERSEDED = new Error('a newer text came')
 
-/** One worker's work: it opens a backend, then answers looks and cards, one at a time, the newest look only. */
+/** One worker's work: it opens a backend, then answers runs and cards, one at a time, the newest run only. */
 export class Session {
   readonly #around: Surroundings
   #model: Model | undefined
   #cards: Cards | undefined
-  #looks = 0
+  #runs = 0
   #queue: Promise<void> = Promise.resolve()
 
   constructor(around: Surroundings) {
@@ -44,8 +44,8 @@ export class Session {
         this.#around.send({ type: 'card', id, card })
       })
     }
-    const turn = ++this.#looks
-    return this.#answered(request.id, () => this.#look(request, turn))
+    const turn = ++this.#runs
+    return this.#answered(request.id, () => this.#run(request, turn))
   }
 
   /** Does `work` after all that was asked before it. */
@@ -68,15 +68,15 @@ export class Session {
     send({ type: 'opened', opened: { ...factsOf(this.#model), notes: notes(ops, isolated), loadMs } })
   }
 
-  async #look(request: Request & { type: 'look' }, turn: number): Promise<void> {
+  async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
     const { send } = this.#around
     const { id } = request
     const pause = async () => {
       await messagesHandled()
-      if (turn !== this.#looks) throw SUPERSEDED
+      if (turn !== this.#runs) throw SUPERSEDED
     }
     await pause()
-    const end = await look(this.#opened().model, request, {
+    const end = await runText(this.#opened().model, request, {
       tokens: (tokens) => send({ type: 'tokens', id, tokens }),
       layer: (layer) => send({ type: 'layer', id, layer }),
       pause,

@@ -1,14 +1,14 @@
-import type { EndLook, LayerLook, Opened, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
+import type { RunEnd, LayerRun, Opened, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
 
-/** One text as the model read it: the parts of a look that belong together. */
-export interface Look {
+/** One text as the model read it: the parts of a run that belong together. */
+export interface TextRun {
   readonly id: number
   readonly text: string
   /** What read it. */
   readonly opened: Opened
   readonly tokens: readonly Token[]
-  readonly layers: readonly LayerLook[]
-  readonly end: EndLook
+  readonly layers: readonly LayerRun[]
+  readonly end: RunEnd
 }
 
 /** What stands at an index, and how much. */
@@ -68,15 +68,15 @@ export function meanFiring({ offsets, values }: SparseFeatures): number {
 }
 
 /** How much of its attention a head gives from `query` to each token up to it. [query + 1] */
-export function attentionRow(look: Look, layer: number, head: number, query: number): Float32Array {
-  const size = look.tokens.length
+export function attentionRow(run: TextRun, layer: number, head: number, query: number): Float32Array {
+  const size = run.tokens.length
   const start = (head * size + query) * size
-  return look.layers[layer].attention.subarray(start, start + query + 1)
+  return run.layers[layer].attention.subarray(start, start + query + 1)
 }
 
-/** Where the head looks from `query`, the most looked at first. */
-export function lookedAt(look: Look, layer: number, head: number, query: number, length: number): Entry[] {
-  const row = attentionRow(look, layer, head, query)
+/** The tokens that a head attends to from `query`, the most attended to first. */
+export function topKeys(run: TextRun, layer: number, head: number, query: number, length: number): Entry[] {
+  const row = attentionRow(run, layer, head, query)
   return Array.from(row, (value, index): Entry => ({ index, value }))
     .sort(byValue)
     .slice(0, length)
@@ -90,7 +90,7 @@ export interface Moved {
 }
 
 /** What an edit did to the next token after `token`: those that were likeliest before or are now, most moved first. */
-export function movedAt({ next, edited }: EndLook, token: number): Moved[] {
+export function movedAt({ next, edited }: RunEnd, token: number): Moved[] {
   if (edited === null) return []
   const moved = new Map<number, Moved>()
   topAt(next, token).forEach(({ index, value }, i) => {

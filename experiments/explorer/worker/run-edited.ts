@@ -2,7 +2,7 @@ import type { Tensor } from '../../../engine/tensor.ts'
 import { divergence, predictionOf } from '../../../gpt2/divergence.ts'
 import { run } from '../../../gpt2/model.ts'
 import { directionsOf, liveEdit } from '../../../sae/edit.ts'
-import type { EditedLook, FeatureEdit, TopPerToken } from '../protocol.ts'
+import type { EditedRun, FeatureEdit, TopPerToken } from '../protocol.ts'
 import { nextTokens } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
 
@@ -13,13 +13,13 @@ interface Clean {
 }
 
 /** The same text read with one feature changed at every token but BOS. ids: BOS first; pause: called once a layer */
-export async function lookAfterEdit(
+export async function runEdited(
   model: Model,
   ids: readonly number[],
   edit: FeatureEdit,
   clean: Clean,
   pause: () => Promise<void>,
-): Promise<EditedLook> {
+): Promise<EditedRun> {
   const { ops, config } = model.gpt2
   const sae = saeOf(model, edit.hook, edit.feature, 'edit')
   const [direction] = await directionsOf(ops, sae, [edit.feature])
@@ -28,7 +28,7 @@ export async function lookAfterEdit(
     `blocks.${layer}.hook_resid_post`,
     pause,
   ])
-  let found: EditedLook | undefined
+  let found: EditedRun | undefined
   await run(model.gpt2, [ids], {
     ...(Object.fromEntries(pauses) as Record<string, typeof pause>),
     [edit.hook]: liveEdit(sae, edit.feature, direction, change),

@@ -3,17 +3,17 @@ import type { Tensor } from '../../../engine/tensor.ts'
 import type { HookTable } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode, saeInput } from '../../../sae/encoder.ts'
-import type { EndLook, FeatureEdit, LayerLook, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
-import { lookAfterEdit } from './edited.ts'
+import type { RunEnd, FeatureEdit, LayerRun, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
+import { runEdited } from './run-edited.ts'
 import { activeNeurons, logitLens, nextTokens } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
 import { shownTokens, tokenize } from './tokens.ts'
 
-/** What takes the parts of a look, in the order in which they are ready. */
-export interface LookSteps {
+/** What takes the parts of a run, in the order in which they are ready. */
+export interface RunSteps {
   tokens(tokens: readonly Token[]): void
-  layer(layer: LayerLook): void
-  /** Lets other messages in. @throws to give the look up */
+  layer(layer: LayerRun): void
+  /** Lets other messages in. @throws to give the run up */
   pause(): Promise<void>
 }
 
@@ -22,17 +22,17 @@ export interface LookSteps {
  * feature is to be edited, a second pass.
  * @throws Fault for a text that is too long, or a feature that there is not; whatever `pause` throws
  */
-export async function look(
+export async function runText(
   model: Model,
   { text, edit }: { text: string; edit: FeatureEdit | null },
-  steps: LookSteps,
-): Promise<EndLook> {
+  steps: RunSteps,
+): Promise<RunEnd> {
   const start = performance.now()
   if (edit) saeOf(model, edit.hook, edit.feature, 'edit') // before any work
   const ids = tokenize(model, text)
   steps.tokens(shownTokens(model, ids))
   const guessed = new Set<number>()
-  const onLayer = (layer: LayerLook) => {
+  const onLayer = (layer: LayerRun) => {
     for (const id of layer.lens.indices) guessed.add(id)
     steps.layer(layer)
   }
@@ -50,7 +50,7 @@ export async function look(
   })
   const clean = { next: next!, logits: logits! }
   const passed = performance.now()
-  const edited = edit && (await lookAfterEdit(model, ids, edit, clean, () => steps.pause()))
+  const edited = edit && (await runEdited(model, ids, edit, clean, () => steps.pause()))
   for (const { indices } of edited ? [clean.next, edited.next] : [clean.next])
     for (const id of indices) guessed.add(id)
   const names = new Map([...guessed].map((id) => [id, model.nameOf(id)]))
@@ -59,11 +59,11 @@ export async function look(
 }
 
 /** The hooks that read one layer, in the order in which the pass reaches them. */
-function layerHooks(model: Model, layer: number, steps: Pick<LookSteps, 'layer' | 'pause'>): HookTable {
+function layerHooks(model: Model, layer: number, steps: Pick<RunSteps, 'layer' | 'pause'>): HookTable {
   const name = `blocks.${layer}`
   const hook = `${name}.hook_resid_pre`
   const sae = saeOf(model, hook, 0, 'edit')
-  const found: { -readonly [Part in keyof LayerLook]?: LayerLook[Part] } = { layer }
+  const found: { -readonly [Part in keyof LayerRun]?: LayerRun[Part] } = { layer }
   let [beganSae, beganBlock, beganLens] = [0, 0, 0]
   return {
     [hook]: async (x, ops) => {
@@ -83,7 +83,7 @@ function layerHooks(model: Model, layer: number, steps: Pick<LookSteps, 'layer' 
       found.lens = await logitLens(ops, model, x)
       const ended = performance.now()
       found.ms = { sae: beganBlock - beganSae, block: beganLens - beganBlock, lens: ended - beganLens }
-      steps.layer(found as LayerLook)
+      steps.layer(found as LayerRun)
     },
   }
 }

@@ -1,5 +1,5 @@
-import type { LayerLook, Opened, Token, TopPerToken } from '../../experiments/explorer/protocol.ts'
-import type { Look } from '../../experiments/explorer/page/look.ts'
+import type { LayerRun, Opened, Token, TopPerToken } from '../../experiments/explorer/protocol.ts'
+import type { TextRun } from '../../experiments/explorer/page/text-run.ts'
 
 const HINTS = {
   tokens: Array.from({ length: 50 }, (_, feature) => `t${feature}`),
@@ -27,8 +27,8 @@ export function hook(layer: number): string {
   return `blocks.${layer}.hook_resid_pre`
 }
 
-/** A look at these pieces (BOS is put before them), in which feature `f` fires on token t with 10 * f + t, for those in `fires`. */
-export function toyLook(pieces: readonly string[], fires: readonly number[] = [3, 7]): Look {
+/** A run of these pieces (BOS is put before them), in which feature `f` fires on token t with 10 * f + t, for those in `fires`. */
+export function toyRun(pieces: readonly string[], fires: readonly number[] = [3, 7]): TextRun {
   const tokens = ['<|endoftext|>', ...pieces].map((piece, id): Token => ({ id, piece, shown: piece }))
   const size = tokens.length
   return {
@@ -60,7 +60,7 @@ export function top(size: number, indices: readonly number[], values: readonly n
   }
 }
 
-function toyLayer(layer: number, size: number, fires: readonly number[]): LayerLook {
+function toyLayer(layer: number, size: number, fires: readonly number[]): LayerRun {
   const tokens = Array.from({ length: size }, (_, token) => token)
   // Even attention: every token looks at all up to it alike, in both heads.
   const row = (query: number): number[] => tokens.map((key) => (key <= query ? 1 / (query + 1) : 0))

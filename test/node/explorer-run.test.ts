@@ -6,8 +6,8 @@ import { sparseRow } from '../../engine/sparse.ts'
 import { addDirection, directionsOf, removal, steering } from '../../sae/edit.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
-import type { EndLook, FeatureEdit, LayerLook, Token } from '../../experiments/explorer/protocol.ts'
-import { look } from '../../experiments/explorer/worker/look.ts'
+import type { RunEnd, FeatureEdit, LayerRun, Token } from '../../experiments/explorer/protocol.ts'
+import { runText } from '../../experiments/explorer/worker/run-text.ts'
 import { loadModel, type Model } from '../../experiments/explorer/worker/model.ts'
 import { logProbability } from '../../gpt2/loss.ts'
 import { capture, run } from '../../gpt2/model.ts'
@@ -17,8 +17,8 @@ const TEXT = 'print("Zürich 🙂", i)'
 
 interface Seen {
   readonly tokens: readonly Token[]
-  readonly layers: readonly LayerLook[]
-  readonly end: EndLook
+  readonly layers: readonly LayerRun[]
+  readonly end: RunEnd
 }
 
 async function open(name: string, options: BackendOptions = {}): Promise<Model> {
@@ -28,8 +28,8 @@ async function open(name: string, options: BackendOptions = {}): Promise<Model> 
 
 async function see(model: Model, text: string, edit: FeatureEdit | null = null): Promise<Seen> {
   let tokens: readonly Token[] = []
-  const layers: LayerLook[] = []
-  const end = await look(
+  const layers: LayerRun[] = []
+  const end = await runText(
     model,
     { text, edit },
     {
@@ -68,7 +68,7 @@ async function lensOf(
 const [reference, wasm] = [await open('reference'), await open('wasm', { threads: 2 })]
 
 for (const [name, model] of Object.entries({ wasm, reference })) {
-  const test = suite(`look on ${name}`)
+  const test = suite(`runText on ${name}`)
   const seen = await see(model, TEXT)
   const ids = seen.tokens.map(({ id }) => id)
 
@@ -200,7 +200,7 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
   test.run()
 }
 
-const bits = suite('look on other widths and threads')
+const bits = suite('runText on other widths and threads')
 
 bits('128-bit code and one thread give the same bits as what runs by default', async () => {
   const [usual, narrow] = [
