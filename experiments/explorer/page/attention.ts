@@ -1,6 +1,6 @@
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
-import { HeatCanvas } from './heat-canvas.ts'
+import { HeatCanvas, rowStyle } from './heat-canvas.ts'
 import { HeadDetail } from './head-detail.ts'
 import type { Link } from './link.ts'
 import { topKeys, type TextRun } from './text-run.ts'
@@ -63,9 +63,4 @@ function headButton(
     ${h(HeatCanvas, { attention: run.layers[layer].attention, head, size, palette })}
     <i class="row-mark" style=${rowStyle(token, size)}></i>
   </button>`
-}
-
-/** Where a token's row lies in a pattern of `size` tokens. */
-export function rowStyle(token: number, size: number): string {
-  return `top: ${(100 * token) / size}%; height: ${100 / size}%`
 }

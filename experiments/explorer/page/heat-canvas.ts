@@ -40,3 +40,8 @@ export function pixels(attention: Float32Array, head: number, size: number, pale
     }
   return data
 }
+
+/** Where a token's row lies in a pattern of `size` tokens. */
+export function rowStyle(token: number, size: number): string {
+  return `top: ${(100 * token) / size}%; height: ${100 / size}%`
+}
