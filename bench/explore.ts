@@ -151,12 +151,9 @@ function keepTimes(): void {
     constructor(...options: ConstructorParameters<typeof Worker>) {
       super(...options)
       this.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
-        if (data.type === 'layer') {
-          const { layer, ms } = data.layer
-          kept.layers[layer] = ms.block + ms.sae + ms.lens
-        }
-        if (data.type !== 'end') return
-        const { next, ms } = data.end
+        if (data.type !== 'run') return
+        const { layers, next, ms } = data.run
+        kept.layers = layers.map(({ ms }) => ms.block + ms.sae + ms.lens)
         kept.worker = ms.total
         kept.guess = next.values[next.values.length - next.perToken]
       })

@@ -27,10 +27,9 @@ export type Request =
 export type Answer =
   | { readonly type: 'progress'; readonly label: string; readonly done: number; readonly total: number }
   | { readonly type: 'opened'; readonly opened: Opened }
-  /** The parts of one run, in this order: tokens, a layer at a time, end. With an edit, a second pass fills `edited`. */
-  | { readonly type: 'tokens'; readonly id: number; readonly tokens: readonly Token[] }
-  | { readonly type: 'layer'; readonly id: number; readonly layer: LayerRun }
-  | { readonly type: 'end'; readonly id: number; readonly end: RunEnd }
+  /** How many layers of a run are read. */
+  | { readonly type: 'layer'; readonly id: number; readonly done: number }
+  | { readonly type: 'run'; readonly id: number; readonly run: TextRun }
   | { readonly type: 'card'; readonly id: number; readonly card: Card }
   /** `id` is that of the run or card, and is missing where the worker could not start. */
   | { readonly type: 'failed'; readonly id?: number; readonly failure: Failure }
@@ -76,9 +75,25 @@ export interface FeatureHints {
   readonly shares: readonly number[]
 }
 
+/** One text as the model read it. */
+export interface TextRun {
+  readonly text: string
+  /** BOS first. */
+  readonly tokens: readonly Token[]
+  readonly layers: readonly LayerRun[]
+  /** The next token after each position: probabilities, the likeliest first. */
+  readonly next: TopPerToken
+  /** What the ids of `next` and of the layers' lenses look like, so that the page needs no tokenizer. */
+  readonly names: ReadonlyMap<number, string>
+  /** Where an edit was asked for: what a second pass with it gave. */
+  readonly edited: EditedRun | null
+  /** Of the whole run, and what of it was the edited pass. */
+  readonly ms: { readonly total: number; readonly edited: number }
+}
+
 export interface Token {
   readonly id: number
-  /** The text it completes; '' where it ends inside a character. BOS first. */
+  /** The text it completes; '' where it ends inside a character. */
   readonly piece: string
   /** For display by itself: of a split character its bytes. */
   readonly shown: string
@@ -113,19 +128,9 @@ export interface TopPerToken {
   readonly values: Float32Array
 }
 
-export interface RunEnd {
-  /** The next token after each position: probabilities, the likeliest first. */
-  readonly next: TopPerToken
-  /** What the ids of `next` and of the lens’ look like, so that the page needs no tokenizer. */
-  readonly names: ReadonlyMap<number, string>
-  /** Where an edit was asked for: the same after it, and how far each position's distribution moved. */
-  readonly edited: EditedRun | null
-  /** Of the whole run, and what of it was the edited pass. */
-  readonly ms: { readonly total: number; readonly edited: number }
-}
-
 export interface EditedRun {
   readonly edit: FeatureEdit
+  /** The next token after each position, with the edit. */
   readonly next: TopPerToken
   /** Probabilities of its ids before the edit: [tokens, next.perToken]. */
   readonly nextBefore: Float32Array

@@ -7,7 +7,7 @@ const explorer = await startExplorer()
 const test = suite('using the Explorer')
 test.after(() => explorer.close())
 
-/** What the workers answered, kept in the page: runs' parts by id, and a way to say it all once more. */
+/** What the workers answered, kept in the page by id, and a way to say it all once more. */
 function keepAnswers(): void {
   const kept: { worker: Worker; data: { type: string; id?: number } }[] = []
   Object.assign(globalThis, { kept })
@@ -24,7 +24,7 @@ function keepAnswers(): void {
 
 type Kept = { kept: { worker: Worker; data: { type: string; id?: number } }[] }
 
-/** The parts of each run that its worker sent: `tokens layer layer ... end`, by id. */
+/** The parts of each run that its worker sent: `layer layer ... run`, by id. */
 async function partsById({ page }: Visitor): Promise<Map<number, string[]>> {
   const parts = await page.evaluate(() =>
     (globalThis as unknown as Kept).kept.map(({ data: { type, id } }) => [id ?? -1, type] as const),
@@ -80,7 +80,7 @@ test('a run that is no longer wanted is given up in the middle; the former resul
       assert.is((await chips(visitor)).slice(1).join(''), 'two words')
       const parts = [...(await partsById(visitor)).values()]
       assert.equal(
-        parts.map((types) => types.includes('end')),
+        parts.map((types) => types.includes('run')),
         [true, false, true],
         JSON.stringify(parts),
       )

@@ -1,5 +1,5 @@
 import type { LayerRun, Opened, Token, TopPerToken } from '../../experiments/explorer/protocol.ts'
-import type { TextRun } from '../../experiments/explorer/page/text-run.ts'
+import type { ShownRun } from '../../experiments/explorer/page/text-run.ts'
 
 const HINTS = {
   tokens: Array.from({ length: 50 }, (_, feature) => `t${feature}`),
@@ -28,7 +28,7 @@ export function hook(layer: number): string {
 }
 
 /** A run of these pieces (BOS is put before them), in which feature `f` fires on token t with 10 * f + t, for those in `fires`. */
-export function toyRun(pieces: readonly string[], fires: readonly number[] = [3, 7]): TextRun {
+export function toyRun(pieces: readonly string[], fires: readonly number[] = [3, 7]): ShownRun {
   const tokens = ['<|endoftext|>', ...pieces].map((piece, id): Token => ({ id, piece, shown: piece }))
   const size = tokens.length
   return {
@@ -37,16 +37,14 @@ export function toyRun(pieces: readonly string[], fires: readonly number[] = [3,
     opened: OPENED,
     tokens,
     layers: [0, 1].map((layer) => toyLayer(layer, size, fires)),
-    end: {
-      next: top(size, [5, 6], [0.5, 0.25]),
-      names: new Map([
-        [5, ' a'],
-        [6, '\n'],
-        [9, ' new'],
-      ]),
-      edited: null,
-      ms: { total: 12, edited: 0 },
-    },
+    next: top(size, [5, 6], [0.5, 0.25]),
+    names: new Map([
+      [5, ' a'],
+      [6, '\n'],
+      [9, ' new'],
+    ]),
+    edited: null,
+    ms: { total: 12, edited: 0 },
   }
 }
 

@@ -19,14 +19,14 @@ const FAILURE: Failure = { kind: 'text', message: 'too long', advice: 'shorten i
 const answer = (given: Answer): Action => ({ type: 'answer', answer: given })
 const run = (state: State, ...actions: readonly Action[]): State => actions.reduce(reduce, state)
 const choose = (choice: Partial<Link>): Action => ({ type: 'choose', choice })
-const asked = (id: number): Action => ({ type: 'asked', asked: { id, text: 'x', at: 0 } })
+const asked = (id: number): Action => ({ type: 'asked', asked: { id, at: 0 } })
 const opened = run(startState(START), answer({ type: 'opened', opened: OPENED }))
 
-/** The parts of a whole run, as they come. */
+/** What a run answers, in its order. */
 const parts = (id: number): Action[] => [
-  answer({ type: 'tokens', id, tokens: toy.tokens }),
-  ...toy.layers.map((layer) => answer({ type: 'layer', id, layer })),
-  answer({ type: 'end', id, end: toy.end }),
+  answer({ type: 'layer', id, done: 0 }),
+  answer({ type: 'layer', id, done: 1 }),
+  answer({ type: 'run', id, run: toy }),
 ]
 const seen = run(opened, asked(1), ...parts(1))
 
@@ -41,12 +41,13 @@ test('from loading over running to ready', () => {
 })
 
 test('the former run stays until the next one is whole', () => {
-  const [tokens, first, second, end] = parts(2)
-  const coming = run(seen, asked(2), tokens, first, second)
+  const [first, second, end] = parts(2)
+  const coming = run(seen, asked(2), first, second)
   assert.is(coming.run, seen.run)
-  assert.is(coming.coming?.layers.length, 2)
+  assert.is(coming.layersRead, 1)
   assert.is(phaseOf(coming), 'running')
   assert.is(run(coming, end).run?.id, 2)
+  assert.is(run(coming, end).layersRead, null)
 })
 
 test('answers to an older run change nothing, nor does its fault', () => {
@@ -55,11 +56,13 @@ test('answers to an older run change nothing, nor does its fault', () => {
     assert.is(reduce(later, old), later)
 })
 
-test('parts of an older run between those of the new one do not mix in', () => {
-  const [tokens, first, second, end] = parts(3)
-  const [oldTokens, oldLayer, , oldEnd] = parts(2)
-  const mixed = run(seen, asked(3), tokens, oldTokens, first, oldLayer, oldEnd, second, end)
-  assert.is(mixed.run?.layers.length, 2)
+test('an older run that comes between the new one’s layers does not mix in', () => {
+  const [first, second, end] = parts(3)
+  const [, oldLayer, oldEnd] = parts(2)
+  const mixed = run(seen, asked(3), first, oldLayer, oldEnd)
+  assert.is(mixed.layersRead, 0)
+  assert.is(mixed.run, seen.run)
+  assert.is(run(mixed, second, end).run?.id, 3)
 })
 
 test('a run that fails says why, keeps the former one, and the next may do better', () => {

@@ -66,7 +66,7 @@ const edited: EditedRun = {
 reading(
   'an edit’s moves: those likely before and those likely after, each once, the most moved first',
   () => {
-    const moved = textRun.movedAt({ ...toy.end, edited }, 2)
+    const moved = textRun.movedAt({ ...toy, edited }, 2)
     assert.equal(
       moved.map(({ index, before, after }) => [index, before.toFixed(2), after.toFixed(2)]),
       [
@@ -75,7 +75,7 @@ reading(
         [6, '0.25', '0.20'],
       ],
     )
-    assert.equal(textRun.movedAt(toy.end, 2), [])
+    assert.equal(textRun.movedAt(toy, 2), [])
   },
 )
 
@@ -92,7 +92,7 @@ reading('the edit is told in words, with the case in which it cannot do anything
 })
 
 reading('the file has a row a token everywhere, and every number to its last digit', () => {
-  const file = exportRun({ ...toy, end: { ...toy.end, edited } })
+  const file = exportRun({ ...toy, edited })
   assert.is(file.tokens.length, 4)
   for (const layer of file.layers) {
     assert.equal([layer.features.length, layer.strongest_neurons.length, layer.logit_lens.length], [4, 4, 4])
@@ -151,8 +151,8 @@ showing('every fault has the way on that can help', () => {
 
 showing('hostile tokens are text in every block', () => {
   const hostile = toyRun(HOSTILE)
-  hostile.end.names.forEach((_, id) =>
-    (hostile.end.names as Map<number, string>).set(id, HOSTILE[id % HOSTILE.length]),
+  hostile.names.forEach((_, id) =>
+    (hostile.names as Map<number, string>).set(id, HOSTILE[id % HOSTILE.length]),
   )
   const token = 1
   const dispatch = (): void => {}

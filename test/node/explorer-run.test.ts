@@ -6,7 +6,7 @@ import { sparseRow } from '../../engine/sparse.ts'
 import { addDirection, directionsOf, removal, steering } from '../../sae/edit.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
-import type { RunEnd, FeatureEdit, LayerRun, Token } from '../../experiments/explorer/protocol.ts'
+import type { FeatureEdit, TextRun } from '../../experiments/explorer/protocol.ts'
 import { runText } from '../../experiments/explorer/worker/run-text.ts'
 import { loadModel, type Model } from '../../experiments/explorer/worker/model.ts'
 import { logProbability } from '../../gpt2/loss.ts'
@@ -15,36 +15,18 @@ import { BASE, carried, withFolder } from '../helpers/explorer.ts'
 
 const TEXT = 'print("Zürich 🙂", i)'
 
-interface Seen {
-  readonly tokens: readonly Token[]
-  readonly layers: readonly LayerRun[]
-  readonly end: RunEnd
-}
-
 async function open(name: string, options: BackendOptions = {}): Promise<Model> {
   const ops = await createBackend(name, options)
   return withFolder(new Map(carried.contents), () => loadModel(ops, BASE, carried.files, () => {}))
 }
 
-async function see(model: Model, text: string, edit: FeatureEdit | null = null): Promise<Seen> {
-  let tokens: readonly Token[] = []
-  const layers: LayerRun[] = []
-  const end = await runText(
-    model,
-    { text, edit },
-    {
-      tokens: (found) => void (tokens = found),
-      layer: (found) => void layers.push(found),
-      pause: async () => {},
-    },
-  )
-  return { tokens, layers, end }
-}
+const see = (model: Model, text: string, edit: FeatureEdit | null = null): Promise<TextRun> =>
+  runText(model, { text, edit }, async () => {})
 
 const hookOf = (layer: number) => `blocks.${layer}.hook_resid_pre`
 
 /** The activations of a feature that fires in the text, one a token, and its direction. */
-async function aFeature(model: Model, seen: Seen, layer: number) {
+async function aFeature(model: Model, seen: TextRun, layer: number) {
   const { indices, values, offsets } = seen.layers[layer].features
   const feature = indices[values.indexOf(Math.max(...values))]
   const activations = Float32Array.from(seen.tokens, (_, token) => {
@@ -132,7 +114,7 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
       assert.ok(Math.abs(lens.values[i] - Math.exp(logProbability(logits, lens.indices[i]))) < 1e-5)
     const best = logits.reduce((best, logit, id) => (logit > logits[best] ? id : best), 0)
     assert.is(lens.indices[token * 5], best)
-    const { next, names } = seen.end
+    const { next, names } = seen
     const last = seen.layers[5].lens
     for (const row of ids.keys()) {
       assert.equal(last.indices.subarray(row * 5, row * 5 + 5), next.indices.subarray(row * 10, row * 10 + 5))
@@ -150,9 +132,9 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
       const [coefficients] = kind === 'off' ? removal([activations]) : steering([ids.length], 4)
       const edit: FeatureEdit =
         kind === 'off' ? { hook, feature, kind } : { hook, feature, kind, coefficient: 4 }
-      const { edited, next } = (await see(model, TEXT, edit)).end
+      const { edited, next } = await see(model, TEXT, edit)
       assert.equal(edited!.edit, edit)
-      assert.equal(next, seen.end.next)
+      assert.equal(next, seen.next)
 
       const { effects } = await measureEdits(
         model.gpt2,
@@ -181,10 +163,10 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
   test('a feature that fires nowhere, turned off, changes nothing at all', async () => {
     const fires = new Set(seen.layers[2].features.indices)
     const feature = Array.from({ length: 1024 }, (_, i) => i).find((i) => !fires.has(i))!
-    const { edited } = (await see(model, TEXT, { hook: hookOf(2), feature, kind: 'off' })).end
+    const { edited } = await see(model, TEXT, { hook: hookOf(2), feature, kind: 'off' })
     assert.equal(edited!.kl, new Float32Array(seen.tokens.length))
-    assert.equal(edited!.next, seen.end.next)
-    assert.equal(edited!.nextAfter, seen.end.next.values)
+    assert.equal(edited!.next, seen.next)
+    assert.equal(edited!.nextAfter, seen.next.values)
   })
 
   test('an empty text is BOS alone', async () => {
@@ -194,7 +176,7 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
       [4096],
     )
     assert.is(empty.layers[5].features.values.length, 0)
-    assert.is(empty.end.next.values.length, 10)
+    assert.is(empty.next.values.length, 10)
   })
 
   test.run()
@@ -207,7 +189,7 @@ bits('128-bit code and one thread give the same bits as what runs by default', a
     await see(wasm, TEXT),
     await see(await open('wasm', { threads: 1, paired: false }), TEXT),
   ]
-  const numbers = ({ layers, end }: Seen) => [layers.map(({ ms: _, ...layer }) => layer), end.next]
+  const numbers = ({ layers, next }: TextRun) => [layers.map(({ ms: _, ...layer }) => layer), next]
   assert.equal(numbers(narrow), numbers(usual))
 })
 

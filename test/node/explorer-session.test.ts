@@ -169,7 +169,7 @@ opening.run()
 
 const runs = suite('explorer session: runs and cards')
 
-runs('the answers to a run come in order: tokens, six layers, end', async () => {
+runs('the answers to a run come in order: six layers, then the run', async () => {
   const { ask, of, answers } = startSession()
   await ask(open)
   const before = answers.length
@@ -177,21 +177,22 @@ runs('the answers to a run come in order: tokens, six layers, end', async () => 
   const parts = answers.slice(before)
   assert.equal(
     parts.map(({ type }) => type),
-    ['tokens', ...Array.from({ length: 6 }, () => 'layer'), 'end'],
+    [...Array.from({ length: 6 }, () => 'layer'), 'run'],
   )
   assert.ok(parts.every((part) => 'id' in part && part.id === 7))
   assert.equal(
-    of('layer').map(({ layer }) => layer.layer),
+    of('layer').map(({ done }) => done),
     [0, 1, 2, 3, 4, 5],
   )
-  const { ms } = of('end')[0].end
-  assert.ok(ms.total > 0 && ms.edited === 0)
+  const [{ run }] = of('run')
+  assert.ok(run.ms.total > 0 && run.ms.edited === 0)
+  assert.equal([run.text, run.layers.length, run.tokens.length], ['Hello world', 6, 5])
 })
 
 runs('a newer run takes the place of those before it, waiting or at work; they get no answer', async () => {
   const asked: Promise<void>[] = []
   const onAnswer = (answer: Answer): void => {
-    if (answer.type !== 'layer' || answer.id !== 2 || answer.layer.layer !== 1) return
+    if (answer.type !== 'layer' || answer.id !== 2 || answer.done !== 2) return
     asked.push(session.ask({ type: 'run', id: 3, text: 'three', edit: null }))
     asked.push(session.ask({ type: 'run', id: 4, text: 'four', edit: null }))
   }
@@ -205,29 +206,25 @@ runs('a newer run takes the place of those before it, waiting or at work; they g
   await Promise.all(asked)
   await Promise.all(asked)
   assert.equal(
-    of('end').map(({ id }) => id),
+    of('run').map(({ id }) => id),
     [4],
   )
-  assert.equal(
-    of('tokens').map(({ id }) => id),
-    [2, 4],
-  )
+  assert.equal([...new Set(of('layer').map(({ id }) => id))], [2, 4])
   assert.equal(
     of('layer')
       .filter(({ id }) => id === 2)
-      .map(({ layer }) => layer.layer),
-    [0, 1],
+      .map(({ done }) => done),
+    [0, 1, 2],
   )
   assert.is(of('failed').length, 0)
-  assert.is(answers.at(-1)!.type, 'end')
+  assert.is(answers.at(-1)!.type, 'run')
 })
 
 runs('an edited pass is given up too', async () => {
   let asked: Promise<void> | undefined
-  let layers = 0
   const onAnswer = (answer: Answer): void => {
-    // after the last layer the first run has only its second pass left
-    if (answer.type === 'layer' && answer.id === 1 && ++layers === 6)
+    // with all six layers read the first run is in its second pass
+    if (answer.type === 'layer' && answer.id === 1 && answer.done === 6 && asked === undefined)
       asked = session.ask({ type: 'run', id: 2, text: 'two', edit: null })
   }
   const session = startSession({ onAnswer })
@@ -240,7 +237,7 @@ runs('an edited pass is given up too', async () => {
   })
   await asked
   assert.equal(
-    session.of('end').map(({ id }) => id),
+    session.of('run').map(({ id }) => id),
     [2],
   )
 })
@@ -257,7 +254,7 @@ runs('a text that is too long is refused with its tokens and the limit; the work
   assert.match(first.failure.message, /^The text has \d{3} tokens; the model reads at most 255\.$/)
   assert.is(second.failure.message, 'The text has more than 255 tokens; the model reads at most 255.')
   assert.equal(
-    of('end').map(({ id }) => id),
+    of('run').map(({ id }) => id),
     [3],
   )
 })
@@ -266,7 +263,7 @@ runs('a text of exactly as many tokens as there are positions is read', async ()
   const { ask, of } = startSession()
   await ask(open)
   await ask({ type: 'run', id: 1, text: ' a'.repeat(255), edit: null })
-  assert.is(of('tokens')[0].tokens.length, 256)
+  assert.is(of('run')[0].run.tokens.length, 256)
   await ask({ type: 'run', id: 2, text: ' a'.repeat(256), edit: null })
   assert.match(of('failed')[0].failure.message, /has 256 tokens; the model reads at most 255/)
 })

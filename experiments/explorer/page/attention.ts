@@ -3,14 +3,14 @@ import { h, type VNode } from 'preact'
 import { HeatCanvas, rowStyle } from './heat-canvas.ts'
 import { HeadDetail } from './head-detail.ts'
 import type { Link } from './link.ts'
-import { topKeys, type TextRun } from './text-run.ts'
+import { topKeys, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import type { Palette } from './palette.ts'
 import { layerColumns, section, showProbability, term, tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly run: TextRun
+  readonly run: ShownRun
   readonly token: number
   /** The one that is shown large. */
   readonly head: Link['head']

@@ -6,7 +6,7 @@ import { Changes } from './changes.ts'
 import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
 import type { Edit, FeatureRef } from './link.ts'
-import type { TextRun } from './text-run.ts'
+import type { ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import type { Dispatch, OpenCard } from './state.ts'
 
@@ -15,7 +15,7 @@ interface Props {
   readonly open: OpenCard | null
   readonly edit: Edit | null
   /** While there is an edit, of whatever feature: the run that shows what it changed, and at which token. */
-  readonly run: TextRun | null
+  readonly run: ShownRun | null
   readonly token: number | null
   readonly dispatch: Dispatch
 }
@@ -37,7 +37,7 @@ export const CardPanel = memo(({ feature, open, edit, run, token, dispatch }: Pr
       <button type="button" onClick=${close}>Close<span class="sr"> the card</span></button>
     </header>
     ${h(EditControls, { feature, edit, max, dispatch })}
-    ${run?.end.edited && h(Changes, { run, edited: run.end.edited, token: token ?? 0, dispatch })}
+    ${run?.edited && h(Changes, { run, edited: run.edited, token: token ?? 0, dispatch })}
     ${content(open, dispatch)} ${h(Computed, { step: 'card', what: 'The card' })}
   </section>`
 })

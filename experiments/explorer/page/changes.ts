@@ -4,13 +4,13 @@ import { showNumber } from '../../lab/report/numbers.ts'
 import { dataTable } from '../../lab/report/tables.ts'
 import { tokenRuns, tokenText } from '../../lab/report/tokens.ts'
 import type { EditedRun } from '../protocol.ts'
-import { activations, movedAt, type TextRun } from './text-run.ts'
+import { activations, movedAt, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { section, showProbability, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly run: TextRun
+  readonly run: ShownRun
   readonly edited: EditedRun
   readonly token: number
   readonly dispatch: Dispatch
@@ -53,7 +53,7 @@ export const Changes = memo(({ run, edited, token, dispatch }: Props): VNode => 
 })
 
 /** What was done, and whether it could do anything. */
-export function editSentence(run: TextRun, { edit }: EditedRun): string {
+export function editSentence(run: ShownRun, { edit }: EditedRun): string {
   const layer = run.layers.findIndex(({ features }) => features.hook === edit.hook)
   const name = `Feature ${edit.feature} of layer ${layer}`
   if (edit.kind === 'up')
@@ -73,18 +73,18 @@ export function positionsByKl({ kl }: EditedRun): number[] {
 }
 
 /** The text with each token marked by how far the guess after it moved. */
-function movedText(run: TextRun, edited: EditedRun): VNode {
+function movedText(run: ShownRun, edited: EditedRun): VNode {
   const pieces = run.tokens.map(({ piece }) => piece)
   const rising = positionsByKl(edited).sort((a, b) => a - b)
   const moves = rising.flatMap((position) => [position, Number(edited.kl[position].toPrecision(3))])
   return tokenText(tokenRuns(pieces, moves, Math.max(...edited.kl.subarray(1))))
 }
 
-function movedTable(run: TextRun, token: number): VNode {
+function movedTable(run: ShownRun, token: number): VNode {
   return dataTable({
     caption: `The next token after ${tokenName(run, token)}, most changed first`,
     columns: ['Token', 'Before', 'After', 'Change'],
-    rows: movedAt(run.end, token)
+    rows: movedAt(run, token)
       .slice(0, SHOWN_TOKENS)
       .map(({ index, before, after }) => {
         const change = after - before

@@ -12,14 +12,14 @@ import {
   strongest,
   topAt,
   type Entry,
-  type TextRun,
+  type ShownRun,
 } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barList, featureName, section, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly run: TextRun
+  readonly run: ShownRun
   readonly token: number
   readonly compare: Link['compare']
   readonly dispatch: Dispatch
@@ -61,7 +61,7 @@ export const Compare = memo(({ run, token, compare, dispatch }: Props): VNode =>
   )
 })
 
-function side(run: TextRun, layer: number, token: number): VNode {
+function side(run: ShownRun, layer: number, token: number): VNode {
   const { features, lens } = run.layers[layer]
   const bars = (entries: readonly Entry[], max: number) =>
     entries.map(({ index, value }) => ({
@@ -109,7 +109,7 @@ function OverTheText({ run, compare }: Pick<Props, 'run' | 'compare'>): VNode {
   </details>`
 }
 
-function tokenCells(run: TextRun, layer: number, token: number) {
+function tokenCells(run: ShownRun, layer: number, token: number) {
   const { features, lens } = run.layers[layer]
   const [first] = featuresAt(features, token)
   const [guess] = topAt(lens, token)

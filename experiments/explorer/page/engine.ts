@@ -21,7 +21,7 @@ export function useEngine(state: State, dispatch: Dispatch, changedAt: { current
       link.backend,
       (answer) => {
         if (answer.type === 'opened') changedAt.current = performance.now()
-        if (answer.type === 'end') performance.mark('explorer:end')
+        if (answer.type === 'run') performance.mark('explorer:end')
         dispatch({ type: 'answer', answer })
       },
       fail,
@@ -35,7 +35,7 @@ export function useEngine(state: State, dispatch: Dispatch, changedAt: { current
     if (opened === null) return
     const id = ++lastId.current
     ask({ type: 'run', id, text: link.text, edit: requestedEdit(link.edit, opened) })
-    dispatch({ type: 'asked', asked: { id, text: link.text, at: changedAt.current } })
+    dispatch({ type: 'asked', asked: { id, at: changedAt.current } })
   }, [opened, link.text, link.edit])
 
   useEffect(() => {

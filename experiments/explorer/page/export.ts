@@ -1,12 +1,13 @@
-import type { LayerRun, SparseFeatures, TopPerToken } from '../protocol.ts'
-import { featuresAt, topAt, type Entry, type TextRun } from './text-run.ts'
+// A run as a file that the page gives away.
+import type { LayerRun, TopPerToken } from '../protocol.ts'
+import { featuresAt, topAt, type Entry, type ShownRun } from './text-run.ts'
 
 /** Float32 to the digits that tell it from its neighbours, and no more. */
 const number = (value: number): number => Number(value.toPrecision(9))
 
-/** A run as a file: a file format, hence snake_case. Tokens are rows throughout, BOS first. */
-export function exportRun(run: TextRun) {
-  const { opened, text, tokens, layers, end } = run
+/** A file format, hence snake_case. Tokens are rows throughout, BOS first. */
+export function exportRun(run: ShownRun) {
+  const { opened, text, tokens, edited } = run
   return {
     text,
     model: opened.model,
@@ -14,52 +15,41 @@ export function exportRun(run: TextRun) {
     mode: opened.mode,
     basis: opened.basis,
     tokens: tokens.map(({ id, piece, shown }) => ({ id, piece, shown })),
-    layers: layers.map((layer) => exportLayer(layer, run)),
-    next_token: probabilities(end.next, run),
-    edit:
-      end.edited === null
-        ? null
-        : {
-            ...end.edited.edit,
-            next_token: probabilities(end.edited.next, run),
-            kl_nats: Array.from(end.edited.kl, number),
-          },
-    milliseconds: end.ms.total,
+    layers: run.layers.map((layer) => exportLayer(layer, run)),
+    next_token: probabilities(run.next, run),
+    edit: edited && {
+      ...edited.edit,
+      next_token: probabilities(edited.next, run),
+      kl_nats: Array.from(edited.kl, number),
+    },
+    milliseconds: run.ms.total,
   }
 }
 
-function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerRun, run: TextRun) {
-  const { heads } = run.opened
+function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerRun, run: ShownRun) {
   const size = run.tokens.length
-  const row = (head: number, query: number) =>
-    Array.from(attention.subarray((head * size + query) * size, (head * size + query + 1) * size), number)
+  const row = (start: number) => Array.from(attention.subarray(start, start + size), number)
   return {
     layer,
     hook: features.hook,
-    features: sparse(features, size),
-    attention: range(heads).map((head) => range(size).map((query) => row(head, query))),
-    strongest_neurons: range(size).map((token) => pairs(topAt(neurons, token), 'neuron')),
+    features: run.tokens.map((_, token) => pairs(featuresAt(features, token), 'feature')),
+    attention: Array.from({ length: run.opened.heads }, (_, head) =>
+      run.tokens.map((_, query) => row((head * size + query) * size)),
+    ),
+    strongest_neurons: run.tokens.map((_, token) => pairs(topAt(neurons, token), 'neuron')),
     logit_lens: probabilities(lens, run),
     milliseconds: ms,
   }
-}
-
-function sparse(features: SparseFeatures, size: number) {
-  return range(size).map((token) => pairs(featuresAt(features, token), 'feature'))
 }
 
 function pairs(entries: readonly Entry[], name: string) {
   return entries.map(({ index, value }) => ({ [name]: index, activation: number(value) }))
 }
 
-function probabilities(top: TopPerToken, { tokens, end }: TextRun) {
+function probabilities(top: TopPerToken, { tokens, names }: ShownRun) {
   return tokens.map((_, token) =>
     topAt(top, token).map(({ index, value }) => {
-      return { id: index, token: end.names.get(index) ?? null, probability: number(value) }
+      return { id: index, token: names.get(index) ?? null, probability: number(value) }
     }),
   )
-}
-
-function range(length: number): number[] {
-  return Array.from({ length }, (_, i) => i)
 }

@@ -2,13 +2,13 @@ import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureRef } from './link.ts'
-import { featuresAt, strongest, type Entry, type TextRun } from './text-run.ts'
+import { featuresAt, strongest, type Entry, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barContent, featureName, barStyle, layerColumns, section, term, textToken } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly run: TextRun
+  readonly run: ShownRun
   readonly token: number
   readonly open: FeatureRef | null
   readonly dispatch: Dispatch
@@ -91,6 +91,6 @@ function featureButton(
   </button>`
 }
 
-function sizeOf(run: TextRun, layer: number): number | string {
+function sizeOf(run: ShownRun, layer: number): number | string {
   return run.opened.saes.find((sae) => sae.layer === layer)?.dSae ?? '?'
 }

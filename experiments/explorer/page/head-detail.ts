@@ -4,13 +4,13 @@ import { useState } from 'preact/hooks'
 import { colourScale } from '../../lab/report/tables.ts'
 import { HeatCanvas, rowStyle } from './heat-canvas.ts'
 import type { Link } from './link.ts'
-import { attentionRow, topKeys, type TextRun } from './text-run.ts'
+import { attentionRow, topKeys, type ShownRun } from './text-run.ts'
 import type { Palette } from './palette.ts'
 import { barList, showProbability, textToken, tokenName } from './parts.ts'
 import { chipText } from './token-strip.ts'
 
 interface Props {
-  readonly run: TextRun
+  readonly run: ShownRun
   readonly token: number
   readonly head: Link['head']
   readonly palette: Palette
@@ -63,7 +63,7 @@ export function HeadDetail({ run, token, head: { layer, head }, palette }: Props
 }
 
 /** The tokens beside the rows, or under the columns; the list says the same to who cannot see them. */
-function axis(run: TextRun, name: 'queries' | 'keys'): VNode {
+function axis(run: ShownRun, name: 'queries' | 'keys'): VNode {
   const labels = run.tokens.map(({ shown }, token) => (token === 0 ? 'BOS' : chipText(shown).trim()))
   return html`<div class=${name} aria-hidden="true">
     ${labels.map((label) => html`<span>${label}</span>`)}
@@ -81,7 +81,7 @@ function pairAt(event: PointerEvent, size: number): Pair {
   }
 }
 
-function sentence(run: TextRun, layer: number, head: number, pair: Pair | null): string {
+function sentence(run: ShownRun, layer: number, head: number, pair: Pair | null): string {
   if (pair === null || pair.query >= run.tokens.length) return 'Point at a square to read it.'
   const from = tokenName(run, pair.query)
   if (pair.key > pair.query) return `${from} cannot look ahead.`

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
-import { topAt, type TextRun } from './text-run.ts'
+import { topAt, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import {
   barList,
@@ -16,7 +16,7 @@ import {
 const SHOWN = 5
 
 /** What the model would say after each layer, if it stopped there. */
-export const Lens = memo(({ run, token }: { run: TextRun; token: number }): VNode => {
+export const Lens = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
   return section(
     {
       id: 'lens',
@@ -39,7 +39,7 @@ export const Lens = memo(({ run, token }: { run: TextRun; token: number }): VNod
 })
 
 /** Tokens of the vocabulary with their probabilities, on a scale up to 1. */
-export function probabilityBars(run: TextRun, rows: readonly { index: number; value: number }[]): Bar[] {
+export function probabilityBars(run: ShownRun, rows: readonly { index: number; value: number }[]): Bar[] {
   return rows.map(({ index, value }) => ({
     label: html`<code>${vocabularyName(run, index)}</code>`,
     shown: showProbability(value),

@@ -1,13 +1,13 @@
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
-import { topAt, type TextRun } from './text-run.ts'
+import { topAt, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barList, layerColumns, section, textToken, term } from './parts.ts'
 
 const SHOWN = 6
 
 /** Each layer's most active MLP neurons. */
-export const Neurons = memo(({ run, token }: { run: TextRun; token: number }): VNode => {
+export const Neurons = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
   const { dMlp } = run.opened
   return section(
     {

@@ -1,13 +1,13 @@
 import { html } from 'htm/preact'
 import type { ComponentChildren, VNode } from 'preact'
 import { probabilityBars } from './lens.ts'
-import { topAt, type TextRun } from './text-run.ts'
+import { topAt, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barList, section, showProbability, textToken } from './parts.ts'
 
 /** The model's answer: how likely it holds each next token. */
-export const NextToken = memo(({ run, token }: { run: TextRun; token: number }): VNode => {
-  const rows = topAt(run.end.next, token)
+export const NextToken = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
+  const rows = topAt(run.next, token)
   const rest = 1 - rows.reduce((sum, { value }) => sum + value, 0)
   return section(
     {
@@ -29,9 +29,9 @@ export const NextToken = memo(({ run, token }: { run: TextRun; token: number }):
 })
 
 /** What stands there in truth, where the text goes on. */
-function actual(run: TextRun, token: number): ComponentChildren[] {
+function actual(run: ShownRun, token: number): ComponentChildren[] {
   if (token + 1 >= run.tokens.length) return []
-  const follows = topAt(run.end.next, token).find(({ index }) => index === run.tokens[token + 1].id)
+  const follows = topAt(run.next, token).find(({ index }) => index === run.tokens[token + 1].id)
   const said =
     follows === undefined ? 'is not among them' : `is held ${showProbability(follows.value)} likely`
   return [' In the text follows ', textToken(run, token + 1), `, which ${said}.`]

@@ -5,7 +5,7 @@ import { showShare } from '../../lab/report/numbers.ts'
 import { showToken } from '../../lab/report/tokens.ts'
 import type { Opened } from '../protocol.ts'
 import { Computed } from './computed.ts'
-import type { TextRun } from './text-run.ts'
+import type { ShownRun } from './text-run.ts'
 
 /** The pieces that several blocks of the page are made of. */
 
@@ -28,7 +28,7 @@ export function section({ id, title, lead, step }: Section, content: ComponentCh
 
 /** One column a layer, in a frame that scrolls sideways where they do not fit. */
 export function layerColumns(
-  run: TextRun,
+  run: ShownRun,
   label: string,
   column: (layer: number) => ComponentChildren,
 ): VNode {
@@ -74,18 +74,18 @@ export function term(name: string): VNode {
 }
 
 /** A token of the text, in quotes. */
-export function textToken(run: TextRun, position: number): VNode {
+export function textToken(run: ShownRun, position: number): VNode {
   return html`<code>${tokenName(run, position)}</code>`
 }
 
 /** The same as a string: BOS by its name. */
-export function tokenName(run: TextRun, position: number): string {
+export function tokenName(run: ShownRun, position: number): string {
   return position === 0 ? 'BOS' : showToken(run.tokens[position].shown)
 }
 
 /** A token of the vocabulary, by its id. */
-export function vocabularyName(run: TextRun, id: number): string {
-  const name = run.end.names.get(id)
+export function vocabularyName(run: ShownRun, id: number): string {
+  const name = run.names.get(id)
   return name === undefined ? `token ${id}` : showToken(name)
 }
 

@@ -7,7 +7,7 @@ import { Compare } from './compare.ts'
 import { FeatureColumns } from './feature-columns.ts'
 import { Lens } from './lens.ts'
 import type { Link } from './link.ts'
-import type { TextRun } from './text-run.ts'
+import type { ShownRun } from './text-run.ts'
 import { Neurons } from './neurons.ts'
 import { NextToken } from './next-token.ts'
 import { Share } from './share.ts'
@@ -15,7 +15,7 @@ import type { Dispatch, OpenCard } from './state.ts'
 import { usePalette } from './palette.ts'
 
 interface Props {
-  readonly run: TextRun
+  readonly run: ShownRun
   /** The position that everything is shown for. */
   readonly token: number
   readonly link: Link
@@ -27,7 +27,7 @@ interface Props {
 export function Reading({ run, token, link, card, dispatch }: Props): VNode {
   const palette = usePalette()
   const { feature, edit, compare, head } = link
-  const { edited } = run.end
+  const { edited } = run
   return html`<div class="results">
     ${h(FeatureColumns, { run, token, open: feature, dispatch })}
     ${

@@ -1,12 +1,12 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
-import type { TextRun } from './text-run.ts'
+import type { ShownRun } from './text-run.ts'
 import { phaseOf, type State } from './state.ts'
 
 /** What runs, and how long it takes; while it loads, how far it is. */
 export function RunFacts({ state }: { state: State }): VNode {
-  const { opened, run, painted, coming } = state
+  const { opened, run, painted, layersRead } = state
   const phase = phaseOf(state)
   return html`<div class="run">
     <p role="status" class=${phase === 'loading' || phase === 'failed' ? 'status' : 'sr'}>
@@ -24,7 +24,7 @@ export function RunFacts({ state }: { state: State }): VNode {
         </div>
         <div>
           <dt>A reading</dt>
-          <dd>${`${showMs(run.end.ms.total)} for ${count(run.tokens.length, 'token')}, BOS included`}</dd>
+          <dd>${`${showMs(run.ms.total)} for ${count(run.tokens.length, 'token')}, BOS included`}</dd>
         </div>
         <div>
           <dt>A layer</dt>
@@ -38,8 +38,8 @@ export function RunFacts({ state }: { state: State }): VNode {
     }
     ${
       phase === 'running' &&
-      coming !== null &&
-      html`<p class="note">Layer ${coming.layers.length} of ${opened?.layers} …</p>`
+      layersRead !== null &&
+      html`<p class="note">Layer ${layersRead} of ${opened?.layers} …</p>`
     }
   </div>`
 }
@@ -67,7 +67,7 @@ function progressBar({ progress }: State): VNode {
 }
 
 /** The least and the most that a layer took, with its SAE and its lens. */
-export function layerTimes({ layers }: TextRun): string {
+export function layerTimes({ layers }: ShownRun): string {
   const times = layers.map(({ ms }) => ms.block + ms.sae + ms.lens)
   return `${showMs(Math.min(...times))} to ${showMs(Math.max(...times))}`
 }

@@ -3,10 +3,10 @@ import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { exportRun } from './export.ts'
 import { encodeLink, type Link } from './link.ts'
-import type { TextRun } from './text-run.ts'
+import type { ShownRun } from './text-run.ts'
 
 /** The way out: a link to all that is shown, and its numbers as a file. */
-export function Share({ run, link }: { run: TextRun; link: Link }): VNode {
+export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
   const [said, setSaid] = useState<'' | 'copied' | 'by hand'>('')
   const address = `${location.href.split('#')[0]}#${encodeLink(link)}`
   const copy = (): void => {
@@ -45,7 +45,7 @@ export function Share({ run, link }: { run: TextRun; link: Link }): VNode {
   </section>`
 }
 
-function download(run: TextRun): void {
+function download(run: ShownRun): void {
   const file = new Blob([JSON.stringify(exportRun(run), null, 1)], { type: 'application/json' })
   const address = URL.createObjectURL(file)
   const anchor = document.createElement('a')

@@ -1,6 +1,6 @@
-import type { Answer, Card, Failure, LayerRun, Opened, Token } from '../protocol.ts'
+import type { Answer, Card, Failure, Opened } from '../protocol.ts'
 import { cleanText, fitLink, type FeatureRef, type Link } from './link.ts'
-import type { TextRun } from './text-run.ts'
+import type { ShownRun } from './text-run.ts'
 
 /** All that the page knows. */
 export interface State {
@@ -12,10 +12,10 @@ export interface State {
   readonly progress: Extract<Answer, { type: 'progress' }> | null
   /** The run that was asked for last: answers to older ones are ignored. */
   readonly asked: Asked | null
-  /** What of it has come. */
-  readonly coming: Coming | null
-  /** The last whole run: it stays until the next one is whole. */
-  readonly run: TextRun | null
+  /** How many layers of it are read, while it is under way. */
+  readonly layersRead: number | null
+  /** The last whole run. */
+  readonly run: ShownRun | null
   /** The run that was painted last, and the milliseconds from the change that asked for it. */
   readonly painted: { readonly id: number; readonly ms: number } | null
   /** Why there is no engine, or no run. */
@@ -30,14 +30,8 @@ export interface Hover {
 
 export interface Asked {
   readonly id: number
-  readonly text: string
   /** When the text or the edit was changed, as performance.now() counts. */
   readonly at: number
-}
-
-export interface Coming {
-  readonly tokens: readonly Token[]
-  readonly layers: readonly LayerRun[]
 }
 
 /** The card that was asked for, and what came of it. */
@@ -70,7 +64,7 @@ export function startState(link: Link): State {
 
 /** What a new worker begins with. */
 function freshWorker(worker: number): Omit<State, 'link' | 'hover' | 'run' | 'painted'> {
-  return { worker, opened: null, progress: null, asked: null, coming: null, failure: null, card: null }
+  return { worker, opened: null, progress: null, asked: null, layersRead: null, failure: null, card: null }
 }
 
 /** In one word, what the page is doing. */
@@ -91,7 +85,7 @@ export function reduce(state: State, action: Action): State {
     case 'restart':
       return { ...state, ...freshWorker(state.worker + 1) }
     case 'asked':
-      return { ...state, asked: action.asked, coming: null, failure: null }
+      return { ...state, asked: action.asked, layersRead: null, failure: null }
     case 'painted':
       return { ...state, painted: { id: action.id, ms: action.ms } }
     case 'asked-card':
@@ -116,17 +110,12 @@ function answered(state: State, answer: Answer): State {
       return { ...state, progress: answer }
     case 'opened':
       return { ...state, opened: answer.opened, progress: null, link: fitLink(state.link, answer.opened) }
-    case 'tokens':
-      return isAsked(state, answer.id) ? { ...state, coming: { tokens: answer.tokens, layers: [] } } : state
-    case 'layer': {
-      if (!isAsked(state, answer.id) || state.coming === null) return state
-      return { ...state, coming: { ...state.coming, layers: [...state.coming.layers, answer.layer] } }
-    }
-    case 'end': {
-      const { asked, coming, opened } = state
-      if (asked === null || asked.id !== answer.id || coming === null || opened === null) return state
-      const run: TextRun = { id: asked.id, text: asked.text, opened, ...coming, end: answer.end }
-      return { ...state, run, coming: null, hover: NO_HOVER }
+    case 'layer':
+      return isAsked(state, answer.id) ? { ...state, layersRead: answer.done } : state
+    case 'run': {
+      if (!isAsked(state, answer.id) || state.opened === null) return state
+      const run: ShownRun = { ...answer.run, id: answer.id, opened: state.opened }
+      return { ...state, run, layersRead: null, hover: NO_HOVER }
     }
     case 'card':
       return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
@@ -140,7 +129,13 @@ function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' 
   // A fault of a run that is no longer wanted is nobody's concern.
   if (id !== undefined && !isAsked(state, id)) return state
   // Without a run that it belongs to, the fault is the worker's: nothing more will come from it.
-  return { ...state, failure, coming: null, progress: null, opened: id === undefined ? null : state.opened }
+  return {
+    ...state,
+    failure,
+    layersRead: null,
+    progress: null,
+    opened: id === undefined ? null : state.opened,
+  }
 }
 
 function isAsked({ asked }: State, id: number): boolean {
@@ -153,7 +148,7 @@ export function tokenShown({ run, hover, link }: State): number {
 }
 
 /** A position of the run; null is its last. */
-export function clampToken(run: TextRun | null, token: number | null): number {
+export function clampToken(run: ShownRun | null, token: number | null): number {
   const last = (run?.tokens.length ?? 1) - 1
   return Math.min(token ?? last, last)
 }

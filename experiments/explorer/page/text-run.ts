@@ -1,14 +1,10 @@
-import type { RunEnd, LayerRun, Opened, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
+import type { Opened, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
 
-/** One text as the model read it: the parts of a run that belong together. */
-export interface TextRun {
+/** A run that is shown: it stays until the next one has come, whatever computes that. */
+export interface ShownRun extends TextRun {
   readonly id: number
-  readonly text: string
-  /** What read it. */
+  /** What read the text. */
   readonly opened: Opened
-  readonly tokens: readonly Token[]
-  readonly layers: readonly LayerRun[]
-  readonly end: RunEnd
 }
 
 /** What stands at an index, and how much. */
@@ -68,14 +64,14 @@ export function meanFiring({ offsets, values }: SparseFeatures): number {
 }
 
 /** How much of its attention a head gives from `query` to each token up to it. [query + 1] */
-export function attentionRow(run: TextRun, layer: number, head: number, query: number): Float32Array {
+export function attentionRow(run: ShownRun, layer: number, head: number, query: number): Float32Array {
   const size = run.tokens.length
   const start = (head * size + query) * size
   return run.layers[layer].attention.subarray(start, start + query + 1)
 }
 
 /** The tokens that a head attends to from `query`, the most attended to first. */
-export function topKeys(run: TextRun, layer: number, head: number, query: number, length: number): Entry[] {
+export function topKeys(run: ShownRun, layer: number, head: number, query: number, length: number): Entry[] {
   const row = attentionRow(run, layer, head, query)
   return Array.from(row, (value, index): Entry => ({ index, value }))
     .sort(byValue)
@@ -90,7 +86,7 @@ export interface Moved {
 }
 
 /** What an edit did to the next token after `token`: those that were likeliest before or are now, most moved first. */
-export function movedAt({ next, edited }: RunEnd, token: number): Moved[] {
+export function movedAt({ next, edited }: Pick<TextRun, 'next' | 'edited'>, token: number): Moved[] {
   if (edited === null) return []
   const moved = new Map<number, Moved>()
   topAt(next, token).forEach(({ index, value }, i) => {

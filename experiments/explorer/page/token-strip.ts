@@ -5,13 +5,13 @@ import { levelOf, showNumber } from '../../lab/report/numbers.ts'
 import { levelClass } from '../../lab/report/tables.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
 import type { Edit, FeatureRef } from './link.ts'
-import type { TextRun } from './text-run.ts'
+import type { ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
-  readonly run: TextRun
+  readonly run: ShownRun
   /** The token that was chosen, and the one that everything is shown for: a hovered one goes before. */
   readonly chosen: number
   readonly shown: number
@@ -104,7 +104,12 @@ export function keyTarget(key: string, token: number, length: number): number | 
   }
 }
 
-function reading(run: TextRun, shown: number, marked: FeatureRef | null, marks: Float32Array | null): string {
+function reading(
+  run: ShownRun,
+  shown: number,
+  marked: FeatureRef | null,
+  marks: Float32Array | null,
+): string {
   const at = `At ${fullName(run, shown)}, ${shown} of ${run.tokens.length - 1}.`
   if (marked === null || marks === null) return at
   const fires = marks.reduce((sum, value, token) => sum + Number(token > 0 && value > 0), 0)
@@ -112,7 +117,7 @@ function reading(run: TextRun, shown: number, marked: FeatureRef | null, marks: 
 }
 
 /** A token's name; of the last bytes of a character, the character as well. */
-function fullName(run: TextRun, position: number): string {
+function fullName(run: ShownRun, position: number): string {
   const { piece, shown } = run.tokens[position]
   const name = tokenName(run, position)
   return position === 0 || piece === shown || piece === ''

@@ -1,28 +1,23 @@
+// What the worker keeps of a token's neurons and guesses: the strongest few.
 import type { Backend, DeviceTensor } from '../../../engine/backend.ts'
 import type { TopPerToken } from '../protocol.ts'
 import type { Model } from './model.ts'
 
-/** How many are given a token: neurons, guesses of the logit lens, next tokens. */
-const [NEURONS, LENS, NEXT] = [12, 5, 10]
+/** How many are kept a token. */
+export const KEPT = { neurons: 12, lens: 5, next: 10 }
 
-/** The logit lens (nostalgebraist 2020): what the model would say if it stopped here. x, a stream [tokens, dModel] */
-export async function logitLens(ops: Backend, { gpt2 }: Model, x: DeviceTensor): Promise<TopPerToken> {
+/**
+ * The logit lens (nostalgebraist 2020): what the model would say if it stopped here.
+ * x, a stream [tokens, dModel] -> probabilities [tokens, dVocab]
+ */
+export async function logitLens(ops: Backend, { gpt2 }: Model, x: DeviceTensor): Promise<DeviceTensor> {
   const normalized = await ops.layerNorm(x, gpt2.weights.ln_f, gpt2.config.eps) // [tokens, dModel]
   const logits = await ops.linear(normalized, gpt2.weights.wte) // [tokens, dVocab]
-  return strongest(ops, await ops.softmax(logits), LENS)
+  return ops.softmax(logits)
 }
 
-/** The likeliest next tokens after each position. probabilities [tokens, dVocab] */
-export async function nextTokens(ops: Backend, probabilities: DeviceTensor): Promise<TopPerToken> {
-  return strongest(ops, probabilities, NEXT)
-}
-
-/** The most active neurons of an MLP. x [tokens, dMlp], after GELU, whose negative side ends at -0.17 */
-export async function activeNeurons(ops: Backend, x: DeviceTensor): Promise<TopPerToken> {
-  return strongest(ops, x, NEURONS)
-}
-
-async function strongest(ops: Backend, x: DeviceTensor, most: number): Promise<TopPerToken> {
+/** The largest `most` of each row. x [tokens, width] */
+export async function strongest(ops: Backend, x: DeviceTensor, most: number): Promise<TopPerToken> {
   const [tokens, width] = x.shape
   const perToken = Math.min(most, width)
   const indices = new Uint32Array(tokens * perToken)

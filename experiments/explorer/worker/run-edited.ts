@@ -1,44 +1,48 @@
+// The same text read once more with one feature changed, and how far that moved the guesses.
 import type { Tensor } from '../../../engine/tensor.ts'
 import { divergence, predictionOf } from '../../../gpt2/divergence.ts'
+import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { directionsOf, liveEdit } from '../../../sae/edit.ts'
 import type { EditedRun, FeatureEdit, TopPerToken } from '../protocol.ts'
-import { nextTokens } from './guesses.ts'
+import { KEPT, strongest } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
 
-/** The pass without the edit: its likeliest next tokens, and its logits [tokens, dVocab]. */
-interface Clean {
+/** Told, as a layer begins, how many are read, and awaited. @throws to give the run up */
+export type OnLayer = (done: number) => Promise<void>
+
+/** The pass without the edit: its likeliest next tokens; its logits and probabilities, [tokens, dVocab]. */
+export interface CleanPass {
   readonly next: TopPerToken
   readonly logits: Tensor
+  readonly probabilities: Tensor
 }
 
-/** The same text read with one feature changed at every token but BOS. ids: BOS first; pause: called once a layer */
+/** The text with one feature changed at every token but BOS. ids: BOS first */
 export async function runEdited(
   model: Model,
   ids: readonly number[],
   edit: FeatureEdit,
-  clean: Clean,
-  pause: () => Promise<void>,
+  clean: CleanPass,
+  onLayer: OnLayer,
 ): Promise<EditedRun> {
   const { ops, config } = model.gpt2
   const sae = saeOf(model, edit.hook, edit.feature, 'edit')
   const [direction] = await directionsOf(ops, sae, [edit.feature])
   const change = edit.kind === 'off' ? { kind: edit.kind, onFiring() {} } : edit
-  const pauses = Array.from({ length: config.nLayers }, (_, layer) => [
-    `blocks.${layer}.hook_resid_post`,
-    pause,
-  ])
+  const pauses: Record<string, Hook> = {}
+  for (let layer = 0; layer < config.nLayers; layer++)
+    pauses[`blocks.${layer}.hook_resid_post`] = () => onLayer(config.nLayers)
   let found: EditedRun | undefined
   await run(model.gpt2, [ids], {
-    ...(Object.fromEntries(pauses) as Record<string, typeof pause>),
+    ...pauses,
     [edit.hook]: liveEdit(sae, edit.feature, direction, change),
     logits: async (x, ops) => {
       const probabilities = await ops.softmax(x)
+      const next = await strongest(ops, probabilities, KEPT.next)
+      const nextBefore = chosen(clean.probabilities, next)
       const nextAfter = chosen(await ops.download(probabilities), clean.next)
       const kl = divergences(clean.logits, await ops.download(x))
-      const next = await nextTokens(ops, probabilities)
-      const before = await ops.softmax(ops.upload(clean.logits))
-      const nextBefore = chosen(await ops.download(before), next)
       found = { edit, next, nextBefore, nextAfter, kl }
     },
   })

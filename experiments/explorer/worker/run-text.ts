@@ -1,91 +1,100 @@
+// One text through the model, with all that the page shows read along the way.
 import { sliceRows, type SparseRows } from '../../../engine/sparse.ts'
-import type { Tensor } from '../../../engine/tensor.ts'
-import type { HookTable } from '../../../gpt2/hooks.ts'
+import type { Hook, HookTable } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode, saeInput } from '../../../sae/encoder.ts'
-import type { RunEnd, FeatureEdit, LayerRun, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
-import { runEdited } from './run-edited.ts'
-import { activeNeurons, logitLens, nextTokens } from './guesses.ts'
+import type { FeatureEdit, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
+import { KEPT, logitLens, strongest } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
+import { runEdited, type CleanPass, type OnLayer } from './run-edited.ts'
 import { shownTokens, tokenize } from './tokens.ts'
 
-/** What takes the parts of a run, in the order in which they are ready. */
-export interface RunSteps {
-  tokens(tokens: readonly Token[]): void
-  layer(layer: LayerRun): void
-  /** Lets other messages in. @throws to give the run up */
-  pause(): Promise<void>
-}
-
 /**
- * One forward pass over a text, with all that the page shows read along the way, a layer at a time; and, where a
- * feature is to be edited, a second pass.
- * @throws Fault for a text that is too long, or a feature that there is not; whatever `pause` throws
+ * One forward pass over a text, read layer by layer; and, where a feature is to be edited, a second pass.
+ * @throws Fault for a text that is too long, or a feature that there is not; whatever `onLayer` throws
  */
 export async function runText(
   model: Model,
   { text, edit }: { text: string; edit: FeatureEdit | null },
-  steps: RunSteps,
-): Promise<RunEnd> {
+  onLayer: OnLayer,
+): Promise<TextRun> {
   const start = performance.now()
   if (edit) saeOf(model, edit.hook, edit.feature, 'edit') // before any work
   const ids = tokenize(model, text)
-  steps.tokens(shownTokens(model, ids))
-  const guessed = new Set<number>()
-  const onLayer = (layer: LayerRun) => {
-    for (const id of layer.lens.indices) guessed.add(id)
-    steps.layer(layer)
-  }
-  const layers = Array.from({ length: model.gpt2.config.nLayers }, (_, layer) =>
-    layerHooks(model, layer, { layer: onLayer, pause: () => steps.pause() }),
-  )
+  const pass = new Pass()
   let next: TopPerToken | undefined
-  let logits: Tensor | undefined
+  let clean: CleanPass | undefined
   await run(model.gpt2, [ids], {
-    ...(Object.assign({}, ...layers) as HookTable),
+    ...layerHooks(model, pass, onLayer),
     logits: async (x, ops) => {
-      next = await nextTokens(ops, await ops.softmax(x))
-      if (edit) logits = await ops.download(x)
+      const probabilities = await ops.softmax(x)
+      pass.lens.push(await strongest(ops, probabilities, KEPT.lens)) // the last layer's is the answer
+      pass.times.push(performance.now())
+      next = await strongest(ops, probabilities, KEPT.next)
+      if (edit)
+        clean = { next, logits: await ops.download(x), probabilities: await ops.download(probabilities) }
     },
   })
-  const clean = { next: next!, logits: logits! }
   const passed = performance.now()
-  const edited = edit && (await runEdited(model, ids, edit, clean, () => steps.pause()))
-  for (const { indices } of edited ? [clean.next, edited.next] : [clean.next])
-    for (const id of indices) guessed.add(id)
-  const names = new Map([...guessed].map((id) => [id, model.nameOf(id)]))
+  const edited = edit && (await runEdited(model, ids, edit, clean!, onLayer))
   const now = performance.now()
-  return { next: clean.next, names, edited, ms: { total: now - start, edited: edited ? now - passed : 0 } }
+  const guesses = [...pass.lens, next!, ...(edited ? [edited.next] : [])]
+  return {
+    text,
+    tokens: shownTokens(model, ids),
+    layers: pass.layers(),
+    next: next!,
+    names: new Map(guesses.flatMap(({ indices }) => Array.from(indices, (id) => [id, model.nameOf(id)]))),
+    edited,
+    ms: { total: now - start, edited: edited ? now - passed : 0 },
+  }
 }
 
-/** The hooks that read one layer, in the order in which the pass reaches them. */
-function layerHooks(model: Model, layer: number, steps: Pick<RunSteps, 'layer' | 'pause'>): HookTable {
-  const name = `blocks.${layer}`
-  const hook = `${name}.hook_resid_pre`
-  const sae = saeOf(model, hook, 0, 'edit')
-  const found: { -readonly [Part in keyof LayerRun]?: LayerRun[Part] } = { layer }
-  let [beganSae, beganBlock, beganLens] = [0, 0, 0]
-  return {
-    [hook]: async (x, ops) => {
-      await steps.pause()
-      beganSae = performance.now()
-      found.features = withoutBos(hook, await encode(ops, sae, await saeInput(ops, sae, hook, x)))
-      beganBlock = performance.now()
-    },
-    [`${name}.attn.hook_pattern`]: async (x, ops) => {
-      found.attention = (await ops.download(x)).data
-    },
-    [`${name}.mlp.hook_post`]: async (x, ops) => {
-      found.neurons = await activeNeurons(ops, x)
-    },
-    [`${name}.hook_resid_post`]: async (x, ops) => {
-      beganLens = performance.now()
-      found.lens = await logitLens(ops, model, x)
-      const ended = performance.now()
-      found.ms = { sae: beganBlock - beganSae, block: beganLens - beganBlock, lens: ended - beganLens }
-      steps.layer(found as LayerRun)
-    },
+/** What a pass has read so far: an entry a layer, and the times at which its SAE, block and lens began and the lens ended. */
+class Pass {
+  readonly features: SparseFeatures[] = []
+  readonly attention: Float32Array[] = []
+  readonly neurons: TopPerToken[] = []
+  readonly lens: TopPerToken[] = []
+  readonly times: number[] = []
+
+  layers(): LayerRun[] {
+    const { attention, neurons, lens, times } = this
+    return this.features.map((features, layer) => {
+      const [beganSae, beganBlock, beganLens, ended] = times.slice(4 * layer)
+      const ms = { sae: beganBlock - beganSae, block: beganLens - beganBlock, lens: ended - beganLens }
+      return { layer, features, attention: attention[layer], neurons: neurons[layer], lens: lens[layer], ms }
+    })
   }
+}
+
+/** The hooks that read every layer, in the order in which the pass reaches them; the last layer's lens is left to the logits. */
+function layerHooks(model: Model, pass: Pass, onLayer: OnLayer): HookTable {
+  const hooks: Record<string, Hook> = {}
+  for (let layer = 0; layer < model.gpt2.config.nLayers; layer++) {
+    const name = `blocks.${layer}`
+    const hook = `${name}.hook_resid_pre`
+    const sae = saeOf(model, hook, 0, 'edit')
+    hooks[hook] = async (x, ops) => {
+      await onLayer(layer)
+      pass.times.push(performance.now())
+      pass.features.push(withoutBos(hook, await encode(ops, sae, await saeInput(ops, sae, hook, x))))
+      pass.times.push(performance.now())
+    }
+    hooks[`${name}.attn.hook_pattern`] = async (x, ops) => {
+      pass.attention.push((await ops.download(x)).data)
+    }
+    hooks[`${name}.mlp.hook_post`] = async (x, ops) => {
+      pass.neurons.push(await strongest(ops, x, KEPT.neurons))
+    }
+    hooks[`${name}.hook_resid_post`] = async (x, ops) => {
+      pass.times.push(performance.now())
+      if (layer === model.gpt2.config.nLayers - 1) return
+      pass.lens.push(await strongest(ops, await logitLens(ops, model, x), KEPT.lens))
+      pass.times.push(performance.now())
+    }
+  }
+  return hooks
 }
 
 /** BOS says nothing of the text: its row is left empty. */

@@ -13,10 +13,12 @@ export function serve(): void {
   self.addEventListener('message', ({ data }: MessageEvent<Request>) => void session.handle(data))
 }
 
-/** The memory of a layer's numbers, which moves to the page instead of being copied: the model needs it no more. */
+/** The memory of the layers' numbers, which moves to the page instead of being copied: the model needs it no more. */
 function buffersOf(answer: Answer): ArrayBufferLike[] {
-  if (answer.type !== 'layer') return []
-  const { attention, features, neurons, lens } = answer.layer
-  const tops = [neurons, lens].flatMap(({ indices, values }) => [indices, values])
-  return [attention, features.offsets, features.indices, features.values, ...tops].map(({ buffer }) => buffer)
+  if (answer.type !== 'run') return []
+  const lists = answer.run.layers.flatMap(({ attention, features, neurons, lens }) => [
+    ...[attention, features.offsets, features.indices, features.values],
+    ...[neurons.indices, neurons.values, lens.indices, lens.values],
+  ])
+  return lists.map(({ buffer }) => buffer)
 }

@@ -71,17 +71,14 @@ export class Session {
   async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
     const { send } = this.#around
     const { id } = request
-    const pause = async () => {
+    const onLayer = async (done: number) => {
+      send({ type: 'layer', id, done })
       await messagesHandled()
       if (turn !== this.#runs) throw SUPERSEDED
     }
-    await pause()
-    const end = await runText(this.#opened().model, request, {
-      tokens: (tokens) => send({ type: 'tokens', id, tokens }),
-      layer: (layer) => send({ type: 'layer', id, layer }),
-      pause,
-    })
-    send({ type: 'end', id, end })
+    await messagesHandled()
+    if (turn !== this.#runs) throw SUPERSEDED
+    send({ type: 'run', id, run: await runText(this.#opened().model, request, onLayer) })
   }
 
   #opened(): { model: Model; cards: Cards } {
