@@ -57,22 +57,17 @@ export interface Opened {
   readonly basis: string
   /** What a person should know of how this runs, a sentence or two each: why there is one thread only, for instance. */
   readonly notes: readonly string[]
-  readonly loadMs: number
 }
 
 export interface SaeFacts {
   readonly hook: string
   readonly layer: number
   readonly dSae: number
-  readonly hints: FeatureHints
-}
-
-/** What each feature, by its number, fires on most in the bundled texts: a hint at what it may stand for. */
-export interface FeatureHints {
-  /** The token, as it is shown; '' for a feature that fires nowhere there. */
-  readonly tokens: readonly string[]
-  /** How much of the feature's activation, all tokens together, is that token's. */
-  readonly shares: readonly number[]
+  /**
+   * Of each feature, by its number, the token that it fires on most in the bundled texts, as it is shown: a hint at what it
+   * may stand for. '' for a feature that fires nowhere there.
+   */
+  readonly hints: readonly string[]
 }
 
 /** One text as the model read it. */

@@ -1,10 +1,7 @@
 import type { LayerRun, Opened, Token, TopPerToken } from '../../experiments/explorer/protocol.ts'
 import type { ShownRun } from '../../experiments/explorer/page/text-run.ts'
 
-const HINTS = {
-  tokens: Array.from({ length: 50 }, (_, feature) => `t${feature}`),
-  shares: new Array<number>(50).fill(0.5),
-}
+const HINTS = Array.from({ length: 50 }, (_, feature) => `t${feature}`)
 
 /** A model that never was: two layers, two heads, SAEs of 50 features. */
 export const OPENED: Opened = {
@@ -20,7 +17,7 @@ export const OPENED: Opened = {
     nCtx: 16,
   },
   saes: [0, 1].map((layer) => ({ hook: hook(layer), layer, dSae: 50, hints: HINTS })),
-  ...{ basis: 'mean taken out', loadMs: 5 },
+  basis: 'mean taken out',
 }
 
 export function hook(layer: number): string {

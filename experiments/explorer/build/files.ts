@@ -7,7 +7,6 @@ import type { SparseRows } from '../../../engine/sparse.ts'
 import { captureStreams, encodeStream } from '../../lab/models/features.ts'
 import { openModel, withSae } from '../../lab/models/models.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
-import type { FeatureHints } from '../protocol.ts'
 import { encodeSparse } from '../sparse-file.ts'
 import type { FileFacts, ModelFiles } from '../worker/files.ts'
 import { featureHints } from './hints.ts'
@@ -60,7 +59,7 @@ export async function collectFiles(): Promise<Carried> {
 interface Found {
   /** Of all tokens, sparse [tokens, d_sae]. */
   readonly features: SparseRows
-  readonly hints: FeatureHints
+  readonly hints: string[]
 }
 
 /** texts: JSON -> an entry a hook */

@@ -7,7 +7,6 @@ import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
-import type { FeatureHints } from '../protocol.ts'
 import { failureOf, Fault } from './fault.ts'
 import { fetchFile, RELOAD, type FileFacts, type ModelFiles } from './files.ts'
 
@@ -18,7 +17,8 @@ export interface Model {
   readonly tokenizer: Tokenizer
   /** By hook, in the model's order. */
   readonly saes: ReadonlyMap<string, Sae>
-  readonly hints: Readonly<Record<string, FeatureHints>>
+  /** SaeFacts' hints, by hook. */
+  readonly hints: Readonly<Record<string, readonly string[]>>
   /** A token as it is shown. */
   nameOf(id: number): string
 }

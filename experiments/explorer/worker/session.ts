@@ -57,15 +57,13 @@ export class Session {
   }
 
   async #open(choice: BackendChoice): Promise<void> {
-    const start = performance.now()
     const { base, files, send, isolated } = this.#around
     const onProgress = (label: string, done: number, total: number) =>
       send({ type: 'progress', label, done, total })
     const ops = await startBackend(choice)
     this.#model = await loadModel(ops, base, files, onProgress)
     this.#cards = new Cards(this.#model, base, files)
-    const loadMs = performance.now() - start
-    send({ type: 'opened', opened: { ...factsOf(this.#model), notes: notes(ops, isolated), loadMs } })
+    send({ type: 'opened', opened: { ...factsOf(this.#model), notes: notes(ops, isolated) } })
   }
 
   async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
@@ -96,7 +94,7 @@ async function startBackend({ name, threads }: BackendChoice): Promise<Backend> 
   })
 }
 
-function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'notes' | 'loadMs'> {
+function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'notes'> {
   const { config, ops } = gpt2
   const configs = [...saes.values()].map((sae) => sae.config)
   return {
