@@ -3,7 +3,7 @@ import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { showNumber } from '../../lab/report/numbers.ts'
 import { dataTable } from '../../lab/report/tables.ts'
-import { probabilityBars } from './lens.ts'
+import { probabilityBars } from './guesses.ts'
 import type { Link } from './link.ts'
 import {
   featuresAt,

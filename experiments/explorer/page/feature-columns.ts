@@ -2,9 +2,9 @@ import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureRef } from './link.ts'
-import { featuresAt, strongest, type Entry, type ShownRun } from './text-run.ts'
+import { featuresAt, strongest, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
-import { barContent, featureName, barStyle, layerColumns, section, term, textToken } from './parts.ts'
+import { barList, featureName, layerColumns, section, term, textToken, type Bar } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
@@ -50,47 +50,34 @@ export const FeatureColumns = memo((props: Props): VNode => {
   )
 })
 
-function column(props: Props, layer: number): VNode[] {
-  const { features } = props.run.layers[layer]
-  const firing = featuresAt(features, props.token)
+function column({ run, token, open, dispatch }: Props, layer: number): VNode[] {
+  const { features } = run.layers[layer]
+  const firing = featuresAt(features, token)
   const max = strongest(features)
+  const size = run.opened.saes.find((sae) => sae.layer === layer)?.dSae ?? '?'
+  const rows = firing.slice(0, SHOWN).map(({ index, value }): Bar => {
+    const feature: FeatureRef = { layer, feature: index }
+    const isOpen = open?.layer === layer && open.feature === index
+    const hover = (hovered: FeatureRef | null) => () =>
+      dispatch({ type: 'hover', hover: { feature: hovered } })
+    const button = {
+      'data-layer': layer,
+      'data-feature': index,
+      'data-value': value,
+      'aria-pressed': isOpen,
+      onMouseEnter: hover(feature),
+      onMouseLeave: hover(null),
+      onFocus: hover(feature),
+      onBlur: hover(null),
+      onClick: () => dispatch({ type: 'choose', choice: { feature: isOpen ? null : feature } }),
+    }
+    const label = featureName(run.opened, layer, index)
+    return { label, shown: showNumber(value), share: value / max, key: index, button }
+  })
   return [
     html`<p class="note">
-      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${sizeOf(props.run, layer)}`}
+      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${size}`}
     </p>`,
-    html`<ol class="bars">
-      ${firing.slice(0, SHOWN).map((entry) => html`<li key=${entry.index}>${featureButton(props, layer, entry, max)}</li>`)}
-    </ol>`,
+    barList(rows, `Features of layer ${layer}`),
   ]
-}
-
-function featureButton(
-  { run, open, dispatch }: Props,
-  layer: number,
-  { index, value }: Entry,
-  max: number,
-): VNode {
-  const feature: FeatureRef = { layer, feature: index }
-  const isOpen = open?.layer === layer && open.feature === index
-  const hover = (hovered: FeatureRef | null) => () => dispatch({ type: 'hover', hover: { feature: hovered } })
-  return html`<button
-    type="button"
-    class="bar"
-    style=${barStyle(value / max)}
-    data-layer=${layer}
-    data-feature=${index}
-    data-value=${value}
-    aria-pressed=${isOpen}
-    onMouseEnter=${hover(feature)}
-    onMouseLeave=${hover(null)}
-    onFocus=${hover(feature)}
-    onBlur=${hover(null)}
-    onClick=${() => dispatch({ type: 'choose', choice: { feature: isOpen ? null : feature } })}
-  >
-    ${barContent({ label: featureName(run.opened, layer, index), shown: showNumber(value), share: 0 })}
-  </button>`
-}
-
-function sizeOf(run: ShownRun, layer: number): number | string {
-  return run.opened.saes.find((sae) => sae.layer === layer)?.dSae ?? '?'
 }

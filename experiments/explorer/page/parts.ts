@@ -51,21 +51,26 @@ export interface Bar {
   readonly shown: string
   /** How far the bar reaches, 0 to 1. */
   readonly share: number
+  /** What tells the row from others as rows come and go; and what a row that is a button has and does. */
+  readonly key?: number
+  readonly button?: Readonly<Record<string, unknown>>
 }
 
 /** Rows with bars behind them. */
 export function barList(rows: readonly Bar[], label: string): VNode {
   return html`<ol class="bars" aria-label=${label}>
-    ${rows.map((row) => html`<li class="bar" style=${barStyle(row.share)}>${barContent(row)}</li>`)}
+    ${rows.map(barRow)}
   </ol>`
 }
 
-export function barContent({ label, shown }: Bar): VNode[] {
-  return [html`<span class="what">${label}</span>`, html`<b>${shown}</b>`]
-}
-
-export function barStyle(share: number): string {
-  return `--share: ${Math.max(0, Math.min(1, share)).toFixed(3)}`
+function barRow({ label, shown, share, key, button }: Bar): VNode {
+  const style = `--share: ${Math.max(0, Math.min(1, share)).toFixed(3)}`
+  const content = [html`<span class="what">${label}</span>`, html`<b>${shown}</b>`]
+  return button === undefined
+    ? html`<li class="bar" style=${style}>${content}</li>`
+    : html`<li key=${key}>
+        <button type="button" class="bar" style=${style} ...${button}>${content}</button>
+      </li>`
 }
 
 /** A term of the field, where it is explained. */

@@ -1,0 +1,81 @@
+// What the model would say after each layer, and what it says after the last.
+import { html } from 'htm/preact'
+import type { ComponentChildren, VNode } from 'preact'
+import { memo } from './memo.ts'
+import {
+  barList,
+  layerColumns,
+  section,
+  showProbability,
+  term,
+  textToken,
+  vocabularyName,
+  type Bar,
+} from './parts.ts'
+import { topAt, type Entry, type ShownRun } from './text-run.ts'
+
+const SHOWN = 5
+
+/** What the model would say after each layer, if it stopped there. */
+export const Lens = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
+  return section(
+    {
+      id: 'lens',
+      title: 'Logit lens: a guess after every layer',
+      step: 'lens',
+      lead: [
+        'What would the model say after ',
+        textToken(run, token),
+        ' if it stopped after this layer? The ',
+        term('logit lens'),
+        ' reads the stream there as the model reads it at the end. Early guesses are rough: they are not what those layers ' +
+          'are for. The last one is the model’s answer.',
+      ],
+    },
+    layerColumns(run, 'Logit lens, layer by layer', (layer) => {
+      const rows = topAt(run.layers[layer].lens, token).slice(0, SHOWN)
+      return barList(probabilityBars(run, rows), `Guesses after layer ${layer}`)
+    }),
+  )
+})
+
+/** The model's answer: how likely it holds each next token. */
+export const NextToken = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
+  const rows = topAt(run.next, token)
+  const rest = 1 - rows.reduce((sum, { value }) => sum + value, 0)
+  return section(
+    {
+      id: 'next',
+      title: 'The next token',
+      step: 'next',
+      lead: [
+        'After all layers: the likeliest tokens after ',
+        textToken(run, token),
+        ', and how likely the model holds them.',
+        ...actual(run, token, rows),
+      ],
+    },
+    html`<div class="next">
+      ${barList(probabilityBars(run, rows), 'The next token')}
+      <p class="note">All other tokens together: ${showProbability(Math.max(0, rest))}.</p>
+    </div>`,
+  )
+})
+
+/** What stands there in truth, where the text goes on. */
+function actual(run: ShownRun, token: number, guesses: readonly Entry[]): ComponentChildren[] {
+  if (token + 1 >= run.tokens.length) return []
+  const follows = guesses.find(({ index }) => index === run.tokens[token + 1].id)
+  const said =
+    follows === undefined ? 'is not among them' : `is held ${showProbability(follows.value)} likely`
+  return [' In the text follows ', textToken(run, token + 1), `, which ${said}.`]
+}
+
+/** Tokens of the vocabulary with their probabilities, on a scale up to 1. */
+export function probabilityBars(run: ShownRun, guesses: readonly Entry[]): Bar[] {
+  return guesses.map(({ index, value }) => ({
+    label: html`<code>${vocabularyName(run, index)}</code>`,
+    shown: showProbability(value),
+    share: value,
+  }))
+}
