@@ -1,7 +1,6 @@
-import { open, realpath, type FileHandle } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, extname, join, sep } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { UserError } from '../lab/cli/user-error.ts'
 import { gpujsHeader, pageHeader, scriptHeader } from './policy.ts'
 
@@ -71,13 +70,11 @@ async function answer(
 ): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return refuse(response, 405, 'only GET and HEAD are answered here', { Allow: 'GET, HEAD' })
-  const found = await find(top, request.url ?? '/')
-  if (found === undefined) return refuse(response, 404, 'there is no such file here')
-  await using file = found.file
-  const { size } = await file.stat()
-  response.writeHead(200, { ...headersOf(found.path, isolated), 'Content-Length': size })
-  if (request.method === 'HEAD') return void response.end()
-  await pipeline(file.createReadStream({ autoClose: false }), response)
+  const path = await find(top, request.url ?? '/')
+  const content = path && (await readFile(path).catch(() => undefined)) // a folder is none
+  if (!path || !content) return refuse(response, 404, 'there is no such file here')
+  response.writeHead(200, { ...headersOf(path, isolated), 'Content-Length': content.length })
+  response.end(content) // without it where only the head was asked for
 }
 
 function refuse(response: ServerResponse, status: number, text: string, headers = {}): void {
@@ -85,8 +82,8 @@ function refuse(response: ServerResponse, status: number, text: string, headers 
   response.end(`${status}: ${text}\n`)
 }
 
-/** The file that a URL names, if it lies below `top`, links followed. */
-async function find(top: string, url: string): Promise<{ path: string; file: FileHandle } | undefined> {
+/** The path that a URL names, if it lies below `top`, links followed. */
+async function find(top: string, url: string): Promise<string | undefined> {
   let name: string
   try {
     name = decodeURIComponent(new URL(url, 'http://localhost').pathname)
@@ -95,12 +92,7 @@ async function find(top: string, url: string): Promise<{ path: string; file: Fil
   }
   const wanted = join(top, name.endsWith('/') ? `${name}index.html` : name)
   const path = await realpath(wanted).catch(() => undefined) // also for a name with a NUL in it
-  if (path === undefined || !path.startsWith(top + sep)) return undefined
-  const file = await open(path).catch(() => undefined)
-  if (file === undefined) return undefined
-  if ((await file.stat()).isFile()) return { path, file }
-  await file.close()
-  return undefined
+  return path?.startsWith(top + sep) ? path : undefined
 }
 
 function headersOf(path: string, isolated: boolean): Record<string, string> {

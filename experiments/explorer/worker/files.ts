@@ -57,17 +57,20 @@ export async function fetchFile(
     throw new Fault('weights', `${path}: the server answered ${found} in place of the file.`, RELOAD)
   }
   const content = new Uint8Array(bytes)
+  const reader = response.body.getReader() // Safari's streams are not iterable
   let filled = 0
-  try {
-    for await (const part of partsOf(response.body)) {
-      if (filled + part.length > bytes) throw differs(facts, `more than ${bytes} bytes`)
-      content.set(part, filled)
-      filled += part.length
-      onBytes(part.length)
+  for (;;) {
+    const { value: part } = await reader.read().catch(() => {
+      throw differs(facts, `a connection that broke after ${filled}`)
+    })
+    if (part === undefined) break
+    if (filled + part.length > bytes) {
+      await reader.cancel()
+      throw differs(facts, `more than ${bytes} bytes`)
     }
-  } catch (error) {
-    if (error instanceof Fault) throw error
-    throw differs(facts, `a connection that broke after ${filled}`)
+    content.set(part, filled)
+    filled += part.length
+    onBytes(part.length)
   }
   if (filled < bytes) throw differs(facts, `${filled} bytes`)
   const sha256 = await hashOf(content)
@@ -86,16 +89,6 @@ function differs({ path, bytes }: FileFacts, found: string): Fault {
     `${path} is not as it should be: expected ${bytes} bytes, found ${found}.`,
     RELOAD,
   )
-}
-
-/** Safari's streams are not iterable. */
-async function* partsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader()
-  try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value
-  } finally {
-    await reader.cancel()
-  }
 }
 
 /** Whether this page may compute hashes: browsers let pages on https and on loopback only. */

@@ -1,3 +1,4 @@
+// What a worker does for the page: one request at a time, the newest run only.
 import type { Backend } from '../../../engine/backend.ts'
 import { createBackend } from '../../../engine/backends.ts'
 import { describeBasis } from '../../../sae/config.ts'
@@ -10,7 +11,7 @@ import { runText } from './run-text.ts'
 import { loadModel, type Model } from './model.ts'
 
 /** What a worker knows when it starts. */
-export interface Surroundings {
+export interface SessionOptions {
   /** The address of the page's folder. */
   readonly base: string
   readonly files: ModelFiles
@@ -24,65 +25,70 @@ const SUPERSEDED = new Error('a newer text came')
 
 /** One worker's work: it opens a backend, then answers runs and cards, one at a time, the newest run only. */
 export class Session {
-  readonly #around: Surroundings
-  #model: Model | undefined
-  #cards: Cards | undefined
+  readonly #options: SessionOptions
+  #open: { model: Model; cards: Cards } | undefined
   #runs = 0
   #queue: Promise<void> = Promise.resolve()
 
-  constructor(around: Surroundings) {
-    this.#around = around
+  constructor(options: SessionOptions) {
+    this.#options = options
   }
 
   /** Resolves when the request is answered; a fault is an answer too. */
   handle(request: Request): Promise<void> {
-    if (request.type === 'open') return this.#answered(undefined, () => this.#open(request.backend))
-    if (request.type === 'card') {
-      const { id, hook, feature } = request
-      return this.#answered(id, async () => {
-        const card = await this.#opened().cards.read(hook, feature)
-        this.#around.send({ type: 'card', id, card })
-      })
+    switch (request.type) {
+      case 'open':
+        return this.#answered(undefined, () => this.#start(request.backend))
+      case 'card':
+        return this.#answered(request.id, () => this.#card(request))
+      case 'run': {
+        const turn = ++this.#runs
+        return this.#answered(request.id, () => this.#run(request, turn))
+      }
     }
-    const turn = ++this.#runs
-    return this.#answered(request.id, () => this.#run(request, turn))
   }
 
   /** Does `work` after all that was asked before it. */
   #answered(id: number | undefined, work: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(work).catch((error: unknown) => {
-      if (error !== SUPERSEDED) this.#around.send({ type: 'failed', id, failure: failureOf(error) })
+      if (error !== SUPERSEDED) this.#options.send({ type: 'failed', id, failure: failureOf(error) })
     })
     return this.#queue
   }
 
-  async #open(choice: BackendChoice): Promise<void> {
-    const { base, files, send, isolated } = this.#around
-    const onProgress = (label: string, done: number, total: number) =>
-      send({ type: 'progress', label, done, total })
+  async #start(choice: BackendChoice): Promise<void> {
+    const { base, files, send, isolated } = this.#options
     const ops = await startBackend(choice)
-    this.#model = await loadModel(ops, base, files, onProgress)
-    this.#cards = new Cards(this.#model, base, files)
-    send({ type: 'opened', opened: { ...factsOf(this.#model), notes: notes(ops, isolated) } })
+    const model = await loadModel(ops, base, files, (label, done, total) =>
+      send({ type: 'progress', label, done, total }),
+    )
+    this.#open = { model, cards: new Cards(model, base, files) }
+    send({ type: 'opened', opened: { ...factsOf(model), notes: notes(ops, isolated) } })
+  }
+
+  async #card({ id, hook, feature }: Request & { type: 'card' }): Promise<void> {
+    const card = await this.#opened().cards.read(hook, feature)
+    this.#options.send({ type: 'card', id, card })
   }
 
   async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
-    const { send } = this.#around
+    const { send } = this.#options
     const { id } = request
-    const onLayer = async (done: number) => {
-      send({ type: 'layer', id, done })
+    const giveWay = async () => {
       await messagesHandled()
       if (turn !== this.#runs) throw SUPERSEDED
     }
-    await messagesHandled()
-    if (turn !== this.#runs) throw SUPERSEDED
-    send({ type: 'run', id, run: await runText(this.#opened().model, request, onLayer) })
+    await giveWay()
+    const run = await runText(this.#opened().model, request, (done) => {
+      send({ type: 'layer', id, done })
+      return giveWay()
+    })
+    send({ type: 'run', id, run })
   }
 
   #opened(): { model: Model; cards: Cards } {
-    if (this.#model === undefined || this.#cards === undefined)
-      throw new Error('the worker was asked before it was opened')
-    return { model: this.#model, cards: this.#cards }
+    if (this.#open === undefined) throw new Error('the worker was asked before it was opened')
+    return this.#open
   }
 }
 
