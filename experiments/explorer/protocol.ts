@@ -1,4 +1,5 @@
 import type { FeatureFigures } from '../lab/analysis/features/feature-figures.ts'
+import type { Gpt2Config } from '../../gpt2/config.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
 /** What the page and its worker say to each other. Everything here crosses by structured clone. */
@@ -9,19 +10,27 @@ export interface BackendChoice {
   readonly threads?: number
 }
 
+/** One feature of the SAE at one layer's input. */
+export interface FeatureRef {
+  readonly layer: number
+  readonly feature: number
+}
+
 /** A change to one feature at every token but BOS, while the text is read. */
-export type FeatureEdit =
-  /** Its contribution, f_j * W_dec[j], is taken out of the residual stream wherever it fires. */
-  | { readonly hook: string; readonly feature: number; readonly kind: 'off' }
-  /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
-  | { readonly hook: string; readonly feature: number; readonly kind: 'up'; readonly coefficient: number }
+export type FeatureEdit = FeatureRef &
+  (
+    | /** Its contribution, f_j * W_dec[j], is taken out of the residual stream wherever it fires. */
+      { readonly kind: 'off' }
+      /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
+    | { readonly kind: 'up'; readonly coefficient: number }
+  )
 
 /** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
   | { readonly type: 'open'; readonly backend: BackendChoice }
   | { readonly type: 'run'; readonly id: number; readonly text: string; readonly edit: FeatureEdit | null }
-  | { readonly type: 'card'; readonly id: number; readonly hook: string; readonly feature: number }
+  | ({ readonly type: 'card'; readonly id: number } & FeatureRef)
 
 /** To the page. */
 export type Answer =
@@ -46,12 +55,8 @@ export interface Opened {
   readonly model: string
   readonly backend: string
   readonly mode: string
-  readonly layers: number
-  readonly heads: number
-  readonly dModel: number
-  readonly dMlp: number
-  /** Positions, BOS included: a text has at most one token less. */
-  readonly nCtx: number
+  readonly config: Gpt2Config
+  /** One at each layer's input. */
   readonly saes: readonly SaeFacts[]
   /** What the results mean: residual basis, BOS, from the SAEs' own configuration. */
   readonly basis: string
@@ -60,8 +65,6 @@ export interface Opened {
 }
 
 export interface SaeFacts {
-  readonly hook: string
-  readonly layer: number
   readonly dSae: number
   /**
    * Of each feature, by its number, the token that it fires on most in the bundled texts, as it is shown: a hint at what it

@@ -1,3 +1,4 @@
+import { gpt2Small } from '../../gpt2/config.ts'
 import type { LayerRun, Opened, Token, TopPerToken } from '../../experiments/explorer/protocol.ts'
 import type { ShownRun } from '../../experiments/explorer/page/text-run.ts'
 
@@ -5,18 +6,9 @@ const HINTS = Array.from({ length: 50 }, (_, feature) => `t${feature}`)
 
 /** A model that never was: two layers, two heads, SAEs of 50 features. */
 export const OPENED: Opened = {
-  ...{
-    model: 'toy',
-    backend: 'wasm',
-    mode: 'simd',
-    notes: [],
-    layers: 2,
-    heads: 2,
-    dModel: 8,
-    dMlp: 32,
-    nCtx: 16,
-  },
-  saes: [0, 1].map((layer) => ({ hook: hook(layer), layer, dSae: 50, hints: HINTS })),
+  ...{ model: 'toy', backend: 'wasm', mode: 'simd', notes: [] },
+  config: { ...gpt2Small, nLayers: 2, nHeads: 2, dModel: 8, dMlp: 32, nCtx: 16 },
+  saes: [0, 1].map(() => ({ dSae: 50, hints: HINTS })),
   basis: 'mean taken out',
 }
 

@@ -29,8 +29,7 @@ async function explained(layer: number, feature: number) {
 async function cardsOn(backend: string, wanted: readonly (readonly [layer: number, feature: number])[]) {
   const { ask, of } = startSession()
   await ask({ type: 'open', backend: { name: backend } })
-  for (const [id, [layer, feature]] of wanted.entries())
-    await ask({ type: 'card', id, hook: model.saeHooks[layer], feature })
+  for (const [id, [layer, feature]] of wanted.entries()) await ask({ type: 'card', id, layer, feature })
   assert.equal(of('failed'), [])
   return of('card').map(({ card }) => card)
 }

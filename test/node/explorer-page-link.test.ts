@@ -10,12 +10,11 @@ import {
   encodeLink,
   fitLink,
   LONGEST_TEXT,
-  requestedEdit,
   START,
-  type Edit,
   type Link,
 } from '../../experiments/explorer/page/link.ts'
-import { hook, OPENED } from '../helpers/explorer-run.ts'
+import type { FeatureEdit } from '../../experiments/explorer/protocol.ts'
+import { OPENED } from '../helpers/explorer-run.ts'
 
 const whole = fc.integer({ min: 0, max: 999_999 })
 const plain = { noNullPrototype: true }
@@ -28,9 +27,9 @@ const anyText = fc.string({
   ),
 })
 
-const edits: fc.Arbitrary<Edit> = fc.oneof(
-  place.map((at): Edit => ({ ...at, kind: 'off' })),
-  fc.tuple(place, coefficient).map(([at, by]): Edit => ({ ...at, kind: 'up', coefficient: by })),
+const edits: fc.Arbitrary<FeatureEdit> = fc.oneof(
+  place.map((at): FeatureEdit => ({ ...at, kind: 'off' })),
+  fc.tuple(place, coefficient).map(([at, by]): FeatureEdit => ({ ...at, kind: 'up', coefficient: by })),
 )
 
 const links: fc.Arbitrary<Link> = fc.record(
@@ -158,13 +157,6 @@ test('what the model does not have is left out of a link', () => {
     edit: { layer: 1, feature: 49, kind: 'off' },
   }
   assert.equal(fitLink(kept, OPENED), kept)
-})
-
-test('an edit is asked for by hook', () => {
-  assert.is(requestedEdit(null, OPENED), null)
-  assert.equal(requestedEdit({ layer: 1, feature: 4, kind: 'up', coefficient: 2 }, OPENED), {
-    ...{ hook: hook(1), feature: 4, kind: 'up', coefficient: 2 },
-  })
 })
 
 test('the page offers every backend there is, and starts with the default of the wasm engine', () => {

@@ -14,7 +14,7 @@ import { Lens, NextToken } from '../../experiments/explorer/page/guesses.ts'
 import { showProbability } from '../../experiments/explorer/page/parts.ts'
 import { chipText, keyTarget, TokenStrip } from '../../experiments/explorer/page/token-strip.ts'
 import type { EditedRun, Failure } from '../../experiments/explorer/protocol.ts'
-import { hook, top, toyRun } from '../helpers/explorer-run.ts'
+import { top, toyRun } from '../helpers/explorer-run.ts'
 import { HOSTILE } from '../helpers/report-sample.ts'
 
 const reading = suite('explorer page: reading a run')
@@ -55,7 +55,7 @@ reading('a head is read at its own rows, up to the token that looks', () => {
 })
 
 const edited: EditedRun = {
-  edit: { hook: hook(1), feature: 3, kind: 'off' },
+  edit: { layer: 1, feature: 3, kind: 'off' },
   next: top(4, [9, 5], [0.4, 0.3]),
   nextAfter: Float32Array.from(Array.from({ length: 4 }, () => [0.3, 0.2]).flat()),
   nextBefore: Float32Array.from(Array.from({ length: 4 }, () => [0.01, 0.5]).flat()),
@@ -86,7 +86,7 @@ reading('the edit is told in words, with the case in which it cannot do anything
   assert.match(editSentence(toy, edited), /^Feature 3 of layer 1 is turned off: .*wherever it fires\.$/)
   const silent = { ...edited, edit: { ...edited.edit, feature: 4 } } as EditedRun
   assert.match(editSentence(toy, silent), /fires nowhere in this text: nothing can change/)
-  const up = { ...edited, edit: { hook: hook(0), feature: 4, kind: 'up', coefficient: 2.5 } } as EditedRun
+  const up = { ...edited, edit: { layer: 0, feature: 4, kind: 'up', coefficient: 2.5 } } as EditedRun
   assert.match(editSentence(toy, up), /^Feature 4 of layer 0 is turned up by 2\.50 at every token but BOS\.$/)
 })
 

@@ -33,7 +33,7 @@ async function aFeature(model: Model, seen: TextRun, layer: number) {
     const entry = indices.subarray(offsets[token], offsets[token + 1]).indexOf(feature)
     return entry < 0 ? 0 : values[offsets[token] + entry]
   })
-  const [direction] = await directionsOf(model.gpt2.ops, model.saes.get(hookOf(layer))!, [feature])
+  const [direction] = await directionsOf(model.gpt2.ops, model.saes[layer], [feature])
   return { feature, activations, direction }
 }
 
@@ -69,11 +69,15 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
   })
 
   test('features are those that npm run capture writes, bit for bit, without BOS’s', async () => {
-    const streams = await capture(model.gpt2, [ids], [...model.saes.keys()])
+    const streams = await capture(
+      model.gpt2,
+      [ids],
+      model.saes.map(({ config }) => config.hookName),
+    )
     assert.is(seen.layers.length, 6)
     for (const [layer, { features }] of seen.layers.entries()) {
       const hook = hookOf(layer)
-      const captured = await encodeStream(model.gpt2.ops, model.saes.get(hook)!, hook, streams.get(hook)!)
+      const captured = await encodeStream(model.gpt2.ops, model.saes[layer], hook, streams.get(hook)!)
       const shape = [ids.length, 1024]
       assert.is(features.hook, hook)
       assert.equal([features.offsets[0], features.offsets[1]], [0, 0])
@@ -131,7 +135,7 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
       const hook = hookOf(3)
       const [coefficients] = kind === 'off' ? removal([activations]) : steering([ids.length], 4)
       const edit: FeatureEdit =
-        kind === 'off' ? { hook, feature, kind } : { hook, feature, kind, coefficient: 4 }
+        kind === 'off' ? { layer: 3, feature, kind } : { layer: 3, feature, kind, coefficient: 4 }
       const { edited, next } = await see(model, TEXT, edit)
       assert.equal(edited!.edit, edit)
       assert.equal(next, seen.next)
@@ -163,7 +167,7 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
   test('a feature that fires nowhere, turned off, changes nothing at all', async () => {
     const fires = new Set(seen.layers[2].features.indices)
     const feature = Array.from({ length: 1024 }, (_, i) => i).find((i) => !fires.has(i))!
-    const { edited } = await see(model, TEXT, { hook: hookOf(2), feature, kind: 'off' })
+    const { edited } = await see(model, TEXT, { layer: 2, feature, kind: 'off' })
     assert.equal(edited!.kl, new Float32Array(seen.tokens.length))
     assert.equal(edited!.next, seen.next)
     assert.equal(edited!.nextAfter, seen.next.values)

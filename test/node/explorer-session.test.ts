@@ -26,9 +26,11 @@ opening('says what runs, after the progress of every byte', async () => {
   assert.is(opened.model, 'tiny')
   assert.is(opened.backend, 'wasm')
   assert.match(opened.mode, /^simd .*, 2 threads$/)
-  assert.equal([opened.layers, opened.heads, opened.dModel, opened.dMlp, opened.nCtx], [6, 4, 128, 512, 256])
+  const { nLayers, nHeads, dModel, dMlp, nCtx } = opened.config
+  assert.equal([nLayers, nHeads, dModel, dMlp, nCtx], [6, 4, 128, 512, 256])
+  assert.is(opened.saes.length, 6)
   const { hints, ...facts } = opened.saes[2]
-  assert.equal(facts, { hook: 'blocks.2.hook_resid_pre', layer: 2, dSae: 1024 })
+  assert.equal(facts, { dSae: 1024 })
   assert.is(hints.length, 1024)
   assert.not.equal(hints, opened.saes[3].hints)
   assert.match(opened.basis, /residual stream minus its mean over d_model; .*<\|endoftext\|>/)
@@ -233,7 +235,7 @@ runs('an edited pass is given up too', async () => {
     type: 'run',
     id: 1,
     text: 'one',
-    edit: { hook, feature: 1, kind: 'up', coefficient: 3 },
+    edit: { layer: 3, feature: 1, kind: 'up', coefficient: 3 },
   })
   await asked
   assert.equal(
@@ -271,9 +273,9 @@ runs('a text of exactly as many tokens as there are positions is read', async ()
 runs('a feature or an SAE that there is not is named, for edits and cards', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'run', id: 1, text: 'x', edit: { hook, feature: 1024, kind: 'off' } })
-  await ask({ type: 'card', id: 2, hook: 'blocks.6.hook_resid_pre', feature: 0 })
-  await ask({ type: 'card', id: 3, hook, feature: -1 })
+  await ask({ type: 'run', id: 1, text: 'x', edit: { layer: 3, feature: 1024, kind: 'off' } })
+  await ask({ type: 'card', id: 2, layer: 6, feature: 0 })
+  await ask({ type: 'card', id: 3, layer: 3, feature: -1 })
   const failures = of('failed').map(({ id, failure: { kind, message, advice } }) => [
     id,
     kind,
@@ -286,8 +288,8 @@ runs('a feature or an SAE that there is not is named, for edits and cards', asyn
     `The SAE at ${hook} has no feature 1024.`,
     'It has features 0 to 1023.',
   ])
-  assert.equal(failures[1].slice(0, 3), [2, 'card', 'There is no SAE at blocks.6.hook_resid_pre.'])
-  assert.match(String(failures[1][3]), /^There are SAEs at blocks\.0\.hook_resid_pre, /)
+  assert.equal(failures[1].slice(0, 3), [2, 'card', 'There is no SAE at layer 6.'])
+  assert.is(failures[1][3], 'There are SAEs at layers 0 to 5.')
   assert.equal(failures[2].slice(0, 3), [3, 'card', `The SAE at ${hook} has no feature -1.`])
 })
 
@@ -296,10 +298,10 @@ runs('a card whose file is missing fails by its name; once the file is back, it 
   await ask(open)
   const { path } = carried.files.saes[3].activations
   folder.delete(path)
-  await ask({ type: 'card', id: 1, hook, feature: 5 })
+  await ask({ type: 'card', id: 1, layer: 3, feature: 5 })
   assert.is(of('failed')[0].failure.message, `${path}: the server answered 404 in place of the file.`)
   folder.set(path, carried.contents.get(path)!)
-  await ask({ type: 'card', id: 2, hook, feature: 5 })
+  await ask({ type: 'card', id: 2, layer: 3, feature: 5 })
   assert.is(of('card')[0].card.figures.feature, 5)
 })
 

@@ -67,6 +67,10 @@ async function readTexts(texts: string): Promise<Map<string, Found>> {
   const ops = await createBackend()
   try {
     const model = await openModel(MODEL, ops, { quiet: true })
+    if (model.saeHooks.some((hook, layer) => hook !== `blocks.${layer}.hook_resid_pre`))
+      throw new Error(
+        `the page wants an SAE at each layer's input, and ${MODEL} has ${model.saeHooks.join(', ')}`,
+      )
     const ids = parseJsonTexts(texts).map(({ text }) => model.tokenize(text))
     const name = (id: number) => model.tokenizer.pieces([id])[0]
     const found = new Map<string, Found>()

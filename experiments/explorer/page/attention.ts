@@ -27,7 +27,7 @@ export const Attention = memo((props: Props): VNode => {
       title: 'Attention: which tokens look at which',
       step: 'attention',
       lead: [
-        `In each layer, ${run.opened.heads} `,
+        `In each layer, ${run.opened.config.nHeads} `,
         term('heads'),
         ' let a token fetch something from the tokens before it. Each square is one head: a row is a token that looks, a ' +
           'column one that is looked at, coloured the more, the more attention it gets. A head that finds nothing rests at the left ' +
@@ -36,7 +36,9 @@ export const Attention = memo((props: Props): VNode => {
     },
     [
       layerColumns(run, 'Attention patterns, layer by layer', (layer) => {
-        const heads = Array.from({ length: run.opened.heads }, (_, head) => headButton(props, layer, head))
+        const heads = Array.from({ length: run.opened.config.nHeads }, (_, head) =>
+          headButton(props, layer, head),
+        )
         return html`<div class="heads">${heads}</div>`
       }),
       h(HeadDetail, props),

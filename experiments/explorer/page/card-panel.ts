@@ -5,7 +5,7 @@ import { CardContent } from './card-content.ts'
 import { Changes } from './changes.ts'
 import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
-import type { Edit, FeatureRef } from './link.ts'
+import type { FeatureEdit, FeatureRef } from '../protocol.ts'
 import type { ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import type { Dispatch, OpenCard } from './state.ts'
@@ -13,7 +13,7 @@ import type { Dispatch, OpenCard } from './state.ts'
 interface Props {
   readonly feature: FeatureRef
   readonly open: OpenCard | null
-  readonly edit: Edit | null
+  readonly edit: FeatureEdit | null
   /** While there is an edit, of whatever feature: the run that shows what it changed, and at which token. */
   readonly run: ShownRun | null
   readonly token: number | null

@@ -54,11 +54,10 @@ export const Changes = memo(({ run, edited, token, dispatch }: Props): VNode => 
 
 /** What was done, and whether it could do anything. */
 export function editSentence(run: ShownRun, { edit }: EditedRun): string {
-  const layer = run.layers.findIndex(({ features }) => features.hook === edit.hook)
-  const name = `Feature ${edit.feature} of layer ${layer}`
+  const name = `Feature ${edit.feature} of layer ${edit.layer}`
   if (edit.kind === 'up')
     return `${name} is turned up by ${showNumber(edit.coefficient)} at every token but BOS.`
-  const fires = activations(run.layers[layer].features, edit.feature)
+  const fires = activations(run.layers[edit.layer].features, edit.feature)
     .subarray(1)
     .some((value) => value > 0)
   return fires

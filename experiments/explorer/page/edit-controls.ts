@@ -1,12 +1,13 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
-import { cleanCoefficient, LARGEST_COEFFICIENT, type Edit, type FeatureRef } from './link.ts'
+import type { FeatureEdit, FeatureRef } from '../protocol.ts'
+import { cleanCoefficient, LARGEST_COEFFICIENT } from './link.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
   readonly feature: FeatureRef
-  readonly edit: Edit | null
+  readonly edit: FeatureEdit | null
   /** The feature's highest activation in the bundled texts; null where it is not known, or fires in none. */
   readonly max: number | null
   readonly dispatch: Dispatch
@@ -19,13 +20,13 @@ const TYPICAL = 10
 export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
   const own = edit?.layer === feature.layer && edit.feature === feature.feature ? edit : null
   const strength = max ?? TYPICAL
-  const choose = (chosen: Edit | null): void => dispatch({ type: 'choose', choice: { edit: chosen } })
-  const up = (coefficient: number): Edit => ({
+  const choose = (chosen: FeatureEdit | null): void => dispatch({ type: 'choose', choice: { edit: chosen } })
+  const up = (coefficient: number): FeatureEdit => ({
     ...feature,
     kind: 'up',
     coefficient: cleanCoefficient(coefficient),
   })
-  const choices: readonly [name: string, chosen: Edit | null, pressed: boolean][] = [
+  const choices: readonly [name: string, chosen: FeatureEdit | null, pressed: boolean][] = [
     ['Leave it', null, own === null],
     ['Turn it off', { ...feature, kind: 'off' }, own?.kind === 'off'],
     ['Turn it up', up(strength), own?.kind === 'up'],

@@ -1,7 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Answer, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
-import { hookOf, requestedEdit } from './link.ts'
 import type { Dispatch, State } from './state.ts'
 
 /**
@@ -34,15 +33,14 @@ export function useEngine(state: State, dispatch: Dispatch, changedAt: { current
   useLayoutEffect(() => {
     if (opened === null) return
     const id = ++lastId.current
-    ask({ type: 'run', id, text: link.text, edit: requestedEdit(link.edit, opened) })
+    ask({ type: 'run', id, text: link.text, edit: link.edit })
     dispatch({ type: 'asked', asked: { id, at: changedAt.current } })
   }, [opened, link.text, link.edit])
 
   useEffect(() => {
     if (opened === null || link.feature === null) return
     const id = ++lastId.current
-    const { layer, feature } = link.feature
-    ask({ type: 'card', id, hook: hookOf(layer, opened), feature })
+    ask({ type: 'card', id, ...link.feature })
     dispatch({ type: 'asked-card', id })
   }, [opened, link.feature])
 }

@@ -1,5 +1,5 @@
 // A run as a file that the page gives away.
-import type { LayerRun, TopPerToken } from '../protocol.ts'
+import type { EditedRun, LayerRun, TopPerToken } from '../protocol.ts'
 import { featuresAt, topAt, type Entry, type ShownRun } from './text-run.ts'
 
 /** Float32 to the digits that tell it from its neighbours, and no more. */
@@ -17,13 +17,14 @@ export function exportRun(run: ShownRun) {
     tokens: tokens.map(({ id, piece, shown }) => ({ id, piece, shown })),
     layers: run.layers.map((layer) => exportLayer(layer, run)),
     next_token: probabilities(run.next, run),
-    edit: edited && {
-      ...edited.edit,
-      next_token: probabilities(edited.next, run),
-      kl_nats: Array.from(edited.kl, number),
-    },
+    edit: edited && exportEdit(edited, run),
     milliseconds: run.ms.total,
   }
+}
+
+function exportEdit({ edit: { layer, ...change }, next, kl }: EditedRun, run: ShownRun) {
+  const { hook } = run.layers[layer].features
+  return { hook, ...change, next_token: probabilities(next, run), kl_nats: Array.from(kl, number) }
 }
 
 function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerRun, run: ShownRun) {
@@ -33,7 +34,7 @@ function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerRun
     layer,
     hook: features.hook,
     features: run.tokens.map((_, token) => pairs(featuresAt(features, token), 'feature')),
-    attention: Array.from({ length: run.opened.heads }, (_, head) =>
+    attention: Array.from({ length: run.opened.config.nHeads }, (_, head) =>
       run.tokens.map((_, query) => row((head * size + query) * size)),
     ),
     strongest_neurons: run.tokens.map((_, token) => pairs(topAt(neurons, token), 'neuron')),

@@ -1,7 +1,7 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
-import type { FeatureRef } from './link.ts'
+import type { FeatureRef } from '../protocol.ts'
 import { featuresAt, strongest, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { barList, featureName, layerColumns, section, term, textToken, type Bar } from './parts.ts'
@@ -20,7 +20,7 @@ const SHOWN = 8
 /** What the residual stream carries into each layer, as features: one column a layer. */
 export const FeatureColumns = memo((props: Props): VNode => {
   const { run, token } = props
-  const { dModel } = run.opened
+  const { dModel } = run.opened.config
   return section(
     {
       id: 'features',
@@ -54,7 +54,6 @@ function column({ run, token, open, dispatch }: Props, layer: number): VNode[] {
   const { features } = run.layers[layer]
   const firing = featuresAt(features, token)
   const max = strongest(features)
-  const size = run.opened.saes.find((sae) => sae.layer === layer)?.dSae ?? '?'
   const rows = firing.slice(0, SHOWN).map(({ index, value }): Bar => {
     const feature: FeatureRef = { layer, feature: index }
     const isOpen = open?.layer === layer && open.feature === index
@@ -76,7 +75,7 @@ function column({ run, token, open, dispatch }: Props, layer: number): VNode[] {
   })
   return [
     html`<p class="note">
-      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${size}`}
+      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${run.opened.saes[layer].dSae}`}
     </p>`,
     barList(rows, `Features of layer ${layer}`),
   ]

@@ -1,15 +1,5 @@
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
-import type { FeatureEdit, Opened } from '../protocol.ts'
-
-/** One feature of the SAE at one layer's input. */
-export interface FeatureRef {
-  readonly layer: number
-  readonly feature: number
-}
-
-/** What is done to a feature; `coefficient` in units of activation. */
-export type Edit = FeatureRef &
-  ({ readonly kind: 'off' } | { readonly kind: 'up'; readonly coefficient: number })
+import type { FeatureEdit, FeatureRef, Opened } from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
 export interface Link {
@@ -23,7 +13,7 @@ export interface Link {
   readonly compare: readonly [number, number]
   /** The feature whose card is open. */
   readonly feature: FeatureRef | null
-  readonly edit: Edit | null
+  readonly edit: FeatureEdit | null
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -68,7 +58,7 @@ export function encodeLink(link: Link): string {
   return fields.toString()
 }
 
-function encodeEdit(edit: Edit): string {
+function encodeEdit(edit: FeatureEdit): string {
   const place = `${edit.layer}-${edit.feature}`
   return edit.kind === 'off' ? `off-${place}` : `up-${place}-${edit.coefficient}`
 }
@@ -92,7 +82,7 @@ export function decodeLink(hash: string): Link {
   }
 }
 
-function decodeEdit(value: string): Edit | null {
+function decodeEdit(value: string): FeatureEdit | null {
   const [kind, ...parts] = value.split('-')
   const [layer, feature] = wholes(parts.slice(0, 2))
   if (feature === undefined) return null
@@ -107,32 +97,16 @@ function wholes(parts: readonly string[]): number[] {
 }
 
 /** The link, less what the model that opened does not have. */
-export function fitLink(link: Link, opened: Opened): Link {
-  const exists = (ref: FeatureRef | null): boolean => {
-    const sae = opened.saes.find(({ layer }) => layer === ref?.layer)
-    return ref !== null && sae !== undefined && ref.feature < sae.dSae
-  }
+export function fitLink(link: Link, { config, saes }: Opened): Link {
+  const exists = (ref: FeatureRef | null): boolean =>
+    ref !== null && ref.feature < (saes.at(ref.layer)?.dSae ?? 0)
   const { head, compare } = link
   return {
     ...link,
-    token: link.token !== null && link.token < opened.nCtx ? link.token : null,
-    head: head.layer < opened.layers && head.head < opened.heads ? head : START.head,
-    compare: Math.max(...compare) < opened.layers ? compare : [0, opened.layers - 1],
+    token: link.token !== null && link.token < config.nCtx ? link.token : null,
+    head: head.layer < config.nLayers && head.head < config.nHeads ? head : START.head,
+    compare: Math.max(...compare) < config.nLayers ? compare : [0, config.nLayers - 1],
     feature: exists(link.feature) ? link.feature : null,
     edit: exists(link.edit) ? link.edit : null,
   }
-}
-
-/** The edit as the worker wants it: by hook. */
-export function requestedEdit(edit: Edit | null, opened: Opened): FeatureEdit | null {
-  if (edit === null) return null
-  const { layer, ...rest } = edit
-  return { ...rest, hook: hookOf(layer, opened) }
-}
-
-/** The hook point that a layer's SAE reads. */
-export function hookOf(layer: number, { saes }: Opened): string {
-  const sae = saes.find((candidate) => candidate.layer === layer)
-  if (sae === undefined) throw new Error(`layer ${layer} has no SAE: fitLink lets no such layer through`)
-  return sae.hook
 }

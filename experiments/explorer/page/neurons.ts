@@ -8,7 +8,7 @@ const SHOWN = 6
 
 /** Each layer's most active MLP neurons. */
 export const Neurons = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
-  const { dMlp } = run.opened
+  const { dMlp } = run.opened.config
   return section(
     {
       id: 'mlp',

@@ -96,7 +96,7 @@ export function vocabularyName(run: ShownRun, id: number): string {
 
 /** A feature's number, and the token that it fires on most in the bundled texts, as far as there is one: a hint of its meaning. */
 export function featureName({ saes }: Opened, layer: number, feature: number): ComponentChildren {
-  const hint = saes.find((sae) => sae.layer === layer)?.hints[feature] ?? ''
+  const hint = saes[layer].hints[feature]
   return [
     html`<span><span class="sr">Layer ${layer}, feature </span>${feature}</span>`,
     hint === '' ? null : html`<code class="hint">${showToken(hint)}</code>`,

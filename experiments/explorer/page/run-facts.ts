@@ -39,7 +39,7 @@ export function RunFacts({ state }: { state: State }): VNode {
     ${
       phase === 'running' &&
       layersRead !== null &&
-      html`<p class="note">Layer ${layersRead} of ${opened?.layers} …</p>`
+      html`<p class="note">Layer ${layersRead} of ${opened?.config.nLayers} …</p>`
     }
   </div>`
 }

@@ -1,5 +1,6 @@
 import type { Answer, Card, Failure, Opened } from '../protocol.ts'
-import { cleanText, fitLink, type FeatureRef, type Link } from './link.ts'
+import type { FeatureRef } from '../protocol.ts'
+import { cleanText, fitLink, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
 /** All that the page knows. */

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { levelOf, showNumber } from '../../lab/report/numbers.ts'
 import { levelClass } from '../../lab/report/tables.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
-import type { Edit, FeatureRef } from './link.ts'
+import type { FeatureEdit, FeatureRef } from '../protocol.ts'
 import type { ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { tokenName } from './parts.ts'
@@ -18,7 +18,7 @@ interface Props {
   /** The feature whose tokens are marked, and its activation on each. */
   readonly marked: FeatureRef | null
   readonly marks: Float32Array | null
-  readonly edit: Edit | null
+  readonly edit: FeatureEdit | null
   readonly dispatch: Dispatch
 }
 
@@ -125,7 +125,7 @@ function fullName(run: ShownRun, position: number): string {
     : `${name}, which completes ${showToken(piece)}`
 }
 
-function undo({ layer, feature, kind }: Edit, dispatch: Dispatch): VNode {
+function undo({ layer, feature, kind }: FeatureEdit, dispatch: Dispatch): VNode {
   const stop = (): void => dispatch({ type: 'choose', choice: { edit: null } })
   return html`<span class="editing">
     Feature ${feature} of layer ${layer} is turned ${kind}.${' '}

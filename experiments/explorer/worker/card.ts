@@ -2,7 +2,7 @@ import type { SparseRows } from '../../../engine/sparse.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
 import { explainFeatures, withNextLayer } from '../../lab/analysis/features/explain.ts'
 import { firingTokens, type TokenText } from '../../lab/report/tokens.ts'
-import type { Card } from '../protocol.ts'
+import type { Card, FeatureRef } from '../protocol.ts'
 import { decodeSparse } from '../sparse-file.ts'
 import { fetchFile, type FileFacts, type ModelFiles } from './files.ts'
 import { saeOf, type Model } from './model.ts'
@@ -25,16 +25,16 @@ export class Cards {
   }
 
   /** @throws Fault if there is no such feature, or a file is missing or damaged */
-  async read(hook: string, feature: number): Promise<Card> {
+  async read({ layer, feature }: FeatureRef): Promise<Card> {
     const model = this.#model
-    const sae = saeOf(model, hook, feature, 'card')
-    const hooks = [...model.saes.keys()]
-    const next = hooks.at(hooks.indexOf(hook) + 1)
+    const sae = saeOf(model, { layer, feature }, 'card')
     const texts = await this.#texts()
     const pieces = texts.map((text) => text.pieces)
-    const features = await this.#activations(hook)
-    let explained = await explainFeatures(model, { hook, sae, features }, [feature], pieces)
-    if (next !== undefined) explained = withNextLayer(explained, next, await this.#activations(next))
+    const asked = { hook: sae.config.hookName, sae, features: await this.#activations(layer) }
+    let explained = await explainFeatures(model, asked, [feature], pieces)
+    const next = model.saes.at(layer + 1)
+    if (next !== undefined)
+      explained = withNextLayer(explained, next.config.hookName, await this.#activations(layer + 1))
     const [{ figures, column }] = explained
     const strongest = figures.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
       const text = texts[index]
@@ -53,8 +53,8 @@ export class Cards {
   }
 
   /** An SAE's features on all tokens of the texts, sparse [tokens, d_sae]. */
-  #activations(hook: string): Promise<SparseRows> {
-    const { activations } = this.#files.saes[[...this.#model.saes.keys()].indexOf(hook)]
+  #activations(layer: number): Promise<SparseRows> {
+    const { activations } = this.#files.saes[layer]
     return this.#once(activations, (content) => decodeSparse(activations.path, content))
   }
 

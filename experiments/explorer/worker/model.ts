@@ -7,6 +7,7 @@ import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
+import type { FeatureRef } from '../protocol.ts'
 import { failureOf, Fault } from './fault.ts'
 import { fetchFile, RELOAD, type FileFacts, type ModelFiles } from './files.ts'
 
@@ -15,8 +16,8 @@ export interface Model {
   readonly name: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
-  /** By hook, in the model's order. */
-  readonly saes: ReadonlyMap<string, Sae>
+  /** One at each layer's input. */
+  readonly saes: readonly Sae[]
   /** SaeFacts' hints, by hook. */
   readonly hints: Readonly<Record<string, readonly string[]>>
   /** A token as it is shown. */
@@ -48,11 +49,10 @@ export async function loadModel(
   const parts = 1 + saeWeights.length
   onProgress('loading the model', 0, parts)
   const gpt2 = await read(files.weights, weights, (store) => loadGpt2(ops, store, parseConfig(files.config)))
-  const saes = new Map<string, Sae>()
+  const saes: Sae[] = []
   for (const [i, { config, weights }] of files.saes.entries()) {
     onProgress('loading the model', i + 1, parts)
-    const sae = await read(weights, saeWeights[i], (store) => loadSae(ops, store, parseSaeConfig(config)))
-    saes.set(sae.config.hookName, sae)
+    saes.push(await read(weights, saeWeights[i], (store) => loadSae(ops, store, parseSaeConfig(config))))
   }
   return {
     name: files.name,
@@ -89,19 +89,19 @@ async function read<T>(
 }
 
 /** @throws Fault if the model has no such SAE, or the SAE no such feature */
-export function saeOf(model: Model, hook: string, feature: number, kind: 'card' | 'edit'): Sae {
-  const sae = model.saes.get(hook)
+export function saeOf({ saes }: Model, { layer, feature }: FeatureRef, kind: 'card' | 'edit'): Sae {
+  const sae = saes.find((_, i) => i === layer)
   if (sae === undefined)
     throw new Fault(
       kind,
-      `There is no SAE at ${hook}.`,
-      `There are SAEs at ${[...model.saes.keys()].join(', ')}.`,
+      `There is no SAE at layer ${layer}.`,
+      `There are SAEs at layers 0 to ${saes.length - 1}.`,
     )
-  const { dSae } = sae.config
+  const { dSae, hookName } = sae.config
   if (!Number.isInteger(feature) || feature < 0 || feature >= dSae)
     throw new Fault(
       kind,
-      `The SAE at ${hook} has no feature ${feature}.`,
+      `The SAE at ${hookName} has no feature ${feature}.`,
       `It has features 0 to ${dSae - 1}.`,
     )
   return sae

@@ -27,7 +27,7 @@ export async function runEdited(
   onLayer: OnLayer,
 ): Promise<EditedRun> {
   const { ops, config } = model.gpt2
-  const sae = saeOf(model, edit.hook, edit.feature, 'edit')
+  const sae = saeOf(model, edit, 'edit')
   const [direction] = await directionsOf(ops, sae, [edit.feature])
   const change = edit.kind === 'off' ? { kind: edit.kind, onFiring() {} } : edit
   const pauses: Record<string, Hook> = {}
@@ -36,7 +36,7 @@ export async function runEdited(
   let found: EditedRun | undefined
   await run(model.gpt2, [ids], {
     ...pauses,
-    [edit.hook]: liveEdit(sae, edit.feature, direction, change),
+    [sae.config.hookName]: liveEdit(sae, edit.feature, direction, change),
     logits: async (x, ops) => {
       const probabilities = await ops.softmax(x)
       const next = await strongest(ops, probabilities, KEPT.next)

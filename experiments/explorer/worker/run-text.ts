@@ -19,7 +19,7 @@ export async function runText(
   onLayer: OnLayer,
 ): Promise<TextRun> {
   const start = performance.now()
-  if (edit) saeOf(model, edit.hook, edit.feature, 'edit') // before any work
+  if (edit) saeOf(model, edit, 'edit') // before any work
   const ids = tokenize(model, text)
   const pass = new Pass()
   let next: TopPerToken | undefined
@@ -71,10 +71,9 @@ class Pass {
 /** The hooks that read every layer, in the order in which the pass reaches them; the last layer's lens is left to the logits. */
 function layerHooks(model: Model, pass: Pass, onLayer: OnLayer): HookTable {
   const hooks: Record<string, Hook> = {}
-  for (let layer = 0; layer < model.gpt2.config.nLayers; layer++) {
+  for (const [layer, sae] of model.saes.entries()) {
     const name = `blocks.${layer}`
-    const hook = `${name}.hook_resid_pre`
-    const sae = saeOf(model, hook, 0, 'edit')
+    const hook = sae.config.hookName
     hooks[hook] = async (x, ops) => {
       await onLayer(layer)
       pass.times.push(performance.now())

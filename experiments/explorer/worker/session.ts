@@ -2,7 +2,6 @@
 import type { Backend } from '../../../engine/backend.ts'
 import { createBackend } from '../../../engine/backends.ts'
 import { describeBasis } from '../../../sae/config.ts'
-import { layerOf } from '../../lab/models/hooks.ts'
 import type { Answer, BackendChoice, Opened, Request } from '../protocol.ts'
 import { Cards } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
@@ -66,9 +65,9 @@ export class Session {
     send({ type: 'opened', opened: { ...factsOf(model), notes: notes(ops, isolated) } })
   }
 
-  async #card({ id, hook, feature }: Request & { type: 'card' }): Promise<void> {
-    const card = await this.#opened().cards.read(hook, feature)
-    this.#options.send({ type: 'card', id, card })
+  async #card(request: Request & { type: 'card' }): Promise<void> {
+    const card = await this.#opened().cards.read(request)
+    this.#options.send({ type: 'card', id: request.id, card })
   }
 
   async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
@@ -102,24 +101,14 @@ async function startBackend({ name, threads }: BackendChoice): Promise<Backend> 
 
 function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'notes'> {
   const { config, ops } = gpt2
-  const configs = [...saes.values()].map((sae) => sae.config)
   return {
     model: name,
     backend: ops.name,
     mode: ops.mode,
-    layers: config.nLayers,
-    heads: config.nHeads,
-    dModel: config.dModel,
-    dMlp: config.dMlp,
-    nCtx: config.nCtx,
-    saes: configs.map(({ hookName: hook, dSae }) => ({
-      hook,
-      layer: layerOf(hook),
-      dSae,
-      hints: hints[hook],
-    })),
+    config,
+    saes: saes.map(({ config: { dSae, hookName } }) => ({ dSae, hints: hints[hookName] })),
     basis:
-      `features of the ${[...new Set(configs.map(describeBasis))].join('; ')}; ` +
+      `features of the ${[...new Set(saes.map((sae) => describeBasis(sae.config)))].join('; ')}; ` +
       '<|endoftext|> before every text, its position without features',
   }
 }
