@@ -6,7 +6,8 @@ import { SourcesContext } from './computed.ts'
 import { useEngine } from './engine.ts'
 import { decodeLink, encodeLink, type Link } from './link.ts'
 import { activations } from './text-run.ts'
-import { Reading } from './reading.ts'
+import { Results } from './results.ts'
+import { Share } from './share.ts'
 import { clampToken, phaseOf, reduce, startState, tokenShown, type Action, type State } from './state.ts'
 import { TextPanel } from './text-panel.ts'
 import { Tokens } from './tokens.ts'
@@ -17,16 +18,17 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   const [state, reduced] = useReducer(reduce, null, () => startState(decodeLink(location.hash)))
   const changedAt = useRef(performance.now())
   const dispatch = useCallback((action: Action) => {
-    if (action.type === 'choose' || action.type === 'linked') changedAt.current = performance.now()
+    if (action.type === 'choose') changedAt.current = performance.now()
     reduced(action)
   }, [])
   useEngine(state, dispatch, changedAt)
-  useAddress(state.link, (link) => dispatch({ type: 'linked', link }))
+  useAddress(state.link, (link) => dispatch({ type: 'choose', choice: link }))
   usePainted(state, dispatch)
   useLayoutEffect(() => say(root, state))
 
   const { link, run, hover, card } = state
-  const marked = hover.feature ?? link.feature
+  const { feature, edit, compare, head } = link
+  const marked = hover.feature ?? feature
   const marks = useMemo(
     () =>
       run === null || marked === null ? null : activations(run.layers[marked.layer].features, marked.feature),
@@ -44,10 +46,13 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
           shown: token,
           marked,
           marks,
-          edit: link.edit,
+          edit,
           dispatch,
         }),
-        h(Reading, { run, token, link, card, dispatch }),
+        html`<div class="results">
+          ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
+          ${h(Share, { run, link })}
+        </div>`,
       ]
     }
   </${SourcesContext.Provider}>`

@@ -4,7 +4,6 @@ import { HeatCanvas, rowStyle } from './heat-canvas.ts'
 import { HeadDetail } from './head-detail.ts'
 import type { Link } from './link.ts'
 import { topKeys, type ShownRun } from './text-run.ts'
-import { memo } from './memo.ts'
 import type { Palette } from './palette.ts'
 import { layerColumns, section, showProbability, term, tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
@@ -19,7 +18,7 @@ interface Props {
 }
 
 /** Every head's attention pattern, small, and one of them large. */
-export const Attention = memo((props: Props): VNode => {
+export function Attention(props: Props): VNode {
   const { run } = props
   return section(
     {
@@ -44,7 +43,7 @@ export const Attention = memo((props: Props): VNode => {
       h(HeadDetail, props),
     ],
   )
-})
+}
 
 function headButton(
   { run, token, head: shown, palette, dispatch }: Props,

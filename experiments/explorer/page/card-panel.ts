@@ -7,21 +7,19 @@ import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
 import type { FeatureEdit, FeatureRef } from '../protocol.ts'
 import type { ShownRun } from './text-run.ts'
-import { memo } from './memo.ts'
 import type { Dispatch, OpenCard } from './state.ts'
 
 interface Props {
   readonly feature: FeatureRef
   readonly open: OpenCard | null
   readonly edit: FeatureEdit | null
-  /** While there is an edit, of whatever feature: the run that shows what it changed, and at which token. */
-  readonly run: ShownRun | null
-  readonly token: number | null
+  readonly run: ShownRun
+  readonly token: number
   readonly dispatch: Dispatch
 }
 
 /** A feature's card: what to do to it, what that changed, and what it stands for as far as the bundled texts show it. */
-export const CardPanel = memo(({ feature, open, edit, run, token, dispatch }: Props): VNode => {
+export function CardPanel({ feature, open, edit, run, token, dispatch }: Props): VNode {
   const heading = useFocusOnChange(feature)
   const close = (): void => {
     featureButton(feature)?.focus()
@@ -37,10 +35,10 @@ export const CardPanel = memo(({ feature, open, edit, run, token, dispatch }: Pr
       <button type="button" onClick=${close}>Close<span class="sr"> the card</span></button>
     </header>
     ${h(EditControls, { feature, edit, max, dispatch })}
-    ${run?.edited && h(Changes, { run, edited: run.edited, token: token ?? 0, dispatch })}
-    ${content(open, dispatch)} ${h(Computed, { step: 'card', what: 'The card' })}
+    ${run.edited && h(Changes, { run, edited: run.edited, token, dispatch })} ${content(open, dispatch)}
+    ${h(Computed, { step: 'card', what: 'The card' })}
   </section>`
-})
+}
 
 function content(open: OpenCard | null, dispatch: Dispatch): ComponentChildren {
   if (open?.failure)

@@ -5,7 +5,6 @@ import { dataTable } from '../../lab/report/tables.ts'
 import { tokenRuns, tokenText } from '../../lab/report/tokens.ts'
 import type { EditedRun } from '../protocol.ts'
 import { activations, movedAt, type ShownRun } from './text-run.ts'
-import { memo } from './memo.ts'
 import { section, showProbability, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
@@ -20,7 +19,7 @@ const SHOWN_TOKENS = 8
 const SHOWN_POSITIONS = 5
 
 /** What an edit of one feature did to the model's guesses. */
-export const Changes = memo(({ run, edited, token, dispatch }: Props): VNode => {
+export function Changes({ run, edited, token, dispatch }: Props): VNode {
   const largest = positionsByKl(edited).slice(0, SHOWN_POSITIONS)
   return section(
     {
@@ -50,7 +49,7 @@ export const Changes = memo(({ run, edited, token, dispatch }: Props): VNode => 
       ${movedTable(run, token)}
     </div>`,
   )
-})
+}
 
 /** What was done, and whether it could do anything. */
 export function editSentence(run: ShownRun, { edit }: EditedRun): string {

@@ -14,7 +14,6 @@ import {
   type Entry,
   type ShownRun,
 } from './text-run.ts'
-import { memo } from './memo.ts'
 import { barList, featureName, section, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
@@ -28,7 +27,7 @@ interface Props {
 const SHOWN = 5
 
 /** Two layers side by side: at one token, and over the text. */
-export const Compare = memo(({ run, token, compare, dispatch }: Props): VNode => {
+export function Compare({ run, token, compare, dispatch }: Props): VNode {
   const chooser = (side: 0 | 1, name: string): VNode => {
     const choose = (event: Event): void => {
       const layer = Number((event.target as HTMLSelectElement).value)
@@ -59,7 +58,7 @@ export const Compare = memo(({ run, token, compare, dispatch }: Props): VNode =>
       h(OverTheText, { run, compare }),
     ],
   )
-})
+}
 
 function side(run: ShownRun, layer: number, token: number): VNode {
   const { features, lens } = run.layers[layer]

@@ -3,23 +3,12 @@ import { createContext, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { Snippet, Sources, Step } from '../sources-shape.ts'
 
-const NONE: Sources = {
-  tokens: [],
-  features: [],
-  edit: [],
-  card: [],
-  attention: [],
-  mlp: [],
-  lens: [],
-  next: [],
-}
-
 /** The lines of source behind each step, as the build found them. */
-export const SourcesContext = createContext<Sources>(NONE)
+export const SourcesContext = createContext<Partial<Sources>>({})
 
 /** "How is this computed?": the lines that do it, with file and line. `what` tells one such panel from another. */
 export function Computed({ step, what }: { step: Step; what: string }): VNode {
-  const snippets = useContext(SourcesContext)[step]
+  const snippets = useContext(SourcesContext)[step] ?? []
   return html`<details class="computed">
     <summary>How is this computed?<span class="sr"> ${what}</span></summary>
     ${snippets.map((lines) => snippet(lines, what))}

@@ -3,7 +3,6 @@ import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureRef } from '../protocol.ts'
 import { featuresAt, strongest, type ShownRun } from './text-run.ts'
-import { memo } from './memo.ts'
 import { barList, featureName, layerColumns, section, term, textToken, type Bar } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
@@ -18,7 +17,7 @@ interface Props {
 const SHOWN = 8
 
 /** What the residual stream carries into each layer, as features: one column a layer. */
-export const FeatureColumns = memo((props: Props): VNode => {
+export function FeatureColumns(props: Props): VNode {
   const { run, token } = props
   const { dModel } = run.opened.config
   return section(
@@ -48,7 +47,7 @@ export const FeatureColumns = memo((props: Props): VNode => {
       </p>`,
     ],
   )
-})
+}
 
 function column({ run, token, open, dispatch }: Props, layer: number): VNode[] {
   const { features } = run.layers[layer]

@@ -1,7 +1,6 @@
 // What the model would say after each layer, and what it says after the last.
 import { html } from 'htm/preact'
 import type { ComponentChildren, VNode } from 'preact'
-import { memo } from './memo.ts'
 import {
   barList,
   layerColumns,
@@ -17,7 +16,7 @@ import { topAt, type Entry, type ShownRun } from './text-run.ts'
 const SHOWN = 5
 
 /** What the model would say after each layer, if it stopped there. */
-export const Lens = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
+export function Lens({ run, token }: { run: ShownRun; token: number }): VNode {
   return section(
     {
       id: 'lens',
@@ -37,10 +36,10 @@ export const Lens = memo(({ run, token }: { run: ShownRun; token: number }): VNo
       return barList(probabilityBars(run, rows), `Guesses after layer ${layer}`)
     }),
   )
-})
+}
 
 /** The model's answer: how likely it holds each next token. */
-export const NextToken = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
+export function NextToken({ run, token }: { run: ShownRun; token: number }): VNode {
   const rows = topAt(run.next, token)
   const rest = 1 - rows.reduce((sum, { value }) => sum + value, 0)
   return section(
@@ -60,7 +59,7 @@ export const NextToken = memo(({ run, token }: { run: ShownRun; token: number })
       <p class="note">All other tokens together: ${showProbability(Math.max(0, rest))}.</p>
     </div>`,
   )
-})
+}
 
 /** What stands there in truth, where the text goes on. */
 function actual(run: ShownRun, token: number, guesses: readonly Entry[]): ComponentChildren[] {

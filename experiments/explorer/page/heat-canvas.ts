@@ -1,7 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import { memo } from './memo.ts'
 import type { Palette } from './palette.ts'
 
 interface Props {
@@ -13,7 +12,7 @@ interface Props {
 }
 
 /** A head's pattern, a pixel a pair of tokens; the style sheet makes it as large as it has to be. */
-export const HeatCanvas = memo(({ attention, head, size, palette }: Props): VNode => {
+export function HeatCanvas({ attention, head, size, palette }: Props): VNode {
   const canvas = useRef<HTMLCanvasElement>(null)
   useLayoutEffect(() => {
     // Small and redrawn at every key: kept in plain memory, it is made anew much faster than on a graphics card.
@@ -21,7 +20,7 @@ export const HeatCanvas = memo(({ attention, head, size, palette }: Props): VNod
     context?.putImageData(new ImageData(pixels(attention, head, size, palette), size, size), 0, 0)
   }, [attention, head, size, palette])
   return html`<canvas ref=${canvas} width=${size} height=${size} aria-hidden="true"></canvas>`
-})
+}
 
 /** A share of attention as a step of the palette, 0 to 8, by its square root: most shares are small, and differ. */
 export function attentionStep(share: number): number {

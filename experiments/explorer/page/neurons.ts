@@ -1,13 +1,12 @@
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
 import { topAt, type ShownRun } from './text-run.ts'
-import { memo } from './memo.ts'
 import { barList, layerColumns, section, textToken, term } from './parts.ts'
 
 const SHOWN = 6
 
 /** Each layer's most active MLP neurons. */
-export const Neurons = memo(({ run, token }: { run: ShownRun; token: number }): VNode => {
+export function Neurons({ run, token }: { run: ShownRun; token: number }): VNode {
   const { dMlp } = run.opened.config
   return section(
     {
@@ -32,4 +31,4 @@ export const Neurons = memo(({ run, token }: { run: ShownRun; token: number }): 
       return barList(bars, `Neurons of layer ${layer}`)
     }),
   )
-})
+}

@@ -17,24 +17,12 @@ export function RunFacts({ state }: { state: State }): VNode {
     ${
       opened !== null &&
       run !== null &&
-      html`<dl class="facts">
-        <div>
-          <dt>Runs</dt>
-          <dd>${opened.mode}</dd>
-        </div>
-        <div>
-          <dt>A reading</dt>
-          <dd>${`${showMs(run.ms.total)} for ${count(run.tokens.length, 'token')}, BOS included`}</dd>
-        </div>
-        <div>
-          <dt>A layer</dt>
-          <dd>${layerTimes(run)}</dd>
-        </div>
-        <div>
-          <dt>Key to picture</dt>
-          <dd>${painted === null ? '–' : showMs(painted.ms)}</dd>
-        </div>
-      </dl>`
+      facts([
+        ['Runs', opened.mode],
+        ['A reading', `${showMs(run.ms.total)} for ${count(run.tokens.length, 'token')}, BOS included`],
+        ['A layer', layerTimes(run)],
+        ['Key to picture', painted === null ? '–' : showMs(painted.ms)],
+      ])
     }
     ${
       phase === 'running' &&
@@ -44,8 +32,19 @@ export function RunFacts({ state }: { state: State }): VNode {
   </div>`
 }
 
+function facts(all: readonly (readonly [name: string, fact: string])[]): VNode {
+  const rows = all.map(
+    ([name, fact]) =>
+      html`<div>
+        <dt>${name}</dt>
+        <dd>${fact}</dd>
+      </div>`,
+  )
+  return html`<dl class="facts">${rows}</dl>`
+}
+
 /** For who cannot see the page: what it is doing, but not every key's outcome. */
-export function statusSentence(state: State): string {
+function statusSentence(state: State): string {
   const { progress } = state
   switch (phaseOf(state)) {
     case 'loading':
@@ -67,11 +66,11 @@ function progressBar({ progress }: State): VNode {
 }
 
 /** The least and the most that a layer took, with its SAE and its lens. */
-export function layerTimes({ layers }: ShownRun): string {
+function layerTimes({ layers }: ShownRun): string {
   const times = layers.map(({ ms }) => ms.block + ms.sae + ms.lens)
   return `${showMs(Math.min(...times))} to ${showMs(Math.max(...times))}`
 }
 
-export function showMs(ms: number): string {
+function showMs(ms: number): string {
   return `${showNumber(Number(ms.toPrecision(2)))} ms`
 }

@@ -43,8 +43,6 @@ export interface OpenCard {
 }
 
 export type Action =
-  /** The address was changed by hand, or by going back. */
-  | { readonly type: 'linked'; readonly link: Link }
   | { readonly type: 'choose'; readonly choice: Partial<Link> }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
@@ -77,8 +75,6 @@ export function phaseOf({ failure, opened, run, asked }: State): Phase {
 
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
-    case 'linked':
-      return relink(state, action.link)
     case 'choose':
       return relink(state, { ...state.link, ...action.choice })
     case 'hover':

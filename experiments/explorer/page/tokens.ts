@@ -1,11 +1,10 @@
 import type { VNode } from 'preact'
 import { count } from '../../lab/report/numbers.ts'
 import type { ShownRun } from './text-run.ts'
-import { memo } from './memo.ts'
 import { section, term } from './parts.ts'
 
 /** What the tokens are; they themselves stand below it, where they stay in sight. */
-export const Tokens = memo(({ run }: { run: ShownRun }): VNode => {
+export function Tokens({ run }: { run: ShownRun }): VNode {
   return section(
     {
       id: 'tokens',
@@ -21,4 +20,4 @@ export const Tokens = memo(({ run }: { run: ShownRun }): VNode => {
     },
     null,
   )
-})
+}

@@ -1,3 +1,4 @@
+// What the model does with the text, from the first layer to the next token.
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { Attention } from './attention.ts'
@@ -7,35 +8,33 @@ import { Compare } from './compare.ts'
 import { FeatureColumns } from './feature-columns.ts'
 import { Lens, NextToken } from './guesses.ts'
 import type { Link } from './link.ts'
-import type { ShownRun } from './text-run.ts'
+import { memo } from './memo.ts'
 import { Neurons } from './neurons.ts'
-import { Share } from './share.ts'
-import type { Dispatch, OpenCard } from './state.ts'
 import { usePalette } from './palette.ts'
+import type { Dispatch, OpenCard } from './state.ts'
+import type { ShownRun } from './text-run.ts'
 
-interface Props {
+interface Props extends Pick<Link, 'feature' | 'edit' | 'compare' | 'head'> {
   readonly run: ShownRun
   /** The position that everything is shown for. */
   readonly token: number
-  readonly link: Link
   readonly card: OpenCard | null
   readonly dispatch: Dispatch
 }
 
-/** What the model does with the text, from the first layer to the next token. */
-export function Reading({ run, token, link, card, dispatch }: Props): VNode {
+/** Drawn anew for another run, token or choice; not while a text is typed, nor for a hovered feature. */
+export const Results = memo(({ run, token, feature, edit, compare, head, card, dispatch }: Props): VNode => {
   const palette = usePalette()
-  const { feature, edit, compare, head } = link
   const { edited } = run
-  return html`<div class="results">
+  return html`
     ${h(FeatureColumns, { run, token, open: feature, dispatch })}
     ${
       feature === null
         ? edited !== null && h(Changes, { run, edited, token, dispatch })
-        : h(CardPanel, { feature, open: card, edit, run: edited && run, token: edited && token, dispatch })
+        : h(CardPanel, { feature, open: card, edit, run, token, dispatch })
     }
     ${h(Attention, { run, token, head, palette, dispatch })} ${h(Neurons, { run, token })}
     ${h(Lens, { run, token })} ${h(NextToken, { run, token })}
-    ${h(Compare, { run, token, compare, dispatch })} ${h(Share, { run, link })}
-  </div>`
-}
+    ${h(Compare, { run, token, compare, dispatch })}
+  `
+})
