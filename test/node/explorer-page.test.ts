@@ -8,9 +8,9 @@ import { exportRun } from '../../experiments/explorer/page/export.ts'
 import { insteadOf, waysOn } from '../../experiments/explorer/page/failure.ts'
 import { attentionStep, pixels } from '../../experiments/explorer/page/heat-canvas.ts'
 import * as textRun from '../../experiments/explorer/page/text-run.ts'
-import { Compare } from '../../experiments/explorer/page/compare.ts'
-import { FeatureColumns } from '../../experiments/explorer/page/feature-columns.ts'
-import { Lens, NextToken } from '../../experiments/explorer/page/guesses.ts'
+import { comparison } from '../../experiments/explorer/page/compare.ts'
+import { featureColumns } from '../../experiments/explorer/page/feature-columns.ts'
+import { lens, nextToken } from '../../experiments/explorer/page/guesses.ts'
 import { showProbability } from '../../experiments/explorer/page/parts.ts'
 import { chipText, keyTarget, TokenStrip } from '../../experiments/explorer/page/token-strip.ts'
 import type { EditedRun, Failure } from '../../experiments/explorer/protocol.ts'
@@ -121,7 +121,7 @@ showing('arrow keys stay within the text; other keys are left to the browser', (
   )
   assert.equal(
     [keyTarget('ArrowLeft', 0, 3), keyTarget('ArrowRight', 2, 3), keyTarget('a', 1, 3)],
-    [0, 2, null],
+    [0, 2, undefined],
   )
 })
 
@@ -157,10 +157,9 @@ showing('hostile tokens are text in every block', () => {
   const dispatch = (): void => {}
   const page = renderToString(
     html`<main>
-      ${h(TokenStrip, { run: hostile, chosen: token, shown: token, marked: null, marks: null, edit: null, dispatch })}
-      ${h(FeatureColumns, { run: hostile, token, open: null, dispatch })} ${h(Lens, { run: hostile, token })}
-      ${h(NextToken, { run: hostile, token })}
-      ${h(Compare, { run: hostile, token, compare: [0, 1], dispatch })}
+      ${h(TokenStrip, { run: hostile, chosen: token, shown: token, marked: null, edit: null, dispatch })}
+      ${featureColumns(hostile, token, null, dispatch)} ${lens(hostile, token)} ${nextToken(hostile, token)}
+      ${comparison(hostile, token, [0, 1], dispatch)}
     </main>`,
   )
   assert.not.match(page, /<(img|script|svg|iframe|b onload)/i)
@@ -171,7 +170,7 @@ showing('a feature’s row carries its exact number for whoever wants to compare
   const third = toyRun([' one', ' two'])
   third.layers[1].features.values[5] = 1 / 3
   const open = { layer: 1, feature: 7 }
-  const page = renderToString(h(FeatureColumns, { run: third, token: 2, open, dispatch: () => {} }))
+  const page = renderToString(featureColumns(third, 2, open, () => {}))
   assert.match(page, `data-layer="1" data-feature="7" data-value="${Math.fround(1 / 3)}"`)
   assert.is(page.match(/aria-pressed="true"/g)?.length, 1)
 })

@@ -1,16 +1,15 @@
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
-import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks'
+import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import type { Sources } from '../sources-shape.ts'
 import { SourcesContext } from './computed.ts'
 import { useEngine } from './engine.ts'
 import { decodeLink, encodeLink, type Link } from './link.ts'
-import { activations } from './text-run.ts'
 import { Results } from './results.ts'
 import { Share } from './share.ts'
 import { clampToken, phaseOf, reduce, startState, tokenShown, type Action, type State } from './state.ts'
 import { TextPanel } from './text-panel.ts'
-import { Tokens } from './tokens.ts'
+import { tokens } from './tokens.ts'
 import { TokenStrip } from './token-strip.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
@@ -28,24 +27,17 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
 
   const { link, run, hover, card } = state
   const { feature, edit, compare, head } = link
-  const marked = hover.feature ?? feature
-  const marks = useMemo(
-    () =>
-      run === null || marked === null ? null : activations(run.layers[marked.layer].features, marked.feature),
-    [run, marked],
-  )
   const token = tokenShown(state)
   return html`<${SourcesContext.Provider} value=${sources}>
     ${h(TextPanel, { state, dispatch })}
     ${
       run !== null && [
-        h(Tokens, { run }),
+        tokens(run),
         h(TokenStrip, {
           run,
           chosen: clampToken(run, link.token),
           shown: token,
-          marked,
-          marks,
+          marked: hover.feature ?? feature,
           edit,
           dispatch,
         }),

@@ -1,24 +1,17 @@
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { HeatCanvas, rowStyle } from './heat-canvas.ts'
-import { HeadDetail } from './head-detail.ts'
-import type { Link } from './link.ts'
-import { topKeys, type ShownRun } from './text-run.ts'
-import type { Palette } from './palette.ts'
+import { HeadDetail, type HeadProps } from './head-detail.ts'
+import { topKeys } from './text-run.ts'
 import { layerColumns, section, showProbability, term, tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
-interface Props {
-  readonly run: ShownRun
-  readonly token: number
-  /** The one that is shown large. */
-  readonly head: Link['head']
-  readonly palette: Palette
+interface Props extends HeadProps {
   readonly dispatch: Dispatch
 }
 
 /** Every head's attention pattern, small, and one of them large. */
-export function Attention(props: Props): VNode {
+export function attention(props: Props): VNode {
   const { run } = props
   return section(
     {

@@ -2,7 +2,7 @@ import { html } from 'htm/preact'
 import { h, type ComponentChildren, type VNode } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { CardContent } from './card-content.ts'
-import { Changes } from './changes.ts'
+import { changes } from './changes.ts'
 import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
 import type { FeatureEdit, FeatureRef } from '../protocol.ts'
@@ -35,7 +35,7 @@ export function CardPanel({ feature, open, edit, run, token, dispatch }: Props):
       <button type="button" onClick=${close}>Close<span class="sr"> the card</span></button>
     </header>
     ${h(EditControls, { feature, edit, max, dispatch })}
-    ${run.edited && h(Changes, { run, edited: run.edited, token, dispatch })} ${content(open, dispatch)}
+    ${run.edited && changes(run, run.edited, token, dispatch)} ${content(open, dispatch)}
     ${h(Computed, { step: 'card', what: 'The card' })}
   </section>`
 }

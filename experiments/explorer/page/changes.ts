@@ -8,18 +8,11 @@ import { activations, movedAt, type ShownRun } from './text-run.ts'
 import { section, showProbability, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
-interface Props {
-  readonly run: ShownRun
-  readonly edited: EditedRun
-  readonly token: number
-  readonly dispatch: Dispatch
-}
-
 const SHOWN_TOKENS = 8
 const SHOWN_POSITIONS = 5
 
 /** What an edit of one feature did to the model's guesses. */
-export function Changes({ run, edited, token, dispatch }: Props): VNode {
+export function changes(run: ShownRun, edited: EditedRun, token: number, dispatch: Dispatch): VNode {
   const largest = positionsByKl(edited).slice(0, SHOWN_POSITIONS)
   return section(
     {

@@ -17,17 +17,15 @@ import {
 import { barList, featureName, section, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
-interface Props {
-  readonly run: ShownRun
-  readonly token: number
-  readonly compare: Link['compare']
-  readonly dispatch: Dispatch
-}
-
 const SHOWN = 5
 
 /** Two layers side by side: at one token, and over the text. */
-export function Compare({ run, token, compare, dispatch }: Props): VNode {
+export function comparison(
+  run: ShownRun,
+  token: number,
+  compare: Link['compare'],
+  dispatch: Dispatch,
+): VNode {
   const chooser = (side: 0 | 1, name: string): VNode => {
     const choose = (event: Event): void => {
       const layer = Number((event.target as HTMLSelectElement).value)
@@ -86,7 +84,7 @@ function side(run: ShownRun, layer: number, token: number): VNode {
 }
 
 /** Each token's strongest feature and first guess, in both layers. */
-function OverTheText({ run, compare }: Pick<Props, 'run' | 'compare'>): VNode {
+function OverTheText({ run, compare }: Pick<Link, 'compare'> & { run: ShownRun }): VNode {
   const [open, setOpen] = useState(false)
   const columns = compare.flatMap((layer) => [
     `Layer ${layer}: strongest feature`,

@@ -6,19 +6,16 @@ import { featuresAt, strongest, type ShownRun } from './text-run.ts'
 import { barList, featureName, layerColumns, section, term, textToken, type Bar } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
-interface Props {
-  readonly run: ShownRun
-  readonly token: number
-  readonly open: FeatureRef | null
-  readonly dispatch: Dispatch
-}
-
 /** How many a layer are listed. */
 const SHOWN = 8
 
 /** What the residual stream carries into each layer, as features: one column a layer. */
-export function FeatureColumns(props: Props): VNode {
-  const { run, token } = props
+export function featureColumns(
+  run: ShownRun,
+  token: number,
+  open: FeatureRef | null,
+  dispatch: Dispatch,
+): VNode {
   const { dModel } = run.opened.config
   return section(
     {
@@ -39,7 +36,7 @@ export function FeatureColumns(props: Props): VNode {
       ],
     },
     [
-      layerColumns(run, 'Features, layer by layer', (layer) => column(props, layer)),
+      layerColumns(run, 'Features, layer by layer', (layer) => column(layer, run, token, open, dispatch)),
       html`<p class="note">
         Bars are on each layer’s own scale, up to its strongest activation in this text. The token beside a
         number is the one that the feature fires on most in the 140 bundled texts: a hint, not its meaning.
@@ -49,7 +46,13 @@ export function FeatureColumns(props: Props): VNode {
   )
 }
 
-function column({ run, token, open, dispatch }: Props, layer: number): VNode[] {
+function column(
+  layer: number,
+  run: ShownRun,
+  token: number,
+  open: FeatureRef | null,
+  dispatch: Dispatch,
+): VNode[] {
   const { features } = run.layers[layer]
   const firing = featuresAt(features, token)
   const max = strongest(features)

@@ -16,7 +16,7 @@ import { topAt, type Entry, type ShownRun } from './text-run.ts'
 const SHOWN = 5
 
 /** What the model would say after each layer, if it stopped there. */
-export function Lens({ run, token }: { run: ShownRun; token: number }): VNode {
+export function lens(run: ShownRun, token: number): VNode {
   return section(
     {
       id: 'lens',
@@ -39,7 +39,7 @@ export function Lens({ run, token }: { run: ShownRun; token: number }): VNode {
 }
 
 /** The model's answer: how likely it holds each next token. */
-export function NextToken({ run, token }: { run: ShownRun; token: number }): VNode {
+export function nextToken(run: ShownRun, token: number): VNode {
   const rows = topAt(run.next, token)
   const rest = 1 - rows.reduce((sum, { value }) => sum + value, 0)
   return section(

@@ -9,9 +9,10 @@ import type { Palette } from './palette.ts'
 import { barList, showProbability, textToken, tokenName } from './parts.ts'
 import { chipText } from './token-strip.ts'
 
-interface Props {
+export interface HeadProps {
   readonly run: ShownRun
   readonly token: number
+  /** The one that is shown large. */
   readonly head: Link['head']
   readonly palette: Palette
 }
@@ -27,7 +28,7 @@ const MOST_NAMED = 48
 const SHOWN = 8
 
 /** One head's pattern, large, and in words the keys of the token at hand. */
-export function HeadDetail({ run, token, head: { layer, head }, palette }: Props): VNode {
+export function HeadDetail({ run, token, head: { layer, head }, palette }: HeadProps): VNode {
   const [pair, setPair] = useState<Pair | null>(null)
   const size = run.tokens.length
   const { attention } = run.layers[layer]

@@ -6,7 +6,7 @@ import { barList, layerColumns, section, textToken, term } from './parts.ts'
 const SHOWN = 6
 
 /** Each layer's most active MLP neurons. */
-export function Neurons({ run, token }: { run: ShownRun; token: number }): VNode {
+export function neurons(run: ShownRun, token: number): VNode {
   const { dMlp } = run.opened.config
   return section(
     {

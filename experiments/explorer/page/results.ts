@@ -1,15 +1,15 @@
 // What the model does with the text, from the first layer to the next token.
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
-import { Attention } from './attention.ts'
+import { attention } from './attention.ts'
 import { CardPanel } from './card-panel.ts'
-import { Changes } from './changes.ts'
-import { Compare } from './compare.ts'
-import { FeatureColumns } from './feature-columns.ts'
-import { Lens, NextToken } from './guesses.ts'
+import { changes } from './changes.ts'
+import { comparison } from './compare.ts'
+import { featureColumns } from './feature-columns.ts'
+import { lens, nextToken } from './guesses.ts'
 import type { Link } from './link.ts'
 import { memo } from './memo.ts'
-import { Neurons } from './neurons.ts'
+import { neurons } from './neurons.ts'
 import { usePalette } from './palette.ts'
 import type { Dispatch, OpenCard } from './state.ts'
 import type { ShownRun } from './text-run.ts'
@@ -27,14 +27,13 @@ export const Results = memo(({ run, token, feature, edit, compare, head, card, d
   const palette = usePalette()
   const { edited } = run
   return html`
-    ${h(FeatureColumns, { run, token, open: feature, dispatch })}
+    ${featureColumns(run, token, feature, dispatch)}
     ${
       feature === null
-        ? edited !== null && h(Changes, { run, edited, token, dispatch })
+        ? edited !== null && changes(run, edited, token, dispatch)
         : h(CardPanel, { feature, open: card, edit, run, token, dispatch })
     }
-    ${h(Attention, { run, token, head, palette, dispatch })} ${h(Neurons, { run, token })}
-    ${h(Lens, { run, token })} ${h(NextToken, { run, token })}
-    ${h(Compare, { run, token, compare, dispatch })}
+    ${attention({ run, token, head, palette, dispatch })} ${neurons(run, token)} ${lens(run, token)}
+    ${nextToken(run, token)} ${comparison(run, token, compare, dispatch)}
   `
 })

@@ -5,7 +5,7 @@ import { levelOf, showNumber } from '../../lab/report/numbers.ts'
 import { levelClass } from '../../lab/report/tables.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
 import type { FeatureEdit, FeatureRef } from '../protocol.ts'
-import type { ShownRun } from './text-run.ts'
+import { activations, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
@@ -15,16 +15,16 @@ interface Props {
   /** The token that was chosen, and the one that everything is shown for: a hovered one goes before. */
   readonly chosen: number
   readonly shown: number
-  /** The feature whose tokens are marked, and its activation on each. */
+  /** The feature whose tokens are marked. */
   readonly marked: FeatureRef | null
-  readonly marks: Float32Array | null
   readonly edit: FeatureEdit | null
   readonly dispatch: Dispatch
 }
 
 /** The tokens in a row that stays on the screen: one list box, in which the arrow keys choose. */
 export const TokenStrip = memo((props: Props): VNode => {
-  const { run, chosen, shown, marked, marks, edit, dispatch } = props
+  const { run, chosen, shown, marked, edit, dispatch } = props
+  const marks = marked && activations(run.layers[marked.layer].features, marked.feature)
   const list = useRef<HTMLDivElement>(null)
   // After the frame: asking where a chip is would lay the whole page out once more.
   useEffect(() => {
@@ -35,7 +35,7 @@ export const TokenStrip = memo((props: Props): VNode => {
   const hover = (token: number | null): void => dispatch({ type: 'hover', hover: { token } })
   const key = (event: KeyboardEvent): void => {
     const to = keyTarget(event.key, chosen, run.tokens.length)
-    if (to === null) return
+    if (to === undefined) return
     event.preventDefault()
     choose(to)
   }
@@ -51,15 +51,16 @@ export const TokenStrip = memo((props: Props): VNode => {
       onKeyDown=${key}
       onMouseLeave=${() => hover(null)}
     >
-      ${run.tokens.map((_, token) => chip(props, token, choose, hover))}
+      ${run.tokens.map((_, token) => chip(props, token, marks, choose, hover))}
     </div>
     <p class="note reading">${reading(run, shown, marked, marks)} ${edit !== null && undo(edit, dispatch)}</p>
   </div>`
 })
 
 function chip(
-  { run, chosen, shown, marks }: Props,
+  { run, chosen, shown }: Props,
   token: number,
+  marks: Float32Array | null,
   choose: (token: number) => void,
   hover: (token: number) => void,
 ): VNode {
@@ -85,23 +86,11 @@ export function chipText(token: string): string {
   return /^ *$/.test(shown) ? '·'.repeat(Math.max(1, shown.length)) : shown
 }
 
-/** Where a key leads among `length` tokens; null where it leads nowhere. */
-export function keyTarget(key: string, token: number, length: number): number | null {
-  const last = length - 1
-  switch (key) {
-    case 'ArrowLeft':
-    case 'ArrowUp':
-      return Math.max(0, token - 1)
-    case 'ArrowRight':
-    case 'ArrowDown':
-      return Math.min(last, token + 1)
-    case 'Home':
-      return 0
-    case 'End':
-      return last
-    default:
-      return null
-  }
+/** Where a key leads among `length` tokens; undefined where it leads nowhere. */
+export function keyTarget(key: string, token: number, length: number): number | undefined {
+  const [back, on, last] = [Math.max(0, token - 1), Math.min(length - 1, token + 1), length - 1]
+  const targets = { ArrowLeft: back, ArrowUp: back, ArrowRight: on, ArrowDown: on, Home: 0, End: last }
+  return Object.hasOwn(targets, key) ? targets[key as keyof typeof targets] : undefined
 }
 
 function reading(

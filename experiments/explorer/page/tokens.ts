@@ -4,7 +4,7 @@ import type { ShownRun } from './text-run.ts'
 import { section, term } from './parts.ts'
 
 /** What the tokens are; they themselves stand below it, where they stay in sight. */
-export function Tokens({ run }: { run: ShownRun }): VNode {
+export function tokens(run: ShownRun): VNode {
   return section(
     {
       id: 'tokens',
