@@ -14,7 +14,7 @@ import {
   type Entry,
   type ShownRun,
 } from './text-run.ts'
-import { barList, featureName, section, textToken, tokenName, vocabularyName } from './parts.ts'
+import { barList, featureName, section, textToken, tokenName, valueOf, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 const SHOWN = 5
@@ -26,21 +26,17 @@ export function comparison(
   compare: Link['compare'],
   dispatch: Dispatch,
 ): VNode {
-  const chooser = (side: 0 | 1, name: string): VNode => {
-    const choose = (event: Event): void => {
-      const layer = Number((event.target as HTMLSelectElement).value)
-      dispatch({
-        type: 'choose',
-        choice: { compare: side === 0 ? [layer, compare[1]] : [compare[0], layer] },
-      })
-    }
+  const chooser = (name: string, chosen: number, pair: (layer: number) => Link['compare']): VNode => {
+    const choose = (event: Event): void =>
+      dispatch({ type: 'choose', choice: { compare: pair(Number(valueOf(event))) } })
     return html`<label
       >${name}${' '}
-      <select value=${compare[side]} onChange=${choose}>
-        ${run.layers.map((_, layer) => html`<option value=${layer} selected=${layer === compare[side]}>layer ${layer}</option>`)}
+      <select value=${chosen} onChange=${choose}>
+        ${run.layers.map((_, layer) => html`<option value=${layer} selected=${layer === chosen}>layer ${layer}</option>`)}
       </select>
     </label>`
   }
+  const [left, right] = compare
   return section(
     {
       id: 'compare',
@@ -51,7 +47,10 @@ export function comparison(
         'different things, and activations of deeper layers are larger because the stream itself grows.',
     },
     [
-      html`<p class="choosers">${chooser(0, 'Compare')} ${chooser(1, 'with')}</p>`,
+      html`<p class="choosers">
+        ${chooser('Compare', left, (layer) => [layer, right])}
+        ${chooser('with', right, (layer) => [left, layer])}
+      </p>`,
       html`<div class="sides">${compare.map((layer) => side(run, layer, token))}</div>`,
       h(OverTheText, { run, compare }),
     ],

@@ -3,6 +3,7 @@ import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureEdit, FeatureRef } from '../protocol.ts'
 import { cleanCoefficient, LARGEST_COEFFICIENT } from './link.ts'
+import { valueOf } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
@@ -61,7 +62,7 @@ function slider(coefficient: number, strength: number, choose: (coefficient: num
       max=${top}
       step=${top / 100}
       value=${coefficient}
-      onInput=${(event: Event) => choose(Number((event.target as HTMLInputElement).value))}
+      onInput=${(event: Event) => choose(Number(valueOf(event)))}
     />
     <output for="coefficient">${showNumber(coefficient)}</output>
   </p>`

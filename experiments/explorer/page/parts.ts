@@ -73,6 +73,11 @@ function barRow({ label, shown, share, key, button }: Bar): VNode {
       </li>`
 }
 
+/** What was typed or chosen in a field. */
+export function valueOf({ target }: Event): string {
+  return (target as HTMLInputElement).value
+}
+
 /** A term of the field, where it is explained. */
 export function term(name: string): VNode {
   return html`<em>${name}</em>`

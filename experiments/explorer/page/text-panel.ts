@@ -6,6 +6,7 @@ import { FailureNotice } from './failure.ts'
 import { LONGEST_TEXT } from './link.ts'
 import { memo } from './memo.ts'
 import { RunFacts } from './run-facts.ts'
+import { valueOf } from './parts.ts'
 import type { Dispatch, State } from './state.ts'
 
 /** What the model is to read, what computes, and how that went. */
@@ -25,8 +26,7 @@ export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatc
 }
 
 const TextBox = memo(({ text, dispatch }: { text: string; dispatch: Dispatch }): VNode => {
-  const write = (event: Event): void =>
-    dispatch({ type: 'choose', choice: { text: (event.target as HTMLTextAreaElement).value } })
+  const write = (event: Event): void => dispatch({ type: 'choose', choice: { text: valueOf(event) } })
   return html`<div>
     <p id="text-note" class="note">The model reads it at every key; nothing leaves this page.</p>
     <textarea
@@ -54,8 +54,7 @@ const Examples = memo(({ dispatch }: { dispatch: Dispatch }): VNode => {
 })
 
 const BackendChoice = memo(({ backend, dispatch }: { backend: string; dispatch: Dispatch }): VNode => {
-  const choose = (event: Event): void =>
-    dispatch({ type: 'choose', choice: { backend: (event.target as HTMLSelectElement).value } })
+  const choose = (event: Event): void => dispatch({ type: 'choose', choice: { backend: valueOf(event) } })
   const threads = threadsSentence(backend, globalThis.crossOriginIsolated)
   return html`<div>
     <label for="backend">What computes</label>
