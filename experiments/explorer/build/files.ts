@@ -3,12 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createBackend } from '../../../engine/backends.ts'
-import type { SparseRows } from '../../../engine/sparse.ts'
 import { captureStreams, encodeStream } from '../../lab/models/features.ts'
 import { openModel, withSae } from '../../lab/models/models.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
 import { encodeSparse } from '../sparse-file.ts'
-import type { FileFacts, ModelFiles } from '../worker/files.ts'
+import type { FileFacts, ModelFiles, SaeFiles } from '../worker/files.ts'
 import { featureHints } from './hints.ts'
 
 const MODEL = 'tiny'
@@ -31,57 +30,42 @@ export async function collectFiles(): Promise<Carried> {
     return { path, bytes: content.length, sha256 }
   }
   const texts = await readFile(repository('experiments/lab/texts/texts.json'))
-  const found = await readTexts(texts.toString())
-  const saes = [...found].map(async ([hook, { features }]) => {
-    const folder = `sae/${MODEL}/${hook}`
-    return {
-      config: await readFile(repository(`${folder}/cfg.json`), 'utf8'),
-      weights: carry(
-        `${hook}.sae.safetensors`,
-        await readFile(repository(`${folder}/sae_weights.safetensors`)),
-      ),
-      activations: carry(`${hook}.texts.bin`, await encodeSparse(features)),
-    }
-  })
-  const hints = Object.fromEntries([...found].map(([hook, { hints }]) => [hook, hints]))
-  const files = {
-    name: MODEL,
-    config: await readFile(repository(`gpt2/${MODEL}/config.json`), 'utf8'),
-    weights: carry('model.safetensors', await readFile(repository(`gpt2/${MODEL}/model.safetensors`))),
-    saes: await Promise.all(saes),
-    hints: carry('hints.json', Buffer.from(JSON.stringify(hints))),
-    texts: carry('texts.json', texts),
-  }
-  return { files, contents }
-}
-
-/** What an SAE finds in the texts. */
-interface Found {
-  /** Of all tokens, sparse [tokens, d_sae]. */
-  readonly features: SparseRows
-  readonly hints: string[]
-}
-
-/** texts: JSON -> an entry a hook */
-async function readTexts(texts: string): Promise<Map<string, Found>> {
+  const saes: SaeFiles[] = []
+  const hints: string[][] = []
   const ops = await createBackend()
   try {
     const model = await openModel(MODEL, ops, { quiet: true })
     if (model.saeHooks.some((hook, layer) => hook !== `blocks.${layer}.hook_resid_pre`))
       throw new Error(
-        `the page wants an SAE at each layer's input, and ${MODEL} has ${model.saeHooks.join(', ')}`,
+        `the page wants an SAE at each layer's input; ${MODEL} has ${model.saeHooks.join(', ')}`,
       )
-    const ids = parseJsonTexts(texts).map(({ text }) => model.tokenize(text))
+    const ids = parseJsonTexts(texts.toString()).map(({ text }) => model.tokenize(text))
     const name = (id: number) => model.tokenizer.pieces([id])[0]
-    const found = new Map<string, Found>()
     for (const [hook, stream] of await captureStreams(model.gpt2, ids, model.saeHooks)) {
       const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, hook, stream))
-      found.set(hook, { features, hints: featureHints(features, ids.flat(), model.gpt2.config.bos, name) })
+      const folder = `sae/${MODEL}/${hook}`
+      hints.push(featureHints(features, ids.flat(), model.gpt2.config.bos, name))
+      saes.push({
+        config: await readFile(repository(`${folder}/cfg.json`), 'utf8'),
+        weights: carry(
+          `${hook}.sae.safetensors`,
+          await readFile(repository(`${folder}/sae_weights.safetensors`)),
+        ),
+        activations: carry(`${hook}.texts.bin`, await encodeSparse(features)),
+      })
     }
-    return found
   } finally {
     await ops.dispose()
   }
+  const files = {
+    name: MODEL,
+    config: await readFile(repository(`gpt2/${MODEL}/config.json`), 'utf8'),
+    weights: carry('model.safetensors', await readFile(repository(`gpt2/${MODEL}/model.safetensors`))),
+    saes,
+    hints: carry('hints.json', Buffer.from(JSON.stringify(hints))),
+    texts: carry('texts.json', texts),
+  }
+  return { files, contents }
 }
 
 function repository(path: string): string {

@@ -9,8 +9,7 @@ import { Results } from './results.ts'
 import { Share } from './share.ts'
 import { clampToken, phaseOf, reduce, startState, tokenShown, type Action, type State } from './state.ts'
 import { TextPanel } from './text-panel.ts'
-import { tokens } from './tokens.ts'
-import { TokenStrip } from './token-strip.ts'
+import { tokens, TokenStrip } from './token-strip.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
 export function App({ root, sources }: { root: HTMLElement; sources: Sources }): VNode {

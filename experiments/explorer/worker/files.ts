@@ -15,7 +15,7 @@ export interface ModelFiles {
   readonly config: string
   readonly weights: FileFacts
   readonly saes: readonly SaeFiles[]
-  /** SaeFacts' hints by hook, as JSON. */
+  /** SaeFacts' hints by layer, as JSON. */
   readonly hints: FileFacts
   /** The bundled texts, as experiments/lab/texts/texts.ts reads them. */
   readonly texts: FileFacts

@@ -18,8 +18,8 @@ export interface Model {
   readonly tokenizer: Tokenizer
   /** One at each layer's input. */
   readonly saes: readonly Sae[]
-  /** SaeFacts' hints, by hook. */
-  readonly hints: Readonly<Record<string, readonly string[]>>
+  /** SaeFacts' hints, by layer. */
+  readonly hints: readonly (readonly string[])[]
   /** A token as it is shown. */
   nameOf(id: number): string
 }

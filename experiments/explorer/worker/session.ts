@@ -106,7 +106,7 @@ function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'notes'> {
     backend: ops.name,
     mode: ops.mode,
     config,
-    saes: saes.map(({ config: { dSae, hookName } }) => ({ dSae, hints: hints[hookName] })),
+    saes: saes.map((sae, layer) => ({ dSae: sae.config.dSae, hints: hints[layer] })),
     basis:
       `features of the ${[...new Set(saes.map((sae) => describeBasis(sae.config)))].join('; ')}; ` +
       '<|endoftext|> before every text, its position without features',
