@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { backends } from '../../engine/backends.ts'
-import { BACKENDS, DEFAULT_BACKEND, threadsSentence } from '../../experiments/explorer/page/backends.ts'
+import { BACKENDS, DEFAULT_BACKEND } from '../../experiments/explorer/page/backends.ts'
 import {
   cleanCoefficient,
   cleanText,
@@ -162,12 +162,6 @@ test('what the model does not have is left out of a link', () => {
 test('the page offers every backend there is, and starts with the default of the wasm engine', () => {
   assert.equal(BACKENDS.map(({ name }) => name).sort(), Object.keys(backends).sort())
   assert.is(DEFAULT_BACKEND, 'wasm')
-})
-
-test('threads are spoken of where they matter, and their want is explained', () => {
-  assert.is(threadsSentence('gpujs:cpu', false), '')
-  assert.match(threadsSentence('wasm', true), /is cross-origin isolated/)
-  assert.match(threadsSentence('wasm', false), /not cross-origin isolated.*one thread.*same numbers/)
 })
 
 test.run()

@@ -18,15 +18,3 @@ export const DEFAULT_BACKEND = 'wasm'
 export function isBackend(name: string): boolean {
   return BACKENDS.some((backend) => backend.name === name)
 }
-
-/** Those that compute on several threads where the page may share memory. */
-const THREADED = ['wasm', 'gpujs:webasm']
-
-/** What the page may do with threads, in a sentence; '' where the backend has no use for them. */
-export function threadsSentence(backend: string, isolated: boolean): string {
-  if (!THREADED.includes(backend)) return ''
-  return isolated
-    ? 'This page is cross-origin isolated: threads may share memory.'
-    : 'This page is not cross-origin isolated (its server does not send the two headers for it), so threads cannot share ' +
-        'memory: one thread computes, slower, with the same numbers.'
-}

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
-import { BACKENDS, threadsSentence } from './backends.ts'
+import { BACKENDS } from './backends.ts'
 import { EXAMPLES } from './examples.ts'
 import { FailureNotice } from './failure.ts'
 import { LONGEST_TEXT } from './link.ts'
@@ -55,12 +55,10 @@ const Examples = memo(({ dispatch }: { dispatch: Dispatch }): VNode => {
 
 const BackendChoice = memo(({ backend, dispatch }: { backend: string; dispatch: Dispatch }): VNode => {
   const choose = (event: Event): void => dispatch({ type: 'choose', choice: { backend: valueOf(event) } })
-  const threads = threadsSentence(backend, globalThis.crossOriginIsolated)
   return html`<div>
     <label for="backend">What computes</label>
     <select id="backend" value=${backend} onChange=${choose}>
       ${BACKENDS.map(({ name, words }) => html`<option value=${name} selected=${name === backend}>${name}: ${words}</option>`)}
     </select>
-    ${threads !== '' && html`<p class="note">${threads}</p>`}
   </div>`
 })
