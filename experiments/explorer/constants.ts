@@ -1,3 +1,4 @@
+// What the build tells the code: where the model lies, and the lines of source to show.
 import type { Sources } from './sources-shape.ts'
 import type { ModelFiles } from './worker/files.ts'
 

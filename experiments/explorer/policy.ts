@@ -1,7 +1,6 @@
-/**
- * Content-Security-Policies. A worker loaded from the network has the policy of its own response and not the page's
- * (W3C Content Security Policy 3, "Should a worker inherit"): so each kind of file gets the least that it needs.
- */
+// Content-Security-Policies: each kind of file gets the least that it needs.
+// A worker loaded from the network has the policy of its own response and not the page's (W3C Content Security Policy 3,
+// "Should a worker inherit").
 
 const common = { 'default-src': "'none'", 'connect-src': "'self'", 'worker-src': "'self'" }
 

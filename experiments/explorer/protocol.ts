@@ -1,8 +1,7 @@
+// What the page and its worker say to each other. Everything here crosses by structured clone.
 import type { FeatureFigures } from '../lab/analysis/features/feature-figures.ts'
 import type { Gpt2Config } from '../../gpt2/config.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
-
-/** What the page and its worker say to each other. Everything here crosses by structured clone. */
 
 /** What computes: a backend of engine/backends.ts by name, and on how many threads (left out, it chooses). */
 export interface BackendChoice {

@@ -1,3 +1,4 @@
+// The server of the built page, on this machine alone.
 import { readFile, realpath } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, extname, join, sep } from 'node:path'

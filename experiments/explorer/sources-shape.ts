@@ -1,3 +1,4 @@
+// What a shown piece of source is.
 /** The steps that the page can show the source of. */
 export type Step = 'tokens' | 'features' | 'edit' | 'card' | 'attention' | 'mlp' | 'lens' | 'next'
 

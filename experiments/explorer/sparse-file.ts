@@ -1,3 +1,4 @@
+// The file format in which the features of the bundled texts lie beside the page.
 import { memorySource } from '../../engine/weights/bytes.ts'
 import { encodeSafetensors, openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'

@@ -1,3 +1,4 @@
+// Builds the Explorer into a folder, whole or not at all.
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'

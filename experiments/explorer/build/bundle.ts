@@ -1,3 +1,4 @@
+// Page and workers through Vite.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 import type { Sources } from '../sources-shape.ts'

@@ -1,3 +1,4 @@
+// The files beside the page: the bundled model, its SAEs, and what they find in the bundled texts.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'

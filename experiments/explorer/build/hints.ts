@@ -1,3 +1,4 @@
+// What each feature fires on most.
 import type { SparseRows } from '../../../engine/sparse.ts'
 
 /**

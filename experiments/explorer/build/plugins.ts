@@ -1,3 +1,4 @@
+// What Vite does for this page beyond its own.
 import type { Plugin } from 'vite'
 import { pagePolicy } from '../policy.ts'
 

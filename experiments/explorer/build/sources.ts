@@ -1,3 +1,4 @@
+// The lines of source that the page shows beside each step, cut out of the files.
 import { readFile } from 'node:fs/promises'
 import ts from 'typescript'
 import type { Snippet, Sources, Step } from '../sources-shape.ts'

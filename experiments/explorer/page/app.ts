@@ -1,3 +1,4 @@
+// The whole page below its title: its state, its worker, its address.
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from 'preact/hooks'

@@ -1,3 +1,4 @@
+// Attention: every head of every layer, small, and one large.
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { HeatCanvas, rowStyle } from './heat-canvas.ts'

@@ -1,3 +1,4 @@
+// The backends that the page offers.
 /** What can be asked to compute, in the words of the page. The names are those of engine/backends.ts; a test holds them to it. */
 export interface BackendName {
   readonly name: string

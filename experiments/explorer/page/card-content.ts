@@ -1,3 +1,4 @@
+// What the bundled texts show of a feature.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
@@ -20,7 +21,6 @@ import type { Dispatch } from './state.ts'
 
 const CATEGORIES = BUNDLED_TEXTS.map(({ category }) => category)
 
-/** What the bundled texts show of a feature. */
 export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dispatch }): VNode => {
   const { figures } = card
   const [tapped, setTapped] = useState('')

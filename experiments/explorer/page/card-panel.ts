@@ -1,3 +1,4 @@
+// The open card of a feature.
 import { html } from 'htm/preact'
 import { h, type ComponentChildren, type VNode } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'

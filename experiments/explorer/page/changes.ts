@@ -1,3 +1,4 @@
+// What an edit of one feature did to the model’s guesses.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
@@ -11,7 +12,6 @@ import type { Dispatch } from './state.ts'
 const SHOWN_TOKENS = 8
 const SHOWN_POSITIONS = 5
 
-/** What an edit of one feature did to the model's guesses. */
 export function changes(run: ShownRun, edited: EditedRun, token: number, dispatch: Dispatch): VNode {
   const largest = positionsByKl(edited).slice(0, SHOWN_POSITIONS)
   return section(

@@ -1,3 +1,4 @@
+// Two layers side by side.
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'

@@ -1,3 +1,4 @@
+// "How is this computed?": the lines of source behind a step.
 import { html } from 'htm/preact'
 import { createContext, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'

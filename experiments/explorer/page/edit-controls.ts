@@ -1,3 +1,4 @@
+// Turns a feature off or up.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'

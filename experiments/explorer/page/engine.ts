@@ -1,3 +1,4 @@
+// The page’s side of its worker.
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Answer, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'

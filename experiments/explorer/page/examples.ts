@@ -1,3 +1,4 @@
+// The bundled texts, and one of each category to begin with.
 import { categoriesOf, fromCategories } from '../../lab/texts/texts.ts'
 import texts from '../../lab/texts/texts.json' with { type: 'json' }
 

@@ -1,3 +1,4 @@
+// What went wrong, in words, and the ways on.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import type { Failure } from '../protocol.ts'
@@ -21,7 +22,6 @@ interface Props {
 /** What a button says, and what it does. */
 type Way = readonly [name: string, act: () => void]
 
-/** What went wrong, in words, and the ways on. */
 export function FailureNotice(props: Props): VNode {
   const { failure } = props
   return html`<div class="notice failure" role="alert">

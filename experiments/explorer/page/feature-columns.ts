@@ -1,3 +1,4 @@
+// What the residual stream carries into each layer, as features.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'

@@ -1,3 +1,4 @@
+// One head’s attention, large, with its tokens.
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'

@@ -1,3 +1,4 @@
+// An attention pattern as a picture, a pixel a pair of tokens.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'

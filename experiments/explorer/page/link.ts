@@ -1,3 +1,4 @@
+// All that a person chose, as the hash of the page’s address.
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
 import type { FeatureEdit, FeatureRef, Opened } from '../protocol.ts'
 

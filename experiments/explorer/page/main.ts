@@ -1,3 +1,4 @@
+// Starts the page.
 import { h, render } from 'preact'
 import { sources } from '../constants.ts'
 import { App } from './app.ts'

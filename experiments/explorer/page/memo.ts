@@ -1,3 +1,4 @@
+// A component that is drawn again only for other properties.
 import { Component, h, type ComponentClass, type FunctionComponent } from 'preact'
 
 /** The component, drawn again only when one of its properties is another value. */

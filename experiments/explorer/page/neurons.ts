@@ -1,3 +1,4 @@
+// Each layer’s most active MLP neurons.
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
 import { topAt, type ShownRun } from './text-run.ts'
@@ -5,7 +6,6 @@ import { barList, layerColumns, section, textToken, term } from './parts.ts'
 
 const SHOWN = 6
 
-/** Each layer's most active MLP neurons. */
 export function neurons(run: ShownRun, token: number): VNode {
   const { dMlp } = run.opened.config
   return section(

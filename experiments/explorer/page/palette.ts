@@ -1,3 +1,4 @@
+// The heat colours as numbers, for canvases.
 import { useEffect, useState } from 'preact/hooks'
 
 /** The heat colours of steps 0..8 as red, green, blue, 0 to 255: canvases know no CSS variables. */

@@ -1,3 +1,4 @@
+// The pieces that several blocks of the page are made of.
 import { html } from 'htm/preact'
 import { h, type ComponentChildren, type VNode } from 'preact'
 import type { Step } from '../sources-shape.ts'
@@ -6,8 +7,6 @@ import { showToken } from '../../lab/report/tokens.ts'
 import type { Opened } from '../protocol.ts'
 import { Computed } from './computed.ts'
 import type { ShownRun } from './text-run.ts'
-
-/** The pieces that several blocks of the page are made of. */
 
 interface Section {
   readonly id: string

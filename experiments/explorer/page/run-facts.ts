@@ -1,10 +1,10 @@
+// What runs, and how long it takes; while it loads, how far it is.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { ShownRun } from './text-run.ts'
 import { phaseOf, type State } from './state.ts'
 
-/** What runs, and how long it takes; while it loads, how far it is. */
 export function RunFacts({ state }: { state: State }): VNode {
   const { opened, run, painted, layersRead } = state
   const phase = phaseOf(state)

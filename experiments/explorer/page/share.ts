@@ -1,3 +1,4 @@
+// The way out: a link to all that is shown, and its numbers as a file.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
@@ -5,7 +6,6 @@ import { exportRun } from './export.ts'
 import { encodeLink, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
-/** The way out: a link to all that is shown, and its numbers as a file. */
 export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
   const [said, setSaid] = useState<'' | 'copied' | 'by hand'>('')
   const address = `${location.href.split('#')[0]}#${encodeLink(link)}`

@@ -1,3 +1,4 @@
+// All that the page knows, and how each action changes it.
 import type { Answer, Card, Failure, Opened } from '../protocol.ts'
 import type { FeatureRef } from '../protocol.ts'
 import { cleanText, fitLink, type Link } from './link.ts'

@@ -1,3 +1,4 @@
+// What the model is to read, what computes, and how that went.
 import { html } from 'htm/preact'
 import { h, type VNode } from 'preact'
 import { BACKENDS } from './backends.ts'
@@ -9,7 +10,6 @@ import { RunFacts } from './run-facts.ts'
 import { valueOf } from './parts.ts'
 import type { Dispatch, State } from './state.ts'
 
-/** What the model is to read, what computes, and how that went. */
 export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatch }): VNode {
   const { link, failure } = state
   return html`<section class="ask" aria-labelledby="text-title">

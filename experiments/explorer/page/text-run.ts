@@ -1,3 +1,4 @@
+// Reads a run: which features fire, where a head attends, what an edit moved.
 import type { Opened, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
 
 /** A run that is shown: it stays until the next one has come, whatever computes that. */

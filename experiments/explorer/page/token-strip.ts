@@ -1,3 +1,4 @@
+// The tokens: what they are, and the strip in which one is chosen.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'

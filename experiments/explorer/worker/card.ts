@@ -1,3 +1,4 @@
+// Feature cards: what npm run feature finds, from files that the build made.
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
 import { explainFeatures, withNextLayer } from '../../lab/analysis/features/explain.ts'

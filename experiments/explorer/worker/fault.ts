@@ -1,3 +1,4 @@
+// Faults as a person meets them.
 import type { Failure } from '../protocol.ts'
 
 /** A fault that a person can do something about: what the page is told, as an error. */

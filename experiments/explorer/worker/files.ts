@@ -1,3 +1,4 @@
+// Fetches the files beside the page, and holds each to its length and hash.
 import { Fault } from './fault.ts'
 
 /** A file beside the page: where it lies from the page's folder on, and what it must hold. */

@@ -1,3 +1,4 @@
+// The model on its backend, with all its SAEs.
 import type { Backend } from '../../../engine/backend.ts'
 import { memorySource } from '../../../engine/weights/bytes.ts'
 import { openSafetensors } from '../../../engine/weights/safetensors.ts'
@@ -11,7 +12,6 @@ import type { FeatureRef } from '../protocol.ts'
 import { failureOf, Fault } from './fault.ts'
 import { fetchFile, RELOAD, type FileFacts, type ModelFiles } from './files.ts'
 
-/** The model on its backend, with all its SAEs. */
 export interface Model {
   readonly name: string
   readonly gpt2: Gpt2

@@ -1,3 +1,4 @@
+// Joins a session to the messages of its worker.
 import { files } from '../constants.ts'
 import type { Answer, Request } from '../protocol.ts'
 import { Session } from './session.ts'

@@ -1,3 +1,4 @@
+// Starts the worker that a backend needs.
 /**
  * The worker that serves a backend. gpu.js makes functions from source, which the policy of the other worker's script
  * forbids: it has a script of its own.

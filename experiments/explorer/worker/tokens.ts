@@ -1,3 +1,4 @@
+// A text as tokens, and tokens as the page shows them.
 import type { Token } from '../protocol.ts'
 import { Fault } from './fault.ts'
 import type { Model } from './model.ts'
