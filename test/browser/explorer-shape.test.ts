@@ -3,13 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startExplorer } from './explorer-site.ts'
-
-const AXE = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+import { seriousFindings } from './page-checks.ts'
 
 // A name that is not the machine's own: for a page without https there, browsers withhold hashes and the clipboard.
 const ELSEWHERE = 'explorer.test'
@@ -78,18 +76,7 @@ for (const width of [1280, 390])
               ),
             )
           assert.equal(cut, [])
-          await page.evaluate(AXE)
-          const result = await page.evaluate(() =>
-            (globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } }).axe.run({
-              resultTypes: ['violations'],
-            }),
-          )
-          const bad = result.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-          assert.equal(
-            bad.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html }) => html.slice(0, 200))]),
-            [],
-          )
-          assert.ok(result.passes.some(({ id }) => id === 'color-contrast'))
+          assert.equal(await seriousFindings(page), [])
           // what the browser was asked for is seen here, the workers' files too
           assert.ok(visitor.requests.some((request) => /\/files\/model\.\w+\.safetensors$/.test(request)))
         },

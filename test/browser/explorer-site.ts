@@ -1,12 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
 import { buildExplorer } from '../../experiments/explorer/build/build.ts'
 import type { exportRun } from '../../experiments/explorer/page/export.ts'
 import { serveFolder } from '../../experiments/explorer/serve-node.ts'
 import { launchChromium } from './chromium.ts'
+import { visit, type View } from './page-checks.ts'
 
 /** The Explorer as people meet it: really built, served by its own server, in a browser. */
 export interface Explorer {
@@ -21,20 +22,12 @@ export interface Explorer {
   close(): Promise<void>
 }
 
-export interface VisitOptions {
+export interface VisitOptions extends Omit<View, 'script' | 'mayAsk'> {
   /** Another address than the Explorer's own. */
   readonly url?: string
-  readonly width?: number
-  readonly scheme?: 'light' | 'dark'
-  readonly reducedMotion?: 'reduce' | 'no-preference'
-  /** Before the page opens. */
-  readonly prepare?: (page: Page, context: BrowserContext) => Promise<void>
   /** What the browser may complain of: faults that the test itself causes. */
   readonly expected?: RegExp
 }
-
-/** Milliseconds: a machine may be busy with other things. */
-const PATIENCE = 100_000
 
 type Exported = ReturnType<typeof exportRun>
 
@@ -48,7 +41,7 @@ export async function startExplorer(flags: readonly string[] = []): Promise<Expl
   const browser = await launchChromium(flags)
   return {
     ...{ folder, url: site.url, plainUrl: plain.url, browser },
-    visit: (act, options = {}) => visit(browser, { url: site.url, ...options }, act),
+    visit: (act, options = {}) => visitAs(browser, { url: site.url, ...options }, act),
     async close() {
       await browser.close()
       await Promise.all([site.close(), plain.close()])
@@ -58,43 +51,20 @@ export async function startExplorer(flags: readonly string[] = []): Promise<Expl
 }
 
 /** Opens a page, has the visitor act, and fails if the page did what it never should: complain, ask, or go elsewhere. */
-async function visit(
+async function visitAs(
   browser: Browser,
-  options: VisitOptions & { url: string },
+  { url, expected, ...view }: VisitOptions & { url: string },
   act: (visitor: Visitor) => Promise<void>,
 ): Promise<void> {
-  const { url, width = 1280, scheme = 'light', reducedMotion = 'no-preference', expected } = options
-  const context = await browser.newContext({
-    viewport: { width, height: 844 },
-    colorScheme: scheme,
-    reducedMotion,
-  })
-  context.setDefaultTimeout(PATIENCE)
-  const page = await context.newPage()
-  const noticed: string[] = []
+  const { origin } = new URL(url)
   const requests: string[] = []
-  page.on('dialog', (dialog) => {
-    noticed.push(`dialog: ${dialog.message()}`)
-    void dialog.dismiss()
-  })
-  // A policy that stops something is told here, too.
-  page.on('console', (message) => noticed.push(`console: ${message.text()}`))
-  page.on('pageerror', (error) => noticed.push(`error: ${error.message}`))
-  context.on('request', (request) => requests.push(request.url()))
-  try {
-    await options.prepare?.(page, context)
-    await page.goto(url)
-    await act(new Visitor(page, requests))
-  } finally {
-    await context.close()
+  const mayAsk = (address: string): boolean => {
+    requests.push(address)
+    return address.startsWith('blob:') || new URL(address).origin === origin
   }
+  const noticed = await visit(browser, url, { ...view, mayAsk }, (page) => act(new Visitor(page, requests)))
   assert.equal(
     noticed.filter((line) => !expected?.test(line)),
-    [],
-  )
-  const { origin } = new URL(url)
-  assert.equal(
-    requests.filter((request) => !/^(data|blob):/.test(request) && new URL(request).origin !== origin),
     [],
   )
 }

@@ -2,37 +2,51 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { AxeResults } from 'axe-core'
 import * as assert from 'uvu/assert'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 
 const AXE = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 
+/** Milliseconds: a machine may be busy with other things. */
+const PATIENCE = 100_000
+
 /** How a page is looked at. */
-interface View {
-  width?: number
-  scheme?: 'light' | 'dark'
-  script?: boolean
+export interface View {
+  readonly width?: number
+  readonly scheme?: 'light' | 'dark'
+  readonly script?: boolean
+  readonly reducedMotion?: 'reduce' | 'no-preference'
+  /** Before the page opens. */
+  readonly prepare?: (page: Page, context: BrowserContext) => Promise<void>
+  /** Which addresses the page and its workers may ask for; left out, its own alone. */
+  readonly mayAsk?: (address: string) => boolean
 }
 
 /** Opens the page, does `act`, and gives what the page did that it should not: dialogs, errors, requests. */
 export async function visit(browser: Browser, url: string, view: View, act: (page: Page) => Promise<void>) {
-  const { width = 1280, scheme = 'light', script = true } = view
+  const { width = 1280, scheme = 'light', script = true, reducedMotion, prepare } = view
+  const { mayAsk = (address) => address === url } = view
   const context = await browser.newContext({
     viewport: { width, height: 844 },
     colorScheme: scheme,
     javaScriptEnabled: script,
+    reducedMotion,
   })
+  context.setDefaultTimeout(PATIENCE)
   const page = await context.newPage()
   const noticed: string[] = []
   page.on('dialog', (dialog) => {
     noticed.push(`dialog: ${dialog.message()}`)
     void dialog.dismiss()
   })
+  // A policy that stops something is told here, too.
   page.on('console', (message) => noticed.push(`console: ${message.text()}`))
   page.on('pageerror', (error) => noticed.push(`error: ${error.message}`))
-  page.on('request', (request) => {
-    if (request.url() !== url && !request.url().startsWith('data:')) noticed.push(`request: ${request.url()}`)
+  context.on('request', (request) => {
+    if (!mayAsk(request.url()) && !request.url().startsWith('data:'))
+      noticed.push(`request: ${request.url()}`)
   })
   try {
+    await prepare?.(page, context)
     await page.goto(url)
     await act(page)
   } finally {
