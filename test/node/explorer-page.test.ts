@@ -1,4 +1,4 @@
-import { html } from 'htm/preact'
+import { html } from '../../experiments/lab/report/html.ts'
 import { h } from 'preact'
 import { renderToString } from 'preact-render-to-string'
 import { suite } from 'uvu'
@@ -147,6 +147,16 @@ showing('every fault has the way on that can help', () => {
     assert.equal(ways(kind), [`Use ${insteadOf('wasm')} instead`, 'Try again'])
   assert.is.not(insteadOf('wasm'), 'wasm')
 })
+
+showing(
+  'an element is made anew each time, also one without values: a kept one would hold the page it was drawn in',
+  () => {
+    const draw = () => html`<p><b>always the same</b></p>`
+    const [first, second] = [draw(), draw()]
+    assert.is.not(first, second)
+    assert.is.not(first.props.children, second.props.children)
+  },
+)
 
 showing('hostile tokens are text in every block', () => {
   const hostile = toyRun(HOSTILE)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { html } from 'htm/preact'
+import { html } from '../../experiments/lab/report/html.ts'
 import { parseHTML } from 'linkedom'
 import { renderToString } from 'preact-render-to-string'
 import { suite } from 'uvu'

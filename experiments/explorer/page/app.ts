@@ -1,5 +1,5 @@
 // The whole page below its title: its state, its worker, its address.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import type { Sources } from '../sources-shape.ts'

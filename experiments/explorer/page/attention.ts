@@ -1,5 +1,5 @@
 // Attention: every head of every layer, small, and one large.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { HeatCanvas, rowStyle } from './heat-canvas.ts'
 import { HeadDetail, type HeadProps } from './head-detail.ts'

@@ -1,5 +1,5 @@
 // What the bundled texts show of a feature.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Card } from '../protocol.ts'

@@ -1,5 +1,5 @@
 // The open card of a feature.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type ComponentChildren, type VNode } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { CardContent } from './card-content.ts'

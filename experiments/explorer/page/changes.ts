@@ -1,5 +1,5 @@
 // What an edit of one feature did to the model’s guesses.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
 import { dataTable } from '../../lab/report/tables.ts'

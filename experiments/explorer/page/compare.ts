@@ -1,5 +1,5 @@
 // Two layers side by side.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { showNumber } from '../../lab/report/numbers.ts'

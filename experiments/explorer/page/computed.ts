@@ -1,5 +1,5 @@
 // "How is this computed?": the lines of source behind a step.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { createContext, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { Snippet, Sources, Step } from '../sources-shape.ts'

@@ -1,5 +1,5 @@
 // Turns a feature off or up.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureEdit, FeatureRef } from '../protocol.ts'

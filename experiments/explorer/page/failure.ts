@@ -1,5 +1,5 @@
 // What went wrong, in words, and the ways on.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { Failure } from '../protocol.ts'
 import { DEFAULT_BACKEND } from './backends.ts'

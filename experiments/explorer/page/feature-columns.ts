@@ -1,5 +1,5 @@
 // What the residual stream carries into each layer, as features.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureRef } from '../protocol.ts'

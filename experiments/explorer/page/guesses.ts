@@ -1,5 +1,5 @@
 // What the model would say after each layer, and what it says after the last.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { ComponentChildren, VNode } from 'preact'
 import {
   barList,

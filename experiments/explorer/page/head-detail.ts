@@ -1,5 +1,5 @@
 // One head’s attention, large, with its tokens.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { colourScale } from '../../lab/report/tables.ts'

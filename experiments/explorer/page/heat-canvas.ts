@@ -1,5 +1,5 @@
 // An attention pattern as a picture, a pixel a pair of tokens.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Palette } from './palette.ts'

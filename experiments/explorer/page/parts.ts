@@ -1,5 +1,5 @@
 // The pieces that several blocks of the page are made of.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type ComponentChildren, type VNode } from 'preact'
 import type { Step } from '../sources-shape.ts'
 import { showShare } from '../../lab/report/numbers.ts'

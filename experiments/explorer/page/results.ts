@@ -1,5 +1,5 @@
 // What the model does with the text, from the first layer to the next token.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { attention } from './attention.ts'
 import { CardPanel } from './card-panel.ts'

@@ -1,5 +1,5 @@
 // What runs, and how long it takes; while it loads, how far it is.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { ShownRun } from './text-run.ts'

@@ -1,5 +1,5 @@
 // The way out: a link to all that is shown, and its numbers as a file.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { exportRun } from './export.ts'

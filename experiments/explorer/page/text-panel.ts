@@ -1,5 +1,5 @@
 // What the model is to read, what computes, and how that went.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { BACKENDS } from './backends.ts'
 import { EXAMPLES } from './examples.ts'

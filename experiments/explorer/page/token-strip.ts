@@ -1,5 +1,5 @@
 // The tokens: what they are, and the strip in which one is chosen.
-import { html } from 'htm/preact'
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { count, levelOf, showNumber } from '../../lab/report/numbers.ts'

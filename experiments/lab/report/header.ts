@@ -1,4 +1,4 @@
-import { html } from 'htm/preact'
+import { html } from './html.ts'
 import type { ComponentChildren, VNode } from 'preact'
 
 /** A link: what it is called, and where it leads from this page. */

@@ -1,4 +1,4 @@
-import { html } from 'htm/preact'
+import { html } from './html.ts'
 import type { VNode } from 'preact'
 
 /** All that decides the numbers of a result. A line is left out only where it does not apply. */

@@ -1,4 +1,4 @@
-import { html } from 'htm/preact'
+import { html } from './html.ts'
 import type { ComponentChildren, VNode } from 'preact'
 
 /** A table as a screen reader wants it: a caption, headed columns, and each row headed by its first cell. */
