@@ -109,13 +109,19 @@ async function readHalves(
 ): Promise<void> {
   const middle = into.byteOffset + 2 * into.length
   await source.read(new Uint8Array(into.buffer, middle, 2 * into.length), at)
-  if (dtype === 'F16') {
-    const halves = new Float16Array(into.buffer, middle, into.length)
-    for (let i = 0; i < into.length; i++) into[i] = halves[i]
-  } else {
-    const halves = new Uint16Array(into.buffer, middle, into.length)
-    const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
-    for (let i = 0; i < into.length; i++) bits[i] = halves[i] << 16 // BF16 is the upper half of a float32
+  const halves = new Uint16Array(into.buffer, middle, into.length)
+  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
+  for (let i = 0; i < into.length; i++) {
+    const half = halves[i]
+    if (dtype === 'BF16') {
+      bits[i] = half << 16 // BF16 is the upper half of a float32
+      continue
+    }
+    const magnitude = half & 0x7fff
+    bits[i] = ((half & 0x8000) << 16) | (magnitude << 13)
+    if (magnitude >= 0x7c00)
+      bits[i] |= 0x7f800000 // infinity or NaN
+    else into[i] *= 2 ** 112 // F16 counts exponents from 15, float32 from 127; exact, for the smallest numbers too
   }
 }
 

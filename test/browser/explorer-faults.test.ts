@@ -145,6 +145,29 @@ test('no WebGPU: the reason, and wasm at a click', () =>
     { url: `${explorer.url}#backend=gpujs:webgpu`, expected: /WebGPU/ },
   ))
 
+test('a browser without Float16Array, as most were before 2025: the same numbers', () =>
+  explorer.visit(
+    async (visitor) => {
+      await visitor.ready()
+      const file = await visitor.exported()
+      assert.is(file.text, TEXT)
+      await explorer.visit(
+        async (other) => {
+          await other.ready()
+          assert.equal((await other.exported()).next_token, file.next_token)
+        },
+        { url: `${explorer.url}#text=${encodeURIComponent(TEXT)}` },
+      )
+    },
+    {
+      url: `${explorer.url}#text=${encodeURIComponent(TEXT)}`,
+      prepare: async (page, context) => {
+        await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'Float16Array'))
+        await intercept(context, WORKER, before(`Reflect.deleteProperty(globalThis, 'Float16Array')`))
+      },
+    },
+  ))
+
 test('too long a text: how many tokens it has and how many it may have; the former result stays; a shorter one is read', () =>
   explorer.visit(async (visitor) => {
     const { page } = visitor

@@ -138,6 +138,33 @@ opening(
   },
 )
 
+/** While `work` runs, `holder` lacks a name, as in an older browser. */
+async function without<T>(holder: object, name: string, work: () => Promise<T>): Promise<T> {
+  const had = Object.getOwnPropertyDescriptor(holder, name)!
+  Reflect.deleteProperty(holder, name)
+  try {
+    return await work()
+  } finally {
+    Object.defineProperty(holder, name, had)
+  }
+}
+
+opening('a browser without Float16Array reads the weights all the same', async () => {
+  const { ask, of } = startSession()
+  await without(globalThis, 'Float16Array', () => ask(open))
+  assert.equal(of('failed'), [])
+  assert.is(of('opened').length, 1)
+})
+
+opening('a fault of the program while weights are read is not blamed on the files', async () => {
+  const { ask, of } = startSession()
+  await without(DataView.prototype, 'getBigUint64', () => ask(open))
+  const [{ failure }] = of('failed')
+  assert.is(failure.kind, 'internal')
+  assert.match(failure.message, /getBigUint64/)
+  assert.not.match(failure.advice, /server/)
+})
+
 opening('a connection that fails, at once or midway, is named', async () => {
   const { fetch } = globalThis
   const breaking = async (answer: () => Promise<Response>) => {

@@ -1,7 +1,7 @@
 // The model on its backend, with all its SAEs.
 import type { Backend } from '../../../engine/backend.ts'
 import { memorySource } from '../../../engine/weights/bytes.ts'
-import { openSafetensors } from '../../../engine/weights/safetensors.ts'
+import { openSafetensors, SafetensorsError } from '../../../engine/weights/safetensors.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import { parseConfig } from '../../../gpt2/config.ts'
 import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
@@ -9,7 +9,7 @@ import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
 import type { FeatureRef } from '../protocol.ts'
-import { failureOf, Fault } from './fault.ts'
+import { Fault } from './fault.ts'
 import { fetchFile, RELOAD, type FileFacts, type ModelFiles } from './files.ts'
 
 export interface Model {
@@ -74,7 +74,7 @@ function keptNames(tokenizer: Tokenizer): (id: number) => string {
   }
 }
 
-/** @throws Fault if the bytes are not the weights that the configuration speaks of */
+/** @throws Fault if the bytes are no weights; of any other error the file is innocent */
 async function read<T>(
   { path }: FileFacts,
   content: Uint8Array,
@@ -83,8 +83,8 @@ async function read<T>(
   try {
     return await load(await openSafetensors(memorySource(path, content)))
   } catch (error) {
-    if (failureOf(error).kind === 'memory') throw error
-    throw new Fault('weights', (error as Error).message, RELOAD, { cause: error })
+    if (!(error instanceof SafetensorsError)) throw error
+    throw new Fault('weights', error.message, RELOAD, { cause: error })
   }
 }
 
