@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { positiveEntries } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { buildExplorer } from '../../experiments/explorer/build/build.ts'
+import { checkPath } from '../../experiments/explorer/build/bundle.ts'
 import { featureHints } from '../../experiments/explorer/build/hints.ts'
 import { cutFunction, readSources } from '../../experiments/explorer/build/sources.ts'
 
@@ -149,6 +150,16 @@ build('a build that fails leaves the earlier one, and nothing half', async () =>
   assert.match(String(failure), /interrupted/)
   assert.equal(await readdir(out, { recursive: true }), before)
   assert.equal(await readdir(folder), ['explorer'])
+})
+
+build('a path that Vite would cut short is refused in a line that names the sign', () => {
+  for (const sign of ['#', '?'])
+    assert.throws(
+      () => checkPath(`/home/me/c${sign}/experiments/explorer/page`),
+      ({ name, message }: Error) =>
+        name === 'UserError' && message.includes(`takes the ${sign} in this path`) && !message.includes('\n'),
+    )
+  checkPath('/home/me/a b%20ä[x]/experiments/explorer/page')
 })
 
 build('replaces an earlier build, and no other folder', async () => {

@@ -7,7 +7,7 @@ import { onEarlyExit } from '../../lab/cli/cleanup.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { showBytes } from '../../lab/cli/progress.ts'
 import { explain } from '../../lab/cli/write-node.ts'
-import { bundle } from './bundle.ts'
+import { bundle, checkPath } from './bundle.ts'
 import { collectFiles } from './files.ts'
 import { readSources } from './sources.ts'
 
@@ -29,6 +29,7 @@ export interface Built {
  * @throws UserError if `out` is something else than an earlier build, or cannot be written
  */
 export async function buildExplorer(out: string, onStep: (step: string) => void): Promise<Built> {
+  checkPath()
   await checkReplaceable(out)
   onStep('features of the bundled texts')
   const { files, contents } = await collectFiles()

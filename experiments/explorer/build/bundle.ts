@@ -1,9 +1,22 @@
 // Page and workers through Vite.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
+import { UserError } from '../../lab/cli/cli.ts'
 import type { Sources } from '../sources-shape.ts'
 import type { ModelFiles } from '../worker/files.ts'
 import { withoutNode, withPolicy } from './plugins.ts'
+
+const PAGE = fileURLToPath(new URL('../page', import.meta.url))
+
+/** @throws UserError where Vite would not find the page's files */
+export function checkPath(page = PAGE): void {
+  const [sign] = /[#?]/.exec(page) ?? []
+  if (sign !== undefined)
+    throw new UserError(
+      `cannot build ${page}: Vite, which builds the page, takes the ${sign} in this path for its end; ` +
+        'move the project to a folder without it',
+    )
+}
 
 /** What the build tells the code: constants.ts. */
 export interface Constants {
@@ -23,7 +36,7 @@ export async function bundle(outDir: string, { files, sources }: Constants): Pro
     configFile: false,
     envDir: false,
     logLevel: 'warn',
-    root: fileURLToPath(new URL('../page', import.meta.url)),
+    root: PAGE,
     base: './',
     publicDir: false,
     define: { FILES: JSON.stringify(files), SOURCES: JSON.stringify(sources) },
