@@ -36,8 +36,9 @@ const options = createCommand('explore', 'a page on which one types a text and s
 
 runMain(async () => {
   const out = resolve(options.out)
-  const built = await build(out)
+  // before the work: a port may be taken
   const site = options.serve ? await serveFolder({ root: out, port: options.port }) : undefined
+  const built = await build(out)
   if (site && options.open) openInBrowser(site.url)
   if (options.json) return console.log(JSON.stringify({ out, ...built, url: site?.url }, null, 1))
   console.log(`${built.files} files, ${showBytes(built.bytes)}: ${out}`)

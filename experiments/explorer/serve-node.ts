@@ -17,7 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 export interface ServeOptions {
-  /** The folder that is served, and nothing outside it. */
+  /** The folder that is served, and nothing outside it. It need not be there yet. */
   readonly root: string
   /** 0: any that is free. */
   readonly port: number
@@ -36,9 +36,8 @@ export interface Site {
  * @throws UserError if the port is taken
  */
 export async function serveFolder({ root, port, isolated = true }: ServeOptions): Promise<Site> {
-  const top = await realpath(root)
   const server = createServer((request, response) => {
-    answer(top, request, response, isolated).catch(() => response.destroy()) // the reader went away
+    answer(root, request, response, isolated).catch(() => response.destroy()) // the reader went away
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, port)))
@@ -64,14 +63,14 @@ function explained(error: NodeJS.ErrnoException, port: number): Error {
 }
 
 async function answer(
-  top: string,
+  root: string,
   request: IncomingMessage,
   response: ServerResponse,
   isolated: boolean,
 ): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return refuse(response, 405, 'only GET and HEAD are answered here', { Allow: 'GET, HEAD' })
-  const path = await find(top, request.url ?? '/')
+  const path = await find(root, request.url ?? '/')
   const content = path && (await readFile(path).catch(() => undefined)) // a folder is none
   if (!path || !content) return refuse(response, 404, 'there is no such file here')
   response.writeHead(200, { ...headersOf(path, isolated), 'Content-Length': content.length })
@@ -83,17 +82,17 @@ function refuse(response: ServerResponse, status: number, text: string, headers 
   response.end(`${status}: ${text}\n`)
 }
 
-/** The path that a URL names, if it lies below `top`, links followed. */
-async function find(top: string, url: string): Promise<string | undefined> {
+/** The path that a URL names, if it lies below `root`, links followed. */
+async function find(root: string, url: string): Promise<string | undefined> {
   let name: string
   try {
     name = decodeURIComponent(new URL(url, 'http://localhost').pathname)
   } catch {
     return undefined
   }
-  const wanted = join(top, name.endsWith('/') ? `${name}index.html` : name)
-  const path = await realpath(wanted).catch(() => undefined) // also for a name with a NUL in it
-  return path?.startsWith(top + sep) ? path : undefined
+  const wanted = join(root, name.endsWith('/') ? `${name}index.html` : name)
+  const [top, path] = await Promise.all([root, wanted].map((path) => realpath(path).catch(() => undefined)))
+  return top && path?.startsWith(top + sep) ? path : undefined
 }
 
 function headersOf(path: string, isolated: boolean): Record<string, string> {

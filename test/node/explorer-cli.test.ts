@@ -1,4 +1,7 @@
 // `npm run explore`: the command, from the command line to the page it serves.
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,6 +50,23 @@ command('a wrong option, and a folder of somebody else’s, are one line and wha
   assert.is(taken.status, 1)
   assert.match(taken.stderr, /cannot build into .*it holds other files/)
   assert.ok(isOneLine(taken.stderr))
+})
+
+command('a port that is taken is said before anything is built', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const address = other.address()
+  const port = typeof address === 'object' ? address!.port : 0
+  const out = join(folder, 'never')
+  const { status, stderr } = runScript(MAIN, ['--out', out, '--port', String(port)])
+  other.close()
+  assert.is(status, 1)
+  assert.match(
+    stderr,
+    new RegExp(`^error: port ${port}: something else listens there; choose another with --port`),
+  )
+  assert.ok(isOneLine(stderr), stderr)
+  assert.not.ok(existsSync(out))
 })
 
 command.run()
