@@ -164,30 +164,72 @@ test('a link opens the same page: text, token, head, layers, card, edit', async 
   )
 })
 
-test('a hash that means nothing is the page as it begins, without an error', () =>
+test('a hash that means nothing is the page as it begins; what was not understood, or is not there, is named', () =>
   explorer.visit(async (visitor) => {
     await visitor.ready()
     const { text } = await visitor.exported()
-    const hashes = [
-      '%E0%A4%A',
-      '__proto__=1&constructor=2&text',
-      'backend=nope&token=-1&head=99-99&compare=77-1&feature=99-99999&edit=off-9-9',
-      'edit=up-1-2-1e9&feature=1-feature=1-2-3&tokentoken=1.5&compare=1',
-      '\u0000'.repeat(3) + 'é%'.repeat(2000),
+    const hashes: [hash: string, named: RegExp][] = [
+      ['%E0%A4%A', /left out of the link.*A=/i],
+      ['__proto__=1&constructor=2&text', /__proto__=1 constructor=2$/],
+      [
+        'backend=nope&token=-1&head=99-99&compare=77-1&feature=99-99999&edit=off-9-9',
+        /backend=nope token=-1 head=99-99 compare=77-1 feature=99-99999 edit=off-9-9$/,
+      ],
+      [
+        'edit=up-1-2-1e9&feature=1-2-3&token=1.5&compare=1',
+        /edit=up-1-2-1e9 feature=1-2-3 token=1\.5 compare=1$/,
+      ],
+      ['\u0000'.repeat(3) + 'é%'.repeat(2000), /…$/],
     ]
-    for (const hash of hashes)
+    for (const [hash, named] of hashes)
       await explorer.visit(
         async (other) => {
           await other.ready()
-          assert.is(await other.page.locator('.notice').count(), 0)
+          const notices = await other.page.locator('.notice').allInnerTexts()
+          assert.is(notices.length, 1)
+          assert.match(notices[0].replace(/\s+/g, ' '), named)
+          assert.ok(notices[0].length < 500)
           assert.is(await other.page.locator('section.panel').count(), 0)
           const file = await other.exported()
           if (!hash.includes('&text')) assert.is(file.text, text)
           assert.is(file.backend, 'wasm')
           assert.is(file.edit, null)
+          await other.page.locator('[data-token="0"]').click()
+          assert.is(await other.page.locator('.notice').count(), 0)
         },
         { url: `${explorer.url}#${hash}` },
       )
+  }))
+
+test('Back undoes a click, and Forward does it again; typing and arrow keys are no steps of their own', () =>
+  explorer.visit(async (visitor) => {
+    const { page } = visitor
+    const chosen = () =>
+      page.locator('[role="option"][aria-selected="true"]').getAttribute('data-token').then(Number)
+    const panel = page.locator('section.panel h2#card')
+    await visitor.ready()
+    await visitor.write('one two three four five six')
+    await page.locator('[data-token="2"]').click()
+    await page.getByRole('listbox').press('ArrowRight')
+    await page.getByRole('listbox').press('ArrowRight')
+    assert.is(await chosen(), 4)
+    await page.locator('button.bar[data-layer="3"]').first().click()
+    const card = await panel.textContent()
+    await visitor.rerun(() => visitor.button('Turn it off').click())
+    await visitor.rerun(() => page.goBack())
+    assert.is((await visitor.exported()).edit, null)
+    assert.is(await panel.textContent(), card)
+    await page.goBack()
+    await panel.waitFor({ state: 'detached' })
+    assert.is(await chosen(), 4)
+    await page.goBack()
+    await page.locator('[data-token="6"][aria-selected="true"]').waitFor()
+    assert.is(await page.locator('#text').inputValue(), 'one two three four five six')
+    await page.goForward()
+    await page.goForward()
+    assert.is(await panel.textContent(), card)
+    await visitor.rerun(() => page.goForward())
+    assert.is((await visitor.exported()).edit?.kind, 'off')
   }))
 
 /** Where Tab leads, from the top of the page until it leaves: what it is, and whether one sees that it has the focus. */

@@ -9,6 +9,7 @@ import {
   decodeLink,
   encodeLink,
   fitLink,
+  lostFields,
   LONGEST_TEXT,
   START,
   type Link,
@@ -49,7 +50,7 @@ const test = suite('explorer page: links')
 
 test('a link comes back as it went', () => {
   fc.assert(
-    fc.property(links, (link) => assert.equal(decodeLink(`#${encodeLink(link)}`), link)),
+    fc.property(links, (link) => assert.equal(decodeLink(`#${encodeLink(link)}`), { link, refused: [] })),
     { seed: 1, numRuns: 500 },
   )
 })
@@ -101,16 +102,16 @@ test('any string is a valid link', () => {
   )
   fc.assert(
     fc.property(hashes, (hash) => {
-      const link = decodeLink(hash)
+      const { link } = decodeLink(hash)
       assertLink(link)
-      assert.equal(decodeLink(encodeLink(link)), link)
+      assert.equal(decodeLink(encodeLink(link)), { link, refused: [] })
     }),
     { seed: 2, numRuns: 1000 },
   )
 })
 
 test('an empty hash is the start, whose link says its text all the same', () => {
-  assert.equal(decodeLink(''), START)
+  assert.equal(decodeLink(''), { link: START, refused: [] })
   assert.is(encodeLink(START), new URLSearchParams({ text: START.text }).toString())
 })
 
@@ -126,6 +127,30 @@ test('a link is written so that people can read it', () => {
   )
 })
 
+test('what is not understood is refused whole, and named; the rest of the link holds', () => {
+  for (const field of [
+    ...['feature=1-2-3', 'feature=1', 'feature=1-', 'feature=-1-2', 'feature=1-2 ', 'feature=1-1234567'],
+    ...['head=1', 'head=1-2-3', 'compare=1', 'compare=1-2-3', 'token=1-2', 'token=1.5', 'token=', 'token=x'],
+    ...['backend=nope', 'constructor=1', '__proto__=1', 'Text=a'],
+  ]) {
+    const { link, refused } = decodeLink(`text=a+b&${field}&head=1-1`)
+    assert.equal(refused.slice(0, 1), [field])
+    const head = field.startsWith('head') ? START.head : { layer: 1, head: 1 }
+    if (!field.startsWith('head=')) assert.equal(link, { ...START, text: 'a b', head }, field)
+  }
+})
+
+test('of a field that stands twice the first counts, and the second is refused', () => {
+  const { link, refused } = decodeLink('token=1&token=2')
+  assert.equal([link.token, refused], [1, ['token=2']])
+})
+
+test('what the model does not have is named as it stands in the link', () => {
+  const { link } = decodeLink('text=x&feature=1-999&edit=off-1-2&head=7-0')
+  assert.equal(lostFields(link, fitLink(link, OPENED)), ['head=7-0', 'feature=1-999'])
+  assert.equal(lostFields(link, link), [])
+})
+
 test('half an edit, or one too many, is none', () => {
   for (const edit of [
     'off',
@@ -139,7 +164,7 @@ test('half an edit, or one too many, is none', () => {
     'on-1-2',
     'off-a-2',
   ])
-    assert.is(decodeLink(`edit=${edit}`).edit, null, edit)
+    assert.equal(decodeLink(`edit=${edit}`), { link: START, refused: [`edit=${edit}`] })
 })
 
 test('what the model does not have is left out of a link', () => {

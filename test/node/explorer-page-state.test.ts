@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { START, type Link } from '../../experiments/explorer/page/link.ts'
+import type { Link } from '../../experiments/explorer/page/link.ts'
 import {
   clampToken,
   phaseOf,
@@ -20,7 +20,7 @@ const answer = (given: Answer): Action => ({ type: 'answer', answer: given })
 const run = (state: State, ...actions: readonly Action[]): State => actions.reduce(reduce, state)
 const choose = (choice: Partial<Link>): Action => ({ type: 'choose', choice })
 const asked = (id: number): Action => ({ type: 'asked', asked: { id, at: 0 } })
-const opened = run(startState(START), answer({ type: 'opened', opened: OPENED }))
+const opened = run(startState(''), answer({ type: 'opened', opened: OPENED }))
 
 /** What a run answers, in its order. */
 const parts = (id: number): Action[] => [
@@ -33,7 +33,7 @@ const seen = run(opened, asked(1), ...parts(1))
 const test = suite('explorer page: state')
 
 test('from loading over running to ready', () => {
-  assert.is(phaseOf(startState(START)), 'loading')
+  assert.is(phaseOf(startState('')), 'loading')
   assert.is(phaseOf(opened), 'running')
   assert.is(phaseOf(seen), 'ready')
   assert.equal(seen.run?.layers, toy.layers)
@@ -93,9 +93,26 @@ test('another backend is another worker, the same one is not', () => {
   assert.is(other.run, seen.run)
 })
 
+test('what a link says wrongly, or this model does not have, is named until something else is chosen', () => {
+  const linked = startState('#text=x&feature=1-2-3&head=1-7')
+  assert.equal(linked.refused, ['feature=1-2-3'])
+  const known = run(linked, answer({ type: 'opened', opened: OPENED }))
+  assert.equal(known.refused, ['feature=1-2-3', 'head=1-7'])
+  assert.equal(run(known, choose({ token: 1 })).refused, [])
+  assert.equal(run(known, { type: 'linked', hash: '#edit=off-9-9' }).refused, ['edit=off-9-9'])
+})
+
+test('a choice is an entry in the history; a key, a slider’s step and another address are none', () => {
+  const chosen = run(seen, choose({ token: 1 }))
+  assert.is(chosen.entry, seen.entry + 1)
+  assert.is(run(chosen, { type: 'choose', choice: { text: 'a' }, passing: true }).entry, chosen.entry)
+  const back = run(chosen, { type: 'linked', hash: '#text=a&token=2' })
+  assert.equal([back.entry, back.link.token, back.link.text], [chosen.entry, 2, 'a'])
+})
+
 test('choices are cleaned, and fitted to the model once it is there', () => {
   const far = { layer: 40, feature: 1 }
-  const before = run(startState(START), choose({ text: 'a\r\nb\ud800', feature: far }))
+  const before = run(startState(''), choose({ text: 'a\r\nb\ud800', feature: far }))
   assert.is(before.link.text, 'a\nb\ufffd')
   assert.equal(before.link.feature, far)
   assert.is(run(before, answer({ type: 'opened', opened: OPENED })).link.feature, null)

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from 'pre
 import type { Sources } from '../sources-shape.ts'
 import { SourcesContext } from './computed.ts'
 import { useEngine } from './engine.ts'
-import { decodeLink, encodeLink, type Link } from './link.ts'
+import { encodeLink, type Link } from './link.ts'
 import { Results } from './results.ts'
 import { Share } from './share.ts'
 import { clampToken, phaseOf, reduce, startState, tokenShown, type Action, type State } from './state.ts'
@@ -14,18 +14,20 @@ import { tokens, TokenStrip } from './token-strip.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
 export function App({ root, sources }: { root: HTMLElement; sources: Sources }): VNode {
-  const [state, reduced] = useReducer(reduce, null, () => startState(decodeLink(location.hash)))
+  const [state, reduced] = useReducer(reduce, null, () => startState(location.hash))
   const changedAt = useRef(performance.now())
   const dispatch = useCallback((action: Action) => {
-    if (action.type === 'choose') changedAt.current = performance.now()
+    if (action.type === 'choose' || action.type === 'linked') changedAt.current = performance.now()
     reduced(action)
   }, [])
+  const { link, run, hover, card, failure } = state
+  // A text that the model cannot read is no part of a link.
+  const shared = failure?.kind === 'text' && run !== null ? { ...link, text: run.text } : link
   useEngine(state, dispatch, changedAt)
-  useAddress(state.link, (link) => dispatch({ type: 'choose', choice: link }))
+  useAddress(state.entry, shared, (hash) => dispatch({ type: 'linked', hash }))
   usePainted(state, dispatch)
   useLayoutEffect(() => say(root, state))
 
-  const { link, run, hover, card } = state
   const { feature, edit, compare, head } = link
   const token = tokenShown(state)
   return html`<${SourcesContext.Provider} value=${sources}>
@@ -43,24 +45,33 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
         }),
         html`<div class="results">
           ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
-          ${h(Share, { run, link })}
+          ${h(Share, { run, link: shared })}
         </div>`,
       ]
     }
   </${SourcesContext.Provider}>`
 }
 
-/** Keeps the choices in the address, and the address's in the page. */
-function useAddress(link: Link, linked: (link: Link) => void): void {
+/** Keeps the choices in the address, and the address's in the page. Each click is an entry in the browser's history. */
+function useAddress(entry: number, link: Link, linked: (hash: string) => void): void {
+  const hash = `#${encodeLink(link)}`
+  const before = useRef({ entry, hash })
   useEffect(() => {
+    const last = before.current
+    before.current = { entry, hash }
+    if (entry !== last.entry && hash !== last.hash) {
+      history.replaceState(null, '', last.hash) // what was typed since the last entry
+      history.pushState(null, '', hash)
+      return
+    }
     // Browsers refuse an address that changes with every key.
-    const timer = setTimeout(() => history.replaceState(null, '', `#${encodeLink(link)}`), 300)
+    const timer = setTimeout(() => history.replaceState(null, '', hash), 300)
     return () => clearTimeout(timer)
-  }, [link])
+  }, [entry, hash])
   useEffect(() => {
-    const changed = (): void => linked(decodeLink(location.hash))
-    addEventListener('hashchange', changed)
-    return () => removeEventListener('hashchange', changed)
+    const changed = (): void => linked(location.hash)
+    addEventListener('popstate', changed) // for a hash that is typed, too
+    return () => removeEventListener('popstate', changed)
   }, [])
 }
 

@@ -22,7 +22,8 @@ const TYPICAL = 10
 export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
   const own = edit?.layer === feature.layer && edit.feature === feature.feature ? edit : null
   const strength = max ?? TYPICAL
-  const choose = (chosen: FeatureEdit | null): void => dispatch({ type: 'choose', choice: { edit: chosen } })
+  const choose = (chosen: FeatureEdit | null, passing = false): void =>
+    dispatch({ type: 'choose', choice: { edit: chosen }, passing })
   const up = (coefficient: number): FeatureEdit => ({
     ...feature,
     kind: 'up',
@@ -43,7 +44,7 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
           </button>`,
       )}
     </p>
-    ${own?.kind === 'up' && slider(own.coefficient, strength, (coefficient) => choose(up(coefficient)))}
+    ${own?.kind === 'up' && slider(own.coefficient, strength, (coefficient) => choose(up(coefficient), true))}
     <p class="note">
       Off: its part is taken out of the stream wherever it fires. Up: its direction is added at every token
       but BOS, as strongly as you

@@ -36,14 +36,14 @@ export function useEngine(state: State, dispatch: Dispatch, changedAt: { current
     const id = ++lastId.current
     ask({ type: 'run', id, text: link.text, edit: link.edit })
     dispatch({ type: 'asked', asked: { id, at: changedAt.current } })
-  }, [opened, link.text, link.edit])
+  }, [opened, link.text, JSON.stringify(link.edit)])
 
   useEffect(() => {
     if (opened === null || link.feature === null) return
     const id = ++lastId.current
     ask({ type: 'card', id, ...link.feature })
     dispatch({ type: 'asked-card', id })
-  }, [opened, link.feature])
+  }, [opened, JSON.stringify(link.feature)])
 }
 
 /** A worker that was told what computes; null where the browser gives none, which `fail` has been told then. */

@@ -15,6 +15,8 @@ export function insteadOf(backend: string): string {
 
 interface Props {
   readonly failure: Failure
+  /** Whether something older is shown. */
+  readonly stale: boolean
   readonly backend: string
   readonly dispatch: Dispatch
 }
@@ -23,10 +25,10 @@ interface Props {
 type Way = readonly [name: string, act: () => void]
 
 export function FailureNotice(props: Props): VNode {
-  const { failure } = props
+  const { failure, stale } = props
   return html`<div class="notice failure" role="alert">
     <p><strong>${failure.message}</strong></p>
-    <p>${failure.advice}</p>
+    <p>${failure.advice}${stale && ' Below is still the last text that was read.'}</p>
     <p class="ways">
       ${waysOn(props).map(([name, act]) => html`<button type="button" onClick=${act}>${name}</button>`)}
     </p>
@@ -34,7 +36,7 @@ export function FailureNotice(props: Props): VNode {
 }
 
 /** A text that is too long needs another text; damaged weights are so for every backend. */
-export function waysOn({ failure, backend, dispatch }: Props): Way[] {
+export function waysOn({ failure, backend, dispatch }: Omit<Props, 'stale'>): Way[] {
   const other = insteadOf(backend)
   const useOther: Way = [
     `Use ${other} instead`,

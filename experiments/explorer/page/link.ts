@@ -19,8 +19,6 @@ export interface Link {
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
 export const LONGEST_TEXT = 20_000
-/** No position, layer, head or feature number of any GPT-2 or SAE is longer. */
-const WHOLE = /^\d{1,6}$/
 export const LARGEST_COEFFICIENT = 9999
 
 export const START: Link = {
@@ -43,58 +41,90 @@ export function cleanCoefficient(coefficient: number): number {
   return Math.round(Math.min(LARGEST_COEFFICIENT, Math.max(0, coefficient)) * 100) / 100
 }
 
+/** How a choice stands in the hash. */
+interface Field<T> {
+  write(value: T): string
+  /** Undefined where it is not understood. */
+  read(written: string): T | undefined
+}
+
+/** No position, layer, head or feature number of any GPT-2 or SAE has more than six digits. */
+const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
+  text: { write: (text) => text, read: cleanText },
+  backend: { write: (name) => name, read: (name) => (isBackend(name) ? name : undefined) },
+  token: {
+    write: (token) => String(token ?? ''),
+    read: (written) => (/^\d{1,6}$/.test(written) ? Number(written) : undefined),
+  },
+  head: {
+    write: ({ layer, head }) => `${layer}-${head}`,
+    read: (written) => readPair(written, (layer, head) => ({ layer, head })),
+  },
+  compare: { write: (pair) => pair.join('-'), read: (written) => readPair(written, (a, b) => [a, b]) },
+  feature: { write: (ref) => (ref === null ? '' : writeRef(ref)), read: readRef },
+  edit: { write: (edit) => (edit === null ? '' : writeEdit(edit)), read: readEdit },
+}
+
+function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {
+  const [, a, b] = /^(\d{1,6})-(\d{1,6})$/.exec(written) ?? []
+  return b === undefined ? undefined : make(Number(a), Number(b))
+}
+
+function readRef(written: string): FeatureRef | undefined {
+  return readPair(written, (layer, feature) => ({ layer, feature }))
+}
+
+function writeRef({ layer, feature }: FeatureRef): string {
+  return `${layer}-${feature}`
+}
+
+function writeEdit(edit: FeatureEdit): string {
+  return edit.kind === 'off' ? `off-${writeRef(edit)}` : `up-${writeRef(edit)}-${edit.coefficient}`
+}
+
+function readEdit(written: string): FeatureEdit | undefined {
+  const [, off, up, by] = /^(?:off-(.*)|up-(.*)-(\d{1,4}(?:\.\d{1,2})?))$/.exec(written) ?? []
+  const ref = readRef(off ?? up ?? '')
+  if (ref === undefined) return undefined
+  return by === undefined
+    ? { ...ref, kind: 'off' }
+    : { ...ref, kind: 'up', coefficient: cleanCoefficient(Number(by)) }
+}
+
+const NAMES = Object.keys(FIELDS) as (keyof Link)[]
+
+function writeField<Name extends keyof Link>(name: Name, link: Link): string {
+  return FIELDS[name].write(link[name])
+}
+
+/** The fields that are otherwise than in another link, by name and as they stand in the hash. */
+function difference(link: Link, other: Link): [name: keyof Link, written: string][] {
+  const differ = NAMES.filter((name) => writeField(name, link) !== writeField(name, other))
+  return differ.map((name) => [name, writeField(name, link)])
+}
+
 /** The hash, without `#`. What is as at the start is left out, but the text never: another day may start with another. */
 export function encodeLink(link: Link): string {
-  const { head, compare, feature, edit } = link
-  const fields = new URLSearchParams({ text: link.text })
-  const set = (name: string, value: string, start: string): void => {
-    if (value !== start) fields.set(name, value)
+  return new URLSearchParams({ text: link.text, ...Object.fromEntries(difference(link, START)) }).toString()
+}
+
+/** What a hash says, the rest as at the start; and, as they stand there, the fields that are not understood. */
+export function decodeLink(hash: string): { link: Link; refused: string[] } {
+  const found = new Map<string, unknown>()
+  const refused: string[] = []
+  for (const [name, written] of new URLSearchParams(hash.replace(/^#/, ''))) {
+    const field = found.has(name) ? undefined : NAMES.find((known) => known === name)
+    const value = field && FIELDS[field].read(written)
+    if (value === undefined) refused.push(`${name}=${written}`)
+    else found.set(name, value)
   }
-  set('backend', link.backend, START.backend)
-  set('token', String(link.token ?? ''), '')
-  set('head', `${head.layer}-${head.head}`, '0-0')
-  set('compare', compare.join('-'), START.compare.join('-'))
-  set('feature', feature === null ? '' : `${feature.layer}-${feature.feature}`, '')
-  set('edit', edit === null ? '' : encodeEdit(edit), '')
-  return fields.toString()
+  return { link: { ...START, ...Object.fromEntries(found) }, refused }
 }
 
-function encodeEdit(edit: FeatureEdit): string {
-  const place = `${edit.layer}-${edit.feature}`
-  return edit.kind === 'off' ? `off-${place}` : `up-${place}-${edit.coefficient}`
-}
-
-/** Any string is a link: what it does not say, or says wrongly, is as at the start. */
-export function decodeLink(hash: string): Link {
-  const fields = new URLSearchParams(hash.replace(/^#/, ''))
-  const numbers = (name: string): number[] => wholes((fields.get(name) ?? '').split('-'))
-  const [headLayer, head] = numbers('head')
-  const [left, right] = numbers('compare')
-  const [layer, feature] = numbers('feature')
-  const backend = fields.get('backend') ?? ''
-  return {
-    text: cleanText(fields.get('text') ?? START.text),
-    backend: isBackend(backend) ? backend : START.backend,
-    token: numbers('token')[0] ?? START.token,
-    head: head === undefined ? START.head : { layer: headLayer, head },
-    compare: right === undefined ? START.compare : [left, right],
-    feature: feature === undefined ? START.feature : { layer, feature },
-    edit: decodeEdit(fields.get('edit') ?? ''),
-  }
-}
-
-function decodeEdit(value: string): FeatureEdit | null {
-  const [kind, ...parts] = value.split('-')
-  const [layer, feature] = wholes(parts.slice(0, 2))
-  if (feature === undefined) return null
-  if (kind === 'off' && parts.length === 2) return { layer, feature, kind }
-  if (kind !== 'up' || parts.length !== 3 || !/^\d{1,4}(\.\d{1,2})?$/.test(parts[2])) return null
-  return { layer, feature, kind, coefficient: cleanCoefficient(Number(parts[2])) }
-}
-
-/** The numbers, or none at all where one of them is not a whole number. */
-function wholes(parts: readonly string[]): number[] {
-  return parts.every((part) => WHOLE.test(part)) ? parts.map(Number) : []
+/** What a link said and its fitted form no longer does, as it stands in the hash. */
+export function lostFields(link: Link, fitted: Link): string[] {
+  const said = new Map(difference(link, START))
+  return difference(link, fitted).flatMap(([name, written]) => (said.has(name) ? [`${name}=${written}`] : []))
 }
 
 /** The link, less what the model that opened does not have. */

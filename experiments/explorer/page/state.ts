@@ -1,12 +1,16 @@
 // All that the page knows, and how each action changes it.
 import type { Answer, Card, Failure, Opened } from '../protocol.ts'
 import type { FeatureRef } from '../protocol.ts'
-import { cleanText, fitLink, type Link } from './link.ts'
+import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
 /** All that the page knows. */
 export interface State {
   readonly link: Link
+  /** What the address said and is not understood, or not there in this model; until something else is chosen. */
+  readonly refused: readonly string[]
+  /** Counts the entries in the browser's history: another number is another entry. */
+  readonly entry: number
   readonly hover: Hover
   /** Counts the workers: another number is another worker. */
   readonly worker: number
@@ -44,7 +48,10 @@ export interface OpenCard {
 }
 
 export type Action =
-  | { readonly type: 'choose'; readonly choice: Partial<Link> }
+  /** The address was opened, changed by hand, or by going back. */
+  | { readonly type: 'linked'; readonly hash: string }
+  /** `passing`: a key or a slider's step, one of many, over which Back passes. */
+  | { readonly type: 'choose'; readonly choice: Partial<Link>; readonly passing?: boolean }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
   | { readonly type: 'asked'; readonly asked: Asked }
@@ -58,12 +65,12 @@ export type Phase = 'loading' | 'ready' | 'running' | 'failed'
 
 const NO_HOVER: Hover = { token: null, feature: null }
 
-export function startState(link: Link): State {
-  return { ...freshWorker(0), link, hover: NO_HOVER, run: null, painted: null }
+export function startState(hash: string): State {
+  return { ...freshWorker(0), ...decodeLink(hash), entry: 0, hover: NO_HOVER, run: null, painted: null }
 }
 
 /** What a new worker begins with. */
-function freshWorker(worker: number): Omit<State, 'link' | 'hover' | 'run' | 'painted'> {
+function freshWorker(worker: number) {
   return { worker, opened: null, progress: null, asked: null, layersRead: null, failure: null, card: null }
 }
 
@@ -76,8 +83,14 @@ export function phaseOf({ failure, opened, run, asked }: State): Phase {
 
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
-    case 'choose':
-      return relink(state, { ...state.link, ...action.choice })
+    case 'linked': {
+      const { link, refused } = decodeLink(action.hash)
+      return relink({ ...state, refused }, link)
+    }
+    case 'choose': {
+      const entry = state.entry + (action.passing ? 0 : 1)
+      return relink({ ...state, entry, refused: [] }, { ...state.link, ...action.choice })
+    }
     case 'hover':
       return { ...state, hover: { ...state.hover, ...action.hover } }
     case 'restart':
@@ -95,11 +108,16 @@ export function reduce(state: State, action: Action): State {
 
 /** Another choice; another backend is another worker. */
 function relink(state: State, wanted: Link): State {
-  const cleaned = { ...wanted, text: cleanText(wanted.text) }
-  const link = state.opened === null ? cleaned : fitLink(cleaned, state.opened)
-  const card = link.feature === null ? null : state.card
-  if (link.backend === state.link.backend) return { ...state, link, card }
-  return { ...state, ...freshWorker(state.worker + 1), link }
+  const card = wanted.feature === null ? null : state.card
+  const chosen = fit({ ...state, link: { ...wanted, text: cleanText(wanted.text) }, card })
+  return wanted.backend === state.link.backend ? chosen : { ...chosen, ...freshWorker(state.worker + 1) }
+}
+
+/** Leaves out of the link what the model does not have, and says so. */
+function fit(state: State): State {
+  if (state.opened === null) return state
+  const link = fitLink(state.link, state.opened)
+  return { ...state, link, refused: [...state.refused, ...lostFields(state.link, link)] }
 }
 
 function answered(state: State, answer: Answer): State {
@@ -107,7 +125,7 @@ function answered(state: State, answer: Answer): State {
     case 'progress':
       return { ...state, progress: answer }
     case 'opened':
-      return { ...state, opened: answer.opened, progress: null, link: fitLink(state.link, answer.opened) }
+      return fit({ ...state, opened: answer.opened, progress: null })
     case 'layer':
       return isAsked(state, answer.id) ? { ...state, layersRead: answer.done } : state
     case 'run': {

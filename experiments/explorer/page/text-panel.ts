@@ -3,6 +3,8 @@ import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { BACKENDS } from './backends.ts'
 import { EXAMPLES } from './examples.ts'
+import { shorten } from '../../lab/report/numbers.ts'
+import { visible } from '../../lab/report/tokens.ts'
 import { FailureNotice } from './failure.ts'
 import { LONGEST_TEXT } from './link.ts'
 import { memo } from './memo.ts'
@@ -11,13 +13,13 @@ import { valueOf } from './parts.ts'
 import type { Dispatch, State } from './state.ts'
 
 export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatch }): VNode {
-  const { link, failure } = state
+  const { link, failure, refused, run } = state
   return html`<section class="ask" aria-labelledby="text-title">
     <h2 id="text-title">Your text</h2>
     <div class="asking">
       <div>
-        ${h(TextBox, { text: link.text, dispatch })}
-        ${failure !== null && h(FailureNotice, { failure, backend: link.backend, dispatch })}
+        ${h(TextBox, { text: link.text, dispatch })} ${refused.length > 0 && refusal(refused)}
+        ${failure !== null && h(FailureNotice, { failure, stale: run !== null, backend: link.backend, dispatch })}
         ${h(Examples, { dispatch })}
       </div>
       <div>${h(BackendChoice, { backend: link.backend, dispatch })} ${h(RunFacts, { state })}</div>
@@ -25,8 +27,17 @@ export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatc
   </section>`
 }
 
+/** What of the address could not be followed. */
+function refusal(refused: readonly string[]): VNode {
+  const fields = refused.flatMap((field) => [' ', html`<code>${visible(shorten(field, 40))}</code>`])
+  return html`<p class="notice" role="status">
+    ${['Left out of the link, as it is not understood or this model has no such thing:', ...fields]}
+  </p>`
+}
+
 const TextBox = memo(({ text, dispatch }: { text: string; dispatch: Dispatch }): VNode => {
-  const write = (event: Event): void => dispatch({ type: 'choose', choice: { text: valueOf(event) } })
+  const write = (event: Event): void =>
+    dispatch({ type: 'choose', choice: { text: valueOf(event) }, passing: true })
   return html`<div>
     <p id="text-note" class="note">The model reads it at every key; nothing leaves this page.</p>
     <textarea

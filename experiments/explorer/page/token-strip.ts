@@ -57,7 +57,7 @@ export const TokenStrip = memo((props: Props): VNode => {
     const to = keyTarget(event.key, chosen, run.tokens.length)
     if (to === undefined) return
     event.preventDefault()
-    choose(to)
+    dispatch({ type: 'choose', choice: { token: to }, passing: true })
   }
   return html`<div class="strip">
     <div
