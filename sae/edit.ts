@@ -1,7 +1,7 @@
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sparseRow } from '../engine/sparse.ts'
-import { encode, saeInput } from './encoder.ts'
+import { encode } from './encoder.ts'
 import type { Sae } from './weights.ts'
 
 /** What is done to a stream at its hook: its rows in, the rows that go on out. */
@@ -64,7 +64,7 @@ async function activationsNow(
   feature: number,
   x: DeviceTensor,
 ): Promise<Float32Array> {
-  const features = await encode(ops, sae, await saeInput(ops, sae, sae.config.hookName, x))
+  const features = await encode(ops, sae, x)
   return Float32Array.from({ length: x.shape[0] }, (_, row) => {
     const { indices, values } = sparseRow(features, row)
     const entry = indices.indexOf(feature)

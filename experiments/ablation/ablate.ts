@@ -119,7 +119,7 @@ async function planLayers(
   for (const hook of hooks) {
     const layer = layerOf(hook)
     const sae = await model.openSae(hook)
-    const features = await encodeStream(ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
+    const features = await encodeStream(ops, sae, streams.get(hook)!) // [tokens, d_sae]
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const active = [...new Set(means.indices)]
     const directions = await directionsOf(ops, sae, active)

@@ -32,7 +32,7 @@ export async function explainFromTexts(
   })()
   using progress = createProgress({ label: 'features', total: hooks.length, unit: 'layers', quiet })
   const pieces = texts.map((ids) => piecesOf(model, ids))
-  const encoded = (sae: Sae, hook: string) => encodeStream(sae.ops, sae, hook, streams.get(hook)!)
+  const encoded = (sae: Sae, hook: string) => encodeStream(sae.ops, sae, streams.get(hook)!)
   const explained = await withSae(model, hook, async (sae) =>
     explainFeatures(model, { hook, sae, features: await encoded(sae, hook) }, features, pieces),
   )

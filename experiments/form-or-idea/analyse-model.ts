@@ -46,7 +46,7 @@ export async function analyseModel(
   const layers: AnalysedLayer[] = []
   for (const hook of hooks) {
     const sae = await model.openSae(hook)
-    const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
+    const features = await encodeStream(model.gpt2.ops, sae, streams.get(hook)!) // [tokens, d_sae]
     const result = figuresAt(hook, { features, kinds }, design, settings)
     const named = [...new Set(wholeSpecialists(result.specialists).map(({ feature }) => feature))]
     const explained = await explainFeatures(model, { hook, sae, features }, named, pieces)

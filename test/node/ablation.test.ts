@@ -20,7 +20,7 @@ import { generate } from '../../gpt2/generate.ts'
 import { onHost, type Hook } from '../../gpt2/hooks.ts'
 import { meanLoss } from '../../gpt2/loss.ts'
 import { capture, run } from '../../gpt2/model.ts'
-import { encode, saeInput } from '../../sae/encoder.ts'
+import { encode } from '../../sae/encoder.ts'
 import { splice } from '../../sae/splice.ts'
 import { reference as ops } from '../helpers/backends.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
@@ -44,7 +44,7 @@ async function logitsWith(ids: readonly number[], intervene: Hook): Promise<Tens
 
 async function featuresOf(ids: readonly number[]): Promise<SparseRows> {
   const stream = (await capture(model.gpt2, [ids], [hook])).get(hook)!
-  return encode(ops, sae, await saeInput(ops, sae, hook, ops.upload(stream)))
+  return encode(ops, sae, ops.upload(stream))
 }
 
 /** The feature with the highest activation behind BOS. */

@@ -81,7 +81,7 @@ test('its texts are the strongest, each with the tokens on which the feature fir
 test('a feature that fires nowhere has a card without texts', async () => {
   const stream = (await captureStreams(model.gpt2, ids, [model.saeHooks[0]])).get(model.saeHooks[0])!
   const sae = await model.openSae(model.saeHooks[0])
-  const fires = new Set((await encodeStream(ops, sae, model.saeHooks[0], stream)).indices)
+  const fires = new Set((await encodeStream(ops, sae, stream)).indices)
   const silent = Array.from({ length: 1024 }, (_, feature) => feature).find((feature) => !fires.has(feature))!
   const [card] = await cardsOn('wasm', [[0, silent]])
   assert.equal([card.figures.max, card.figures.firing_texts, card.texts], [null, [], []])

@@ -91,7 +91,7 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
     assert.is(seen.layers.length, 6)
     for (const [layer, { features }] of seen.layers.entries()) {
       const hook = hookOf(layer)
-      const captured = await encodeStream(model.gpt2.ops, model.saes.get(hook)!, hook, streams.get(hook)!)
+      const captured = await encodeStream(model.gpt2.ops, model.saes.get(hook)!, streams.get(hook)!)
       const shape = [ids.length, 1024]
       assert.is(features.hook, hook)
       assert.equal([features.offsets[0], features.offsets[1]], [0, 0])

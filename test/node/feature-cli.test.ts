@@ -60,7 +60,7 @@ command(
       .map((text) => model.tokenize(text))
     const hook = 'blocks.3.hook_resid_pre'
     const stream = (await captureStreams(model.gpt2, ids, [hook])).get(hook)!
-    const dense = toDense(await encodeStream(ops, await model.openSae(hook), hook, stream))
+    const dense = toDense(await encodeStream(ops, await model.openSae(hook), stream))
     await ops.dispose()
     for (const figures of features) {
       let row = 0

@@ -65,7 +65,7 @@ test('the stream after the last block is a layer like the others', async () => {
     all,
   )
   const stream = (await capture(model.gpt2, [ids], [final])).get(final)!
-  const expected = await encodeStream(ops, await withFinal.openSae(final), final, stream)
+  const expected = await encodeStream(ops, await withFinal.openSae(final), stream)
   assert.equal(results[nLayers].means, meanFeatures(expected, [ids.length]))
   assert.ok(expected.values.length > 0)
 })

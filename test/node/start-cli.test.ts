@@ -255,7 +255,7 @@ command('a peak is the highest mean over a text’s tokens behind BOS, summed by
     for (const text of texts) {
       const ids = model.tokenize(text)
       const stream = (await captureStreams(model.gpt2, [ids], [hook])).get(hook)!
-      const { data, shape } = toDense(await encodeStream(ops, sae, hook, stream))
+      const { data, shape } = toDense(await encodeStream(ops, sae, stream))
       for (let feature = 0; feature < shape[1]; feature++) {
         let sum = 0
         for (let token = 1; token < ids.length; token++) sum += data[token * shape[1] + feature]

@@ -72,7 +72,7 @@ async function readTexts(texts: string): Promise<Map<string, Found>> {
     const name = (id: number) => model.tokenizer.pieces([id])[0]
     const found = new Map<string, Found>()
     for (const [hook, stream] of await captureStreams(model.gpt2, ids, model.saeHooks)) {
-      const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, hook, stream))
+      const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, stream))
       found.set(hook, { features, hints: featureHints(features, ids.flat(), model.gpt2.config.bos, name) })
     }
     return found

@@ -2,7 +2,7 @@ import { sliceRows, type SparseRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { HookTable } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
-import { encode, saeInput } from '../../../sae/encoder.ts'
+import { encode } from '../../../sae/encoder.ts'
 import type { EndLook, FeatureEdit, LayerLook, SparseFeatures, Token, TopPerToken } from '../protocol.ts'
 import { lookAfterEdit } from './edited.ts'
 import { activeNeurons, logitLens, nextTokens } from './guesses.ts'
@@ -69,7 +69,7 @@ function layerHooks(model: Model, layer: number, steps: Pick<LookSteps, 'layer' 
     [hook]: async (x, ops) => {
       await steps.pause()
       beganSae = performance.now()
-      found.features = withoutBos(hook, await encode(ops, sae, await saeInput(ops, sae, hook, x)))
+      found.features = withoutBos(hook, await encode(ops, sae, x))
       beganBlock = performance.now()
     },
     [`${name}.attn.hook_pattern`]: async (x, ops) => {

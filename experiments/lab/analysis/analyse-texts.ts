@@ -51,7 +51,7 @@ export async function analyseTexts(
   for (const [i, hook] of hooks.entries()) {
     const sae = await model.openSae(hook)
     const next = i + 1 < hooks.length ? model.readAheadSae(hooks[i + 1]) : undefined
-    const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
+    const features = await encodeStream(model.gpt2.ops, sae, streams.get(hook)!) // [tokens, d_sae]
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const analysis = analyseLayer(means, categories, thresholdAt(hook, threshold, means), layerOf(hook))
     const streamNorm = meanNorm(streams.get(hook)!, lengths, sae.config.centered)

@@ -57,7 +57,7 @@ export async function measureSaes(
     const sae = await model.openSae(hook)
     const meter = new QualityMeter(sae.config.dIn, sae.config.dSae)
     const spliced = await lossOf(model.gpt2, texts, (batch) => ({
-      [hook]: [(x, ops) => readStream(meter, sae, hook, x, batch, ops), splice(sae, hook)],
+      [hook]: [(x, ops) => readStream(meter, sae, x, batch, ops), splice(sae, hook)],
     }))
     onPass(++done)
     releaseSae(sae)
@@ -100,15 +100,13 @@ async function lossOf(model: Gpt2, texts: Texts, hooksFor: (batch: Texts) => Hoo
 async function readStream(
   meter: QualityMeter,
   sae: Sae,
-  hook: string,
   x: DeviceTensor,
   batch: Texts,
   ops: Backend,
 ): Promise<void> {
-  const input = await saeInput(ops, sae, hook, x)
-  const features = await encode(ops, sae, input)
+  const features = await encode(ops, sae, x)
   const [stream, rebuilt]: Tensor[] = [
-    await ops.download(input),
+    await ops.download(await saeInput(ops, sae, x)),
     await ops.download(await decode(ops, sae, features)),
   ]
   let row = 0

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../../engine/tensor.ts'
 import { decode } from '../../../sae/decoder.ts'
-import { encode } from '../../../sae/encoder.ts'
+import { encode, saeInput } from '../../../sae/encoder.ts'
 import { QualityMeter, type SaeQuality } from '../../../sae/metrics.ts'
 import { releaseSae, type Sae } from '../../../sae/weights.ts'
 import { batches, captureStreams } from '../../lab/models/features.ts'
@@ -87,17 +87,17 @@ export async function readStream(
   texts: readonly { readonly length: number }[],
   centered: boolean,
 ): Promise<SaeQuality> {
+  const asFed: Sae = { ...sae, config: { ...sae.config, centered } }
   const meter = new QualityMeter(sae.config.dIn, sae.config.dSae)
   let row = 0
   for (const batch of batches(texts))
     for (const { length } of batch) {
       const x = stream.rows(row, (row += length))
       await sae.ops.scope(async (ops) => {
-        const raw = ops.upload(x)
-        const input = centered ? await ops.center(raw) : raw
-        const features = await encode(ops, sae, input)
+        const fed = ops.upload(x)
+        const features = await encode(ops, asFed, fed)
         const rebuilt = await ops.download(await decode(ops, sae, features))
-        meter.add(await ops.download(input), rebuilt, features)
+        meter.add(await ops.download(await saeInput(ops, asFed, fed)), rebuilt, features)
       })
     }
   return meter.quality()

@@ -123,7 +123,7 @@ async function verifySae(
   for (const prompt of prompts) {
     const expected = prompt.sae.find((entry) => entry.layer === layer)
     if (!expected) continue
-    const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(`${hook} of ${prompt.name}`)!)
+    const features = await encodeStream(model.gpt2.ops, sae, streams.get(`${hook} of ${prompt.name}`)!)
     const active = Array.from(
       expected.active_per_token,
       (_, t) => features.offsets[t + 1] - features.offsets[t],

@@ -83,7 +83,7 @@ async function verifyFeatures(
   checks: Checks,
 ) {
   const sae = await model.openSae(hook)
-  const features = await encodeStream(model.gpt2.ops, sae, hook, stream)
+  const features = await encodeStream(model.gpt2.ops, sae, stream)
   checks.compareTensor(`${hook}.hook_sae_acts_post`, limits.features, toDense(features), expected)
   releaseSae(sae)
 }
