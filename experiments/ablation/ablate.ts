@@ -1,12 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { createRandom } from '../../engine/random.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
-import { releaseSae } from '../../sae/weights.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
 import type { Category } from '../lab/analysis/input.ts'
 import { resolveThreshold, type ThresholdSpec } from '../lab/analysis/threshold.ts'
-import { captureStreams, encodeStream, featureColumns, type FeatureColumn } from '../lab/models/features.ts'
-import { layerOf } from '../lab/models/hooks.ts'
+import { featureColumns, type FeatureColumn } from '../lab/models/features.ts'
+import { forEachLayer } from '../lab/models/layers.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { shuffle } from '../lab/analysis/statistics.ts'
@@ -107,23 +106,13 @@ async function planLayers(
   settings: Settings,
   quiet: boolean,
 ) {
-  const streams = await (async () => {
-    using progress = createProgress({ label: 'forward pass', total: ids.length, unit: 'texts', quiet })
-    return captureStreams(model.gpt2, ids, hooks, (done) => progress.update(done))
-  })()
-  using progress = createProgress({ label: 'features', total: hooks.length, unit: 'layers', quiet })
   const lengths = ids.map((text) => text.length)
-  const { ops } = model.gpt2
   const planned: Planned[] = []
   const without: AblationResults['without_specialist'] = []
-  for (const hook of hooks) {
-    const layer = layerOf(hook)
-    const sae = await model.openSae(hook)
-    const features = await encodeStream(ops, sae, streams.get(hook)!) // [tokens, d_sae]
+  await forEachLayer(model, ids, hooks, quiet, async ({ hook, layer, sae, features }) => {
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const active = [...new Set(means.indices)]
-    const directions = await directionsOf(ops, sae, active)
-    releaseSae(sae)
+    const directions = await directionsOf(sae.ops, sae, active)
     const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
     const firingMean = (feature: number, category: Category): number => {
       const column = featureColumns(features, lengths, [feature]).get(feature)!
@@ -149,9 +138,7 @@ async function planLayers(
     }
     for (const { name } of categories)
       if (!analysis.categories[name].specialist) without.push({ layer, category: name })
-    progress.step()
-    await setImmediate() // Ctrl-C is heard between layers
-  }
+  })
   return { planned, without }
 }
 

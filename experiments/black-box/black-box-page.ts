@@ -4,7 +4,8 @@ import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { cardsSection, type LayerFeatures } from '../lab/report/feature-card.ts'
 import { pageHeader, type PageLink } from '../lab/report/header.ts'
 import { chartDocument, renderPage } from '../lab/report/page-node.ts'
-import { provenanceTable, type Provenance } from '../lab/report/provenance-table.ts'
+import type { Provenance } from '../lab/models/provenance.ts'
+import { provenanceTable } from '../lab/report/provenance-table.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../lab/report/show-all.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
@@ -34,7 +35,7 @@ export interface BlackBoxReport {
   changes: readonly LayerChange[]
   /** In row order, the order that the analysis counts texts in. */
   texts: readonly TokenText[]
-  /** Of each layer the features to show, as `highlightedFeatures` lists them. */
+  /** Of each layer the features to show, as `namedFeatures` lists them. */
   explained: readonly (readonly ExplainedFeature[])[]
 }
 

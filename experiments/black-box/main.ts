@@ -99,7 +99,7 @@ runMain(() => {
     const quiet = options.json ?? false
     const results = await analyseTexts(model, ids, categories, hooks, spec, quiet)
     const quality = await measureQuality(model, ids, hooks, options, quiet)
-    const inputs = results.map((result) => ({ ...result, quality: quality.layers.get(result.hook) }))
+    const inputs = results.map(({ result }) => ({ ...result, quality: quality.layers.get(result.hook) }))
     const layers = withStatistics(inputs, categories, drawsOf(options))
     const found = verdicts(layers)
     const provenance = await provenanceOf(model, ops, hooks, {

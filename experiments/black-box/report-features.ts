@@ -31,19 +31,14 @@ function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
   return roles
 }
 
-/** The features of a layer that the report shows: all that the analysis names and lists texts of. */
-export function highlightedFeatures(analysis: LayerAnalysis): number[] {
-  return [...rolesOf(analysis).keys()]
-}
-
-/** For each layer, its highlighted features with their roles, texts and figures. */
+/** For each layer, the features that the analysis names, with their roles, texts and figures. */
 export function reportedFeatures({ layers, explained, texts }: BlackBoxReport): LayerFeatures[] {
   return layers.map((analysis, l) => {
     const features = [...rolesOf(analysis)].map(([feature, roles]): Feature => {
       const found = explained.at(l)?.find(({ figures }) => figures.feature === feature)
       if (found === undefined)
         throw new Error(
-          `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of highlightedFeatures`,
+          `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of namedFeatures`,
         )
       const list = analysis.firing_texts[feature] ?? []
       const firing = list.map(([text, mean]): FiringText => {

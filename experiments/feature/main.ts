@@ -63,10 +63,11 @@ runMain(() => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const [hook] = chooseHooks(model, [options.layer])
     const next = nextHook(model, hook)
-    await model.prepareSaes(next === undefined ? [hook] : [hook, next])
+    const hooks = next === undefined ? [hook] : [hook, next]
+    await model.prepareSaes(hooks)
     const ids = labelled.map(({ text }) => model.tokenize(text))
     const features = [...new Set(options.feature)]
-    const explained = await explainFromTexts(model, ids, { hook, next, features }, options.json ?? false)
+    const explained = await explainFromTexts(model, ids, hooks, features, options.json ?? false)
 
     const provenance = {
       ...(await provenanceOf(model, ops, [hook], {

@@ -1,15 +1,39 @@
+// From token ids to each layer's figures: how alike the cells are, and which features stand for a topic or a form.
 import type { SparseRows } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
+import { explainLayers, type ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
+import { thresholdAt, type ThresholdSpec } from '../lab/analysis/threshold.ts'
 import { featureColumns } from '../lab/models/features.ts'
+import type { OpenLayer } from '../lab/models/layers.ts'
+import { piecesOf, type OpenModel } from '../lab/models/models.ts'
 import type { Design } from './design.ts'
 import type { LayerResult, LocatedSpecialist, Resemblance, Transfer } from './layer-result.ts'
 import { meanByRelation, testCosines, topOverlap, type Draws } from './similarity.ts'
-import { findSpecialists, type Share } from './specialists.ts'
-import { symbolShare, type TokenKind } from './token-kinds.ts'
+import { findSpecialists, wholeSpecialists, type Share } from './specialists.ts'
+import { symbolShare, tokenKinds, type TokenKind } from './token-kinds.ts'
 
 /** What is drawn, and how many of a cell's strongest features are held against another's. */
 export interface Settings extends Draws {
   readonly top: number
+}
+
+/**
+ * The design's texts at each hook, with the specialists of whole topics and forms explained.
+ * @param ids of the texts, with BOS
+ */
+export async function analyseModel(
+  model: OpenModel,
+  ids: readonly (readonly number[])[],
+  hooks: readonly string[],
+  design: Design,
+  settings: LayerSettings & { quiet: boolean },
+): Promise<ExplainedLayer<LayerResult>[]> {
+  const kinds = ids.map((text) => tokenKinds(piecesOf(model, text)))
+  return explainLayers(model, ids, hooks, settings.quiet, (layer) => {
+    const result = analyseLayer(layer, kinds, design, settings)
+    const named = wholeSpecialists(result.specialists).map(({ feature }) => feature)
+    return { result, named: [...new Set(named)] }
+  })
 }
 
 /** means: sparse [texts, width], rows as in the design */
@@ -45,26 +69,20 @@ export function tokenShares(ids: readonly (readonly number[])[], vocabulary: num
   )
 }
 
-/** A layer's features of all tokens, BOS too, and what the tokens are. */
-export interface LayerInput {
-  readonly layer: number
-  /** sparse [tokens, d_sae], text behind text */
-  readonly features: SparseRows
-  /** For each text the kinds of its tokens, BOS first. */
-  readonly kinds: readonly (readonly TokenKind[])[]
-  /** From the token means [texts, d_sae]. */
-  readonly thresholdOf: (means: SparseRows) => number
+export interface LayerSettings extends Settings {
+  readonly threshold: ThresholdSpec
 }
 
-/** A layer's figures. */
+/** A layer's figures. kinds: for each text those of its tokens, BOS first */
 export function analyseLayer(
-  { layer, features, kinds, thresholdOf }: LayerInput,
+  { hook, layer, features }: Pick<OpenLayer, 'hook' | 'layer' | 'features'>,
+  kinds: readonly (readonly TokenKind[])[],
   design: Design,
-  settings: Settings,
+  settings: LayerSettings,
 ): LayerResult {
   const lengths = kinds.map((tokens) => tokens.length)
-  const means = meanFeatures(features, lengths)
-  const threshold = thresholdOf(means)
+  const means = meanFeatures(features, lengths) // [texts, d_sae]
+  const threshold = thresholdAt(hook, settings.threshold, means)
   const specialists = findSpecialists(means, design, threshold, settings)
   const activations = featureColumns(
     features,

@@ -1,16 +1,17 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
+import type { ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
 import { cardsSection, type LayerFeatures } from '../lab/report/feature-card.ts'
 import { pageHeader, type PageLink } from '../lab/report/header.ts'
 import { chartDocument, renderPage } from '../lab/report/page-node.ts'
-import { provenanceTable, type Provenance } from '../lab/report/provenance-table.ts'
+import type { Provenance } from '../lab/models/provenance.ts'
+import { provenanceTable } from '../lab/report/provenance-table.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../lab/report/show-all.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
 import { cellNames, type Design } from './design.ts'
 import { cellsSection, relationsSection } from './report-cells.ts'
-import type { AnalysedLayer } from './analyse-model.ts'
 import { SHOWN_TEXTS, shownFeatures, specialistsSection } from './report-specialists.ts'
-import type { Answer, Resemblance } from './layer-result.ts'
+import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
 export interface FormOrIdeaReport {
@@ -23,7 +24,7 @@ export interface FormOrIdeaReport {
   readonly design: Design
   /** What the tokens themselves say. */
   readonly tokens: Resemblance
-  readonly analysed: readonly AnalysedLayer[]
+  readonly analysed: readonly ExplainedLayer<LayerResult>[]
   /** Each text's tokens as strings, BOS first. */
   readonly pieces: readonly (readonly string[])[]
 }

@@ -17,11 +17,10 @@ import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
 import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
 import { briefFigures } from '../lab/analysis/features/explain.ts'
 import { count } from '../lab/report/numbers.ts'
-import { compareCells, tokenShares } from './analysis.ts'
+import { analyseModel, compareCells, tokenShares } from './analysis.ts'
 import { answers, overallAnswer } from './answer.ts'
 import { pairsCsv, specialistsCsv } from './csv.ts'
 import { createDesign } from './design.ts'
-import { analyseModel } from './analyse-model.ts'
 import { renderFormOrIdeaReport } from './form-or-idea-page.ts'
 import { summaryTables } from './table.ts'
 import matchedTexts from './texts.json' with { type: 'json' }
@@ -69,7 +68,7 @@ runMain(() =>
     const pieces = ids.map((text) => piecesOf(model, text))
     const threshold = options.threshold ?? defaultThreshold(model.name)
     const settings = { seed, permutations, top, threshold, quiet }
-    const analysed = await analyseModel(model, { ids, pieces }, hooks, design, settings)
+    const analysed = await analyseModel(model, ids, hooks, design, settings)
 
     const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
     const layers = analysed.map(({ result }) => result)

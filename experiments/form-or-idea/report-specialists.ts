@@ -1,5 +1,6 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
+import type { ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
 import { featureId, type LayerFeatures } from '../lab/report/feature-card.ts'
 import type { Feature, FiringText } from '../lab/report/feature-parts.ts'
 import { levelOf, showNumber } from '../lab/report/numbers.ts'
@@ -7,7 +8,6 @@ import { dataTable, type Cell } from '../lab/report/tables.ts'
 import { firingTokens, type TokenText } from '../lab/report/tokens.ts'
 import { showP } from './answer.ts'
 import type { LayerResult, LocatedSpecialist } from './layer-result.ts'
-import type { AnalysedLayer } from './analyse-model.ts'
 import { wholeSpecialists, type Share } from './specialists.ts'
 import { percent } from './table.ts'
 
@@ -22,7 +22,7 @@ function placeOf({ kind, topic, form }: LocatedSpecialist): string {
 
 /** The features of a layer that stand best for a topic or a form as a whole, with the texts and tokens they fire at. */
 export function shownFeatures(
-  { result, explained }: AnalysedLayer,
+  { result, explained }: ExplainedLayer<LayerResult>,
   texts: readonly TokenText[],
 ): LayerFeatures {
   const roles = Map.groupBy(wholeSpecialists(result.specialists), ({ feature }) => feature)

@@ -1,9 +1,8 @@
 import { Tensor } from '../../engine/tensor.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
-import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
+import { analyseLayer, namedFeatures } from '../../experiments/lab/analysis/analyse-layer.ts'
 import { compareLayers } from '../../experiments/black-box/compare-layers.ts'
 import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
-import { highlightedFeatures } from '../../experiments/black-box/report-features.ts'
 import type { BlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
 import type { Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { verdicts } from '../../experiments/black-box/verdicts.ts'
@@ -76,7 +75,7 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
     changes: compareLayers(layers),
     texts,
     explained: layers.map((analysis, layer) =>
-      highlightedFeatures(analysis).map((feature) =>
+      namedFeatures(analysis).map((feature) =>
         explained(
           { layer, feature },
           texts.map(({ pieces }, t) => pieces.map((_, p) => activation(layer, feature, t, p))),

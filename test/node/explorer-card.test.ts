@@ -8,7 +8,7 @@ import { openModel } from '../../experiments/lab/models/models.ts'
 import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import { decodeSparse, encodeSparse } from '../../experiments/explorer/sparse-file.ts'
 import type { Card } from '../../experiments/explorer/protocol.ts'
-import { explainFromTexts, type Asked } from '../../experiments/feature/explain-from-texts.ts'
+import { explainFromTexts } from '../../experiments/feature/explain-from-texts.ts'
 import { startSession } from '../helpers/explorer.ts'
 
 const TEXTS = new URL('../../experiments/lab/texts/texts.json', import.meta.url)
@@ -20,9 +20,8 @@ const ids = labelled.map(({ text }) => model.tokenize(text))
 
 /** What npm run feature finds. */
 async function explained(layer: number, feature: number) {
-  const [hook, next] = [model.saeHooks[layer], model.saeHooks.at(layer + 1)]
-  const asked: Asked = { hook, next, features: [feature] }
-  const [found] = await explainFromTexts(model, ids, asked, true)
+  const hooks = model.saeHooks.slice(layer, layer + 2)
+  const [found] = await explainFromTexts(model, ids, hooks, [feature], true)
   return found
 }
 

@@ -346,11 +346,11 @@ experts(
     const features = sparse(
       design.texts.flatMap((_, row) => [[0, 50], [form[row] ? 0 : 2, 0], [form[row] ? 0 : 6, 0]]), // prettier-ignore
     )
-    const result = analyseLayer(
-      { layer: 2, features, kinds, thresholdOf: (means) => Math.max(...means.values) - 1 },
-      design,
-      { ...SETTINGS, top: 1 },
-    )
+    const result = analyseLayer({ hook: 'blocks.2.hook_resid_pre', layer: 2, features }, kinds, design, {
+      ...SETTINGS,
+      top: 1,
+      threshold: { kind: 'value', value: 3 },
+    })
     assert.is(result.threshold, 3)
     const specialist = result.specialists.find((one) => one.form === 'form 0' && one.topic === null)!
     assert.equal([specialist.feature, specialist.symbols], [0, { of_activation: 0.75, of_tokens: 0.5 }])

@@ -2,7 +2,8 @@ import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderBlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
-import { highlightedFeatures, SHOWN_TEXTS } from '../../experiments/black-box/report-features.ts'
+import { namedFeatures } from '../../experiments/lab/analysis/analyse-layer.ts'
+import { SHOWN_TEXTS } from '../../experiments/black-box/report-features.ts'
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
@@ -25,9 +26,7 @@ report('every layer, category and feature is there, each with its table', () => 
   for (const map of all(document, '.measure .chart')) assert.is(all(map, 'rect').length, 9)
   assert.is(all(document, 'figure').length, all(document, 'figure details table caption').length)
   assert.is(all(document, '.measure').length, 3)
-  const named = sample.layers.flatMap((layer) =>
-    highlightedFeatures(layer).map((f) => `L${layer.layer}-${f}`),
-  )
+  const named = sample.layers.flatMap((layer) => namedFeatures(layer).map((f) => `L${layer.layer}-${f}`))
   assert.equal(
     all(document, 'article').map((card) => card.id),
     named,
@@ -91,7 +90,7 @@ report('a card holds its strongest texts, the data the others, and both know how
   }
   let more = 0
   for (const layer of sample.layers)
-    for (const feature of highlightedFeatures(layer)) {
+    for (const feature of namedFeatures(layer)) {
       const card = document.getElementById(`L${layer.layer}-${feature}`)
       const firing = layer.firing_texts[feature].length
       const shown = Math.min(firing, SHOWN_TEXTS)

@@ -34,7 +34,8 @@ export class Cards {
     const pieces = texts.map((text) => text.pieces)
     const features = await this.#activations(hook)
     let explained = await explainFeatures(model, { hook, sae, features }, [feature], pieces)
-    if (next !== undefined) explained = withNextLayer(explained, next, await this.#activations(next))
+    if (next !== undefined)
+      explained = withNextLayer(explained, { hook: next, features: await this.#activations(next) })
     const [{ figures, column }] = explained
     const strongest = figures.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
       const text = texts[index]

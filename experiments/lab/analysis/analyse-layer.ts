@@ -139,16 +139,17 @@ export function gini(values: readonly number[]): number {
   return sum(rising.map((value, i) => (2 * (i + 1) - n - 1) * value)) / (n * total)
 }
 
-/** Every feature that `findings` names, except the lists of the full search, which can be long. */
-function namedFeatures(findings: Omit<LayerAnalysis, 'firing_texts'>): Set<number> {
-  const { top5_strongest, most_frequent, most_selective, categories } = findings
+/** Every feature that `findings` names, each once, except the lists of the full search, which can be long. */
+export function namedFeatures(findings: Omit<LayerAnalysis, 'firing_texts'>): number[] {
+  const { strongest, most_selective, most_frequent, top5_strongest, categories } = findings
   const perCategory = Object.values(categories).flatMap(({ peak, specialist }) => [peak, specialist])
-  const found = [most_frequent, most_selective, ...perCategory].filter((one) => one !== null)
-  return new Set([...top5_strongest.map(([feature]) => feature), ...found.map(({ feature }) => feature)])
+  const found = [...perCategory, strongest, most_selective, most_frequent].filter((one) => one !== null)
+  return [...new Set([...found.map(({ feature }) => feature), ...top5_strongest.map(([feature]) => feature)])]
 }
 
-/** For each of the features `named`, the texts it fires in, strongest first; a tie goes to the lower row. */
-function firingTexts(features: SparseRows, named: ReadonlySet<number>): LayerAnalysis['firing_texts'] {
+/** For each of the features `names`, the texts it fires in, strongest first; a tie goes to the lower row. */
+function firingTexts(features: SparseRows, names: readonly number[]): LayerAnalysis['firing_texts'] {
+  const named = new Set(names)
   const firing: LayerAnalysis['firing_texts'] = {}
   for (const feature of named) firing[feature] = []
   for (let row = 0; row < features.shape[0]; row++) {

@@ -197,7 +197,7 @@ async function verifyPost(
 ): Promise<Finding[]> {
   const ids = texts.map(({ text }) => model.tokenize(text))
   const results = await analyseTexts(model, ids, rowsByCategory(texts), hooks, POST_THRESHOLD, quiet)
-  const rows = replicate(results.map(({ analysis }) => analysis))
+  const rows = replicate(results.map(({ result }) => result.analysis))
   return [...Map.groupBy(rows, ({ layer }) => layer)].flatMap(([layer, rows]) => {
     const about = { tolerance: replicationTolerance, digits: 2, source: 'the post’s notebook' }
     const words = (figures: (row: (typeof rows)[number]) => (number | undefined)[]) =>

@@ -18,10 +18,9 @@ export interface ExplainedFeature {
   readonly column: FeatureColumn
 }
 
-/** What is known of a layer: its hook, its SAE, and the SAE's features of all tokens, sparse [tokens, d_sae]. */
-interface Layer {
+/** A layer's features of all tokens, sparse [tokens, d_sae]. */
+interface LayerFeatures {
   readonly hook: string
-  readonly sae: Sae
   readonly features: SparseRows
 }
 
@@ -31,10 +30,11 @@ interface Layer {
  */
 export async function explainFeatures(
   model: Pick<OpenModel, 'name' | 'gpt2' | 'tokenizer'>,
-  { hook, sae, features }: Layer,
+  { hook, sae, features }: LayerFeatures & { sae: Sae },
   wanted: readonly number[],
   pieces: readonly (readonly string[])[],
 ): Promise<ExplainedFeature[]> {
+  if (wanted.length === 0) return []
   const lengths = pieces.map(({ length }) => length)
   const columns = featureColumns(features, lengths, wanted)
   const effects = await tokenEffects(model, await decoderRows(sae, wanted))
@@ -55,11 +55,10 @@ export async function explainFeatures(
   })
 }
 
-/** The same with the features of the next layer that go with each. features: sparse [tokens, d_sae] of that layer */
+/** The same with the features of the next layer that go with each. */
 export function withNextLayer(
   explained: readonly ExplainedFeature[],
-  hook: string,
-  features: SparseRows,
+  { hook, features }: LayerFeatures,
 ): ExplainedFeature[] {
   return explained.map(({ figures, column }) => {
     const next_layer = {
