@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { releaseSae } from '../../sae/weights.ts'
+import { layerOf } from '../lab/models/hooks.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { directionsOf, lengthOf, liveEdit } from '../../sae/edit.ts'
@@ -31,7 +32,7 @@ export async function writeOn(
   model: OpenModel,
   texts: readonly (readonly number[])[],
   features: readonly TestedFeature[],
-  hookOf: (layer: number) => string,
+  hooks: readonly string[],
   { prompt, tokens, specialists }: WriteOptions,
   quiet: boolean,
 ): Promise<Generation[]> {
@@ -56,7 +57,7 @@ export async function writeOn(
   for (const one of chosen) {
     const { layer, feature, category, steering_length, strongest } = one
     const ids = promptOf(one)!
-    const hook = hookOf(layer)
+    const hook = hooks.find((one) => layerOf(one) === layer)!
     const sae = await model.openSae(hook)
     const [direction] = await directionsOf(model.gpt2.ops, sae, [feature])
     let fires = false

@@ -42,11 +42,11 @@ const command = addDrawOptions(
 )
   .requiredOption('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
   .requiredOption('--labels <file>', 'JSON (category -> texts), CSV or a folder, in the order of the rows')
-  .option(
-    '--threshold <t>',
-    'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +
-      `(default: ${showThreshold(POST_THRESHOLD)}, the post's)`,
-    thresholdOption,
+  .addOption(
+    thresholdOption(
+      'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +
+        `(default: ${showThreshold(POST_THRESHOLD)}, the post's)`,
+    ),
   )
   .option('--tensor <name>', 'the tensor to read', 'features')
   .option(

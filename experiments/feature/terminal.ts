@@ -1,14 +1,8 @@
 import { styleText } from 'node:util'
 import { formatTable, visible } from '../lab/cli/table.ts'
-import { excerpt, firingTokens, showToken, tokenRuns } from '../lab/report/tokens.ts'
+import { excerpt, firingTokens, showToken, tokenRuns, type TokenText } from '../lab/report/tokens.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { sentences } from '../lab/report/feature-sentences.ts'
-
-/** The texts as a terminal shows them: their categories, and a string a token, BOS first. */
-export interface ShownText {
-  readonly category: string
-  readonly pieces: readonly string[]
-}
 
 const TEXTS = 5
 /** Tokens shown before and behind a text's strongest. */
@@ -22,7 +16,7 @@ export function wantsColour(out: { readonly isTTY?: boolean }, env: NodeJS.Proce
 /** All that fits a screen; the report has the rest. */
 export function terminalCard(
   { figures, column }: ExplainedFeature,
-  texts: readonly ShownText[],
+  texts: readonly TokenText[],
   colour: boolean,
 ): string {
   const { layer, feature, max, firing_texts: firing, neuronpedia } = figures

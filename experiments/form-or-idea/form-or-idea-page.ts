@@ -8,7 +8,7 @@ import type { Provenance } from '../lab/models/provenance.ts'
 import { provenanceTable } from '../lab/report/provenance-table.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from '../lab/report/show-all.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
-import { cellNames, type Design } from './design.ts'
+import type { Design } from './design.ts'
 import { cellsSection, relationsSection } from './report-cells.ts'
 import { SHOWN_TEXTS, shownFeatures, specialistsSection } from './report-specialists.ts'
 import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
@@ -25,8 +25,8 @@ export interface FormOrIdeaReport {
   /** What the tokens themselves say. */
   readonly tokens: Resemblance
   readonly analysed: readonly ExplainedLayer<LayerResult>[]
-  /** Each text's tokens as strings, BOS first. */
-  readonly pieces: readonly (readonly string[])[]
+  /** In row order. */
+  readonly tokenTexts: readonly TokenText[]
 }
 
 const TITLE = 'Surface form or idea?'
@@ -44,11 +44,7 @@ const QUESTION =
 
 /** The report as one self-contained HTML file. */
 export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
-  const names = cellNames(report.design)
-  const texts = report.pieces.map((pieces, row): TokenText => ({
-    category: names[Math.floor(row / report.design.ideas)],
-    pieces,
-  }))
+  const texts = report.tokenTexts
   const cards = report.analysed.map((layer) => shownFeatures(layer, texts))
   return renderPage({
     title: `${TITLE} · ${report.provenance.model}`,

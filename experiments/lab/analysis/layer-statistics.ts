@@ -31,7 +31,7 @@ const SIGNIFICANT = 0.05
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
 
 /**
- * The layers' figures with the statistics that `results.ts` describes. All layers see the same shuffles and the same
+ * The layers' figures with the statistics that `layer-analysis.ts` describes. All layers see the same shuffles and the same
  * resampled texts. `categories` are those that the layers were analysed with.
  */
 export function withStatistics(

@@ -53,6 +53,11 @@ export function thresholdAt(hook: string, spec: ThresholdSpec, means: SparseRows
   }
 }
 
+/** In words, for the table beside every result. */
+export function describeThreshold(spec: ThresholdSpec): string {
+  return `${showThreshold(spec)}${spec.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`
+}
+
 /** The threshold as it is written on the command line. */
 export function showThreshold(spec: ThresholdSpec): string {
   return spec.kind === 'value' ? String(spec.value) : `q${Number((spec.q * 100).toFixed(10))}`

@@ -11,6 +11,7 @@ import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { createProgress } from '../../lab/cli/progress.ts'
 import { publishedTexts } from '../../lab/texts/post-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
+import { OWN_TEXTS } from '../../lab/texts/named-texts.ts'
 import { loadTexts } from '../../lab/texts/texts-node.ts'
 import { passed, type Check } from './check.ts'
 import { failedFindings, showFindings } from './finding.ts'
@@ -88,7 +89,7 @@ async function full(model: OpenModel, { json }: Options): Promise<Check[]> {
 
 /** The alarm and the SAEs' quality need a few texts of many kinds: every tenth of our own. */
 async function verifyGpt2(model: OpenModel, { layers, json, ...options }: Options): Promise<PublishedResult> {
-  const own = await loadTexts(fileURLToPath(new URL('../../lab/texts/texts.json', import.meta.url)))
+  const own = await loadTexts(OWN_TEXTS)
   return verifyPublished(model, gpt2Expected, {
     hooks: model.saeHooks.filter((hook) => layers.includes(layerOf(hook))),
     sample: own.filter((_, i) => i % 10 === 0).map(({ text }) => text),
