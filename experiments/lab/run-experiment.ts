@@ -7,7 +7,7 @@ import { safeName, writeAllAtomically } from './cli/write-node.ts'
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, piecesOf, type OpenModel } from './models/models.ts'
 import { provenanceLines, provenanceOf, type Provenance } from './models/provenance.ts'
-import type { PageLink } from './report/header.ts'
+import type { Made } from './report/report-page.ts'
 import { indexLinks, updateResultsIndex } from './report/results-index.ts'
 import type { TokenText } from './report/tokens.ts'
 import type { LabelledText } from './texts/texts.ts'
@@ -63,7 +63,7 @@ export interface Report {
   /** Unless they are the outcome's. */
   readonly results?: object
   readonly tables: Readonly<Record<string, string>>
-  readonly page: (made: { provenance: Provenance; links: PageLink[] }) => string
+  readonly page: (made: Made) => string
   /** What the terminal shows, a paragraph each. */
   readonly text: readonly string[]
 }

@@ -182,12 +182,13 @@ report('input that does not fit together is refused by name', () => {
   )
 })
 
-report('one layer, unnamed, is a report too', () => {
+report('one layer is a report too', () => {
   const sample = sampleReport()
-  const layers = [{ ...sample.layers[0], layer: null }]
-  const { document } = parseHTML(renderBlackBoxReport({ ...sample, layers, changes: [] }))
+  const { document } = parseHTML(
+    renderBlackBoxReport({ ...sample, layers: sample.layers.slice(0, 1), changes: [] }),
+  )
   assert.is(document.getElementById('changes'), null)
-  assert.match(text(document.querySelector('article h4')), 'Layer ?')
+  assert.match(text(document.querySelector('article h4')), 'Layer 0')
 })
 
 report.run()

@@ -1,10 +1,13 @@
+// The charts of the reports.
 import * as Plot from '@observablehq/plot'
+import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { levelColour, levelOf, shorten, showNumber } from './numbers.ts'
 import { svgChart, type About } from './svg.ts'
+import { chartFrame, colourScale } from './tables.ts'
 
 /**
- * The charts. Each takes the document to draw in (a browser's, or linkedom's where there is none) and returns inline SVG
+ * Each takes the document to draw in (a browser's, or linkedom's where there is none) and returns inline SVG
  * whose colours are CSS variables, so that dark mode and printing need no second drawing.
  */
 
@@ -16,8 +19,16 @@ export interface Grid {
 }
 
 /** The largest size of a number in the grid, at least 0: what the colour scale ends at. */
-export function gridMax(grid: Grid): number {
+function gridMax(grid: Grid): number {
   return Math.max(0, ...grid.values.flat().map((value) => Math.abs(value ?? 0)))
+}
+
+/** A heatmap, and below it its colour scale. */
+export function scaledHeatmap(document: Document, grid: Grid, about: About): VNode[] {
+  const lowest = Math.min(0, ...grid.values.flat().map((value) => value ?? 0))
+  const most = showNumber(gridMax(grid))
+  const scale = colourScale('0', most, lowest < 0 ? `−${most}` : undefined)
+  return [heatmap(document, grid, about), scale]
 }
 
 const FONT = { fill: 'var(--ink)' }
@@ -53,7 +64,19 @@ export function heatmap(document: Document, grid: Grid, about: About, show = sho
       Plot.text(cells, { ...place, ...FONT, text: 'text' }),
     ],
   })
-  return svgChart(chart, about)
+  return chartFrame(about.title, svgChart(chart, about))
+}
+
+/** A curve for each row of the grid, its numbers read out below `titleOf` it. */
+export function curves(document: Document, grid: Grid, titleOf: (row: string) => string): VNode {
+  const item = (name: string, row: number): VNode => {
+    const steps = grid.values[row].map((value, c) => `${grid.columns[c]} ${showNumber(value)}`)
+    const about = { title: titleOf(name), description: steps.join(', ') }
+    return html`<li><b>${name}</b>${curve(document, grid, row, about)}</li>`
+  }
+  return html`<ul class="multiples">
+    ${grid.rows.map(item)}
+  </ul>`
 }
 
 /**

@@ -1,3 +1,4 @@
+// A feature's card, and the section of a report that holds the cards.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import {
@@ -10,11 +11,17 @@ import {
   type Feature,
 } from './feature-parts.ts'
 import { count, showNumber, showShare } from './numbers.ts'
+import { layerParts, section } from './sections.ts'
 import { firingText, tokenLegend, tokenText, type TokenText } from './tokens.ts'
 
 /** The address of a feature's card within the page; unique to layer and feature. */
 export function featureId({ layer, feature }: Pick<Feature, 'layer' | 'feature'>): string {
   return `L${layer ?? ''}-${feature}`
+}
+
+/** A link to the feature's card. */
+export function featureLink(layer: number | null, feature: number): VNode {
+  return html`<a href="#${featureId({ layer, feature })}">${String(feature)}</a>`
 }
 
 /**
@@ -95,10 +102,16 @@ export function cardsSection(
   texts: readonly TokenText[],
   shown: number,
 ): VNode {
-  return html`<section aria-labelledby="tokens">
-    <h2 id="tokens">Token by token</h2>
-    ${tokenLegend()}
-    <details>
+  const parts = layers.map(({ layer, features }) => ({
+    title: `Layer ${layer ?? '?'}`,
+    note: count(features.length, 'feature'),
+    content: html`<div class="cards">
+      ${features.map((feature) => featureCard(document, feature, texts, shown))}
+    </div>`,
+  }))
+  return section('tokens', 'Token by token', [
+    tokenLegend(),
+    html`<details>
       <summary>What a card’s other numbers are</summary>
       <p>${LENS_NOTE}</p>
       <p>
@@ -106,16 +119,7 @@ export function cardsSection(
         whose own highest is nearest.
       </p>
       <p>${RELATIVES_NOTE}</p>
-    </details>
-    ${layers.map(
-      ({ layer, features }, l) =>
-        html`<details class="layers" open=${l === layers.length - 1}>
-          <summary>
-            <h3>Layer ${layer ?? '?'}</h3>
-            <span>${count(features.length, 'feature')}</span>
-          </summary>
-          <div class="cards">${features.map((feature) => featureCard(document, feature, texts, shown))}</div>
-        </details>`,
-    )}
-  </section>`
+    </details>`,
+    layerParts(parts),
+  ])
 }

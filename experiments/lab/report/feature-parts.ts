@@ -1,11 +1,20 @@
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
+import type { ExplainedFeature } from '../analysis/features/explain.ts'
 import type { FeatureFigures, TokenEffect } from '../analysis/features/feature-figures.ts'
 import { histogram } from './charts.ts'
 import { count, levelOf, showCorrelation, showNumber, showShare } from './numbers.ts'
 import { levelClass } from './tables.ts'
-import { excerpt, showToken, tokenRuns, markedRuns, type Firing, type TokenText } from './tokens.ts'
+import {
+  excerpt,
+  firingTokens,
+  markedRuns,
+  showToken,
+  tokenRuns,
+  type Firing,
+  type TokenText,
+} from './tokens.ts'
 
 /** What there is to say of a feature beside the texts that make it fire: the parts of its card, and of its own page. */
 
@@ -22,6 +31,29 @@ export interface Feature {
   /** Every text in which it fires, in the order to show them in. */
   readonly texts: readonly FiringText[]
   readonly figures: FeatureFigures
+}
+
+/**
+ * A feature with the tokens at which it fires in some texts. firing: the texts, in the order to show them in, each with
+ * the feature's mean over its tokens
+ * @throws naming layer, feature and text if it fires at none of a text's tokens
+ */
+export function featureIn(
+  { figures, column }: ExplainedFeature,
+  firing: readonly (readonly [text: number, mean: number])[],
+  texts: readonly TokenText[],
+  roles: readonly string[] = [],
+): Feature {
+  const { layer, feature } = figures
+  const found = firing.map(([text, mean]): FiringText => {
+    const tokens = firingTokens(texts[text].pieces, column[text])
+    if (tokens.length === 0)
+      throw new Error(
+        `report: layer ${layer}, feature ${feature} has mean ${mean} in text ${text}, but fires at none of its tokens`,
+      )
+    return [text, mean, tokens]
+  })
+  return { layer, feature, roles, texts: found, figures }
 }
 
 /** What a feature's numbers of the logit lens are made of. */

@@ -2,6 +2,7 @@ import * as Plot from '@observablehq/plot'
 import type { VNode } from 'preact'
 import { levelColour } from './numbers.ts'
 import { svgChart, type About } from './svg.ts'
+import { chartFrame } from './tables.ts'
 
 /** Everything held against everything: `values[row][column]`, the same names for both. */
 export interface Matrix {
@@ -42,7 +43,7 @@ export function matrixChart(
       Plot.ruleY(borders, { ...rule, y: (place: number) => place, dy: -CELL / 2 }),
     ],
   })
-  return svgChart(chart, about)
+  return chartFrame(about.title, svgChart(chart, about))
 }
 
 /** The step 1..8 of a number between the scale's ends; those beyond take the end's. */
