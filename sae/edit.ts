@@ -72,23 +72,6 @@ async function activationsNow(
   })
 }
 
-/** Rows of W_dec. -> [d_in] a feature */
-export async function directionsOf(
-  ops: Backend,
-  sae: Sae,
-  features: readonly number[],
-): Promise<Float32Array[]> {
-  const directions: Float32Array[] = []
-  const atOnce = 1024 // features: 3 MB at d_in 768
-  for (let from = 0; from < features.length; from += atOnce)
-    await ops.scope(async (ops) => {
-      const part = features.slice(from, from + atOnce)
-      const rows = await ops.download(await ops.embed(sae.W_dec, part))
-      for (const row of part.keys()) directions.push(rows.row(row).slice())
-    })
-  return directions
-}
-
 /** Euclidean length. */
 export function lengthOf(vector: Float32Array): number {
   return Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0))

@@ -12,7 +12,8 @@ import { shuffle } from '../lab/analysis/statistics.ts'
 import { UserError } from '../lab/cli/cli.ts'
 import { chooseFeatures } from './choose.ts'
 import { contrasts, correlations } from './conclude.ts'
-import { directionsOf, lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
 import { measureEdits, type Measured, type TextEffect } from './measure.ts'
 import type { AblationResults, ChosenFeature, Effect, TestedFeature } from './effects.ts'
 
@@ -112,20 +113,20 @@ async function planLayers(
   await forEachLayer(model, ids, hooks, quiet, async ({ hook, layer, sae, features }) => {
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const active = [...new Set(means.indices)]
-    const directions = await directionsOf(sae.ops, sae, active)
+    const directions = await decoderRows(sae, active) // [active, d_in]
     const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
     const firingMean = (feature: number, category: Category): number => {
       const column = featureColumns(features, lengths, [feature]).get(feature)!
       const firing = category.rows.flatMap((row) => [...column[row]]).filter((value) => value > 0)
       return firing.reduce((sum, value) => sum + value, 0) / firing.length
     }
-    const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions[i])]))
+    const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions.row(i))]))
     const seed = settings.seed + layer // each layer draws its own
     for (const one of chooseFeatures(
       { analysis, categories, means, norms, firingMean },
       { ...settings, seed },
     )) {
-      const direction = directions[active.indexOf(one.feature)]
+      const direction = directions.row(active.indexOf(one.feature)).slice()
       const column = featureColumns(features, lengths, [one.feature]).get(one.feature)!
       const activations = rows.map((row) => column[row])
       const coefficient = one.steering_length / norms.get(one.feature)!

@@ -5,7 +5,8 @@ import { releaseSae } from '../../sae/weights.ts'
 import { layerOf } from '../lab/models/hooks.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
-import { directionsOf, lengthOf, liveEdit } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { lengthOf, liveEdit } from '../../sae/edit.ts'
 import type { Generation, TestedFeature } from './effects.ts'
 
 export interface WriteOptions {
@@ -59,7 +60,7 @@ export async function writeOn(
     const ids = promptOf(one)!
     const hook = hooks.find((one) => layerOf(one) === layer)!
     const sae = await model.openSae(hook)
-    const [direction] = await directionsOf(model.gpt2.ops, sae, [feature])
+    const direction = (await decoderRows(sae, [feature])).row(0)
     let fires = false
     const off = liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) })
     const coefficient = steering_length / lengthOf(direction)

@@ -6,7 +6,8 @@ import { toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { contrasts, correlations } from '../../experiments/ablation/conclude.ts'
 import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
-import { directionsOf, liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
 import { findings, selectivitySentence } from '../../experiments/ablation/findings.ts'
 import { divergence, measureEdits, predictionOf } from '../../experiments/ablation/measure.ts'
 import { ablate, chooseTexts, strongestPlace } from '../../experiments/ablation/ablate.ts'
@@ -55,7 +56,7 @@ function strongest(features: SparseRows): number {
 }
 
 async function editOf(feature: number): Promise<Edit> {
-  const [direction] = await directionsOf(ops, sae, [feature])
+  const direction = (await decoderRows(sae, [feature])).row(0)
   const activations = await Promise.all(
     texts.map(async (ids) => featureColumns(await featuresOf(ids), [ids.length], [feature]).get(feature)![0]),
   )
@@ -112,7 +113,7 @@ test('loss equals that of an SAE spliced in with the feature set to zero, its er
 })
 
 test('steering adds the multiple everywhere but at BOS; where nothing changes, nothing is run', async () => {
-  const [direction] = await directionsOf(ops, sae, [5])
+  const direction = (await decoderRows(sae, [5])).row(0)
   const lengths = texts.map(({ length }) => length)
   const still = texts.map(({ length }) => new Float32Array(length))
   const up: Edit = { hook, direction, coefficients: steering(lengths, 1.5) }
@@ -140,7 +141,7 @@ test('KL against the sum it stands for; none where nothing changed', () => {
 test('what is written with a feature off, or up, is what the whole text edited by hand says', async () => {
   const prompt = texts[0]
   const feature = strongest(await featuresOf(prompt))
-  const [direction] = await directionsOf(ops, sae, [feature])
+  const direction = (await decoderRows(sae, [feature])).row(0)
   for (const change of [
     { kind: 'off', onFiring: () => {} },
     { kind: 'up', coefficient: 3 },
@@ -170,7 +171,7 @@ test('BOS is left as it is, whatever fires there', async () => {
   const dense = toDense(await featuresOf(texts[0]))
   const atBos = dense.row(0).indexOf(Math.max(...dense.row(0)))
   assert.ok(dense.row(0)[atBos] > 0)
-  const [direction] = await directionsOf(ops, sae, [atBos])
+  const direction = (await decoderRows(sae, [atBos])).row(0)
   for (const change of [
     { kind: 'off', onFiring: () => {} },
     { kind: 'up', coefficient: 3 },

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert'
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend, type BackendOptions } from '../../engine/backends.ts'
 import { sparseRow } from '../../engine/sparse.ts'
-import { addDirection, directionsOf, removal, steering } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { addDirection, removal, steering } from '../../sae/edit.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
 import type { EndLook, FeatureEdit, LayerLook, Token } from '../../experiments/explorer/protocol.ts'
@@ -51,7 +52,7 @@ async function aFeature(model: Model, seen: Seen, layer: number) {
     const entry = indices.subarray(offsets[token], offsets[token + 1]).indexOf(feature)
     return entry < 0 ? 0 : values[offsets[token] + entry]
   })
-  const [direction] = await directionsOf(model.gpt2.ops, model.saes.get(hookOf(layer))!, [feature])
+  const direction = (await decoderRows(model.saes.get(hookOf(layer))!, [feature])).row(0)
   return { feature, activations, direction }
 }
 

@@ -1,6 +1,7 @@
 import type { Tensor } from '../../../engine/tensor.ts'
 import { run } from '../../../gpt2/model.ts'
-import { directionsOf, liveEdit } from '../../../sae/edit.ts'
+import { decoderRows } from '../../../sae/decoder.ts'
+import { liveEdit } from '../../../sae/edit.ts'
 import { divergence, predictionOf } from '../../ablation/measure.ts'
 import type { EditedLook, FeatureEdit, TopPerToken } from '../protocol.ts'
 import { nextTokens } from './guesses.ts'
@@ -20,9 +21,9 @@ export async function lookAfterEdit(
   clean: Clean,
   pause: () => Promise<void>,
 ): Promise<EditedLook> {
-  const { ops, config } = model.gpt2
+  const { config } = model.gpt2
   const sae = saeOf(model, edit.hook, edit.feature, 'edit')
-  const [direction] = await directionsOf(ops, sae, [edit.feature])
+  const direction = (await decoderRows(sae, [edit.feature])).row(0)
   const change = edit.kind === 'off' ? { kind: edit.kind, onFiring() {} } : edit
   const pauses = Array.from({ length: config.nLayers }, (_, layer) => [
     `blocks.${layer}.hook_resid_post`,

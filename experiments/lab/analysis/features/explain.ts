@@ -1,12 +1,13 @@
 import type { SparseRows } from '../../../../engine/sparse.ts'
 import type { Tensor } from '../../../../engine/tensor.ts'
+import { decoderRows } from '../../../../sae/decoder.ts'
 import type { Sae } from '../../../../sae/weights.ts'
 import { featureColumns, type FeatureColumn } from '../../models/features.ts'
 import { layerOf } from '../../models/hooks.ts'
 import type { OpenModel } from '../../models/models.ts'
 import { activationFigures } from './activations.ts'
 import { correlatedFeatures } from './correlate.ts'
-import { decoderRows, logitLens, nearestFeatures, type LogitLens } from './directions.ts'
+import { logitLens, nearestFeatures, type LogitLens } from './directions.ts'
 import type { FeatureFigures, TokenEffect } from './feature-figures.ts'
 
 /** How many tokens, and how many related features, are listed. */
