@@ -8,7 +8,7 @@ import { featureColumns, type FeatureColumn } from '../lab/models/features.ts'
 import { forEachLayer } from '../lab/models/layers.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
-import { shuffle } from '../lab/analysis/statistics.ts'
+import { mean, shuffle, sum } from '../lab/analysis/statistics.ts'
 import { UserError } from '../lab/cli/cli.ts'
 import { chooseFeatures } from './choose.ts'
 import { contrasts, correlations } from './conclude.ts'
@@ -118,7 +118,7 @@ async function planLayers(
     const firingMean = (feature: number, category: Category): number => {
       const column = featureColumns(features, lengths, [feature]).get(feature)!
       const firing = category.rows.flatMap((row) => [...column[row]]).filter((value) => value > 0)
-      return firing.reduce((sum, value) => sum + value, 0) / firing.length
+      return mean(firing)
     }
     const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions.row(i))]))
     const seed = settings.seed + layer // each layer draws its own
@@ -180,18 +180,17 @@ function effectOf(
   places: readonly number[],
   ids: readonly (readonly number[])[],
 ): Effect {
-  const sum = (measure: keyof TextEffect) => places.reduce((total, text) => total + effects[text][measure], 0)
   const tokens = tokensOf(places, ids)
-  return { loss: sum('loss') / tokens, kl: sum('kl') / tokens, flips: sum('flips') / tokens }
+  const perToken = (measure: keyof TextEffect) => sum(places.map((text) => effects[text][measure])) / tokens
+  return { loss: perToken('loss'), kl: perToken('kl'), flips: perToken('flips') }
 }
 
 function cleanLoss({ clean }: Measured, places: readonly number[], ids: readonly (readonly number[])[]) {
-  const loss = places.reduce((total, text) => total + clean[text], 0)
   const tokens = tokensOf(places, ids)
-  return { tokens, loss: loss / tokens }
+  return { tokens, loss: sum(places.map((text) => clean[text])) / tokens }
 }
 
 /** Without BOS. As many predictions have an answer: BOS makes one, the last token's has none. */
 function tokensOf(places: readonly number[], ids: readonly (readonly number[])[]): number {
-  return places.reduce((total, text) => total + ids[text].length - 1, 0)
+  return sum(places.map((text) => ids[text].length - 1))
 }

@@ -2,18 +2,20 @@
 import type { SparseRows } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { explainLayers, type ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
+import type { Shuffles } from '../lab/analysis/null-model.ts'
+import { mean } from '../lab/analysis/statistics.ts'
 import { thresholdAt, type ThresholdSpec } from '../lab/analysis/threshold.ts'
 import { featureColumns } from '../lab/models/features.ts'
 import type { OpenLayer } from '../lab/models/layers.ts'
 import { piecesOf, type OpenModel } from '../lab/models/models.ts'
 import type { Design } from './design.ts'
 import type { LayerResult, LocatedSpecialist, Resemblance, Transfer } from './layer-result.ts'
-import { meanByRelation, testCosines, topOverlap, type Draws } from './similarity.ts'
+import { meanByRelation, testCosines, topOverlap } from './similarity.ts'
 import { findSpecialists, wholeSpecialists, type Share } from './specialists.ts'
 import { symbolShare, tokenKinds, type TokenKind } from './token-kinds.ts'
 
 /** What is drawn, and how many of a cell's strongest features are held against another's. */
-export interface Settings extends Draws {
+export interface Settings extends Shuffles {
   readonly top: number
 }
 
@@ -121,9 +123,10 @@ function rowsOf(
 }
 
 function meanTransfer(specialists: readonly LocatedSpecialist[]): Transfer {
-  const mean = (share: (one: LocatedSpecialist) => Share): number | null => {
-    const shares = specialists.map((one) => share(one)[0] / share(one)[1])
-    return shares.length > 0 ? shares.reduce((sum, value) => sum + value, 0) / shares.length : null
+  if (specialists.length === 0) return { elsewhere: null, outside: null }
+  const part = ([above, of]: Share): number => above / of
+  return {
+    elsewhere: mean(specialists.map(({ elsewhere }) => part(elsewhere!))),
+    outside: mean(specialists.map(({ outside }) => part(outside))),
   }
-  return { elsewhere: mean(({ elsewhere }) => elsewhere!), outside: mean(({ outside }) => outside) }
 }

@@ -6,7 +6,7 @@ import { matrixChart, stepWithin, type Matrix } from '../lab/report/matrix.ts'
 import { showCorrelation } from '../lab/report/numbers.ts'
 import { layerParts, section } from '../lab/report/sections.ts'
 import { colourScale, dataTable, figure } from '../lab/report/tables.ts'
-import { showP, showSigned } from './answer.ts'
+import { showP, showCosine } from './answer.ts'
 import { cellNames, type Design } from './design.ts'
 import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import type { ByRelation } from './similarity.ts'
@@ -68,10 +68,10 @@ export function relationsSection(
       rows: all.map(({ cosine: { form_effect, idea_effect, difference } }, i) => ({
         head: nameOf(answers[i].layer),
         cells: [
-          ...[showSigned(form_effect.value), showP(form_effect.p)],
-          ...[showSigned(idea_effect.value), showP(idea_effect.p)],
-          showSigned(difference.value),
-          difference.interval.map(showSigned).join('\u00a0to\u00a0'),
+          ...[showCosine(form_effect.value), showP(form_effect.p)],
+          ...[showCosine(idea_effect.value), showP(idea_effect.p)],
+          showCosine(difference.value),
+          difference.interval.map(showCosine).join('\u00a0to\u00a0'),
           answers[i].verdict.replaceAll(' ', '\u00a0'),
         ],
       })),

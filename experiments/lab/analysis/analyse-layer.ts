@@ -1,11 +1,11 @@
+// Which SAE features stand for which kind of text?
 import { sparseRow, type SparseRows } from '../../../engine/sparse.ts'
 import { checkActivations, checkCategories, type Category } from './input.ts'
+import { sum } from './statistics.ts'
 import type { CategoryAnalysis, FeatureValue, LayerAnalysis, Specialist } from './layer-analysis.ts'
 
 /**
- * The analysis of "A Black Box Made Less Opaque (part 1)": which SAE features stand for which kind of text?
- *
- * It starts from one number per text and feature: the feature's activation, averaged over the text's tokens.
+ * The analysis of "A Black Box Made Less Opaque (part 1)" starts from one number per text and feature: the feature's activation, averaged over the text's tokens.
  * The highest of these numbers in any text of a category says how strongly a feature answers to the category;
  * the number of texts above a threshold, inside the category and outside it, says how much it is the category's own.
  */
@@ -163,8 +163,6 @@ function firingTexts(features: SparseRows, names: readonly number[]): LayerAnaly
 }
 
 const byValue = (a: FeatureValue, b: FeatureValue): number => b.value - a.value || a.feature - b.feature
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
 
 /** The first of the items for which `measure` is highest: in a list ranked by value, ties go to the higher value. */
 function firstHighest<T>(items: readonly T[], measure: (item: T) => number): T | undefined {

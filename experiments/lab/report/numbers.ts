@@ -13,6 +13,12 @@ export function showCorrelation(value: number | null): string {
   return value === null ? '–' : value.toFixed(2).replace('-', '−')
 }
 
+/** `+0.42`, `−0.10`: so many digits after the point; what rounds to 0 has no sign. */
+export function showSigned(value: number, digits: number): string {
+  const shown = Math.abs(value).toFixed(digits)
+  return Number(shown) === 0 ? shown : `${value < 0 ? '−' : '+'}${shown}`
+}
+
 /** A share of 1 in percent: `3.1 %`. */
 export function showShare(share: number): string {
   return `${showNumber(100 * share)} %`

@@ -1,4 +1,6 @@
+// Where and how strongly a feature fires.
 import type { FeatureColumn } from '../../models/features.ts'
+import { mean, sum } from '../statistics.ts'
 import type { ActivationFigures, FiringTextFigures } from './feature-figures.ts'
 
 const BINS = 20
@@ -18,7 +20,7 @@ export function activationFigures(
     firing_tokens: firing.length,
     density: firing.length / tokens,
     max,
-    mean_where_it_fires: max === null ? null : firing.reduce((sum, value) => sum + value, 0) / firing.length,
+    mean_where_it_fires: max === null ? null : mean(firing),
     histogram: histogram(firing, max ?? 0),
     firing_texts: texts,
     quantile_examples: quantileExamples(texts),
@@ -30,9 +32,9 @@ function firingTexts(column: FeatureColumn, pieces: readonly (readonly string[])
     .map((values, text) => {
       const max = values.reduce((a, b) => Math.max(a, b), 0)
       const position = values.indexOf(max)
-      const mean = values.reduce((sum, value) => sum + value, 0) / (values.length - 1)
+      const average = sum(values) / (values.length - 1)
       const firing_tokens = values.filter((value) => value > 0).length
-      return { text, max, position, token: pieces[text][position], mean, firing_tokens }
+      return { text, max, position, token: pieces[text][position], mean: average, firing_tokens }
     })
     .filter(({ max }) => max > 0)
     .sort((a, b) => b.max - a.max || a.text - b.text)
