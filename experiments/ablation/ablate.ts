@@ -1,3 +1,4 @@
+// Chooses features, takes them out and turns them up, and measures what that does.
 import { setImmediate } from 'node:timers/promises'
 import { createRandom } from '../../engine/random.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
@@ -14,16 +15,16 @@ import { chooseFeatures } from './choose.ts'
 import { contrasts, correlations } from './conclude.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
-import { measureEdits, type Measured, type TextEffect } from './measure.ts'
+import { measureEdits, type Measured } from './measure.ts'
 import type { AblationResults, ChosenFeature, Effect, TestedFeature } from './effects.ts'
 
 /** Texts as token ids with BOS, and which rows make up each category. */
-export interface Texts {
+interface Texts {
   readonly ids: readonly (readonly number[])[]
   readonly categories: readonly Category[]
 }
 
-export interface Settings {
+interface Settings {
   readonly threshold: ThresholdSpec
   readonly textsPerCategory: number
   readonly random: number
@@ -57,24 +58,38 @@ export async function ablate(
     throw new UserError('no feature fires in any of the texts: there is nothing to remove')
   const ids = rows.map((row) => texts.ids[row])
   const edits = planned.flatMap(({ remove, steer }) => [remove, steer])
-  const measured = await measure(model, ids, edits, quiet)
+  const { clean, effects } = await measure(model, ids, edits, quiet)
 
-  const places = chosen.map(({ name, rows: own }) => ({ name, texts: own.map((row) => rows.indexOf(row)) }))
-  const byCategory = (effects: readonly TextEffect[]): Record<string, Effect> =>
-    Object.fromEntries(places.map(({ name, texts }) => [name, effectOf(effects, texts, ids)]))
-  const features = planned.map(({ chosen, remove }, i): TestedFeature => ({
-    ...chosen,
-    fires_in: firingTexts(remove, places.find(({ name }) => name === chosen.category)!.texts),
-    removed: byCategory(measured.effects[2 * i]),
-    steered: byCategory(measured.effects[2 * i + 1]),
-  }))
+  const places = chosen.map(({ name, rows: own }) => {
+    const texts = own.map((row) => rows.indexOf(row)) // among those measured
+    // Without BOS. As many predictions have an answer: BOS makes one, the last token's has none.
+    const tokens = sum(texts.map((text) => ids[text].length - 1))
+    return { name, texts, tokens, perToken: (of: (text: number) => number) => sum(texts.map(of)) / tokens }
+  })
+  const byCategory = (effects: readonly Effect[]): Record<string, Effect> =>
+    Object.fromEntries(
+      places.map(({ name, perToken }) => {
+        const measure = (what: keyof Effect) => perToken((text) => effects[text][what])
+        return [name, { loss: measure('loss'), kl: measure('kl'), flips: measure('flips') }]
+      }),
+    )
+  const features = planned.map(({ chosen, remove }, i): TestedFeature => {
+    const { texts } = places.find(({ name }) => name === chosen.category)!
+    const fires = (text: number) => remove.coefficients[text].some((value) => value !== 0)
+    return {
+      ...chosen,
+      fires_in: texts.filter(fires).length,
+      removed: byCategory(effects[2 * i]),
+      steered: byCategory(effects[2 * i + 1]),
+    }
+  })
   const { textsPerCategory: texts_per_category, random, strength, resamples, seed } = settings
   return {
     settings: { texts_per_category, random, strength, resamples, seed },
     categories: Object.fromEntries(
-      places.map(({ name, texts }, i) => [
+      places.map(({ name, tokens, perToken }, i) => [
         name,
-        { texts: [...chosen[i].rows], ...cleanLoss(measured, texts, ids) },
+        { texts: [...chosen[i].rows], tokens, loss: perToken((text) => clean[text]) },
       ]),
     ),
     without_specialist: without,
@@ -157,10 +172,6 @@ async function measure(
   })
 }
 
-function firingTexts({ coefficients }: Edit, places: readonly number[]): number {
-  return places.filter((text) => coefficients[text].some((value) => value !== 0)).length
-}
-
 /** How many tokens a beginning has. */
 const BEGINNING = 32
 
@@ -172,25 +183,4 @@ export function strongestPlace(column: FeatureColumn): TestedFeature['strongest'
     for (const [position, value] of activations.subarray(0, BEGINNING + 1).entries())
       if (value > most) [most, place] = [value, { text, position }]
   return place
-}
-
-/** The effect on the texts at `places`, over all their tokens together. */
-function effectOf(
-  effects: readonly TextEffect[],
-  places: readonly number[],
-  ids: readonly (readonly number[])[],
-): Effect {
-  const tokens = tokensOf(places, ids)
-  const perToken = (measure: keyof TextEffect) => sum(places.map((text) => effects[text][measure])) / tokens
-  return { loss: perToken('loss'), kl: perToken('kl'), flips: perToken('flips') }
-}
-
-function cleanLoss({ clean }: Measured, places: readonly number[], ids: readonly (readonly number[])[]) {
-  const tokens = tokensOf(places, ids)
-  return { tokens, loss: sum(places.map((text) => clean[text])) / tokens }
-}
-
-/** Without BOS. As many predictions have an answer: BOS makes one, the last token's has none. */
-function tokensOf(places: readonly number[], ids: readonly (readonly number[])[]): number {
-  return sum(places.map((text) => ids[text].length - 1))
 }
