@@ -1,3 +1,4 @@
+// From features back to the stream.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { SparseRows } from '../engine/sparse.ts'
 import { Tensor } from '../engine/tensor.ts'

@@ -1,3 +1,4 @@
+// Edits of one feature: taken out of the stream, or its direction added.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sparseRow } from '../engine/sparse.ts'

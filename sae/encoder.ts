@@ -1,3 +1,4 @@
+// From the stream to features.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { SparseRows } from '../engine/sparse.ts'
 import type { Sae } from './weights.ts'

@@ -1,3 +1,4 @@
+// From the features of tokens to those of texts.
 import { meanSparseRows, sliceRows, stackRows, type SparseRows } from '../engine/sparse.ts'
 import { showShape } from '../engine/tensor.ts'
 

@@ -1,3 +1,4 @@
+// An SAE put into the model: the stream replaced by what the SAE makes of it.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import type { SparseRows } from '../engine/sparse.ts'

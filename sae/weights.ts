@@ -1,3 +1,4 @@
+// The weights of an SAE.
 import type { Backend, DeviceTensor, Linear, Table } from '../engine/backend.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'

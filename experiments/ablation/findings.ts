@@ -1,3 +1,4 @@
+// What was found, in sentences computed from the data at hand.
 import { count, showSigned } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
@@ -12,7 +13,7 @@ function verdictOf({ interval: [low, high] }: Estimate): Verdict {
 const between = ({ interval: [low, high] }: Estimate, digits: number): string =>
   `95 % interval ${showSigned(low, digits)} to ${showSigned(high, digits)}`
 
-/** What was found, a sentence each, computed from the data at hand. */
+/** A sentence each. */
 export function findings(results: AblationResults): string[] {
   const sentences = results.contrasts.map(contrastSentence)
   return [

@@ -13,7 +13,7 @@ import { runExperiment } from '../lab/run-experiment.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { ablate } from './ablate.ts'
 import { renderAblationReport } from './ablation-page.ts'
-import { writeOn } from './continuations.ts'
+import { continueTexts } from './continuations.ts'
 import { correlationsCsv, effectsCsv } from './csv.ts'
 import { findings } from './findings.ts'
 import { command, FULL_SIZE, SMALL, type Options } from './options.ts'
@@ -28,8 +28,8 @@ runExperiment<Options>(command, {
     const textsPerCategory = options.textsPerCategory ?? usualTexts(model, quiet)
     const texts = { ids, categories: rowsByCategory(labelled) }
     const measured = await ablate(model, texts, hooks, { ...options, textsPerCategory, threshold }, quiet)
-    const writing = { ...options, prompt: options.generate }
-    const generations = await writeOn(model, ids, measured.features, hooks, writing, quiet)
+    const asked = { ...options, prompt: options.generate }
+    const generations = await continueTexts(model, ids, measured.features, hooks, asked, quiet)
     const results = { ...measured, generations }
     const found = findings(results)
     return {

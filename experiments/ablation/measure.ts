@@ -1,3 +1,4 @@
+// What edits of the stream do to the predictions: loss, KL divergence and flips.
 import { Tensor } from '../../engine/tensor.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { run, type Gpt2 } from '../../gpt2/model.ts'

@@ -1,3 +1,7 @@
+// What does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
+//   npm run analyse -- --features F.safetensors --labels L.json
+// Prints the layer's strongest features, a table of the categories, what chance gives for each, and the texts in which
+// the features fire.
 import { openFile } from '../../engine/weights/files-node.ts'
 import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
@@ -20,13 +24,6 @@ import {
   type ThresholdSpec,
 } from '../lab/analysis/threshold.ts'
 import { showVerdict, verdicts } from './verdicts.ts'
-
-/**
- * Question: what does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
- * Command:  npm run analyse -- --features F.safetensors --labels L.json
- * Prints:   the layer's strongest features, a table of the categories, what chance gives for each, and the texts in
- *           which the features fire.
- */
 
 interface Options extends Draws {
   features: string

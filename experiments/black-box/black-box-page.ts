@@ -10,7 +10,7 @@ import { renderReport, type Made } from '../lab/report/report-page.ts'
 import { section } from '../lab/report/sections.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
-import type { PublishedClaim } from './post-claims.ts'
+import type { PostClaim } from './post-claims.ts'
 import { firingSection, reportedFeatures, SHOWN_TEXTS } from './report-features.ts'
 import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
 import { claimsSection, replicationSection } from './report-replication.ts'
@@ -18,14 +18,14 @@ import { chanceSection, qualitySection, scaleSection, verdictList } from './repo
 
 /** All that the report shows; nothing in it needs escaping. */
 export interface BlackBoxReport extends Made {
-  /** What the figures say about the post's claims. */
+  /** What was found of the post's claims. */
   verdicts: readonly Verdict[]
   /** Whether the SAEs' quality was measured, and on what: `measured on ...` or `not measured: ...`. */
   qualityNote: string
-  /** The post's figures beside ours, where they can be compared. */
+  /** The post's numbers beside ours, where they can be compared. */
   replication?: readonly ReplicationRow[]
-  /** The post's claims by its own figures, where ours can be held to them. */
-  claims?: readonly PublishedClaim[]
+  /** The post's claims by its own numbers, where ours can be held to them. */
+  claims?: readonly PostClaim[]
   layers: readonly AnalysedLayer[]
   /** From each layer to the next; empty if there is only one. */
   changes: readonly LayerChange[]

@@ -1,13 +1,13 @@
 // Which SAE features stand for which kind of text, and how does that change from layer to layer?
-// The analysis of "A Black Box Made Less Opaque (part 1)", from text to figures.
+// The analysis of "A Black Box Made Less Opaque (part 1)", from texts to verdicts.
 //   npm start                                   the bundled model, offline
 //   npm start -- --texts mine.csv --layers 2,4  one's own texts
-//   npm start -- --model gpt2 --texts published the post itself: fetched, and its figures beside ours
+//   npm start -- --model gpt2 --texts published the post itself: fetched, and its numbers beside ours
 // Prints peaks and specialists by layer, how well the SAEs do, and a verdict on each claim of the post; writes
 // results.json, CSV and report.html, which have the rest.
 import { drawsOf } from '../lab/analysis/analysis-options.ts'
 import { analyseTexts } from '../lab/analysis/analyse-texts.ts'
-import { briefFigures } from '../lab/analysis/features/explain.ts'
+import { briefDashboards } from '../lab/analysis/features/explain.ts'
 import { rowsByCategory } from '../lab/analysis/input.ts'
 import { withStatistics } from '../lab/analysis/layer-statistics.ts'
 import { postLayers, replicate, replicationTable } from '../lab/analysis/replication.ts'
@@ -24,7 +24,7 @@ import { renderBlackBoxReport } from './black-box-page.ts'
 import { compareLayers } from './compare-layers.ts'
 import { categoriesCsv, firingCsv } from './csv.ts'
 import { command, type Options } from './options.ts'
-import { claimsText, publishedClaims } from './post-claims.ts'
+import { claimsText, postClaims } from './post-claims.ts'
 import { measureQuality } from './quality.ts'
 import { qualityLines, summaryTables } from './summary.ts'
 import { showVerdict, verdicts } from './verdicts.ts'
@@ -46,7 +46,7 @@ runExperiment<Options>(command, {
     const sameThreshold = showThreshold(threshold) === showThreshold(POST_THRESHOLD)
     const isThePost = model.name === 'gpt2' && options.texts === 'published' && sameThreshold
     const replication = isThePost ? replicate(layers) : []
-    const claims = replication.length > 0 ? publishedClaims(found) : []
+    const claims = replication.length > 0 ? postClaims(found) : []
     const explained = analysed.map((layer) => layer.explained)
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const tokens = texts.reduce((sum, text) => sum + text.tokens, 0)
@@ -54,7 +54,7 @@ runExperiment<Options>(command, {
       provenance: { threshold: describeThreshold(threshold) },
       results: {
         ...{ verdicts: found, sae_quality: quality.note, replication, claims, texts, layers, changes },
-        features: explained.flatMap(briefFigures),
+        features: explained.flatMap(briefDashboards),
       },
       reports: [
         {

@@ -33,7 +33,7 @@ function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
   return roles
 }
 
-/** For each layer, the features that the analysis names, with their roles, texts and figures. */
+/** For each layer, the features that the analysis names, with their roles, texts and dashboards. */
 export function reportedFeatures(
   layers: readonly LayerAnalysis[],
   explained: readonly (readonly ExplainedFeature[])[],
@@ -41,7 +41,7 @@ export function reportedFeatures(
 ): LayerFeatures[] {
   return layers.map((analysis, l) => {
     const features = [...rolesOf(analysis)].map(([feature, roles]): Feature => {
-      const found = explained.at(l)?.find(({ figures }) => figures.feature === feature)
+      const found = explained.at(l)?.find(({ dashboard }) => dashboard.feature === feature)
       if (found === undefined)
         throw new Error(
           `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of namedFeatures`,

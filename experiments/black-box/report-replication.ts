@@ -1,19 +1,19 @@
-// The report's sections on the post itself: its figures and claims beside ours.
+// The report's sections on the post itself: its numbers and claims beside ours.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { findingList, section } from '../lab/report/sections.ts'
 import { dataTable } from '../lab/report/tables.ts'
 import {
-  publishedOrigin,
+  postOrigin,
   replicationCells,
   replicationHead,
   replicationSummary,
   type ReplicationRow,
 } from '../lab/analysis/replication.ts'
-import type { PublishedClaim } from './post-claims.ts'
+import type { PostClaim } from './post-claims.ts'
 import { verdictBadge } from './report-statistics.ts'
 
-/** The post's figures beside ours; nothing where there is nothing to compare. */
+/** The post's numbers beside ours; nothing where there is nothing to compare. */
 export function replicationSection(rows: readonly ReplicationRow[]): VNode | null {
   if (rows.length === 0) return null
   const sorted = [...Map.groupBy(rows, ({ category }) => category).values()].flat()
@@ -24,12 +24,12 @@ export function replicationSection(rows: readonly ReplicationRow[]): VNode | nul
       columns: replicationHead,
       rows: sorted.map((row) => ({ head: row.category, cells: [row.layer, ...replicationCells(row)] })),
     }),
-    html`<p><small>${publishedOrigin}</small></p>`,
+    html`<p><small>${postOrigin}</small></p>`,
   ])
 }
 
-/** The post's claims, by its own figures and by ours; nothing where there is nothing to compare. */
-export function claimsSection(claims: readonly PublishedClaim[]): VNode | null {
+/** The post's claims, by its own numbers and by ours; nothing where there is nothing to compare. */
+export function claimsSection(claims: readonly PostClaim[]): VNode | null {
   if (claims.length === 0) return null
   return section('claims', 'The post’s claims', [
     html`<p>

@@ -34,15 +34,15 @@ function specialistCell({ categories, statistics }: AnalysedLayer, name: string)
 export function qualityLines(layers: readonly AnalysedLayer[], note: string): string {
   const measured = layers.flatMap(({ quality }) => quality ?? [])
   const line = (on: keyof LayerQuality): string[] => {
-    const figures = measured.flatMap((quality) => quality[on] ?? [])
-    if (figures.length === 0) return []
+    const evaluations = measured.flatMap((quality) => quality[on] ?? [])
+    if (evaluations.length === 0) return []
     const range = (values: readonly number[]): string =>
       [...new Set([Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2)))].join(' to ')
-    const explained = range(figures.map(({ explained_variance }) => explained_variance))
-    const recovered = range(figures.map(({ ce_recovered }) => ce_recovered))
+    const explained = range(evaluations.map(({ explained_variance }) => explained_variance))
+    const recovered = range(evaluations.map(({ ce_recovered }) => ce_recovered))
     const place = on === 'texts' ? 'on these texts' : 'held out'
     return [
-      `  ${place}: explained variance ${explained}, CE recovered ${recovered}, ${figures[0].tokens} tokens`,
+      `  ${place}: explained variance ${explained}, CE recovered ${recovered}, ${evaluations[0].tokens} tokens`,
     ]
   }
   return [`SAE quality: ${note}`, ...line('texts'), ...line('held_out')].join('\n')

@@ -1,4 +1,4 @@
-import type { FeatureFigures } from '../lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../lab/analysis/features/feature-dashboard.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
 /** What the page and its worker say to each other. Everything here crosses by structured clone. */
@@ -137,7 +137,7 @@ export interface EditedLook {
 
 /** A feature's card: figures over the bundled texts, and the texts in which it fires most. */
 export interface Card {
-  readonly figures: FeatureFigures
+  readonly dashboard: FeatureDashboard
   readonly texts: readonly CardText[]
 }
 

@@ -32,27 +32,27 @@ const QUESTION =
 
 /** A feature's page as one self-contained HTML file. */
 export function renderFeatureReport({ provenance, links, explained, texts }: FeatureReport): string {
-  const { figures } = explained
+  const { dashboard } = explained
   // In the order of their strongest tokens.
-  const firing = figures.firing_texts.map(({ text, mean }) => [text, mean] as const)
+  const firing = dashboard.firing_texts.map(({ text, mean }) => [text, mean] as const)
   const feature = featureIn(explained, firing, texts)
   const categories = texts.map(({ category }) => category)
   const neuronpedia =
-    figures.neuronpedia === null
+    dashboard.neuronpedia === null
       ? []
-      : [{ name: 'The same feature at Neuronpedia', href: figures.neuronpedia }]
+      : [{ name: 'The same feature at Neuronpedia', href: dashboard.neuronpedia }]
   return renderReport({
-    title: `Layer ${figures.layer}, feature ${figures.feature}`,
+    title: `Layer ${dashboard.layer}, feature ${dashboard.feature}`,
     description: 'What one feature of a sparse autoencoder fires on, and what it does.',
     eyebrow: 'clearbox · what a feature means',
     question: QUESTION,
     provenance,
     links: [...links, ...neuronpedia],
-    opening: section('findings', 'What was found', findingList(sentences(figures, categories))),
+    opening: section('findings', 'What was found', findingList(sentences(dashboard, categories))),
     body: [
-      figures.max !== null && firingSection(feature, texts),
-      section('lens', 'What it says to the next word', [html`<p>${LENS_NOTE}</p>`, lensPart(figures)]),
-      section('relatives', 'Related features', [html`<p>${RELATIVES_NOTE}</p>`, relativesPart(figures)]),
+      dashboard.max !== null && firingSection(feature, texts),
+      section('lens', 'What it says to the next word', [html`<p>${LENS_NOTE}</p>`, lensPart(dashboard)]),
+      section('relatives', 'Related features', [html`<p>${RELATIVES_NOTE}</p>`, relativesPart(dashboard)]),
     ],
     footer: 'The same numbers stand in results.json, every firing token in tokens.csv, beside this file.',
     cards: { features: [feature], texts, shown: SHOWN_TEXTS },
@@ -60,11 +60,11 @@ export function renderFeatureReport({ provenance, links, explained, texts }: Fea
 }
 
 function firingSection(feature: Feature, texts: readonly TokenText[]): VNode {
-  const { figures } = feature
+  const { dashboard } = feature
   return section(
     'tokens',
     'What it fires on',
-    html`${histogramPart(chartDocument(), figures)}
+    html`${histogramPart(chartDocument(), dashboard)}
       <h3>The strongest texts</h3>
       <p>By their highest token; at most ${SHOWN_TEXTS} before you ask for more.</p>
       ${tokenLegend()}

@@ -52,7 +52,7 @@ runExperiment<Options>(command, {
     const explained = await explainFromTexts(model, ids, hooks, features, quiet)
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const resultsOf = (found: readonly ExplainedFeature[]) => ({
-      features: found.map(({ figures }) => figures),
+      features: found.map(({ dashboard }) => dashboard),
       texts,
     })
     const placeOf = (feature: number) => `${options.layer}-${feature}`
@@ -60,7 +60,7 @@ runExperiment<Options>(command, {
       others.map((other) => ({ name: `Feature ${other}`, href: `../${placeOf(other)}/report.html` }))
     const colour = wantsColour(process.stdout, process.env)
     const reports = explained.map((one): Report => {
-      const { feature } = one.figures
+      const { feature } = one.dashboard
       const others = linksTo(features.filter((other) => other !== feature))
       return {
         place: placeOf(feature),

@@ -1,4 +1,4 @@
-// From token ids to each layer's figures: how alike the cells are, and which features stand for a topic or a form.
+// From token ids to each layer's results: how alike the cells are, and which features stand for a topic or a form.
 import type { SparseRows } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { explainLayers, type ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
@@ -40,13 +40,13 @@ export async function analyseModel(
 
 /** means: sparse [texts, width], rows as in the design */
 export function compareCells(means: SparseRows, design: Design, settings: Settings): Resemblance {
-  const { figures, matrix } = testCosines(means, design, settings)
+  const { statistics, matrix } = testCosines(means, design, settings)
   const overlaps = topOverlap(means, design, settings.top)
   const cells = design.topics.length * design.forms.length
   const rows = (flat: Float64Array): number[][] =>
     Array.from({ length: cells }, (_, row) => [...flat.subarray(row * cells, (row + 1) * cells)])
   return {
-    cosine: figures,
+    cosine: statistics,
     jaccard: { ...meanByRelation(overlaps, design), top: settings.top },
     cosines: rows(matrix),
     overlaps: rows(overlaps),
@@ -75,7 +75,7 @@ export interface LayerSettings extends Settings {
   readonly threshold: ThresholdSpec
 }
 
-/** A layer's figures. kinds: for each text those of its tokens, BOS first */
+/** A layer's results. kinds: for each text those of its tokens, BOS first */
 export function analyseLayer(
   { hook, layer, features }: Pick<OpenLayer, 'hook' | 'layer' | 'features'>,
   kinds: readonly (readonly TokenKind[])[],

@@ -2,12 +2,12 @@
 import { holm, SIGNIFICANT } from '../lab/analysis/statistics.ts'
 import { showSigned } from '../lab/report/numbers.ts'
 import type { Answer, Verdict } from './layer-result.ts'
-import type { CosineFigures, Effect } from './similarity.ts'
+import type { CosineStatistics, Effect } from './similarity.ts'
 
-/** The figures of a layer, or of the tokens themselves (layer null). */
+/** The cosines of a layer, or of the tokens themselves (layer null). */
 export interface Asked {
   readonly layer: number | null
-  readonly cosine: CosineFigures
+  readonly cosine: CosineStatistics
 }
 
 /** A sentence each. */
@@ -25,7 +25,7 @@ export function answers(asked: readonly Asked[]): Answer[] {
  * The larger effect, where it is beyond chance and the interval of the difference leaves out 0. If the interval holds 0:
  * both, where both are beyond chance, and undecided where one is.
  */
-function verdictOf({ difference }: CosineFigures, ideaP: number, formP: number): Verdict {
+function verdictOf({ difference }: CosineStatistics, ideaP: number, formP: number): Verdict {
   const [idea, form] = [ideaP <= SIGNIFICANT, formP <= SIGNIFICANT]
   if (!idea && !form) return 'neither'
   const [low, high] = difference.interval
@@ -45,7 +45,7 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
 function sentenceOf(
   layer: number | null,
   verdict: Verdict,
-  { idea_effect, form_effect, difference }: CosineFigures,
+  { idea_effect, form_effect, difference }: CosineStatistics,
   ideaP: number,
   formP: number,
 ): string {

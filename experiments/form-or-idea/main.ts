@@ -9,7 +9,7 @@ import { defaultThreshold, describeThreshold } from '../lab/analysis/threshold.t
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
 import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import { briefFigures } from '../lab/analysis/features/explain.ts'
+import { briefDashboards } from '../lab/analysis/features/explain.ts'
 import { count } from '../lab/report/numbers.ts'
 import { analyseModel, compareCells, tokenShares } from './analysis.ts'
 import { answers, overallAnswer } from './answer.ts'
@@ -60,7 +60,7 @@ runExperiment<Options>(command, {
     const found = answers(asked)
     const answer = overallAnswer(asked, found)
     const { topics, forms, ideas, texts } = design
-    const features = analysed.flatMap(({ explained }) => briefFigures(explained))
+    const features = analysed.flatMap(({ explained }) => briefDashboards(explained))
     return {
       provenance: { threshold: describeThreshold(threshold) },
       results: {

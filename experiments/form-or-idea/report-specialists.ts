@@ -29,7 +29,7 @@ export function shownFeatures(
 ): LayerFeatures {
   const roles = Map.groupBy(wholeSpecialists(result.specialists), ({ feature }) => feature)
   const features = explained.map((one) => {
-    const { feature, firing_texts } = one.figures
+    const { feature, firing_texts } = one.dashboard
     const byMean = firing_texts.toSorted((a, b) => b.mean - a.mean)
     const firing = byMean.map(({ text, mean }) => [text, mean] as const)
     const named = roles.get(feature)!

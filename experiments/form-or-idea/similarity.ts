@@ -15,7 +15,7 @@ export interface Effect {
   readonly p: number
 }
 
-export interface CosineFigures extends ByRelation {
+export interface CosineStatistics extends ByRelation {
   /** Topics shuffled among the texts of each form. */
   readonly idea_effect: Effect
   /** Forms shuffled among the texts of each topic. */
@@ -84,7 +84,7 @@ export function testCosines(
   means: SparseRows,
   design: Design,
   draws: Shuffles,
-): { figures: CosineFigures; matrix: Float64Array } {
+): { statistics: CosineStatistics; matrix: Float64Array } {
   const products = dotProducts(means)
   const { topic, form, cell } = labelsOf(design)
   const count = design.topics.length * design.forms.length
@@ -103,13 +103,13 @@ export function testCosines(
   }
   const value = found.form - found.idea
   const reach = 1.96 * jackknifeError(design, (weights) => formMinusIdea(products, design, weights))
-  const figures: CosineFigures = {
+  const statistics: CosineStatistics = {
     ...found,
     idea_effect: effect('idea', topic, form),
     form_effect: effect('form', form, topic),
     difference: { value, interval: [value - reach, value + reach] },
   }
-  return { figures, matrix }
+  return { statistics, matrix }
 }
 
 function formMinusIdea(products: Float64Array, design: Design, weights: Float64Array): number {

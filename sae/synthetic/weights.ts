@@ -1,3 +1,4 @@
+// An SAE of full size whose weights come from a formula.
 import { hashedSource, type Spread } from '../../engine/weights/hashed.ts'
 import type { WeightStore } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../config.ts'

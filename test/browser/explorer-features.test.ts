@@ -10,7 +10,7 @@ import { decoderRows } from '../../sae/decoder.ts'
 import { addDirection, removal } from '../../sae/edit.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
-import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { sentences } from '../../experiments/lab/report/feature-sentences.ts'
 import { showNumber } from '../../experiments/lab/report/numbers.ts'
 import { run } from '../../gpt2/model.ts'
@@ -181,7 +181,7 @@ test('a card shows what npm run feature finds of the same feature', async () => 
     ...['--layer', String(layer), '--feature', String(feature), '--json', '--out', scratch],
   ])
   assert.is(status, 0, stderr)
-  const { features } = JSON.parse(stdout) as { features: FeatureFigures[] }
+  const { features } = JSON.parse(stdout) as { features: FeatureDashboard[] }
   const texts = await loadTexts(join(import.meta.dirname, '../../experiments/lab/texts/texts.json'))
   const categories = texts.map(({ category }) => category)
   await explorer.visit(

@@ -178,9 +178,9 @@ test('BOS is left as it is, whatever fires there', async () => {
   ] as const) {
     const stream = (await capture(model.gpt2, [texts[0].slice(0, 2)], [hook])).get(hook)!
     const edit = liveEdit(sae, atBos, direction, change)
-    const edited = await ops.download((await edit(ops.upload(stream), ops))!)
+    const edited = await ops.download(await edit(ops.upload(stream), ops))
     assert.equal(edited.row(0), stream.row(0))
-    const next = await ops.download((await edit(ops.upload(stream.rows(0, 1)), ops))!) // as if it came later
+    const next = await ops.download(await edit(ops.upload(stream.rows(0, 1)), ops)) // as if it came later
     assert.not.equal(next.row(0), stream.row(0))
   }
 })

@@ -43,29 +43,29 @@ test('a card on wasm is what npm run feature finds', async () => {
     [5, 700],
   ] as const) {
     const [card] = await cardsOn('wasm', [[layer, feature]])
-    const { figures } = await explained(layer, feature)
-    assert.equal(card.figures, figures)
+    const { dashboard } = await explained(layer, feature)
+    assert.equal(card.dashboard, dashboard)
   }
 })
 
 test('on another backend the same features fire, and what is computed there agrees', async () => {
   const [card] = await cardsOn('reference', [[3, 5]])
-  const { figures } = await explained(3, 5)
-  const rounded = ({ figures: { promoted, nearest, ...rest } }: Pick<Card, 'figures'>) => ({
+  const { dashboard } = await explained(3, 5)
+  const rounded = ({ dashboard: { promoted, nearest, ...rest } }: Pick<Card, 'dashboard'>) => ({
     ...rest,
     promoted: promoted.map(({ id, logit }) => [id, logit.toFixed(3)]),
     suppressed: rest.suppressed.map(({ id, logit }) => [id, logit.toFixed(3)]),
     nearest: nearest.map(({ feature, cosine }) => [feature, cosine.toFixed(4)]),
   })
-  assert.equal(rounded(card), rounded({ figures }))
+  assert.equal(rounded(card), rounded({ dashboard }))
 })
 
 test('its texts are the strongest, each with the tokens on which the feature fires', async () => {
   const [card] = await cardsOn('wasm', [[3, 5]])
-  const { figures, column } = await explained(3, 5)
-  assert.is(card.texts.length, Math.min(10, figures.firing_texts.length))
+  const { dashboard, column } = await explained(3, 5)
+  assert.is(card.texts.length, Math.min(10, dashboard.firing_texts.length))
   for (const [place, { text, index, mean, firing }] of card.texts.entries()) {
-    assert.equal([index, mean], [figures.firing_texts[place].text, figures.firing_texts[place].mean])
+    assert.equal([index, mean], [dashboard.firing_texts[place].text, dashboard.firing_texts[place].mean])
     assert.is(text.category, labelled[index].category)
     assert.is(text.pieces.slice(1).join(''), labelled[index].text)
     const positions = firing.filter((_, i) => i % 2 === 0)
@@ -83,8 +83,8 @@ test('a feature that fires nowhere has a card without texts', async () => {
   const fires = new Set((await encodeStream(ops, sae, stream)).indices)
   const silent = Array.from({ length: 1024 }, (_, feature) => feature).find((feature) => !fires.has(feature))!
   const [card] = await cardsOn('wasm', [[0, silent]])
-  assert.equal([card.figures.max, card.figures.firing_texts, card.texts], [null, [], []])
-  assert.is(card.figures.promoted.length, 10)
+  assert.equal([card.dashboard.max, card.dashboard.firing_texts, card.texts], [null, [], []])
+  assert.is(card.dashboard.promoted.length, 10)
 })
 
 test('sparse rows come back from their file as they were', async () => {

@@ -9,12 +9,12 @@ import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
-import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
 
 interface Results {
   provenance: Record<string, string>
-  features: FeatureFigures[]
+  features: FeatureDashboard[]
   texts: { category: string; text: string; tokens: number }[]
 }
 

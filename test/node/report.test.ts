@@ -112,16 +112,19 @@ report(
     const sample = sampleReport()
     const { document } = parseHTML(renderBlackBoxReport(sample))
     const [first] = sample.explained[1]
-    const card = document.getElementById(`L1-${first.figures.feature}`)
+    const card = document.getElementById(`L1-${first.dashboard.feature}`)
     const facets = all(card ?? document, '.facets div').map((part) => text(part).replace(/\s+/g, ' ').trim())
     const parts = [/^Promotes ?“·the” 0.500$/, /^Suppresses ?“·the” −0.250$/, /cosine ?3 0.40$/, /correlation ?7 0.90, on 5 tokens$/] // prettier-ignore
     for (const [i, part] of parts.entries()) assert.match(facets[i], part)
-    assert.match(text(card?.querySelector('.histogram p')), `of the ${first.figures.tokens} tokens; where`)
+    assert.match(text(card?.querySelector('.histogram p')), `of the ${first.dashboard.tokens} tokens; where`)
     const weak = all(all(card ?? document, '.texts')[1], 'li').map(text)
-    assert.is(weak.length, first.figures.quantile_examples.length)
+    assert.is(weak.length, first.dashboard.quantile_examples.length)
     for (const [i, share] of ['near 100 %', 'near 75 %'].entries()) assert.match(weak[i], share)
-    assert.is(card?.querySelector('a')?.getAttribute('href'), `https://example.org/${first.figures.feature}`)
-    const last = document.getElementById(`L2-${sample.explained[2][0].figures.feature}`)
+    assert.is(
+      card?.querySelector('a')?.getAttribute('href'),
+      `https://example.org/${first.dashboard.feature}`,
+    )
+    const last = document.getElementById(`L2-${sample.explained[2][0].dashboard.feature}`)
     assert.is(last?.querySelector('a'), null)
     assert.not.match(text(last), 'Go with it')
   },
@@ -171,8 +174,8 @@ report('input that does not fit together is refused by name', () => {
     /no figures of layer 0, feature \d+/,
   )
   const silent = sample.explained.map((features) =>
-    features.map(({ figures, column }) => ({
-      figures,
+    features.map(({ dashboard, column }) => ({
+      dashboard,
       column: column.map(({ length }) => new Float32Array(length)),
     })),
   )

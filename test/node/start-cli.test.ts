@@ -17,7 +17,7 @@ import type {
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
-import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { showNumber } from '../../experiments/lab/report/numbers.ts'
 import { reportsBeside } from '../helpers/links.ts'
 import { runScript } from '../helpers/cli.ts'
@@ -29,7 +29,7 @@ interface Results {
   texts: { category: string; text: string; tokens: number }[]
   layers: AnalysedLayer[]
   changes: LayerChange[]
-  features: Omit<FeatureFigures, 'firing_texts'>[]
+  features: Omit<FeatureDashboard, 'firing_texts'>[]
 }
 
 const script = 'experiments/black-box/main.ts'
@@ -124,7 +124,7 @@ command('of every feature that it names it tells what `feature` does', () => {
     '--out',
     join(folder, 'feature'),
   ])
-  const [found] = (JSON.parse(alone.stdout) as { features: FeatureFigures[] }).features
+  const [found] = (JSON.parse(alone.stdout) as { features: FeatureDashboard[] }).features
   same({ ...found, firing_texts: undefined, next_layer: null }, { ...first, next_layer: null })
 })
 

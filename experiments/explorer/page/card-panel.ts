@@ -30,7 +30,7 @@ export const CardPanel = memo(({ feature, open, edit, look, token, dispatch }: P
   const key = (event: KeyboardEvent): void => {
     if (event.key === 'Escape') close()
   }
-  const max = open?.card?.figures.max ?? null
+  const max = open?.card?.dashboard.max ?? null
   return html`<section class="panel" aria-labelledby="card" onKeyDown=${key}>
     <header>
       <h2 id="card" tabindex="-1" ref=${heading}>Layer ${feature.layer}, feature ${feature.feature}</h2>

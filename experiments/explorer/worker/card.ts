@@ -36,12 +36,12 @@ export class Cards {
     let explained = await explainFeatures(model, { hook, sae, features }, [feature], pieces)
     if (next !== undefined)
       explained = withNextLayer(explained, { hook: next, features: await this.#activations(next) })
-    const [{ figures, column }] = explained
-    const strongest = figures.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
+    const [{ dashboard, column }] = explained
+    const strongest = dashboard.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
       const text = texts[index]
       return { text, index, mean, firing: firingTokens(text.pieces, column[index]) }
     })
-    return { figures, texts: strongest }
+    return { dashboard, texts: strongest }
   }
 
   #texts(): Promise<TokenText[]> {

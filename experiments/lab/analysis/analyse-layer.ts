@@ -98,7 +98,7 @@ function scoreFeatures(inCategory: FeatureProfile[], inAllTexts: FeatureProfile[
   })
 }
 
-/** A category's figures from its features, ranked by value. `width` is the SAE's number of features. */
+/** A category's numbers from its features, ranked by value. `width` is the SAE's number of features. */
 function analyseCategory(ranked: Specialist[], width: number): CategoryAnalysis {
   const peak = ranked.at(0)
   const topFive = Array.from({ length: Math.min(5, width) }, (_, i) => ranked.at(i)?.value ?? 0)

@@ -1,4 +1,4 @@
-// How much a category's figures owe to the choice of its texts.
+// How much a category's peak and aggregate owe to the choice of its texts.
 import { createRandom, type Random } from '../../../engine/random.ts'
 import { sparseRow, type SparseRows } from '../../../engine/sparse.ts'
 import { percentileInterval, sum } from './statistics.ts'
@@ -24,7 +24,7 @@ const STRONGEST = 5
 /**
  * How much peak and aggregate owe to the texts that happened to be chosen: as many texts are drawn from each category,
  * with replacement, as it has. The same seed draws the same texts in every layer.
- * A maximum over drawn texts cannot exceed the maximum over all: these intervals reach down from the figure, not up, and
+ * A maximum over drawn texts cannot exceed the maximum over all: these intervals reach down from the number, not up, and
  * tell how much hangs on a text or two (a bootstrap of extremes is no confidence interval: Bickel and Freedman 1981).
  * features: token means [texts, d_sae] -> for each category its intervals, null where it has no text or nothing fires
  */

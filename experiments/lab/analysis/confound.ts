@@ -8,7 +8,7 @@ import { resolveThreshold } from './threshold.ts'
 
 /**
  * Activations grow with depth because everything does: the stream that an SAE reads gets longer from layer to layer, and
- * a fixed threshold is passed by ever more features. These figures hold the size still, to see what is left.
+ * a fixed threshold is passed by ever more features. These numbers hold the size still, to see what is left.
  */
 
 /**

@@ -1,4 +1,4 @@
-// Whether a layer's figures mean anything: what chance gives, and what is left where sizes are held still.
+// Whether a layer's numbers mean anything: what chance gives, and what is left where sizes are held still.
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { holm, permutationPValue, SIGNIFICANT } from './statistics.ts'
 import { aurocNull, bestAurocs, rankColumns } from './auroc.ts'
@@ -16,7 +16,7 @@ import type {
   Tested,
 } from './layer-analysis.ts'
 
-/** A layer's figures and what they were made from. */
+/** A layer's numbers and what they were made from. */
 export interface LayerInput {
   readonly analysis: LayerAnalysis
   /** Token-mean SAE activations, sparse [texts, d_sae]. */
@@ -27,7 +27,7 @@ export interface LayerInput {
 }
 
 /**
- * The layers' figures with the statistics that `layer-analysis.ts` describes. All layers see the same shuffles and the same
+ * The layers' analyses with the statistics that `layer-analysis.ts` describes. All layers see the same shuffles and the same
  * resampled texts. `categories` are those that the layers were analysed with.
  */
 export function withStatistics(

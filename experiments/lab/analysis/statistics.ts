@@ -96,8 +96,8 @@ export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number | nu
   if (a.length !== b.length)
     throw new Error(`pearson: ${a.length} numbers and ${b.length}; expected as many of each`)
   const [x, y] = [centred(a), centred(b)]
-  const spread = Math.sqrt(dot(x, x) * dot(y, y))
-  return spread > 0 ? dot(x, y) / spread : null
+  const lengths = Math.sqrt(dot(x, x) * dot(y, y))
+  return lengths > 0 ? dot(x, y) / lengths : null
 }
 
 /** Spearman's rank correlation: Pearson's, of the ranks, which ties share. */

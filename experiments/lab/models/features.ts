@@ -1,3 +1,4 @@
+// Streams of many texts, and the features that an SAE finds in them.
 import type { Backend } from '../../../engine/backend.ts'
 import { stackRows, type SparseRows } from '../../../engine/sparse.ts'
 import { Tensor } from '../../../engine/tensor.ts'

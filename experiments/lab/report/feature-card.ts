@@ -36,12 +36,12 @@ export function featureCard(
   shown: number,
 ): VNode {
   const id = featureId(feature)
-  const { figures } = feature
+  const { dashboard } = feature
   const firing = feature.texts.length
   const highestMean = feature.texts.reduce((highest, [, mean]) => Math.max(highest, mean), 0)
   const facts =
-    `Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}; on ${showShare(figures.density)} of the tokens. ` +
-    `Highest on one token: ${showNumber(figures.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
+    `Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}; on ${showShare(dashboard.density)} of the tokens. ` +
+    `Highest on one token: ${showNumber(dashboard.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
   return html`<article class="card" id=${id} aria-labelledby="${id}-name">
     <h4 id="${id}-name">
       <span class="layer">Layer ${feature.layer ?? '?'}</span> feature ${String(feature.feature)}
@@ -50,23 +50,25 @@ export function featureCard(
       ${feature.roles.map((role) => html`<li>${role}</li>`)}
     </ul>
     <p class="facts">${facts}</p>
-    ${firingTexts(feature, texts, shown)} ${lensPart(figures)}
+    ${firingTexts(feature, texts, shown)} ${lensPart(dashboard)}
     <details class="more">
       <summary>
         How strongly it fires, and its relatives<span class="sr">: feature ${feature.feature}</span>
       </summary>
-      ${histogramPart(document, figures)} ${strongToWeak(feature, texts)} ${relativesPart(figures)}
+      ${histogramPart(document, dashboard)} ${strongToWeak(feature, texts)} ${relativesPart(dashboard)}
     </details>
     ${
-      figures.neuronpedia !== null &&
-      html`<p class="facts"><a href=${figures.neuronpedia}>Feature ${feature.feature} at Neuronpedia</a></p>`
+      dashboard.neuronpedia !== null &&
+      html`<p class="facts">
+        <a href=${dashboard.neuronpedia}>Feature ${feature.feature} at Neuronpedia</a>
+      </p>`
     }
   </article>`
 }
 
 /** The texts that make a feature fire, their tokens marked: the first `shown`, and a button for the others. */
 export function firingTexts(feature: Feature, texts: readonly TokenText[], shown: number): VNode[] {
-  const max = feature.figures.max ?? 0
+  const max = feature.dashboard.max ?? 0
   const rest = feature.texts.slice(shown).length
   const list = html`<ol class="texts">
     ${feature.texts.slice(0, shown).map(([index, mean, tokens]) => {

@@ -1,4 +1,4 @@
-/** How numbers look on a page, and which of the eight steps of the colour scale they take. */
+// How numbers look on a page, and which of the eight steps of the colour scale they take.
 
 /** Three significant digits, a real minus sign, `–` where there is no number: `143.7` becomes `144`. */
 export function showNumber(value: number | null): string {

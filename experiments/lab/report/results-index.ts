@@ -1,3 +1,4 @@
+// The page that lists all results.
 import { html } from 'htm/preact'
 import type { VNode } from 'preact'
 import { parseHTML } from 'linkedom'

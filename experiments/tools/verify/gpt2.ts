@@ -16,27 +16,27 @@ import { checkBos, soundAlarm, type Alarm } from './alarm.ts'
 import { exactly, nearly, type Finding } from './finding.ts'
 import type { Expected, Splice } from './gpt2-expected.ts'
 
-export interface PublishedOptions {
-  /** The SAEs to look at; those that `expected` splices in are looked at in any case. */
+export interface ExpectedOptions {
+  /** The SAEs to verify; those that `expected` splices in are in any case. */
   readonly hooks: readonly string[]
   /** Short texts of any kind, for the alarm and the SAEs' quality. */
   readonly sample: readonly string[]
-  /** The post's texts, to be held to its figures; left out where the model is not the post's. */
+  /** The post's texts, to be held to its numbers; left out where the model is not the post's. */
   readonly postTexts?: readonly LabelledText[]
   readonly quiet?: boolean
 }
 
-export interface PublishedResult {
+export interface ExpectedResult {
   readonly findings: readonly Finding[]
   /** What is likely wrong, most telling first; empty where nothing is. */
   readonly hints: readonly string[]
 }
 
-export async function verifyPublished(
+export async function verifyExpected(
   model: OpenModel,
   expected: Expected,
-  { hooks, sample, postTexts, quiet = false }: PublishedOptions,
-): Promise<PublishedResult> {
+  { hooks, sample, postTexts, quiet = false }: ExpectedOptions,
+): Promise<ExpectedResult> {
   const all = [...new Set([...expected.splices.map(({ hook }) => hook), ...hooks])]
   await model.prepareSaes(all)
   const texts = sample.map((text) => model.tokenize(text))
@@ -175,7 +175,7 @@ function verifyRelease(
   ]
 }
 
-/** The post's figures at those of its layers that are looked at. */
+/** The post's numbers at those of its layers that are asked for. */
 async function verifyPost(
   model: OpenModel,
   texts: readonly LabelledText[],
@@ -187,8 +187,8 @@ async function verifyPost(
   const rows = replicate(results.map(({ result }) => result.analysis))
   return [...Map.groupBy(rows, ({ layer }) => layer)].flatMap(([layer, rows]) => {
     const about = { tolerance: replicationTolerance, digits: 2, source: 'the post’s notebook' }
-    const words = (figures: (row: (typeof rows)[number]) => (number | undefined)[]) =>
-      rows.map((row) => figures(row).join(':')).join(' ')
+    const words = (of: (row: (typeof rows)[number]) => (number | undefined)[]) =>
+      rows.map((row) => of(row).join(':')).join(' ')
     return [
       exactly(
         `the post, layer ${layer}: peak features`,

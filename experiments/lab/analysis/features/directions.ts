@@ -3,7 +3,7 @@ import { Tensor } from '../../../../engine/tensor.ts'
 import type { Gpt2 } from '../../../../gpt2/model.ts'
 import { decoderRows } from '../../../../sae/decoder.ts'
 import type { Sae } from '../../../../sae/weights.ts'
-import type { NearFeature } from './feature-figures.ts'
+import type { NearFeature } from './feature-dashboard.ts'
 
 const ROWS_AT_ONCE = 1024
 

@@ -1,3 +1,4 @@
+// What can be said of a feature from its activations and its direction.
 import type { SparseRows } from '../../../../engine/sparse.ts'
 import type { Tensor } from '../../../../engine/tensor.ts'
 import { decoderRows } from '../../../../sae/decoder.ts'
@@ -5,17 +6,17 @@ import type { Sae } from '../../../../sae/weights.ts'
 import { featureColumns, type FeatureColumn } from '../../models/features.ts'
 import { layerOf } from '../../models/hooks.ts'
 import type { OpenModel } from '../../models/models.ts'
-import { activationFigures } from './activations.ts'
+import { activationStatistics } from './activations.ts'
 import { correlatedFeatures } from './correlate.ts'
 import { logitLens, nearestFeatures, type LogitLens } from './directions.ts'
-import type { FeatureFigures, TokenEffect } from './feature-figures.ts'
+import type { FeatureDashboard, TokenEffect } from './feature-dashboard.ts'
 
 /** How many tokens, and how many related features, are listed. */
 const LISTED = 10
 
-/** A feature's figures, and its activations at every token, which a report shows. */
+/** A feature's dashboard, and its activations at every token, which a report shows. */
 export interface ExplainedFeature {
-  readonly figures: FeatureFigures
+  readonly dashboard: FeatureDashboard
   readonly column: FeatureColumn
 }
 
@@ -42,17 +43,17 @@ export async function explainFeatures(
   const nearest = await nearestFeatures(sae, wanted, LISTED)
   return wanted.map((feature, i) => {
     const column = columns.get(feature)!
-    const figures: FeatureFigures = {
+    const dashboard: FeatureDashboard = {
       layer: layerOf(hook),
       hook,
       feature,
       neuronpedia: neuronpediaLink(model.name, hook, feature),
-      ...activationFigures(column, pieces),
+      ...activationStatistics(column, pieces),
       ...effects[i],
       nearest: nearest[i],
       next_layer: null,
     }
-    return { figures, column }
+    return { dashboard, column }
   })
 }
 
@@ -61,20 +62,22 @@ export function withNextLayer(
   explained: readonly ExplainedFeature[],
   { hook, features }: LayerFeatures,
 ): ExplainedFeature[] {
-  return explained.map(({ figures, column }) => {
+  return explained.map(({ dashboard, column }) => {
     const next_layer = {
       layer: layerOf(hook),
       hook,
       features: correlatedFeatures(column, features, LISTED),
     }
-    return { figures: { ...figures, next_layer }, column }
+    return { dashboard: { ...dashboard, next_layer }, column }
   })
 }
 
-/** The figures of a layer's features for a file that holds many: without the list of every text in which each fires. */
-export function briefFigures(explained: readonly ExplainedFeature[]): Omit<FeatureFigures, 'firing_texts'>[] {
-  return explained.map(({ figures }) => {
-    const brief: Partial<FeatureFigures> & Omit<FeatureFigures, 'firing_texts'> = { ...figures }
+/** The dashboard of a layer's features for a file that holds many: without the list of every text in which each fires. */
+export function briefDashboards(
+  explained: readonly ExplainedFeature[],
+): Omit<FeatureDashboard, 'firing_texts'>[] {
+  return explained.map(({ dashboard }) => {
+    const brief: Partial<FeatureDashboard> & Omit<FeatureDashboard, 'firing_texts'> = { ...dashboard }
     delete brief.firing_texts
     return brief
   })
@@ -84,7 +87,7 @@ export function briefFigures(explained: readonly ExplainedFeature[]): Omit<Featu
 async function tokenEffects(
   { gpt2, tokenizer }: Pick<OpenModel, 'gpt2' | 'tokenizer'>,
   directions: Tensor,
-): Promise<Pick<FeatureFigures, 'promoted' | 'suppressed'>[]> {
+): Promise<Pick<FeatureDashboard, 'promoted' | 'suppressed'>[]> {
   const named = (tokens: LogitLens['promoted']): TokenEffect[] =>
     tokens.map(({ id, logit }) => ({ id, token: tokenizer.pieces([id])[0], logit }))
   const lenses = await logitLens(gpt2, directions, LISTED)
