@@ -7,7 +7,7 @@ import { withBackend, type EngineOptions } from '../experiments/lab/models/engin
 import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { capture, run } from '../gpt2/model.ts'
 import { decode } from '../sae/decoder.ts'
-import { encode, saeInput } from '../sae/encoder.ts'
+import { encode } from '../sae/encoder.ts'
 import type { Sae } from '../sae/weights.ts'
 import { observe } from './observe.ts'
 import { modelParts, pairWeights, partNamer, saeParts } from './parts.ts'
@@ -88,9 +88,9 @@ async function forward({ model }: Subject, ops: Backend, ids: readonly number[])
 }
 
 /** The SAE there and back. stream [tokens, d_in] */
-async function through({ sae, hook }: Subject, ops: Backend, stream: Tensor): Promise<void> {
+async function through({ sae }: Subject, ops: Backend, stream: Tensor): Promise<void> {
   await ops.scope(async (ops) => {
-    const features = await encode(ops, sae, await saeInput(ops, sae, hook, ops.upload(stream)))
+    const features = await encode(ops, sae, ops.upload(stream))
     await decode(ops, sae, features)
   })
 }

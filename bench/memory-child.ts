@@ -4,7 +4,7 @@ import { withBackend, type EngineOptions } from '../experiments/lab/models/engin
 import { runMain } from '../experiments/lab/cli/cli.ts'
 import { run } from '../gpt2/model.ts'
 import { weightShapes } from '../gpt2/weights.ts'
-import { encode, saeInput } from '../sae/encoder.ts'
+import { encode } from '../sae/encoder.ts'
 import { saeShapes } from '../sae/weights.ts'
 
 /** What a process of its own is told: see memory.ts. */
@@ -40,7 +40,7 @@ runMain(async () => {
     const { bos, dVocab } = gpt2.config
     const ids = Array.from({ length: options.tokens }, (_, i) => (i === 0 ? bos : (i * 7919) % dVocab))
     const features = {
-      [hook]: async (x, ops) => void (await encode(ops, sae, await saeInput(ops, sae, hook, x))),
+      [hook]: async (x, ops) => void (await encode(ops, sae, x)),
       logits: async () => {},
     } satisfies Parameters<typeof run>[2]
     await run(gpt2, [ids], features, { lastOnly: true })

@@ -37,7 +37,7 @@ async function ofModel(name: string, hook: string, tokens: number): Promise<Enco
   if (length < tokens) throw new Error(`bench sae: the bundled texts have ${length} tokens, not ${tokens}`)
   const stream = (await captureStreams(model.gpt2, texts, [hook])).get(hook)!.rows(0, tokens)
   const sae = await model.openSae(hook)
-  const input = await ops.subtract(await saeInput(ops, sae, hook, ops.upload(stream)), sae.b_dec)
+  const input = await ops.subtract(await saeInput(ops, sae, ops.upload(stream)), sae.b_dec)
   const x = await ops.download(input)
   await ops.dispose()
   const store = await (await findModel(name)).saes.get(hook)!.weights()

@@ -1,7 +1,7 @@
 // The cfg.json of an SAE.
 import { JsonFields } from '../engine/weights/json-fields.ts'
 
-/** What an SAE says of itself: where it was trained, and on which basis. */
+/** Where it was trained, and on which basis. */
 export interface SaeConfig {
   readonly dIn: number // width of the stream it reads
   readonly dSae: number // number of features

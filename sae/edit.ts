@@ -1,8 +1,8 @@
-// Changing one feature of the stream at a hook.
+// Edits of one feature: taken out of the stream, or its direction added.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sparseRow } from '../engine/sparse.ts'
-import { encode, saeInput } from './encoder.ts'
+import { encode } from './encoder.ts'
 import type { Sae } from './weights.ts'
 
 /** What is done to a stream at its hook: its rows in, the rows that go on out. */
@@ -65,29 +65,12 @@ async function activationsNow(
   feature: number,
   x: DeviceTensor,
 ): Promise<Float32Array> {
-  const features = await encode(ops, sae, await saeInput(ops, sae, sae.config.hookName, x))
+  const features = await encode(ops, sae, x)
   return Float32Array.from({ length: x.shape[0] }, (_, row) => {
     const { indices, values } = sparseRow(features, row)
     const entry = indices.indexOf(feature)
     return entry < 0 ? 0 : values[entry]
   })
-}
-
-/** Rows of W_dec. -> [d_in] a feature */
-export async function directionsOf(
-  ops: Backend,
-  sae: Sae,
-  features: readonly number[],
-): Promise<Float32Array[]> {
-  const directions: Float32Array[] = []
-  const atOnce = 1024 // features: 3 MB at d_in 768
-  for (let from = 0; from < features.length; from += atOnce)
-    await ops.scope(async (ops) => {
-      const part = features.slice(from, from + atOnce)
-      const rows = await ops.download(await ops.embed(sae.W_dec, part))
-      for (const row of part.keys()) directions.push(rows.row(row).slice())
-    })
-  return directions
 }
 
 /** Euclidean length. */

@@ -50,13 +50,13 @@ export class QualityMeter {
   }
 
   quality(): SaeQuality {
-    let spread = 0 // sum over dimensions of sum x^2 - (sum x)^2 / n
+    let variance = 0 // sum over dimensions of sum x^2 - (sum x)^2 / n
     for (let i = 0; i < this.#sum.length; i++)
-      spread += this.#sumOfSquares[i] - this.#sum[i] ** 2 / this.#tokens
+      variance += this.#sumOfSquares[i] - this.#sum[i] ** 2 / this.#tokens
     return {
       tokens: this.#tokens,
       l0: this.#active / this.#tokens,
-      explainedVariance: 1 - this.#squaredError / spread,
+      explainedVariance: 1 - this.#squaredError / variance,
       deadFeatures: this.#firings.filter((tokens) => tokens === 0).length,
       denseFeatures: this.#firings.filter((tokens) => tokens > DENSE * this.#tokens).length,
     }

@@ -1,4 +1,4 @@
-// Features of a text from those of its tokens.
+// From the features of tokens to those of texts.
 import { meanSparseRows, sliceRows, stackRows, type SparseRows } from '../engine/sparse.ts'
 import { showShape } from '../engine/tensor.ts'
 

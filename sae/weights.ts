@@ -1,4 +1,4 @@
-// The weights of an SAE, by name.
+// The weights of an SAE.
 import type { Backend, DeviceTensor, Linear, Table } from '../engine/backend.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'

@@ -1,29 +1,30 @@
+// Chooses features, takes them out and turns them up, and measures what that does.
 import { setImmediate } from 'node:timers/promises'
 import { createRandom } from '../../engine/random.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
-import { releaseSae } from '../../sae/weights.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
 import type { Category } from '../lab/analysis/input.ts'
 import { resolveThreshold, type ThresholdSpec } from '../lab/analysis/threshold.ts'
-import { captureStreams, encodeStream, featureColumns, type FeatureColumn } from '../lab/models/features.ts'
-import { layerOf } from '../lab/models/hooks.ts'
+import { featureColumns, type FeatureColumn } from '../lab/models/features.ts'
+import { forEachLayer } from '../lab/models/layers.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
-import { shuffle } from '../lab/analysis/statistics.ts'
+import { mean, shuffle, sum } from '../lab/analysis/statistics.ts'
 import { UserError } from '../lab/cli/user-error.ts'
 import { chooseFeatures } from './choose.ts'
 import { contrasts, correlations } from './conclude.ts'
-import { directionsOf, lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
-import { measureEdits, type Measured, type TextEffect } from './measure.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
+import { measureEdits, type Measured } from './measure.ts'
 import type { AblationResults, ChosenFeature, Effect, TestedFeature } from './effects.ts'
 
 /** Texts as token ids with BOS, and which rows make up each category. */
-export interface Texts {
+interface Texts {
   readonly ids: readonly (readonly number[])[]
   readonly categories: readonly Category[]
 }
 
-export interface Settings {
+interface Settings {
   readonly threshold: ThresholdSpec
   readonly textsPerCategory: number
   readonly random: number
@@ -57,24 +58,38 @@ export async function ablate(
     throw new UserError('no feature fires in any of the texts: there is nothing to remove')
   const ids = rows.map((row) => texts.ids[row])
   const edits = planned.flatMap(({ remove, steer }) => [remove, steer])
-  const measured = await measure(model, ids, edits, quiet)
+  const { clean, effects } = await measure(model, ids, edits, quiet)
 
-  const places = chosen.map(({ name, rows: own }) => ({ name, texts: own.map((row) => rows.indexOf(row)) }))
-  const byCategory = (effects: readonly TextEffect[]): Record<string, Effect> =>
-    Object.fromEntries(places.map(({ name, texts }) => [name, effectOf(effects, texts, ids)]))
-  const features = planned.map(({ chosen, remove }, i): TestedFeature => ({
-    ...chosen,
-    fires_in: firingTexts(remove, places.find(({ name }) => name === chosen.category)!.texts),
-    removed: byCategory(measured.effects[2 * i]),
-    steered: byCategory(measured.effects[2 * i + 1]),
-  }))
+  const places = chosen.map(({ name, rows: own }) => {
+    const texts = own.map((row) => rows.indexOf(row)) // among those measured
+    // Without BOS. As many predictions have an answer: BOS makes one, the last token's has none.
+    const tokens = sum(texts.map((text) => ids[text].length - 1))
+    return { name, texts, tokens, perToken: (of: (text: number) => number) => sum(texts.map(of)) / tokens }
+  })
+  const byCategory = (effects: readonly Effect[]): Record<string, Effect> =>
+    Object.fromEntries(
+      places.map(({ name, perToken }) => {
+        const measure = (what: keyof Effect) => perToken((text) => effects[text][what])
+        return [name, { loss: measure('loss'), kl: measure('kl'), flips: measure('flips') }]
+      }),
+    )
+  const features = planned.map(({ chosen, remove }, i): TestedFeature => {
+    const { texts } = places.find(({ name }) => name === chosen.category)!
+    const fires = (text: number) => remove.coefficients[text].some((value) => value !== 0)
+    return {
+      ...chosen,
+      fires_in: texts.filter(fires).length,
+      removed: byCategory(effects[2 * i]),
+      steered: byCategory(effects[2 * i + 1]),
+    }
+  })
   const { textsPerCategory: texts_per_category, random, strength, resamples, seed } = settings
   return {
     settings: { texts_per_category, random, strength, resamples, seed },
     categories: Object.fromEntries(
-      places.map(({ name, texts }, i) => [
+      places.map(({ name, tokens, perToken }, i) => [
         name,
-        { texts: [...chosen[i].rows], ...cleanLoss(measured, texts, ids) },
+        { texts: [...chosen[i].rows], tokens, loss: perToken((text) => clean[text]) },
       ]),
     ),
     without_specialist: without,
@@ -107,36 +122,26 @@ async function planLayers(
   settings: Settings,
   quiet: boolean,
 ) {
-  const streams = await (async () => {
-    using progress = createProgress({ label: 'forward pass', total: ids.length, unit: 'texts', quiet })
-    return captureStreams(model.gpt2, ids, hooks, (done) => progress.update(done))
-  })()
-  using progress = createProgress({ label: 'features', total: hooks.length, unit: 'layers', quiet })
   const lengths = ids.map((text) => text.length)
-  const { ops } = model.gpt2
   const planned: Planned[] = []
   const without: AblationResults['without_specialist'] = []
-  for (const hook of hooks) {
-    const layer = layerOf(hook)
-    const sae = await model.openSae(hook)
-    const features = await encodeStream(ops, sae, hook, streams.get(hook)!) // [tokens, d_sae]
+  await forEachLayer(model, ids, hooks, quiet, async ({ hook, layer, sae, features }) => {
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const active = [...new Set(means.indices)]
-    const directions = await directionsOf(ops, sae, active)
-    releaseSae(sae)
+    const directions = await decoderRows(sae, active) // [active, d_in]
     const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
     const firingMean = (feature: number, category: Category): number => {
       const column = featureColumns(features, lengths, [feature]).get(feature)!
       const firing = category.rows.flatMap((row) => [...column[row]]).filter((value) => value > 0)
-      return firing.reduce((sum, value) => sum + value, 0) / firing.length
+      return mean(firing)
     }
-    const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions[i])]))
+    const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions.row(i))]))
     const seed = settings.seed + layer // each layer draws its own
     for (const one of chooseFeatures(
       { analysis, categories, means, norms, firingMean },
       { ...settings, seed },
     )) {
-      const direction = directions[active.indexOf(one.feature)]
+      const direction = directions.row(active.indexOf(one.feature)).slice()
       const column = featureColumns(features, lengths, [one.feature]).get(one.feature)!
       const activations = rows.map((row) => column[row])
       const coefficient = one.steering_length / norms.get(one.feature)!
@@ -149,9 +154,7 @@ async function planLayers(
     }
     for (const { name } of categories)
       if (!analysis.categories[name].specialist) without.push({ layer, category: name })
-    progress.step()
-    await setImmediate() // Ctrl-C is heard between layers
-  }
+  })
   return { planned, without }
 }
 
@@ -169,10 +172,6 @@ async function measure(
   })
 }
 
-function firingTexts({ coefficients }: Edit, places: readonly number[]): number {
-  return places.filter((text) => coefficients[text].some((value) => value !== 0)).length
-}
-
 /** How many tokens a beginning has. */
 const BEGINNING = 32
 
@@ -184,26 +183,4 @@ export function strongestPlace(column: FeatureColumn): TestedFeature['strongest'
     for (const [position, value] of activations.subarray(0, BEGINNING + 1).entries())
       if (value > most) [most, place] = [value, { text, position }]
   return place
-}
-
-/** The effect on the texts at `places`, over all their tokens together. */
-function effectOf(
-  effects: readonly TextEffect[],
-  places: readonly number[],
-  ids: readonly (readonly number[])[],
-): Effect {
-  const sum = (measure: keyof TextEffect) => places.reduce((total, text) => total + effects[text][measure], 0)
-  const tokens = tokensOf(places, ids)
-  return { loss: sum('loss') / tokens, kl: sum('kl') / tokens, flips: sum('flips') / tokens }
-}
-
-function cleanLoss({ clean }: Measured, places: readonly number[], ids: readonly (readonly number[])[]) {
-  const loss = places.reduce((total, text) => total + clean[text], 0)
-  const tokens = tokensOf(places, ids)
-  return { tokens, loss: loss / tokens }
-}
-
-/** Without BOS. As many predictions have an answer: BOS makes one, the last token's has none. */
-function tokensOf(places: readonly number[], ids: readonly (readonly number[])[]): number {
-  return places.reduce((total, text) => total + ids[text].length - 1, 0)
 }

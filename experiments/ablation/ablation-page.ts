@@ -1,26 +1,23 @@
-import { html } from 'htm/preact'
+// The report of `npm run ablation`.
+import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
-import { gridMax, heatmap, type Grid } from '../lab/report/charts.ts'
+import { scaledHeatmap, type Grid } from '../lab/report/charts.ts'
 import { count, shorten, showNumber } from '../lab/report/numbers.ts'
-import { pageHeader, type PageLink } from '../lab/report/header.ts'
-import { chartDocument, renderPage } from '../lab/report/page-node.ts'
-import { provenanceTable, type Provenance } from '../lab/report/provenance-table.ts'
+import { chartDocument } from '../lab/report/page-node.ts'
+import { renderReport, type Made } from '../lab/report/report-page.ts'
 import { scatter } from '../lab/report/scatter.ts'
-import { chartFrame, colourScale, dataTable, figure, type DataTable } from '../lab/report/tables.ts'
+import { findingList, section } from '../lab/report/sections.ts'
+import { dataTable, figure, type DataTable } from '../lab/report/tables.ts'
 import { visible } from '../lab/report/tokens.ts'
 import type { AblationResults, Effect, Generation, TestedFeature } from './effects.ts'
 import { correlationGrid, showRho } from './show.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
-export interface AblationReport {
-  provenance: Provenance
-  /** Other pages. */
-  links: readonly PageLink[]
+export interface AblationReport extends Made {
   findings: readonly string[]
   results: AblationResults
 }
 
-const TITLE = 'Does the most selective feature matter most?'
 const SECTIONS = [
   { name: 'Selectivity and effect', href: '#selectivity' },
   { name: 'Taken out', href: '#removed' },
@@ -35,39 +32,36 @@ const QUESTION =
   'about the same size, and the specialists of other categories, say what any such edit does.'
 
 /** The report as one self-contained HTML file. */
-export function renderAblationReport(report: AblationReport): string {
-  return renderPage({
-    title: `${TITLE} · ${report.provenance.model}`,
+export function renderAblationReport({ provenance, links, findings, results }: AblationReport): string {
+  const document = chartDocument()
+  const layers = [...Map.groupBy(results.features, ({ layer }) => layer)]
+  return renderReport({
+    title: 'Does the most selective feature matter most?',
     description:
       'What removing and steering the features of sparse autoencoders does to GPT-2’s predictions.',
-    body: page(report),
+    eyebrow: 'clearbox · ablation and steering',
+    question: QUESTION,
+    sections: SECTIONS.filter(({ href }) => href !== '#written' || results.generations.length > 0),
+    ...{ provenance, links },
+    opening: findingsSection(findings, results),
+    body: [
+      correlationSection(document, layers, results),
+      removalSection(document, layers),
+      steeringSection(document, layers),
+      writtenSection(results.generations),
+      textsSection(results),
+    ],
+    footer: 'The same numbers stand in results.json, effects.csv and correlations.csv, beside this file.',
   })
 }
 
-function page({ provenance, links, findings, results }: AblationReport): VNode {
-  const document = chartDocument()
-  const layers = [...Map.groupBy(results.features, ({ layer }) => layer)]
-  const sections = SECTIONS.filter(({ href }) => href !== '#written' || results.generations.length > 0)
-  return html`<main>
-    ${pageHeader({ eyebrow: 'clearbox · ablation and steering', title: TITLE, question: QUESTION, sections, links })}
-    <div class="opening">
-      <section aria-labelledby="findings">
-        <h2 id="findings">What was found</h2>
-        <ul class="findings">
-          ${findings.map((finding) => html`<li>${visible(finding)}</li>`)}
-        </ul>
-        <aside class="notice" aria-label="How it was measured">
-          <p>${method(results)}</p>
-        </aside>
-      </section>
-      ${provenanceTable(provenance)}
-    </div>
-    ${correlationSection(document, layers, results)} ${removalSection(document, layers)}
-    ${steeringSection(document, layers)} ${writtenSection(results.generations)} ${textsSection(results)}
-    <footer>
-      The same numbers stand in results.json, effects.csv and correlations.csv, beside this file.
-    </footer>
-  </main>`
+function findingsSection(findings: readonly string[], results: AblationResults): VNode {
+  return section('findings', 'What was found', [
+    findingList(findings.map(visible)),
+    html`<aside class="notice" aria-label="How it was measured">
+      <p>${method(results)}</p>
+    </aside>`,
+  ])
 }
 
 function method({ settings, categories, without_specialist: without }: AblationResults): string {
@@ -100,24 +94,17 @@ function correlationSection(document: Document, layers: Layers, results: Ablatio
   const caption =
     'A feature a dot, filled for specialists, a ring for random features: how selective it is, and what the loss on its ' +
     'category’s texts gains when it is taken out. If the most selective mattered most, dots would rise to the right.'
-  return html`<section aria-labelledby="selectivity">
-    <h2 id="selectivity">Selectivity and effect</h2>
-    ${figure(
-      caption,
-      html`<ul class="panels">
-        ${panels}
-      </ul>`,
-      featureTable(results.features),
-    )}
-    ${dataTable({
+  const charts = html`<ul class="panels">
+    ${panels}
+  </ul>`
+  return section('selectivity', 'Selectivity and effect', [
+    figure(caption, charts, featureTable(results.features)),
+    dataTable({
       caption: 'Spearman’s rank correlation with its 95 % interval; mean: of the layers',
       columns: ['What is known, and what it does', ...grid.columns],
-      rows: grid.rows.map(({ name, cells }) => ({
-        head: name,
-        cells: cells.map((cell) => ({ content: showRho(cell) })),
-      })),
-    })}
-  </section>`
+      rows: grid.rows.map(({ name, cells }) => ({ head: name, cells: cells.map(showRho) })),
+    }),
+  ])
 }
 
 function featureTable(features: readonly TestedFeature[]): DataTable {
@@ -133,33 +120,28 @@ function featureTable(features: readonly TestedFeature[]): DataTable {
       ...['Feature', 'Kind', 'Category', 'Score', 'Fires in', 'AUROC', 'Size'],
       ...['Taken out: loss', 'KL', 'flips', 'Turned up: loss', 'KL', 'flips'],
     ],
-    rows: features.map((one) => ({
-      head: `L${one.layer} ${one.feature}`,
-      cells: numbers(one).map((content) => ({ content })),
-    })),
+    rows: features.map((one) => ({ head: `L${one.layer} ${one.feature}`, cells: numbers(one) })),
   }
 }
 
 function removalSection(document: Document, layers: Layers): VNode {
-  return html`<section aria-labelledby="removed">
-    <h2 id="removed">Taken out</h2>
-    <p>
+  return section('removed', 'Taken out', [
+    html`<p>
       A specialist a row, the texts it is removed from a column: by how many thousandths of a nat the loss a
       token rises. What is special about a specialist stands on the diagonal.
-    </p>
-    ${layers.map(([layer, features]) => effectFigure(document, layer, features, 'removed', 'loss'))}
-  </section>`
+    </p>`,
+    layers.map(([layer, features]) => effectFigure(document, layer, features, 'removed', 'loss')),
+  ])
 }
 
 function steeringSection(document: Document, layers: Layers): VNode {
-  return html`<section aria-labelledby="steered">
-    <h2 id="steered">Turned up</h2>
-    <p>
+  return section('steered', 'Turned up', [
+    html`<p>
       The same with the feature’s direction added at every token: the KL divergence between the next token’s
       distribution as it is and as it becomes, in thousandths of a nat.
-    </p>
-    ${layers.map(([layer, features]) => effectFigure(document, layer, features, 'steered', 'kl'))}
-  </section>`
+    </p>`,
+    layers.map(([layer, features]) => effectFigure(document, layer, features, 'steered', 'kl')),
+  ])
 }
 
 /** Specialists, and below them the mean of the random features of each category, by the category of the texts. */
@@ -184,23 +166,18 @@ function effectFigure(
     columns: names.map((name) => shorten(visible(name), 9)),
     values: [...specialists.map(values), ...(random.length > 0 ? [mean] : [])],
   }
-  const [lowest, most] = [Math.min(0, ...grid.values.flat().map(Number)), showNumber(gridMax(grid))]
   const title = `Layer ${layer}: ${edit === 'removed' ? 'change of loss' : 'KL divergence'} by specialist and texts`
   const about = { title, description: `${count(rows.length, 'row')}, ${names.length} categories of texts.` }
   return html`<h3>Layer ${layer}</h3>
     ${figure(
       edit === 'removed' ? 'Rows: whose specialist is taken out.' : 'Rows: whose specialist is turned up.',
-      html`${chartFrame(title, heatmap(document, grid, about))}${colourScale('0', most, lowest < 0 ? `−${most}` : undefined)}`,
+      scaledHeatmap(document, grid, about),
       {
         caption: title,
         columns: ['Specialist of', 'Feature', ...names.map(visible)],
         rows: grid.rows.map((name, row) => ({
           head: name,
-          cells: [specialists.at(row)?.feature ?? '–', ...grid.values[row].map(showNumber)].map(
-            (content) => ({
-              content,
-            }),
-          ),
+          cells: [specialists.at(row)?.feature ?? '–', ...grid.values[row].map(showNumber)],
         })),
       },
     )}`
@@ -208,13 +185,12 @@ function effectFigure(
 
 function writtenSection(generations: readonly Generation[]): VNode | null {
   if (generations.length === 0) return null
-  return html`<section aria-labelledby="written">
-    <h2 id="written">Written on, side by side</h2>
-    <p>
+  return section('written', 'Written on, side by side', [
+    html`<p>
       Always the most probable token: with nothing changed, with a feature turned off, and with it turned up.
       The specialists are those whose removal costs their own texts most.
-    </p>
-    ${generations.map(
+    </p>`,
+    generations.map(
       ({ layer, feature, category, prompt, text, fires, ...written }) =>
         html`<h3>L${layer} ${feature}, ${visible(category)}</h3>
           <p>
@@ -226,8 +202,8 @@ function writtenSection(generations: readonly Generation[]): VNode | null {
             ${version(fires ? 'Turned off' : 'Turned off (it never fires here)', written.off)}
             ${version('Turned up', written.up)}
           </ul>`,
-    )}
-  </section>`
+    ),
+  ])
 }
 
 function version(name: string, text: string): VNode {
@@ -238,15 +214,13 @@ function version(name: string, text: string): VNode {
 }
 
 function textsSection({ categories }: AblationResults): VNode {
-  return html`<section aria-labelledby="texts">
-    <h2 id="texts">The texts measured on</h2>
-    ${dataTable({
-      caption: 'Texts of each category, and the model’s own loss on them',
-      columns: ['Category', 'Texts', 'Tokens', 'Loss, nats a token'],
-      rows: Object.entries(categories).map(([name, { texts, tokens, loss }]) => ({
-        head: visible(name),
-        cells: [texts.length, tokens, showNumber(loss)].map((content) => ({ content })),
-      })),
-    })}
-  </section>`
+  const table = dataTable({
+    caption: 'Texts of each category, and the model’s own loss on them',
+    columns: ['Category', 'Texts', 'Tokens', 'Loss, nats a token'],
+    rows: Object.entries(categories).map(([name, { texts, tokens, loss }]) => ({
+      head: visible(name),
+      cells: [texts.length, tokens, showNumber(loss)],
+    })),
+  })
+  return section('texts', 'The texts measured on', table)
 }

@@ -1,3 +1,4 @@
+// The specialists of each category, and the random features that stand beside them.
 import { sparseRow, type SparseRows } from '../../engine/sparse.ts'
 import { createRandom } from '../../engine/random.ts'
 import type { Category } from '../lab/analysis/input.ts'

@@ -1,5 +1,7 @@
+// What the effects say together: contrasts between specialists and others, and rank correlations.
 import { createRandom, type Random } from '../../engine/random.ts'
-import { percentileInterval, spearman } from '../lab/analysis/statistics.ts'
+import type { Resamples } from '../lab/analysis/null-model.ts'
+import { mean, percentileInterval, spearman } from '../lab/analysis/statistics.ts'
 import type {
   AblationResults,
   Contrast,
@@ -9,20 +11,11 @@ import type {
   TestedFeature,
 } from './effects.ts'
 
-/** How often the bootstrap draws, and from which seed. */
-export interface Draws {
-  readonly resamples: number
-  readonly seed: number
-}
-
 /** One side by side comparison: a specialist in its category, and what it is held against. */
 interface Pair {
   readonly specialist: number
   readonly other: number
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length
 
 const key = ({ layer, category }: TestedFeature): string => `${layer} ${category}`
 
@@ -33,7 +26,7 @@ const key = ({ layer, category }: TestedFeature): string => `${layer} ${category
  * - other_categories: the specialist's effect on its own texts against its mean effect on the other categories';
  * - steering_random: KL on the category's texts where a vector of the same length is added.
  */
-export function contrasts(features: readonly TestedFeature[], draws: Draws): Contrast[] {
+export function contrasts(features: readonly TestedFeature[], draws: Resamples): Contrast[] {
   const specialists = features.filter(({ kind }) => kind === 'specialist')
   const randoms = Map.groupBy(
     features.filter(({ kind }) => kind === 'random'),
@@ -67,7 +60,7 @@ function otherLosses({ removed, category }: TestedFeature): number[] {
     .map(([, { loss }]) => loss)
 }
 
-function contrast(name: Contrast['name'], pairs: readonly Pair[], { resamples, seed }: Draws): Contrast {
+function contrast(name: Contrast['name'], pairs: readonly Pair[], { resamples, seed }: Resamples): Contrast {
   const random = createRandom(seed)
   const differences = pairs.map(({ specialist, other }) => specialist - other)
   const drawn = Array.from({ length: resamples }, () => mean(resample(differences, random)))
@@ -107,7 +100,7 @@ const effects: Record<RankCorrelation['effect'], (one: TestedFeature) => number>
  * each layer, and the mean of the layers: features of different layers are never ranked together. The bootstrap draws
  * features within each layer. A draw in which either side does not vary counts as 0: no order is seen in it.
  */
-export function correlations(features: readonly TestedFeature[], draws: Draws): RankCorrelation[] {
+export function correlations(features: readonly TestedFeature[], draws: Resamples): RankCorrelation[] {
   const layers = [...Map.groupBy(features, ({ layer }) => layer)]
   const rows: RankCorrelation[] = []
   for (const [predictor, before] of entriesOf(predictors))
@@ -132,7 +125,10 @@ export function correlations(features: readonly TestedFeature[], draws: Draws): 
 
 type Point = readonly [known: number, effect: number]
 
-function rankEstimate(groups: readonly (readonly Point[])[], { resamples, seed }: Draws): Estimate | null {
+function rankEstimate(
+  groups: readonly (readonly Point[])[],
+  { resamples, seed }: Resamples,
+): Estimate | null {
   const random = createRandom(seed)
   const found = groups.map(rho)
   if (found.some((value) => value === null)) return null

@@ -1,13 +1,16 @@
+// Continuations of a prompt, with a feature as it is, turned off, and turned up.
 import { setImmediate } from 'node:timers/promises'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { releaseSae } from '../../sae/weights.ts'
+import { layerOf } from '../lab/models/hooks.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
-import { directionsOf, lengthOf, liveEdit } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { lengthOf, liveEdit } from '../../sae/edit.ts'
 import type { Generation, TestedFeature } from './effects.ts'
 
-export interface WriteOptions {
+interface ContinuationOptions {
   /** Left out, each feature has its own: the start of a text, up to the token at which it fires most. */
   readonly prompt?: string
   readonly tokens: number
@@ -24,15 +27,15 @@ export function strongestSpecialists(features: readonly TestedFeature[], count: 
 }
 
 /**
- * Writes on from a prompt, always with the most probable token: as it is, with a feature turned off, and turned up.
+ * Continues a prompt, always with the most probable token: as it is, with a feature turned off, and turned up.
  * @param texts ids with BOS, for prompts
  */
-export async function writeOn(
+export async function continueTexts(
   model: OpenModel,
   texts: readonly (readonly number[])[],
   features: readonly TestedFeature[],
-  hookOf: (layer: number) => string,
-  { prompt, tokens, specialists }: WriteOptions,
+  hooks: readonly string[],
+  { prompt, tokens, specialists }: ContinuationOptions,
   quiet: boolean,
 ): Promise<Generation[]> {
   const own = prompt === undefined ? null : model.tokenize(prompt)
@@ -43,7 +46,7 @@ export async function writeOn(
     specialists,
   )
   using progress = createProgress({ label: 'writing', total: 3 * chosen.length, unit: 'texts', quiet })
-  const write = async (ids: readonly number[], hooks: HookTable): Promise<string> => {
+  const continued = async (ids: readonly number[], hooks: HookTable): Promise<string> => {
     const made: number[] = []
     for await (const id of generate(model.gpt2, ids, tokens, { temperature: 0, hooks })) {
       made.push(id)
@@ -56,22 +59,22 @@ export async function writeOn(
   for (const one of chosen) {
     const { layer, feature, category, steering_length, strongest } = one
     const ids = promptOf(one)!
-    const hook = hookOf(layer)
+    const hook = hooks.find((one) => layerOf(one) === layer)!
     const sae = await model.openSae(hook)
-    const [direction] = await directionsOf(model.gpt2.ops, sae, [feature])
+    const direction = (await decoderRows(sae, [feature])).row(0)
     let fires = false
     const off = liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) })
     const coefficient = steering_length / lengthOf(direction)
     const up = liveEdit(sae, feature, direction, { kind: 'up', coefficient })
-    const written = {
-      as_it_is: await write(ids, {}),
-      off: await write(ids, { [hook]: off }),
-      up: await write(ids, { [hook]: up }),
+    const continuations = {
+      as_it_is: await continued(ids, {}),
+      off: await continued(ids, { [hook]: off }),
+      up: await continued(ids, { [hook]: up }),
     }
     releaseSae(sae)
     const text = own === null && strongest ? strongest.text : null
     const shown = model.tokenizer.decode(ids.slice(1))
-    generations.push({ layer, feature, category, prompt: shown, text, fires, ...written })
+    generations.push({ layer, feature, category, prompt: shown, text, fires, ...continuations })
   }
   return generations
 }

@@ -1,4 +1,5 @@
-import { csvFormatRows } from 'd3-dsv'
+// The tables beside results.json.
+import { csv } from '../lab/report/csv.ts'
 import type { AblationResults } from './effects.ts'
 
 /** A row for each tested feature, edit and category of texts. */
@@ -8,20 +9,19 @@ export function effectsCsv({ features }: AblationResults): string {
   const rows = features.flatMap((one) =>
     (['removed', 'steered'] as const).flatMap((edit) =>
       Object.entries(one[edit]).map(([category, { loss, kl, flips }]) => [
-        ...[one.layer, one.feature, one.kind, one.category, one.score, one.auroc ?? ''],
+        ...[one.layer, one.feature, one.kind, one.category, one.score, one.auroc],
         ...[one.size, one.fires_in, one.steering_length, edit, category, loss, kl, flips],
       ]),
     ),
   )
-  return csvFormatRows([head.split(','), ...rows.map((row) => row.map(String))]) + '\n'
+  return csv(head, rows)
 }
 
 /** A row for each layer (empty: the mean of all), predictor and effect. */
 export function correlationsCsv({ correlations }: AblationResults): string {
-  const head = ['layer', 'predictor', 'effect', 'features', 'rho', 'low', 'high']
   const rows = correlations.map(({ layer, predictor, effect, features, rho }) => [
-    ...[layer ?? '', predictor, effect, features],
-    ...[rho?.value ?? '', ...(rho?.interval ?? ['', ''])],
+    ...[layer, predictor, effect, features],
+    ...[rho?.value, ...(rho?.interval ?? [null, null])],
   ])
-  return csvFormatRows([head, ...rows.map((row) => row.map(String))]) + '\n'
+  return csv('layer,predictor,effect,features,rho,low,high', rows)
 }

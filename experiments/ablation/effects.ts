@@ -1,7 +1,5 @@
-/**
- * What the experiment finds, as it stands in results.json. Keys are snake_case because they are a file format; a text
- * is its row among all texts, counted from 0.
- */
+// What the experiment finds, as it stands in results.json.
+// Keys are snake_case because they are a file format; a text is its row among all texts, counted from 0.
 
 /** What an edit of the stream does to the predictions for some texts. BOS is never edited and never counted. */
 export interface Effect {

@@ -1,7 +1,7 @@
-import { count } from '../lab/report/numbers.ts'
+// What was found, in sentences computed from the data at hand.
+import { count, showSigned } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
-import { signed } from './show.ts'
 
 type Verdict = 'more' | 'less' | 'unclear'
 
@@ -11,9 +11,9 @@ function verdictOf({ interval: [low, high] }: Estimate): Verdict {
 }
 
 const between = ({ interval: [low, high] }: Estimate, digits: number): string =>
-  `95 % interval ${signed(low, digits)} to ${signed(high, digits)}`
+  `95 % interval ${showSigned(low, digits)} to ${showSigned(high, digits)}`
 
-/** What was found, a sentence each, computed from the data at hand. */
+/** A sentence each. */
 export function findings(results: AblationResults): string[] {
   const sentences = results.contrasts.map(contrastSentence)
   return [
@@ -39,7 +39,7 @@ export function selectivitySentence(results: AblationResults): string | null {
   }[verdictOf(row.rho)]
   return (
     `${question} ${verdict}: the rank correlation between a feature’s specialist score and what its removal adds to the loss on ` +
-    `its category’s texts is ${signed(row.rho.value, 2)} (${between(row.rho, 2)}; ${scope(row, results)}). ${topSentence(results)}`
+    `its category’s texts is ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}; ${scope(row, results)}). ${topSentence(results)}`
   )
 }
 
@@ -64,7 +64,7 @@ function shiftSentence(results: AblationResults): string | null {
     less: 'moves predictions less where it is more selective',
     unclear: 'does not clearly move predictions further, or less, where it is more selective',
   }[verdictOf(row.rho)]
-  return `Taking a feature out ${verdict}: rank correlation of score and KL divergence ${signed(row.rho.value, 2)} (${between(row.rho, 2)}).`
+  return `Taking a feature out ${verdict}: rank correlation of score and KL divergence ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`
 }
 
 /** Whether something simpler than selectivity, how much the feature writes, goes with its effect. */
@@ -76,7 +76,7 @@ function sizeSentence(results: AblationResults): string | null {
     less: 'goes against its effect on the loss',
     unclear: 'does not tell its effect on the loss either way',
   }[verdictOf(row.rho)]
-  return `How much a feature writes into the stream ${verdict}: rank correlation ${signed(row.rho.value, 2)} (${between(row.rho, 2)}).`
+  return `How much a feature writes into the stream ${verdict}: rank correlation ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`
 }
 
 const scope = (row: RankCorrelation, { features }: AblationResults): string => {
@@ -109,7 +109,7 @@ const subjects: Record<Contrast['name'], [sentence: string, other: string, unit:
 
 export function contrastSentence({ name, specialist, other, difference }: Contrast): string {
   const [sentence, against, unit] = subjects[name]
-  const show = (value: number) => (name === 'steering_random' ? value.toFixed(4) : signed(value, 4))
+  const show = (value: number) => (name === 'steering_random' ? value.toFixed(4) : showSigned(value, 4))
   const verdict = {
     more: `more than ${against}`,
     less: `less than ${against}`,
@@ -117,7 +117,7 @@ export function contrastSentence({ name, specialist, other, difference }: Contra
   }[verdictOf(difference)]
   return (
     `${sentence} ${show(specialist)} ${unit}, ${verdict} (${show(other)}; ` +
-    `difference ${signed(difference.value, 4)}, ${between(difference, 4)}).`
+    `difference ${showSigned(difference.value, 4)}, ${between(difference, 4)}).`
   )
 }
 

@@ -1,25 +1,20 @@
+// What edits of the stream do to the predictions: loss, KL divergence and flips.
 import { Tensor } from '../../engine/tensor.ts'
 import { divergence, predictionOf, type Prediction } from '../../gpt2/divergence.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { run, type Gpt2 } from '../../gpt2/model.ts'
 import { batches } from '../lab/models/features.ts'
+import type { Effect } from './effects.ts'
 import { addDirection, type Edit } from '../../sae/edit.ts'
-
-/** What an edit does to one text, summed over its tokens: see Effect. */
-export interface TextEffect {
-  readonly loss: number
-  readonly kl: number
-  readonly flips: number
-}
 
 export interface Measured {
   /** The loss of each text without an edit, summed over its predictions, nats. */
   readonly clean: readonly number[]
-  /** A list an edit, in it one effect a text. */
-  readonly effects: readonly (readonly TextEffect[])[]
+  /** A list an edit, in it one effect a text, summed over its tokens. */
+  readonly effects: readonly (readonly Effect[])[]
 }
 
-const UNTOUCHED: TextEffect = { loss: 0, kl: 0, flips: 0 }
+const UNTOUCHED: Effect = { loss: 0, kl: 0, flips: 0 }
 
 /**
  * Runs every edit on every text that it changes: each text's tokens after an edit can only differ where the edit
@@ -79,7 +74,7 @@ function lossOf(predictions: readonly Prediction[], ids: readonly number[]): num
 }
 
 /** edited: logits [tokens, dVocab] of the same text. BOS is skipped: nothing before it was edited. */
-function compare(clean: readonly Prediction[], edited: Tensor, ids: readonly number[]): TextEffect {
+function compare(clean: readonly Prediction[], edited: Tensor, ids: readonly number[]): Effect {
   const effect = { loss: 0, kl: 0, flips: 0 }
   for (let t = 1; t < ids.length; t++) {
     const logits = edited.row(t)

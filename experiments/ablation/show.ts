@@ -1,12 +1,6 @@
+// How correlations are told: the same in the terminal and in the report.
+import { showSigned } from '../lab/report/numbers.ts'
 import type { AblationResults, RankCorrelation } from './effects.ts'
-
-/** How results are told: the same in the terminal, the sentences and the report. */
-
-/** `+0.42`, `−0.10`; what rounds to 0 has no sign. */
-export function signed(value: number, digits: number): string {
-  const shown = Math.abs(value).toFixed(digits)
-  return Number(shown) === 0 ? shown : `${value < 0 ? '−' : '+'}${shown}`
-}
 
 const predictorNames: Record<RankCorrelation['predictor'], string> = {
   score: 'score',
@@ -22,7 +16,9 @@ const effectNames: Record<RankCorrelation['effect'], string> = {
 
 /** `+0.42 [+0.10, +0.66]` */
 export function showRho({ rho }: RankCorrelation): string {
-  return rho ? `${signed(rho.value, 2)} [${rho.interval.map((end) => signed(end, 2)).join(', ')}]` : '–'
+  return rho
+    ? `${showSigned(rho.value, 2)} [${rho.interval.map((end) => showSigned(end, 2)).join(', ')}]`
+    : '–'
 }
 
 /** A row for each predictor and effect; layers as columns, then the mean of them. */

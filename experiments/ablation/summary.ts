@@ -1,10 +1,9 @@
+// The experiment's tables for a terminal.
+import { mean } from '../lab/analysis/statistics.ts'
 import { formatTable } from '../lab/cli/table.ts'
-import { count } from '../lab/report/numbers.ts'
+import { count, showSigned } from '../lab/report/numbers.ts'
 import type { AblationResults, Generation, TestedFeature } from './effects.ts'
-import { correlationGrid, showRho, signed } from './show.ts'
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length
+import { correlationGrid, showRho } from './show.ts'
 
 /** What a first look needs, on a screen; the rest is in the report. */
 export function summaryTables(results: AblationResults): string {
@@ -30,8 +29,8 @@ function specialistTable({ features, categories }: AblationResults): string {
     if (!specialist) return '–'
     const randoms = tested.filter(({ kind }) => kind === 'random')
     const cost = ({ removed }: TestedFeature) => removed[category].loss
-    const random = randoms.length > 0 ? ` (${signed(mean(randoms.map(cost)), 3)})` : ''
-    return `#${specialist.feature} ${signed(cost(specialist), 3)}${random}`
+    const random = randoms.length > 0 ? ` (${showSigned(mean(randoms.map(cost)), 3)})` : ''
+    return `#${specialist.feature} ${showSigned(cost(specialist), 3)}${random}`
   }
   return formatTable(
     ['', ...layers.map((layer) => `layer ${layer}`)],

@@ -1,3 +1,7 @@
+// What does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
+//   npm run analyse -- --features F.safetensors --labels L.json
+// Prints the layer's strongest features, a table of the categories, what chance gives for each, and the texts in which
+// the features fire.
 import { openFile } from '../../engine/weights/files-node.ts'
 import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
@@ -22,13 +26,6 @@ import {
 } from '../lab/analysis/threshold.ts'
 import { showVerdict, verdicts } from './verdicts.ts'
 
-/**
- * Question: what does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
- * Command:  npm run analyse -- --features F.safetensors --labels L.json
- * Prints:   the layer's strongest features, a table of the categories, what chance gives for each, and the texts in
- *           which the features fire.
- */
-
 interface Options extends Draws {
   features: string
   labels: string
@@ -43,11 +40,11 @@ const command = addDrawOptions(
 )
   .requiredOption('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
   .requiredOption('--labels <file>', 'JSON (category -> texts), CSV or a folder, in the order of the rows')
-  .option(
-    '--threshold <t>',
-    'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +
-      `(default: ${showThreshold(POST_THRESHOLD)}, the post's)`,
-    thresholdOption,
+  .addOption(
+    thresholdOption(
+      'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +
+        `(default: ${showThreshold(POST_THRESHOLD)}, the post's)`,
+    ),
   )
   .option('--tensor <name>', 'the tensor to read', 'features')
   .option(

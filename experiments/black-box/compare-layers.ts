@@ -1,3 +1,4 @@
+// What changes from layer to layer.
 import { pearson } from '../lab/analysis/statistics.ts'
 import type {
   CategoryAnalysis,
@@ -12,7 +13,7 @@ export const LAYER_CAVEAT =
   'Compared are values, scores, and in which texts a feature fires.'
 
 /**
- * How the figures change from each layer to the next: differences, and how alike the texts are that the two layers'
+ * How a layer's numbers change from each layer to the next: differences, and how alike the texts are that the two layers'
  * peak features fire in. n layers give n - 1 changes.
  * @throws if two layers were not analysed on the same number of texts and the same categories
  */

@@ -1,49 +1,33 @@
-import { csvFormatRows } from 'd3-dsv'
-import type { AnalysedLayer, CategoryStatistics, LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
+// The tables beside results.json.
+import type { AnalysedLayer, LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
+import { csv } from '../lab/report/csv.ts'
 
-/** A row a category and layer; what does not exist is an empty field. */
+/** A row a category and layer. */
 export function categoriesCsv(layers: readonly AnalysedLayer[]): string {
-  const head = 'layer,threshold,category,peak_feature,peak_value,aggregate_top5,peak_to_aggregate,gini_top5'
-  const more = 'specialist_feature,specialist_score,specialist_inside,specialist_outside,specialist_value'
+  const head =
+    'layer,threshold,category,peak_feature,peak_value,aggregate_top5,peak_to_aggregate,gini_top5,' +
+    'specialist_feature,specialist_score,specialist_inside,specialist_outside,specialist_value,best_score,best_features,' +
+    'score_chance_q95,score_p,score_p_corrected,score_within_chance,score_at_equal_pairs,' +
+    'auroc,auroc_feature,auroc_chance_q95,auroc_p,auroc_p_corrected,auroc_within_chance,' +
+    'peak_low,peak_high,aggregate_low,aggregate_high,peak_by_norm,aggregate_by_norm'
   const rows = layers.flatMap(({ layer, threshold, categories, statistics }) =>
-    Object.entries(categories).map(([name, { peak, specialist, full_search, ...figures }]) => [
-      layer,
-      threshold,
-      name,
-      peak?.feature,
-      peak?.value,
-      figures.aggregate_top5,
-      figures.peak_to_aggregate,
-      figures.gini_top5,
-      specialist?.feature,
-      specialist?.score,
-      specialist?.inside,
-      specialist?.outside,
-      specialist?.value,
-      full_search.best_score,
-      full_search.features.join(' '),
-      ...statisticsCells(statistics.categories[name]),
-    ]),
+    Object.entries(categories).map(([name, { peak, specialist: s, full_search, ...found }]) => {
+      const { score, auroc, ...rest } = statistics.categories[name]
+      return [
+        ...[layer, threshold, name, peak?.feature, peak?.value],
+        ...[found.aggregate_top5, found.peak_to_aggregate, found.gini_top5],
+        ...[s?.feature, s?.score, s?.inside, s?.outside, s?.value],
+        ...[full_search.best_score, full_search.features.join(' ')],
+        ...[score.chance_q95, score.p, score.p_corrected, score.within_chance, rest.equal_pairs_score],
+        ...[auroc?.value, auroc?.feature, auroc?.chance_q95],
+        ...[auroc?.p, auroc?.p_corrected, auroc?.within_chance],
+        ...(rest.peak_interval ?? [null, null]),
+        ...(rest.aggregate_interval ?? [null, null]),
+        ...[rest.peak_by_norm, rest.aggregate_by_norm],
+      ]
+    }),
   )
-  return csv([...`${head},${more},best_score,best_features`.split(','), ...STATISTICS], rows)
-}
-
-const STATISTICS = [
-  ...['score_chance_q95', 'score_p', 'score_p_corrected', 'score_within_chance', 'score_at_equal_pairs'],
-  ...['auroc', 'auroc_feature', 'auroc_chance_q95', 'auroc_p', 'auroc_p_corrected', 'auroc_within_chance'],
-  ...['peak_low', 'peak_high', 'aggregate_low', 'aggregate_high', 'peak_by_norm', 'aggregate_by_norm'],
-]
-
-function statisticsCells({ score, auroc, ...rest }: CategoryStatistics): Cell[] {
-  return [
-    ...[score.chance_q95, score.p, score.p_corrected, String(score.within_chance), rest.equal_pairs_score],
-    ...[auroc?.value, auroc?.feature, auroc?.chance_q95, auroc?.p, auroc?.p_corrected],
-    auroc && String(auroc.within_chance),
-    ...(rest.peak_interval ?? [null, null]),
-    ...(rest.aggregate_interval ?? [null, null]),
-    rest.peak_by_norm,
-    rest.aggregate_by_norm,
-  ]
+  return csv(head, rows)
 }
 
 /** A row for each text that makes a named feature fire. */
@@ -56,12 +40,5 @@ export function firingCsv(
       firing.map(([text, value]) => [layer, feature, value, text, texts[text].category, texts[text].text]),
     ),
   )
-  return csv(['layer', 'feature', 'value', 'text_row', 'category', 'text'], rows)
-}
-
-type Cell = string | number | null | undefined
-
-function csv(head: string[], rows: readonly (readonly Cell[])[]): string {
-  const cell = (value: Cell): string => String(value ?? '')
-  return csvFormatRows([head, ...rows.map((row) => row.map(cell))]) + '\n'
+  return csv('layer,feature,value,text_row,category,text', rows)
 }

@@ -1,14 +1,15 @@
-import published from '../lab/analysis/the-post.json' with { type: 'json' }
+// The post's claims, by the numbers that it publishes itself.
+import post from '../lab/analysis/the-post.json' with { type: 'json' }
 import type { Verdict } from '../lab/analysis/layer-analysis.ts'
 
-/** One of the post's claims: what its own published figures say, and the verdict on it here. */
-export interface PublishedClaim {
+/** One of the post's claims: what its own numbers say, and the verdict on it here. */
+export interface PostClaim {
   readonly claim: string
   readonly published: string
   readonly ours: Verdict['status']
 }
 
-type Figures = (typeof published.layers)[number]['categories']['Math']
+type CategoryResult = (typeof post.layers)[number]['categories']['Math']
 
 /**
  * What the author's own activations say beside what he published: the 95th percentile of a category's best score among
@@ -18,24 +19,24 @@ const CHANCE_SCORE = 2
 const PAIRS = [92, 187, 304, 423]
 
 /**
- * The claims of the post, in the order of `verdicts`, each beside what the published figures themselves say of it.
+ * The claims of the post, in the order of `verdicts`, each beside what its own numbers say of it.
  * @throws if one of the claims has no verdict
  */
-export function publishedClaims(verdicts: readonly Verdict[]): PublishedClaim[] {
-  const figures: [claim: string, published: string][] = [
+export function postClaims(verdicts: readonly Verdict[]): PostClaim[] {
+  const byPost: [claim: string, published: string][] = [
     ['Peaks rise with depth in every category', rises(({ peak }) => peak.value)],
     ['Aggregates rise with depth in every category', rises(({ aggregate_top5 }) => aggregate_top5)],
     ['Every category has a specialist feature', specialists()],
     ['Specialisation rises with depth', specialisation()],
   ]
-  return figures.map(([claim, published]) => {
+  return byPost.map(([claim, published]) => {
     const verdict = verdicts.find((one) => one.claim === claim)
-    if (verdict === undefined) throw new Error(`publishedClaims: there is no verdict on "${claim}"`)
+    if (verdict === undefined) throw new Error(`postClaims: there is no verdict on "${claim}"`)
     return { claim, published, ours: verdict.status }
   })
 }
 
-const layers = published.layers.map(({ layer, categories }) => ({
+const layers = post.layers.map(({ layer, categories }) => ({
   layer,
   categories: Object.entries(categories),
 }))
@@ -43,9 +44,9 @@ const last = layers[layers.length - 1]
 const span = `layer ${layers[0].layer} to ${last.layer}`
 
 /** `At every step from layer 6 to 11 in 5 of 7 categories, but not in Math (layer 10 to 11: 22.3 to 19.4), ...` */
-function rises(figure: (figures: Figures) => number): string {
+function rises(of: (result: CategoryResult) => number): string {
   const falls = last.categories.flatMap(([name], category) => {
-    const values = layers.map(({ categories }) => figure(categories[category][1]))
+    const values = layers.map(({ categories }) => of(categories[category][1]))
     const at = values.findIndex((value, i) => i > 0 && value <= values[i - 1])
     if (at < 0) return []
     const [from, to] = [at - 1, at].map((i) => values[i].toFixed(1))
@@ -79,7 +80,7 @@ function specialisation(): string {
 }
 
 /** The claims for the terminal; the verdicts that they name stand in full below them. */
-export function claimsText(claims: readonly PublishedClaim[]): string {
+export function claimsText(claims: readonly PostClaim[]): string {
   const lines = claims.flatMap(({ claim, published, ours }) => [
     `- ${claim}`,
     `    the post’s own figures: ${published}`,

@@ -1,3 +1,4 @@
+// How good the SAEs are, and on which texts that is measured.
 import { readFile } from 'node:fs/promises'
 import { sizeOf } from '../../engine/tensor.ts'
 import { weightShapes } from '../../gpt2/weights.ts'

@@ -1,13 +1,15 @@
-import { html } from 'htm/preact'
+// The features that the analysis names: why they are shown, and which texts make them fire.
+import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
-import type { LayerFeatures } from '../lab/report/feature-card.ts'
-import type { Feature, FiringText } from '../lab/report/feature-parts.ts'
-import { count, levelOf, showNumber } from '../lab/report/numbers.ts'
-import { dataTable } from '../lab/report/tables.ts'
-import { firingTokens, type TokenText } from '../lab/report/tokens.ts'
-import { categoryNames, featureLink, layerName } from './report-layers.ts'
-import type { BlackBoxReport } from './black-box-page.ts'
+import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import type { LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
+import { featureLink, type LayerFeatures } from '../lab/report/feature-card.ts'
+import { featureIn, type Feature } from '../lab/report/feature-parts.ts'
+import { count, levelOf, showNumber } from '../lab/report/numbers.ts'
+import { layerParts, section } from '../lab/report/sections.ts'
+import { dataTable, noted } from '../lab/report/tables.ts'
+import type { TokenText } from '../lab/report/tokens.ts'
+import { categoryNames, layerName } from './report-layers.ts'
 
 /** How many texts a feature's card holds before anyone asks for more. */
 export const SHOWN_TEXTS = 3
@@ -31,57 +33,38 @@ function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
   return roles
 }
 
-/** The features of a layer that the report shows: all that the analysis names and lists texts of. */
-export function highlightedFeatures(analysis: LayerAnalysis): number[] {
-  return [...rolesOf(analysis).keys()]
-}
-
-/** For each layer, its highlighted features with their roles, texts and figures. */
-export function reportedFeatures({ layers, explained, texts }: BlackBoxReport): LayerFeatures[] {
+/** For each layer, the features that the analysis names, with their roles, texts and dashboards. */
+export function reportedFeatures(
+  layers: readonly LayerAnalysis[],
+  explained: readonly (readonly ExplainedFeature[])[],
+  texts: readonly TokenText[],
+): LayerFeatures[] {
   return layers.map((analysis, l) => {
     const features = [...rolesOf(analysis)].map(([feature, roles]): Feature => {
-      const found = explained.at(l)?.find(({ figures }) => figures.feature === feature)
+      const found = explained.at(l)?.find(({ dashboard }) => dashboard.feature === feature)
       if (found === undefined)
         throw new Error(
-          `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of highlightedFeatures`,
+          `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of namedFeatures`,
         )
-      const list = analysis.firing_texts[feature] ?? []
-      const firing = list.map(([text, mean]): FiringText => {
-        const tokens = firingTokens(texts[text].pieces, found.column[text])
-        if (tokens.length === 0)
-          throw new Error(
-            `report: layer ${analysis.layer}, feature ${feature} has mean ${mean} in text ${text}, but fires at none of its tokens`,
-          )
-        return [text, mean, tokens]
-      })
-      return { layer: analysis.layer, feature, roles, texts: firing, figures: found.figures }
+      return featureIn(found, analysis.firing_texts[feature] ?? [], texts, roles)
     })
     return { layer: analysis.layer, features }
   })
 }
 
 /** For each layer, how many texts of each category make each feature fire above the threshold. */
-export function firingSection({ layers, texts }: BlackBoxReport): VNode {
-  return html`<section aria-labelledby="firing">
-    <h2 id="firing">Which texts make each feature fire</h2>
-    <p>
-      The number of texts of each category whose token-mean activation is above the threshold, and in how many
-      texts of all the feature fires at all. A specialist has one dark cell in its row. Each number links to
-      the feature’s texts below.
-    </p>
-    ${layers.map(
-      (analysis, l) =>
-        html`<details class="layers" open=${l === layers.length - 1}>
-          <summary>
-            <h3>Layer ${analysis.layer ?? '?'}</h3>
-            <span
-              >${count(rolesOf(analysis).size, 'feature')}, threshold ${showNumber(analysis.threshold)}</span
-            >
-          </summary>
-          ${firingTable(analysis, texts)}
-        </details>`,
-    )}
-  </section>`
+export function firingSection(layers: readonly LayerAnalysis[], texts: readonly TokenText[]): VNode {
+  const intro = html`<p>
+    The number of texts of each category whose token-mean activation is above the threshold, and in how many
+    texts of all the feature fires at all. A specialist has one dark cell in its row. Each number links to the
+    feature’s texts below.
+  </p>`
+  const parts = layers.map((analysis) => ({
+    title: `Layer ${analysis.layer ?? '?'}`,
+    note: `${count(rolesOf(analysis).size, 'feature')}, threshold ${showNumber(analysis.threshold)}`,
+    content: firingTable(analysis, texts),
+  }))
+  return section('firing', 'Which texts make each feature fire', [intro, layerParts(parts)])
 }
 
 function firingTable(analysis: LayerAnalysis, texts: readonly TokenText[]): VNode {
@@ -96,10 +79,10 @@ function firingTable(analysis: LayerAnalysis, texts: readonly TokenText[]): VNod
       const above = firing.filter(([, value]) => value > analysis.threshold)
       const counts = names.map((name) => above.filter(([text]) => texts[text].category === name).length)
       return {
-        head: [featureLink(analysis.layer, feature), ' ', html`<small>${roles.join('; ')}</small>`],
+        head: noted(featureLink(analysis.layer, feature), roles.join('; ')),
         cells: [
           ...counts.map((number, c) => ({ content: number || zero, level: levelOf(number, sizes[c]) })),
-          { content: `${firing.length}\u00a0of\u00a0${texts.length}` },
+          `${firing.length}\u00a0of\u00a0${texts.length}`,
         ],
       }
     }),

@@ -1,29 +1,22 @@
-import { html } from 'htm/preact'
-import type { VNode } from 'preact'
-import { curve, type Grid } from '../lab/report/charts.ts'
-import { distributionStrip } from '../lab/report/distribution.ts'
+// The report's sections on chance, on size, and on the SAEs; and its verdicts.
+import { html } from '../lab/report/html.ts'
+import type { ComponentChildren, VNode } from 'preact'
+import type { AnalysedLayer, LayerQuality, Tested, Verdict } from '../lab/analysis/layer-analysis.ts'
+import { curve, distributionStrip, type Grid } from '../lab/report/charts.ts'
+import { featureLink } from '../lab/report/feature-card.ts'
 import { count, showNumber } from '../lab/report/numbers.ts'
-import { dataTable, figure, type Cell } from '../lab/report/tables.ts'
-import { categoryNames, featureLink, layerName } from './report-layers.ts'
-import type {
-  AnalysedLayer,
-  CategoryStatistics,
-  LayerQuality,
-  Tested,
-  Verdict,
-} from '../lab/analysis/layer-analysis.ts'
+import { findingList, layerParts, section } from '../lab/report/sections.ts'
+import { dataTable, figure, lines, type Cell } from '../lab/report/tables.ts'
+import { layerName, measureFigure } from './report-layers.ts'
 
 /** Each claim of the post, whether it holds here, and the numbers behind that. */
 export function verdictList(verdicts: readonly Verdict[]): VNode {
-  return html`<ul class="findings">
-    ${verdicts.map(
-      ({ claim, status, detail }) =>
-        html`<li>
-          ${[html`<strong>${claim}</strong>`, ': ', verdictBadge(status), '. ']}
-          <span class="detail">${detail}</span>
-        </li>`,
-    )}
-  </ul>`
+  return findingList(
+    verdicts.map(({ claim, status, detail }) => [
+      ...[html`<strong>${claim}</strong>`, ': ', verdictBadge(status), '. '],
+      html`<span class="detail">${detail}</span>`,
+    ]),
+  )
 }
 
 /** A verdict in its colour. */
@@ -33,41 +26,36 @@ export function verdictBadge(status: Verdict['status']): VNode {
   return html`<b class="verdict ${kind}">${status}</b>`
 }
 
-const mostOf = (layer: AnalysedLayer): number =>
-  Math.max(...Object.values(layer.statistics.categories).map(({ score }) => score.chance_q95))
-
 /** What chance gives with the categories shuffled, and where the scores found stand among it. */
 export function chanceSection(document: Document, layers: readonly AnalysedLayer[]): VNode {
   const { permutations, seed } = layers[0].statistics
-  const reached = Math.max(...layers.map(mostOf))
-  return html`<section aria-labelledby="chance">
-    <h2 id="chance">What chance gives</h2>
-    <p>
+  const scores = layers.map(({ statistics }) =>
+    Object.values(statistics.categories).map(({ score }) => score),
+  )
+  const reached = Math.max(...scores.flat().map((score) => score.chance_q95))
+  const parts = layers.map((layer, l) => {
+    const beyond = scores[l].filter((score) => !score.within_chance).length
+    return {
+      title: `Layer ${layer.layer ?? '?'}`,
+      note: `${beyond} of ${scores[l].length} categories beyond chance`,
+      content: chanceFigure(document, layer),
+    }
+  })
+  return section('chance', 'What chance gives', [
+    html`<p>
       The categories were shuffled among the texts ${count(permutations, 'time')} (seed ${seed}), and the best
       feature for each was searched again, among all features. Grey: how often each score came out. Line: the
       score that was found. A question mark: within chance, p above 0.05, corrected for the number of
       categories (Holm).
-    </p>
-    <aside class="notice" aria-label="How to read scores">
+    </p>`,
+    html`<aside class="notice" aria-label="How to read scores">
       <p>
         ${[html`<strong>A score of ${String(reached)} is no specialist yet.</strong>`, ` With the categories shuffled, the best of all features still has a score of up to ${reached} in 95 % of the draws.`]}
       </p>
-    </aside>
-    ${layers.map(
-      (layer, l) =>
-        html`<details class="layers" open=${l === layers.length - 1}>
-          <summary>
-            <h3>Layer ${layer.layer ?? '?'}</h3>
-            <span>${beyond(layer)} of ${categoryNames([layer]).length} categories beyond chance</span>
-          </summary>
-          ${chanceFigure(document, layer)}
-        </details>`,
-    )}
-  </section>`
+    </aside>`,
+    layerParts(parts),
+  ])
 }
-
-const beyond = ({ statistics }: AnalysedLayer): number =>
-  Object.values(statistics.categories).filter(({ score }) => !score.within_chance).length
 
 function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
   const entries = Object.entries(layer.statistics.categories)
@@ -93,9 +81,9 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
       head: name,
       cells: [
         tested(String(score.value), String(score.chance_q95), score),
-        { content: featureList(layer, name) },
-        auroc ? tested(auroc.value.toFixed(2), auroc.chance_q95.toFixed(2), auroc) : { content: '–' },
-        { content: auroc ? String(auroc.feature) : '–' },
+        featureList(layer, name),
+        auroc ? tested(auroc.value.toFixed(2), auroc.chance_q95.toFixed(2), auroc) : '–',
+        auroc ? String(auroc.feature) : '–',
       ],
     })),
   })
@@ -104,9 +92,9 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
 const LISTED = 3
 
 /** All features that share the best score, as many as fit a cell. */
-function featureList({ layer, categories, firing_texts }: AnalysedLayer, name: string): (VNode | string)[] {
+function featureList({ layer, categories, firing_texts }: AnalysedLayer, name: string): ComponentChildren {
   const { features } = categories[name].full_search
-  if (features.length === 0) return ['–']
+  if (features.length === 0) return '–'
   const shown = features.slice(0, LISTED).flatMap((feature, i) => {
     // Only the features that the analysis names have a card to link to.
     const link = feature in firing_texts ? featureLink(layer, feature) : String(feature)
@@ -116,25 +104,23 @@ function featureList({ layer, categories, firing_texts }: AnalysedLayer, name: s
 }
 
 function tested(value: string, chance: string, test: Tested): Cell {
-  const small = (text: string): VNode => html`<small class="line">${text}</small>`
-  const mark = test.within_chance ? ' ?' : ''
-  return { content: [`${value}${mark}`, small(`chance ${chance}`), small(`p ${showP(test)}`)] }
+  return lines(`${value}${test.within_chance ? ' ?' : ''}`, [`chance ${chance}`, `p ${showP(test)}`])
 }
 
 const showP = ({ p_corrected }: Tested): string => p_corrected.toFixed(3)
 
 /** Peaks by the length of the stream, scores at equal pairs, and scores from a low threshold to a high one. */
 export function scaleSection(document: Document, layers: readonly AnalysedLayer[]): VNode {
-  return html`<section aria-labelledby="scale">
-    <h2 id="scale">Or does everything grow?</h2>
-    <p>
+  return section('scale', 'Or does everything grow?', [
+    html`<p>
       From layer to layer the stream that the SAEs read gets longer, and with it every activation. Here the
       size is held still: peaks divided by the stream’s mean length, and scores at thresholds that leave as
       many pairs of text and feature above them in every layer.
-    </p>
-    ${sizeTable(layers)} ${layers.length > 1 && normFigure(document, layers)}
-    ${thresholdFigure(document, layers)}
-  </section>`
+    </p>`,
+    sizeTable(layers),
+    layers.length > 1 && normFigure(document, layers),
+    thresholdFigure(document, layers),
+  ])
 }
 
 function sizeTable(layers: readonly AnalysedLayer[]): VNode {
@@ -143,65 +129,37 @@ function sizeTable(layers: readonly AnalysedLayer[]): VNode {
       'The stream’s mean length, the pairs of text and feature above the threshold, and the best scores added up over the categories: ' +
       'as they are, with the categories shuffled, and at equal numbers of pairs',
     columns: [
-      'Layer',
-      'Stream length',
-      'Pairs',
-      'Sum of scores',
-      'By chance',
-      'At equal pairs',
-      'By chance then',
+      ...['Layer', 'Stream length', 'Pairs', 'Sum of scores', 'By chance'],
+      ...['At equal pairs', 'By chance then'],
     ],
     rows: layers.map(({ layer, pairs_above_threshold: pairs, statistics: s }) => ({
       head: layerName(layer),
       cells: [
-        s.stream_norm,
-        pairs,
-        s.sum_best_scores.observed,
-        s.sum_best_scores.chance.mean,
-        s.equal_pairs?.sum_best_scores ?? null,
-        s.equal_pairs?.chance.mean ?? null,
-      ].map((value) => ({ content: showNumber(value) })),
+        ...[s.stream_norm, pairs, s.sum_best_scores.observed, s.sum_best_scores.chance.mean],
+        ...[s.equal_pairs?.sum_best_scores ?? null, s.equal_pairs?.chance.mean ?? null],
+      ].map(showNumber),
     })),
   })
 }
 
 function normFigure(document: Document, layers: readonly AnalysedLayer[]): VNode {
-  const names = categoryNames(layers)
-  const percent = (share: number | null): number | null => share && 100 * share
-  const of = (name: string, { statistics }: AnalysedLayer): CategoryStatistics => statistics.categories[name]
-  const grid: Grid = {
-    rows: names,
-    columns: layers.map(({ layer }) => layerName(layer)),
-    values: names.map((name) => layers.map((layer) => percent(of(name, layer).peak_by_norm))),
-  }
   const range = (interval: [number, number] | null): string =>
     interval ? interval.map(showNumber).join('–') : '–'
-  const charts = html`<ul class="multiples">
-    ${names.map((name, row) => {
-      const steps = grid.values[row].map((value, c) => `${grid.columns[c]} ${showNumber(value)}`)
-      const about = {
-        title: `Peak of ${name} in percent of the stream’s length`,
-        description: steps.join(', '),
-      }
-      return html`<li><b>${name}</b>${curve(document, grid, row, about)}</li>`
-    })}
-  </ul>`
-  return html`<h3>Peak by the stream’s length</h3>
-    ${figure('The peak activation in percent of the mean length of what the SAE read.', charts, {
-      caption:
-        'Peak in percent of the stream’s length; below it what 95 % of the resampled texts give for the peak and for the aggregate themselves',
-      columns: ['Category', ...grid.columns],
-      rows: names.map((name, row) => ({
-        head: name,
-        cells: layers.map((layer, c) => ({
-          content: [
-            showNumber(grid.values[row][c]),
-            html`<small class="line">peak ${range(of(name, layer).peak_interval)}</small>`,
-            html`<small class="line">sum ${range(of(name, layer).aggregate_interval)}</small>`,
-          ],
-        })),
-      })),
-    })}`
+  return measureFigure(document, layers, {
+    title: 'Peak by the stream’s length',
+    meaning: 'The peak activation in percent of the mean length of what the SAE read.',
+    caption:
+      'Peak in percent of the stream’s length; below it what 95 % of the resampled texts give for the peak and for the aggregate themselves',
+    curveTitle: (category) => `Peak of ${category} in percent of the stream’s length`,
+    value: ({ statistics }, name) => {
+      const share = statistics.categories[name].peak_by_norm
+      return share && 100 * share
+    },
+    detail: ({ statistics }, name) => {
+      const { peak_interval, aggregate_interval } = statistics.categories[name]
+      return [`peak ${range(peak_interval)}`, `sum ${range(aggregate_interval)}`]
+    },
+  })
 }
 
 function thresholdFigure(document: Document, layers: readonly AnalysedLayer[]): VNode | null {
@@ -222,6 +180,11 @@ function thresholdFigure(document: Document, layers: readonly AnalysedLayer[]): 
       </li>`
     })}
   </ul>`
+  const cell = ({ statistics: { threshold_curve: points } }: AnalysedLayer, q: number): Cell =>
+    lines(String(points[q].sum_best_scores), [
+      `chance ${showNumber(points[q].chance.mean)}`,
+      count(points[q].pairs, 'pair'),
+    ])
   return html`<h3>Whatever the threshold</h3>
     ${figure(
       'The best scores added up over the categories, from a low threshold to a high one; faint, what shuffled categories give. ' +
@@ -231,16 +194,7 @@ function thresholdFigure(document: Document, layers: readonly AnalysedLayer[]): 
         caption:
           'Sum of the best scores by threshold; below it the mean with shuffled categories, and the pairs above',
         columns: ['Threshold', ...drawn.map(({ layer }) => layerName(layer))],
-        rows: quantiles.map((name, q) => ({
-          head: name,
-          cells: drawn.map(({ statistics: { threshold_curve: points } }) => ({
-            content: [
-              String(points[q].sum_best_scores),
-              html`<small class="line">chance ${showNumber(points[q].chance.mean)}</small>`,
-              html`<small class="line">${count(points[q].pairs, 'pair')}</small>`,
-            ],
-          })),
-        })),
+        rows: quantiles.map((head, q) => ({ head, cells: drawn.map((layer) => cell(layer, q)) })),
       },
     )}`
 }
@@ -248,33 +202,32 @@ function thresholdFigure(document: Document, layers: readonly AnalysedLayer[]): 
 /** How well each SAE rebuilds what it reads, and what it costs the model to go on from there. */
 export function qualitySection(layers: readonly AnalysedLayer[], note: string): VNode {
   const measured = layers.flatMap(({ layer, quality }) => (quality ? [{ layer, quality }] : []))
-  return html`<section aria-labelledby="quality">
-    <h2 id="quality">How good the SAEs are</h2>
-    <p>
+  return section('quality', 'How good the SAEs are', [
+    html`<p>
       A feature can be no better than its SAE. L0: active features a token. Explained: the share of the
       stream’s variance that the reconstruction has. Dead: active on none of these tokens; dense: on more than
       a tenth of them. CE: the model’s mean loss in nats a token, the prediction made at BOS included; with
       the SAE spliced in at every position; with zeros instead; recovered: what splicing keeps of the
       difference. SAE quality was ${note}.
-    </p>
-    ${measured.length > 0 && qualityTable(measured)}
-  </section>`
+    </p>`,
+    measured.length > 0 && qualityTable(measured),
+  ])
 }
 
 function qualityTable(measured: readonly { layer: number | null; quality: LayerQuality }[]): VNode {
   const rows = measured.flatMap(({ layer, quality }) => [
-    { head: layerName(layer), figures: quality.texts },
-    ...(quality.held_out ? [{ head: `${layerName(layer)} held out`, figures: quality.held_out }] : []),
+    { head: layerName(layer), on: quality.texts },
+    ...(quality.held_out ? [{ head: `${layerName(layer)} held out`, on: quality.held_out }] : []),
   ])
   return dataTable({
     caption: 'The SAEs on the texts, and on the held-out file if one was named',
     columns: ['Layer', 'Tokens', 'L0', 'Explained', 'Dead', 'Dense', 'CE', 'Spliced', 'Zeros', 'Recovered'],
-    rows: rows.map(({ head, figures: f }) => ({
+    rows: rows.map(({ head, on }) => ({
       head,
       cells: [
-        ...[f.tokens, f.l0, f.explained_variance, f.dead_features, f.dense_features],
-        ...[f.ce_clean, f.ce_spliced, f.ce_zero_ablated, f.ce_recovered],
-      ].map((value) => ({ content: showNumber(value) })),
+        ...[on.tokens, on.l0, on.explained_variance, on.dead_features, on.dense_features],
+        ...[on.ce_clean, on.ce_spliced, on.ce_zero_ablated, on.ce_recovered],
+      ].map(showNumber),
     })),
   })
 }

@@ -1,7 +1,6 @@
+// The statistics as text for a terminal: category by layer, a table each.
 import { formatTable } from '../lab/cli/table.ts'
 import type { AnalysedLayer, CategoryStatistics } from '../lab/analysis/layer-analysis.ts'
-
-/** The statistics as text for a terminal: category by layer, a table a figure. */
 
 const dash = '–'
 
@@ -14,13 +13,17 @@ export function chanceTables(layers: readonly AnalysedLayer[]): string {
     auroc ? `${auroc.value.toFixed(2)} (${auroc.chance_q95.toFixed(2)})${mark(auroc.within_chance)}` : dash
   const { permutations, seed } = layers[0].statistics
   return [
-    byLayer(
+    tableByLayer(
       `Best score of all features, in brackets what 95 % of ${permutations} shuffles of the categories stay within ` +
         `(seed ${seed}); ? is within chance: p > 0.05, corrected for the number of categories`,
       layers,
-      score,
+      ofStatistics(score),
     ),
-    byLayer('Best AUROC of all features, which needs no threshold; brackets and ? as above', layers, auroc),
+    tableByLayer(
+      'Best AUROC of all features, which needs no threshold; brackets and ? as above',
+      layers,
+      ofStatistics(auroc),
+    ),
   ].join('\n\n')
 }
 
@@ -29,19 +32,23 @@ export function intervalTable(layers: readonly AnalysedLayer[]): string {
   const range = ({ peak_interval: interval }: CategoryStatistics): string =>
     interval ? interval.map((bound) => bound.toFixed(1)).join('–') : dash
   const { resamples } = layers[0].statistics
-  return byLayer(`Peak in 95 % of ${resamples} resamples of each category’s texts`, layers, range)
+  const title = `Peak in 95 % of ${resamples} resamples of each category’s texts`
+  return tableByLayer(title, layers, ofStatistics(range))
 }
 
-function byLayer(
+/** A row a category, a column a layer. */
+export function tableByLayer(
   title: string,
   layers: readonly AnalysedLayer[],
-  cell: (category: CategoryStatistics) => string,
+  cell: (layer: AnalysedLayer, name: string) => string,
 ): string {
-  const names = Object.keys(layers[0].categories)
   const head = ['', ...layers.map(({ layer }) => `layer ${layer ?? '?'}`)]
-  const rows = names.map((name) => [
-    name,
-    ...layers.map(({ statistics }) => cell(statistics.categories[name])),
-  ])
+  const names = Object.keys(layers[0].categories)
+  const rows = names.map((name) => [name, ...layers.map((layer) => cell(layer, name))])
   return `${title}\n${formatTable(head, rows)}`
 }
+
+const ofStatistics =
+  (show: (category: CategoryStatistics) => string) =>
+  ({ statistics }: AnalysedLayer, name: string): string =>
+    show(statistics.categories[name])

@@ -1,29 +1,26 @@
-import { formatTable } from '../lab/cli/table.ts'
+// What `npm start` shows in the terminal, beside its verdicts.
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import type { AnalysedLayer, LayerQuality } from '../lab/analysis/layer-analysis.ts'
+import { tableByLayer } from './statistics-tables.ts'
 
 /** What a first look needs, on a screen: where features fire most strongly, and which stand for a category. */
 export function summaryTables(layers: readonly AnalysedLayer[]): string {
-  const figures: [title: string, cell: (layer: AnalysedLayer, name: string) => string][] = [
-    [
+  return [
+    tableByLayer(
       'The strongest feature (#) of each kind of text, and how strongly it fires on average over one text',
+      layers,
       ({ categories }, name) => {
         const { peak } = categories[name]
         return peak ? `${peak.value.toFixed(2)} #${peak.feature}` : '–'
       },
-    ],
-    [
+    ),
+    tableByLayer(
       'The most specialised: texts of the kind that make it fire, minus others; ? is within chance',
+      layers,
       specialistCell,
-    ],
-  ]
-  const head = ['', ...layers.map(({ layer }) => `layer ${layer}`)]
-  const names = Object.keys(layers[0].categories)
-  const tables = figures.map(([title, cell]) => {
-    const rows = names.map((name) => [name, ...layers.map((layer) => cell(layer, name))])
-    return `${title}\n${formatTable(head, rows)}`
-  })
-  return [...tables, LAYER_CAVEAT].join('\n\n')
+    ),
+    LAYER_CAVEAT,
+  ].join('\n\n')
 }
 
 /** The best score of all features, and the first of those that have it. */
@@ -37,15 +34,15 @@ function specialistCell({ categories, statistics }: AnalysedLayer, name: string)
 export function qualityLines(layers: readonly AnalysedLayer[], note: string): string {
   const measured = layers.flatMap(({ quality }) => quality ?? [])
   const line = (on: keyof LayerQuality): string[] => {
-    const figures = measured.flatMap((quality) => quality[on] ?? [])
-    if (figures.length === 0) return []
+    const evaluations = measured.flatMap((quality) => quality[on] ?? [])
+    if (evaluations.length === 0) return []
     const range = (values: readonly number[]): string =>
       [...new Set([Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2)))].join(' to ')
-    const explained = range(figures.map(({ explained_variance }) => explained_variance))
-    const recovered = range(figures.map(({ ce_recovered }) => ce_recovered))
+    const explained = range(evaluations.map(({ explained_variance }) => explained_variance))
+    const recovered = range(evaluations.map(({ ce_recovered }) => ce_recovered))
     const place = on === 'texts' ? 'on these texts' : 'held out'
     return [
-      `  ${place}: explained variance ${explained}, CE recovered ${recovered}, ${figures[0].tokens} tokens`,
+      `  ${place}: explained variance ${explained}, CE recovered ${recovered}, ${evaluations[0].tokens} tokens`,
     ]
   }
   return [`SAE quality: ${note}`, ...line('texts'), ...line('held_out')].join('\n')

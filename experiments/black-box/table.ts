@@ -1,7 +1,6 @@
+// A layer's analysis as text for a terminal: the tables of `npm run analyse`.
 import { formatTable, visible } from '../lab/cli/table.ts'
 import type { LayerAnalysis, Specialist } from '../lab/analysis/layer-analysis.ts'
-
-/** A layer's analysis as text for a terminal. `texts`: all texts in row order, quoted where a text is named. */
 
 const dash = '–'
 const show = (value: number | null | undefined, digits = 2): string => value?.toFixed(digits) ?? dash
@@ -14,7 +13,7 @@ function quote(text: string, limit: number): string {
 
 const scoreOf = ({ score, inside, outside }: Specialist): string => `${score} = ${inside} − ${outside}`
 
-/** The findings over all categories, a line each. */
+/** The findings over all categories, a line each. texts: all, in row order, quoted where one is named */
 export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]): string {
   const { strongest, most_frequent, most_selective, top5_strongest } = analysis
   const lines: [string, string][] = [

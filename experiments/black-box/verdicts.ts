@@ -1,3 +1,4 @@
+// The claims of the post, each held against what was found here.
 import { quantile } from '../lab/analysis/statistics.ts'
 import type {
   AnalysedLayer,
@@ -7,7 +8,7 @@ import type {
 } from '../lab/analysis/layer-analysis.ts'
 
 /**
- * The claims of the post, each held against the figures at hand. A claim that is true of the raw numbers is asked a
+ * The claims of the post, each held against the numbers at hand. A claim that is true of the raw numbers is asked a
  * second time with the size of activations held still: what then is gone held only because everything grows.
  */
 export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
@@ -130,11 +131,11 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const scored = Object.entries(categories).sort(([, a], [, b]) => b.score.value - a.score.value)
   const beyond = scored.filter(([, { score }]) => !score.within_chance)
   const within = scored.filter(([, { score }]) => score.within_chance)
-  const published = Object.values(last.categories).filter(({ specialist }) => (specialist?.score ?? 0) > 0)
+  const positive = Object.values(last.categories).filter(({ specialist }) => (specialist?.score ?? 0) > 0)
   const told = Object.values(categories).filter(({ auroc }) => auroc && !auroc.within_chance)
   const all = scored.length
   const shortlist =
-    `At layer ${last.layer ?? '?'}, ${published.length} of ${all} categories have a score above 0 among their five strongest features. ` +
+    `At layer ${last.layer ?? '?'}, ${positive.length} of ${all} categories have a score above 0 among their five strongest features. ` +
     `Searching all features, ${beyond.length} of ${all} ${have(beyond.length)} a score that shuffled categories hardly reach ` +
     `(p ≤ 0.05 over ${permutations} shuffles, corrected for ${all} categories): ${list(beyond, ({ score }) => String(score.value))}`
   const rest = list(within, ({ score }) => `${score.value} (chance reaches ${score.chance_q95})`)

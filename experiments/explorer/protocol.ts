@@ -1,5 +1,5 @@
 // What the page and its worker say to each other. Everything here crosses by structured clone.
-import type { FeatureFigures } from '../lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../lab/analysis/features/feature-dashboard.ts'
 import type { Gpt2Config } from '../../gpt2/config.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
@@ -139,7 +139,7 @@ export interface EditedRun {
 
 /** A feature's card: figures over the bundled texts, and the texts in which it fires most. */
 export interface Card {
-  readonly figures: FeatureFigures
+  readonly dashboard: FeatureDashboard
   readonly texts: readonly CardText[]
 }
 

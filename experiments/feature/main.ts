@@ -3,30 +3,21 @@
 //   npm run feature -- --layer 4 --feature 12,34 --texts mine.csv
 //   npm run feature -- --model gpt2 --layer 8 --feature 5807  fetched, with the link to Neuronpedia
 // Prints a card a feature; writes results.json, tokens.csv and report.html into a folder each.
-import { Option } from 'commander'
-import { join, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { textsOption, type TextOptions } from '../lab/analysis/analysis-options.ts'
 import { chooseHooks, nextHook } from '../lab/models/choose-hooks.ts'
-import { commandLine, createCommand, integerIn, listOf, runMain } from '../lab/cli/cli.ts'
-import { hubSettings } from '../lab/models/hub/settings.ts'
-import { openModel, piecesOf } from '../lab/models/models.ts'
-import { addEngineOptions, withBackend, type EngineOptions } from '../lab/models/engine-options.ts'
-import { provenanceLines, provenanceOf } from '../lab/models/provenance.ts'
-import { postTexts } from '../lab/texts/post-texts.ts'
-import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
-import { loadTexts } from '../lab/texts/texts-node.ts'
-import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
+import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
+import { createCommand, integerIn, listOf } from '../lab/cli/cli.ts'
+import { addEngineOptions } from '../lab/models/engine-options.ts'
+import { runExperiment, type ExperimentOptions, type Report } from '../lab/run-experiment.ts'
+import { textsNamed } from '../lab/texts/named-texts.ts'
 import { tokensCsv } from './csv.ts'
 import { explainFromTexts } from './explain-from-texts.ts'
 import { renderFeatureReport } from './feature-page.ts'
 import { terminalCard, wantsColour } from './terminal.ts'
 
-interface Options extends EngineOptions {
+interface Options extends ExperimentOptions, TextOptions {
   readonly layer: number
   readonly feature: readonly number[]
-  readonly texts: string
-  readonly out?: string
-  readonly json?: boolean
 }
 
 const command = addEngineOptions(
@@ -39,10 +30,7 @@ const command = addEngineOptions(
     listOf('feature', integerIn('feature', 0)),
   )
   .addOption(
-    new Option('--texts <path>', 'as for npm start: JSON, CSV, a folder, or the word published').default(
-      fileURLToPath(new URL('../lab/texts/texts.json', import.meta.url)),
-      'those of npm start',
-    ),
+    textsOption('as for npm start: JSON, CSV, a folder, or the word published', 'those of npm start'),
   )
   .option('--out <folder>', 'where the folders of results go (default: results/feature/MODEL)')
   .addHelpText(
@@ -51,60 +39,51 @@ const command = addEngineOptions(
   )
   .parse()
 
-const options = command.opts<Options>()
-if (options.out === '') command.error('error: --out needs the name of a folder')
-
-runMain(() => {
-  return withBackend(options, async (ops) => {
-    const labelled =
-      options.texts === 'published'
-        ? await postTexts(await hubSettings(process.env, options))
-        : await loadTexts(options.texts)
-    const model = await openModel(options.model, ops, { ...options, quiet: options.json })
-    const [hook] = chooseHooks(model, [options.layer])
+runExperiment<Options>(command, {
+  name: 'feature',
+  texts: textsNamed,
+  hooks(model, { layer }) {
+    const [hook] = chooseHooks(model, [layer])
     const next = nextHook(model, hook)
-    await model.prepareSaes(next === undefined ? [hook] : [hook, next])
-    const ids = labelled.map(({ text }) => model.tokenize(text))
+    return next === undefined ? [hook] : [hook, next]
+  },
+  async run({ options, model, hooks, labelled, ids, tokenTexts, quiet }) {
     const features = [...new Set(options.feature)]
-    const explained = await explainFromTexts(model, ids, { hook, next, features }, options.json ?? false)
-
-    const provenance = {
-      ...(await provenanceOf(model, ops, [hook], {
-        threshold: 'a feature fires where its activation is above 0',
-        command: commandLine('feature', process.argv.slice(2)),
-      })),
-      pooling: 'none: activations of single tokens',
-    }
+    const explained = await explainFromTexts(model, ids, hooks, features, quiet)
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
-    const shown = labelled.map(({ category }, row) => ({ category, pieces: piecesOf(model, ids[row]) }))
-    const toJson = (found: typeof explained) =>
-      JSON.stringify({ provenance, features: found.map(({ figures }) => figures), texts }, null, 1)
-    const folder = resolve(options.out ?? join('results', 'feature', safeName(model.name)))
-    const place = (feature: number) => `${options.layer}-${feature}`
-    for (const one of explained) {
-      const { feature } = one.figures
-      const others = features
-        .filter((other) => other !== feature)
-        .map((other) => ({ name: `Feature ${other}`, href: `../${place(other)}/report.html` }))
-      await writeAllAtomically(join(folder, place(feature)), {
-        'results.json': toJson([one]) + '\n',
-        'tokens.csv': tokensCsv(one.column, shown),
-        'report.html': renderFeatureReport({
-          provenance,
-          explained: one,
-          texts: shown,
-          links: [...indexLinks(options.out, 3), ...others],
-        }),
-      })
-    }
-    if (options.out === undefined) await updateResultsIndex('results')
-
-    if (options.json) return console.log(toJson(explained))
-    console.log(`${provenanceLines(provenance)}\n`)
+    const resultsOf = (found: readonly ExplainedFeature[]) => ({
+      features: found.map(({ dashboard }) => dashboard),
+      texts,
+    })
+    const placeOf = (feature: number) => `${options.layer}-${feature}`
+    const linksTo = (others: readonly number[]) =>
+      others.map((other) => ({ name: `Feature ${other}`, href: `../${placeOf(other)}/report.html` }))
     const colour = wantsColour(process.stdout, process.env)
-    for (const one of explained) {
-      console.log(`${terminalCard(one, shown, colour)}\n`)
-      console.log(`report: ${pathToFileURL(join(folder, place(one.figures.feature), 'report.html')).href}\n`)
+    const reports = explained.map((one): Report => {
+      const { feature } = one.dashboard
+      const others = linksTo(features.filter((other) => other !== feature))
+      return {
+        place: placeOf(feature),
+        results: resultsOf([one]),
+        tables: { 'tokens.csv': tokensCsv(one.column, tokenTexts) },
+        page: ({ provenance, links }) =>
+          renderFeatureReport({
+            provenance,
+            explained: one,
+            texts: tokenTexts,
+            links: [...links, ...others],
+          }),
+        text: [terminalCard(one, tokenTexts, colour)],
+      }
+    })
+    return {
+      provenance: {
+        threshold: 'a feature fires where its activation is above 0',
+        pooling: 'none: activations of single tokens',
+      },
+      hooks: hooks.slice(0, 1),
+      results: resultsOf(explained),
+      reports,
     }
-  })
+  },
 })

@@ -1,14 +1,9 @@
+// A feature as a card for the terminal.
 import { styleText } from 'node:util'
 import { formatTable, visible } from '../lab/cli/table.ts'
-import { excerpt, firingTokens, showToken, tokenRuns } from '../lab/report/tokens.ts'
+import { excerpt, firingTokens, showToken, tokenRuns, type TokenText } from '../lab/report/tokens.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { sentences } from '../lab/report/feature-sentences.ts'
-
-/** The texts as a terminal shows them: their categories, and a string a token, BOS first. */
-export interface ShownText {
-  readonly category: string
-  readonly pieces: readonly string[]
-}
 
 const TEXTS = 5
 /** Tokens shown before and behind a text's strongest. */
@@ -21,13 +16,13 @@ export function wantsColour(out: { readonly isTTY?: boolean }, env: NodeJS.Proce
 
 /** All that fits a screen; the report has the rest. */
 export function terminalCard(
-  { figures, column }: ExplainedFeature,
-  texts: readonly ShownText[],
+  { dashboard, column }: ExplainedFeature,
+  texts: readonly TokenText[],
   colour: boolean,
 ): string {
-  const { layer, feature, max, firing_texts: firing, neuronpedia } = figures
+  const { layer, feature, max, firing_texts: firing, neuronpedia } = dashboard
   const found = sentences(
-    figures,
+    dashboard,
     texts.map(({ category }) => category),
   )
   const strongest = firing.slice(0, TEXTS).map(({ text, position, max: most }) => {
@@ -39,11 +34,13 @@ export function terminalCard(
     ...found.map((sentence) => `- ${visible(sentence)}`),
     ...(neuronpedia === null ? [] : [neuronpedia]),
     ...(firing.length === 0 ? [] : ['', 'Strongest texts, the tokens that fire marked', ...strongest]),
-    ...(max === null ? [] : ['', `Activations  0 ${sparkline(figures.histogram.counts)} ${max.toFixed(2)}`]),
+    ...(max === null
+      ? []
+      : ['', `Activations  0 ${sparkline(dashboard.histogram.counts)} ${max.toFixed(2)}`]),
     '',
     'Logits per unit of the feature',
-    lensTable(figures),
-    ...relativesTable(figures),
+    lensTable(dashboard),
+    ...relativesTable(dashboard),
   ].join('\n')
 }
 
@@ -76,7 +73,7 @@ function sparkline(counts: readonly number[]): string {
   return counts.map((number) => ' ▁▂▃▄▅▆▇█'[Math.ceil((number / most) * 8)]).join('')
 }
 
-function lensTable({ promoted, suppressed }: ExplainedFeature['figures']): string {
+function lensTable({ promoted, suppressed }: ExplainedFeature['dashboard']): string {
   return formatTable(
     ['promotes', '', 'suppresses', ''],
     promoted.map((up, i) => [
@@ -88,7 +85,7 @@ function lensTable({ promoted, suppressed }: ExplainedFeature['figures']): strin
   )
 }
 
-function relativesTable({ layer, nearest, next_layer: next }: ExplainedFeature['figures']): string[] {
+function relativesTable({ layer, nearest, next_layer: next }: ExplainedFeature['dashboard']): string[] {
   const correlated = next?.features ?? []
   const rows = Math.max(nearest.length, correlated.length)
   if (rows === 0) return []

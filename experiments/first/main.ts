@@ -21,7 +21,7 @@ runMain(async () => {
   const layers = []
   for (const [hook, stream] of streams) {
     const sae = await model.openSae(hook)
-    const features = await encodeStream(ops, sae, hook, stream) // sparse [tokens, d_sae]
+    const features = await encodeStream(ops, sae, stream) // sparse [tokens, d_sae]
     const { indices, values } = sparseRow(meanFeatures(features, [ids.length]), 0) // mean over tokens, not BOS
     const strongest = Array.from(indices, (feature, i) => ({ feature, mean: values[i] }))
     layers.push({ hook, strongest: strongest.sort((a, b) => b.mean - a.mean).slice(0, 5) })

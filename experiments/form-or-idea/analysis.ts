@@ -1,26 +1,52 @@
+// From token ids to each layer's results: how alike the cells are, and which features stand for a topic or a form.
 import type { SparseRows } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
+import { explainLayers, type ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
+import type { Shuffles } from '../lab/analysis/null-model.ts'
+import { mean } from '../lab/analysis/statistics.ts'
+import { thresholdAt, type ThresholdSpec } from '../lab/analysis/threshold.ts'
 import { featureColumns } from '../lab/models/features.ts'
+import type { OpenLayer } from '../lab/models/layers.ts'
+import { piecesOf, type OpenModel } from '../lab/models/models.ts'
 import type { Design } from './design.ts'
 import type { LayerResult, LocatedSpecialist, Resemblance, Transfer } from './layer-result.ts'
-import { meanByRelation, testCosines, topOverlap, type Draws } from './similarity.ts'
-import { findSpecialists, type Share } from './specialists.ts'
-import { symbolShare, type TokenKind } from './token-kinds.ts'
+import { meanByRelation, testCosines, topOverlap } from './similarity.ts'
+import { findSpecialists, wholeSpecialists, type Share } from './specialists.ts'
+import { symbolShare, tokenKinds, type TokenKind } from './token-kinds.ts'
 
 /** What is drawn, and how many of a cell's strongest features are held against another's. */
-export interface Settings extends Draws {
+export interface Settings extends Shuffles {
   readonly top: number
+}
+
+/**
+ * The design's texts at each hook, with the specialists of whole topics and forms explained.
+ * @param ids of the texts, with BOS
+ */
+export async function analyseModel(
+  model: OpenModel,
+  ids: readonly (readonly number[])[],
+  hooks: readonly string[],
+  design: Design,
+  settings: LayerSettings & { quiet: boolean },
+): Promise<ExplainedLayer<LayerResult>[]> {
+  const kinds = ids.map((text) => tokenKinds(piecesOf(model, text)))
+  return explainLayers(model, ids, hooks, settings.quiet, (layer) => {
+    const result = analyseLayer(layer, kinds, design, settings)
+    const named = wholeSpecialists(result.specialists).map(({ feature }) => feature)
+    return { result, named: [...new Set(named)] }
+  })
 }
 
 /** means: sparse [texts, width], rows as in the design */
 export function compareCells(means: SparseRows, design: Design, settings: Settings): Resemblance {
-  const { figures, matrix } = testCosines(means, design, settings)
+  const { statistics, matrix } = testCosines(means, design, settings)
   const overlaps = topOverlap(means, design, settings.top)
   const cells = design.topics.length * design.forms.length
   const rows = (flat: Float64Array): number[][] =>
     Array.from({ length: cells }, (_, row) => [...flat.subarray(row * cells, (row + 1) * cells)])
   return {
-    cosine: figures,
+    cosine: statistics,
     jaccard: { ...meanByRelation(overlaps, design), top: settings.top },
     cosines: rows(matrix),
     overlaps: rows(overlaps),
@@ -45,26 +71,20 @@ export function tokenShares(ids: readonly (readonly number[])[], vocabulary: num
   )
 }
 
-/** A layer's features of all tokens, BOS too, and what the tokens are. */
-export interface LayerInput {
-  readonly layer: number
-  /** sparse [tokens, d_sae], text behind text */
-  readonly features: SparseRows
-  /** For each text the kinds of its tokens, BOS first. */
-  readonly kinds: readonly (readonly TokenKind[])[]
-  /** From the token means [texts, d_sae]. */
-  readonly thresholdOf: (means: SparseRows) => number
+export interface LayerSettings extends Settings {
+  readonly threshold: ThresholdSpec
 }
 
-/** A layer's figures. */
+/** A layer's results. kinds: for each text those of its tokens, BOS first */
 export function analyseLayer(
-  { layer, features, kinds, thresholdOf }: LayerInput,
+  { hook, layer, features }: Pick<OpenLayer, 'hook' | 'layer' | 'features'>,
+  kinds: readonly (readonly TokenKind[])[],
   design: Design,
-  settings: Settings,
+  settings: LayerSettings,
 ): LayerResult {
   const lengths = kinds.map((tokens) => tokens.length)
-  const means = meanFeatures(features, lengths)
-  const threshold = thresholdOf(means)
+  const means = meanFeatures(features, lengths) // [texts, d_sae]
+  const threshold = thresholdAt(hook, settings.threshold, means)
   const specialists = findSpecialists(means, design, threshold, settings)
   const activations = featureColumns(
     features,
@@ -103,9 +123,10 @@ function rowsOf(
 }
 
 function meanTransfer(specialists: readonly LocatedSpecialist[]): Transfer {
-  const mean = (share: (one: LocatedSpecialist) => Share): number | null => {
-    const shares = specialists.map((one) => share(one)[0] / share(one)[1])
-    return shares.length > 0 ? shares.reduce((sum, value) => sum + value, 0) / shares.length : null
+  if (specialists.length === 0) return { elsewhere: null, outside: null }
+  const part = ([above, of]: Share): number => above / of
+  return {
+    elsewhere: mean(specialists.map(({ elsewhere }) => part(elsewhere!))),
+    outside: mean(specialists.map(({ outside }) => part(outside))),
   }
-  return { elsewhere: mean(({ elsewhere }) => elsewhere!), outside: mean(({ outside }) => outside) }
 }

@@ -1,17 +1,16 @@
-import { holm } from '../lab/analysis/statistics.ts'
+// Surface form or idea? The answer, computed from the cosines alone.
+import { holm, SIGNIFICANT } from '../lab/analysis/statistics.ts'
+import { showSigned } from '../lab/report/numbers.ts'
 import type { Answer, Verdict } from './layer-result.ts'
-import type { CosineFigures, Effect } from './similarity.ts'
+import type { CosineStatistics, Effect } from './similarity.ts'
 
-/** What has a p-value above this, corrected for all that is tested beside it, is called within chance. */
-export const SIGNIFICANT = 0.05
-
-/** The figures of a layer, or of the tokens themselves (layer null). */
+/** The cosines of a layer, or of the tokens themselves (layer null). */
 export interface Asked {
   readonly layer: number | null
-  readonly cosine: CosineFigures
+  readonly cosine: CosineStatistics
 }
 
-/** Surface form or idea? A sentence each, from the cosines alone. */
+/** A sentence each. */
 export function answers(asked: readonly Asked[]): Answer[] {
   const tests = asked.flatMap(({ cosine }) => [cosine.idea_effect, cosine.form_effect])
   const corrected = holm(tests.map(({ p }) => p))
@@ -26,7 +25,7 @@ export function answers(asked: readonly Asked[]): Answer[] {
  * The larger effect, where it is beyond chance and the interval of the difference leaves out 0. If the interval holds 0:
  * both, where both are beyond chance, and undecided where one is.
  */
-function verdictOf({ difference }: CosineFigures, ideaP: number, formP: number): Verdict {
+function verdictOf({ difference }: CosineStatistics, ideaP: number, formP: number): Verdict {
   const [idea, form] = [ideaP <= SIGNIFICANT, formP <= SIGNIFICANT]
   if (!idea && !form) return 'neither'
   const [low, high] = difference.interval
@@ -46,17 +45,17 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
 function sentenceOf(
   layer: number | null,
   verdict: Verdict,
-  { idea_effect, form_effect, difference }: CosineFigures,
+  { idea_effect, form_effect, difference }: CosineStatistics,
   ideaP: number,
   formP: number,
 ): string {
   const effect = ({ value }: Effect, p: number): string =>
-    `${showSigned(value)} (${p <= SIGNIFICANT ? '' : 'within chance, '}p ${showP(p)})`
-  const [low, high] = difference.interval.map(showSigned)
+    `${showCosine(value)} (${p <= SIGNIFICANT ? '' : 'within chance, '}p ${showP(p)})`
+  const [low, high] = difference.interval.map(showCosine)
   return (
     `${layer === null ? 'The tokens themselves follow' : `Layer ${layer} follows`} ${VERDICTS[verdict]}: ` +
     `sharing a form changes the cosine of two sets of texts by ${effect(form_effect, formP)}, sharing a topic by ` +
-    `${effect(idea_effect, ideaP)}; the difference is ${showSigned(difference.value)} (95 % interval ${low} to ${high}).`
+    `${effect(idea_effect, ideaP)}; the difference is ${showCosine(difference.value)} (95 % interval ${low} to ${high}).`
   )
 }
 
@@ -91,7 +90,7 @@ export function overallAnswer(asked: readonly Asked[], found: readonly Answer[])
     `Surface form or idea? ${capitalised(verdicts.join('; '))}: sharing a form adds ` +
     `${rangeOf(cosines.map(({ form_effect }) => form_effect.value))} to the cosine of two sets of texts’ features, sharing a topic ` +
     `${rangeOf(cosines.map(({ idea_effect }) => idea_effect.value))}. The tokens alone, before any model: ` +
-    `${BRIEFLY[ofTokens.verdict].replace(/,$/, '')} (${showSigned(tokens.cosine.form_effect.value)} and ${showSigned(tokens.cosine.idea_effect.value)}).`
+    `${BRIEFLY[ofTokens.verdict].replace(/,$/, '')} (${showCosine(tokens.cosine.form_effect.value)} and ${showCosine(tokens.cosine.idea_effect.value)}).`
   )
 }
 
@@ -99,14 +98,11 @@ const capitalised = (text: string): string => text[0].toUpperCase() + text.slice
 
 /** `+0.170 to +0.492`, or the one number that there is. */
 function rangeOf(values: readonly number[]): string {
-  return [...new Set([Math.min(...values), Math.max(...values)].map(showSigned))].join(' to ')
+  return [...new Set([Math.min(...values), Math.max(...values)].map(showCosine))].join(' to ')
 }
 
-/** `+0.213`, with a real minus sign. */
-export function showSigned(value: number): string {
-  const text = Math.abs(value).toFixed(3)
-  return `${Number(text) === 0 ? '' : value < 0 ? '−' : '+'}${text}`
-}
+/** `+0.213`: a cosine, or a difference of two. */
+export const showCosine = (value: number): string => showSigned(value, 3)
 
 /** A p-value: as small as the number of draws lets it be, never 0. */
 export function showP(p: number): string {

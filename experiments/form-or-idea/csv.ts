@@ -1,4 +1,5 @@
-import { csvFormatRows } from 'd3-dsv'
+// The tables beside results.json.
+import { csv } from '../lab/report/csv.ts'
 import { cellNames, relationOf, type Design } from './design.ts'
 import type { LayerResult, Resemblance } from './layer-result.ts'
 
@@ -10,7 +11,7 @@ export function pairsCsv(design: Design, tokens: Resemblance, layers: readonly L
       names.slice(0, i).map((b, j) => [layer, b, a, relationOf(design, i, j), cosines[i][j], overlaps[i][j]]),
     ),
   )
-  return csv(['layer', 'cell_a', 'cell_b', 'shared', 'cosine', 'jaccard'], rows)
+  return csv('layer,cell_a,cell_b,shared,cosine,jaccard', rows)
 }
 
 /** A row a specialist. */
@@ -24,9 +25,5 @@ export function specialistsCsv(layers: readonly LayerResult[]): string {
       ...[test.p, test.p_corrected, symbols.of_activation, symbols.of_tokens],
     ]),
   )
-  return csv(head.split(','), rows)
-}
-
-function csv(head: string[], rows: readonly (readonly (string | number | null)[])[]): string {
-  return csvFormatRows([head, ...rows.map((row) => row.map((cell) => String(cell ?? '')))]) + '\n'
+  return csv(head, rows)
 }

@@ -1,3 +1,6 @@
+// The matched texts of the experiment, and how they are related.
+import type { LabelledText } from '../lab/texts/texts.ts'
+
 /**
  * The texts are matched: every idea of a topic is written in every form, say as a formula, in words and as code. Rows are
  * in order of topic, then form, then idea, so that a cell (a topic in a form) is a run of `ideas` rows.
@@ -62,6 +65,12 @@ export function labelsOf({ forms, ideas, texts }: Design): Record<'topic' | 'for
     form: cell.map((number) => number % forms.length),
     cell,
   }
+}
+
+/** Each text with its cell's name as its category. */
+export function labelledTexts(design: Design): LabelledText[] {
+  const names = cellNames(design)
+  return design.texts.map((text, row) => ({ category: names[Math.floor(row / design.ideas)], text }))
 }
 
 /** `geometry · symbols`, in order of number. */

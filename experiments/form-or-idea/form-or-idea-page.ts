@@ -1,34 +1,30 @@
-import { html } from 'htm/preact'
+// The report of `npm run form-or-idea`: which parts it has, and in which order.
+import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
-import { cardsSection, type LayerFeatures } from '../lab/report/feature-card.ts'
-import { pageHeader, type PageLink } from '../lab/report/header.ts'
-import { chartDocument, renderPage } from '../lab/report/page-node.ts'
-import { provenanceTable, type Provenance } from '../lab/report/provenance-table.ts'
-import { showAllScript, TOKEN_DATA_ID, tokenData } from '../lab/report/show-all.ts'
+import type { ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
+import { cardsSection } from '../lab/report/feature-card.ts'
+import { chartDocument } from '../lab/report/page-node.ts'
+import { renderReport, type Made } from '../lab/report/report-page.ts'
+import { findingList, section } from '../lab/report/sections.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
-import { cellNames, type Design } from './design.ts'
+import type { Design } from './design.ts'
+import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import { cellsSection, relationsSection } from './report-cells.ts'
-import type { AnalysedLayer } from './analyse-model.ts'
 import { SHOWN_TEXTS, shownFeatures, specialistsSection } from './report-specialists.ts'
-import type { Answer, Resemblance } from './layer-result.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
-export interface FormOrIdeaReport {
-  readonly provenance: Provenance
-  /** Other pages. */
-  readonly links: readonly PageLink[]
+export interface FormOrIdeaReport extends Made {
   /** Over all layers, in a sentence. */
   readonly answer: string
   readonly answers: readonly Answer[]
   readonly design: Design
   /** What the tokens themselves say. */
   readonly tokens: Resemblance
-  readonly analysed: readonly AnalysedLayer[]
-  /** Each text's tokens as strings, BOS first. */
-  readonly pieces: readonly (readonly string[])[]
+  readonly analysed: readonly ExplainedLayer<LayerResult>[]
+  /** In row order. */
+  readonly tokenTexts: readonly TokenText[]
 }
 
-const TITLE = 'Surface form or idea?'
 const SECTIONS = [
   { name: 'Same topic or same form', href: '#relations' },
   { name: 'Every topic and form', href: '#cells' },
@@ -43,52 +39,36 @@ const QUESTION =
 
 /** The report as one self-contained HTML file. */
 export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
-  const names = cellNames(report.design)
-  const texts = report.pieces.map((pieces, row): TokenText => ({
-    category: names[Math.floor(row / report.design.ideas)],
-    pieces,
-  }))
-  const cards = report.analysed.map((layer) => shownFeatures(layer, texts))
-  return renderPage({
-    title: `${TITLE} · ${report.provenance.model}`,
+  const { provenance, links, answers, design, tokens, analysed, tokenTexts: texts } = report
+  const document = chartDocument()
+  const layers = analysed.map(({ result }) => result)
+  const cards = analysed.map((layer) => shownFeatures(layer, texts))
+  return renderReport({
+    title: 'Surface form or idea?',
     description: 'Whether the features of sparse autoencoders follow what a text says or how it is written.',
-    body: page(report, texts, cards),
-    data: {
-      id: TOKEN_DATA_ID,
-      value: tokenData(
-        cards.flatMap(({ features }) => features),
-        texts,
-        SHOWN_TEXTS,
-      ),
-    },
-    script: showAllScript(),
+    eyebrow: 'clearbox · form or idea',
+    question: QUESTION,
+    sections: SECTIONS,
+    ...{ provenance, links },
+    opening: answerSection(report.answer, answers),
+    body: [
+      relationsSection(document, tokens, layers, answers),
+      cellsSection(document, design, tokens, layers),
+      specialistsSection(layers),
+      cardsSection(document, cards, texts, SHOWN_TEXTS),
+    ],
+    footer:
+      'After part 2 of “A Black Box Made Less Opaque”. The same numbers stand in results.json, beside this file.',
+    cards: { features: cards.flatMap(({ features }) => features), texts, shown: SHOWN_TEXTS },
   })
 }
 
-function page(report: FormOrIdeaReport, texts: readonly TokenText[], cards: readonly LayerFeatures[]): VNode {
-  const document = chartDocument()
-  const layers = report.analysed.map(({ result }) => result)
-  return html`<main>
-    ${pageHeader({ eyebrow: 'clearbox · form or idea', title: TITLE, question: QUESTION, sections: SECTIONS, links: report.links })}
-    <div class="opening">
-      <section aria-labelledby="answers">
-        <h2 id="answers">The answer</h2>
-        <p><strong>${report.answer}</strong></p>
-        <details>
-          <summary>Layer by layer, with p-values corrected for all of them</summary>
-          <ul class="findings">
-            ${report.answers.map(({ sentence }) => html`<li>${sentence}</li>`)}
-          </ul>
-        </details>
-      </section>
-      ${provenanceTable(report.provenance)}
-    </div>
-    ${relationsSection(document, report.tokens, layers, report.answers)}
-    ${cellsSection(document, report.design, report.tokens, layers)} ${specialistsSection(layers)}
-    ${cardsSection(document, cards, texts, SHOWN_TEXTS)}
-    <footer>
-      After part 2 of “A Black Box Made Less Opaque”. The same numbers stand in results.json, beside this
-      file.
-    </footer>
-  </main>`
+function answerSection(answer: string, answers: readonly Answer[]): VNode {
+  return section('answers', 'The answer', [
+    html`<p><strong>${answer}</strong></p>`,
+    html`<details>
+      <summary>Layer by layer, with p-values corrected for all of them</summary>
+      ${findingList(answers.map(({ sentence }) => sentence))}
+    </details>`,
+  ])
 }

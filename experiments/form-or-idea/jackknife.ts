@@ -1,3 +1,5 @@
+// The standard error of a statistic of matched texts.
+import { mean, sum } from '../lab/analysis/statistics.ts'
 import type { Design } from './design.ts'
 
 /**
@@ -14,9 +16,8 @@ export function jackknifeError(design: Design, statistic: (weights: Float64Array
       for (const form of forms.keys()) weights[(topic * forms.length + form) * ideas + idea] = 0
       return statistic(weights)
     })
-    const mean = without.reduce((sum, value) => sum + value, 0) / ideas
-    const spread = without.reduce((sum, value) => sum + (value - mean) ** 2, 0)
-    variance += ((ideas - 1) / ideas) * spread
+    const centre = mean(without)
+    variance += ((ideas - 1) / ideas) * sum(without.map((value) => (value - centre) ** 2))
   }
   return Math.sqrt(variance)
 }

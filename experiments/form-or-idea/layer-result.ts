@@ -1,12 +1,11 @@
-import type { ByRelation, CosineFigures } from './similarity.ts'
+// What the experiment finds, as it stands in results.json; hence the snake_case.
+import type { ByRelation, CosineStatistics } from './similarity.ts'
 import type { Specialist } from './specialists.ts'
 import type { SymbolShare } from './token-kinds.ts'
 
-/** What stands in results.json. Keys are snake_case because they are a file format. */
-
 /** The cells' resemblance: of the tokens themselves, or of one layer's features. Cells stand in the order of `cellNames`. */
 export interface Resemblance {
-  readonly cosine: CosineFigures
+  readonly cosine: CosineStatistics
   /** Of the `top` strongest features of two cells, how many both have, of all that either has. */
   readonly jaccard: ByRelation & { readonly top: number }
   /** [cells][cells] */

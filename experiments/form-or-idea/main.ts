@@ -3,37 +3,27 @@
 //   npm run form-or-idea                        the bundled model, offline
 //   npm run form-or-idea -- --layers 1,4        some of its layers
 // Prints two tables, a line a layer, and the answer in a sentence; writes results.json, CSV and report.html.
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { addLayerOptions } from '../lab/analysis/analysis-options.ts'
+import { addLayerOptions, type LayerOptions } from '../lab/analysis/analysis-options.ts'
 import { postLayers } from '../lab/analysis/replication.ts'
-import { defaultThreshold, showThreshold, type ThresholdSpec } from '../lab/analysis/threshold.ts'
+import { defaultThreshold, describeThreshold } from '../lab/analysis/threshold.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
-import { commandLine, createCommand, integerIn, positiveInteger, runMain } from '../lab/cli/cli.ts'
-import { openModel, piecesOf } from '../lab/models/models.ts'
-import { addEngineOptions, withBackend, type EngineOptions } from '../lab/models/engine-options.ts'
-import { provenanceLines, provenanceOf } from '../lab/models/provenance.ts'
-import { indexLinks, updateResultsIndex } from '../lab/report/results-index.ts'
-import { safeName, writeAllAtomically } from '../lab/cli/write-node.ts'
-import { briefFigures } from '../lab/analysis/features/explain.ts'
+import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
+import { addEngineOptions } from '../lab/models/engine-options.ts'
+import { briefDashboards } from '../lab/analysis/features/explain.ts'
 import { count } from '../lab/report/numbers.ts'
-import { compareCells, tokenShares } from './analysis.ts'
+import { analyseModel, compareCells, tokenShares } from './analysis.ts'
 import { answers, overallAnswer } from './answer.ts'
 import { pairsCsv, specialistsCsv } from './csv.ts'
-import { createDesign } from './design.ts'
-import { analyseModel } from './analyse-model.ts'
+import { createDesign, labelledTexts } from './design.ts'
 import { renderFormOrIdeaReport } from './form-or-idea-page.ts'
 import { summaryTables } from './table.ts'
+import { runExperiment, type ExperimentOptions } from '../lab/run-experiment.ts'
 import matchedTexts from './texts.json' with { type: 'json' }
 
-interface Options extends EngineOptions {
-  readonly layers?: readonly number[]
-  readonly threshold?: ThresholdSpec
+interface Options extends ExperimentOptions, LayerOptions {
   readonly top: number
   readonly permutations: number
   readonly seed: number
-  readonly out?: string
-  readonly json?: boolean
 }
 
 const command = addLayerOptions(
@@ -54,74 +44,49 @@ const command = addLayerOptions(
   )
   .parse()
 
-const options = command.opts<Options>()
-if (options.out === '') command.error('error: --out needs the name of a folder')
+const design = createDesign(matchedTexts)
 
-runMain(() =>
-  withBackend(options, async (ops) => {
-    const started = performance.now()
-    const { json: quiet = false, seed, permutations, top } = options
-    const design = createDesign(matchedTexts)
-    const model = await openModel(options.model, ops, { ...options, quiet })
-    const hooks = chooseHooks(model, options.layers ?? usualLayers(model, postLayers))
-    await model.prepareSaes(hooks)
-    const ids = design.texts.map((text) => model.tokenize(text))
-    const pieces = ids.map((text) => piecesOf(model, text))
-    const threshold = options.threshold ?? defaultThreshold(model.name)
+runExperiment<Options>(command, {
+  name: 'form-or-idea',
+  texts: () => labelledTexts(design),
+  hooks: (model, { layers }) => chooseHooks(model, layers ?? usualLayers(model, postLayers)),
+  async run({ options, model, hooks, ids, tokenTexts, quiet }) {
+    const { seed, permutations, top, threshold = defaultThreshold(model.name) } = options
     const settings = { seed, permutations, top, threshold, quiet }
-    const analysed = await analyseModel(model, { ids, pieces }, hooks, design, settings)
-
-    const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
+    const analysed = await analyseModel(model, ids, hooks, design, settings)
     const layers = analysed.map(({ result }) => result)
+    const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
     const asked = [{ layer: null, ...tokens }, ...layers]
     const found = answers(asked)
     const answer = overallAnswer(asked, found)
-    const provenance = await provenanceOf(model, ops, hooks, {
-      threshold: `${showThreshold(threshold)}${threshold.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`,
-      seed,
-      command: commandLine('form-or-idea', process.argv.slice(2)),
-    })
-    const { topics, forms, ideas } = design
-    const features = analysed.flatMap(({ explained }) => briefFigures(explained))
-    const results = {
-      provenance,
-      answer,
-      answers: found,
-      permutations,
-      topics,
-      forms,
-      ideas,
-      tokens,
-      layers,
-      features,
-    }
-    const json = JSON.stringify({ ...results, texts: design.texts }, null, 1)
-    const folder = resolve(options.out ?? join('results', 'form-or-idea', safeName(model.name)))
-    await writeAllAtomically(folder, {
-      'results.json': json + '\n',
-      'pairs.csv': pairsCsv(design, tokens, layers),
-      'specialists.csv': specialistsCsv(layers),
-      'report.html': renderFormOrIdeaReport({
-        provenance,
-        links: indexLinks(options.out),
+    const { topics, forms, ideas, texts } = design
+    const features = analysed.flatMap(({ explained }) => briefDashboards(explained))
+    return {
+      provenance: { threshold: describeThreshold(threshold) },
+      results: {
         answer,
         answers: found,
-        design,
+        permutations,
+        topics,
+        forms,
+        ideas,
         tokens,
-        analysed,
-        pieces,
-      }),
-    })
-    if (options.out === undefined) await updateResultsIndex('results')
-    if (quiet) return console.log(json)
-    console.log(`${provenanceLines(provenance)}\n`)
-    console.log(`${summaryTables(tokens, layers, found, design)}\n`)
-    console.log(`${answer}\n`)
-    const seconds = ((performance.now() - started) / 1000).toFixed(1)
-    console.log(
-      `${design.texts.length} texts, ${ids.flat().length - ids.length} tokens, ${count(hooks.length, 'layer')} in ${seconds} s`,
-    )
-    console.log(`report: ${pathToFileURL(join(folder, 'report.html')).href}`)
-    console.log(`data:   ${folder}: results.json, pairs.csv, specialists.csv`)
-  }),
-)
+        layers,
+        features,
+        texts,
+      },
+      reports: [
+        {
+          tables: {
+            'pairs.csv': pairsCsv(design, tokens, layers),
+            'specialists.csv': specialistsCsv(layers),
+          },
+          page: (made) =>
+            renderFormOrIdeaReport({ ...made, answer, answers: found, design, tokens, analysed, tokenTexts }),
+          text: [summaryTables(tokens, layers, found, design), answer],
+        },
+      ],
+      done: `${texts.length} texts, ${ids.flat().length - ids.length} tokens, ${count(hooks.length, 'layer')}`,
+    }
+  },
+})

@@ -1,10 +1,12 @@
-import { html } from 'htm/preact'
+// The report's sections on how alike the cells are.
+import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { heatmap, type Grid } from '../lab/report/charts.ts'
 import { matrixChart, stepWithin, type Matrix } from '../lab/report/matrix.ts'
 import { showCorrelation } from '../lab/report/numbers.ts'
-import { chartFrame, colourScale, dataTable, figure } from '../lab/report/tables.ts'
-import { showP, showSigned } from './answer.ts'
+import { layerParts, section } from '../lab/report/sections.ts'
+import { colourScale, dataTable, figure } from '../lab/report/tables.ts'
+import { showP, showCosine } from './answer.ts'
 import { cellNames, type Design } from './design.ts'
 import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import type { ByRelation } from './similarity.ts'
@@ -34,53 +36,52 @@ export function relationsSection(
     ) // prettier-ignore
     const about = { title, description: description.join('. ') }
     return html`<h3>${title}</h3>
-      ${figure(caption, chartFrame(title, heatmap(document, grid, about, showCorrelation)), {
+      ${figure(caption, heatmap(document, grid, about, showCorrelation), {
         caption: title,
         columns: ['Two sets share', ...columns],
         rows: grid.rows.map((head, r) => ({
           head,
-          cells: values[r].map((value) => ({ content: value.toFixed(3) })),
+          cells: values[r].map((value) => value.toFixed(3)),
         })),
       })}`
   }
   const top = tokens.jaccard.top
-  return html`<section aria-labelledby="relations">
-    <h2 id="relations">Same topic or same form</h2>
-    <p>
+  return section('relations', 'Same topic or same form', [
+    html`<p>
       A set holds the texts on one topic in one form. Every two sets share the topic, the form, or neither;
       here is how alike they are on average. “tokens” counts each text’s tokens instead of features: what is
       alike before any model reads it.
-    </p>
-    ${measure(
+    </p>`,
+    measure(
       'Cosine of mean features',
       'The cosine of two sets’ mean feature vectors: 1 if the same features fire in the same proportions, 0 if none in common.',
       ({ cosine }) => cosine,
-    )}
-    ${measure(
+    ),
+    measure(
       'Overlap of the strongest features',
       `Jaccard overlap: of the ${top} strongest features of two sets, how many both have, of all that either has.`,
       ({ jaccard }) => jaccard,
-    )}
-    ${dataTable({
+    ),
+    dataTable({
       caption: 'What sharing adds to the cosine, over sharing neither',
       columns: ['Of', 'A form', 'p', 'A topic', 'p', 'Difference', '95 % interval', 'Answer'],
       rows: all.map(({ cosine: { form_effect, idea_effect, difference } }, i) => ({
         head: nameOf(answers[i].layer),
         cells: [
-          ...[showSigned(form_effect.value), showP(form_effect.p)],
-          ...[showSigned(idea_effect.value), showP(idea_effect.p)],
-          showSigned(difference.value),
-          difference.interval.map(showSigned).join('\u00a0to\u00a0'),
+          ...[showCosine(form_effect.value), showP(form_effect.p)],
+          ...[showCosine(idea_effect.value), showP(idea_effect.p)],
+          showCosine(difference.value),
+          difference.interval.map(showCosine).join('\u00a0to\u00a0'),
           answers[i].verdict.replaceAll(' ', '\u00a0'),
-        ].map((content) => ({ content })),
+        ],
       })),
-    })}
-    <p>
+    }),
+    html`<p>
       p: how often labels shuffled among the texts add as much, topics within each form and forms within each
       topic; not corrected here, corrected for their number in the sentences above. The interval is of the
       difference, form minus topic, for another choice of ideas on the same topics.
-    </p>
-  </section>`
+    </p>`,
+  ])
 }
 
 /** Every cell against every other, by form and then topic: blocks are forms, lines beside the diagonal topics. */
@@ -90,23 +91,18 @@ export function cellsSection(
   tokens: Resemblance,
   layers: readonly LayerResult[],
 ): VNode {
-  return html`<section aria-labelledby="cells">
-    <h2 id="cells">Every topic and form</h2>
-    <p>
+  const parts = [{ ...tokens, layer: null }, ...layers].map(({ layer, cosines }) => ({
+    title: layer === null ? 'The tokens themselves' : `Layer ${layer}`,
+    content: cellsFigure(document, design, nameOf(layer), cosines),
+  }))
+  return section('cells', 'Every topic and form', [
+    html`<p>
       The cosine of every two sets’ mean features, in order of form, then topic. Dark squares along the
       diagonal are forms whose texts look alike whatever their topic; dark lines parallel to it are topics
       that look alike whatever their form. Each picture has its own scale.
-    </p>
-    ${[{ ...tokens, layer: null }, ...layers].map(
-      ({ layer, cosines }, i) =>
-        html`<details class="layers" open=${i === layers.length}>
-          <summary>
-            <h3>${layer === null ? 'The tokens themselves' : `Layer ${layer}`}</h3>
-          </summary>
-          ${cellsFigure(document, design, nameOf(layer), cosines)}
-        </details>`,
-    )}
-  </section>`
+    </p>`,
+    layerParts(parts),
+  ])
 }
 
 function cellsFigure(
@@ -129,7 +125,7 @@ function cellsFigure(
   const chart = matrixChart(document, { names, values, range, group: topics.length }, about)
   const caption = `From ${showCorrelation(range[0])} to ${showCorrelation(range[1])}, each set’s likeness to itself left out.`
   const scale = colourScale(showCorrelation(range[0]), showCorrelation(range[1]))
-  return figure(caption, html`${chartFrame(title, chart)} ${scale}`, {
+  return figure(caption, [chart, scale], {
     caption: title,
     columns: ['Set', ...names],
     rows: names.map((head, r) => ({

@@ -1,11 +1,9 @@
+// Are two cells alike because they share an idea, or because they share a form?
 import { meanSparseRows, sparseRow, type SparseRows } from '../../engine/sparse.ts'
-import { createRandom } from '../../engine/random.ts'
+import { shuffledLabels, type Shuffles } from '../lab/analysis/null-model.ts'
 import { permutationPValue } from '../lab/analysis/statistics.ts'
 import { labelsOf, relationOf, type Design, type Relation } from './design.ts'
 import { jackknifeError } from './jackknife.ts'
-import { dealer } from './shuffle-within.ts'
-
-/** Are two cells alike because they share an idea, or because they share a form? */
 
 /** A mean over the pairs of cells that share the topic (and not the form), the form (and not the topic), or neither. */
 export type ByRelation = Record<Relation, number>
@@ -17,19 +15,13 @@ export interface Effect {
   readonly p: number
 }
 
-export interface CosineFigures extends ByRelation {
+export interface CosineStatistics extends ByRelation {
   /** Topics shuffled among the texts of each form. */
   readonly idea_effect: Effect
   /** Forms shuffled among the texts of each topic. */
   readonly form_effect: Effect
   /** `form` minus `idea`, and where 95 % of such samples of ideas would put it: 1.96 jackknife errors either way. */
   readonly difference: { readonly value: number; readonly interval: readonly [low: number, high: number] }
-}
-
-/** How many labellings are drawn, and from which seed. */
-export interface Draws {
-  readonly permutations: number
-  readonly seed: number
 }
 
 /** The dot product of every two rows. x sparse [texts, width] -> [texts, texts], row-major */
@@ -91,37 +83,33 @@ export function meanByRelation(matrix: ArrayLike<number>, design: Design): ByRel
 export function testCosines(
   means: SparseRows,
   design: Design,
-  draws: Draws,
-): { figures: CosineFigures; matrix: Float64Array } {
+  draws: Shuffles,
+): { statistics: CosineStatistics; matrix: Float64Array } {
   const products = dotProducts(means)
   const { topic, form, cell } = labelsOf(design)
   const count = design.topics.length * design.forms.length
   const matrix = cellCosines(products, cell, count)
   const found = meanByRelation(matrix, design)
-  const underLabels = (topics: Uint32Array, forms: Uint32Array): ByRelation => {
-    const cells = topics.map((number, row) => number * design.forms.length + forms[row])
-    return meanByRelation(cellCosines(products, cells, count), design)
-  }
-  const effect = (relation: 'idea' | 'form', drawOnce: () => ByRelation): Effect => {
+  const effect = (relation: 'idea' | 'form', labels: Uint32Array, strata: Uint32Array): Effect => {
     const value = found[relation] - found.neither
     let reached = 0
-    for (let draw = 0; draw < draws.permutations; draw++) {
-      const chance = drawOnce()
+    for (const dealt of shuffledLabels(labels, draws, strata)) {
+      const [topics, forms] = relation === 'idea' ? [dealt, strata] : [strata, dealt]
+      const cells = topics.map((number, row) => number * design.forms.length + forms[row])
+      const chance = meanByRelation(cellCosines(products, cells, count), design)
       if (chance[relation] - chance.neither >= value) reached++
     }
     return { value, p: permutationPValue(reached, draws.permutations) }
   }
-  const topics = dealer(topic, form, createRandom(draws.seed))
-  const forms = dealer(form, topic, createRandom(draws.seed))
   const value = found.form - found.idea
   const reach = 1.96 * jackknifeError(design, (weights) => formMinusIdea(products, design, weights))
-  const figures: CosineFigures = {
+  const statistics: CosineStatistics = {
     ...found,
-    idea_effect: effect('idea', () => underLabels(topics(), form)),
-    form_effect: effect('form', () => underLabels(topic, forms())),
+    idea_effect: effect('idea', topic, form),
+    form_effect: effect('form', form, topic),
     difference: { value, interval: [value - reach, value + reach] },
   }
-  return { figures, matrix }
+  return { statistics, matrix }
 }
 
 function formMinusIdea(products: Float64Array, design: Design, weights: Float64Array): number {

@@ -1,11 +1,9 @@
-import { createRandom } from '../../engine/random.ts'
+// The features that stand for a topic or a form, and whether they do so elsewhere.
 import { columnsAbove, type Column } from '../lab/analysis/columns.ts'
-import { bestScores, scorePValue } from '../lab/analysis/null-model.ts'
+import { bestScores, scoreNull, scorePValue, type Shuffles } from '../lab/analysis/null-model.ts'
 import { holm } from '../lab/analysis/statistics.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { labelsOf, type Design } from './design.ts'
-import { dealer } from './shuffle-within.ts'
-import type { Draws } from './similarity.ts'
 
 /** Texts in which a feature is above the threshold, of how many. */
 export type Share = readonly [above: number, of: number]
@@ -43,7 +41,7 @@ export function findSpecialists(
   means: SparseRows,
   design: Design,
   threshold: number,
-  draws: Draws,
+  draws: Shuffles,
 ): Specialist[] {
   const columns = columnsAbove(means, threshold)
   return (['topic', 'form'] as const).flatMap((kind) => [
@@ -52,7 +50,7 @@ export function findSpecialists(
   ])
 }
 
-function ofWholeGroups(columns: readonly Column[], design: Design, kind: 'topic' | 'form', draws: Draws) {
+function ofWholeGroups(columns: readonly Column[], design: Design, kind: 'topic' | 'form', draws: Shuffles) {
   const labels = labelsOf(design)[kind]
   const names = kind === 'topic' ? design.topics : design.forms
   const found = names.map((_, group) => best(columns, labels.length, (row) => (labels[row] === group ? 'inside' : 'outside'))) // prettier-ignore
@@ -114,18 +112,11 @@ function scorePValues(
   columns: readonly Column[],
   design: Design,
   kind: 'topic' | 'form',
-  { permutations, seed }: Draws,
+  draws: Shuffles,
 ): number[] {
   const { topic, form } = labelsOf(design)
   const [labels, strata, groups] =
     kind === 'topic' ? [topic, form, design.topics.length] : [form, topic, design.forms.length]
-  const observed = bestScores(columns, labels, groups)
-  const counts = observed.map((): number[] => [])
-  const deal = dealer(labels, strata, createRandom(seed))
-  for (let draw = 0; draw < permutations; draw++)
-    for (const [group, score] of bestScores(columns, deal(), groups).entries()) {
-      while (counts[group].length <= score) counts[group].push(0)
-      counts[group][score]++
-    }
-  return observed.map((score, group) => scorePValue(counts[group], score))
+  const { counts } = scoreNull(columns, labels, groups, draws, strata)
+  return bestScores(columns, labels, groups).map((score, group) => scorePValue(counts[group], score))
 }

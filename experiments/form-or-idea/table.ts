@@ -1,5 +1,7 @@
+// The experiment's tables for a terminal.
+import { mean, SIGNIFICANT } from '../lab/analysis/statistics.ts'
 import { formatTable } from '../lab/cli/table.ts'
-import { showP, SIGNIFICANT } from './answer.ts'
+import { showP } from './answer.ts'
 import type { Design } from './design.ts'
 import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import type { SymbolShare } from './token-kinds.ts'
@@ -67,7 +69,7 @@ function meanOf(
 ): number | null {
   const ofCells = specialists.filter((one) => one.kind === kind && one.topic !== null && one.form !== null)
   const shares = ofCells.flatMap(({ symbols }) => share(symbols) ?? [])
-  return shares.length > 0 ? shares.reduce((sum, value) => sum + value, 0) / shares.length : null
+  return shares.length > 0 ? mean(shares) : null
 }
 
 /** `37 %` */

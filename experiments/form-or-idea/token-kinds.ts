@@ -1,3 +1,5 @@
+// Which tokens are symbols, and how much of a feature's activation falls on them.
+
 /** A token that holds a letter is a word's, one that holds none but is not blank a symbol: digits, operators, punctuation. */
 export type TokenKind = 'word' | 'symbol' | 'blank'
 

@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
-import { addDirection, directionsOf, removal } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { addDirection, removal } from '../../sae/edit.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
-import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { sentences } from '../../experiments/lab/report/feature-sentences.ts'
 import { showNumber } from '../../experiments/lab/report/numbers.ts'
 import { run } from '../../gpt2/model.ts'
@@ -104,7 +105,7 @@ async function withoutFeature(layer: number, feature: number): Promise<number[][
   const ops = await createBackend()
   try {
     const model = await openModel('tiny', ops, { quiet: true })
-    const [direction] = await directionsOf(ops, await model.openSae(hookOf(layer)), [feature])
+    const direction = (await decoderRows(await model.openSae(hookOf(layer)), [feature])).row(0)
     const dense = truth.features[layer]
     const activations = Float32Array.from(truth.ids, (_, token) => dense.row(token)[feature])
     const found: number[][] = []
@@ -180,7 +181,7 @@ test('a card shows what npm run feature finds of the same feature', async () => 
     ...['--layer', String(layer), '--feature', String(feature), '--json', '--out', scratch],
   ])
   assert.is(status, 0, stderr)
-  const { features } = JSON.parse(stdout) as { features: FeatureFigures[] }
+  const { features } = JSON.parse(stdout) as { features: FeatureDashboard[] }
   const texts = await loadTexts(join(import.meta.dirname, '../../experiments/lab/texts/texts.json'))
   const categories = texts.map(({ category }) => category)
   await explorer.visit(

@@ -138,7 +138,7 @@ export async function tinyErrors(prompt: number, tokens = Infinity): Promise<Tin
     errors.streams = Math.max(errors.streams, largestDifference(stream.data, raw.data))
     const config = parseSaeConfig(await fetchText(`/sae/tiny/${hook}/cfg.json`))
     const sae = await loadSae(ops, await fetchStore(`/sae/tiny/${hook}/sae_weights.safetensors`), config)
-    const features = toDense(await encodeStream(ops, sae, hook, stream))
+    const features = toDense(await encodeStream(ops, sae, stream))
     const active = (await expected(`sae.${layer}.acts`)).rows(0, ids.length)
     errors.features = Math.max(errors.features, largestDifference(features.data, active.data))
     for (const [i, value] of active.data.entries()) {

@@ -1,13 +1,12 @@
 import { Tensor } from '../../engine/tensor.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
-import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
+import { analyseLayer, namedFeatures } from '../../experiments/lab/analysis/analyse-layer.ts'
 import { compareLayers } from '../../experiments/black-box/compare-layers.ts'
 import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
-import { highlightedFeatures } from '../../experiments/black-box/report-features.ts'
 import type { BlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
 import type { Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { verdicts } from '../../experiments/black-box/verdicts.ts'
-import { activationFigures } from '../../experiments/lab/analysis/features/activations.ts'
+import { activationStatistics } from '../../experiments/lab/analysis/features/activations.ts'
 import type { ExplainedFeature } from '../../experiments/lab/analysis/features/explain.ts'
 
 /** Strings that a careless page would run, or be broken by. */
@@ -76,7 +75,7 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
     changes: compareLayers(layers),
     texts,
     explained: layers.map((analysis, layer) =>
-      highlightedFeatures(analysis).map((feature) =>
+      namedFeatures(analysis).map((feature) =>
         explained(
           { layer, feature },
           texts.map(({ pieces }, t) => pieces.map((_, p) => activation(layer, feature, t, p))),
@@ -96,10 +95,10 @@ export function explained(
   token = ' the',
 ): ExplainedFeature {
   const column = activations.map((text) => Float32Array.from(text))
-  const figures = {
+  const dashboard = {
     ...{ layer, feature, hook: `blocks.${layer}.hook_resid_pre` },
     ...{ neuronpedia: layer === 1 ? `https://example.org/${feature}` : null },
-    ...activationFigures(column, pieces),
+    ...activationStatistics(column, pieces),
     ...{ promoted: [{ id: 1, token, logit: 0.5 }], suppressed: [{ id: 2, token, logit: -0.25 }] },
     nearest: [{ feature: 3, cosine: 0.4 }],
     next_layer:
@@ -110,7 +109,7 @@ export function explained(
             features: [{ feature: 7, correlation: 0.9, together: 5, firing_tokens: 6 }],
           },
   }
-  return { figures, column }
+  return { dashboard, column }
 }
 
 const hostileVerdict = (text: string): Verdict => ({ claim: text, status: 'holds', detail: text })

@@ -6,7 +6,8 @@ import { toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { contrasts, correlations } from '../../experiments/ablation/conclude.ts'
 import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
-import { directionsOf, liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
 import { findings, selectivitySentence } from '../../experiments/ablation/findings.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { ablate, chooseTexts, strongestPlace } from '../../experiments/ablation/ablate.ts'
@@ -21,7 +22,7 @@ import { generate } from '../../gpt2/generate.ts'
 import { onHost, type Hook } from '../../gpt2/hooks.ts'
 import { meanLoss } from '../../gpt2/loss.ts'
 import { capture, run } from '../../gpt2/model.ts'
-import { encode, saeInput } from '../../sae/encoder.ts'
+import { encode } from '../../sae/encoder.ts'
 import { splice } from '../../sae/splice.ts'
 import { reference as ops } from '../helpers/backends.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
@@ -45,7 +46,7 @@ async function logitsWith(ids: readonly number[], intervene: Hook): Promise<Tens
 
 async function featuresOf(ids: readonly number[]): Promise<SparseRows> {
   const stream = (await capture(model.gpt2, [ids], [hook])).get(hook)!
-  return encode(ops, sae, await saeInput(ops, sae, hook, ops.upload(stream)))
+  return encode(ops, sae, ops.upload(stream))
 }
 
 /** The feature with the highest activation behind BOS. */
@@ -56,7 +57,7 @@ function strongest(features: SparseRows): number {
 }
 
 async function editOf(feature: number): Promise<Edit> {
-  const [direction] = await directionsOf(ops, sae, [feature])
+  const direction = (await decoderRows(sae, [feature])).row(0)
   const activations = await Promise.all(
     texts.map(async (ids) => featureColumns(await featuresOf(ids), [ids.length], [feature]).get(feature)![0]),
   )
@@ -113,7 +114,7 @@ test('loss equals that of an SAE spliced in with the feature set to zero, its er
 })
 
 test('steering adds the multiple everywhere but at BOS; where nothing changes, nothing is run', async () => {
-  const [direction] = await directionsOf(ops, sae, [5])
+  const direction = (await decoderRows(sae, [5])).row(0)
   const lengths = texts.map(({ length }) => length)
   const still = texts.map(({ length }) => new Float32Array(length))
   const up: Edit = { hook, direction, coefficients: steering(lengths, 1.5) }
@@ -141,7 +142,7 @@ test('KL against the sum it stands for; none where nothing changed', () => {
 test('what is written with a feature off, or up, is what the whole text edited by hand says', async () => {
   const prompt = texts[0]
   const feature = strongest(await featuresOf(prompt))
-  const [direction] = await directionsOf(ops, sae, [feature])
+  const direction = (await decoderRows(sae, [feature])).row(0)
   for (const change of [
     { kind: 'off', onFiring: () => {} },
     { kind: 'up', coefficient: 3 },
@@ -171,7 +172,7 @@ test('BOS is left as it is, whatever fires there', async () => {
   const dense = toDense(await featuresOf(texts[0]))
   const atBos = dense.row(0).indexOf(Math.max(...dense.row(0)))
   assert.ok(dense.row(0)[atBos] > 0)
-  const [direction] = await directionsOf(ops, sae, [atBos])
+  const direction = (await decoderRows(sae, [atBos])).row(0)
   for (const change of [
     { kind: 'off', onFiring: () => {} },
     { kind: 'up', coefficient: 3 },

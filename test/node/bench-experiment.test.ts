@@ -58,7 +58,7 @@ test('a model written as float32 files is the same model, and gone afterwards', 
       const model = await openModel(name, ops, { quiet: true })
       const [ids, sae] = [model.tokenize('for x in list:'), await model.openSae(HOOK)]
       const stream = (await captureStreams(model.gpt2, [ids], [HOOK])).get(HOOK)!
-      return { model, features: await encodeStream(ops, sae, HOOK, stream) }
+      return { model, features: await encodeStream(ops, sae, stream) }
     }
     const [written, original] = [await features(path), await features('tiny')]
     assert.equal(written.features, original.features)

@@ -13,7 +13,7 @@ import { readTensor } from '../../engine/weights/weights.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { hookNames } from '../../gpt2/hooks.ts'
 import { capture } from '../../gpt2/model.ts'
-import { encode, saeInput } from '../../sae/encoder.ts'
+import { encode } from '../../sae/encoder.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
 
 interface Result {
@@ -81,8 +81,7 @@ command('writes every hook of the model and every SAE’s features, as the libra
   }
   for (const hook of model.saeHooks) {
     const one = await model.openSae(hook)
-    const input = await saeInput(ops, one, hook, ops.upload(expected.get(hook)!))
-    const dense = toDense(await encode(ops, one, input))
+    const dense = toDense(await encode(ops, one, ops.upload(expected.get(hook)!)))
     assert.equal(tensors.get(hook + sae)!.shape, [ids.length, 1024])
     assert.equal(tensors.get(hook + sae)!.data, dense.data, hook)
   }

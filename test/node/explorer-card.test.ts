@@ -8,7 +8,7 @@ import { openModel } from '../../experiments/lab/models/models.ts'
 import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import { decodeSparse, encodeSparse } from '../../experiments/explorer/sparse-file.ts'
 import type { Card } from '../../experiments/explorer/protocol.ts'
-import { explainFromTexts, type Asked } from '../../experiments/feature/explain-from-texts.ts'
+import { explainFromTexts } from '../../experiments/feature/explain-from-texts.ts'
 import { startSession } from '../helpers/explorer.ts'
 
 const TEXTS = new URL('../../experiments/lab/texts/texts.json', import.meta.url)
@@ -20,9 +20,8 @@ const ids = labelled.map(({ text }) => model.tokenize(text))
 
 /** What npm run feature finds. */
 async function explained(layer: number, feature: number) {
-  const [hook, next] = [model.saeHooks[layer], model.saeHooks.at(layer + 1)]
-  const asked: Asked = { hook, next, features: [feature] }
-  const [found] = await explainFromTexts(model, ids, asked, true)
+  const hooks = model.saeHooks.slice(layer, layer + 2)
+  const [found] = await explainFromTexts(model, ids, hooks, [feature], true)
   return found
 }
 
@@ -43,29 +42,29 @@ test('a card on wasm is what npm run feature finds', async () => {
     [5, 700],
   ] as const) {
     const [card] = await cardsOn('wasm', [[layer, feature]])
-    const { figures } = await explained(layer, feature)
-    assert.equal(card.figures, figures)
+    const { dashboard } = await explained(layer, feature)
+    assert.equal(card.dashboard, dashboard)
   }
 })
 
 test('on another backend the same features fire, and what is computed there agrees', async () => {
   const [card] = await cardsOn('reference', [[3, 5]])
-  const { figures } = await explained(3, 5)
-  const rounded = ({ figures: { promoted, nearest, ...rest } }: Pick<Card, 'figures'>) => ({
+  const { dashboard } = await explained(3, 5)
+  const rounded = ({ dashboard: { promoted, nearest, ...rest } }: Pick<Card, 'dashboard'>) => ({
     ...rest,
     promoted: promoted.map(({ id, logit }) => [id, logit.toFixed(3)]),
     suppressed: rest.suppressed.map(({ id, logit }) => [id, logit.toFixed(3)]),
     nearest: nearest.map(({ feature, cosine }) => [feature, cosine.toFixed(4)]),
   })
-  assert.equal(rounded(card), rounded({ figures }))
+  assert.equal(rounded(card), rounded({ dashboard }))
 })
 
 test('its texts are the strongest, each with the tokens on which the feature fires', async () => {
   const [card] = await cardsOn('wasm', [[3, 5]])
-  const { figures, column } = await explained(3, 5)
-  assert.is(card.texts.length, Math.min(10, figures.firing_texts.length))
+  const { dashboard, column } = await explained(3, 5)
+  assert.is(card.texts.length, Math.min(10, dashboard.firing_texts.length))
   for (const [place, { text, index, mean, firing }] of card.texts.entries()) {
-    assert.equal([index, mean], [figures.firing_texts[place].text, figures.firing_texts[place].mean])
+    assert.equal([index, mean], [dashboard.firing_texts[place].text, dashboard.firing_texts[place].mean])
     assert.is(text.category, labelled[index].category)
     assert.is(text.pieces.slice(1).join(''), labelled[index].text)
     const positions = firing.filter((_, i) => i % 2 === 0)
@@ -80,11 +79,11 @@ test('its texts are the strongest, each with the tokens on which the feature fir
 test('a feature that fires nowhere has a card without texts', async () => {
   const stream = (await captureStreams(model.gpt2, ids, [model.saeHooks[0]])).get(model.saeHooks[0])!
   const sae = await model.openSae(model.saeHooks[0])
-  const fires = new Set((await encodeStream(ops, sae, model.saeHooks[0], stream)).indices)
+  const fires = new Set((await encodeStream(ops, sae, stream)).indices)
   const silent = Array.from({ length: 1024 }, (_, feature) => feature).find((feature) => !fires.has(feature))!
   const [card] = await cardsOn('wasm', [[0, silent]])
-  assert.equal([card.figures.max, card.figures.firing_texts, card.texts], [null, [], []])
-  assert.is(card.figures.promoted.length, 10)
+  assert.equal([card.dashboard.max, card.dashboard.firing_texts, card.texts], [null, [], []])
+  assert.is(card.dashboard.promoted.length, 10)
 })
 
 test('sparse rows come back from their file as they were', async () => {

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert'
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend, type BackendOptions } from '../../engine/backends.ts'
 import { sparseRow } from '../../engine/sparse.ts'
-import { addDirection, directionsOf, removal, steering } from '../../sae/edit.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { addDirection, removal, steering } from '../../sae/edit.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
 import type { FeatureEdit, TextRun } from '../../experiments/explorer/protocol.ts'
@@ -33,7 +34,7 @@ async function aFeature(model: Model, seen: TextRun, layer: number) {
     const entry = indices.subarray(offsets[token], offsets[token + 1]).indexOf(feature)
     return entry < 0 ? 0 : values[offsets[token] + entry]
   })
-  const [direction] = await directionsOf(model.gpt2.ops, model.saes[layer], [feature])
+  const direction = (await decoderRows(model.saes[layer], [feature])).row(0)
   return { feature, activations, direction }
 }
 
@@ -77,7 +78,7 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
     assert.is(seen.layers.length, 6)
     for (const [layer, { features }] of seen.layers.entries()) {
       const hook = hookOf(layer)
-      const captured = await encodeStream(model.gpt2.ops, model.saes[layer], hook, streams.get(hook)!)
+      const captured = await encodeStream(model.gpt2.ops, model.saes[layer], streams.get(hook)!)
       const shape = [ids.length, 1024]
       assert.is(features.hook, hook)
       assert.equal([features.offsets[0], features.offsets[1]], [0, 0])

@@ -329,7 +329,7 @@ runs('a card whose file is missing fails by its name; once the file is back, it 
   assert.is(of('failed')[0].failure.message, `${path}: the server answered 404 in place of the file.`)
   folder.set(path, carried.contents.get(path)!)
   await ask({ type: 'card', id: 2, layer: 3, feature: 5 })
-  assert.is(of('card')[0].card.figures.feature, 5)
+  assert.is(of('card')[0].card.dashboard.feature, 5)
 })
 
 runs('what should not happen is called a fault of the program', async () => {

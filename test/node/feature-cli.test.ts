@@ -9,12 +9,12 @@ import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
-import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
 
 interface Results {
   provenance: Record<string, string>
-  features: FeatureFigures[]
+  features: FeatureDashboard[]
   texts: { category: string; text: string; tokens: number }[]
 }
 
@@ -60,7 +60,7 @@ command(
       .map((text) => model.tokenize(text))
     const hook = 'blocks.3.hook_resid_pre'
     const stream = (await captureStreams(model.gpt2, ids, [hook])).get(hook)!
-    const dense = toDense(await encodeStream(ops, await model.openSae(hook), hook, stream))
+    const dense = toDense(await encodeStream(ops, await model.openSae(hook), stream))
     await ops.dispose()
     for (const figures of features) {
       let row = 0

@@ -4,11 +4,8 @@ import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { readTensor, sourceOf, type WeightStore } from '../../engine/weights/weights.ts'
-import {
-  decoderRows,
-  logitLens,
-  nearestFeatures,
-} from '../../experiments/lab/analysis/features/directions.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { logitLens, nearestFeatures } from '../../experiments/lab/analysis/features/directions.ts'
 import { loadGpt2 } from '../../gpt2/model.ts'
 import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
 import { randomTensor } from '../helpers/random.ts'

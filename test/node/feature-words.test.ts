@@ -1,11 +1,11 @@
-// `npm run feature`: its sentences, its terminal card and its report say what the figures say, and nothing runs.
+// `npm run feature`: its sentences, its terminal card and its report say what the dashboard say, and nothing runs.
 import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { activationFigures } from '../../experiments/lab/analysis/features/activations.ts'
+import { activationStatistics } from '../../experiments/lab/analysis/features/activations.ts'
 import type { ExplainedFeature } from '../../experiments/lab/analysis/features/explain.ts'
 import { renderFeatureReport } from '../../experiments/feature/feature-page.ts'
-import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { sentences } from '../../experiments/lab/report/feature-sentences.ts'
 import { markedText, terminalCard, wantsColour } from '../../experiments/feature/terminal.ts'
 
@@ -15,15 +15,15 @@ const shownTexts = [
   { category: EVIL, pieces: ['<|endoftext|>', 'you', '\n'] },
 ]
 
-/** A feature's figures around activations made by hand. */
-function explained(column: readonly number[][], changes: Partial<FeatureFigures> = {}): ExplainedFeature {
+/** A feature's dashboard around activations made by hand. */
+function explained(column: readonly number[][], changes: Partial<FeatureDashboard> = {}): ExplainedFeature {
   const arrays = column.map((text) => Float32Array.from(text))
   const token = (name: string, logit: number) => ({ id: 1, token: name, logit })
   return {
     column: arrays,
-    figures: {
+    dashboard: {
       ...{ layer: 8, hook: 'blocks.8.hook_resid_pre', feature: 12, neuronpedia: null },
-      ...activationFigures(
+      ...activationStatistics(
         arrays,
         shownTexts.map((text) => text.pieces),
       ),
@@ -40,8 +40,8 @@ words('each sentence follows its figures: planted, and taken away', () => {
   const names = ['Python', 'Social', 'Social', 'Social']
   const features = [{ feature: 77, correlation: 0.9, together: 5, firing_tokens: 6 }]
   const next = { layer: 9, hook: 'blocks.9.hook_resid_pre', features }
-  const say = (column: number[][], changes?: Partial<FeatureFigures>) =>
-    sentences(explained(column, changes).figures, names).join('\n')
+  const say = (column: number[][], changes?: Partial<FeatureDashboard>) =>
+    sentences(explained(column, changes).dashboard, names).join('\n')
   const fires = say(
     [
       [0, 0, 3, 0],

@@ -6,7 +6,7 @@ import { positiveEntries, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { featureColumns } from '../../experiments/lab/models/features.ts'
 import { pearson } from '../../experiments/lab/analysis/statistics.ts'
-import { activationFigures } from '../../experiments/lab/analysis/features/activations.ts'
+import { activationStatistics } from '../../experiments/lab/analysis/features/activations.ts'
 import { correlatedFeatures } from '../../experiments/lab/analysis/features/correlate.ts'
 import { randomTensor } from '../helpers/random.ts'
 
@@ -95,7 +95,7 @@ activations('density, maximum, texts and quantile examples of activations made b
     [0, 2.5],
     [0, 0.1],
   ].map((text) => Float32Array.from(text))
-  const figures = activationFigures(column, pieces(column))
+  const figures = activationStatistics(column, pieces(column))
   assert.equal([figures.tokens, figures.firing_tokens, figures.density, figures.max], [10, 6, 0.6, 8])
   near(figures.mean_where_it_fires!, (1 + 8 + 4 + 6.5 + 2.5 + 0.1) / 6)
   assert.equal(
@@ -129,7 +129,7 @@ activations('density, maximum, texts and quantile examples of activations made b
 
 activations('a feature that fires nowhere has no maximum, no texts and an empty histogram', () => {
   const column = [new Float32Array(3), new Float32Array(2)]
-  const figures = activationFigures(column, pieces(column))
+  const figures = activationStatistics(column, pieces(column))
   assert.equal([figures.density, figures.max, figures.mean_where_it_fires], [0, null, null])
   assert.equal([figures.firing_texts, figures.quantile_examples], [[], []])
   assert.is(Math.max(...figures.histogram.counts), 0)
@@ -144,7 +144,7 @@ activations('BOS never counts, and every firing token stands in one bin and one 
         const features = someFeatures(lengths, 4, seed)
         const column = featureColumns(features, lengths, [1, 2]).get(2)!
         assert.ok(column.every((text) => text[0] === 0))
-        const { histogram, ...figures } = activationFigures(column, pieces(column))
+        const { histogram, ...figures } = activationStatistics(column, pieces(column))
         const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0)
         assert.is(sum(histogram.counts), figures.firing_tokens)
         assert.is(sum(figures.firing_texts.map(({ firing_tokens }) => firing_tokens)), figures.firing_tokens)

@@ -33,7 +33,7 @@ command(
     )
     const hook = 'blocks.3.hook_resid_pre'
     const streams = await captureStreams(model.gpt2, [result.ids], [hook])
-    const features = toDense(await encodeStream(ops, await model.openSae(hook), hook, streams.get(hook)!))
+    const features = toDense(await encodeStream(ops, await model.openSae(hook), streams.get(hook)!))
     const [tokens, width] = features.shape
     const means = Array.from({ length: width }, (_, feature) => {
       let sum = 0

@@ -60,7 +60,7 @@ command('cosines are those of the features, computed plainly', async () => {
   const ids = results.texts.map((text) => model.tokenize(text))
   const hook = 'blocks.4.hook_resid_pre'
   const stream = (await captureStreams(model.gpt2, ids, [hook])).get(hook)!
-  const features = toDense(await encodeStream(ops, await model.openSae(hook), hook, stream))
+  const features = toDense(await encodeStream(ops, await model.openSae(hook), stream))
   await ops.dispose()
   const width = features.shape[1]
   // A cell's sum over its ten texts, of each text's mean over its tokens but BOS.

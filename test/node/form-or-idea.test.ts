@@ -5,10 +5,10 @@ import * as assert from 'uvu/assert'
 import { meanSparseRows, positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { analyseLayer, compareCells, tokenShares } from '../../experiments/form-or-idea/analysis.ts'
-import { answers, overallAnswer, showSigned } from '../../experiments/form-or-idea/answer.ts'
+import { answers, overallAnswer, showCosine } from '../../experiments/form-or-idea/answer.ts'
 import { createDesign, labelsOf, relationOf, type Design } from '../../experiments/form-or-idea/design.ts'
 import { jackknifeError } from '../../experiments/form-or-idea/jackknife.ts'
-import { dealer } from '../../experiments/form-or-idea/shuffle-within.ts'
+import { shuffledLabels } from '../../experiments/lab/analysis/null-model.ts'
 import {
   cellCosines,
   dotProducts,
@@ -18,7 +18,6 @@ import {
 import { findSpecialists, type Specialist } from '../../experiments/form-or-idea/specialists.ts'
 import { symbolShare, tokenKinds, type TokenKind } from '../../experiments/form-or-idea/token-kinds.ts'
 import matchedTexts from '../../experiments/form-or-idea/texts.json' with { type: 'json' }
-import { createRandom } from '../../engine/random.ts'
 import { stepWithin } from '../../experiments/lab/report/matrix.ts'
 import { createTokenizer } from '../../gpt2/tokenizer.ts'
 import { randomNumbers } from '../helpers/random.ts'
@@ -153,7 +152,7 @@ verdicts('one sentence for all layers: what was planted in them, and where they 
 })
 
 verdicts('numbers keep their sign, zero has none', () => {
-  assert.equal([0.2134, -0.2, -0.0001, 0].map(showSigned), ['+0.213', '−0.200', '0.000', '0.000'])
+  assert.equal([0.2134, -0.2, -0.0001, 0].map(showCosine), ['+0.213', '−0.200', '0.000', '0.000'])
 })
 
 const figures = suite('cosines and overlaps')
@@ -253,12 +252,10 @@ figures('the jackknife of a mean of topic means is its textbook standard error',
 })
 
 figures('labels are dealt within their stratum, every way as often', () => {
-  const deal = dealer(Uint32Array.of(0, 1, 5, 5, 2), Uint32Array.of(0, 0, 1, 0, 1), createRandom(2))
+  const [labels, strata] = [Uint32Array.of(0, 1, 5, 5, 2), Uint32Array.of(0, 0, 1, 0, 1)]
   const ways = new Map<string, number>()
-  for (let draw = 0; draw < 6000; draw++) {
-    const dealt = [...deal()].join()
-    ways.set(dealt, (ways.get(dealt) ?? 0) + 1)
-  }
+  for (const dealt of shuffledLabels(labels, { permutations: 6000, seed: 2 }, strata))
+    ways.set(dealt.join(), (ways.get(dealt.join()) ?? 0) + 1)
   // 0, 1, 5 in any of six orders at rows 0, 1 and 3; 5 and 2 in either at rows 2 and 4.
   assert.is(ways.size, 12)
   for (const [way, times] of ways) {
@@ -346,11 +343,11 @@ experts(
     const features = sparse(
       design.texts.flatMap((_, row) => [[0, 50], [form[row] ? 0 : 2, 0], [form[row] ? 0 : 6, 0]]), // prettier-ignore
     )
-    const result = analyseLayer(
-      { layer: 2, features, kinds, thresholdOf: (means) => Math.max(...means.values) - 1 },
-      design,
-      { ...SETTINGS, top: 1 },
-    )
+    const result = analyseLayer({ hook: 'blocks.2.hook_resid_pre', layer: 2, features }, kinds, design, {
+      ...SETTINGS,
+      top: 1,
+      threshold: { kind: 'value', value: 3 },
+    })
     assert.is(result.threshold, 3)
     const specialist = result.specialists.find((one) => one.form === 'form 0' && one.topic === null)!
     assert.equal([specialist.feature, specialist.symbols], [0, { of_activation: 0.75, of_tokens: 0.5 }])

@@ -35,7 +35,7 @@ test('an SAE’s file is read ahead once the one before it is open, and the last
   const [a, b, c] = model.saeHooks
   const results = await analyseTexts(watched, texts, categories, [a, b, c], { kind: 'value', value: 1 }, true)
   assert.equal(
-    results.map(({ hook }) => hook),
+    results.map(({ result }) => result.hook),
     [a, b, c],
   )
   assert.equal(log, [`open ${a}`, `ahead ${b}`, `open ${b}`, `ahead ${c}`, `open ${c}`])
@@ -61,12 +61,12 @@ test('the stream after the last block is a layer like the others', async () => {
   const categories = [{ name: 'a', rows: [0] }]
   const results = await analyseTexts(withFinal, [ids], categories, hooks, { kind: 'value', value: 1 }, true)
   assert.equal(
-    results.map(({ analysis }) => analysis.layer),
+    results.map(({ result }) => result.analysis.layer),
     all,
   )
   const stream = (await capture(model.gpt2, [ids], [final])).get(final)!
-  const expected = await encodeStream(ops, await withFinal.openSae(final), final, stream)
-  assert.equal(results[nLayers].means, meanFeatures(expected, [ids.length]))
+  const expected = await encodeStream(ops, await withFinal.openSae(final), stream)
+  assert.equal(results[nLayers].result.means, meanFeatures(expected, [ids.length]))
   assert.ok(expected.values.length > 0)
 })
 

@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import published from '../../experiments/lab/analysis/the-post.json' with { type: 'json' }
 import { postLayers, replicate, replicationTable } from '../../experiments/lab/analysis/replication.ts'
-import { claimsText, publishedClaims } from '../../experiments/black-box/post-claims.ts'
+import { claimsText, postClaims } from '../../experiments/black-box/post-claims.ts'
 import { claimsSection, replicationSection } from '../../experiments/black-box/report-replication.ts'
 import type {
   CategoryAnalysis,
@@ -118,7 +118,7 @@ const found: Verdict[] = [
 
 test('each claim of the post stands beside what its own figures say, and the verdict of this run', () => {
   assert.equal(
-    publishedClaims(found).map(({ published, ours }) => [published, ours]),
+    postClaims(found).map(({ published, ours }) => [published, ours]),
     [
       [
         'At every step from layer 6 to 11 in 5 of 7 categories, but not in Math (layer 10 to 11: 22.3 to 19.4), Social (layer 10 to 11: 20.7 to 18.9).',
@@ -143,14 +143,14 @@ test('each claim of the post stands beside what its own figures say, and the ver
 test('the claims are those that there are verdicts on', () => {
   const { layers } = sampleReport()
   assert.equal(
-    publishedClaims(verdicts(layers)).map(({ claim }) => claim),
+    postClaims(verdicts(layers)).map(({ claim }) => claim),
     verdicts(layers).map(({ claim }) => claim),
   )
-  assert.throws(() => publishedClaims(found.slice(1)), /no verdict on "Specialisation rises with depth"/)
+  assert.throws(() => postClaims(found.slice(1)), /no verdict on "Specialisation rises with depth"/)
 })
 
 test('terminal and report show all claims; the report none where there are none', () => {
-  const claims = publishedClaims(found)
+  const claims = postClaims(found)
   const lines = claimsText(claims).split('\n')
   assert.is(lines.length, 1 + 3 * 4)
   assert.is(lines[3], '    this run: holds only because everything grows')

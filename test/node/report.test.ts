@@ -2,7 +2,8 @@ import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderBlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
-import { highlightedFeatures, SHOWN_TEXTS } from '../../experiments/black-box/report-features.ts'
+import { namedFeatures } from '../../experiments/lab/analysis/analyse-layer.ts'
+import { SHOWN_TEXTS } from '../../experiments/black-box/report-features.ts'
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
@@ -25,9 +26,7 @@ report('every layer, category and feature is there, each with its table', () => 
   for (const map of all(document, '.measure .chart')) assert.is(all(map, 'rect').length, 9)
   assert.is(all(document, 'figure').length, all(document, 'figure details table caption').length)
   assert.is(all(document, '.measure').length, 3)
-  const named = sample.layers.flatMap((layer) =>
-    highlightedFeatures(layer).map((f) => `L${layer.layer}-${f}`),
-  )
+  const named = sample.layers.flatMap((layer) => namedFeatures(layer).map((f) => `L${layer.layer}-${f}`))
   assert.equal(
     all(document, 'article').map((card) => card.id),
     named,
@@ -91,7 +90,7 @@ report('a card holds its strongest texts, the data the others, and both know how
   }
   let more = 0
   for (const layer of sample.layers)
-    for (const feature of highlightedFeatures(layer)) {
+    for (const feature of namedFeatures(layer)) {
       const card = document.getElementById(`L${layer.layer}-${feature}`)
       const firing = layer.firing_texts[feature].length
       const shown = Math.min(firing, SHOWN_TEXTS)
@@ -113,16 +112,19 @@ report(
     const sample = sampleReport()
     const { document } = parseHTML(renderBlackBoxReport(sample))
     const [first] = sample.explained[1]
-    const card = document.getElementById(`L1-${first.figures.feature}`)
+    const card = document.getElementById(`L1-${first.dashboard.feature}`)
     const facets = all(card ?? document, '.facets div').map((part) => text(part).replace(/\s+/g, ' ').trim())
     const parts = [/^Promotes ?“·the” 0.500$/, /^Suppresses ?“·the” −0.250$/, /cosine ?3 0.40$/, /correlation ?7 0.90, on 5 tokens$/] // prettier-ignore
     for (const [i, part] of parts.entries()) assert.match(facets[i], part)
-    assert.match(text(card?.querySelector('.histogram p')), `of the ${first.figures.tokens} tokens; where`)
+    assert.match(text(card?.querySelector('.histogram p')), `of the ${first.dashboard.tokens} tokens; where`)
     const weak = all(all(card ?? document, '.texts')[1], 'li').map(text)
-    assert.is(weak.length, first.figures.quantile_examples.length)
+    assert.is(weak.length, first.dashboard.quantile_examples.length)
     for (const [i, share] of ['near 100 %', 'near 75 %'].entries()) assert.match(weak[i], share)
-    assert.is(card?.querySelector('a')?.getAttribute('href'), `https://example.org/${first.figures.feature}`)
-    const last = document.getElementById(`L2-${sample.explained[2][0].figures.feature}`)
+    assert.is(
+      card?.querySelector('a')?.getAttribute('href'),
+      `https://example.org/${first.dashboard.feature}`,
+    )
+    const last = document.getElementById(`L2-${sample.explained[2][0].dashboard.feature}`)
     assert.is(last?.querySelector('a'), null)
     assert.not.match(text(last), 'Go with it')
   },
@@ -172,8 +174,8 @@ report('input that does not fit together is refused by name', () => {
     /no figures of layer 0, feature \d+/,
   )
   const silent = sample.explained.map((features) =>
-    features.map(({ figures, column }) => ({
-      figures,
+    features.map(({ dashboard, column }) => ({
+      dashboard,
       column: column.map(({ length }) => new Float32Array(length)),
     })),
   )
@@ -183,12 +185,13 @@ report('input that does not fit together is refused by name', () => {
   )
 })
 
-report('one layer, unnamed, is a report too', () => {
+report('one layer is a report too', () => {
   const sample = sampleReport()
-  const layers = [{ ...sample.layers[0], layer: null }]
-  const { document } = parseHTML(renderBlackBoxReport({ ...sample, layers, changes: [] }))
+  const { document } = parseHTML(
+    renderBlackBoxReport({ ...sample, layers: sample.layers.slice(0, 1), changes: [] }),
+  )
   assert.is(document.getElementById('changes'), null)
-  assert.match(text(document.querySelector('article h4')), 'Layer ?')
+  assert.match(text(document.querySelector('article h4')), 'Layer 0')
 })
 
 report.run()

@@ -5,7 +5,7 @@ import type { Tensor } from '../../engine/tensor.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { meanLoss } from '../../gpt2/loss.ts'
 import { capture, run } from '../../gpt2/model.ts'
-import { encode, saeInput } from '../../sae/encoder.ts'
+import { encode } from '../../sae/encoder.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
 import { measureSaes, measuringPasses } from '../../experiments/lab/models/sae-quality.ts'
 import { reference } from '../helpers/backends.ts'
@@ -51,11 +51,7 @@ quality('losses are those of one text at a time, each prediction counting the sa
   let active = 0
   for (const ids of texts) {
     const stream = (await capture(gpt2, [ids], [HOOK])).get(HOOK)!
-    const features = await encode(
-      reference,
-      sae,
-      await saeInput(reference, sae, HOOK, reference.upload(stream)),
-    )
+    const features = await encode(reference, sae, reference.upload(stream))
     active += features.values.length - features.offsets[1] // BOS left out
   }
   near(figures.l0, active / figures.tokens, 1e-12)

@@ -7,7 +7,7 @@ import { Tensor } from '../../engine/tensor.ts'
 import { meanLoss } from '../../gpt2/loss.ts'
 import { capture, run, type Gpt2 } from '../../gpt2/model.ts'
 import { decode } from '../../sae/decoder.ts'
-import { encode, saeInput } from '../../sae/encoder.ts'
+import { encode } from '../../sae/encoder.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
 import { loadSae, releaseSae, type Sae } from '../../sae/weights.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
@@ -69,7 +69,7 @@ for (const { small, tiny } of models) {
   const { ops } = small
   const test = suite(`sae: ${ops.name}`)
 
-  const featuresOf = (sae: Sae, x: Tensor): Promise<SparseRows> => encodeStream(ops, sae, hook, x)
+  const featuresOf = (sae: Sae, x: Tensor): Promise<SparseRows> => encodeStream(ops, sae, x)
   const spliced = async (sae: Sae, x: Tensor, edit?: (features: SparseRows) => SparseRows) =>
     onDevice(ops, x, (x, ops) => splice(sae, hook, edit)(x, ops))
 
@@ -154,9 +154,7 @@ for (const { small, tiny } of models) {
     const sae = await saeOf(ops, randomSaeTensors(4, 6, 1))
     const message =
       'SAE: trained on blocks.1.hook_resid_pre of small, but fed blocks.1.hook_mlp_out; choose the SAE of that hook'
-    const x = ops.upload(Tensor.zeros([2, 4]))
-    assert.is(await messageOf(() => saeInput(ops, sae, 'blocks.1.hook_mlp_out', x)), message)
-    assert.is(await messageOf(() => splice(sae, 'blocks.1.hook_mlp_out')(x, ops)), message)
+    assert.is(await messageOf(() => splice(sae, 'blocks.1.hook_mlp_out')), message)
     releaseSae(sae)
   })
 
@@ -206,13 +204,11 @@ for (const { small, tiny } of models) {
     const sae = await tiny.openSae(name)
     const texts = ['A dog ran.', 'The sun was hot, and she sat down.'].map((text) => tiny.tokenize(text))
     const stream = (await capture(tiny.gpt2, texts, [name])).get(name)!
-    const all = toDense(await encodeStream(ops, sae, name, stream))
+    const all = toDense(await encodeStream(ops, sae, stream))
     const alone = (await capture(tiny.gpt2, [texts[1]], [name])).get(name)!
-    const features = toDense(await encodeStream(ops, sae, name, alone))
+    const features = toDense(await encodeStream(ops, sae, alone))
     checkSameBits(features, all.rows(texts[0].length, texts[0].length + texts[1].length))
-    const rebuilt = await onDevice(ops, alone, async (x, ops) =>
-      decode(ops, sae, await encode(ops, sae, await saeInput(ops, sae, name, x))),
-    )
+    const rebuilt = await onDevice(ops, alone, async (x, ops) => decode(ops, sae, await encode(ops, sae, x)))
     assert.equal(rebuilt.shape, alone.shape)
     releaseSae(sae)
   })

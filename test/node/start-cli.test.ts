@@ -17,7 +17,7 @@ import type {
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
-import type { FeatureFigures } from '../../experiments/lab/analysis/features/feature-figures.ts'
+import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { showNumber } from '../../experiments/lab/report/numbers.ts'
 import { reportsBeside } from '../helpers/links.ts'
 import { runScript } from '../helpers/cli.ts'
@@ -29,7 +29,7 @@ interface Results {
   texts: { category: string; text: string; tokens: number }[]
   layers: AnalysedLayer[]
   changes: LayerChange[]
-  features: Omit<FeatureFigures, 'firing_texts'>[]
+  features: Omit<FeatureDashboard, 'firing_texts'>[]
 }
 
 const script = 'experiments/black-box/main.ts'
@@ -124,7 +124,7 @@ command('of every feature that it names it tells what `feature` does', () => {
     '--out',
     join(folder, 'feature'),
   ])
-  const [found] = (JSON.parse(alone.stdout) as { features: FeatureFigures[] }).features
+  const [found] = (JSON.parse(alone.stdout) as { features: FeatureDashboard[] }).features
   same({ ...found, firing_texts: undefined, next_layer: null }, { ...first, next_layer: null })
 })
 
@@ -255,7 +255,7 @@ command('a peak is the highest mean over a text’s tokens behind BOS, summed by
     for (const text of texts) {
       const ids = model.tokenize(text)
       const stream = (await captureStreams(model.gpt2, [ids], [hook])).get(hook)!
-      const { data, shape } = toDense(await encodeStream(ops, sae, hook, stream))
+      const { data, shape } = toDense(await encodeStream(ops, sae, stream))
       for (let feature = 0; feature < shape[1]; feature++) {
         let sum = 0
         for (let token = 1; token < ids.length; token++) sum += data[token * shape[1] + feature]

@@ -19,7 +19,7 @@ import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import { checkBos, soundAlarm } from '../../experiments/tools/verify/alarm.ts'
 import { exactly, failedFindings, nearly, showFindings } from '../../experiments/tools/verify/finding.ts'
 import { gpt2Expected, type Expected } from '../../experiments/tools/verify/gpt2-expected.ts'
-import { verifyPublished } from '../../experiments/tools/verify/gpt2.ts'
+import { verifyExpected } from '../../experiments/tools/verify/gpt2.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const ops = await createBackend()
@@ -113,7 +113,7 @@ async function expectedOf(): Promise<Expected> {
 
 const expected = await expectedOf()
 const verify = (wrong: OpenModel) =>
-  verifyPublished(wrong, expected, { hooks: ['blocks.2.hook_resid_pre', HOOK], sample, quiet: true })
+  verifyExpected(wrong, expected, { hooks: ['blocks.2.hook_resid_pre', HOOK], sample, quiet: true })
 
 /** The model with an SAE of another making at each hook. */
 function withSaes(change: (hook: string) => { of: string; config?: object }): OpenModel {

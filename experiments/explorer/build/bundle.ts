@@ -1,7 +1,7 @@
 // Page and workers through Vite.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
-import { UserError } from '../../lab/cli/cli.ts'
+import { UserError } from '../../lab/cli/user-error.ts'
 import type { Sources } from '../sources-shape.ts'
 import type { ModelFiles } from '../worker/files.ts'
 import { withoutNode, withPolicy } from './plugins.ts'

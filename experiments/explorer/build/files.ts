@@ -43,7 +43,7 @@ export async function collectFiles(): Promise<Carried> {
     const ids = parseJsonTexts(texts.toString()).map(({ text }) => model.tokenize(text))
     const name = (id: number) => model.tokenizer.pieces([id])[0]
     for (const [hook, stream] of await captureStreams(model.gpt2, ids, model.saeHooks)) {
-      const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, hook, stream))
+      const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, stream))
       const folder = `sae/${MODEL}/${hook}`
       hints.push(featureHints(features, ids.flat(), model.gpt2.config.bos, name))
       saes.push({

@@ -21,7 +21,7 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['gpt2/divergence.ts', 'divergence'],
   ],
   card: [
-    ['experiments/lab/analysis/features/activations.ts', 'activationFigures'],
+    ['experiments/lab/analysis/features/activations.ts', 'activationStatistics'],
     ['experiments/lab/analysis/features/directions.ts', 'logitLens'],
     ['experiments/lab/analysis/features/directions.ts', 'nearestFeatures'],
     ['experiments/lab/analysis/features/correlate.ts', 'correlatedFeatures'],

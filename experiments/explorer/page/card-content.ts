@@ -22,7 +22,7 @@ import type { Dispatch } from './state.ts'
 const CATEGORIES = BUNDLED_TEXTS.map(({ category }) => category)
 
 export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dispatch }): VNode => {
-  const { figures } = card
+  const { dashboard } = card
   const [tapped, setTapped] = useState('')
   const readMark = ({ target }: MouseEvent): void => {
     setTapped(target instanceof Element ? (target.closest('mark')?.title ?? '') : '')
@@ -44,9 +44,9 @@ export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dis
     <div class="card-columns">
       <div>
         <ul class="findings">
-          ${sentences(figures, CATEGORIES).map((sentence) => html`<li>${sentence}</li>`)}
+          ${sentences(dashboard, CATEGORIES).map((sentence) => html`<li>${sentence}</li>`)}
         </ul>
-        ${histogramPart(document, figures)}
+        ${histogramPart(document, dashboard)}
       </div>
       <div>
         <h3>Where it fires most</h3>
@@ -62,7 +62,7 @@ export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dis
         <p class="note" role="status">${tapped}</p>
       </div>
     </div>
-    ${lensPart(figures)} ${relativesPart(figures, featureLink)}
+    ${lensPart(dashboard)} ${relativesPart(dashboard, featureLink)}
     <details>
       <summary>How to read the card</summary>
       ${tokenLegend()}
@@ -72,12 +72,12 @@ export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dis
   </div>`
 })
 
-function strongestTexts({ figures, texts }: Card): VNode | VNode[] {
+function strongestTexts({ dashboard, texts }: Card): VNode | VNode[] {
   if (texts.length === 0) return html`<p>Nowhere in these texts.</p>`
   const byNumber: TokenText[] = []
   for (const { index, text } of texts) byNumber[index] = text
   const feature: Feature = {
-    ...{ layer: figures.layer, feature: figures.feature, roles: [], figures },
+    ...{ layer: dashboard.layer, feature: dashboard.feature, roles: [], dashboard },
     texts: texts.map(({ index, mean, firing }) => [index, mean, firing] as const),
   }
   return firingTexts(feature, byNumber, texts.length)

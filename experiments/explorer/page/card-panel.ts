@@ -29,7 +29,7 @@ export function CardPanel({ feature, open, edit, run, token, dispatch }: Props):
   const key = (event: KeyboardEvent): void => {
     if (event.key === 'Escape') close()
   }
-  const max = open?.card?.figures.max ?? null
+  const max = open?.card?.dashboard.max ?? null
   return html`<section class="panel" aria-labelledby="card" onKeyDown=${key}>
     <header>
       <h2 id="card" tabindex="-1" ref=${heading}>Layer ${feature.layer}, feature ${feature.feature}</h2>

@@ -35,13 +35,16 @@ export class Cards {
     let explained = await explainFeatures(model, asked, [feature], pieces)
     const next = model.saes.at(layer + 1)
     if (next !== undefined)
-      explained = withNextLayer(explained, next.config.hookName, await this.#activations(layer + 1))
-    const [{ figures, column }] = explained
-    const strongest = figures.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
+      explained = withNextLayer(explained, {
+        hook: next.config.hookName,
+        features: await this.#activations(layer + 1),
+      })
+    const [{ dashboard, column }] = explained
+    const strongest = dashboard.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
       const text = texts[index]
       return { text, index, mean, firing: firingTokens(text.pieces, column[index]) }
     })
-    return { figures, texts: strongest }
+    return { dashboard, texts: strongest }
   }
 
   #texts(): Promise<TokenText[]> {

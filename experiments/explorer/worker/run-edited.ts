@@ -3,7 +3,8 @@ import type { Tensor } from '../../../engine/tensor.ts'
 import { divergence, predictionOf } from '../../../gpt2/divergence.ts'
 import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
-import { directionsOf, liveEdit } from '../../../sae/edit.ts'
+import { decoderRows } from '../../../sae/decoder.ts'
+import { liveEdit } from '../../../sae/edit.ts'
 import type { EditedRun, FeatureEdit, TopPerToken } from '../protocol.ts'
 import { KEPT, strongest } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
@@ -26,9 +27,9 @@ export async function runEdited(
   clean: CleanPass,
   onLayer: OnLayer,
 ): Promise<EditedRun> {
-  const { ops, config } = model.gpt2
+  const { config } = model.gpt2
   const sae = saeOf(model, edit, 'edit')
-  const [direction] = await directionsOf(ops, sae, [edit.feature])
+  const direction = (await decoderRows(sae, [edit.feature])).row(0)
   const change = edit.kind === 'off' ? { kind: edit.kind, onFiring() {} } : edit
   const pauses: Record<string, Hook> = {}
   for (let layer = 0; layer < config.nLayers; layer++)

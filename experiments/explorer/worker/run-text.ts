@@ -2,7 +2,7 @@
 import { sliceRows, type SparseRows } from '../../../engine/sparse.ts'
 import type { Hook, HookTable } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
-import { encode, saeInput } from '../../../sae/encoder.ts'
+import { encode } from '../../../sae/encoder.ts'
 import type { FeatureEdit, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
 import { KEPT, logitLens, strongest } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
@@ -77,7 +77,7 @@ function layerHooks(model: Model, pass: Pass, onLayer: OnLayer): HookTable {
     hooks[hook] = async (x, ops) => {
       await onLayer(layer)
       pass.times.push(performance.now())
-      pass.features.push(withoutBos(hook, await encode(ops, sae, await saeInput(ops, sae, hook, x))))
+      pass.features.push(withoutBos(hook, await encode(ops, sae, x)))
       pass.times.push(performance.now())
     }
     hooks[`${name}.attn.hook_pattern`] = async (x, ops) => {

@@ -1,11 +1,11 @@
+// Which SAE features stand for which kind of text?
 import { sparseRow, type SparseRows } from '../../../engine/sparse.ts'
 import { checkActivations, checkCategories, type Category } from './input.ts'
+import { sum } from './statistics.ts'
 import type { CategoryAnalysis, FeatureValue, LayerAnalysis, Specialist } from './layer-analysis.ts'
 
 /**
- * The analysis of "A Black Box Made Less Opaque (part 1)": which SAE features stand for which kind of text?
- *
- * It starts from one number per text and feature: the feature's activation, averaged over the text's tokens.
+ * The analysis of "A Black Box Made Less Opaque (part 1)" starts from one number per text and feature: the feature's activation, averaged over the text's tokens.
  * The highest of these numbers in any text of a category says how strongly a feature answers to the category;
  * the number of texts above a threshold, inside the category and outside it, says how much it is the category's own.
  */
@@ -98,7 +98,7 @@ function scoreFeatures(inCategory: FeatureProfile[], inAllTexts: FeatureProfile[
   })
 }
 
-/** A category's figures from its features, ranked by value. `width` is the SAE's number of features. */
+/** A category's numbers from its features, ranked by value. `width` is the SAE's number of features. */
 function analyseCategory(ranked: Specialist[], width: number): CategoryAnalysis {
   const peak = ranked.at(0)
   const topFive = Array.from({ length: Math.min(5, width) }, (_, i) => ranked.at(i)?.value ?? 0)
@@ -139,16 +139,17 @@ export function gini(values: readonly number[]): number {
   return sum(rising.map((value, i) => (2 * (i + 1) - n - 1) * value)) / (n * total)
 }
 
-/** Every feature that `findings` names, except the lists of the full search, which can be long. */
-function namedFeatures(findings: Omit<LayerAnalysis, 'firing_texts'>): Set<number> {
-  const { top5_strongest, most_frequent, most_selective, categories } = findings
+/** Every feature that `findings` names, each once, except the lists of the full search, which can be long. */
+export function namedFeatures(findings: Omit<LayerAnalysis, 'firing_texts'>): number[] {
+  const { strongest, most_selective, most_frequent, top5_strongest, categories } = findings
   const perCategory = Object.values(categories).flatMap(({ peak, specialist }) => [peak, specialist])
-  const found = [most_frequent, most_selective, ...perCategory].filter((one) => one !== null)
-  return new Set([...top5_strongest.map(([feature]) => feature), ...found.map(({ feature }) => feature)])
+  const found = [...perCategory, strongest, most_selective, most_frequent].filter((one) => one !== null)
+  return [...new Set([...found.map(({ feature }) => feature), ...top5_strongest.map(([feature]) => feature)])]
 }
 
-/** For each of the features `named`, the texts it fires in, strongest first; a tie goes to the lower row. */
-function firingTexts(features: SparseRows, named: ReadonlySet<number>): LayerAnalysis['firing_texts'] {
+/** For each of the features `names`, the texts it fires in, strongest first; a tie goes to the lower row. */
+function firingTexts(features: SparseRows, names: readonly number[]): LayerAnalysis['firing_texts'] {
+  const named = new Set(names)
   const firing: LayerAnalysis['firing_texts'] = {}
   for (const feature of named) firing[feature] = []
   for (let row = 0; row < features.shape[0]; row++) {
@@ -162,8 +163,6 @@ function firingTexts(features: SparseRows, named: ReadonlySet<number>): LayerAna
 }
 
 const byValue = (a: FeatureValue, b: FeatureValue): number => b.value - a.value || a.feature - b.feature
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
 
 /** The first of the items for which `measure` is highest: in a list ranked by value, ties go to the higher value. */
 function firstHighest<T>(items: readonly T[], measure: (item: T) => number): T | undefined {

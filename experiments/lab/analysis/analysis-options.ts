@@ -1,29 +1,47 @@
-import { InvalidArgumentError, type Command } from 'commander'
+// Command-line options that several experiments share.
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { integerIn, listOf, positiveInteger } from '../cli/cli.ts'
+import { OWN_TEXTS } from '../texts/named-texts.ts'
 import type { Draws } from './null-model.ts'
 import { parseThreshold, type ThresholdSpec } from './threshold.ts'
 
-/** The parser of `--threshold`: wrong usage, not a failure, where the text is no threshold. */
-export function thresholdOption(text: string): ThresholdSpec {
-  try {
-    return parseThreshold(text)
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message)
-  }
+export interface TextOptions {
+  readonly texts: string
+}
+
+export interface LayerOptions {
+  readonly layers?: readonly number[]
+  readonly threshold?: ThresholdSpec
+}
+
+/** --texts, our own unless others are asked for. `ours`: what the help calls them, if not by their path */
+export function textsOption(says: string, ours?: string): Option {
+  return new Option('--texts <path>', says).default(OWN_TEXTS, ours)
+}
+
+export function layersOption(says: string): Option {
+  return new Option('--layers <list>', says).argParser(listOf('layers', integerIn('layer', 0)))
+}
+
+/** --threshold. Wrong usage, not a failure, where the text is no threshold. */
+export function thresholdOption(says: string): Option {
+  return new Option('--threshold <t>', says).argParser((text) => {
+    try {
+      return parseThreshold(text)
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message)
+    }
+  })
 }
 
 /** Adds --layers and --threshold, for experiments that look at every layer with an SAE. */
 export function addLayerOptions(command: Command): Command {
   return command
-    .option(
-      '--layers <list>',
-      'layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)',
-      listOf('layers', integerIn('layer', 0)),
-    )
-    .option(
-      '--threshold <t>',
-      'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
-      thresholdOption,
+    .addOption(layersOption('layers, e.g. 2,4 (default: all with an SAE; 6,8,10,11 at full size)'))
+    .addOption(
+      thresholdOption(
+        'a number, or a quantile of the positive means of a layer such as q99 (default: 5; q98 for tiny)',
+      ),
     )
 }
 

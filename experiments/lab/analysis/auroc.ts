@@ -1,10 +1,11 @@
+// How well a feature tells a category from the others, without a threshold.
 import { ranks } from './statistics.ts'
 import type { Column } from './columns.ts'
-import { shuffledLabels, type Draws } from './null-model.ts'
+import { shuffledLabels, type Shuffles } from './null-model.ts'
 
 /**
- * How well a feature tells a category from the others, without a threshold: the probability that it fires more strongly
- * in a text of the category than in another, ties counting half (the area under the ROC curve). 0.5 says nothing.
+ * AUROC is the probability that a feature fires more strongly in a text of the category than in another, ties counting
+ * half: the area under the ROC curve. 0.5 says nothing.
  */
 
 /** A feature's ranks among all texts: those in which it is silent share the lowest. */
@@ -18,7 +19,7 @@ interface RankedColumn {
 }
 
 /** The best feature for a category; of equals the one with the lowest number. */
-export interface BestAuroc {
+interface BestAuroc {
   readonly value: number
   readonly feature: number
 }
@@ -75,11 +76,11 @@ export function aurocNull(
   columns: readonly RankedColumn[],
   labels: Uint32Array,
   sizes: readonly number[],
-  { permutations, seed }: Pick<Draws, 'permutations' | 'seed'>,
+  draws: Shuffles,
 ): Float64Array[] {
-  const nulls = sizes.map(() => new Float64Array(permutations))
+  const nulls = sizes.map(() => new Float64Array(draws.permutations))
   let draw = 0
-  for (const dealt of shuffledLabels(labels, permutations, seed)) {
+  for (const dealt of shuffledLabels(labels, draws)) {
     for (const [c, best] of bestAurocs(columns, dealt, sizes).entries()) nulls[c][draw] = best?.value ?? 0
     draw++
   }

@@ -1,11 +1,12 @@
+// How much a category's peak and aggregate owe to the choice of its texts.
 import { createRandom, type Random } from '../../../engine/random.ts'
 import { sparseRow, type SparseRows } from '../../../engine/sparse.ts'
-import { percentileInterval } from './statistics.ts'
+import { percentileInterval, sum } from './statistics.ts'
 import type { Category } from './input.ts'
-import type { Draws } from './null-model.ts'
+import type { Resamples } from './null-model.ts'
 
 /** What 95 % of the resamples of a category's texts give; see `bootstrap`. */
-export interface Intervals {
+interface Intervals {
   readonly peak: [low: number, high: number]
   readonly aggregate: [low: number, high: number]
 }
@@ -23,14 +24,14 @@ const STRONGEST = 5
 /**
  * How much peak and aggregate owe to the texts that happened to be chosen: as many texts are drawn from each category,
  * with replacement, as it has. The same seed draws the same texts in every layer.
- * A maximum over drawn texts cannot exceed the maximum over all: these intervals reach down from the figure, not up, and
+ * A maximum over drawn texts cannot exceed the maximum over all: these intervals reach down from the number, not up, and
  * tell how much hangs on a text or two (a bootstrap of extremes is no confidence interval: Bickel and Freedman 1981).
  * features: token means [texts, d_sae] -> for each category its intervals, null where it has no text or nothing fires
  */
 export function bootstrap(
   features: SparseRows,
   categories: readonly Category[],
-  { resamples, seed }: Pick<Draws, 'resamples' | 'seed'>,
+  { resamples, seed }: Resamples,
 ): (Intervals | null)[] {
   const random = createRandom(seed)
   return categories.map(({ rows }) => {
@@ -39,7 +40,7 @@ export function bootstrap(
     for (let draw = 0; draw < resamples; draw++) {
       const top = topValues(strongestFirst, drawTexts(rows.length, random))
       peaks[draw] = top[0] ?? 0
-      aggregates[draw] = top.reduce((sum, value) => sum + value, 0)
+      aggregates[draw] = sum(top)
     }
     if (strongestFirst.length === 0) return null
     return { peak: percentileInterval(peaks), aggregate: percentileInterval(aggregates) }

@@ -1,3 +1,4 @@
+// Features as columns: the texts in which each is above a threshold.
 import type { SparseRows } from '../../../engine/sparse.ts'
 import type { Category } from './input.ts'
 

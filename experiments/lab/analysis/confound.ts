@@ -1,13 +1,14 @@
+// What is left of the scores where the size of activations is held still.
 import type { SparseRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
-import { columnsAbove } from './columns.ts'
-import { bestScores, meanAndQ95, scoreNull } from './null-model.ts'
+import { searchAt } from './null-model.ts'
 import type { ThresholdPoint } from './layer-analysis.ts'
+import { mean } from './statistics.ts'
 import { resolveThreshold } from './threshold.ts'
 
 /**
  * Activations grow with depth because everything does: the stream that an SAE reads gets longer from layer to layer, and
- * a fixed threshold is passed by ever more features. These figures hold the size still, to see what is left.
+ * a fixed threshold is passed by ever more features. These numbers hold the size still, to see what is left.
  */
 
 /**
@@ -34,8 +35,8 @@ export function meanNorm(stream: Tensor, lengths: readonly number[], centered: b
 }
 
 function norm(vector: Float32Array, centered: boolean): number {
-  const mean = centered ? vector.reduce((sum, value) => sum + value, 0) / vector.length : 0
-  return Math.sqrt(vector.reduce((sum, value) => sum + (value - mean) ** 2, 0))
+  const centre = centered ? mean(vector) : 0
+  return Math.sqrt(vector.reduce((sum, value) => sum + (value - centre) ** 2, 0))
 }
 
 /** The quantiles of the positive activations at which the scores are looked at again. */
@@ -56,15 +57,8 @@ export function thresholdCurve(
   if (!features.values.some((value) => value > 0)) return []
   return QUANTILES.map((q) => {
     const threshold = resolveThreshold({ kind: 'quantile', q }, features)
-    const columns = columnsAbove(features, threshold)
-    const { sums } = scoreNull(columns, labels, categories, { permutations: CURVE_PERMUTATIONS, seed })
-    const best = bestScores(columns, labels, categories)
-    return {
-      quantile: q,
-      threshold,
-      pairs: columns.reduce((pairs, { texts }) => pairs + texts.length, 0),
-      sum_best_scores: best.reduce((sum, score) => sum + score, 0),
-      chance: meanAndQ95(sums),
-    }
+    const draws = { permutations: CURVE_PERMUTATIONS, seed }
+    const { pairs, sum, chance } = searchAt(features, threshold, labels, categories, draws)
+    return { quantile: q, threshold, pairs, sum_best_scores: sum, chance }
   })
 }

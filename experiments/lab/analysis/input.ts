@@ -1,9 +1,8 @@
+// What the analysis is given, and the checks that it must pass.
 import { positiveEntries, sparseRow, stackRows, type SparseRows } from '../../../engine/sparse.ts'
 import { Tensor, showShape } from '../../../engine/tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../../../engine/weights/weights.ts'
 import { categoriesOf, type LabelledText } from '../texts/texts.ts'
-
-/** What the analysis is given, and the checks that everything it is given must pass. */
 
 /** A named group of texts. */
 export interface Category {

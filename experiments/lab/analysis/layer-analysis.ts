@@ -1,9 +1,9 @@
-import type { SaeFigures } from '../models/sae-quality.ts'
+// What the analysis finds, as it stands in results.json and in `analyse --json`.
+import type { SaeEvaluation } from '../models/sae-quality.ts'
 
 /**
- * What the analysis finds, as it stands in results.json and in `analyse --json`. Keys are snake_case because
- * they are a file format; they are those of the post's own figures (test/reference/black-box/figures.json).
- * A value is a token-mean SAE activation; a text is its row, counted from 0.
+ * Keys are snake_case because they are a file format; they are those of the post's own numbers
+ * (test/reference/black-box/figures.json). A value is a token-mean SAE activation; a text is its row, counted from 0.
  */
 
 /** A feature and how strongly it fires. */
@@ -66,7 +66,7 @@ export interface LayerAnalysis {
 }
 
 /**
- * Whether a layer's figures mean anything: what chance gives, how much hangs on the choice of texts, and what is left
+ * Whether a layer's numbers mean anything: what chance gives, how much hangs on the choice of texts, and what is left
  * where the size of activations is held still. Chance is the same search with the categories shuffled among the texts.
  */
 export interface LayerStatistics {
@@ -133,14 +133,14 @@ export interface CategoryStatistics {
 
 /** How well a layer's SAE does on the texts of the analysis, and on those held out if a file was named. */
 export interface LayerQuality {
-  texts: SaeFigures
-  held_out: SaeFigures | null
+  texts: SaeEvaluation
+  held_out: SaeEvaluation | null
 }
 
-/** A layer's figures and what there is to say for them; `quality` is null where it was not measured. */
+/** A layer's numbers and what there is to say for them; `quality` is null where it was not measured. */
 export type AnalysedLayer = LayerAnalysis & { statistics: LayerStatistics; quality: LayerQuality | null }
 
-/** How one category's figures change from one layer to the next. Null where either layer has none. */
+/** How one category's numbers change from one layer to the next. Null where either layer has none. */
 export interface CategoryChange {
   peak: number | null
   aggregate_top5: number
@@ -161,7 +161,7 @@ export interface LayerChange {
   categories: Record<string, CategoryChange>
 }
 
-/** What the figures say about one of the post's claims. */
+/** What was found of one of the post's claims. */
 export interface Verdict {
   claim: string
   /** `not tested`: what it takes is not there, such as a second layer. */

@@ -1,11 +1,12 @@
+// Whether a layer's numbers mean anything: what chance gives, and what is left where sizes are held still.
 import type { SparseRows } from '../../../engine/sparse.ts'
-import { holm, permutationPValue } from './statistics.ts'
+import { holm, permutationPValue, SIGNIFICANT } from './statistics.ts'
 import { aurocNull, bestAurocs, rankColumns } from './auroc.ts'
 import { bootstrap } from './bootstrap.ts'
 import { columnsAbove, labelsOf } from './columns.ts'
 import { thresholdCurve, thresholdForPairs } from './confound.ts'
 import type { Category } from './input.ts'
-import { bestScores, chanceScore, meanAndQ95, scoreNull, scorePValue, type Draws } from './null-model.ts'
+import { chanceScore, meanAndQ95, scorePValue, searchAt, type Draws } from './null-model.ts'
 import type {
   AnalysedLayer,
   CategoryStatistics,
@@ -15,7 +16,7 @@ import type {
   Tested,
 } from './layer-analysis.ts'
 
-/** A layer's figures and what they were made from. */
+/** A layer's numbers and what they were made from. */
 export interface LayerInput {
   readonly analysis: LayerAnalysis
   /** Token-mean SAE activations, sparse [texts, d_sae]. */
@@ -25,13 +26,8 @@ export interface LayerInput {
   readonly quality?: LayerQuality
 }
 
-/** A test's p-value above this, corrected for the number of tests, is called within chance. */
-const SIGNIFICANT = 0.05
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
-
 /**
- * The layers' figures with the statistics that `results.ts` describes. All layers see the same shuffles and the same
+ * The layers' analyses with the statistics that `layer-analysis.ts` describes. All layers see the same shuffles and the same
  * resampled texts. `categories` are those that the layers were analysed with.
  */
 export function withStatistics(
@@ -54,10 +50,12 @@ function layerStatistics(
   fewestPairs: number | null,
 ): LayerStatistics {
   const labels = labelsOf(categories)
-  const scores = testScores(means, labels, categories, analysis.threshold, draws)
+  const search = (threshold: number) => searchAt(means, threshold, labels, categories.length, draws)
+  const scores = testScores(search(analysis.threshold))
   const aurocs = testAurocs(means, labels, categories, draws)
   const intervals = bootstrap(means, categories, draws)
-  const equal = fewestPairs === null ? null : atEqualPairs(means, labels, categories, fewestPairs, draws)
+  const equalThreshold = fewestPairs === null ? null : thresholdForPairs(means, fewestPairs)
+  const equal = equalThreshold === null ? null : search(equalThreshold)
   const byNorm = (value: number | undefined): number | null =>
     value === undefined || streamNorm === null ? null : value / streamNorm
   const statistics = categories.map(({ name }, c): [string, CategoryStatistics] => [
@@ -69,14 +67,16 @@ function layerStatistics(
       aggregate_interval: intervals[c]?.aggregate ?? null,
       peak_by_norm: byNorm(analysis.categories[name].peak?.value),
       aggregate_by_norm: byNorm(analysis.categories[name].aggregate_top5),
-      equal_pairs_score: equal?.scores[c] ?? null,
+      equal_pairs_score: equal?.best[c] ?? null,
     },
   ])
   return {
     ...draws,
     stream_norm: streamNorm,
     sum_best_scores: scores.sum,
-    equal_pairs: equal?.figures ?? null,
+    equal_pairs: equal && {
+      ...{ pairs: equal.pairs, threshold: equalThreshold!, sum_best_scores: equal.sum, chance: equal.chance },
+    },
     threshold_curve: thresholdCurve(means, labels, categories.length, draws.seed),
     categories: Object.fromEntries(statistics),
   }
@@ -91,27 +91,17 @@ function tested(pValues: readonly number[]): Tested[] {
   }))
 }
 
-function testScores(
-  means: SparseRows,
-  labels: Uint32Array,
-  categories: readonly Category[],
-  threshold: number,
-  draws: Draws,
-) {
-  const columns = columnsAbove(means, threshold)
-  const best = bestScores(columns, labels, categories.length)
-  const { counts, sums } = scoreNull(columns, labels, categories.length, draws)
+function testScores({ best, counts, sums, ...found }: ReturnType<typeof searchAt>) {
   const tests = tested(best.map((score, c) => scorePValue(counts[c], score)))
-  const observed = sum(best)
-  const reached = sums.filter((one) => one >= observed).length
+  const reached = sums.filter((one) => one >= found.sum).length
   return {
     categories: tests.map((test, c) => ({
       value: best[c],
       ...test,
       chance_q95: chanceScore(counts[c]),
-      null_scores: [...counts[c]],
+      null_scores: counts[c],
     })),
-    sum: { observed, chance: meanAndQ95(sums), p: permutationPValue(reached, draws.permutations) },
+    sum: { observed: found.sum, chance: found.chance, p: permutationPValue(reached, sums.length) },
   }
 }
 
@@ -126,19 +116,4 @@ function testAurocs(means: SparseRows, labels: Uint32Array, categories: readonly
   })
   const tests = tested(pValues)
   return best.map((one, c) => one && { ...one, ...tests[c], chance_q95: meanAndQ95(nulls[c]).q95 })
-}
-
-function atEqualPairs(
-  means: SparseRows,
-  labels: Uint32Array,
-  categories: readonly Category[],
-  fewestPairs: number,
-  draws: Draws,
-) {
-  const threshold = thresholdForPairs(means, fewestPairs)
-  const columns = columnsAbove(means, threshold)
-  const scores = bestScores(columns, labels, categories.length)
-  const { sums } = scoreNull(columns, labels, categories.length, draws)
-  const pairs = sum(columns.map(({ texts }) => texts.length))
-  return { scores, figures: { pairs, threshold, sum_best_scores: sum(scores), chance: meanAndQ95(sums) } }
 }

@@ -1,25 +1,44 @@
+// What chance gives: the best scores that features have where the labels are shuffled.
 import { createRandom } from '../../../engine/random.ts'
-import { permutationPValue, quantile, shuffle } from './statistics.ts'
-import type { Column } from './columns.ts'
+import type { SparseRows } from '../../../engine/sparse.ts'
+import { columnsAbove, type Column } from './columns.ts'
+import { mean, permutationPValue, quantile, shuffle, sum } from './statistics.ts'
 
 /**
- * What chance gives: the categories' names are dealt out to the texts anew, many times, and the search for a specialist
- * runs again on each deal. A real specialist has a score that such deals hardly ever reach.
+ * The categories' names are dealt out to the texts anew, many times, and the search for a specialist runs again on each
+ * deal. A real specialist has a score that such deals hardly ever reach.
  */
 
-/** How much is drawn at random, and from which seed. */
-export interface Draws {
+/** How many labellings are drawn, and from which seed. */
+export interface Shuffles {
   readonly permutations: number
+  readonly seed: number
+}
+
+/** How many resamples a bootstrap draws, and from which seed. */
+export interface Resamples {
   readonly resamples: number
   readonly seed: number
 }
 
-/** The labels in `permutations` random orders, so that each category keeps its size; one array, dealt anew each time. */
-export function* shuffledLabels(labels: Uint32Array, permutations: number, seed: number) {
+/** How much is drawn at random. */
+export type Draws = Shuffles & Resamples
+
+/**
+ * The labels dealt out anew, so that each keeps its number of texts; where there are strata, among the texts of the same
+ * stratum only: whatever the strata do to the features stays as it is, and chance decides the labels alone.
+ * labels, strata [texts] -> [texts], one array, overwritten by each deal
+ */
+export function* shuffledLabels(labels: Uint32Array, { permutations, seed }: Shuffles, strata?: Uint32Array) {
   const random = createRandom(seed)
+  const rows = [...Map.groupBy(labels.keys(), (row) => strata?.[row] ?? 0).values()]
+  const hands = rows.map((stratum) => Uint32Array.from(stratum, (row) => labels[row]))
   const dealt = labels.slice()
   for (let draw = 0; draw < permutations; draw++) {
-    shuffle(dealt, random)
+    for (const [s, hand] of hands.entries()) {
+      shuffle(hand, random)
+      rows[s].forEach((row, i) => (dealt[row] = hand[i]))
+    }
     yield dealt
   }
 }
@@ -40,51 +59,59 @@ export function bestScores(columns: readonly Column[], labels: Uint32Array, cate
   return best
 }
 
-/** The best scores under shuffled labels. */
-export interface ScoreNull {
-  /** A list a category: entry s is the number of draws in which the category's best score was s. */
-  readonly counts: readonly (readonly number[])[]
-  /** The sum of the categories' best scores in each draw, rising. */
-  readonly sums: Float64Array
-}
-
+/**
+ * The best scores under shuffled labels. counts: a list a category, entry s the number of draws in which the category's
+ * best score was s; sums: of the categories' best scores in each draw, rising
+ */
 export function scoreNull(
   columns: readonly Column[],
   labels: Uint32Array,
   categories: number,
-  { permutations, seed }: Pick<Draws, 'permutations' | 'seed'>,
-): ScoreNull {
+  draws: Shuffles,
+  strata?: Uint32Array,
+): { counts: number[][]; sums: Float64Array } {
   const counts = Array.from({ length: categories }, (): number[] => [])
-  const sums = new Float64Array(permutations)
+  const sums = new Float64Array(draws.permutations)
   let draw = 0
-  for (const dealt of shuffledLabels(labels, permutations, seed)) {
+  for (const dealt of shuffledLabels(labels, draws, strata)) {
     const best = bestScores(columns, dealt, categories)
     for (const [c, score] of best.entries()) {
       while (counts[c].length <= score) counts[c].push(0)
       counts[c][score]++
     }
-    sums[draw++] = best.reduce((sum, score) => sum + score, 0)
+    sums[draw++] = sum(best)
   }
   return { counts, sums: sums.sort() }
 }
 
+/** The search for specialists at a threshold: the best scores, and those under shuffled labels. */
+export function searchAt(
+  means: SparseRows,
+  threshold: number,
+  labels: Uint32Array,
+  categories: number,
+  draws: Shuffles,
+) {
+  const columns = columnsAbove(means, threshold)
+  const best = bestScores(columns, labels, categories)
+  const { counts, sums } = scoreNull(columns, labels, categories, draws)
+  const pairs = sum(columns.map(({ texts }) => texts.length))
+  return { best, sum: sum(best), pairs, counts, sums, chance: meanAndQ95(sums) }
+}
+
 /** The share of draws whose best score reached `score`, as a p-value. counts: draws by score */
 export function scorePValue(counts: readonly number[], score: number): number {
-  const total = (list: readonly number[]): number => list.reduce((sum, count) => sum + count, 0)
-  return permutationPValue(total(counts.slice(score)), total(counts))
+  return permutationPValue(sum(counts.slice(score)), sum(counts))
 }
 
 /** The score that at least 95 % of the draws stay at or below. counts: draws by score */
 export function chanceScore(counts: readonly number[]): number {
-  const draws = counts.reduce((sum, count) => sum + count, 0)
+  const draws = sum(counts)
   let below = 0
   return counts.findIndex((count) => (below += count) >= 0.95 * draws)
 }
 
-/** The mean of `draws` numbers that rise, and what 95 % of them stay at or below. */
+/** The mean of draws that rise, and what 95 % of them stay at or below. */
 export function meanAndQ95(rising: Float64Array): { mean: number; q95: number } {
-  return {
-    mean: rising.reduce((sum, value) => sum + value, 0) / rising.length,
-    q95: quantile(rising, 0.95),
-  }
+  return { mean: mean(rising), q95: quantile(rising, 0.95) }
 }

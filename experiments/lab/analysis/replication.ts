@@ -1,18 +1,19 @@
+// The post's numbers beside ours.
 import { formatTable } from '../cli/table.ts'
-import published from './the-post.json' with { type: 'json' }
+import post from './the-post.json' with { type: 'json' }
 import type { CategoryAnalysis, FeatureValue, LayerAnalysis } from './layer-analysis.ts'
 
 /** The post's four layers of GPT-2 small. */
-export const postLayers: readonly number[] = published.layers.map(({ layer }) => layer)
+export const postLayers: readonly number[] = post.layers.map(({ layer }) => layer)
 
-/** Where the published figures stand. */
-export const publishedOrigin = published.origin
+/** Where the post's numbers stand. */
+export const postOrigin = post.origin
 
 /** Values are published to one decimal; as much again is allowed for another machine's float32. */
 export const replicationTolerance = 0.1
 
-/** The figures of one category at one layer that the post publishes. */
-interface PublishedFigures {
+/** What the post publishes of one category at one layer. */
+interface PostResult {
   readonly peak: FeatureValue
   readonly aggregate_top5: number
   readonly specialist: { readonly feature: number; readonly score: number }
@@ -22,7 +23,7 @@ interface PublishedFigures {
 export interface ReplicationRow {
   readonly category: string
   readonly layer: number
-  readonly published: PublishedFigures
+  readonly published: PostResult
   readonly ours: Pick<CategoryAnalysis, 'peak' | 'aggregate_top5' | 'specialist'>
   /** Ours minus published; null where no feature fires. */
   readonly difference: { readonly peak: number | null; readonly aggregate_top5: number }
@@ -31,18 +32,18 @@ export interface ReplicationRow {
 }
 
 /**
- * Holds the layers that the post has to its figures, category by category. Only an analysis of the post's texts, with
+ * Holds the layers that the post has to its numbers, category by category. Only an analysis of the post's texts, with
  * its model and its threshold, can be held to them.
  * @throws if a category of the post is missing
  */
 export function replicate(layers: readonly LayerAnalysis[]): ReplicationRow[] {
-  return published.layers.flatMap(({ layer, categories }) => {
+  return post.layers.flatMap(({ layer, categories }) => {
     const analysis = layers.find((one) => one.layer === layer)
     if (analysis === undefined) return []
-    return Object.entries(categories).map(([category, figures]) => {
+    return Object.entries(categories).map(([category, published]) => {
       if (!Object.hasOwn(analysis.categories, category))
         throw new Error(`replicate: layer ${layer} was analysed without the post's category ${category}`)
-      return compareRow(category, layer, figures, analysis.categories[category])
+      return compareRow(category, layer, published, analysis.categories[category])
     })
   })
 }
@@ -50,7 +51,7 @@ export function replicate(layers: readonly LayerAnalysis[]): ReplicationRow[] {
 function compareRow(
   category: string,
   layer: number,
-  published: PublishedFigures,
+  published: PostResult,
   { peak, aggregate_top5, specialist }: CategoryAnalysis,
 ): ReplicationRow {
   const difference = {
@@ -68,7 +69,7 @@ function compareRow(
   return { category, layer, published, ours: { peak, aggregate_top5, specialist }, difference, differs }
 }
 
-/** A row's cells, for the terminal and for the report. Figures as `value #feature`. */
+/** A row's cells, for the terminal and for the report. Features as `value #feature`. */
 export function replicationCells({ published, ours, difference, differs }: ReplicationRow): string[] {
   const signed = (value: number | null) =>
     value === null ? '–' : (value < 0 ? '−' : '+') + Math.abs(value).toFixed(2)
@@ -99,7 +100,7 @@ export const replicationHead = [
   'verdict',
 ]
 
-/** `27 of 28 figures of the post replicated`, and what the verdict means. */
+/** `27 of 28 rows of the post are replicated`, and what the verdict means. */
 export function replicationSummary(rows: readonly ReplicationRow[]): string {
   const same = rows.filter(({ differs }) => differs.length === 0).length
   return (

@@ -1,4 +1,19 @@
+// Statistics that know nothing of features.
 import type { Random } from '../../../engine/random.ts'
+
+/** A test's p-value above this, corrected for the number of tests, is called within chance. */
+export const SIGNIFICANT = 0.05
+
+/** In float64, in order. */
+export function sum(values: readonly number[] | Float32Array | Float64Array): number {
+  let total = 0
+  for (const value of values) total += value
+  return total
+}
+
+export function mean(values: readonly number[] | Float32Array | Float64Array): number {
+  return sum(values) / values.length
+}
 
 /** Puts the items in a random order, each as likely as the others (Fisher-Yates), in place. */
 export function shuffle(items: Uint32Array, random: Random): void {
@@ -72,10 +87,8 @@ export function ranks(values: ArrayLike<number>): Float64Array {
 export function auroc(positives: readonly number[], negatives: readonly number[]): number | null {
   const pairs = positives.length * negatives.length
   if (pairs === 0) return null
-  const sum = ranks([...positives, ...negatives])
-    .subarray(0, positives.length)
-    .reduce((total, rank) => total + rank, 0)
-  return (sum - (positives.length * (positives.length + 1)) / 2) / pairs
+  const rankSum = sum(ranks([...positives, ...negatives]).subarray(0, positives.length))
+  return (rankSum - (positives.length * (positives.length + 1)) / 2) / pairs
 }
 
 /** Pearson's correlation coefficient of two lists of equal length, or null where one of the two does not vary. */
@@ -83,8 +96,8 @@ export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number | nu
   if (a.length !== b.length)
     throw new Error(`pearson: ${a.length} numbers and ${b.length}; expected as many of each`)
   const [x, y] = [centred(a), centred(b)]
-  const spread = Math.sqrt(dot(x, x) * dot(y, y))
-  return spread > 0 ? dot(x, y) / spread : null
+  const lengths = Math.sqrt(dot(x, x) * dot(y, y))
+  return lengths > 0 ? dot(x, y) / lengths : null
 }
 
 /** Spearman's rank correlation: Pearson's, of the ranks, which ties share. */
@@ -94,8 +107,8 @@ export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number | n
 
 function centred(values: ArrayLike<number>): Float64Array {
   const numbers = Float64Array.from(values)
-  const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length
-  return numbers.map((value) => value - mean)
+  const centre = mean(numbers)
+  return numbers.map((value) => value - centre)
 }
 
 const dot = (x: Float64Array, y: Float64Array): number => x.reduce((sum, value, i) => sum + value * y[i], 0)

@@ -1,4 +1,6 @@
+// The activation above which a feature counts as firing: as it is asked for, and as a number.
 import type { SparseRows } from '../../../engine/sparse.ts'
+import { UserError } from '../cli/user-error.ts'
 import { quantile } from './statistics.ts'
 
 /** A threshold as it was asked for: an activation, or the quantile `q` (0 to 1) of the positive activations. */
@@ -40,6 +42,20 @@ export function resolveThreshold(spec: ThresholdSpec, features: SparseRows): num
       `threshold ${showThreshold(spec)}: no activation is above 0, so there is no quantile; give a number`,
     )
   return quantile(rising, spec.q)
+}
+
+/** The same for a layer. @throws UserError naming the hook where a quantile is asked for and no feature fires */
+export function thresholdAt(hook: string, spec: ThresholdSpec, means: SparseRows): number {
+  try {
+    return resolveThreshold(spec, means)
+  } catch (error) {
+    throw new UserError(`${hook}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** In words, for the table beside every result. */
+export function describeThreshold(spec: ThresholdSpec): string {
+  return `${showThreshold(spec)}${spec.kind === 'quantile' ? ' of each layer’s positive token means' : ''}`
 }
 
 /** The threshold as it is written on the command line. */

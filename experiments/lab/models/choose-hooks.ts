@@ -1,3 +1,4 @@
+// Which of the hooks that there are SAEs for an experiment reads.
 import { UserError } from '../cli/user-error.ts'
 import { layerOf } from './hooks.ts'
 import type { OpenModel } from './models.ts'

@@ -1,3 +1,4 @@
+// The options of every command that runs a model, and the backend that they ask for.
 import type { Command } from 'commander'
 import type { Backend } from '../../../engine/backend.ts'
 import { backends, createBackend, defaultBackend } from '../../../engine/backends.ts'

@@ -1,8 +1,9 @@
+// Streams of many texts, and the features that an SAE finds in them.
 import type { Backend } from '../../../engine/backend.ts'
 import { stackRows, type SparseRows } from '../../../engine/sparse.ts'
 import { Tensor } from '../../../engine/tensor.ts'
 import { capture, type Gpt2 } from '../../../gpt2/model.ts'
-import { encode, saeInput } from '../../../sae/encoder.ts'
+import { encode } from '../../../sae/encoder.ts'
 import type { Sae } from '../../../sae/weights.ts'
 
 /** How many tokens go through the model, or an SAE, at once. */
@@ -53,17 +54,12 @@ function eventsHandled(): Promise<void> {
 }
 
 /** The features of a whole stream [tokens, d_in] from an SAE's hook. -> sparse [tokens, d_sae] */
-export async function encodeStream(
-  ops: Backend,
-  sae: Sae,
-  hook: string,
-  stream: Tensor,
-): Promise<SparseRows> {
+export async function encodeStream(ops: Backend, sae: Sae, stream: Tensor): Promise<SparseRows> {
   const parts: SparseRows[] = []
   for (let row = 0; row < stream.shape[0]; row += batchTokens)
     await ops.scope(async (ops) => {
       const x = ops.upload(stream.rows(row, Math.min(row + batchTokens, stream.shape[0])))
-      parts.push(await encode(ops, sae, await saeInput(ops, sae, hook, x)))
+      parts.push(await encode(ops, sae, x))
       await eventsHandled()
     })
   return stackRows(parts, sae.config.dSae)

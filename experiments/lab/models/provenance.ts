@@ -1,10 +1,28 @@
+// How a result was made: all that decides its numbers, gathered from what really ran.
 import { readFile } from 'node:fs/promises'
 import type { Backend } from '../../../engine/backend.ts'
 import { describeBasis } from '../../../sae/config.ts'
-import type { Provenance } from '../report/provenance-table.ts'
 import type { OpenModel } from './models.ts'
 
-/** What decides the numbers of a result on SAE features, gathered from what really ran. */
+/** All that decides the numbers of a result. A line is left out only where it does not apply. */
+export interface Provenance {
+  model: string
+  sae?: string
+  backend: string
+  /** Which of the backend's ways really ran, e.g. `wasm: simd128, 2 threads`. */
+  mode: string
+  /** What was done to the residual stream before the SAE read it. */
+  basis: string
+  hook: string
+  bos: string
+  pooling: string
+  threshold: string
+  seed?: string
+  command: string
+  version: string
+}
+
+/** Of a result on SAE features. */
 export async function provenanceOf(
   model: OpenModel,
   ops: Backend,

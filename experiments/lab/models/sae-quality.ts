@@ -1,3 +1,4 @@
+// How well SAEs do: reconstruction, sparsity, and what splicing them in costs the model.
 import type { Backend, DeviceTensor } from '../../../engine/backend.ts'
 import { sliceRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -13,7 +14,7 @@ import { batches } from './features.ts'
 import type { OpenModel } from './models.ts'
 
 /** How well an SAE does on some texts, as it stands in results.json. Losses are in nats a token. */
-export interface SaeFigures {
+export interface SaeEvaluation {
   texts: number
   /** BOS left out, as from all that follows but the losses. */
   tokens: number
@@ -48,8 +49,8 @@ export async function measureSaes(
   texts: Texts,
   hooks: readonly string[],
   onPass: (done: number) => void = () => {},
-): Promise<Map<string, SaeFigures>> {
-  const figures = new Map<string, SaeFigures>()
+): Promise<Map<string, SaeEvaluation>> {
+  const evaluations = new Map<string, SaeEvaluation>()
   let done = 0
   const clean = await lossOf(model.gpt2, texts)
   onPass(++done)
@@ -57,21 +58,21 @@ export async function measureSaes(
     const sae = await model.openSae(hook)
     const meter = new QualityMeter(sae.config.dIn, sae.config.dSae)
     const spliced = await lossOf(model.gpt2, texts, (batch) => ({
-      [hook]: [(x, ops) => readStream(meter, sae, hook, x, batch, ops), splice(sae, hook)],
+      [hook]: [(x, ops) => readStream(meter, sae, x, batch, ops), splice(sae, hook)],
     }))
     onPass(++done)
     releaseSae(sae)
     const zeroAblated = await lossOf(model.gpt2, texts, () => ({ [hook]: zeroAblate }))
     onPass(++done)
     const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
-    figures.set(hook, {
+    evaluations.set(hook, {
       ...{ texts: texts.length, tokens, l0, explained_variance: explainedVariance, d_sae: sae.config.dSae },
       ...{ dead_features: deadFeatures, dense_features: denseFeatures },
       ...{ ce_clean: clean, ce_spliced: spliced, ce_zero_ablated: zeroAblated },
       ce_recovered: lossRecovered({ clean, spliced, zeroAblated }),
     })
   }
-  return figures
+  return evaluations
 }
 
 /** How many passes `measureSaes` makes. */
@@ -100,15 +101,13 @@ async function lossOf(model: Gpt2, texts: Texts, hooksFor: (batch: Texts) => Hoo
 async function readStream(
   meter: QualityMeter,
   sae: Sae,
-  hook: string,
   x: DeviceTensor,
   batch: Texts,
   ops: Backend,
 ): Promise<void> {
-  const input = await saeInput(ops, sae, hook, x)
-  const features = await encode(ops, sae, input)
+  const features = await encode(ops, sae, x)
   const [stream, rebuilt]: Tensor[] = [
-    await ops.download(input),
+    await ops.download(await saeInput(ops, sae, x)),
     await ops.download(await decode(ops, sae, features)),
   ]
   let row = 0

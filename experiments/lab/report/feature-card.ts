@@ -1,3 +1,4 @@
+// A feature's card, and the section of a report that holds the cards.
 import { html } from './html.ts'
 import type { VNode } from 'preact'
 import {
@@ -10,11 +11,17 @@ import {
   type Feature,
 } from './feature-parts.ts'
 import { count, showNumber, showShare } from './numbers.ts'
+import { layerParts, section } from './sections.ts'
 import { firingText, tokenLegend, tokenText, type TokenText } from './tokens.ts'
 
 /** The address of a feature's card within the page; unique to layer and feature. */
 export function featureId({ layer, feature }: Pick<Feature, 'layer' | 'feature'>): string {
   return `L${layer ?? ''}-${feature}`
+}
+
+/** A link to the feature's card. */
+export function featureLink(layer: number | null, feature: number): VNode {
+  return html`<a href="#${featureId({ layer, feature })}">${String(feature)}</a>`
 }
 
 /**
@@ -29,12 +36,12 @@ export function featureCard(
   shown: number,
 ): VNode {
   const id = featureId(feature)
-  const { figures } = feature
+  const { dashboard } = feature
   const firing = feature.texts.length
   const highestMean = feature.texts.reduce((highest, [, mean]) => Math.max(highest, mean), 0)
   const facts =
-    `Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}; on ${showShare(figures.density)} of the tokens. ` +
-    `Highest on one token: ${showNumber(figures.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
+    `Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}; on ${showShare(dashboard.density)} of the tokens. ` +
+    `Highest on one token: ${showNumber(dashboard.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
   return html`<article class="card" id=${id} aria-labelledby="${id}-name">
     <h4 id="${id}-name">
       <span class="layer">Layer ${feature.layer ?? '?'}</span> feature ${String(feature.feature)}
@@ -43,23 +50,25 @@ export function featureCard(
       ${feature.roles.map((role) => html`<li>${role}</li>`)}
     </ul>
     <p class="facts">${facts}</p>
-    ${firingTexts(feature, texts, shown)} ${lensPart(figures)}
+    ${firingTexts(feature, texts, shown)} ${lensPart(dashboard)}
     <details class="more">
       <summary>
         How strongly it fires, and its relatives<span class="sr">: feature ${feature.feature}</span>
       </summary>
-      ${histogramPart(document, figures)} ${strongToWeak(feature, texts)} ${relativesPart(figures)}
+      ${histogramPart(document, dashboard)} ${strongToWeak(feature, texts)} ${relativesPart(dashboard)}
     </details>
     ${
-      figures.neuronpedia !== null &&
-      html`<p class="facts"><a href=${figures.neuronpedia}>Feature ${feature.feature} at Neuronpedia</a></p>`
+      dashboard.neuronpedia !== null &&
+      html`<p class="facts">
+        <a href=${dashboard.neuronpedia}>Feature ${feature.feature} at Neuronpedia</a>
+      </p>`
     }
   </article>`
 }
 
 /** The texts that make a feature fire, their tokens marked: the first `shown`, and a button for the others. */
 export function firingTexts(feature: Feature, texts: readonly TokenText[], shown: number): VNode[] {
-  const max = feature.figures.max ?? 0
+  const max = feature.dashboard.max ?? 0
   const rest = feature.texts.slice(shown).length
   const list = html`<ol class="texts">
     ${feature.texts.slice(0, shown).map(([index, mean, tokens]) => {
@@ -95,10 +104,16 @@ export function cardsSection(
   texts: readonly TokenText[],
   shown: number,
 ): VNode {
-  return html`<section aria-labelledby="tokens">
-    <h2 id="tokens">Token by token</h2>
-    ${tokenLegend()}
-    <details>
+  const parts = layers.map(({ layer, features }) => ({
+    title: `Layer ${layer ?? '?'}`,
+    note: count(features.length, 'feature'),
+    content: html`<div class="cards">
+      ${features.map((feature) => featureCard(document, feature, texts, shown))}
+    </div>`,
+  }))
+  return section('tokens', 'Token by token', [
+    tokenLegend(),
+    html`<details>
       <summary>What a card’s other numbers are</summary>
       <p>${LENS_NOTE}</p>
       <p>
@@ -106,16 +121,7 @@ export function cardsSection(
         whose own highest is nearest.
       </p>
       <p>${RELATIVES_NOTE}</p>
-    </details>
-    ${layers.map(
-      ({ layer, features }, l) =>
-        html`<details class="layers" open=${l === layers.length - 1}>
-          <summary>
-            <h3>Layer ${layer ?? '?'}</h3>
-            <span>${count(features.length, 'feature')}</span>
-          </summary>
-          <div class="cards">${features.map((feature) => featureCard(document, feature, texts, shown))}</div>
-        </details>`,
-    )}
-  </section>`
+    </details>`,
+    layerParts(parts),
+  ])
 }

@@ -1,13 +1,21 @@
+// What there is to say of a feature: the parts of its card, and of its own page.
 import { html } from './html.ts'
 import type { VNode } from 'preact'
 import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
-import type { FeatureFigures, TokenEffect } from '../analysis/features/feature-figures.ts'
+import type { ExplainedFeature } from '../analysis/features/explain.ts'
+import type { FeatureDashboard, TokenEffect } from '../analysis/features/feature-dashboard.ts'
 import { histogram } from './charts.ts'
 import { count, levelOf, showCorrelation, showNumber, showShare } from './numbers.ts'
 import { levelClass } from './tables.ts'
-import { excerpt, showToken, tokenRuns, markedRuns, type Firing, type TokenText } from './tokens.ts'
-
-/** What there is to say of a feature beside the texts that make it fire: the parts of its card, and of its own page. */
+import {
+  excerpt,
+  firingTokens,
+  markedRuns,
+  showToken,
+  tokenRuns,
+  type Firing,
+  type TokenText,
+} from './tokens.ts'
 
 /** A text in which a feature fires: its number, the feature's mean over its tokens, and the tokens. */
 export type FiringText = readonly [text: number, mean: number, firing: Firing]
@@ -21,7 +29,30 @@ export interface Feature {
   readonly roles: readonly string[]
   /** Every text in which it fires, in the order to show them in. */
   readonly texts: readonly FiringText[]
-  readonly figures: FeatureFigures
+  readonly dashboard: FeatureDashboard
+}
+
+/**
+ * A feature with the tokens at which it fires in some texts. firing: the texts, in the order to show them in, each with
+ * the feature's mean over its tokens
+ * @throws naming layer, feature and text if it fires at none of a text's tokens
+ */
+export function featureIn(
+  { dashboard, column }: ExplainedFeature,
+  firing: readonly (readonly [text: number, mean: number])[],
+  texts: readonly TokenText[],
+  roles: readonly string[] = [],
+): Feature {
+  const { layer, feature } = dashboard
+  const found = firing.map(([text, mean]): FiringText => {
+    const tokens = firingTokens(texts[text].pieces, column[text])
+    if (tokens.length === 0)
+      throw new Error(
+        `report: layer ${layer}, feature ${feature} has mean ${mean} in text ${text}, but fires at none of its tokens`,
+      )
+    return [text, mean, tokens]
+  })
+  return { layer, feature, roles, texts: found, dashboard }
 }
 
 /** What a feature's numbers of the logit lens are made of. */
@@ -38,11 +69,11 @@ export const RELATIVES_NOTE =
   'same number in two of them means nothing.'
 
 /** How often it fires how strongly; null where it does not. */
-export function histogramPart(document: Document, figures: FeatureFigures): VNode | null {
-  const { histogram: bins, firing_tokens: firing, tokens, max, mean_where_it_fires: mean } = figures
+export function histogramPart(document: Document, dashboard: FeatureDashboard): VNode | null {
+  const { histogram: bins, firing_tokens: firing, tokens, max, mean_where_it_fires: mean } = dashboard
   if (max === null) return null
   const chart = histogram(document, bins, {
-    title: `How strongly feature ${figures.feature} fires, where it does`,
+    title: `How strongly feature ${dashboard.feature} fires, where it does`,
     description: `${count(firing, 'activation')} from 0 to ${showNumber(max)}, mean ${showNumber(mean)}`,
   })
   return html`<div class="histogram">
@@ -57,10 +88,13 @@ export function histogramPart(document: Document, figures: FeatureFigures): VNod
 const AROUND = 8
 
 /** A text near each quarter of the maximum, around its strongest token: strong activations alone would flatter the feature. */
-export function strongToWeak({ figures, texts: firing }: Feature, texts: readonly TokenText[]): VNode | null {
-  const { quantile_examples: examples, firing_texts, max } = figures
+export function strongToWeak(
+  { dashboard, texts: firing }: Feature,
+  texts: readonly TokenText[],
+): VNode | null {
+  const { quantile_examples: examples, firing_texts, max } = dashboard
   if (max === null) return null
-  const item = ({ share, text, max: own }: FeatureFigures['quantile_examples'][number]): VNode => {
+  const item = ({ share, text, max: own }: FeatureDashboard['quantile_examples'][number]): VNode => {
     const { position } = firing_texts.find((one) => one.text === text)!
     const [, , tokens] = firing.find(([index]) => index === text)!
     const cut = excerpt(texts[text].pieces, tokens, position, AROUND)
@@ -78,7 +112,7 @@ export function strongToWeak({ figures, texts: firing }: Feature, texts: readonl
 }
 
 /** What its direction promotes and suppresses. */
-export function lensPart({ promoted, suppressed }: FeatureFigures): VNode {
+export function lensPart({ promoted, suppressed }: FeatureDashboard): VNode {
   const max = Math.max(...[...promoted, ...suppressed].map(({ logit }) => Math.abs(logit)))
   const chips = (tokens: readonly TokenEffect[]): VNode[] =>
     tokens.map(
@@ -95,7 +129,7 @@ export function lensPart({ promoted, suppressed }: FeatureFigures): VNode {
 
 /** The nearest features of its layer, and those of the next that go with it; `name` shows a feature's number. */
 export function relativesPart(
-  { layer, nearest, next_layer: next, ...figures }: FeatureFigures,
+  { layer, nearest, next_layer: next, ...dashboard }: FeatureDashboard,
   name: (feature: number, layer: number) => VNode | string = String,
 ): VNode {
   const near = nearest.map(
@@ -108,7 +142,7 @@ export function relativesPart(
         <small>${showCorrelation(correlation)}, on ${count(together, 'token')}</small>
       </li>`,
   )
-  const none = figures.firing_tokens === 0 ? 'it does not fire here' : 'none on enough tokens'
+  const none = dashboard.firing_tokens === 0 ? 'it does not fire here' : 'none on enough tokens'
   return facets([
     [`Nearest in layer ${layer}, by cosine`, near],
     ...(next && along

@@ -1,29 +1,35 @@
+// What was found about a feature, in sentences.
 import { count, showCorrelation, showNumber, showShare } from './numbers.ts'
 import { showToken } from './tokens.ts'
 import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
-import type { FeatureFigures, TokenEffect } from '../analysis/features/feature-figures.ts'
+import type { FeatureDashboard, TokenEffect } from '../analysis/features/feature-dashboard.ts'
 
 /** How many of the strongest texts are asked for their category. */
 const STRONGEST = 10
 
-/** What was found about a feature, a sentence each. categories: of the texts, in row order */
-export function sentences(figures: FeatureFigures, categories: readonly string[]): string[] {
-  return [firing(figures, categories), ...company(figures, categories), lens(figures), ...relatives(figures)]
+/** A sentence each. categories: of the texts, in row order */
+export function sentences(dashboard: FeatureDashboard, categories: readonly string[]): string[] {
+  return [
+    firing(dashboard, categories),
+    ...company(dashboard, categories),
+    lens(dashboard),
+    ...relatives(dashboard),
+  ]
 }
 
-function firing({ tokens, ...figures }: FeatureFigures, categories: readonly string[]): string {
-  const [strongest] = figures.firing_texts
+function firing({ tokens, ...dashboard }: FeatureDashboard, categories: readonly string[]): string {
+  const [strongest] = dashboard.firing_texts
   if (strongest === undefined)
     return `It fires on none of the ${tokens} tokens: these texts do not show what it stands for.`
   return (
-    `It fires on ${showShare(figures.density)} of the tokens (${figures.firing_tokens} of ${tokens}), in ` +
-    `${figures.firing_texts.length} of ${count(categories.length, 'text')}; most strongly, ${showNumber(strongest.max)}, ` +
+    `It fires on ${showShare(dashboard.density)} of the tokens (${dashboard.firing_tokens} of ${tokens}), in ` +
+    `${dashboard.firing_texts.length} of ${count(categories.length, 'text')}; most strongly, ${showNumber(strongest.max)}, ` +
     `on ${showToken(strongest.token)} in text ${strongest.text + 1} (${categories[strongest.text]}).`
   )
 }
 
 /** The category that most of the strongest texts are of. */
-function company({ firing_texts }: FeatureFigures, categories: readonly string[]): string[] {
+function company({ firing_texts }: FeatureDashboard, categories: readonly string[]): string[] {
   const strongest = firing_texts.slice(0, STRONGEST)
   if (strongest.length === 0) return []
   const groups = Map.groupBy(strongest, ({ text }) => categories[text])
@@ -34,7 +40,7 @@ function company({ firing_texts }: FeatureFigures, categories: readonly string[]
   ]
 }
 
-function lens({ promoted, suppressed }: FeatureFigures): string {
+function lens({ promoted, suppressed }: FeatureDashboard): string {
   const list = (tokens: readonly TokenEffect[]) =>
     tokens
       .slice(0, 5)
@@ -43,7 +49,7 @@ function lens({ promoted, suppressed }: FeatureFigures): string {
   return `Read through the unembedding, its direction promotes ${list(promoted)} and suppresses ${list(suppressed)}.`
 }
 
-function relatives({ layer, nearest: [near], next_layer: next, ...figures }: FeatureFigures): string[] {
+function relatives({ layer, nearest: [near], next_layer: next, ...dashboard }: FeatureDashboard): string[] {
   const found: string[] = []
   if (near)
     found.push(
@@ -56,7 +62,7 @@ function relatives({ layer, nearest: [near], next_layer: next, ...figures }: Fea
       `In layer ${next.layer}, feature ${most.feature} goes with it most: correlation ${showCorrelation(most.correlation)}, ` +
         `both fire on ${count(most.together, 'token')}.`,
     )
-  else if (figures.firing_tokens > 0)
+  else if (dashboard.firing_tokens > 0)
     found.push(
       `No feature of layer ${next.layer} fires together with it on ${LEAST_TOGETHER} tokens or more.`,
     )

@@ -1,7 +1,10 @@
+// A matrix of everything against everything.
 import * as Plot from '@observablehq/plot'
+import type { PlotOptions } from '@observablehq/plot'
 import type { VNode } from 'preact'
 import { levelColour } from './numbers.ts'
-import { svgChart, type About } from './svg.ts'
+import { drawChart, type About } from './svg.ts'
+import { chartFrame } from './tables.ts'
 
 /** Everything held against everything: `values[row][column]`, the same names for both. */
 export interface Matrix {
@@ -30,8 +33,8 @@ export function matrixChart(
   const axis = { domain: places, label: null, tickSize: 0, padding: 0, tickFormat: (i: number) => names[i] }
   const borders = places.filter((place) => place > 0 && place % group === 0)
   const rule = { stroke: 'var(--ink)', strokeWidth: 1, inset: 0 }
-  const chart = Plot.plot({
-    ...{ document, width: size, height: size, margin: 0, marginTop: LABELS, marginLeft: LABELS },
+  const options: PlotOptions = {
+    ...{ width: size, height: size, margin: 0, marginTop: LABELS, marginLeft: LABELS },
     x: { ...axis, type: 'band', axis: 'top', tickRotate: -90 },
     y: { ...axis, type: 'band' },
     color: { type: 'identity' },
@@ -41,8 +44,8 @@ export function matrixChart(
       Plot.ruleX(borders, { ...rule, x: (place: number) => place, dx: -CELL / 2 }),
       Plot.ruleY(borders, { ...rule, y: (place: number) => place, dy: -CELL / 2 }),
     ],
-  })
-  return svgChart(chart, about)
+  }
+  return chartFrame(about.title, drawChart(document, options, about))
 }
 
 /** The step 1..8 of a number between the scale's ends; those beyond take the end's. */

@@ -1,4 +1,4 @@
-/** How numbers look on a page, and which of the eight steps of the colour scale they take. */
+// How numbers look on a page, and which of the eight steps of the colour scale they take.
 
 /** Three significant digits, a real minus sign, `–` where there is no number: `143.7` becomes `144`. */
 export function showNumber(value: number | null): string {
@@ -11,6 +11,12 @@ export function showNumber(value: number | null): string {
 /** A correlation: two digits after the point. */
 export function showCorrelation(value: number | null): string {
   return value === null ? '–' : value.toFixed(2).replace('-', '−')
+}
+
+/** `+0.42`, `−0.10`: so many digits after the point; what rounds to 0 has no sign. */
+export function showSigned(value: number, digits: number): string {
+  const shown = Math.abs(value).toFixed(digits)
+  return Number(shown) === 0 ? shown : `${value < 0 ? '−' : '+'}${shown}`
 }
 
 /** A share of 1 in percent: `3.1 %`. */

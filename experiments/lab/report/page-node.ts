@@ -1,3 +1,4 @@
+// A page as one HTML file that needs nothing else.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { h, type VNode } from 'preact'

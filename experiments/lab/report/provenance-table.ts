@@ -1,23 +1,7 @@
+// The table "How this was made" of a report.
 import { html } from './html.ts'
 import type { VNode } from 'preact'
-
-/** All that decides the numbers of a result. A line is left out only where it does not apply. */
-export interface Provenance {
-  model: string
-  sae?: string
-  backend: string
-  /** Which of the backend's ways really ran, e.g. `wasm: simd128, 2 threads`. */
-  mode: string
-  /** What was done to the residual stream before the SAE read it. */
-  basis: string
-  hook: string
-  bos: string
-  pooling: string
-  threshold: string
-  seed?: string
-  command: string
-  version: string
-}
+import type { Provenance } from '../models/provenance.ts'
 
 const NAMES: Record<keyof Provenance, string> = {
   model: 'Model',
@@ -34,7 +18,6 @@ const NAMES: Record<keyof Provenance, string> = {
   version: 'Version',
 }
 
-/** The table "How this was made". */
 export function provenanceTable(provenance: Provenance): VNode {
   const keys = (Object.keys(NAMES) as (keyof Provenance)[]).filter((key) => provenance[key] !== undefined)
   const value = (key: keyof Provenance): VNode | string =>

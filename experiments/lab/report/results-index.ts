@@ -1,9 +1,10 @@
+// The page that lists all results.
 import { html } from './html.ts'
 import type { VNode } from 'preact'
 import { parseHTML } from 'linkedom'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import type { PageLink } from './header.ts'
+import type { PageLink } from './report-page.ts'
 import { renderPage } from './page-node.ts'
 import { dataTable } from './tables.ts'
 import { writeAtomically } from '../cli/write-node.ts'

@@ -1,7 +1,9 @@
+// Dots over two axes.
 import * as Plot from '@observablehq/plot'
+import type { PlotOptions } from '@observablehq/plot'
 import type { VNode } from 'preact'
 import { showNumber } from './numbers.ts'
-import { svgChart, type About } from './svg.ts'
+import { drawChart, type About } from './svg.ts'
 
 /** A dot; `strong` ones are filled and drawn above the others, which are rings. */
 export interface ScatterPoint {
@@ -21,14 +23,8 @@ export function scatter(
   const [rings, dots] = [false, true].map((strong) => points.filter((point) => point.strong === strong))
   const place = { x: 'x', y: 'y' }
   const has0 = (values: readonly number[]) => (Math.min(...values) < 0 && Math.max(...values) > 0 ? [0] : [])
-  const chart = Plot.plot({
-    document,
-    width: 320,
-    height: 250,
-    marginLeft: 52,
-    marginRight: 14,
-    marginTop: 26,
-    marginBottom: 40,
+  const options: PlotOptions = {
+    ...{ width: 320, height: 250, marginLeft: 52, marginRight: 14, marginTop: 26, marginBottom: 40 },
     x: { ...axis, label: axes.x },
     y: { ...axis, label: axes.y },
     marks: [
@@ -37,6 +33,6 @@ export function scatter(
       Plot.dot(rings, { ...place, stroke: 'var(--muted)', r: 3.5 }),
       Plot.dot(dots, { ...place, fill: 'var(--stroke)', r: 4 }),
     ],
-  })
-  return svgChart(chart, about)
+  }
+  return drawChart(document, options, about)
 }

@@ -1,3 +1,4 @@
+// The script of a report: the texts that a card leaves out, and what a tap on a token shows.
 import { featureId } from './feature-card.ts'
 import type { Feature, FiringText } from './feature-parts.ts'
 import { firingText, tokenRuns, visible, type TokenText } from './tokens.ts'

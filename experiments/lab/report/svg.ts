@@ -1,3 +1,5 @@
+// Charts as inline SVG.
+import * as Plot from '@observablehq/plot'
 import { h, type ComponentChild, type VNode } from 'preact'
 
 /** What a screen reader says of a chart: its name, and what there is to see in it. */
@@ -14,10 +16,11 @@ const FONT_SIZE = 12
 const DROPPED = new Set(['class', 'font-family', 'aria-label', 'aria-hidden', 'aria-description'])
 
 /**
- * The SVG that Observable Plot drew, as a tree that the renderer escapes like everything else on the page,
- * named by `about`. `chart` may come from a browser's document or from linkedom's.
+ * What Observable Plot draws, as a tree that the renderer escapes like everything else on the page, named by `about`.
+ * @param document to draw in: a browser's, or linkedom's where there is none
  */
-export function svgChart(chart: Element, about: About): VNode {
+export function drawChart(document: Document, options: Plot.PlotOptions, about: About): VNode {
+  const chart = Plot.plot({ document, ...options })
   const named = [h('title', null, about.title), h('desc', null, about.description)]
   return h('svg', { ...attributes(chart), 'font-size': FONT_SIZE, role: 'img' }, [
     ...named,

@@ -1,3 +1,4 @@
+// Tables and figures of a report.
 import { html } from './html.ts'
 import type { ComponentChildren, VNode } from 'preact'
 
@@ -8,10 +9,30 @@ export interface DataTable {
   rows: readonly { head: ComponentChildren; cells: readonly Cell[] }[]
 }
 
-/** What stands in a cell, and the step of the colour scale behind it (0 or left out: none). */
-export interface Cell {
+/** What stands in a cell; with a `level`, on that step of the colour scale. */
+export type Cell = ComponentChildren | ColouredCell
+
+interface ColouredCell {
   content: ComponentChildren
   level?: number
+}
+
+const isColoured = (cell: Cell): cell is ColouredCell =>
+  typeof cell === 'object' && cell !== null && 'content' in cell
+
+function tableCell(cell: Cell): VNode {
+  if (!isColoured(cell)) return html`<td>${cell}</td>`
+  return html`<td class=${levelClass(cell.level ?? 0)}>${cell.content}</td>`
+}
+
+/** A number with small lines below it. */
+export function lines(number: ComponentChildren, below: readonly ComponentChildren[]): ComponentChildren {
+  return [number, ...below.map((line) => html`<small class="line">${line}</small>`)]
+}
+
+/** What matters, and a small note behind it. */
+export function noted(content: ComponentChildren, note: string): ComponentChildren {
+  return [content, ' ', html`<small>${note}</small>`]
 }
 
 /** The table in a frame that scrolls sideways by finger and by keyboard, so that the page never does. */
@@ -31,7 +52,7 @@ export function dataTable({ caption, columns, rows }: DataTable): VNode {
           ({ head, cells }) =>
             html`<tr>
               <th scope="row">${head}</th>
-              ${cells.map(({ content, level }) => html`<td class=${levelClass(level ?? 0)}>${content}</td>`)}
+              ${cells.map(tableCell)}
             </tr>`,
         )}
       </tbody>

@@ -1,9 +1,10 @@
+// Texts with the tokens marked that make a feature fire.
 import { html } from './html.ts'
 import type { VNode } from 'preact'
 import { levelClass } from './tables.ts'
 
 /**
- * Texts with the tokens marked that make a feature fire. `visible`, `tokenRuns` and `firingText` also run inside the report,
+ * `visible`, `tokenRuns` and `firingText` also run inside the report,
  * where they arrive as their own source (see show-all.ts): they use nothing from outside but each other.
  */
 

@@ -99,7 +99,7 @@ async function captureAll(
   for (const name of names) {
     const hook = hookOf(name)
     const activation = captured.get(hook)!
-    const encode = (sae: Sae) => encodeStream(model.gpt2.ops, sae, hook, activation)
+    const encode = (sae: Sae) => encodeStream(model.gpt2.ops, sae, activation)
     tensors.set(name, isSae(name) ? toDense(await withSae(model, hook, encode)) : activation)
   }
   return tensors

@@ -49,7 +49,7 @@ runMain(async () => {
   const ids = model.tokenize(text)
   const stream = (await captureStreams(model.gpt2, [ids], [hook])).get(hook)!
   const sae = await model.openSae(hook)
-  const input = await ops.subtract(await saeInput(ops, sae, hook, stream), sae.b_dec)
+  const input = await ops.subtract(await saeInput(ops, sae, stream), sae.b_dec)
   const store = await (await findModel('tiny')).saes.get(hook)!.weights()
   const [weight, bias] = [await readTensor(store.get('W_enc')), await readTensor(store.get('b_enc'))]
   await store.close()

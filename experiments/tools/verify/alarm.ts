@@ -1,17 +1,19 @@
+// Is each SAE fed what it was trained on, and does every text begin with BOS?
 import type { Tensor } from '../../../engine/tensor.ts'
 import { decode } from '../../../sae/decoder.ts'
-import { encode } from '../../../sae/encoder.ts'
+import { encode, saeInput } from '../../../sae/encoder.ts'
 import { QualityMeter, type SaeQuality } from '../../../sae/metrics.ts'
-import { releaseSae, type Sae } from '../../../sae/weights.ts'
+import type { Sae } from '../../../sae/weights.ts'
 import { batches, captureStreams } from '../../lab/models/features.ts'
 import { layerOf } from '../../lab/models/hooks.ts'
-import type { OpenModel } from '../../lab/models/models.ts'
+import { withSae, type OpenModel } from '../../lab/models/models.ts'
 
 /** How well an SAE rebuilds one stream, on one basis. */
-export interface Reading {
+interface Reading {
   readonly hook: string
   /** Whether the stream's mean over d_model was taken out. */
   readonly centered: boolean
+  readonly quality: SaeQuality
   /** Share of the stream's variance that the reconstruction misses: 1 minus explained variance. */
   readonly error: number
 }
@@ -44,24 +46,21 @@ export async function soundAlarm(
   hook: string,
   texts: readonly (readonly number[])[],
 ): Promise<Alarm> {
-  const sae = await model.openSae(hook)
-  try {
-    const hooks = [...new Set([hook, ...alternatives(model, hook)])]
-    const streams = await captureStreams(model.gpt2, texts, hooks)
-    const readings: Reading[] = []
+  const hooks = [...new Set([hook, ...alternatives(model, hook)])]
+  const streams = await captureStreams(model.gpt2, texts, hooks)
+  const readings = await withSae(model, hook, async (sae) => {
+    const { centered: configured } = sae.config
+    const found: Reading[] = []
     for (const fed of hooks)
-      for (const centered of fed === hook
-        ? [sae.config.centered, !sae.config.centered]
-        : [sae.config.centered]) {
-        const { explainedVariance } = await readStream(sae, streams.get(fed)!, texts, centered)
-        readings.push({ hook: fed, centered, error: 1 - explainedVariance })
+      for (const centered of fed === hook ? [configured, !configured] : [configured]) {
+        const quality = await readStream(sae, streams.get(fed)!, texts, centered)
+        found.push({ hook: fed, centered, quality, error: 1 - quality.explainedVariance })
       }
-    const [asConfigured] = readings
-    const best = readings.reduce((a, b) => (b.error < a.error ? b : a))
-    return { hook, asConfigured, best, hint: hintFor(asConfigured, best) }
-  } finally {
-    releaseSae(sae)
-  }
+    return found
+  })
+  const [asConfigured] = readings
+  const best = readings.reduce((a, b) => (b.error < a.error ? b : a))
+  return { hook, asConfigured, best, hint: hintFor(asConfigured, best) }
 }
 
 /** What an SAE could have been trained on instead: hooks of the same width. */
@@ -81,23 +80,23 @@ function alternatives({ gpt2 }: OpenModel, hook: string): string[] {
  * An SAE's quality on a stream that it may not have been made for: no hook is checked.
  * @param stream [sum of lengths, d_in], the rows of `texts`, each of which begins with BOS
  */
-export async function readStream(
+async function readStream(
   sae: Sae,
   stream: Tensor,
   texts: readonly { readonly length: number }[],
   centered: boolean,
 ): Promise<SaeQuality> {
+  const asFed: Sae = { ...sae, config: { ...sae.config, centered } }
   const meter = new QualityMeter(sae.config.dIn, sae.config.dSae)
   let row = 0
   for (const batch of batches(texts))
     for (const { length } of batch) {
       const x = stream.rows(row, (row += length))
       await sae.ops.scope(async (ops) => {
-        const raw = ops.upload(x)
-        const input = centered ? await ops.center(raw) : raw
-        const features = await encode(ops, sae, input)
+        const fed = ops.upload(x)
+        const features = await encode(ops, asFed, fed)
         const rebuilt = await ops.download(await decode(ops, sae, features))
-        meter.add(await ops.download(input), rebuilt, features)
+        meter.add(await ops.download(await saeInput(ops, asFed, fed)), rebuilt, features)
       })
     }
   return meter.quality()

@@ -1,4 +1,4 @@
-import type { Tensor } from '../../../engine/tensor.ts'
+// Numbers held against a reference.
 
 /** One kind of number that was held against the reference, over all prompts. */
 export interface Check {
@@ -32,10 +32,6 @@ export class Checks {
       const difference = Math.abs(got[i] - expected[i])
       check.error = Math.max(check.error, Number.isNaN(difference) ? Infinity : difference)
     }
-  }
-
-  compareTensor(what: string, limit: number, got: Tensor, expected: Tensor): void {
-    this.compare(what, limit, got.data, expected.data)
   }
 
   list(): Check[] {

@@ -1,3 +1,4 @@
+// What came out here, beside what others publish.
 import { visible } from '../../lab/cli/table.ts'
 
 /** One published number, or word, and what came out here. */

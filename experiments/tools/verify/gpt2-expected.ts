@@ -1,4 +1,4 @@
-/** What a right implementation gives with a model's real weights, and who says so. */
+// What a right implementation gives with a model's real weights, and who says so.
 export interface Expected {
   /** Greedy continuations of token ids, nothing prepended. */
   readonly greedyIds: readonly { prompt: readonly number[]; ids: readonly number[]; source: string }[]

@@ -1,50 +1,47 @@
-import type { SaeQuality } from '../../../sae/metrics.ts'
+// Holds a model with real weights to what others publish of it.
 import type { Tensor } from '../../../engine/tensor.ts'
 import { generate } from '../../../gpt2/generate.ts'
 import { logProbability, meanLoss } from '../../../gpt2/loss.ts'
-import { capture, run } from '../../../gpt2/model.ts'
+import { run } from '../../../gpt2/model.ts'
 import type { HookTable } from '../../../gpt2/hooks.ts'
 import { describeBasis } from '../../../sae/config.ts'
 import { splice, zeroAblate } from '../../../sae/splice.ts'
-import { releaseSae } from '../../../sae/weights.ts'
 import { rowsByCategory } from '../../lab/analysis/input.ts'
 import { analyseTexts } from '../../lab/analysis/analyse-texts.ts'
 import { replicate, replicationTolerance } from '../../lab/analysis/replication.ts'
 import { POST_THRESHOLD } from '../../lab/analysis/threshold.ts'
-import { captureStreams } from '../../lab/models/features.ts'
-import type { OpenModel } from '../../lab/models/models.ts'
+import { withSae, type OpenModel } from '../../lab/models/models.ts'
 import type { LabelledText } from '../../lab/texts/texts.ts'
-import { checkBos, readStream, soundAlarm } from './alarm.ts'
+import { checkBos, soundAlarm, type Alarm } from './alarm.ts'
 import { exactly, nearly, type Finding } from './finding.ts'
 import type { Expected, Splice } from './gpt2-expected.ts'
 
-export interface PublishedOptions {
-  /** The SAEs to look at; those that `expected` splices in are looked at in any case. */
+export interface ExpectedOptions {
+  /** The SAEs to verify; those that `expected` splices in are in any case. */
   readonly hooks: readonly string[]
   /** Short texts of any kind, for the alarm and the SAEs' quality. */
   readonly sample: readonly string[]
-  /** The post's texts, to be held to its figures; left out where the model is not the post's. */
+  /** The post's texts, to be held to its numbers; left out where the model is not the post's. */
   readonly postTexts?: readonly LabelledText[]
   readonly quiet?: boolean
 }
 
-export interface PublishedResult {
+export interface ExpectedResult {
   readonly findings: readonly Finding[]
   /** What is likely wrong, most telling first; empty where nothing is. */
   readonly hints: readonly string[]
 }
 
-/** Holds a model with real weights to what others publish of it. */
-export async function verifyPublished(
+export async function verifyExpected(
   model: OpenModel,
   expected: Expected,
-  { hooks, sample, postTexts, quiet = false }: PublishedOptions,
-): Promise<PublishedResult> {
+  { hooks, sample, postTexts, quiet = false }: ExpectedOptions,
+): Promise<ExpectedResult> {
   const all = [...new Set([...expected.splices.map(({ hook }) => hook), ...hooks])]
   await model.prepareSaes(all)
   const texts = sample.map((text) => model.tokenize(text))
   const noBos = checkBos(model, texts)
-  const alarms = []
+  const alarms: Alarm[] = []
   for (const hook of all) alarms.push(await soundAlarm(model, hook, texts))
   const findings = [
     exactly(
@@ -56,18 +53,9 @@ export async function verifyPublished(
     ...(await verifyModel(model, expected)),
   ]
   for (const entry of expected.splices) findings.push(...(await verifySplice(model, entry)))
-  for (const { hook, best, hint } of alarms) {
-    const basis = describeBasis(model.saeConfig(hook))
-    findings.push(
-      exactly(`${hook}: basis`, describeBasis({ centered: true }), basis, 'cfg.json of the release'),
-    )
-    const own = `${hook}, ${model.saeConfig(hook).centered ? 'centred' : 'not centred'}`
-    const read = `${best.hook}, ${best.centered ? 'centred' : 'not centred'}`
-    findings.push(
-      exactly(`${hook}: the stream that its SAE reads best`, own, hint === undefined ? own : read, 'alarm'),
-    )
-  }
-  findings.push(...(await verifyRelease(model, expected, hooks, texts)))
+  findings.push(...alarms.flatMap(verifyAlarm))
+  const alarmOf = (hook: string) => alarms.find((alarm) => alarm.hook === hook)!
+  findings.push(...hooks.flatMap((hook) => verifyRelease(expected, alarmOf(hook))))
   if (postTexts) findings.push(...(await verifyPost(model, postTexts, hooks, quiet)))
   const hints = [noBos, ...alarms.map(({ hint }) => hint)].filter((hint) => hint !== undefined)
   return { findings, hints }
@@ -107,7 +95,6 @@ async function verifyModel(model: OpenModel, expected: Expected): Promise<Findin
 }
 
 async function logitsOf(model: OpenModel, ids: readonly number[], hooks: HookTable = {}): Promise<Tensor> {
-  if (Object.keys(hooks).length === 0) return (await capture(model.gpt2, [ids], ['logits'])).get('logits')!
   let logits: Tensor | undefined
   await run(model.gpt2, [ids], { ...hooks, logits: async (x, ops) => void (logits = await ops.download(x)) })
   return logits!
@@ -120,11 +107,9 @@ function indexOfMax(row: Float32Array): number {
 async function verifySplice(model: OpenModel, entry: Splice): Promise<Finding[]> {
   const { hook, source, text } = entry
   const ids = model.tokenize(text)
-  const sae = await model.openSae(hook)
   const clean = await logitsOf(model, ids)
-  const spliced = await logitsOf(model, ids, { [hook]: splice(sae, hook) })
+  const spliced = await withSae(model, hook, (sae) => logitsOf(model, ids, { [hook]: splice(sae, hook) }))
   const zeroed = await logitsOf(model, ids, { [hook]: zeroAblate })
-  releaseSae(sae)
   const loss = (what: string, expected: number, logits: Tensor): Finding =>
     nearly(`${hook}: mean loss, ${what}`, [expected], [meanLoss(logits, ids)], {
       tolerance: entry.lossTolerance,
@@ -160,35 +145,37 @@ async function verifySplice(model: OpenModel, entry: Splice): Promise<Finding[]>
   ]
 }
 
-/** L0 and explained variance beside those of the release, whose texts are not known. */
-async function verifyRelease(
-  model: OpenModel,
-  { release, releaseSource: source }: Expected,
-  hooks: readonly string[],
-  texts: readonly (readonly number[])[],
-): Promise<Finding[]> {
-  const known = hooks.filter((hook) => release.has(hook))
-  const streams = await captureStreams(model.gpt2, texts, known)
-  const findings: Finding[] = []
-  for (const hook of known) {
-    const sae = await model.openSae(hook)
-    const got: SaeQuality = await readStream(sae, streams.get(hook)!, texts, sae.config.centered)
-    releaseSae(sae)
-    const { l0, explainedVariance } = release.get(hook)!
-    const about = { source, required: false }
-    findings.push(nearly(`${hook}: L0`, [l0], [got.l0], { tolerance: 5, digits: 1, ...about }))
-    findings.push(
-      nearly(`${hook}: explained variance`, [explainedVariance], [got.explainedVariance], {
-        tolerance: 0.1,
-        digits: 3,
-        ...about,
-      }),
-    )
-  }
-  return findings
+function verifyAlarm({ hook, asConfigured, best, hint }: Alarm): Finding[] {
+  const name = ({ hook, centered }: Alarm['best']) => `${hook}, ${centered ? 'centred' : 'not centred'}`
+  const own = name(asConfigured)
+  const read = hint === undefined ? own : name(best)
+  return [
+    exactly(
+      `${hook}: basis`,
+      describeBasis({ centered: true }),
+      describeBasis(asConfigured),
+      'cfg.json of the release',
+    ),
+    exactly(`${hook}: the stream that its SAE reads best`, own, read, 'alarm'),
+  ]
 }
 
-/** The post's figures at those of its layers that are looked at. */
+/** L0 and explained variance beside those of the release, whose texts are not known. */
+function verifyRelease(
+  { release, releaseSource: source }: Expected,
+  { hook, asConfigured: { quality } }: Alarm,
+): Finding[] {
+  const known = release.get(hook)
+  if (known === undefined) return []
+  const about = { source, required: false }
+  const [expected, got] = [known.explainedVariance, quality.explainedVariance]
+  return [
+    nearly(`${hook}: L0`, [known.l0], [quality.l0], { tolerance: 5, digits: 1, ...about }),
+    nearly(`${hook}: explained variance`, [expected], [got], { tolerance: 0.1, digits: 3, ...about }),
+  ]
+}
+
+/** The post's numbers at those of its layers that are asked for. */
 async function verifyPost(
   model: OpenModel,
   texts: readonly LabelledText[],
@@ -197,11 +184,11 @@ async function verifyPost(
 ): Promise<Finding[]> {
   const ids = texts.map(({ text }) => model.tokenize(text))
   const results = await analyseTexts(model, ids, rowsByCategory(texts), hooks, POST_THRESHOLD, quiet)
-  const rows = replicate(results.map(({ analysis }) => analysis))
+  const rows = replicate(results.map(({ result }) => result.analysis))
   return [...Map.groupBy(rows, ({ layer }) => layer)].flatMap(([layer, rows]) => {
     const about = { tolerance: replicationTolerance, digits: 2, source: 'the post’s notebook' }
-    const words = (figures: (row: (typeof rows)[number]) => (number | undefined)[]) =>
-      rows.map((row) => figures(row).join(':')).join(' ')
+    const words = (of: (row: (typeof rows)[number]) => (number | undefined)[]) =>
+      rows.map((row) => of(row).join(':')).join(' ')
     return [
       exactly(
         `the post, layer ${layer}: peak features`,

@@ -11,11 +11,12 @@ import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { createProgress } from '../../lab/cli/progress.ts'
 import { postTexts } from '../../lab/texts/post-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
+import { OWN_TEXTS } from '../../lab/texts/named-texts.ts'
 import { loadTexts } from '../../lab/texts/texts-node.ts'
 import { passed, type Check } from './check.ts'
 import { failedFindings, showFindings } from './finding.ts'
 import { gpt2Expected } from './gpt2-expected.ts'
-import { verifyPublished, type PublishedResult } from './gpt2.ts'
+import { verifyExpected, type ExpectedResult } from './gpt2.ts'
 import { verifySynthetic } from './synthetic.ts'
 import { verifyTiny } from './tiny.ts'
 
@@ -55,10 +56,10 @@ runMain(async () => {
   )
   await withBackend(options, async (ops) => {
     const checks: Check[] = []
-    let published: PublishedResult | undefined
+    let outcome: ExpectedResult | undefined
     for (const name of models) {
       const model = await openModel(name, ops, { ...options, quiet: options.json })
-      if (name === 'gpt2') published = await verifyGpt2(model, options)
+      if (name === 'gpt2') outcome = await verifyGpt2(model, options)
       else
         checks.push(
           ...(name === 'tiny' ? await verifyTiny(model, reference(name)) : await full(model, options)),
@@ -66,14 +67,16 @@ runMain(async () => {
       model.release()
     }
     const failed = checks.filter((check) => !passed(check)).length
-    const missed = failedFindings(published?.findings ?? []).length
+    const missed = failedFindings(outcome?.findings ?? []).length
     if (options.json)
-      console.log(JSON.stringify({ backend: ops.name, mode: ops.mode, checks, published }, finite, 2))
+      console.log(
+        JSON.stringify({ backend: ops.name, mode: ops.mode, checks, published: outcome }, finite, 2),
+      )
     else {
       if (checks.length > 0) print(ops.name, ops.mode, checks, failed)
-      if (published) printPublished(ops.name, ops.mode, published, missed)
+      if (outcome) printExpected(ops.name, ops.mode, outcome, missed)
     }
-    if (checks.length === 0 && !published) throw new Error('nothing was verified')
+    if (checks.length === 0 && !outcome) throw new Error('nothing was verified')
     if (failed + missed > 0) process.exitCode = 1
   })
 })
@@ -87,9 +90,9 @@ async function full(model: OpenModel, { json }: Options): Promise<Check[]> {
 }
 
 /** The alarm and the SAEs' quality need a few texts of many kinds: every tenth of our own. */
-async function verifyGpt2(model: OpenModel, { layers, json, ...options }: Options): Promise<PublishedResult> {
-  const own = await loadTexts(fileURLToPath(new URL('../../lab/texts/texts.json', import.meta.url)))
-  return verifyPublished(model, gpt2Expected, {
+async function verifyGpt2(model: OpenModel, { layers, json, ...options }: Options): Promise<ExpectedResult> {
+  const own = await loadTexts(OWN_TEXTS)
+  return verifyExpected(model, gpt2Expected, {
     hooks: model.saeHooks.filter((hook) => layers.includes(layerOf(hook))),
     sample: own.filter((_, i) => i % 10 === 0).map(({ text }) => text),
     postTexts: await postTexts(await hubSettings(process.env, options)),
@@ -118,10 +121,10 @@ function print(backend: string, mode: string, checks: readonly Check[], failures
   )
 }
 
-function printPublished(
+function printExpected(
   backend: string,
   mode: string,
-  { findings, hints }: PublishedResult,
+  { findings, hints }: ExpectedResult,
   missed: number,
 ): void {
   console.log(`backend ${backend} (${mode}), against what others publish:`)

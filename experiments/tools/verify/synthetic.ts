@@ -1,12 +1,13 @@
+// Holds the full-size synthetic model to float64 outputs.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sparseRow } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
+import type { Sae } from '../../../sae/weights.ts'
 import { meanLoss } from '../../../gpt2/loss.ts'
 import { capture } from '../../../gpt2/model.ts'
-import { releaseSae } from '../../../sae/weights.ts'
 import { encodeStream } from '../../lab/models/features.ts'
-import type { OpenModel } from '../../lab/models/models.ts'
+import { withSae, type OpenModel } from '../../lab/models/models.ts'
 import { Checks, type Check } from './check.ts'
 
 /** What test/reference/synthetic/reference.json holds of one prompt; values from float64. */
@@ -45,7 +46,7 @@ export interface SyntheticOptions {
   readonly prompts?: readonly string[]
   /** Only the SAEs of these layers; none for []. */
   readonly saeLayers?: readonly number[]
-  readonly onPrompt?: (done: number, total: number) => void
+  readonly onPrompt?: () => void
 }
 
 /**
@@ -62,12 +63,15 @@ export async function verifySynthetic(
   const prompts = names ? all.filter(({ name }) => names.includes(name)) : all
   const checks = new Checks(model.name)
   const streams = new Map<string, Tensor>() // `${hook} of ${prompt}`
-  for (const [done, prompt] of prompts.entries()) {
+  for (const prompt of prompts) {
     await verifyPrompt(model, prompt, checks, streams)
-    onPrompt(done + 1, prompts.length)
+    onPrompt()
   }
   for (const layer of new Set(prompts.flatMap(({ sae }) => sae.map(({ layer }) => layer))))
-    if (saeLayers?.includes(layer) ?? true) await verifySae(model, layer, prompts, checks, streams)
+    if (saeLayers?.includes(layer) ?? true)
+      await withSae(model, `blocks.${layer}.hook_resid_pre`, (sae) =>
+        verifySae(sae, layer, prompts, checks, streams),
+      )
   return checks.list()
 }
 
@@ -111,19 +115,19 @@ async function verifyPrompt(model: OpenModel, prompt: Prompt, checks: Checks, st
 }
 
 async function verifySae(
-  model: OpenModel,
+  sae: Sae,
   layer: number,
   prompts: readonly Prompt[],
   checks: Checks,
   streams: ReadonlyMap<string, Tensor>,
 ) {
-  const hook = `blocks.${layer}.hook_resid_pre`
-  const sae = await model.openSae(hook)
-  const limit = syntheticLimits(model.gpt2.ops.name).stream
+  const { ops } = sae
+  const hook = sae.config.hookName
+  const limit = syntheticLimits(ops.name).stream
   for (const prompt of prompts) {
     const expected = prompt.sae.find((entry) => entry.layer === layer)
     if (!expected) continue
-    const features = await encodeStream(model.gpt2.ops, sae, hook, streams.get(`${hook} of ${prompt.name}`)!)
+    const features = await encodeStream(ops, sae, streams.get(`${hook} of ${prompt.name}`)!)
     const active = Array.from(
       expected.active_per_token,
       (_, t) => features.offsets[t + 1] - features.offsets[t],
@@ -146,5 +150,4 @@ async function verifySae(
     // Rounding errors of n values add up like a random walk: with the root of n.
     checks.compare(`sum of ${name}`, limit * Math.sqrt(values.length), [sum], [expected.last_sum])
   }
-  releaseSae(sae)
 }

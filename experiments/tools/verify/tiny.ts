@@ -1,3 +1,4 @@
+// Holds the bundled model to float64 outputs.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openFile } from '../../../engine/weights/files-node.ts'
@@ -7,9 +8,8 @@ import type { Tensor } from '../../../engine/tensor.ts'
 import { readTensor } from '../../../engine/weights/weights.ts'
 import { capture } from '../../../gpt2/model.ts'
 import { meanLoss } from '../../../gpt2/loss.ts'
-import { releaseSae } from '../../../sae/weights.ts'
 import { encodeStream } from '../../lab/models/features.ts'
-import type { OpenModel } from '../../lab/models/models.ts'
+import { withSae, type OpenModel } from '../../lab/models/models.ts'
 import { Checks, type Check } from './check.ts'
 
 /** Largest differences from float64 allowed on the bundled model, whose stream reaches 17 (RMS) and logits 30. */
@@ -52,38 +52,19 @@ async function verifyPrompt(model: OpenModel, prompt: Prompt, reference: Safeten
   const got = await capture(model.gpt2, [ids], hooks)
   const logits = got.get('logits')!
   checks.compare('mean loss', limits.loss, [meanLoss(logits, ids)], [prompt.mean_cross_entropy])
-  if (has('logits')) checks.compareTensor('logits', limits.logits, logits, await read('logits'))
-  if (has('logits_last2'))
-    checks.compareTensor(
-      'logits',
-      limits.logits,
-      logits.rows(ids.length - 2, ids.length),
-      await read('logits_last2'),
-    )
-  if (has('attn_probs.0'))
-    checks.compareTensor(hooks[0], limits.pattern, got.get(hooks[0])!, await read('attn_probs.0'))
-  if (has('mlp_out.3'))
-    checks.compareTensor(hooks[1], limits.mlpOut, got.get(hooks[1])!, await read('mlp_out.3'))
-
+  const compare = async (what: string, limit: number, tensor: Tensor, name: string) => {
+    if (has(name)) checks.compare(what, limit, tensor.data, (await read(name)).data)
+  }
+  await compare('logits', limits.logits, logits, 'logits')
+  await compare('logits', limits.logits, logits.rows(ids.length - 2, ids.length), 'logits_last2')
+  await compare(hooks[0], limits.pattern, got.get(hooks[0])!, 'attn_probs.0')
+  await compare(hooks[1], limits.mlpOut, got.get(hooks[1])!, 'mlp_out.3')
   for (const [layer, hook] of model.saeHooks.entries()) {
     const stream = got.get(hook)!
-    if (has(`resid_pre.${layer}.raw`))
-      checks.compareTensor(hook, limits.stream, stream, await read(`resid_pre.${layer}.raw`))
-    if (has(`sae.${layer}.acts`))
-      await verifyFeatures(model, hook, stream, await read(`sae.${layer}.acts`), checks)
+    await compare(hook, limits.stream, stream, `resid_pre.${layer}.raw`)
+    if (!has(`sae.${layer}.acts`)) continue
+    // Features agree in value; a feature active on one side only differs by its whole value.
+    const features = await withSae(model, hook, (sae) => encodeStream(sae.ops, sae, stream))
+    await compare(`${hook}.hook_sae_acts_post`, limits.features, toDense(features), `sae.${layer}.acts`)
   }
-}
-
-/** Features agree in value; a feature active on one side only differs by its whole value. */
-async function verifyFeatures(
-  model: OpenModel,
-  hook: string,
-  stream: Tensor,
-  expected: Tensor,
-  checks: Checks,
-) {
-  const sae = await model.openSae(hook)
-  const features = await encodeStream(model.gpt2.ops, sae, hook, stream)
-  checks.compareTensor(`${hook}.hook_sae_acts_post`, limits.features, toDense(features), expected)
-  releaseSae(sae)
 }

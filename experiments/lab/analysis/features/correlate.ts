@@ -1,6 +1,7 @@
+// The features of another SAE that fire with a feature.
 import type { SparseRows } from '../../../../engine/sparse.ts'
 import type { FeatureColumn } from '../../models/features.ts'
-import type { CorrelatedFeature } from './feature-figures.ts'
+import type { CorrelatedFeature } from './feature-dashboard.ts'
 
 /** Two features that meet on one token or two may do so by chance: with hundreds of features, some always will. */
 export const LEAST_TOGETHER = 3
@@ -38,9 +39,9 @@ export function correlatedFeatures(
   const correlated: CorrelatedFeature[] = []
   for (let feature = 0; feature < width; feature++) {
     if (together[feature] < LEAST_TOGETHER) continue
-    const spread = (tokens * sumXX - sumX ** 2) * (tokens * sumYY[feature] - sumY[feature] ** 2) // 0 where one is constant
-    if (!(spread > 0)) continue
-    const correlation = (tokens * sumXY[feature] - sumX * sumY[feature]) / Math.sqrt(spread)
+    const variances = (tokens * sumXX - sumX ** 2) * (tokens * sumYY[feature] - sumY[feature] ** 2) // 0 where one is constant
+    if (!(variances > 0)) continue
+    const correlation = (tokens * sumXY[feature] - sumX * sumY[feature]) / Math.sqrt(variances)
     correlated.push({ feature, correlation, together: together[feature], firing_tokens: firing[feature] })
   }
   return correlated.sort((a, b) => b.correlation - a.correlation || a.feature - b.feature).slice(0, count)

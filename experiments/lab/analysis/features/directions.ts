@@ -1,15 +1,9 @@
-import type { Backend, DeviceTensor, Table } from '../../../../engine/backend.ts'
+// What a feature's decoder direction says by itself, whatever the texts.
 import { Tensor } from '../../../../engine/tensor.ts'
 import type { Gpt2 } from '../../../../gpt2/model.ts'
+import { decoderRows } from '../../../../sae/decoder.ts'
 import type { Sae } from '../../../../sae/weights.ts'
-import type { NearFeature } from './feature-figures.ts'
-
-/** What a feature's decoder direction says by itself, whatever the texts. */
-
-/** The rows that features write into the stream. -> [features, d_in] */
-export function decoderRows({ ops, W_dec }: Sae, features: readonly number[]): Promise<Tensor> {
-  return readRows(ops, W_dec, features)
-}
+import type { NearFeature } from './feature-dashboard.ts'
 
 const ROWS_AT_ONCE = 1024
 
@@ -78,13 +72,6 @@ export async function logitLens(
   const tokens = (row: number, sign: 1 | -1) =>
     Array.from(best[row].indices, (id, i) => ({ id, logit: sign * best[row].values[i] }))
   return Array.from({ length: n }, (_, i) => ({ promoted: tokens(i, 1), suppressed: tokens(n + i, -1) }))
-}
-
-async function readRows(ops: Backend, table: Table, ids: readonly number[]): Promise<Tensor> {
-  const rows: DeviceTensor = await ops.embed(table, ids)
-  const tensor = await ops.download(rows)
-  ops.release(rows)
-  return tensor
 }
 
 /** In float64. */

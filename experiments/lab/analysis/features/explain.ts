@@ -1,27 +1,28 @@
+// What can be said of a feature from its activations and its direction.
 import type { SparseRows } from '../../../../engine/sparse.ts'
 import type { Tensor } from '../../../../engine/tensor.ts'
+import { decoderRows } from '../../../../sae/decoder.ts'
 import type { Sae } from '../../../../sae/weights.ts'
 import { featureColumns, type FeatureColumn } from '../../models/features.ts'
 import { layerOf } from '../../models/hooks.ts'
 import type { OpenModel } from '../../models/models.ts'
-import { activationFigures } from './activations.ts'
+import { activationStatistics } from './activations.ts'
 import { correlatedFeatures } from './correlate.ts'
-import { decoderRows, logitLens, nearestFeatures, type LogitLens } from './directions.ts'
-import type { FeatureFigures, TokenEffect } from './feature-figures.ts'
+import { logitLens, nearestFeatures, type LogitLens } from './directions.ts'
+import type { FeatureDashboard, TokenEffect } from './feature-dashboard.ts'
 
 /** How many tokens, and how many related features, are listed. */
 const LISTED = 10
 
-/** A feature's figures, and its activations at every token, which a report shows. */
+/** A feature's dashboard, and its activations at every token, which a report shows. */
 export interface ExplainedFeature {
-  readonly figures: FeatureFigures
+  readonly dashboard: FeatureDashboard
   readonly column: FeatureColumn
 }
 
-/** What is known of a layer: its hook, its SAE, and the SAE's features of all tokens, sparse [tokens, d_sae]. */
-interface Layer {
+/** A layer's features of all tokens, sparse [tokens, d_sae]. */
+interface LayerFeatures {
   readonly hook: string
-  readonly sae: Sae
   readonly features: SparseRows
 }
 
@@ -31,50 +32,52 @@ interface Layer {
  */
 export async function explainFeatures(
   model: Pick<OpenModel, 'name' | 'gpt2' | 'tokenizer'>,
-  { hook, sae, features }: Layer,
+  { hook, sae, features }: LayerFeatures & { sae: Sae },
   wanted: readonly number[],
   pieces: readonly (readonly string[])[],
 ): Promise<ExplainedFeature[]> {
+  if (wanted.length === 0) return []
   const lengths = pieces.map(({ length }) => length)
   const columns = featureColumns(features, lengths, wanted)
   const effects = await tokenEffects(model, await decoderRows(sae, wanted))
   const nearest = await nearestFeatures(sae, wanted, LISTED)
   return wanted.map((feature, i) => {
     const column = columns.get(feature)!
-    const figures: FeatureFigures = {
+    const dashboard: FeatureDashboard = {
       layer: layerOf(hook),
       hook,
       feature,
       neuronpedia: neuronpediaLink(model.name, hook, feature),
-      ...activationFigures(column, pieces),
+      ...activationStatistics(column, pieces),
       ...effects[i],
       nearest: nearest[i],
       next_layer: null,
     }
-    return { figures, column }
+    return { dashboard, column }
   })
 }
 
-/** The same with the features of the next layer that go with each. features: sparse [tokens, d_sae] of that layer */
+/** The same with the features of the next layer that go with each. */
 export function withNextLayer(
   explained: readonly ExplainedFeature[],
-  hook: string,
-  features: SparseRows,
+  { hook, features }: LayerFeatures,
 ): ExplainedFeature[] {
-  return explained.map(({ figures, column }) => {
+  return explained.map(({ dashboard, column }) => {
     const next_layer = {
       layer: layerOf(hook),
       hook,
       features: correlatedFeatures(column, features, LISTED),
     }
-    return { figures: { ...figures, next_layer }, column }
+    return { dashboard: { ...dashboard, next_layer }, column }
   })
 }
 
-/** The figures of a layer's features for a file that holds many: without the list of every text in which each fires. */
-export function briefFigures(explained: readonly ExplainedFeature[]): Omit<FeatureFigures, 'firing_texts'>[] {
-  return explained.map(({ figures }) => {
-    const brief: Partial<FeatureFigures> & Omit<FeatureFigures, 'firing_texts'> = { ...figures }
+/** The dashboard of a layer's features for a file that holds many: without the list of every text in which each fires. */
+export function briefDashboards(
+  explained: readonly ExplainedFeature[],
+): Omit<FeatureDashboard, 'firing_texts'>[] {
+  return explained.map(({ dashboard }) => {
+    const brief: Partial<FeatureDashboard> & Omit<FeatureDashboard, 'firing_texts'> = { ...dashboard }
     delete brief.firing_texts
     return brief
   })
@@ -84,7 +87,7 @@ export function briefFigures(explained: readonly ExplainedFeature[]): Omit<Featu
 async function tokenEffects(
   { gpt2, tokenizer }: Pick<OpenModel, 'gpt2' | 'tokenizer'>,
   directions: Tensor,
-): Promise<Pick<FeatureFigures, 'promoted' | 'suppressed'>[]> {
+): Promise<Pick<FeatureDashboard, 'promoted' | 'suppressed'>[]> {
   const named = (tokens: LogitLens['promoted']): TokenEffect[] =>
     tokens.map(({ id, logit }) => ({ id, token: tokenizer.pieces([id])[0], logit }))
   const lenses = await logitLens(gpt2, directions, LISTED)

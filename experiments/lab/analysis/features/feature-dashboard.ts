@@ -1,7 +1,8 @@
-/** What the experiment finds, as it stands in results.json and in `feature --json`: a file format, hence snake_case. */
+// A feature's dashboard: what it fires on, what it promotes, and what is like it. As it stands in results.json and in
+// `feature --json`: a file format, hence snake_case.
 
 /** A text in which the feature fires. Texts are counted from 0, positions too; position 0 is BOS, which never counts. */
-export interface FiringTextFigures {
+export interface FiringTextSummary {
   text: number
   /** The highest activation of any of its tokens, and where. */
   max: number
@@ -13,7 +14,7 @@ export interface FiringTextFigures {
 }
 
 /** How a feature's token activations are spread over the texts. */
-export interface ActivationFigures {
+export interface ActivationStatistics {
   tokens: number
   firing_tokens: number
   /** firing_tokens / tokens */
@@ -24,7 +25,7 @@ export interface ActivationFigures {
   /** Positive activations in bins of equal width from 0 to max: `counts[i]` are above `edges[i]`, up to `edges[i + 1]`. */
   histogram: { edges: number[]; counts: number[] }
   /** Every text in which it fires, the highest activation first. */
-  firing_texts: FiringTextFigures[]
+  firing_texts: FiringTextSummary[]
   /** For each share of the feature's maximum, highest first, the text whose own maximum is nearest; no text twice. */
   quantile_examples: { share: number; text: number; max: number }[]
 }
@@ -53,7 +54,7 @@ export interface CorrelatedFeature {
 }
 
 /** Everything found about one feature. */
-export interface FeatureFigures extends ActivationFigures {
+export interface FeatureDashboard extends ActivationStatistics {
   layer: number
   hook: string
   feature: number

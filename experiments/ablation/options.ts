@@ -1,0 +1,67 @@
+// What `npm run ablation` can be told.
+import {
+  layersOption,
+  textsOption,
+  thresholdOption,
+  type LayerOptions,
+  type TextOptions,
+} from '../lab/analysis/analysis-options.ts'
+import { createCommand, integerIn, numberIn, positiveInteger } from '../lab/cli/cli.ts'
+import { addEngineOptions } from '../lab/models/engine-options.ts'
+import type { ExperimentOptions } from '../lab/run-experiment.ts'
+
+export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
+  readonly textsPerCategory?: number
+  readonly random: number
+  readonly strength: number
+  readonly resamples: number
+  readonly seed: number
+  readonly generate?: string
+  readonly tokens: number
+  readonly specialists: number
+}
+
+/** Every tested feature is two passes over every text measured on: at full size that is minutes with few texts, too. */
+export const SMALL = { texts: 8 }
+export const FULL_SIZE = { texts: 2, layers: 12 }
+
+export const command = addEngineOptions(
+  createCommand(
+    'ablation',
+    'take specialists out of the residual stream, steer with them, and see what changes',
+  ),
+)
+  .addOption(textsOption('JSON (category -> texts), CSV (category,text) or a folder of CATEGORY.txt'))
+  .addOption(layersOption('layers, e.g. 2,4 (default: three, spread over those with an SAE)'))
+  .option(
+    '--texts-per-category <n>',
+    `how many texts of each category to measure on; features are chosen on all (default: ${SMALL.texts}; ${FULL_SIZE.texts} for models of ${FULL_SIZE.layers} layers and more)`,
+    positiveInteger('texts-per-category'),
+  )
+  .option('--random <n>', 'random features beside each specialist', integerIn('random', 0, 100), 2)
+  .option(
+    '--strength <x>',
+    'steering adds this many times what the specialist contributes where it fires',
+    numberIn('strength', 0, 1000),
+    2,
+  )
+  .addOption(thresholdOption('as in npm start: a number or a quantile (default: 5; q98 for tiny)'))
+  .option(
+    '--generate <prompt>',
+    'write on from this, with features turned off and up (default: for each the start of a text in which it fires most)',
+  )
+  .option('--tokens <n>', 'how many tokens to write', positiveInteger('tokens'), 24)
+  .option(
+    '--specialists <n>',
+    'how many specialists to write with, strongest first',
+    integerIn('specialists', 0),
+    3,
+  )
+  .option('--resamples <n>', 'bootstrap draws for each interval', positiveInteger('resamples'), 2000)
+  .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 31), 0)
+  .option('--out <folder>', 'where the results go (default: results/ablation/MODEL)')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run ablation\n  npm run ablation -- --layers 4 --random 8 --generate "import "\n  npm run -s ablation -- --json > results.json',
+  )
+  .parse()

@@ -1,0 +1,47 @@
+// What `npm start` can be told.
+import {
+  addDrawOptions,
+  addLayerOptions,
+  textsOption,
+  type LayerOptions,
+  type TextOptions,
+} from '../lab/analysis/analysis-options.ts'
+import type { Draws } from '../lab/analysis/null-model.ts'
+import { createCommand } from '../lab/cli/cli.ts'
+import { addEngineOptions } from '../lab/models/engine-options.ts'
+import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import type { QualityOptions } from './quality.ts'
+
+export type Options = ExperimentOptions & TextOptions & LayerOptions & Draws & QualityOptions
+
+export const command = addLayerOptions(
+  addDrawOptions(
+    addEngineOptions(
+      createCommand(
+        'start',
+        'the post’s analysis: which features stand for which kind of text, layer by layer',
+      ),
+    ),
+  ).addOption(
+    textsOption(
+      'JSON (category -> texts), CSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
+      'our own, seven categories of 20',
+    ),
+  ),
+)
+  .option('--quality', 'measure how well the SAEs do on all texts (default: on some, where that is cheap)')
+  .option('--no-quality', 'leave that out')
+  .option(
+    '--held-out <file>',
+    'measure that on a .txt file too, whose paragraphs are documents: a blank line between two',
+  )
+  .option('--out <folder>', 'where the results go (default: results/black-box/MODEL)')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm start\n  npm start -- --texts mine.csv --layers 2,4 --threshold q99\n  npm -s start -- --json > results.json',
+  )
+  .parse()
+
+const { heldOut, quality } = command.opts<Options>()
+if (heldOut !== undefined && quality === false)
+  command.error('error: --held-out is a text to measure on, which --no-quality leaves out: give one of them')

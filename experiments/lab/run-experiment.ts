@@ -1,0 +1,138 @@
+// The frame of every experiment that leaves a report: opens what it needs, runs it, writes and shows what it found.
+import type { Command } from 'commander'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { commandLine, runMain } from './cli/cli.ts'
+import { safeName, writeAllAtomically } from './cli/write-node.ts'
+import { withBackend, type EngineOptions } from './models/engine-options.ts'
+import { openModel, piecesOf, type OpenModel } from './models/models.ts'
+import { provenanceLines, provenanceOf, type Provenance } from './models/provenance.ts'
+import type { Made } from './report/report-page.ts'
+import { indexLinks, updateResultsIndex } from './report/results-index.ts'
+import type { TokenText } from './report/tokens.ts'
+import type { LabelledText } from './texts/texts.ts'
+
+/** What every experiment can be told, beside options of its own. */
+export interface ExperimentOptions extends EngineOptions {
+  readonly seed?: number
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */
+export interface Experiment<Options> {
+  readonly name: string
+  /** As in `npm run SCRIPT`, where that is not the name. */
+  readonly script?: string
+  texts(options: Options): LabelledText[] | Promise<LabelledText[]>
+  /** The hooks whose SAEs it needs. */
+  hooks(model: OpenModel, options: Options): string[]
+  run(prepared: Prepared<Options>): Promise<Outcome>
+}
+
+/** The model is loaded, the SAEs' files are on this machine. Texts stand in row order. */
+export interface Prepared<Options> {
+  readonly options: Options
+  readonly model: OpenModel
+  readonly hooks: readonly string[]
+  readonly labelled: readonly LabelledText[]
+  /** With BOS. */
+  readonly ids: readonly (readonly number[])[]
+  /** The same as strings, a string a token. */
+  readonly tokenTexts: readonly TokenText[]
+  /** No progress, and nothing but JSON on standard output. */
+  readonly quiet: boolean
+}
+
+/** What it found. */
+export interface Outcome {
+  /** What --json prints, behind `provenance`. */
+  readonly results: object
+  /** How it was made, where no option says so; `hooks` unless they are all. */
+  readonly provenance: Partial<Provenance> & { readonly threshold: string }
+  readonly hooks?: readonly string[]
+  readonly reports: readonly Report[]
+  /** What was done, for the line that says how long it took. */
+  readonly done?: string
+}
+
+/** A folder of results: results.json, CSV files, report.html. */
+export interface Report {
+  /** Its name below the experiment's own folder, unless it is that. */
+  readonly place?: string
+  /** Unless they are the outcome's. */
+  readonly results?: object
+  readonly tables: Readonly<Record<string, string>>
+  readonly page: (made: Made) => string
+  /** What the terminal shows, a paragraph each. */
+  readonly text: readonly string[]
+}
+
+/** @param command with the experiment's options and --out, parsed */
+export function runExperiment<Options extends ExperimentOptions>(
+  command: Command,
+  experiment: Experiment<Options>,
+): void {
+  const options = command.opts<Options>()
+  if (options.out === '') command.error('error: --out needs the name of a folder')
+  runMain(() =>
+    withBackend(options, async (ops) => {
+      const started = performance.now()
+      const { name, script = name } = experiment
+      const labelled = await experiment.texts(options)
+      const quiet = options.json ?? false
+      const model = await openModel(options.model, ops, { ...options, quiet })
+      const ids = labelled.map(({ text }) => model.tokenize(text))
+      const hooks = experiment.hooks(model, options)
+      await model.prepareSaes(hooks)
+      const tokenTexts = labelled.map(({ category }, row) => ({
+        category,
+        pieces: piecesOf(model, ids[row]),
+      }))
+
+      const outcome = await experiment.run({ options, model, hooks, labelled, ids, tokenTexts, quiet })
+      const provenance = {
+        ...(await provenanceOf(model, ops, outcome.hooks ?? hooks, {
+          threshold: outcome.provenance.threshold,
+          seed: options.seed,
+          command: commandLine(script, process.argv.slice(2)),
+        })),
+        ...outcome.provenance,
+      }
+      const folder = resolve(options.out ?? join('results', name, safeName(model.name)))
+      for (const report of outcome.reports) await write(report, outcome, provenance, folder, options.out)
+      if (options.out === undefined) await updateResultsIndex('results')
+
+      if (quiet) return console.log(asJson(provenance, outcome.results))
+      console.log(`${provenanceLines(provenance)}\n`)
+      const seconds = (performance.now() - started) / 1000
+      for (const report of outcome.reports) show(report, outcome, folder, seconds)
+    }),
+  )
+}
+
+const asJson = (provenance: Provenance, results: object): string =>
+  JSON.stringify({ provenance, ...results }, null, 1)
+
+async function write(
+  { place, results, tables, page }: Report,
+  outcome: Outcome,
+  provenance: Provenance,
+  folder: string,
+  out: string | undefined,
+): Promise<void> {
+  const links = indexLinks(out, place === undefined ? 2 : 3)
+  await writeAllAtomically(join(folder, place ?? ''), {
+    'results.json': asJson(provenance, results ?? outcome.results) + '\n',
+    ...tables,
+    'report.html': page({ provenance, links }),
+  })
+}
+
+function show({ place, tables, text }: Report, { done }: Outcome, folder: string, seconds: number): void {
+  for (const paragraph of text) console.log(`${paragraph}\n`)
+  const report = `report: ${pathToFileURL(join(folder, place ?? '', 'report.html')).href}`
+  if (done === undefined) return console.log(`${report}\n`)
+  console.log(`${done} in ${seconds.toFixed(1)} s\n${report}`)
+  console.log(`data:   ${folder}: ${['results.json', ...Object.keys(tables)].join(', ')}`)
+}
