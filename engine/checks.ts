@@ -68,7 +68,7 @@ export interface AttentionSize {
   readonly longest: number
 }
 
-export function checkTexts(
+function checkTexts(
   op: string,
   heads: number,
   width: number,

@@ -13,11 +13,11 @@ export function sumWithRow(this: Thread, a: Matrix, b: Row): number {
   return a[this.thread.y][this.thread.x] + b[this.thread.x]
 }
 
-export function difference(this: Thread, a: Matrix, b: Matrix): number {
+function difference(this: Thread, a: Matrix, b: Matrix): number {
   return a[this.thread.y][this.thread.x] - b[this.thread.y][this.thread.x]
 }
 
-export function differenceWithRow(this: Thread, a: Matrix, b: Row): number {
+function differenceWithRow(this: Thread, a: Matrix, b: Row): number {
   return a[this.thread.y][this.thread.x] - b[this.thread.x]
 }
 

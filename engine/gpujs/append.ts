@@ -7,7 +7,7 @@ import type { GpuTensor } from './tensor.ts'
  * One thread a number of the longer matrix: it copies from what was there, or from what is new. A kernel cannot write
  * into an old buffer, so a cache of n rows costs n rows to extend.
  */
-export function appended(this: Thread, before: Matrix, rows: Matrix, lengths: readonly number[]): number {
+function appended(this: Thread, before: Matrix, rows: Matrix, lengths: readonly number[]): number {
   const length = lengths[0]
   if (this.thread.y < length) return before[this.thread.y][this.thread.x]
   return rows[this.thread.y - length][this.thread.x]

@@ -10,7 +10,7 @@ import type { GpuTensor } from './tensor.ts'
  */
 
 /** One thread a score: it reads one query and one key, dHead numbers each. Keys ahead of the query score nothing. */
-export function scores(this: Thread<'dHead'>, q: Cube, k: Cube, firstKeys: Row, visible: Row): number {
+function scores(this: Thread<'dHead'>, q: Cube, k: Cube, firstKeys: Row, visible: Row): number {
   if (this.thread.x >= visible[this.thread.y]) return 0
   const key = firstKeys[this.thread.y] + this.thread.x
   let dot = 0
@@ -55,7 +55,7 @@ export function probability(
 }
 
 /** One thread a number of the output (x column, y head, z query): it walks the keys its query may look at. */
-export function mix(this: Thread, pattern: Cube, v: Cube, firstKeys: Row, visible: Row): number {
+function mix(this: Thread, pattern: Cube, v: Cube, firstKeys: Row, visible: Row): number {
   let sum = 0
   for (let block = 0; block < visible[this.thread.z]; block += 256) {
     const end = Math.min(block + 256, visible[this.thread.z])

@@ -27,7 +27,7 @@ export function rowMean(this: Thread<'width'>, x: Matrix): number {
 }
 
 /** Better, second step: one thread a number, which reads that number and its row's mean. */
-export function centered(this: Thread, x: Matrix, mean: Row): number {
+function centered(this: Thread, x: Matrix, mean: Row): number {
   return x[this.thread.y][this.thread.x] - mean[this.thread.y]
 }
 

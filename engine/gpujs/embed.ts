@@ -5,7 +5,7 @@ import type { GpuLinear, GpuTable } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /** One thread a number: it reads its token's id and one number of that row; 0 where another part has the row. */
-export function tableRow(this: Thread<'first' | 'rows'>, table: Matrix, ids: Row): number {
+function tableRow(this: Thread<'first' | 'rows'>, table: Matrix, ids: Row): number {
   const row = ids[this.thread.y] - this.constants.first
   if (row < 0) return 0
   if (row >= this.constants.rows) return 0
@@ -13,7 +13,7 @@ export function tableRow(this: Thread<'first' | 'rows'>, table: Matrix, ids: Row
 }
 
 /** The same on a layer's weights [in, out]: the weights into output `id` are a column. */
-export function weightColumn(this: Thread<'first' | 'rows'>, weight: Matrix, ids: Row): number {
+function weightColumn(this: Thread<'first' | 'rows'>, weight: Matrix, ids: Row): number {
   const row = this.thread.x - this.constants.first
   if (row < 0) return 0
   if (row >= this.constants.rows) return 0

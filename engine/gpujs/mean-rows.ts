@@ -3,7 +3,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /** One thread a column of a text: it walks down the text's rows; neighbouring threads read neighbouring numbers. */
-export function columnMean(this: Thread, x: Matrix, firstRows: Row, lengths: Row): number {
+function columnMean(this: Thread, x: Matrix, firstRows: Row, lengths: Row): number {
   const first = firstRows[this.thread.y]
   const length = lengths[this.thread.y]
   let sum = 0

@@ -6,7 +6,7 @@ import type { GpuTable } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /** One thread a column of a row: it walks the row's entries, and reads one number of the table for each. */
-export function entriesSum(
+function entriesSum(
   this: Thread<'first' | 'rows'>,
   offsets: Row,
   indices: Row,

@@ -34,7 +34,7 @@ export function activeCount(this: Thread<'width'>, dense: Matrix): number {
 }
 
 /** One thread an entry of the list: it walks its chunk until it has passed as many active numbers as come before. */
-export function activeColumn(
+function activeColumn(
   this: Thread<'width'>,
   dense: Matrix,
   rows: Row,
@@ -56,7 +56,7 @@ export function activeColumn(
 }
 
 /** One thread an entry: it reads the number itself. */
-export function activeValue(this: Thread, dense: Matrix, rows: Row, columns: Row): number {
+function activeValue(this: Thread, dense: Matrix, rows: Row, columns: Row): number {
   return dense[rows[this.thread.x]][columns[this.thread.x]]
 }
 

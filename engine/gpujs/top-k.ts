@@ -4,7 +4,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /** One thread a number: NaN becomes infinity, which comparisons can find; all else is at most infinity, and stays. */
-export function height(this: Thread, x: Matrix, infinity: Row): number {
+function height(this: Thread, x: Matrix, infinity: Row): number {
   const value = x[this.thread.y][this.thread.x]
   if (value <= infinity[0]) return value
   return infinity[0]
@@ -14,7 +14,7 @@ export function height(this: Thread, x: Matrix, infinity: Row): number {
  * Finds the next rank. Threads of the ranks found before copy them; the thread of rank `ranks[0]` walks the row for
  * the best number that comes after the last one found: smaller, or equal and further right. -> column indices
  */
-export function ranked(this: Thread<'width'>, x: Matrix, found: Matrix, ranks: Row): number {
+function ranked(this: Thread<'width'>, x: Matrix, found: Matrix, ranks: Row): number {
   const rank = ranks[0]
   if (this.thread.x < rank) return found[this.thread.y][this.thread.x]
   if (this.thread.x > rank) return 0
@@ -38,7 +38,7 @@ export function ranked(this: Thread<'width'>, x: Matrix, found: Matrix, ranks: R
 }
 
 /** The numbers at the column indices that `ranked` gave. */
-export function picked(this: Thread, x: Matrix, found: Matrix): number {
+function picked(this: Thread, x: Matrix, found: Matrix): number {
   return x[this.thread.y][found[this.thread.y][this.thread.x]]
 }
 

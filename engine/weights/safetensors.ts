@@ -4,7 +4,7 @@ import { sizeOf, showShape, type Tensor } from '../tensor.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 import { SafetensorsError, parseHeader, type SafetensorsEntry } from './safetensors-header.ts'
 
-export { SafetensorsError, type Dtype, type SafetensorsEntry } from './safetensors-header.ts'
+export { SafetensorsError, type SafetensorsEntry } from './safetensors-header.ts'
 
 /** In bytes; the format's own limit. */
 const LARGEST_HEADER = 100_000_000

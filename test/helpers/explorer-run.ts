@@ -12,7 +12,7 @@ export const OPENED: Opened = {
   basis: 'mean taken out',
 }
 
-export function hook(layer: number): string {
+function hook(layer: number): string {
   return `blocks.${layer}.hook_resid_pre`
 }
 

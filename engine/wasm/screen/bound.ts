@@ -48,7 +48,7 @@ export const MAX_INPUTS = 100_000
 export const [LEAST, MOST] = [2 ** -50, 2 ** 50]
 
 /** The error of float32 in the screen or in the dense kernel, relative to the sizes of the terms. */
-export function roundingError(inputs: number): number {
+function roundingError(inputs: number): number {
   const dense = Math.min(inputs, SUM_BLOCK) + Math.ceil(inputs / SUM_BLOCK) + 3
   // large numbers, what int8 numbers say, the bound's own products, and what rows' remainders are off by (quantize-rows.ts)
   const screen = MAX_LARGE + 24
