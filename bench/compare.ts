@@ -1,5 +1,5 @@
 import type { Machine } from './machine.ts'
-import type { Results, Row, RowName } from './results.ts'
+import type { Results, Row, RowName } from './rows.ts'
 import { digits, type TextTable } from './tables.ts'
 
 /** One work in two results files; null where a file does not have it. */

@@ -12,9 +12,9 @@ import { withBackend, type EngineOptions } from '../experiments/lab/models/engin
 import { weightShapes } from '../gpt2/weights.ts'
 import { meanFeatures } from '../sae/pooling.ts'
 import { releaseSae, saeShapes } from '../sae/weights.ts'
-import { costOf } from './cost.ts'
+import { opCost } from './op-cost.ts'
 import type { ExperimentInput, ExperimentPart, ExperimentRun } from './experiment-input.ts'
-import { observe } from './observe.ts'
+import { wrapOps } from './wrap-ops.ts'
 
 /** What the process is told: `model` is the folder that it finds everything in. */
 export interface ExperimentChild extends EngineOptions {
@@ -61,8 +61,8 @@ runMain(async () => {
   await withBackend(options, async (plain) => {
     const started = { ms: Date.now() - options.startedAt, peak: peakBytes() }
     const clock = new Clock()
-    const ops = observe(plain, (call, run) => {
-      clock.count(costOf(call).flops)
+    const ops = wrapOps(plain, (call, run) => {
+      clock.count(opCost(call).flops)
       return run()
     })
     const tokens = texts.reduce((sum, { length }) => sum + length, 0)

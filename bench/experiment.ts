@@ -17,7 +17,7 @@ import type { ExperimentChild } from './experiment-child.ts'
 import { textsOfPublishedLengths, type ExperimentInput, type ExperimentRun } from './experiment-input.ts'
 import { memoryUse } from './memory.ts'
 import { writeModelFolder } from './model-folder.ts'
-import { makeRow, threadsOf, type MemoryUse, type Row } from './results.ts'
+import { makeRow, threadsOf, type MemoryUse, type Row } from './rows.ts'
 
 export interface ExperimentOptions extends EngineOptions {
   readonly repeats?: number

@@ -10,7 +10,7 @@ import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { launchChromium } from '../test/browser/chromium.ts'
 import { gpuFlags, softwareFlags } from './gpujs/chromium.ts'
 import { firstLine } from './gpujs/race.ts'
-import { makeRow, threadsOf, type NotRun, type Row } from './results.ts'
+import { makeRow, threadsOf, type NotRun, type Row } from './rows.ts'
 
 export interface ExploreOptions {
   readonly quick?: boolean

@@ -7,7 +7,7 @@ import type { Gpt2Config } from '../gpt2/config.ts'
 import type { Hook } from '../gpt2/hooks.ts'
 import { run, type Gpt2 } from '../gpt2/model.ts'
 import { weightShapes } from '../gpt2/weights.ts'
-import { makeRow, threadsOf, type Cost, type Row } from './results.ts'
+import { makeRow, threadsOf, type Cost, type Row } from './rows.ts'
 import { measureRoofline } from './roofline.ts'
 
 export interface GenerateOptions extends EngineOptions {

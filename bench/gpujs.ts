@@ -6,8 +6,8 @@ import type * as RacePage from './gpujs/race-page.ts'
 import { firstLine, race, type Racer } from './gpujs/race.ts'
 import { prefillCost } from './gpujs/prefill.ts'
 import { Runner, transfers } from './gpujs/runner.ts'
-import { allWorks } from './gpujs/works.ts'
-import { makeRow, threadsOf, type NotRun, type Row } from './results.ts'
+import { allCases } from './gpujs/all-cases.ts'
+import { makeRow, threadsOf, type NotRun, type Row } from './rows.ts'
 import { alternate, quickBudget, usualBudget, type ShortRun } from './timing.ts'
 
 export interface GpuJsOptions {
@@ -75,7 +75,7 @@ async function benchPlace(
     cost: { flops: 0, bytes: 4 * tokens * (work === 'upload' ? 768 : 3072) },
     gpujsOnly: undefined,
   }))
-  const works = [...transferWorks, ...allWorks(tokens)].filter(({ work }) => isWanted(work, options))
+  const works = [...transferWorks, ...allCases(tokens)].filter(({ work }) => isWanted(work, options))
   if (works.length === 0 && !isWanted('prefill', options)) return
   const runners: Somewhere[] = []
   for (const name of place.names)

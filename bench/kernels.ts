@@ -10,7 +10,7 @@ import {
   type Problem,
   type Size,
 } from './matmul.ts'
-import { makeRow, type NotRun, type Row } from './results.ts'
+import { makeRow, type NotRun, type Row } from './rows.ts'
 import { measureRoofline, type Roofline } from './roofline.ts'
 import { alternate, quickBudget, shortRuns, usualBudget, type Budget } from './timing.ts'
 

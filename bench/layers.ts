@@ -9,11 +9,11 @@ import { capture, run } from '../gpt2/model.ts'
 import { decode } from '../sae/decoder.ts'
 import { encode, saeInput } from '../sae/encoder.ts'
 import type { Sae } from '../sae/weights.ts'
-import { observe } from './observe.ts'
-import { modelParts, pairWeights, partNamer, saeParts } from './parts.ts'
-import { makeRow, threadsOf, type Ceiling, type Row } from './results.ts'
+import { wrapOps } from './wrap-ops.ts'
+import { modelParts, pairWeights, partNamer, saeParts } from './model-parts.ts'
+import { makeRow, threadsOf, type Ceiling, type Row } from './rows.ts'
 import { measureRoofline } from './roofline.ts'
-import { Tally } from './tally.ts'
+import { PartTimes } from './part-times.ts'
 import { alternate, quickBudget, shortRuns, usualBudget, type Budget } from './timing.ts'
 import { verifier } from './verify.ts'
 
@@ -115,7 +115,7 @@ async function verifySubject(
   const observer = verifier(ops, reference, pairWeights(parts, allParts(twin)), partNamer(parts))
   for (const tokens of counts) {
     const ids = someIds(subject, tokens)
-    const checked = observe(ops, observer)
+    const checked = wrapOps(ops, observer)
     await forward(subject, checked, ids)
     await through(subject, checked, await streamOf(subject, ids))
   }
@@ -145,8 +145,8 @@ async function measure(
   const ids = someIds(subject, tokens)
   const stream = await streamOf(subject, ids) // warms the model up, too
   const nameOf = partNamer(allParts(subject))
-  const ofModel = new Tally(nameOf)
-  const ofSae = new Tally(nameOf)
+  const ofModel = new PartTimes(nameOf)
+  const ofSae = new PartTimes(nameOf)
   const [passes] = await alternate(
     [
       shortRuns(() => forward(subject, ofModel.startPass(ops), ids)),

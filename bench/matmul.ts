@@ -3,7 +3,7 @@ import { createReferenceBackend } from '../engine/reference/backend.ts'
 import { toDense, type SparseRows } from '../engine/sparse.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sourceOf } from '../engine/weights/weights.ts'
-import type { Cost } from './results.ts'
+import type { Cost } from './rows.ts'
 import { checkClose } from './verify.ts'
 
 /** A matrix product C [m, n] = A [m, k] x B [k, n], with the right answer. B is a model's weight: it stays. */

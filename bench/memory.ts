@@ -5,7 +5,7 @@ import { UserError } from '../experiments/lab/cli/cli.ts'
 import { findModel } from '../experiments/lab/models/model-sources.ts'
 import type { ChildOptions, ChildResult } from './memory-child.ts'
 import { writeModelFolder, type ModelFolder } from './model-folder.ts'
-import { makeRow, threadsOf, type MemoryUse, type Row } from './results.ts'
+import { makeRow, threadsOf, type MemoryUse, type Row } from './rows.ts'
 
 /** The target: the tensors in use and a little, and what Node and the activations need. */
 const TARGET_RATIO = 1.15

@@ -5,7 +5,7 @@ import { costOfMatmul, makeProblem, shapeOf, type Problem, type Size } from './m
 import { everyone, packages } from './peers/all.ts'
 import { resolvePath, type PeerEntry } from './peers/peer.ts'
 import { RemotePeer } from './peers/remote.ts'
-import { makeRow, type NotRun, type Row } from './results.ts'
+import { makeRow, type NotRun, type Row } from './rows.ts'
 import { measureRoofline, type Roofline } from './roofline.ts'
 import { alternate, quickBudget, usualBudget, type Budget } from './timing.ts'
 

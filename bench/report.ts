@@ -3,7 +3,7 @@ import { commandLine } from '../experiments/lab/cli/cli.ts'
 import { formatTable } from '../experiments/lab/cli/table.ts'
 import { writeAtomically } from '../experiments/lab/cli/write-node.ts'
 import { describeMachine, showMachine } from './machine.ts'
-import type { Results } from './results.ts'
+import type { Results } from './rows.ts'
 import { benchName, notRunLines, resultTables } from './tables.ts'
 
 export interface ReportOptions {

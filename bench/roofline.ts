@@ -7,8 +7,8 @@ import {
   peakModule,
   type Instructions,
 } from '../engine/wasm/platform/peak.ts'
-import { readModule } from './read.ts'
-import { makeRow, type Ceiling, type Cost, type Row } from './results.ts'
+import { readModule } from './read-module.ts'
+import { makeRow, type Ceiling, type Cost, type Row } from './rows.ts'
 import type { MeasureStart } from './roofline-worker.ts'
 
 /** Far more than the last cache of any machine this is likely to run on. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { UserError } from '../experiments/lab/cli/cli.ts'
 import { writeAtomically } from '../experiments/lab/cli/write-node.ts'
 import { showMachine } from './machine.ts'
-import { readResults, type MemoryUse, type Results, type Row, type ScreenUse } from './results.ts'
+import { readResults, type MemoryUse, type Results, type Row, type ScreenUse } from './rows.ts'
 
 /** Head and rows, ready to print. */
 export interface TextTable {

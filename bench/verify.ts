@@ -1,7 +1,7 @@
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { sliceRows, toDense, type SparseRows } from '../engine/sparse.ts'
 import { showShape, type Shape, type Tensor } from '../engine/tensor.ts'
-import type { Around, OpCall } from './observe.ts'
+import type { Around, OpCall } from './wrap-ops.ts'
 
 /** Errors may be as large as this share of the largest number expected: float32 sums over 3,072 products stay far below. */
 const TOLERANCE = 1e-4

@@ -2,7 +2,7 @@ import type { Backend } from '../../engine/backend.ts'
 import { gpt2Small } from '../../gpt2/config.ts'
 import { loadGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
-import type { Cost } from '../results.ts'
+import type { Cost } from '../rows.ts'
 
 /** What is used of test/reference/synthetic/reference.json: float64 outputs of an independent implementation. */
 export interface SyntheticPrompt {

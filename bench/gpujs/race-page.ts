@@ -2,8 +2,15 @@
 import { backends, createBackend } from '../../engine/backends.ts'
 import { browserPeers } from '../peers/webgpu.ts'
 import { shortRuns } from '../timing.ts'
-import { checkLayer, makeProblem, type Contestant, type Layer, type Part, type Prepared } from './contest.ts'
-import { ownContestant } from './own.ts'
+import {
+  checkLayer,
+  makeProblem,
+  type Contestant,
+  type Layer,
+  type Part,
+  type Prepared,
+} from './race-layer.ts'
+import { ownContestant } from './our-layer.ts'
 
 let name = ''
 let contestant: Contestant | undefined

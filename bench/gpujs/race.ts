@@ -1,9 +1,9 @@
 import { createProgress } from '../../experiments/lab/cli/progress.ts'
 import { gpt2Small } from '../../gpt2/config.ts'
 import { resolvePath } from '../peers/peer.ts'
-import { makeRow, threadsOf, type Cost, type NotRun, type Row } from '../results.ts'
+import { makeRow, threadsOf, type Cost, type NotRun, type Row } from '../rows.ts'
 import { alternate, percentile, quickBudget, usualBudget } from '../timing.ts'
-import type { Layer, Part } from './contest.ts'
+import type { Layer, Part } from './race-layer.ts'
 
 /** Someone who takes part: a page with one of our backends or another library. */
 export interface Racer {

@@ -7,7 +7,9 @@ import type { Gpt2 } from '../../gpt2/model.ts'
 import { shortRuns } from '../timing.ts'
 import { checkClose } from '../verify.ts'
 import { loadVerified, prefill, type SyntheticPrompt } from './prefill.ts'
-import { allWorks, numbers, type Work } from './works.ts'
+import { numbers } from '../numbers.ts'
+import { allCases } from './all-cases.ts'
+import type { Case } from './case.ts'
 
 /** The way to the backend and back, beside the works: rows of their own, because they are no one's arithmetic. */
 export const transfers = ['upload', 'read back'] as const
@@ -16,14 +18,14 @@ export const transfers = ['upload', 'read back'] as const
 export class Runner {
   readonly ops: Backend
   readonly #tokens: number
-  readonly #works: readonly Work[]
+  readonly #cases: readonly Case[]
   #model: Gpt2 | undefined
   readonly #started = new Map<string, (ops: Backend) => Promise<DeviceTensor | SparseRows>>()
 
   constructor(ops: Backend, tokens: number) {
     this.ops = ops
     this.#tokens = tokens
-    this.#works = allWorks(tokens)
+    this.#cases = allCases(tokens)
   }
 
   static async start(backend: string, tokens: number, threads?: number): Promise<Runner> {
@@ -63,8 +65,8 @@ export class Runner {
     return shortRuns(() => this.#once(run, (ops, result) => this.#settle(ops, result)))(ms)
   }
 
-  #find(name: string): Work {
-    const work = this.#works.find((work) => work.work + work.shape === name)
+  #find(name: string): Case {
+    const work = this.#cases.find((work) => work.work + work.shape === name)
     if (!work) throw new Error(`there is no work ${name}`)
     return work
   }

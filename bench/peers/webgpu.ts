@@ -1,6 +1,6 @@
 // Runs in the browser: the peers that compute with WebGPU there.
 import { describeAdapter } from '../../engine/gpujs/modes.ts'
-import type { Contestant, Prepared, Problem } from '../gpujs/contest.ts'
+import type { Contestant, Prepared, Problem } from '../gpujs/race-layer.ts'
 import { matmulModel } from './onnx-model.ts'
 
 /** A package of bench/peers each; bench/gpujs/race.ts makes sure that it is installed. */

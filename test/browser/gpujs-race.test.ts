@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startChromium } from '../../bench/gpujs/chromium.ts'
-import { parts } from '../../bench/gpujs/contest.ts'
+import { parts } from '../../bench/gpujs/race-layer.ts'
 import type * as RacePage from '../../bench/gpujs/race-page.ts'
 
 // bench gpujs: our contestants of the race, as the bench runs them in Chromium. The others are not installed with the project.

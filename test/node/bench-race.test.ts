@@ -1,8 +1,8 @@
 // bench gpujs: our backends beside other libraries. Rows, reasons and verification; no timing is asserted.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkLayer, makeProblem } from '../../bench/gpujs/contest.ts'
-import { ownContestant } from '../../bench/gpujs/own.ts'
+import { checkLayer, makeProblem } from '../../bench/gpujs/race-layer.ts'
+import { ownContestant } from '../../bench/gpujs/our-layer.ts'
 import { race, raceCounts, raceLayers, type Racer } from '../../bench/gpujs/race.ts'
 import { matmulModel } from '../../bench/peers/onnx-model.ts'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'

@@ -8,14 +8,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { compareResults } from '../../bench/compare.ts'
-import { costOf } from '../../bench/cost.ts'
+import { opCost } from '../../bench/op-cost.ts'
 import { naive } from '../../bench/kernels/naive.ts'
 import { pack, packed } from '../../bench/kernels/packed.ts'
 import { tiled } from '../../bench/kernels/tiled.ts'
 import { transpose, transposed } from '../../bench/kernels/transposed.ts'
 import { makeProblem, prepareEncoderOn, prepareOn, verifyMatmul } from '../../bench/matmul.ts'
-import { observe, type OpCall } from '../../bench/observe.ts'
-import { makeRow, readResults, type Results, type Row } from '../../bench/results.ts'
+import { wrapOps, type OpCall } from '../../bench/wrap-ops.ts'
+import { makeRow, readResults, type Results, type Row } from '../../bench/rows.ts'
 import { digits, replaceBetween, resultTables, rewriteReadme } from '../../bench/tables.ts'
 import { alternate, percentile } from '../../bench/timing.ts'
 import { checkClose, verifier } from '../../bench/verify.ts'
@@ -200,7 +200,7 @@ async function useOps(ops: Backend): Promise<void> {
   const table = await ops.prepareTable(sourceOf('T', x as Tensor))
   const norm = await ops.prepareNorm(vector(1), vector(0))
   const reference = createReferenceBackend()
-  const checked = observe(
+  const checked = wrapOps(
     ops,
     verifier(ops, reference, new Map(), (call) => call.op),
   )
@@ -227,7 +227,7 @@ verifying('the observer passes a right backend and names the op of a corrupted o
 
 verifying('observed ops inside scopes are seen, and give what they gave', async () => {
   const seen: string[] = []
-  const ops = observe(createReferenceBackend(), async ({ op }, run) => {
+  const ops = wrapOps(createReferenceBackend(), async ({ op }, run) => {
     seen.push(op)
     return run()
   })
@@ -240,14 +240,14 @@ verifying('observed ops inside scopes are seen, and give what they gave', async 
 verifying('costs count every multiplication, and the keys each query may look at', () => {
   const x = Tensor.zeros([5, 8])
   const linear: OpCall = { op: 'linear', args: [x, { in: 8, out: 3 }, {}] }
-  assert.equal(costOf(linear), {
+  assert.equal(opCost(linear), {
     flops: 2 * 5 * 8 * 3,
     bytes: 4 * (8 * 3 + 3 + 5 * 8 + 5 * 3),
     dimensions: [5, 8, 3],
   })
   const past = Tensor.zeros([7, 8])
   const attention: OpCall = { op: 'attention', args: [x, past, past, 2, [{ queries: 5, keys: 7 }]] }
-  assert.is(costOf(attention).flops, 4 * 8 * (3 + 4 + 5 + 6 + 7))
+  assert.is(opCost(attention).flops, 4 * 8 * (3 + 4 + 5 + 6 + 7))
 })
 
 verifying.run()

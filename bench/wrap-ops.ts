@@ -29,8 +29,8 @@ export type OpCall = { [N in OpName]: { op: N; args: Parameters<Backend[N]> } }[
 export type Around = (call: OpCall, run: () => Promise<unknown>) => Promise<unknown>
 
 /** The same backend, with `around` called for every op, inside scopes too. */
-export function observe(ops: Backend, around: Around): Backend {
-  const scope: Backend['scope'] = (work) => ops.scope((inner) => work(observe(inner, around)))
+export function wrapOps(ops: Backend, around: Around): Backend {
+  const scope: Backend['scope'] = (work) => ops.scope((inner) => work(wrapOps(inner, around)))
   return new Proxy(ops, {
     get(target, key) {
       if (key === 'scope') return scope

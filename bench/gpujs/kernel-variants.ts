@@ -9,12 +9,13 @@ import type { GpuTensor } from '../../engine/gpujs/tensor.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
 import { Tensor, type Shape } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import { numbers, type Work } from './works.ts'
+import { numbers } from '../numbers.ts'
+import type { Case } from './case.ts'
 
 const [dModel, dMlp, features] = [768, 3072, 24576]
 
 /** The same op cut into threads in two ways: what a better cut is worth. */
-export function ladderWorks(tokens: number): Work[] {
+export function kernelVariants(tokens: number): Case[] {
   const stream = [tokens, dModel]
   const size = tokens * dModel
   const rows = { flops: 0, bytes: 8 * size }
@@ -92,11 +93,11 @@ export function ladderWorks(tokens: number): Work[] {
 
 function several(
   work: string,
-  cost: Work['cost'],
+  cost: Case['cost'],
   shapes: readonly Shape[],
   run: (inputs: GpuTensor[]) => Promise<DeviceTensor>,
   reference: (ops: Backend, inputs: Tensor[]) => Promise<DeviceTensor>,
-): Work {
+): Case {
   const dimensions = shapes.length > 1 && shapes[1].length === 2 ? [...shapes[0], shapes[1][1]] : shapes[0]
   return {
     work,
@@ -130,12 +131,12 @@ const softened: Reference = (ops, [x]) => ops.softmax(ops.upload(x))
 
 function oneKernel(
   work: string,
-  cost: Work['cost'],
+  cost: Case['cost'],
   kernel: Kernel,
   launch: Launch,
   shapes: readonly Shape[],
   reference: Reference,
-): Work {
+): Case {
   return several(work, cost, shapes, (inputs) => inputs[0].device.run(kernel, launch, ...inputs), reference)
 }
 
@@ -144,7 +145,7 @@ function readActive(
   tokens: number,
   work: string,
   read: (dense: GpuTensor) => ReturnType<typeof fetchActive>,
-): Work {
+): Case {
   const size = tokens * features
   return {
     work,

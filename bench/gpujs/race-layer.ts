@@ -2,7 +2,7 @@ import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 import { checkClose } from '../verify.ts'
-import { numbers } from './works.ts'
+import { numbers } from '../numbers.ts'
 
 /** x W + b, then ReLU if it is an SAE's encoder: what jax-js and onnxruntime-web compute beside our backends. */
 export interface Layer {

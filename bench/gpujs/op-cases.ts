@@ -1,48 +1,19 @@
+// Every op of the interface as a case: the sizes of GPT-2 small and of an SAE of 24,576 features.
 import type { Backend, DeviceTensor, TextSpan } from '../../engine/backend.ts'
-import { positiveEntries, type SparseRows } from '../../engine/sparse.ts'
+import { positiveEntries } from '../../engine/sparse.ts'
 import { Tensor, type Shape } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import type { Cost } from '../results.ts'
-import { blockWork } from './block.ts'
-import { ladderWorks } from './ladder.ts'
-
-/** One op of GPT-2 small or an SAE, on numbers of its own. Runs in Node and in a browser. */
-export interface Work {
-  readonly work: string
-  readonly shape: string // such as 64x768x3072
-  readonly cost: Cost
-  /** Only gpu.js backends have it: one of several ways to cut an op into threads. */
-  readonly gpujsOnly?: true
-  /** The same work for the reference backend, where it is another. */
-  readonly twin?: Work['prepare']
-  /** Brings weights and inputs to the backend; gives the work itself, which makes its result through `ops`. */
-  prepare(ops: Backend): Promise<(ops: Backend) => Promise<DeviceTensor | SparseRows>>
-}
+import { numbers } from '../numbers.ts'
+import type { Cost } from '../rows.ts'
+import type { Case } from './case.ts'
 
 const [dModel, dMlp, heads, vocabulary, features] = [768, 3072, 12, 50257, 24576]
-
-/** Every op at `tokens` tokens, then blocks, then kernels naive and better. */
-export function allWorks(tokens: number): readonly Work[] {
-  return [...opWorks(tokens), ...blockWork(tokens), ...ladderWorks(tokens)]
-}
-
-/** Numbers in -1..1 that are the same in every run (xorshift32). */
-export function numbers(shape: Shape, seed: number, scale = 1, mean = 0): Tensor {
-  const tensor = Tensor.zeros(shape)
-  let state = Math.imul(seed + 1, 0x9e3779b9) | 1
-  for (let i = 0; i < tensor.data.length; i++) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    tensor.data[i] = mean + (scale * state) / 2 ** 31
-  }
-  return tensor
-}
 
 /** Bytes of so many float32 numbers. */
 const moved = (...counts: number[]): number => 4 * counts.reduce((sum, count) => sum + count, 0)
 
-function opWorks(tokens: number): Work[] {
+/** Every op at `tokens` tokens, on numbers of its own. */
+export function opCases(tokens: number): Case[] {
   const stream = [tokens, dModel]
   const size = tokens * dModel
   const text: TextSpan[] = [{ queries: tokens, keys: tokens }]
@@ -52,7 +23,7 @@ function opWorks(tokens: number): Work[] {
     shape: Shape,
     cost: Cost,
     op: (ops: Backend, x: DeviceTensor) => Promise<DeviceTensor>,
-  ): Work => ({
+  ): Case => ({
     work,
     shape: shape.join('x'),
     cost,
@@ -61,7 +32,7 @@ function opWorks(tokens: number): Work[] {
       return (ops) => op(ops, x)
     },
   })
-  const linear = (activation: 'none' | 'gelu', inputs: number, outputs: number): Work => ({
+  const linear = (activation: 'none' | 'gelu', inputs: number, outputs: number): Case => ({
     work: activation === 'gelu' ? 'linear + GELU' : 'linear',
     shape: `${tokens}x${inputs}x${outputs}`,
     cost: {

@@ -10,13 +10,14 @@ import { sum } from '../../engine/gpujs/add.ts'
 import { GpuTensor, flatten } from '../../engine/gpujs/tensor.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import { numbers, type Work } from './works.ts'
+import { numbers } from '../numbers.ts'
+import type { Case } from './case.ts'
 
 /** GPT-2 small's sizes. */
 const [dModel, dMlp, heads, dHead, eps] = [768, 3072, 12, 64, 1e-5]
 
 /** One transformer block, op by op through the backend, and as one plan of gpu.js's createPipeline. */
-export function blockWork(tokens: number): Work[] {
+export function blockCases(tokens: number): Case[] {
   const weights = 4 * dModel * dModel + 2 * dModel * dMlp
   const shared = {
     shape: `${tokens}x${dModel}`,
@@ -25,7 +26,7 @@ export function blockWork(tokens: number): Work[] {
       bytes: 4 * (weights + 2 * tokens * dModel),
     },
   }
-  const opByOp: Work['prepare'] = async (ops) => {
+  const opByOp: Case['prepare'] = async (ops) => {
     const layers = await prepareLayers(ops)
     const x = ops.upload(numbers([tokens, dModel], 1))
     return async (ops) => block(ops, x, layers, [{ queries: tokens, keys: tokens }])

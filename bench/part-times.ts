@@ -1,6 +1,6 @@
-import { costOf } from './cost.ts'
-import { observe, type OpCall } from './observe.ts'
-import { makeRow, type Ceiling, type Cost, type Row, type RowName } from './results.ts'
+import { opCost } from './op-cost.ts'
+import { wrapOps, type OpCall } from './wrap-ops.ts'
+import { makeRow, type Ceiling, type Cost, type Row, type RowName } from './rows.ts'
 import type { Backend } from '../engine/backend.ts'
 
 /** What one part of the model did in one pass. */
@@ -10,7 +10,7 @@ interface Part extends Cost {
 }
 
 /** Gathers, pass by pass, how long each part of a model takes and what it must do. */
-export class Tally {
+export class PartTimes {
   readonly #nameOf: (call: OpCall) => string
   readonly #passes: Map<string, Part>[] = []
 
@@ -22,12 +22,12 @@ export class Tally {
   startPass(ops: Backend): Backend {
     const parts = new Map<string, Part>()
     this.#passes.push(parts)
-    return observe(ops, async (call, run) => {
+    return wrapOps(ops, async (call, run) => {
       const start = performance.now()
       const result = await run()
       const ms = performance.now() - start
       const name = this.#nameOf(call)
-      parts.set(name, together(parts.get(name), { ...costOf(call), ms }))
+      parts.set(name, together(parts.get(name), { ...opCost(call), ms }))
       return result
     })
   }
