@@ -1,3 +1,4 @@
+// Which part of a model an op belongs to.
 import type { Gpt2Weights } from '../gpt2/weights.ts'
 import type { Sae } from '../sae/weights.ts'
 import type { OpCall } from './wrap-ops.ts'

@@ -1,3 +1,4 @@
+// What an op must do at the least: operations and bytes.
 import { sizeOf, type Shape } from '../engine/tensor.ts'
 import type { TextSpan } from '../engine/backend.ts'
 import type { OpCall } from './wrap-ops.ts'
