@@ -1,6 +1,7 @@
+// `bench compare A.json B.json`: the rows that two results files share, side by side.
 import type { Machine } from './machine.ts'
-import type { Results, Row, RowName } from './results.ts'
-import { digits, type TextTable } from './tables.ts'
+import type { Results, Row, RowName } from './rows.ts'
+import { digits, makeTable, nameColumns, orDash, times, type TextTable } from './tables.ts'
 
 /** One work in two results files; null where a file does not have it. */
 export interface ComparedRow extends RowName {
@@ -42,11 +43,7 @@ function byName(rows: readonly Row[]): Map<string, Row> {
 function compareRows(a: Row | undefined, b: Row | undefined): ComparedRow {
   const { work, shape, backend, mode, threads } = (a ?? b)!
   return {
-    work,
-    shape,
-    backend,
-    mode,
-    threads,
+    ...{ work, shape, backend, mode, threads },
     a_ms: a?.median_ms ?? null,
     b_ms: b?.median_ms ?? null,
     speedup: a && b ? a.median_ms / b.median_ms : null,
@@ -55,26 +52,17 @@ function compareRows(a: Row | undefined, b: Row | undefined): ComparedRow {
 }
 
 export function comparisonTable({ rows }: Comparison): TextTable {
-  const ms = (value: number | null) => (value === null ? '–' : digits(value))
-  return {
-    words: 4,
-    head: ['work', 'shape', 'backend', 'mode', 'threads', 'A ms', 'B ms', 'B is faster by', ''],
-    rows: rows.map((row) => [
-      row.work,
-      row.shape,
-      row.backend,
-      row.mode,
-      String(row.threads),
-      ms(row.a_ms),
-      ms(row.b_ms),
-      row.speedup === null ? '–' : row.speedup.toFixed(2),
-      row.overlap === null
-        ? row.a_ms === null
-          ? 'only in B'
-          : 'only in A'
-        : row.overlap
-          ? 'within noise'
-          : '',
-    ]),
-  }
+  return makeTable(rows, 4, [
+    ...nameColumns,
+    ['A ms', ({ a_ms }) => orDash(a_ms, digits)],
+    ['B ms', ({ b_ms }) => orDash(b_ms, digits)],
+    ['B is faster by', ({ speedup }) => orDash(speedup, times)],
+    ['', ({ a_ms, b_ms, overlap }) => remark(a_ms, b_ms, overlap)],
+  ])
+}
+
+function remark(a: number | null, b: number | null, overlap: boolean | null): string {
+  if (a === null) return 'only in B'
+  if (b === null) return 'only in A'
+  return overlap ? 'within noise' : ''
 }

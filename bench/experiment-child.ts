@@ -1,3 +1,4 @@
+// The process of one run of `bench experiment`; `model` is the folder that it finds everything in.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { analyseLayer } from '../experiments/lab/analysis/analyse-layer.ts'
@@ -12,18 +13,13 @@ import { withBackend, type EngineOptions } from '../experiments/lab/models/engin
 import { weightShapes } from '../gpt2/weights.ts'
 import { meanFeatures } from '../sae/pooling.ts'
 import { releaseSae, saeShapes } from '../sae/weights.ts'
-import { costOf } from './cost.ts'
+import { opCost } from './op-cost.ts'
 import type { ExperimentInput, ExperimentPart, ExperimentRun } from './experiment-input.ts'
-import { observe } from './observe.ts'
-
-/** What the process is told: `model` is the folder that it finds everything in. */
-export interface ExperimentChild extends EngineOptions {
-  /** When it was started, in milliseconds since 1970. */
-  readonly startedAt: number
-}
+import { peakBytes } from './measured-process.ts'
+import { noCost } from './rows.ts'
+import { wrapOps } from './wrap-ops.ts'
 
 const SHUFFLES = 1000
-const peakBytes = (): number => process.resourceUsage().maxRSS * 1024
 
 /** Adds up, part by part, the time and the arithmetic of what runs within `time`. */
 class Clock {
@@ -34,7 +30,7 @@ class Clock {
     this.#flops += flops
   }
 
-  async time<T>(work: string, { shape, bytes = 0 }: { shape: string; bytes?: number }, run: () => T) {
+  async time<T>(work: string, shape: string, run: () => T, bytes = 0) {
     const [start, flopsBefore] = [performance.now(), this.#flops]
     const result = await run()
     const before = this.#parts.get(work)
@@ -55,25 +51,22 @@ class Clock {
 
 /** The parts of the experiment, called as experiments/lab/analysis/analyse-texts.ts calls them. */
 runMain(async () => {
-  const options = JSON.parse(process.argv[2]) as ExperimentChild
+  const options = JSON.parse(process.argv[2]) as EngineOptions
   const input = JSON.parse(await readFile(join(options.model, 'experiment.json'), 'utf8')) as ExperimentInput
   const { hooks, categories, texts } = input
   await withBackend(options, async (plain) => {
-    const started = { ms: Date.now() - options.startedAt, peak: peakBytes() }
+    const started = { ms: Date.now() - Number(process.env.CLEARBOX_STARTED_AT), peak: peakBytes() }
     const clock = new Clock()
-    const ops = observe(plain, (call, run) => {
-      clock.count(costOf(call).flops)
+    const ops = wrapOps(plain, (call, run) => {
+      clock.count(opCost(call).flops)
       return run()
     })
     const tokens = texts.reduce((sum, { length }) => sum + length, 0)
     const { config } = await findModel(options.model)
-    const model = await clock.time(
-      'load the model',
-      { shape: '', bytes: float32Bytes(weightShapes(config)) },
-      () => openModel(options.model, ops, { quiet: true }),
-    )
+    const load = () => openModel(options.model, ops, { quiet: true })
+    const model = await clock.time('load the model', '', load, float32Bytes(weightShapes(config)))
     const loaded = peakBytes()
-    const streams = await clock.time('forward', { shape: String(tokens) }, () =>
+    const streams = await clock.time('forward', String(tokens), () =>
       captureStreams(model.gpt2, texts, hooks),
     )
     const layers: LayerInput[] = []
@@ -81,39 +74,32 @@ runMain(async () => {
     for (const [i, hook] of hooks.entries()) {
       const { dIn, dSae } = model.saeConfig(hook)
       const bytes = float32Bytes(saeShapes(model.saeConfig(hook)))
-      const sae = await clock.time('load the SAEs', { shape: String(hooks.length), bytes }, () =>
-        model.openSae(hook),
-      )
+      const sae = await clock.time('load the SAEs', String(hooks.length), () => model.openSae(hook), bytes)
       const next = i + 1 < hooks.length ? model.readAheadSae(hooks[i + 1]) : undefined
-      const shape = `${hooks.length} x ${tokens}x${dIn}x${dSae}`
-      const features = await clock.time('encode', { shape }, () => encodeStream(ops, sae, streams.get(hook)!))
-      releaseSae(sae)
-      layers.push(
-        await clock.time('analysis', { shape: `${hooks.length} x ${texts.length}x${dSae}` }, () => {
-          const means = meanFeatures(features, lengths)
-          return {
-            means,
-            analysis: analyseLayer(means, categories, input.threshold, layerOf(hook)),
-            streamNorm: null,
-          }
-        }),
+      const features = await clock.time('encode', `${hooks.length} x ${tokens}x${dIn}x${dSae}`, () =>
+        encodeStream(ops, sae, streams.get(hook)!),
       )
+      releaseSae(sae)
+      await clock.time('analysis', `${hooks.length} x ${texts.length}x${dSae}`, () => {
+        const means = meanFeatures(features, lengths)
+        const analysis = analyseLayer(means, categories, input.threshold, layerOf(hook))
+        layers.push({ means, analysis, streamNorm: null })
+      })
       await next
     }
     const total = clock.parts.reduce((sum, { ms }) => sum + ms, 0)
     const done = peakBytes()
-    await clock.time('statistics, not in the total', { shape: `${SHUFFLES} shuffles` }, () =>
+    await clock.time('statistics, not in the total', `${SHUFFLES} shuffles`, () =>
       withStatistics(layers, categories, { permutations: SHUFFLES, resamples: SHUFFLES, seed: 0 }),
     )
     const [statistics] = clock.parts.slice(-1)
-    const none = { flops: 0, bytes: 0 }
     const run: ExperimentRun = {
       name: ops.name,
       mode: ops.mode,
       parts: [
-        { work: 'start, not in the total', shape: '', ms: started.ms, ...none },
+        { work: 'start, not in the total', shape: '', ms: started.ms, ...noCost },
         ...clock.parts.slice(0, -1),
-        { work: 'total', shape: `${texts.length} texts`, ms: total, ...none },
+        { work: 'total', shape: `${texts.length} texts`, ms: total, ...noCost },
         statistics,
       ],
       memory: { start: started.peak, loaded, done },

@@ -1,3 +1,4 @@
+// What the processes of `bench experiment` are told and answer, ours and others', and the texts that they run on.
 import { fileURLToPath } from 'node:url'
 import type { Category } from '../experiments/lab/analysis/input.ts'
 import { loadTexts } from '../experiments/lab/texts/texts-node.ts'

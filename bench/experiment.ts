@@ -1,30 +1,28 @@
-import { spawn, type SpawnOptions } from 'node:child_process'
+// `bench experiment`: the post's experiment part by part, from files to peaks, and how much memory it takes.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { postLayers } from '../experiments/lab/analysis/replication.ts'
+import { positiveInteger } from '../experiments/lab/cli/cli.ts'
 import { UserError } from '../experiments/lab/cli/user-error.ts'
+import { createProgress } from '../experiments/lab/cli/progress.ts'
+import type { EngineOptions } from '../experiments/lab/models/engine-options.ts'
 import { layerOf } from '../experiments/lab/models/hooks.ts'
 import { float32Bytes } from '../experiments/lab/models/memory-limit.ts'
-import type { ModelSource } from '../experiments/lab/models/model-source.ts'
-import { findModel } from '../experiments/lab/models/model-source.ts'
-import type { EngineOptions } from '../experiments/lab/models/engine-options.ts'
-import { createProgress } from '../experiments/lab/cli/progress.ts'
+import { findModel, type ModelSource } from '../experiments/lab/models/model-source.ts'
 import { weightShapes } from '../gpt2/weights.ts'
 import { saeShapes } from '../sae/weights.ts'
-import type { ExperimentChild } from './experiment-child.ts'
+import { addModel, timesAsFast, type Benchmark } from './benchmark.ts'
 import { textsOfPublishedLengths, type ExperimentInput, type ExperimentRun } from './experiment-input.ts'
+import { runCommand, runScript } from './measured-process.ts'
 import { memoryUse } from './memory.ts'
 import { writeModelFolder } from './model-folder.ts'
-import { makeRow, threadsOf, type MemoryUse, type Row } from './results.ts'
+import { makeRow, threadsOf, type Row } from './rows.ts'
 
-export interface ExperimentOptions extends EngineOptions {
+interface ExperimentOptions extends EngineOptions {
   readonly repeats?: number
   /** A command that runs the same experiment another way; it is given a folder, and prints an ExperimentRun. */
   readonly beside?: string
-  readonly quick?: boolean
-  readonly json?: boolean
 }
 
 const USUAL_REPEATS = 5
@@ -33,44 +31,64 @@ const QUICK_REPEATS = 1
 const THRESHOLD = 5
 
 /**
- * The post's experiment, part by part: model and SAEs from float32 files that are warm in the system's cache, its 70
- * texts' number of tokens, its four layers. Every run is a process of its own, and those of another implementation,
- * where there is one, stand between ours: A B A B ...
- * @throws UserError unless all of them find the same peaks
+ * Model and SAEs come from float32 files that are warm in the system's cache; there are as many texts and tokens as the
+ * post had. Every run is a process of its own, and those of another implementation, where there is one, stand between
+ * ours: A B A B ... All must find the same peaks.
  */
-export async function benchExperiment(
-  options: ExperimentOptions,
-): Promise<{ rows: Row[]; memory: MemoryUse[] }> {
-  const { beside, quick = false, json: quiet = false } = options
-  const source = await findModel(quick ? 'tiny' : options.model, { ...options, quiet })
-  const hooks = hooksOf(source)
-  const input: ExperimentInput = {
-    threads: options.threads ?? availableParallelism(),
-    hooks,
-    threshold: THRESHOLD,
-    ...(await textsOfPublishedLengths(source.config)),
-  }
-  await using folder = await writeModelFolder(source, hooks, quiet)
-  await writeFile(join(folder.path, 'experiment.json'), JSON.stringify(input))
+export const experiment: Benchmark<ExperimentOptions> = {
+  name: 'experiment',
+  description: 'the post’s experiment, part by part, files to peaks',
+  addOptions: (command) =>
+    addModel(command)
+      .option('--repeats <n>', 'runs of each (default: 5; quick: 1, on tiny)', positiveInteger('repeats'))
+      .option(
+        '--beside <command>',
+        'a command that does the same, between our runs: see bench/experiment-pytorch.py',
+      ),
 
-  const works = [
-    () => runOurs(options, folder.path),
-    ...(beside ? [() => runBeside(beside, folder.path)] : []),
-  ]
-  const repeats = options.repeats ?? (quick ? QUICK_REPEATS : USUAL_REPEATS)
-  const runs: ExperimentRun[][] = works.map(() => [])
-  using progress = createProgress({ label: 'measuring', total: repeats * works.length, unit: 'runs', quiet })
-  for (let round = 0; round < repeats; round++)
-    for (const [index, work] of works.entries()) {
-      runs[index].push(await work())
-      progress.step()
+  async run(options) {
+    const { quick, quiet, beside, repeats = quick ? QUICK_REPEATS : USUAL_REPEATS } = options
+    const source = await findModel(quick ? 'tiny' : options.model, options)
+    const hooks = hooksOf(source)
+    const input: ExperimentInput = {
+      threads: options.threads ?? availableParallelism(),
+      hooks,
+      threshold: THRESHOLD,
+      ...(await textsOfPublishedLengths(source.config)),
     }
-  for (const run of runs.flat()) checkPeaks(run, runs[0][0])
-  const bytes = bytesInUse(source, hooks[0])
-  return {
-    rows: runs.flatMap(rowsOf),
-    memory: runs.map(([run]) => memoryUse(`${source.name}, float32 files`, run, bytes, run.memory)),
-  }
+    await using folder = await writeModelFolder(source, hooks, quiet)
+    await writeFile(join(folder.path, 'experiment.json'), JSON.stringify(input))
+
+    const told = { ...options, model: folder.path }
+    const ours = () => runScript<ExperimentRun>('bench experiment: ours', 'experiment-child.ts', told)
+    const theirs = () =>
+      runCommand<ExperimentRun>(`bench experiment: --beside ${beside}`, `${beside} "${folder.path}"`)
+    const works = beside ? [ours, theirs] : [ours]
+    const runs: ExperimentRun[][] = works.map(() => [])
+    using progress = createProgress({
+      label: 'measuring',
+      total: repeats * works.length,
+      unit: 'runs',
+      quiet,
+    })
+    for (let round = 0; round < repeats; round++)
+      for (const [index, work] of works.entries()) {
+        runs[index].push(await work())
+        progress.step()
+      }
+    for (const run of runs.flat()) checkPeaks(run, runs[0][0])
+    const bytes = bytesInUse(source, hooks[0])
+    return {
+      rows: runs.flatMap(rowsOf),
+      memory: runs.map(([run]) => memoryUse(`${source.name}, float32 files`, run, bytes, run.memory)),
+    }
+  },
+
+  summary({ rows }) {
+    const totals = rows.filter(({ work }) => work === 'total')
+    const [ours, other] = totals
+    return timesAsFast(other?.backend ?? 'another implementation (--beside)', [ours], totals.slice(1))
+  },
 }
 
 /** The post's layers, or, of a model that has not all of them, every one with an SAE. */
@@ -84,34 +102,6 @@ function hooksOf({ name, saes }: ModelSource): string[] {
 /** The model's tensors, and those of one SAE: there is one at a time. */
 function bytesInUse({ config, saes }: ModelSource, hook: string): number {
   return float32Bytes(weightShapes(config)) + float32Bytes(saeShapes(saes.get(hook)!.config))
-}
-
-function runOurs({ backend, threads, paired, saeEncoder }: ExperimentOptions, model: string) {
-  const child: ExperimentChild = { model, backend, threads, paired, saeEncoder, startedAt: Date.now() }
-  const script = fileURLToPath(new URL('experiment-child.ts', import.meta.url))
-  return readRun('ours', spawn(process.execPath, [script, JSON.stringify(child)], stdio))
-}
-
-function runBeside(command: string, folder: string) {
-  const started = { CLEARBOX_STARTED_AT: String(Date.now()) }
-  const env = { ...process.env, ...started }
-  return readRun(`--beside ${command}`, spawn(`${command} "${folder}"`, { ...stdio, env, shell: true }))
-}
-
-const stdio: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
-
-/** The run that a process prints as its last line. @throws UserError with what it wrote on standard error, if it fails */
-async function readRun(what: string, child: ReturnType<typeof spawn>): Promise<ExperimentRun> {
-  const text = { stdout: '', stderr: '' }
-  child.stdout!.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()))
-  child.stderr!.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()))
-  const code = await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject))
-  const last = text.stdout.trim().split('\n').at(-1) ?? ''
-  if (code !== 0 || !last.startsWith('{'))
-    throw new UserError(
-      `bench experiment: ${what} ended with ${String(code)} and no result: ${text.stderr.trim().slice(-2000)}`,
-    )
-  return JSON.parse(last) as ExperimentRun
 }
 
 /** Float32 in another order of sums differs by less; another computation, by more. */

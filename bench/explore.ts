@@ -1,3 +1,4 @@
+// `bench explore`: typing in the Explorer, as it is built and served, in Chromium, on every backend.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,33 +9,18 @@ import { BACKENDS } from '../experiments/explorer/page/backends.ts'
 import { serveFolder } from '../experiments/explorer/serve-node.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { launchChromium } from '../test/browser/chromium.ts'
+import { timesAsFast, type Benchmark } from './benchmark.ts'
 import { gpuFlags, softwareFlags } from './gpujs/chromium.ts'
-import { firstLine } from './gpujs/race.ts'
-import { makeRow, threadsOf, type NotRun, type Row } from './results.ts'
-
-export interface ExploreOptions {
-  readonly quick?: boolean
-  readonly json?: boolean
-  /** GPU modes on SwiftShader, for a machine without a GPU. */
-  readonly software?: boolean
-}
+import { makeRow, noCost, threadsOf, type NotRun, type Row } from './rows.ts'
+import { attempt } from './side-by-side.ts'
 
 /** 30 tokens, BOS included; the key that is pressed is an `s`, which makes the last word another token, or Backspace. */
 const TEXT =
   'The old doctor said that the patient would have to stay in the house until the weather was better and then go back to his home'
 const TOKENS = 30
 
-/** What one key press cost, in milliseconds. */
-interface Press {
-  /** From the key's own time stamp to the first task after the frame that shows what the model made of it. */
-  readonly picture: number
-  /** Of it, in the worker: the whole run. */
-  readonly worker: number
-  /** Of it, from the worker's last answer to the finished document, before styles, layout and paint. */
-  readonly draw: number
-  /** Of the worker's: each layer with its SAE and its lens. */
-  readonly layers: readonly number[]
-}
+/** Milliseconds of one key press, by the work of their row. */
+type Press = Readonly<Record<string, number>>
 
 interface Typist {
   readonly mode: string
@@ -44,71 +30,70 @@ interface Typist {
   readonly presses: readonly Press[]
 }
 
-/**
- * Typing in the Explorer, as it is built and served, in Chromium: every backend, and wasm without shared memory. Their
- * next-token probabilities must agree with the reference backend's first.
- */
-export async function benchExplore(options: ExploreOptions): Promise<{ rows: Row[]; notRun: NotRun[] }> {
-  const { quick = false, json: quiet = false, software = false } = options
-  const folder = await mkdtemp(join(tmpdir(), 'clearbox-bench-explore-'))
-  const root = join(folder, 'site')
-  const rows: Row[] = []
-  const notRun: NotRun[] = []
-  await buildExplorer(root, () => {})
-  const [shared, plain] = [
-    await serveFolder({ root, port: 0 }),
-    await serveFolder({ root, port: 0, isolated: false }),
-  ]
-  const browser = await launchChromium()
-  const onGpu = await launchChromium(software ? softwareFlags : gpuFlags)
-  try {
-    const few = quick ? 2 : 3
-    const others = BACKENDS.map(({ name }) => name).filter((name) => !['wasm', 'reference'].includes(name))
-    const works = [
-      { name: 'reference', url: shared.url, presses: few },
-      { name: 'wasm', url: shared.url, presses: quick ? 10 : 50 },
-      { name: 'wasm', url: plain.url, presses: quick ? 10 : 20 },
-      ...others.map((name) => ({ name, url: shared.url, presses: few })),
+export const explore: Benchmark<{ software?: boolean }> = {
+  name: 'explore',
+  description: 'typing in the Explorer in Chromium, on every backend',
+  addOptions: (command) =>
+    command.option('--software', 'GPU modes on SwiftShader, for a machine without a GPU'),
+
+  /** Every backend, and wasm without shared memory, once its next-token probability agrees with the reference backend's. */
+  async run({ quick, quiet, software = false }) {
+    const folder = await mkdtemp(join(tmpdir(), 'clearbox-bench-explore-'))
+    const root = join(folder, 'site')
+    const rows: Row[] = []
+    const notRun: NotRun[] = []
+    await buildExplorer(root, () => {})
+    const [shared, plain] = [
+      await serveFolder({ root, port: 0 }),
+      await serveFolder({ root, port: 0, isolated: false }),
     ]
-    using progress = createProgress({ label: 'typing', total: works.length, unit: 'backends', quiet })
-    let expected: number | undefined
-    for (const { name, url, presses } of works) {
-      try {
-        const typist = await type(/webg/.test(name) ? onGpu : browser, `${url}#backend=${name}`, presses)
-        expected ??= typist.guess
-        if (!(Math.abs(typist.guess - expected) < 1e-4))
-          throw new Error(`${name}: wrong result: ${typist.guess}, expected ${expected}`)
-        rows.push(...rowsOf(name, typist))
-      } catch (error) {
-        if (/wrong result/.test(firstLine(error))) throw error
-        notRun.push({ backend: name, reason: firstLine(error) })
+    const browser = await launchChromium()
+    const onGpu = await launchChromium(software ? softwareFlags : gpuFlags)
+    try {
+      const few = quick ? 2 : 3
+      const others = BACKENDS.map(({ name }) => name).filter((name) => !['wasm', 'reference'].includes(name))
+      const works = [
+        { name: 'reference', url: shared.url, presses: few },
+        { name: 'wasm', url: shared.url, presses: quick ? 10 : 50 },
+        { name: 'wasm', url: plain.url, presses: quick ? 10 : 20 },
+        ...others.map((name) => ({ name, url: shared.url, presses: few })),
+      ]
+      using progress = createProgress({ label: 'typing', total: works.length, unit: 'backends', quiet })
+      let expected: number | undefined
+      for (const { name, url, presses } of works) {
+        await attempt(name, notRun, async () => {
+          const typist = await type(/webg/.test(name) ? onGpu : browser, `${url}#backend=${name}`, presses)
+          expected ??= typist.guess
+          if (!(Math.abs(typist.guess - expected) < 1e-4))
+            throw new Error(`${name}: wrong result: ${typist.guess}, expected ${expected}`)
+          rows.push(...rowsOf(name, typist))
+        })
+        progress.step()
       }
-      progress.step()
+    } finally {
+      await Promise.all([browser.close(), onGpu.close()])
+      await Promise.all([shared.close(), plain.close()])
+      await rm(folder, { recursive: true })
     }
-  } finally {
-    await Promise.all([browser.close(), onGpu.close()])
-    await Promise.all([shared.close(), plain.close()])
-    await rm(folder, { recursive: true })
-  }
-  return { rows, notRun }
+    return { rows, notRun }
+  },
+
+  summary({ rows }) {
+    const of = (name: string) =>
+      rows.filter(({ work, backend }) => work === 'key to picture' && backend === name)
+    return timesAsFast('the reference backend, from key to picture', of('wasm'), of('reference'))
+  },
 }
 
+/** Single layers of our fastest backend only. */
 function rowsOf(backend: string, { mode, first, presses }: Typist): Row[] {
-  const nothing = { flops: 0, bytes: 0 }
-  const row = (work: string, samples: readonly number[]) =>
-    makeRow({ work, shape: String(TOKENS), backend, mode, threads: threadsOf({ mode }) }, samples, nothing)
-  const all = [
-    row('first key to picture', [first.picture]),
-    row('key to picture', presses.map(({ picture }) => picture)), // prettier-ignore
-    row('its worker', presses.map(({ worker }) => worker)), // prettier-ignore
-    row('its drawing', presses.map(({ draw }) => draw)), // prettier-ignore
-  ]
-  if (backend !== 'wasm') return all
-  const layers = first.layers.map(
-    (_, layer) =>
-    row(`its layer ${layer}`, presses.map(({ layers }) => layers[layer])), // prettier-ignore
-  )
-  return [...all, ...layers]
+  const row = (work: string, of: readonly Press[], key = work) => {
+    const name = { work, shape: String(TOKENS), backend, mode, threads: threadsOf({ mode }) }
+    const samples = of.map((press) => press[key])
+    return makeRow(name, samples, noCost)
+  }
+  const works = Object.keys(first).filter((work) => backend === 'wasm' || !work.startsWith('its layer'))
+  return [row('first key to picture', [first], 'key to picture'), ...works.map((work) => row(work, presses))]
 }
 
 /** Opens the page in a new context and presses keys, each when the picture of the one before has come. */
@@ -172,7 +157,14 @@ async function press(page: Page, key: string): Promise<Press> {
     const { key, worker, layers } = (globalThis as unknown as Kept).kept
     const last = (name: string): PerformanceEntry => performance.getEntriesByName(name, 'measure').at(-1)!
     const { startTime, duration } = last('explorer:run')
-    const picture = startTime + duration - key
-    return { picture, worker, draw: last('explorer:draw').duration, layers: [...layers] }
+    return {
+      // From the key's own time stamp to the first task after the frame that shows what the model made of it.
+      'key to picture': startTime + duration - key,
+      // Of it, in the worker: the whole run; each layer is its block with its SAE and its lens.
+      'its worker': worker,
+      // Of it, from the worker's last answer to the finished document, before styles, layout and paint.
+      'its drawing': last('explorer:draw').duration,
+      ...Object.fromEntries(layers.map((ms, layer) => [`its layer ${layer}`, ms])),
+    }
   })
 }

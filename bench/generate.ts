@@ -1,20 +1,19 @@
+// `bench generate`: how long the first token takes (prefill), and how long each after it (decode, with a KV cache).
 import { createBackend } from '../engine/backends.ts'
-import { sizeOf } from '../engine/tensor.ts'
+import { integerIn, listOf, positiveInteger } from '../experiments/lab/cli/cli.ts'
 import { openModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
-import type { Gpt2Config } from '../gpt2/config.ts'
-import type { Hook } from '../gpt2/hooks.ts'
-import { run, type Gpt2 } from '../gpt2/model.ts'
-import { weightShapes } from '../gpt2/weights.ts'
-import { makeRow, threadsOf, type Cost, type Row } from './results.ts'
+import { generate as writeOn } from '../gpt2/generate.ts'
+import type { Gpt2 } from '../gpt2/model.ts'
+import { makeRow, threadsOf } from './rows.ts'
+import { addModel, showRange, type Benchmark } from './benchmark.ts'
 import { measureRoofline } from './roofline.ts'
+import { passCost, spreadIds } from './model-pass.ts'
 
-export interface GenerateOptions extends EngineOptions {
+interface GenerateOptions extends EngineOptions {
   readonly prompts: readonly number[] // lengths
   readonly newTokens: number
-  readonly quick?: boolean
-  readonly json?: boolean
 }
 
 /** Greedy tokens that must be the reference's. */
@@ -22,51 +21,63 @@ const CHECKED_TOKENS = 4
 const USUAL_RUNS = 5
 const QUICK_RUNS = 2
 
-/** Prefill and decode with a KV cache: how long the first token takes, and how long each after it. */
-export async function benchGenerate(options: GenerateOptions): Promise<Row[]> {
-  const { model: modelName, newTokens, quick = false, json: quiet = false } = options
-  const prompts = quick ? options.prompts.slice(0, 1) : options.prompts
-  const source = { ...options, quiet }
-  const runs = quick ? QUICK_RUNS : USUAL_RUNS
-  return withBackend(options, async (ops) => {
-    const threads = threadsOf(ops)
-    const roofline = await measureRoofline({ threads, quick })
-    const { gpt2 } = await openModel(modelName, ops, source)
-    if (ops.name !== 'reference') {
-      const reference = await openModel(modelName, await createBackend('reference'), source)
-      for (const length of prompts) await verifyText(gpt2, reference.gpt2, promptOf(gpt2.config, length))
-    }
-    const rows = [...roofline.rows]
-    using progress = createProgress({
-      label: 'generating',
-      total: prompts.length * runs * newTokens,
-      unit: 'tokens',
-      quiet,
-    })
-    for (const length of prompts) {
-      const prompt = promptOf(gpt2.config, length)
-      const times = await timeTokens(gpt2, prompt, { newTokens, runs, onToken: () => progress.step() })
-      const name = { backend: ops.name, mode: ops.mode, threads }
-      const ceiling = roofline.ceiling(threads)
-      const prefill = { ...name, work: 'prefill', shape: String(length) }
-      rows.push(makeRow(prefill, times.first, costOfTokens(gpt2.config, length), ceiling))
-      const decode = { ...name, work: 'decode', shape: `1 after ${length}` }
-      rows.push(makeRow(decode, times.later, costOfTokens(gpt2.config, 1), ceiling))
-    }
-    return rows
-  })
-}
+export const generate: Benchmark<GenerateOptions> = {
+  name: 'generate',
+  description: 'tokens a second: prefill, then one token at a time',
+  addOptions: (command) =>
+    addModel(command)
+      .option(
+        '--prompts <list>',
+        'lengths of the prompts; quick takes the first',
+        listOf('prompts', positiveInteger('length')),
+        [16, 128],
+      )
+      .option('--new-tokens <n>', 'tokens to write', integerIn('new tokens', 2), 24),
 
-/** BOS and tokens spread over the vocabulary. */
-function promptOf({ bos, dVocab }: Gpt2Config, length: number): number[] {
-  return Array.from({ length }, (_, i) => (i === 0 ? bos : (i * 7919) % dVocab))
+  async run(options) {
+    const { quick, quiet, newTokens } = options
+    const prompts = quick ? options.prompts.slice(0, 1) : options.prompts
+    const runs = quick ? QUICK_RUNS : USUAL_RUNS
+    return withBackend(options, async (ops) => {
+      const threads = threadsOf(ops)
+      const roofline = await measureRoofline({ threads, quick })
+      const { gpt2 } = await openModel(options.model, ops, options)
+      if (ops.name !== 'reference') {
+        const reference = await openModel(options.model, await createBackend('reference'), options)
+        for (const length of prompts) await verifyText(gpt2, reference.gpt2, spreadIds(gpt2.config, length))
+      }
+      const row = (work: string, shape: string, tokens: number, samples: number[]) => {
+        const name = { work, shape, backend: ops.name, mode: ops.mode, threads }
+        return makeRow(name, samples, passCost(gpt2.config, tokens), roofline.ceiling(threads))
+      }
+      const rows = [...roofline.rows]
+      const total = prompts.length * runs * newTokens
+      using progress = createProgress({ label: 'generating', total, unit: 'tokens', quiet })
+      for (const length of prompts) {
+        const prompt = spreadIds(gpt2.config, length)
+        const [first, later]: number[][] = [[], []]
+        for (let text = 0; text < runs; text++) {
+          const { times } = await writeGreedily(gpt2, prompt, newTokens, () => progress.step())
+          first.push(times[0])
+          later.push(...times.slice(1))
+        }
+        rows.push(row('prefill', `${length}`, length, first), row('decode', `1 after ${length}`, 1, later))
+      }
+      return { rows }
+    })
+  },
+
+  summary({ rows }) {
+    const decoded = rows.filter(({ work }) => work === 'decode')
+    const shares = showRange(decoded.map(({ roofline }) => roofline!))
+    const rates = showRange(decoded.map(({ median_ms }) => 1000 / median_ms))
+    return `ours is ${shares} times as fast as the roofline allows in decoding: ${rates} tokens a second`
+  },
 }
 
 async function verifyText(ours: Gpt2, reference: Gpt2, prompt: readonly number[]): Promise<void> {
-  const [got, expected] = [
-    (await writeGreedily(ours, prompt, CHECKED_TOKENS)).ids,
-    (await writeGreedily(reference, prompt, CHECKED_TOKENS)).ids,
-  ]
+  const { ids: got } = await writeGreedily(ours, prompt, CHECKED_TOKENS)
+  const { ids: expected } = await writeGreedily(reference, prompt, CHECKED_TOKENS)
   if (got.join() !== expected.join())
     throw new Error(
       `${ours.ops.name} (${ours.ops.mode}): after a prompt of ${prompt.length} tokens it writes ` +
@@ -74,47 +85,21 @@ async function verifyText(ours: Gpt2, reference: Gpt2, prompt: readonly number[]
     )
 }
 
-/** Writes `count` tokens, the most probable each time; <|endoftext|> does not end it. -> ids, and milliseconds each took */
+/** Writes `count` tokens, the most probable each time. -> ids, and milliseconds each took */
 async function writeGreedily(
   model: Gpt2,
   prompt: readonly number[],
   count: number,
   onToken: () => void = () => {},
 ): Promise<{ ids: number[]; times: number[] }> {
-  const { config, ops } = model
-  const newRows = () => ops.createCache(config.nCtx, config.dModel)
-  const cache = Array.from({ length: config.nLayers }, () => ({ keys: newRows(), values: newRows() }))
+  const endless = { ...model, config: { ...model.config, bos: NaN } } // <|endoftext|> does not end it
   const [ids, times]: number[][] = [[], []]
-  try {
-    for (let next = [...prompt]; ids.length < count; next = ids.slice(-1)) {
-      const start = performance.now()
-      const pick: Hook = async (logits, ops) => void ids.push((await ops.topK(logits, 1))[0].indices[0])
-      await run(model, [next], { logits: pick }, { cache, lastOnly: true })
-      times.push(performance.now() - start)
-      onToken()
-    }
-    return { ids, times }
-  } finally {
-    for (const { keys, values } of cache) for (const rows of [keys, values]) ops.release(rows)
+  let start = performance.now()
+  for await (const id of writeOn(endless, prompt, count, { temperature: 0 })) {
+    ids.push(id)
+    times.push(performance.now() - start)
+    onToken()
+    start = performance.now()
   }
-}
-
-/** Milliseconds of the first token, and of every later one, over several texts. */
-async function timeTokens(
-  model: Gpt2,
-  prompt: readonly number[],
-  options: { newTokens: number; runs: number; onToken: () => void },
-): Promise<{ first: number[]; later: number[] }> {
-  const { newTokens, runs, onToken } = options
-  const texts: number[][] = []
-  while (texts.length < runs) texts.push((await writeGreedily(model, prompt, newTokens, onToken)).times)
-  return { first: texts.map(([first]) => first), later: texts.flatMap(([, ...later]) => later) }
-}
-
-/** Every weight read once; each token through all blocks, the last one through the unembedding. Keys and values are not counted. */
-function costOfTokens(config: Gpt2Config, tokens: number): Cost {
-  let blocks = 0
-  for (const [name, shape] of weightShapes(config)) if (name.startsWith('h.')) blocks += sizeOf(shape)
-  const unembedding = config.dModel * config.dVocab
-  return { flops: 2 * (blocks * tokens + unembedding), bytes: 4 * (blocks + unembedding) }
+  return { ids, times }
 }

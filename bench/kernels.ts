@@ -1,24 +1,8 @@
+// `bench kernels`: a matrix product from three plain loops to every instruction there is, a step at a time.
 import { availableParallelism } from 'node:os'
-import { createProgress } from '../experiments/lab/cli/progress.ts'
-import { ladder, type Rung } from './kernels/ladder.ts'
-import {
-  costOfMatmul,
-  makeProblem,
-  shapeOf,
-  verifyMatmul,
-  type PreparedMatmul,
-  type Problem,
-  type Size,
-} from './matmul.ts'
-import { makeRow, type NotRun, type Row } from './results.ts'
-import { measureRoofline, type Roofline } from './roofline.ts'
-import { alternate, quickBudget, shortRuns, usualBudget, type Budget } from './timing.ts'
-
-export interface KernelsOptions {
-  readonly threads?: number
-  readonly quick?: boolean
-  readonly json?: boolean
-}
+import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
+import { ladder } from './kernels/ladder.ts'
+import { matmulRunner, timeProducts, type Size } from './matmul.ts'
 
 /** GPT-2 small's MLP at 64 tokens, its projection at 512, and its MLP at one token: only the last is memory-bound. */
 const sizes: readonly Size[] = [
@@ -27,50 +11,36 @@ const sizes: readonly Size[] = [
   [1, 768, 3072],
 ]
 
-/** The ladder from three loops to every instruction there is. Each rung is verified before any is timed. */
-export async function benchKernels(options: KernelsOptions): Promise<{ rows: Row[]; notRun: NotRun[] }> {
-  const { quick = false, json: quiet = false, threads = availableParallelism() } = options
-  const rungs = ladder(threads)
-  if (!quiet) for (const { name, changes } of rungs) console.log(`${name}: ${changes}`)
-  const roofline = await measureRoofline({ threads, quick })
-  const rows = [...roofline.rows]
-  const here = rungs.filter(({ missing }) => !missing)
-  const budget = quick ? quickBudget : usualBudget
-  const used = quick ? sizes.slice(0, 1) : sizes
-  const total = used.length * here.length * budget.rounds
-  using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
-  for (const size of used)
-    rows.push(...(await climb(here, await makeProblem(size), roofline, budget, () => progress.step())))
-  const notRun = rungs.flatMap(({ name, missing }) => (missing ? [{ backend: name, reason: missing }] : []))
-  return { rows, notRun }
-}
+export const kernels: Benchmark<{ threads?: number }> = {
+  name: 'kernels',
+  description: 'a product, from three loops to all the machine has',
+  addOptions: addThreads,
 
-async function climb(
-  rungs: readonly Rung[],
-  problem: Problem,
-  roofline: Roofline,
-  budget: Budget,
-  onRun: () => void,
-): Promise<Row[]> {
-  const prepared: (PreparedMatmul & { readonly mode: string })[] = []
-  try {
-    for (const rung of rungs) {
-      const ready = await rung.prepare(problem)
-      prepared.push(ready)
-      await verifyMatmul(`${rung.name} (${ready.mode})`, problem, ready)
-    }
-    const samples = await alternate(
-      prepared.map((ready) => shortRuns(() => ready.run())),
-      budget,
-      onRun,
-    )
-    return rungs.map(({ name: work, threads, instructions }, i) => {
-      const { mode } = prepared[i]
-      const backend = mode === 'JavaScript' ? 'js' : 'wasm'
-      const name = { work, shape: shapeOf(problem), backend, mode, threads }
-      return makeRow(name, samples[i], costOfMatmul(problem), roofline.ceiling(threads, instructions))
+  async run({ quick, quiet, threads = availableParallelism() }) {
+    const rungs = ladder(threads)
+    if (!quiet) for (const { name, changes } of rungs) console.log(`${name}: ${changes}`)
+    const starts = rungs.map((rung) => {
+      const { name: work, threads, instructions, missing } = rung
+      const start = async () => {
+        if (missing) throw new Error(missing)
+        return matmulRunner(
+          { work, backend: instructions ? 'wasm' : 'js', threads, instructions },
+          (problem) => rung.prepare(problem),
+        )
+      }
+      return [work, start] as const
     })
-  } finally {
-    for (const ready of prepared) await ready.release?.()
-  }
+    return timeProducts(quick ? sizes.slice(0, 1) : sizes, starts, { threads, quick, quiet })
+  },
+
+  summary({ rows }) {
+    const steps = rows.filter(({ shape }) => shape !== '')
+    const last = steps.at(-1)?.work
+    return timesAsFast(
+      'the three plain loops',
+      steps.filter(({ work }) => work === last),
+      steps.filter(({ work }) => work === 'naive'),
+      ({ shape }) => shape,
+    )
+  },
 }

@@ -1,6 +1,8 @@
+// `bench layers`, the default: layer by layer through a model, and through the SAE in its middle.
 import type { Backend } from '../engine/backend.ts'
 import { createBackend } from '../engine/backends.ts'
 import type { Tensor } from '../engine/tensor.ts'
+import { integerIn, listOf, positiveInteger } from '../experiments/lab/cli/cli.ts'
 import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { openModel, type OpenModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
@@ -9,26 +11,23 @@ import { capture, run } from '../gpt2/model.ts'
 import { decode } from '../sae/decoder.ts'
 import { encode } from '../sae/encoder.ts'
 import type { Sae } from '../sae/weights.ts'
-import { observe } from './observe.ts'
-import { modelParts, pairWeights, partNamer, saeParts } from './parts.ts'
-import { makeRow, threadsOf, type Ceiling, type Row } from './results.ts'
+import { addModel, showRange, type Benchmark, type CommonOptions } from './benchmark.ts'
+import { wrapOps } from './wrap-ops.ts'
+import { modelParts, pairWeights, partNamer, saeParts } from './model-parts.ts'
+import { makeRow, threadsOf, type Ceiling, type Row } from './rows.ts'
 import { measureRoofline } from './roofline.ts'
-import { Tally } from './tally.ts'
-import { alternate, quickBudget, shortRuns, usualBudget, type Budget } from './timing.ts'
+import { PartTimes } from './part-times.ts'
+import { alternate, budgetOf, shortRuns, type Budget } from './timing.ts'
+import { spreadIds } from './model-pass.ts'
 import { verifier } from './verify.ts'
 
-export interface LayersOptions extends EngineOptions {
+interface LayersOptions extends EngineOptions {
   readonly tokens?: readonly number[]
   readonly layers: readonly number[]
-  readonly quick?: boolean
-  readonly json?: boolean
 }
 
 const usualTokens = [1, 16, 128, 512]
 const quickTokens = [1, 16]
-
-/** Which model, and where it comes from. */
-type ModelChoice = Pick<EngineOptions, 'model' | 'offline' | 'dir'> & { readonly quiet: boolean }
 
 /** A model and one of its SAEs on a backend. */
 interface Subject {
@@ -37,42 +36,55 @@ interface Subject {
   readonly hook: string
 }
 
-/** Layer by layer through a model, and through the SAE in its middle. */
-export async function benchLayers(options: LayersOptions): Promise<Row[]> {
-  const { quick = false, json: quiet = false } = options
-  const source = { ...options, quiet }
-  return withBackend(options, async (ops) => {
-    const threads = threadsOf(ops)
-    const roofline = await measureRoofline({ threads, quick })
-    const subject = await openSubject(ops, source)
-    const { nCtx, nLayers } = subject.model.gpt2.config
-    const counts = options.tokens ?? (quick ? quickTokens : usualTokens).filter((count) => count <= nCtx)
-    if (Math.max(...counts) > nCtx)
-      throw new UserError(`--tokens ${counts.join()}: ${options.model} has only ${nCtx} positions`)
+export const layers: Benchmark<LayersOptions> = {
+  name: 'layers',
+  description: 'layer by layer through a model and an SAE; the default',
+  addOptions: (command) =>
+    addModel(command)
+      .option(
+        '--tokens <list>',
+        'how many tokens at once (default: 1,16,128,512; quick: 1,16)',
+        listOf('tokens', positiveInteger('tokens')),
+      )
+      .option(
+        '--layers <list>',
+        'blocks that get rows of their own beside the sum over all',
+        listOf('layers', integerIn('layer', 0)),
+        [],
+      ),
 
-    if (Math.max(...options.layers) >= nLayers)
-      throw new UserError(
-        `--layers ${options.layers.join()}: ${options.model} has blocks 0 to ${nLayers - 1}`,
-      )
-    const budget = quick ? quickBudget : usualBudget
-    const rows = [...roofline.rows]
-    await verifySubject(subject, ops, counts, source)
-    const total = counts.length * budget.rounds * 2
-    using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
-    for (const tokens of counts)
-      rows.push(
-        ...(await measure(subject, ops, tokens, {
-          ceiling: roofline.ceiling(threads),
-          layers: options.layers,
-          budget,
-          onRun: () => progress.step(),
-        })),
-      )
-    return rows
-  })
+  async run(options) {
+    const { quick, quiet, layers } = options
+    return withBackend(options, async (ops) => {
+      const threads = threadsOf(ops)
+      const roofline = await measureRoofline({ threads, quick })
+      const subject = await openSubject(ops, options)
+      const { nCtx, nLayers } = subject.model.gpt2.config
+      const counts = options.tokens ?? (quick ? quickTokens : usualTokens).filter((count) => count <= nCtx)
+      if (Math.max(...counts) > nCtx)
+        throw new UserError(`--tokens ${counts.join()}: ${options.model} has only ${nCtx} positions`)
+      if (Math.max(...layers) >= nLayers)
+        throw new UserError(`--layers ${layers.join()}: ${options.model} has blocks 0 to ${nLayers - 1}`)
+      await verifySubject(subject, ops, counts, options)
+      const budget = budgetOf(quick)
+      const total = counts.length * budget.rounds * 2
+      using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
+      const setting = { ceiling: roofline.ceiling(threads), layers, budget, onRun: () => progress.step() }
+      const rows = [...roofline.rows]
+      for (const tokens of counts) rows.push(...(await measure(subject, ops, tokens, setting)))
+      return { rows }
+    })
+  },
+
+  summary({ rows }) {
+    const passes = rows.filter(({ work }) => work === 'forward pass')
+    const shares = showRange(passes.map(({ roofline }) => roofline!))
+    const counts = passes.map(({ shape }) => shape).join(', ')
+    return `ours is ${shares} times as fast as the roofline allows, in passes of ${counts} tokens`
+  },
 }
 
-async function openSubject(ops: Backend, source: ModelChoice): Promise<Subject> {
+async function openSubject(ops: Backend, source: LayersOptions & CommonOptions): Promise<Subject> {
   const model = await openModel(source.model, ops, source)
   if (model.saeHooks.length === 0)
     throw new UserError(
@@ -95,27 +107,21 @@ async function through({ sae }: Subject, ops: Backend, stream: Tensor): Promise<
   })
 }
 
-/** BOS and tokens spread over the vocabulary. */
-function someIds({ model }: Subject, tokens: number): number[] {
-  const { bos, dVocab } = model.gpt2.config
-  return Array.from({ length: tokens }, (_, i) => (i === 0 ? bos : (i * 7919) % dVocab))
-}
-
 /** Every op of every layer, at every number of tokens, against the reference. The reference itself is what is right. */
 async function verifySubject(
   subject: Subject,
   ops: Backend,
   counts: readonly number[],
-  source: ModelChoice,
+  source: LayersOptions & CommonOptions,
 ): Promise<void> {
   if (ops.name === 'reference') return
   const reference = await createBackend('reference')
   const twin = await openSubject(reference, source)
   const parts = allParts(subject)
-  const observer = verifier(ops, reference, pairWeights(parts, allParts(twin)), partNamer(parts))
+  const twins = pairWeights(parts, allParts(twin))
+  const checked = wrapOps(ops, verifier(ops, reference, twins, partNamer(parts)))
   for (const tokens of counts) {
-    const ids = someIds(subject, tokens)
-    const checked = observe(ops, observer)
+    const ids = spreadIds(subject.model.gpt2.config, tokens)
     await forward(subject, checked, ids)
     await through(subject, checked, await streamOf(subject, ids))
   }
@@ -134,19 +140,14 @@ async function measure(
   subject: Subject,
   ops: Backend,
   tokens: number,
-  options: {
-    ceiling: Ceiling
-    layers: readonly number[]
-    budget: Budget
-    onRun: () => void
-  },
+  setting: { ceiling: Ceiling; layers: readonly number[]; budget: Budget; onRun: () => void },
 ): Promise<Row[]> {
-  const { ceiling, layers, budget, onRun } = options
-  const ids = someIds(subject, tokens)
+  const { ceiling, layers, budget, onRun } = setting
+  const ids = spreadIds(subject.model.gpt2.config, tokens)
   const stream = await streamOf(subject, ids) // warms the model up, too
   const nameOf = partNamer(allParts(subject))
-  const ofModel = new Tally(nameOf)
-  const ofSae = new Tally(nameOf)
+  const ofModel = new PartTimes(nameOf)
+  const ofSae = new PartTimes(nameOf)
   const [passes] = await alternate(
     [
       shortRuns(() => forward(subject, ofModel.startPass(ops), ids)),
@@ -160,6 +161,6 @@ async function measure(
   return [
     makeRow(whole, passes, ofModel.passCost, ceiling),
     ...ofModel.rows(name, ceiling, layers),
-    ...ofSae.rows(name, ceiling, []),
+    ...ofSae.rows(name, ceiling),
   ]
 }

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
+// Where and how results were measured.
+import { spawnSync } from 'node:child_process'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 
-/** Where and how a result was measured. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number // that this process may use
@@ -18,7 +16,7 @@ export interface Machine {
 }
 
 /** @param command what was run, e.g. `npm run bench -- layers --quick` */
-export async function describeMachine(command: string): Promise<Machine> {
+export function describeMachine(command: string): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
@@ -27,23 +25,17 @@ export async function describeMachine(command: string): Promise<Machine> {
     node: process.versions.node,
     v8: process.versions.v8,
     flags: [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ').trim() || 'none',
-    commit: await currentCommit(),
+    commit: currentCommit(),
     date: new Date().toISOString(),
     command,
   }
 }
 
 /** The commit's short name, marked where the working tree differs from it. */
-async function currentCommit(): Promise<string> {
-  const run = promisify(execFile)
-  const cwd = fileURLToPath(new URL('.', import.meta.url))
-  try {
-    const { stdout: commit } = await run('git', ['rev-parse', '--short', 'HEAD'], { cwd })
-    const { stdout: changes } = await run('git', ['status', '--porcelain', '--untracked-files=no'], { cwd })
-    return commit.trim() + (changes ? ' with changes' : '')
-  } catch {
-    return 'unknown: no git here'
-  }
+function currentCommit(): string {
+  const args = ['describe', '--always', '--exclude', '*', '--dirty= with changes']
+  const { status, stdout } = spawnSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : 'unknown: no git here'
 }
 
 /** On one line, as it stands above every table. */

@@ -1,18 +1,25 @@
+// The matrix product that kernels, libraries and backends are raced on, with the right answer.
 import type { Backend } from '../engine/backend.ts'
 import { createReferenceBackend } from '../engine/reference/backend.ts'
 import { toDense, type SparseRows } from '../engine/sparse.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sourceOf } from '../engine/weights/weights.ts'
-import type { Cost } from './results.ts'
-import { checkClose } from './verify.ts'
+import { numbers } from './numbers.ts'
+import type { CommonOptions } from './benchmark.ts'
+import { measureRoofline } from './roofline.ts'
+import type { Cost, NotRun, Row } from './rows.ts'
+import { timeSideBySide, type Runner, type Starts } from './side-by-side.ts'
+import { shortRuns } from './timing.ts'
+import { checkClose, inScope } from './verify.ts'
 
-/** A matrix product C [m, n] = A [m, k] x B [k, n], with the right answer. B is a model's weight: it stays. */
+/** C [m, n] = A [m, k] x B [k, n]. B is a model's weight: it stays. */
 export interface Problem {
   readonly m: number
   readonly k: number
   readonly n: number
   readonly a: Float32Array
   readonly b: Float32Array
+  /** Of the first rows of C, at least. */
   readonly expected: Float32Array
 }
 
@@ -29,47 +36,87 @@ export interface PreparedMatmul {
 
 export type Size = readonly [m: number, k: number, n: number]
 
-/** The same numbers every time, in -1..1, and their product by the reference (float64 sums). */
-export async function makeProblem([m, k, n]: Size): Promise<Problem> {
-  const random = generator(m * 31 + k * 17 + n)
-  const a = Float32Array.from({ length: m * k }, random)
-  const b = Float32Array.from({ length: k * n }, random)
+/** The same numbers every time, in -1..1. */
+export function makeProblem([m, k, n]: Size): Promise<Problem> {
+  return problemOf(numbers([m, k], 1), numbers([k, n], 2), m)
+}
+
+/** The product of two matrices, of which the reference (float64 sums) computes the first rows, at most `checked`. */
+export async function problemOf(a: Tensor, b: Tensor, checked: number): Promise<Problem> {
+  const [[m, k], [, n]] = [a.shape, b.shape]
   const reference = createReferenceBackend()
-  const layer = await reference.prepareLinear(sourceOf('B', new Tensor([k, n], b)))
-  const expected = await reference.linear(new Tensor([m, k], a), layer)
-  return { m, k, n, a, b, expected: (await reference.download(expected)).data }
+  const layer = await reference.prepareLinear(sourceOf('B', b))
+  const expected = await reference.linear(a.rows(0, Math.min(checked, m)), layer)
+  return { m, k, n, a: a.data, b: b.data, expected: (await reference.download(expected)).data }
 }
 
-export function shapeOf({ m, k, n }: Pick<Problem, 'm' | 'k' | 'n'>): string {
-  return `${m}x${k}x${n}`
+/** A product of each size by all who start, held against what the machine can do in the same run. */
+export async function timeProducts(
+  sizes: readonly Size[],
+  starts: Starts<Problem>,
+  { threads, quick, quiet }: CommonOptions & { readonly threads: number },
+  takesPart: (size: Size, runner: Runner<Problem>) => boolean = () => true,
+): Promise<{ rows: Row[]; notRun: NotRun[] }> {
+  const roofline = await measureRoofline({ threads, quick })
+  const cases = sizes.map((size) => ({
+    work: 'matmul',
+    shape: size.join('x'),
+    cost: costOfMatmul(...size),
+    task: () => makeProblem(size),
+    takesPart: (runner: Runner<Problem>) => takesPart(size, runner),
+  }))
+  return timeSideBySide(starts, () => cases, { quick, quiet, roofline })
 }
 
-export function costOfMatmul({ m, k, n }: Pick<Problem, 'm' | 'k' | 'n'>): Cost {
+/** Every number of A, B and C moves once. */
+export function costOfMatmul(m: number, k: number, n: number): Cost {
   return { flops: 2 * m * k * n, bytes: 4 * (m * k + k * n + m * n) }
+}
+
+/** Who multiplies in this process, one verified product at a time. `about.mode` is left out where `prepare` tells it. */
+export function matmulRunner(
+  about: Pick<Runner<Problem>, 'backend' | 'threads' | 'work' | 'instructions'> & { readonly mode?: string },
+  prepare: (problem: Problem) => Promise<PreparedMatmul & { readonly mode?: string }>,
+): Runner<Problem> {
+  let ready: Awaited<ReturnType<typeof prepare>> | undefined
+  const release = async () => {
+    await ready?.release?.()
+    ready = undefined
+  }
+  return {
+    ...about,
+    get mode() {
+      return about.mode ?? ready!.mode!
+    },
+    async verify(problem) {
+      await release()
+      ready = await prepare(problem)
+      const name = about.work === undefined ? about.backend : `${about.work}, ${about.backend}`
+      await verifyMatmul(`${name} (${this.mode})`, problem, ready)
+    },
+    time: shortRuns(() => ready!.run()),
+    close: release,
+  }
 }
 
 /** Runs it once, which also warms it up. @throws if the result is not what the reference computes */
 export async function verifyMatmul(name: string, problem: Problem, prepared: PreparedMatmul): Promise<void> {
   const result = await prepared.run()
   const got = 'offsets' in result ? toDense(result).data : result
-  const { m, n, expected } = problem
-  checkClose(`${name}: ${shapeOf(problem)}`, [m, n], got, prepared.expected ?? expected)
+  const { m, k, n } = problem
+  const expected = prepared.expected ?? problem.expected
+  if (got.length !== m * n)
+    throw new Error(`${name}: wrong result: ${got.length} numbers, expected ${m} x ${n}`)
+  const rows = expected.length / n
+  checkClose(`${name}: ${m}x${k}x${n}`, [rows, n], got.subarray(0, expected.length), expected)
 }
 
 /** The product as a backend's `linear`: A goes to it and C comes back each time. */
 export async function prepareOn(ops: Backend, { m, k, n, a, b }: Problem): Promise<PreparedMatmul> {
   const layer = await ops.prepareLinear(sourceOf('B', new Tensor([k, n], b)))
   const x = new Tensor([m, k], a)
-  return {
-    async run() {
-      let c: Tensor | undefined
-      await ops.scope(async (ops) => {
-        c = await ops.download(await ops.linear(ops.upload(x), layer))
-      })
-      return c!.data
-    },
-    release: () => ops.release(layer),
-  }
+  const run = async (ops: Backend) => (await ops.download(await ops.linear(ops.upload(x), layer))).data
+  return { run: () => inScope(ops, run), release: () => ops.release(layer) }
 }
 
 /**
@@ -83,23 +130,8 @@ export async function prepareEncoderOn(ops: Backend, problem: Problem): Promise<
   const layer = await ops.prepareLinear(sourceOf('B', new Tensor([k, n], b)), sourceOf('bias', biases))
   const x = new Tensor([m, k], a)
   return {
-    async run() {
-      let features: SparseRows | undefined
-      await ops.scope(async (ops) => {
-        features = await ops.sparseEncode(ops.upload(x), layer)
-      })
-      return features!
-    },
+    run: () => inScope(ops, (ops) => ops.sparseEncode(ops.upload(x), layer)),
     expected: problem.expected.map((value) => Math.max(0, value + bias)),
     release: () => ops.release(layer),
-  }
-}
-
-/** Numbers in -1..1 from a linear congruential generator (Numerical Recipes' constants). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
   }
 }

@@ -1,3 +1,4 @@
+// The process that memory.ts measures.
 import { float32Bytes } from '../experiments/lab/models/memory-limit.ts'
 import { openModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
@@ -6,8 +7,9 @@ import { run } from '../gpt2/model.ts'
 import { weightShapes } from '../gpt2/weights.ts'
 import { encode } from '../sae/encoder.ts'
 import { saeShapes } from '../sae/weights.ts'
+import { peakBytes } from './measured-process.ts'
+import { spreadIds } from './model-pass.ts'
 
-/** What a process of its own is told: see memory.ts. */
 export interface ChildOptions extends EngineOptions {
   readonly tokens: number
 }
@@ -24,8 +26,6 @@ export interface ChildResult {
   readonly runMs: number
 }
 
-const peakBytes = (): number => process.resourceUsage().maxRSS * 1024
-
 runMain(async () => {
   const options = JSON.parse(process.argv[2]) as ChildOptions
   const start = peakBytes()
@@ -35,25 +35,23 @@ runMain(async () => {
     const { gpt2, saeHooks } = model
     const hook = saeHooks[Math.floor(saeHooks.length / 2)]
     const sae = await model.openSae(hook)
-    const loaded = { at: performance.now(), peak: peakBytes() }
+    const [loadMs, loaded] = [performance.now() - begun, peakBytes()]
 
-    const { bos, dVocab } = gpt2.config
-    const ids = Array.from({ length: options.tokens }, (_, i) => (i === 0 ? bos : (i * 7919) % dVocab))
-    const features = {
+    const features: Parameters<typeof run>[2] = {
       [hook]: async (x, ops) => void (await encode(ops, sae, x)),
       logits: async () => {},
-    } satisfies Parameters<typeof run>[2]
-    await run(gpt2, [ids], features, { lastOnly: true })
+    }
+    await run(gpt2, [spreadIds(gpt2.config, options.tokens)], features, { lastOnly: true })
 
     const result: ChildResult = {
       backend: ops.name,
       mode: ops.mode,
       tensorBytes: float32Bytes(weightShapes(gpt2.config)) + float32Bytes(saeShapes(sae.config)),
       start,
-      loaded: loaded.peak,
+      loaded,
       done: peakBytes(),
-      loadMs: loaded.at - begun,
-      runMs: performance.now() - loaded.at,
+      loadMs,
+      runMs: performance.now() - begun - loadMs,
     }
     process.stdout.write(JSON.stringify(result))
   })

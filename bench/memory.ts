@@ -1,38 +1,48 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { UserError } from '../experiments/lab/cli/user-error.ts'
+// `bench memory`: the peak of resident memory of a process that loads a model and an SAE, and runs both once.
+import { positiveInteger } from '../experiments/lab/cli/cli.ts'
 import { findModel } from '../experiments/lab/models/model-source.ts'
+import { addModel, type Benchmark } from './benchmark.ts'
+import { runScript } from './measured-process.ts'
 import type { ChildOptions, ChildResult } from './memory-child.ts'
 import { writeModelFolder, type ModelFolder } from './model-folder.ts'
-import { makeRow, threadsOf, type MemoryUse, type Row } from './results.ts'
+import { makeRow, noCost, threadsOf, type MemoryUse } from './rows.ts'
+import { digits } from './tables.ts'
 
 /** The target: the tensors in use and a little, and what Node and the activations need. */
 const TARGET_RATIO = 1.15
 const TARGET_EXTRA_MB = 150
 
 /**
- * Peak resident memory of a process that loads a model and the SAE in its middle and runs both once: features at
- * the SAE's hook, and the last token's logits. A process of its own, because a peak never goes down again. A model of
- * a formula is written to files first, which that process then loads, warm in the system's cache.
- * What it computes is verified by the bench `layers`.
+ * Features at the hook in the model's middle, and the last token's logits. A model of a formula is written to files
+ * first, which the process then loads, warm in the system's cache. What it computes is verified by the bench `layers`.
  */
-export async function benchMemory(
-  options: ChildOptions & { json?: boolean },
-): Promise<{ rows: Row[]; memory: MemoryUse[] }> {
-  const { backend, threads, tokens, offline, dir, json: quiet = false } = options
-  await using folder = options.model === 'synthetic' ? await writeSynthetic(quiet) : undefined
-  const model = folder ? 'synthetic, float32 files' : options.model
-  const path = folder?.path ?? options.model
-  const use = await runChild({ model: path, backend, threads, tokens, offline, dir })
-  const name = { backend: use.backend, mode: use.mode, threads: threadsOf(use) }
-  return {
-    rows: [
-      makeRow({ ...name, work: 'load', shape: model }, [use.loadMs], { flops: 0, bytes: use.tensorBytes }),
-      makeRow({ ...name, work: 'run', shape: String(tokens) }, [use.runMs], { flops: 0, bytes: 0 }),
-    ],
-    memory: [memoryUse(model, { name: use.backend, mode: use.mode }, use.tensorBytes, use)],
-  }
+export const memory: Benchmark<ChildOptions> = {
+  name: 'memory',
+  description: 'peak memory of a process that loads and runs a model',
+  addOptions: (command) =>
+    addModel(command).option('--tokens <n>', 'tokens of the text', positiveInteger('tokens'), 128),
+
+  async run({ quiet, ...options }) {
+    await using folder = options.model === 'synthetic' ? await writeSynthetic(quiet) : undefined
+    const model = folder ? 'synthetic, float32 files' : options.model
+    const path = folder?.path ?? options.model
+    const what = 'bench memory: the process that was measured'
+    const use = await runScript<ChildResult>(what, 'memory-child.ts', { ...options, model: path })
+    const { backend, mode, tensorBytes, loadMs, runMs } = use
+    const name = { backend, mode, threads: threadsOf(use) }
+    return {
+      rows: [
+        makeRow({ ...name, work: 'load', shape: model }, [loadMs], { flops: 0, bytes: tensorBytes }),
+        makeRow({ ...name, work: 'run', shape: String(options.tokens) }, [runMs], noCost),
+      ],
+      memory: [memoryUse(model, { name: backend, mode }, tensorBytes, use)],
+    }
+  },
+
+  summary({ memory = [] }) {
+    const [{ of_target, run_mb, target_mb }] = memory
+    return `ours is ${digits(of_target)} times its target: ${run_mb.toFixed(0)} of ${target_mb.toFixed(0)} MB`
+  },
 }
 
 /** Peaks in bytes, held against what the tensors in use allow. */
@@ -55,17 +65,4 @@ async function writeSynthetic(quiet: boolean): Promise<ModelFolder> {
   const source = await findModel('synthetic')
   const hooks = [...source.saes.keys()]
   return writeModelFolder(source, [hooks[Math.floor(hooks.length / 2)]], quiet)
-}
-
-async function runChild(options: ChildOptions): Promise<ChildResult> {
-  const script = fileURLToPath(new URL('memory-child.ts', import.meta.url))
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(options)])
-    return JSON.parse(stdout) as ChildResult
-  } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string }
-    throw new UserError(`bench memory: the process that was measured failed: ${stderr?.trim() || message}`, {
-      cause: error,
-    })
-  }
 }

@@ -1,3 +1,4 @@
+// A model and its SAEs as float32 files, for what measures the loading of files.
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,21 +1,21 @@
+// `bench peers`: the same products by other libraries, in alternating rounds of one run.
+import { InvalidArgumentError } from 'commander'
 import { availableParallelism } from 'node:os'
+import { backends, defaultBackend } from '../engine/backends.ts'
+import { listOf, positiveInteger } from '../experiments/lab/cli/cli.ts'
 import { UserError } from '../experiments/lab/cli/user-error.ts'
-import { createProgress } from '../experiments/lab/cli/progress.ts'
-import { costOfMatmul, makeProblem, shapeOf, type Problem, type Size } from './matmul.ts'
+import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
+import { timeProducts, type Problem, type Size } from './matmul.ts'
 import { everyone, packages } from './peers/all.ts'
-import { resolvePath, type PeerEntry } from './peers/peer.ts'
-import { RemotePeer } from './peers/remote.ts'
-import { makeRow, type NotRun, type Row } from './results.ts'
-import { measureRoofline, type Roofline } from './roofline.ts'
-import { alternate, quickBudget, usualBudget, type Budget } from './timing.ts'
+import { isInstalled, type PeerEntry } from './peers/peer.ts'
+import { startInProcess } from './peers/remote.ts'
+import type { Runner } from './side-by-side.ts'
 
-export interface PeersOptions {
+interface PeersOptions {
   readonly backend: string
   readonly threads?: number
   readonly only?: readonly string[]
   readonly sizes?: readonly Size[]
-  readonly quick?: boolean
-  readonly json?: boolean
 }
 
 /** GPT-2 small's MLP, and the encoder of an SAE of 24,576 features, at one token and more. */
@@ -26,84 +26,63 @@ const usualSizes: readonly Size[] = [
   [512, 768, 3072],
 ]
 
-/** The same products by everyone, in alternating short rounds. Each is verified before any is timed. */
-export async function benchPeers(options: PeersOptions): Promise<{ rows: Row[]; notRun: NotRun[] }> {
-  const { backend, quick = false, json: quiet = false, threads = availableParallelism() } = options
-  checkInstalled()
-  const entries = choose(everyone(backend, threads), options.only)
-  const roofline = await measureRoofline({ threads, quick })
-  const { peers, notRun } = await startAll(entries, { backend, threads })
-  const rows = [...roofline.rows]
-  const budget = quick ? quickBudget : usualBudget
-  const sizes = options.sizes ?? (quick ? usualSizes.slice(0, 2) : usualSizes)
-  try {
-    const total = sizes.flatMap((size) => racingOn(size, peers)).length * budget.rounds
-    using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
-    for (const size of sizes)
-      rows.push(...(await race(peers, await makeProblem(size), roofline, budget, () => progress.step())))
-  } finally {
-    for (const peer of peers) peer.stop()
-  }
-  return { rows, notRun }
-}
+export const peers: Benchmark<PeersOptions> = {
+  name: 'peers',
+  description: 'the same products by other libraries, in turns',
+  addOptions: (command) =>
+    addThreads(command)
+      .option('--backend <name>', `what computes ours: ${Object.keys(backends).join(', ')}`, defaultBackend)
+      .option('--only <list>', 'peers to run, by the beginning of their names', listOf('only'))
+      .option(
+        '--sizes <list>',
+        'products to race on, MxKxN (default: GPT-2 small’s MLP and an SAE’s encoder)',
+        listOf('sizes', readSize),
+      ),
 
-function checkInstalled(): void {
-  try {
-    packages.forEach(resolvePath)
-  } catch (error) {
-    throw new UserError(
-      'bench peers: the peers are not installed; install them with: npm ci --prefix bench/peers',
-      { cause: error },
-    )
-  }
-}
-
-function choose(entries: readonly PeerEntry[], only: readonly string[] | undefined): PeerEntry[] {
-  if (!only) return [...entries]
-  for (const wanted of only)
-    if (!entries.some(({ name }) => name.startsWith(wanted)))
+  async run({ backend, only, sizes, threads = availableParallelism(), quick, quiet }) {
+    if (!packages.every(isInstalled))
       throw new UserError(
-        `bench peers: --only ${wanted}: there are ${entries.map(({ name }) => name).join('; ')}`,
+        'bench peers: the peers are not installed; install them with: npm ci --prefix bench/peers',
       )
-  return entries.filter(({ name }) => only.some((wanted) => name.startsWith(wanted)))
+    const starts = choose(everyone(backend, threads), only).map(
+      (name) => [name, () => startInProcess(name, backend, threads)] as const,
+    )
+    const used = sizes ?? (quick ? usualSizes.slice(0, 2) : usualSizes)
+    return timeProducts(used, starts, { threads, quick, quiet }, fits)
+  },
+
+  summary({ rows }) {
+    const products = rows.filter(({ work }) => work === 'matmul')
+    const others = products.filter(({ backend }) => /^(onnxruntime|tfjs|jax-js|gpu\.js)/.test(backend))
+    const own = products.filter((row) => !others.includes(row) && !row.backend.includes('128-bit'))
+    const most = Math.max(...own.map(({ threads }) => threads))
+    const ours = own.filter(({ threads }) => threads === most)
+    const inWasm = others.filter(({ mode }) => /^(wasm|webasm)/.test(mode))
+    const native = others.filter(({ mode, threads }) => mode === 'native' && threads === most)
+    return [
+      timesAsFast('the fastest other in WebAssembly', ours, inWasm),
+      timesAsFast('onnxruntime-node, which is native', ours, native),
+    ].join('; ')
+  },
 }
 
-async function startAll(
-  entries: readonly PeerEntry[],
-  options: { backend: string; threads: number },
-): Promise<{ peers: RemotePeer[]; notRun: NotRun[] }> {
-  const peers: RemotePeer[] = []
-  const notRun: NotRun[] = []
-  for (const entry of entries)
-    try {
-      peers.push(await RemotePeer.start(entry, options))
-    } catch (error) {
-      notRun.push({ backend: entry.name, reason: (error as Error).message })
-    }
-  return { peers, notRun }
+/** The encoder is one of an SAE of 24,576 features. */
+function fits([, , n]: Size, { work }: Runner<Problem>): boolean {
+  return work !== 'sae.encode' || n === 24576
 }
 
-function racingOn([m, k, n]: Size, peers: readonly RemotePeer[]): RemotePeer[] {
-  return peers.filter(({ entry }) => entry.fits?.({ m, k, n }) ?? true)
+function choose(entries: readonly PeerEntry[], only: readonly string[] | undefined): string[] {
+  const names = entries.map(({ name }) => name)
+  for (const wanted of only ?? [])
+    if (!names.some((name) => name.startsWith(wanted)))
+      throw new UserError(`bench peers: --only ${wanted}: there are ${names.join('; ')}`)
+  return names.filter((name) => only?.some((wanted) => name.startsWith(wanted)) ?? true)
 }
 
-async function race(
-  peers: readonly RemotePeer[],
-  problem: Problem,
-  roofline: Roofline,
-  budget: Budget,
-  onRun: () => void,
-): Promise<Row[]> {
-  const racing = racingOn([problem.m, problem.k, problem.n], peers)
-  for (const peer of racing) await peer.prepare(problem)
-  const samples = await alternate(
-    racing.map((peer) => (time) => peer.run(time)),
-    budget,
-    onRun,
-  )
-  return racing.map(({ entry, mode, threads }, i) => {
-    const { name: backend, work = 'matmul' } = entry
-    const name = { work, shape: shapeOf(problem), backend, mode, threads }
-    return makeRow(name, samples[i], costOfMatmul(problem), roofline.ceiling(threads))
-  })
+/** `64x768x3072` */
+function readSize(text: string): Size {
+  const [m, k, n] = text.split('x').map(positiveInteger('a dimension of --sizes MxKxN'))
+  if (n === undefined || text.split('x').length !== 3)
+    throw new InvalidArgumentError(`sizes: expected MxKxN such as 64x768x3072, got '${text}'.`)
+  return [m, k, n]
 }

@@ -1,3 +1,4 @@
+// One thread of a measurement of the roofline.
 import { workerData, parentPort } from 'node:worker_threads'
 import { instantiate } from '../engine/wasm/instance.ts'
 

@@ -1,3 +1,4 @@
+// The SAE encoders of `bench sae`, and what each reads.
 import { createBackend } from '../engine/backends.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { readTensor } from '../engine/weights/weights.ts'
@@ -14,11 +15,22 @@ export interface EncoderCase {
   readonly bias: Tensor // [out]
 }
 
-/** Cases by name; each is made for so many tokens. */
-export const encoderCases: Readonly<Record<string, (tokens: number) => Promise<EncoderCase>>> = {
-  'synthetic, blocks.6': (tokens) => ofModel('synthetic', 'blocks.6.hook_resid_pre', tokens),
-  'outliers, normal': async (tokens) => withOutliers(tokens),
-  'bundled, blocks.3': (tokens) => ofModel('tiny', 'blocks.3.hook_resid_pre', tokens),
+interface CaseMaker {
+  readonly size: readonly [inputs: number, outputs: number]
+  readonly make: (tokens: number) => EncoderCase | Promise<EncoderCase>
+}
+
+/** Cases by name. */
+export const encoderCases: Readonly<Record<string, CaseMaker>> = {
+  'synthetic, blocks.6': {
+    size: [768, 24576],
+    make: (tokens) => ofModel('synthetic', 'blocks.6.hook_resid_pre', tokens),
+  },
+  'outliers, normal': { size: [768, 24576], make: withOutliers },
+  'bundled, blocks.3': {
+    size: [128, 1024],
+    make: (tokens) => ofModel('tiny', 'blocks.3.hook_resid_pre', tokens),
+  },
 }
 
 const TEXTS = new URL('../experiments/lab/texts/texts.json', import.meta.url)

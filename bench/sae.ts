@@ -1,3 +1,4 @@
+// `bench sae`: SAE encoders, all features computed or screened first, and the dense product alone by onnxruntime-node.
 import { availableParallelism } from 'node:os'
 import type { Backend } from '../engine/backend.ts'
 import { createBackend } from '../engine/backends.ts'
@@ -5,126 +6,137 @@ import { createReferenceBackend } from '../engine/reference/backend.ts'
 import type { ScreenCounts } from '../engine/screen-counts.ts'
 import { sliceRows, toDense, type SparseRows } from '../engine/sparse.ts'
 import { sourceOf } from '../engine/weights/weights.ts'
-import { createProgress } from '../experiments/lab/cli/progress.ts'
-import { costOfMatmul } from './matmul.ts'
+import { listOf, positiveInteger } from '../experiments/lab/cli/cli.ts'
+import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
+import { costOfMatmul, matmulRunner, problemOf } from './matmul.ts'
 import { onnxruntimeNode } from './peers/onnxruntime.ts'
-import { makeRow, type NotRun, type Row, type ScreenUse } from './results.ts'
-import { measureRoofline, type Roofline } from './roofline.ts'
+import { measureRoofline } from './roofline.ts'
+import { threadsOf, type Row, type ScreenUse } from './rows.ts'
 import { encoderCases, type EncoderCase } from './sae-cases.ts'
-import { alternate, quickBudget, shortRuns, usualBudget, type Budget } from './timing.ts'
-import { checkClose } from './verify.ts'
+import { timeSideBySide, type Case, type Runner, type Starts } from './side-by-side.ts'
+import { shortRuns } from './timing.ts'
+import { checkClose, inScope } from './verify.ts'
 
-export interface SaeOptions {
+interface SaeOptions {
   readonly threads?: number
   readonly tokens?: readonly number[]
   readonly only?: readonly string[]
-  readonly quick?: boolean
-  readonly json?: boolean
 }
 
 /** Tokens whose features are held to the reference. */
 const VERIFIED = 4
 
-/** What is the same for every case. */
-interface Setting {
-  readonly dense: Backend
-  readonly screened: Backend
-  readonly threads: number
-  readonly roofline: Roofline
-  readonly budget: Budget
-  readonly onRun: () => void
+export const sae: Benchmark<SaeOptions> = {
+  name: 'sae',
+  description: 'SAE encoders, dense and screened, and a native product',
+  addOptions: (command) =>
+    addThreads(command)
+      .option(
+        '--tokens <list>',
+        'how many tokens at once (default: 1,64,256,1024; quick: 1,64)',
+        listOf('tokens', positiveInteger('tokens')),
+      )
+      .option(
+        '--only <list>',
+        `SAEs to run, by the beginning of their names: ${Object.keys(encoderCases).join('; ')}`,
+        listOf('only'),
+      ),
+
+  async run({ quick, quiet, threads = availableParallelism(), tokens, only }) {
+    const roofline = await measureRoofline({ threads, quick })
+    const [dense, screened] = [
+      await createBackend('wasm', { threads, sparseEncoder: 'dense' }),
+      await createBackend('wasm', { threads, sparseEncoder: 'screened' }),
+    ]
+    let all: SparseRows // the dense encoder's features
+    let before: ScreenCounts // once verified
+    const starts = [
+      startEncoder('wasm, dense', dense, async (features) => void (all = features)),
+      startEncoder('wasm, screened', screened, async (features, problem) => {
+        await verify(all, features, problem)
+        before = { ...screened.screening! }
+      }),
+      startNative(threads),
+    ]
+    const cases = casesOf(tokens ?? (quick ? [1, 64] : [1, 64, 256, 1024]), only)
+    const screening: ScreenUse[] = []
+    const onRows = (rows: readonly Row[]) => screening.push(screenUse(rows, screened.screening!, before))
+    const { rows, notRun } = await timeSideBySide(starts, () => cases, { quick, quiet, roofline, onRows })
+    return { rows, screening, notRun }
+  },
+
+  summary({ rows }) {
+    const of = (start: string) => rows.filter(({ backend }) => backend.startsWith(start))
+    const ours = of('wasm, screened')
+    return [
+      timesAsFast('our dense encoder', ours, of('wasm, dense')),
+      timesAsFast('onnxruntime-node, which is native', ours, of('onnxruntime-node')),
+    ].join('; ')
+  },
 }
 
-/** One who takes part. */
-interface Runner {
-  readonly backend: string
-  readonly mode: string
-  readonly run: () => Promise<unknown>
-  readonly release: () => unknown
-}
-
-/** SAE encoders in alternating rounds: all features computed, screened first, and the dense product alone by onnxruntime-node. */
-export async function benchSae(
-  options: SaeOptions,
-): Promise<{ rows: Row[]; screening: ScreenUse[]; notRun: NotRun[] }> {
-  const { quick = false, json: quiet = false, threads = availableParallelism(), only } = options
-  const counts = options.tokens ?? (quick ? [1, 64] : [1, 64, 256, 1024])
-  const names = Object.keys(encoderCases).filter(
-    (name) => only?.some((part) => name.startsWith(part)) ?? true,
+/** The same SAE at several numbers of tokens, its numbers made once. */
+function casesOf(counts: readonly number[], only: readonly string[] | undefined): Case<EncoderCase>[] {
+  const chosen = Object.entries(encoderCases).filter(
+    ([name]) => only?.some((part) => name.startsWith(part)) ?? true,
   )
-  const roofline = await measureRoofline({ threads, quick })
-  const dense = await createBackend('wasm', { threads, sparseEncoder: 'dense' })
-  const screened = await createBackend('wasm', { threads, sparseEncoder: 'screened' })
-  const budget = quick ? quickBudget : usualBudget
-  const rows = [...roofline.rows]
-  const screening: ScreenUse[] = []
-  const notRun = new Map<string, NotRun>()
-  const total = names.length * counts.length * budget.rounds * 3
-  using progress = createProgress({ label: 'measuring', total, unit: 'runs', quiet })
-  const setting = { dense, screened, threads, roofline, budget, onRun: () => progress.step() }
-  for (const name of names) {
-    const problem = await encoderCases[name](Math.max(...counts))
-    for (const tokens of counts) {
-      const part = { ...problem, x: problem.x.rows(0, tokens) }
-      const [all, found] = [
-        await ours(dense, 'wasm, dense', part),
-        await ours(screened, 'wasm, screened', part),
-      ]
-      await verify(all, found, part)
-      const peer = await onnxruntime(part, threads)
-      if ('reason' in peer) notRun.set(peer.backend, peer)
-      const runners = 'reason' in peer ? [all, found] : [all, found, peer]
-      const measured = await race(setting, name, part, runners)
-      rows.push(...measured.rows)
-      screening.push(measured.use)
-    }
-  }
-  await dense.dispose()
-  await screened.dispose()
-  return { rows, screening, notRun: [...notRun.values()] }
+  return chosen.flatMap(([work, { size, make }]) => {
+    let whole: EncoderCase | undefined
+    return counts.map((tokens) => ({
+      work,
+      shape: [tokens, ...size].join('x'),
+      cost: costOfMatmul(tokens, ...size),
+      async task() {
+        whole ??= await make(Math.max(...counts))
+        return { ...whole, x: whole.x.rows(0, tokens) }
+      },
+    }))
+  })
 }
 
-interface Ours extends Runner {
-  readonly run: () => Promise<SparseRows>
-}
+type Start = Starts<EncoderCase>[number]
 
-async function ours(ops: Backend, backend: string, { x, weight, bias }: EncoderCase): Promise<Ours> {
-  const layer = await ops.prepareLinear(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
-  return {
-    backend,
-    mode: ops.mode,
-    run: async () => {
-      let features: SparseRows | undefined
-      await ops.scope(async (ops) => {
-        features = await ops.sparseEncode(ops.upload(x), layer)
-      })
-      return features!
+/** One of our encoders, whose features are checked once for each case. */
+function startEncoder(
+  backend: string,
+  ops: Backend,
+  check: (features: SparseRows, problem: EncoderCase) => Promise<void>,
+): Start {
+  let run: () => Promise<SparseRows>
+  let release = () => {}
+  const start = async (): Promise<Runner<EncoderCase>> => ({
+    ...{ backend, mode: ops.mode, threads: threadsOf(ops) },
+    async verify(problem) {
+      release()
+      const { x, weight, bias } = problem
+      const layer = await ops.prepareLinear(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
+      release = () => ops.release(layer)
+      run = () => inScope(ops, (ops) => ops.sparseEncode(ops.upload(x), layer))
+      await check(await run(), problem)
     },
-    release: () => ops.release(layer),
-  }
+    time: shortRuns(() => run()),
+    close: () => ops.dispose(),
+  })
+  return [backend, start]
 }
 
 /** C = x W alone, without bias, ReLU and sparse form. */
-async function onnxruntime({ x, weight }: EncoderCase, threads: number): Promise<Runner | NotRun> {
+function startNative(threads: number): Start {
   const { name: backend, start } = onnxruntimeNode(threads)
-  const [m, k, n] = [x.shape[0], ...weight.shape]
-  try {
+  const startRunner = async (): Promise<Runner<EncoderCase>> => {
     const { mode, prepare } = await start()
-    const matmul = await prepare({ m, k, n, a: x.data, b: weight.data, expected: new Float32Array() })
-    const run = async () => matmul.run()
-    await run()
-    return { backend, mode, run, release: () => matmul.release?.() }
-  } catch (error) {
-    return { backend, reason: (error as Error).message }
+    const runner = matmulRunner({ backend, mode, threads }, prepare)
+    const verify = async ({ x, weight }: EncoderCase) => runner.verify(await problemOf(x, weight, VERIFIED))
+    return { ...runner, verify }
   }
+  return [backend, startRunner]
 }
 
 /** @throws unless the screened features are the dense ones bit for bit, and those the reference's but for rounding */
-async function verify(dense: Ours, screened: Ours, { x, weight, bias }: EncoderCase): Promise<void> {
-  const [all, found] = [await dense.run(), await screened.run()]
+async function verify(all: SparseRows, found: SparseRows, { x, weight, bias }: EncoderCase): Promise<void> {
   for (const part of ['offsets', 'indices', 'values'] as const)
     if (Buffer.compare(bytesOf(all[part]), bytesOf(found[part])) !== 0)
-      throw new Error(`bench sae: screened and dense ${part} differ; nothing is timed`)
+      throw new Error(`bench sae: wrong result: screened and dense ${part} differ; nothing is timed`)
   const tokens = Math.min(VERIFIED, x.shape[0])
   const reference = createReferenceBackend()
   const layer = await reference.prepareLinear(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
@@ -136,31 +148,8 @@ function bytesOf(numbers: Uint32Array | Float32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }
 
-async function race(
-  { screened, threads, roofline, budget, onRun }: Setting,
-  work: string,
-  { x, weight }: EncoderCase,
-  runners: readonly Runner[],
-): Promise<{ rows: Row[]; use: ScreenUse }> {
-  const [m, k, n] = [x.shape[0], ...weight.shape]
-  const shape = `${m}x${k}x${n}`
-  const before = { ...screened.screening! }
-  const samples = await alternate(
-    runners.map(({ run }) => shortRuns(run)),
-    budget,
-    onRun,
-  )
-  const ceiling = roofline.ceiling(threads)
-  const rows = runners.map(({ backend, mode }, i) =>
-    makeRow({ work, shape, backend, mode, threads }, samples[i], costOfMatmul({ m, k, n }), ceiling),
-  )
-  for (const { release } of runners) await release()
-  return { rows, use: screenUse({ work, shape }, rows, screened.screening!, before) }
-}
-
 /** What the screen did in a race: counts a token, shares of its time, how often as fast as the others. */
 function screenUse(
-  name: Pick<Row, 'work' | 'shape'>,
   [dense, screened, peer]: readonly (Row | undefined)[],
   now: ScreenCounts,
   before: ScreenCounts,
@@ -171,7 +160,8 @@ function screenUse(
   const seconds = parts.reduce((sum, part) => sum + part, 0)
   const perScreened = (key: keyof ScreenCounts) => (since('rows') === 0 ? null : since(key) / since('rows'))
   return {
-    ...name,
+    work: screened!.work,
+    shape: screened!.shape,
     active: since('active') / tokens,
     after_one_digit: perScreened('afterInt8'),
     candidates: perScreened('candidates'),

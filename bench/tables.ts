@@ -1,9 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { UserError } from '../experiments/lab/cli/user-error.ts'
-import { writeAtomically } from '../experiments/lab/cli/write-node.ts'
-import { showMachine } from './machine.ts'
-import { readResults, type MemoryUse, type Results, type Row, type ScreenUse } from './results.ts'
+// Results as tables of text: what is printed in the terminal and published in bench/tables/.
+import type { MemoryUse, Results, Row, RowName, ScreenUse } from './rows.ts'
 
 /** Head and rows, ready to print. */
 export interface TextTable {
@@ -13,24 +9,17 @@ export interface TextTable {
   readonly words: number
 }
 
-const readmePath = fileURLToPath(new URL('README.md', import.meta.url))
+/** A column's heading, and its cell for an item. */
+export type Column<T> = readonly [head: string, cell: (item: T) => string]
 
-/** Writes each results file's table into bench/README.md. -> the names of the tables */
-export async function rewriteReadme(files: readonly string[], readme = readmePath): Promise<string[]> {
-  let text = await readFile(readme, 'utf8')
-  const names: string[] = []
-  for (const file of files) {
-    const results = await readResults(file)
-    const name = benchName(results)
-    text = replaceBetween(text, name, markdown(results))
-    names.push(name)
-  }
-  await writeAtomically(readme, text)
-  return names
+/** @param words how many leading columns hold words */
+export function makeTable<T>(items: readonly T[], words: number, columns: readonly Column<T>[]): TextTable {
+  const head = columns.map(([head]) => head)
+  return { words, head, rows: items.map((item) => columns.map(([, cell]) => cell(item))) }
 }
 
-/** Every bench that has a table in bench/README.md. */
-const benchNames = [
+/** Every benchmark, the default first. */
+export const benchmarkNames = [
   'layers',
   'kernels',
   'peers',
@@ -40,37 +29,13 @@ const benchNames = [
   'experiment',
   'sae',
   'explore',
-]
+] as const
+export type BenchmarkName = (typeof benchmarkNames)[number]
 
-/** Which bench a results file is of: the one its command names, or the default. */
-export function benchName({ machine }: Pick<Results, 'machine'>): string {
-  return machine.command.split(' ').find((word) => benchNames.includes(word)) ?? benchNames[0]
-}
-
-/**
- * The text with what stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` replaced.
- * @throws UserError unless each marker is there exactly once, in this order
- */
-export function replaceBetween(text: string, name: string, content: string): string {
-  const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`]
-  for (const marker of [open, close]) {
-    const found = text.split(marker).length - 1
-    if (found !== 1)
-      throw new UserError(`README: expected the marker ${marker} once, found it ${found} times`)
-  }
-  const from = text.indexOf(open) + open.length
-  const to = text.indexOf(close)
-  if (to < from) throw new UserError(`README: ${close} stands before ${open}`)
-  return `${text.slice(0, from)}\n\n${content.trim()}\n\n${text.slice(to)}`
-}
-
-function markdown(results: Results): string {
-  const { machine } = results
-  const tables = resultTables(results).map(({ head, rows, words }) => {
-    const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`
-    return [line(head), line(head.map((_, i) => (i < words ? '---' : '--:'))), ...rows.map(line)].join('\n')
-  })
-  return [`\`${machine.command}\`: ${showMachine(machine)}`, ...tables, ...notRunLines(results)].join('\n\n')
+/** Which benchmark results are of: the one that their command names, or the default. */
+export function benchmarkOf({ machine }: Pick<Results, 'machine'>): BenchmarkName {
+  const words = machine.command.split(' ') as BenchmarkName[]
+  return words.find((word) => benchmarkNames.includes(word)) ?? benchmarkNames[0]
 }
 
 /** What was asked for and could not run. */
@@ -78,65 +43,38 @@ export function notRunLines({ notRun = [] }: Pick<Results, 'notRun'>): string[] 
   return notRun.map(({ backend, reason }) => `Not run: ${backend}: ${reason}.`)
 }
 
-/** A `*` beside another would make text between them italic. */
-function escapeCell(cell: string): string {
-  return cell.replace(/[|*]/g, '\\$&')
-}
-
-/** A bench's rows as a table; of `memory`, a second one with the megabytes, and of `sae`, one with what the screen did. */
+/** The rows as a table; where there are megabytes, or what the screen did, a second one with those. */
 export function resultTables({ machine, rows, memory, screening }: Results): TextTable[] {
   return [
-    rowTable(benchName({ machine }), rows),
-    ...(memory ? [memoryTable(memory)] : []),
-    ...(screening ? [screeningTable(screening)] : []),
+    makeTable(rows, 4, [...nameColumns, ...timeColumns, ...ownColumn(benchmarkOf({ machine }), rows)]),
+    ...(memory ? [makeTable(memory, 3, memoryColumns)] : []),
+    ...(screening ? [makeTable(screening, 2, screenColumns)] : []),
   ]
 }
 
-function rowTable(bench: string, rows: readonly Row[]): TextTable {
-  const extra = extraColumn(bench, rows)
-  return {
-    words: 4,
-    head: [
-      'work',
-      'shape',
-      'backend',
-      'mode',
-      'threads',
-      'median ms',
-      'p10 to p90',
-      'GFLOP/s',
-      'GB/s',
-      'roofline',
-      ...(extra ? [extra.head] : []),
-    ],
-    rows: rows.map((row) => [
-      row.work,
-      row.shape,
-      row.backend,
-      row.mode,
-      String(row.threads),
-      digits(row.median_ms),
-      `${digits(row.p10_ms)} to ${digits(row.p90_ms)}`,
-      orDash(row.gflops, digits),
-      orDash(row.gbs, digits),
-      orDash(row.roofline, percent),
-      ...(extra ? [extra.cell(row)] : []),
-    ]),
-  }
-}
+export const nameColumns: readonly Column<RowName>[] = [
+  ['work', ({ work }) => work],
+  ['shape', ({ shape }) => shape],
+  ['backend', ({ backend }) => backend],
+  ['mode', ({ mode }) => mode],
+  ['threads', ({ threads }) => String(threads)],
+]
 
-/** What a bench's own table says beside the columns of all. */
-function extraColumn(
-  bench: string,
-  rows: readonly Row[],
-): { head: string; cell: (row: Row) => string } | undefined {
-  if (bench === 'layers')
-    return { head: 'of the pass', cell: (row) => orDash(shareOfPass(row, rows), percent) }
-  if (bench === 'generate')
-    return { head: 'tokens/s', cell: (row) => orDash(tokensPerSecond(row), (rate) => rate.toFixed(1)) }
-  if (bench === 'experiment')
-    return { head: 'x ours', cell: (row) => orDash(timesFirst(row, rows), (times) => times.toFixed(2)) }
-  return undefined
+const timeColumns: readonly Column<Row>[] = [
+  ['median ms', ({ median_ms }) => digits(median_ms)],
+  ['p10 to p90', ({ p10_ms, p90_ms }) => `${digits(p10_ms)} to ${digits(p90_ms)}`],
+  ['GFLOP/s', ({ gflops }) => orDash(gflops, digits)],
+  ['GB/s', ({ gbs }) => orDash(gbs, digits)],
+  ['roofline', ({ roofline }) => orDash(roofline, percent)],
+]
+
+/** What a benchmark's table says beside the columns of all. */
+function ownColumn(name: BenchmarkName, rows: readonly Row[]): Column<Row>[] {
+  if (name === 'layers') return [['of the pass', (row) => orDash(shareOfPass(row, rows), percent)]]
+  if (name === 'generate')
+    return [['tokens/s', (row) => orDash(tokensPerSecond(row), (rate) => rate.toFixed(1))]]
+  if (name === 'experiment') return [['x ours', (row) => orDash(timesFirst(row, rows), times)]]
+  return []
 }
 
 /** A row's time in those of the first row of the same work, which is ours. */
@@ -159,69 +97,33 @@ function tokensPerSecond({ work, shape, median_ms }: Row): number | null {
   return work === 'decode' ? 1000 / median_ms : null
 }
 
-function memoryTable(memory: readonly MemoryUse[]): TextTable {
-  const whole = (mb: number) => mb.toFixed(0)
-  return {
-    words: 3,
-    head: [
-      'model',
-      'backend',
-      'mode',
-      'tensors MB',
-      'at start MB',
-      'peak loaded MB',
-      'peak run MB',
-      'target MB',
-      'of target',
-    ],
-    rows: memory.map((use) => [
-      use.model,
-      use.backend,
-      use.mode,
-      whole(use.tensor_mb),
-      whole(use.start_mb),
-      whole(use.load_mb),
-      whole(use.run_mb),
-      whole(use.target_mb),
-      percent(use.of_target),
-    ]),
-  }
-}
+const memoryColumns: readonly Column<MemoryUse>[] = [
+  ['model', ({ model }) => model],
+  ['backend', ({ backend }) => backend],
+  ['mode', ({ mode }) => mode],
+  ['tensors MB', ({ tensor_mb }) => tensor_mb.toFixed(0)],
+  ['at start MB', ({ start_mb }) => start_mb.toFixed(0)],
+  ['peak loaded MB', ({ load_mb }) => load_mb.toFixed(0)],
+  ['peak run MB', ({ run_mb }) => run_mb.toFixed(0)],
+  ['target MB', ({ target_mb }) => target_mb.toFixed(0)],
+  ['of target', ({ of_target }) => percent(of_target)],
+]
 
-function screeningTable(screening: readonly ScreenUse[]): TextTable {
-  const times = (value: number) => value.toFixed(2)
-  return {
-    words: 2,
-    head: [
-      'work',
-      'shape',
-      'active a token',
-      'left by 1 digit',
-      'by 2 digits',
-      'tokens gone dense',
-      'of time: screen and compute',
-      'collect',
-      'dense',
-      'x dense',
-      'x onnxruntime',
-    ],
-    rows: screening.map((use) => [
-      use.work,
-      use.shape,
-      digits(use.active),
-      orDash(use.after_one_digit, digits),
-      orDash(use.candidates, digits),
-      percent(use.dense_tokens),
-      percent(use.screening),
-      percent(use.collecting),
-      percent(use.dense),
-      times(use.over_dense),
-      orDash(use.over_peer, times),
-    ]),
-  }
-}
+const screenColumns: readonly Column<ScreenUse>[] = [
+  ['work', ({ work }) => work],
+  ['shape', ({ shape }) => shape],
+  ['active a token', ({ active }) => digits(active)],
+  ['left by 1 digit', ({ after_one_digit }) => orDash(after_one_digit, digits)],
+  ['by 2 digits', ({ candidates }) => orDash(candidates, digits)],
+  ['tokens gone dense', ({ dense_tokens }) => percent(dense_tokens)],
+  ['of time: screen and compute', ({ screening }) => percent(screening)],
+  ['collect', ({ collecting }) => percent(collecting)],
+  ['dense', ({ dense }) => percent(dense)],
+  ['x dense', ({ over_dense }) => times(over_dense)],
+  ['x onnxruntime', ({ over_peer }) => orDash(over_peer, times)],
+]
 
-function orDash(value: number | null, show: (value: number) => string): string {
+export function orDash(value: number | null, show: (value: number) => string): string {
   return value === null ? '–' : show(value)
 }
 
@@ -230,6 +132,10 @@ export function digits(value: number): string {
   if (value === 0) return '0'
   const after = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
   return value.toFixed(Math.min(after, 6))
+}
+
+export function times(ratio: number): string {
+  return ratio.toFixed(2)
 }
 
 function percent(share: number): string {

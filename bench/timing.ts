@@ -1,3 +1,4 @@
+// Time: short runs by tinybench, taken in turns, so that a machine that slows down for a second slows everyone down.
 import { Bench } from 'tinybench'
 
 /** Calls a piece of work again and again until `time` milliseconds are over, at least once. -> milliseconds of each call */
@@ -10,13 +11,17 @@ export interface Budget {
   readonly mostMs: number
 }
 
-export const usualBudget: Budget = { rounds: 8, roundMs: 400, mostMs: 20_000 }
-export const quickBudget: Budget = { rounds: 2, roundMs: 100, mostMs: 1_000 }
+const usualBudget: Budget = { rounds: 8, roundMs: 400, mostMs: 20_000 }
+const quickBudget: Budget = { rounds: 2, roundMs: 100, mostMs: 1_000 }
+
+/** @param rounds in place of the usual number, if it is not quick */
+export function budgetOf(quick: boolean, rounds = usualBudget.rounds): Budget {
+  return quick ? quickBudget : { ...usualBudget, rounds }
+}
 
 /**
- * Times several works against each other: a short run of each in turn, A B C A B C ..., so that a machine that
- * slows down for a second slows down all of them. Each must have run before (verifying does that): nothing here
- * warms up. -> for each work its samples, in milliseconds a call
+ * Times several works against each other: a short run of each in turn, A B C A B C .... Each must have run before
+ * (verifying does that): nothing here warms up. -> for each work its samples, in milliseconds a call
  */
 export async function alternate(
   works: readonly ShortRun[],
@@ -45,14 +50,4 @@ export function shortRuns(work: () => unknown): ShortRun {
     if (task.result.state !== 'completed') throw new Error(`timing: the run ended as ${task.result.state}`)
     return [...(task.result.latency.samples ?? [])]
   }
-}
-
-/** The value that a share `p` (0 to 1) of the samples do not exceed, interpolated between neighbours. */
-export function percentile(samples: readonly number[], p: number): number {
-  if (samples.length === 0) throw new Error('percentile: there are no samples')
-  const sorted = samples.toSorted((a, b) => a - b)
-  const at = p * (sorted.length - 1)
-  const below = Math.floor(at)
-  const above = Math.ceil(at)
-  return sorted[below] + (sorted[above] - sorted[below]) * (at - below)
 }

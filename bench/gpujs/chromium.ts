@@ -1,5 +1,8 @@
+// Chromium, for what runs in a page of its own.
 import { launchChromium } from '../../test/browser/chromium.ts'
 import { serveRepository } from '../../test/browser/serve.ts'
+import { threadsOf } from '../rows.ts'
+import type { Runner } from '../side-by-side.ts'
 
 /** Chromium's own choice of GPU, or SwiftShader, which every machine has. */
 export const gpuFlags = ['--enable-unsafe-webgpu', '--ignore-gpu-blocklist', '--enable-features=Vulkan']
@@ -11,40 +14,28 @@ export const softwareFlags = [
   '--ignore-gpu-blocklist',
 ]
 
-type Answer<Function> = Function extends (...inputs: never[]) => infer Result ? Awaited<Result> : never
-type Inputs<Function> = Function extends (...inputs: infer Given) => unknown ? Given : never
-
-/** A page of its own; `call` runs a function that its module exports. */
-export interface Page<Module> {
-  call<Name extends keyof Module & string>(
-    name: Name,
-    ...inputs: Inputs<Module[Name]>
-  ): Promise<Answer<Module[Name]>>
-  close(): Promise<void>
-}
-
-export interface Chromium {
-  /** `path`: a module of this repository, such as /bench/gpujs/page.ts. */
-  open<Module>(path: string): Promise<Page<Module>>
-  close(): Promise<void>
-}
-
-export async function startChromium(software: boolean): Promise<Chromium> {
+/** Pages of this repository's modules. */
+export async function startChromium(software: boolean) {
   const site = await serveRepository()
   const browser = await launchChromium(software ? softwareFlags : gpuFlags)
   return {
-    async open<Module>(path: string): Promise<Page<Module>> {
+    /** Starts `name` in a page of its own, by a module that exports start, verify and time, such as /bench/gpujs/page.ts. */
+    async open<Task>(path: string, backend: string, ...options: unknown[]): Promise<Runner<Task>> {
       const page = await browser.newPage()
       await page.goto(site.url)
+      const call = <T>(name: string, ...inputs: unknown[]): Promise<T> =>
+        page.evaluate(
+          async ({ path, name, inputs }) => {
+            const module = (await import(path)) as Record<string, (...inputs: unknown[]) => Promise<never>>
+            return await module[name](...inputs)
+          },
+          { path, name, inputs },
+        )
+      const mode = await call<string>('start', backend, ...options)
       return {
-        call: (name, ...inputs) =>
-          page.evaluate(
-            async ({ path, name, inputs }) => {
-              const module = (await import(path)) as Record<string, (...inputs: unknown[]) => unknown>
-              return (await module[name](...inputs)) as never
-            },
-            { path, name, inputs: inputs },
-          ),
+        ...{ backend, mode, threads: threadsOf({ mode }) },
+        verify: (task) => call('verify', task),
+        time: (ms) => call('time', ms),
         close: () => page.close(),
       }
     },

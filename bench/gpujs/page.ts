@@ -1,25 +1,14 @@
-// Runs in the browser: one backend's runner, started and called by bench/gpujs.ts.
-import type { SyntheticPrompt } from './prefill.ts'
-import { Runner } from './runner.ts'
+// Runs in the browser: one backend's cases, started and called by bench/gpujs.ts.
+import type { Runner } from '../side-by-side.ts'
+import { startRunner } from './runner.ts'
 
-let runner: Runner | undefined
+let runner: Runner<string>
 
-export async function start(backend: string, tokens: number, threads?: number): Promise<string> {
-  runner = await Runner.start(backend, tokens, threads)
-  return runner.ops.mode
+/** -> what computes. @throws if it cannot run here, saying why */
+export async function start(...inputs: Parameters<typeof startRunner>): Promise<string> {
+  runner = await startRunner(...inputs)
+  return runner.mode
 }
 
-function started(): Runner {
-  if (!runner) throw new Error('the page was asked to work before start()')
-  return runner
-}
-
-/** Loads GPT-2 small and holds it to the float64 reference, which the page fetches. */
-export async function loadModel(): Promise<void> {
-  const response = await fetch('/test/reference/synthetic/reference.json')
-  const { prompts } = (await response.json()) as { prompts: SyntheticPrompt[] }
-  await started().loadModel(prompts.find(({ name }) => name === 'one')!)
-}
-
-export const verify = (name: string): Promise<void> => started().verify(name)
-export const time = (name: string, ms: number): Promise<number[]> => started().time(name, ms)
+export const verify = (name: string): Promise<void> => runner.verify(name)
+export const time = (ms: number): Promise<number[]> => runner.time(ms)

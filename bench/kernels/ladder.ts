@@ -1,3 +1,4 @@
+// The steps from three plain loops to every instruction there is, and what each changes.
 import { detectFeatures } from '../../engine/wasm/platform/features.ts'
 import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import type { PreparedMatmul, Problem } from '../matmul.ts'

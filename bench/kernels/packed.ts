@@ -1,3 +1,4 @@
+// The fourth step: B packed into panels that the tile walks front to back.
 /** Columns of B that lie side by side in a panel. */
 const PANEL = 4
 

@@ -1,3 +1,4 @@
+// The second step: B stored by columns.
 /** B [k, n] with rows and columns exchanged: [n, k]. Done once, when the weight is loaded. */
 export function transpose(b: Float32Array, k: number, n: number): Float32Array {
   const bt = new Float32Array(n * k)

@@ -1,3 +1,4 @@
+// The steps after JavaScript: the engine's own kernel, told what it may use.
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
 import { kernelModule } from '../../engine/wasm/module.ts'

@@ -1,80 +1,59 @@
+// Everyone who multiplies matrices in `bench peers`.
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
-import { createWasmBackend } from '../../engine/wasm/backend.ts'
-import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
-import { prepareEncoderOn, prepareOn } from '../matmul.ts'
-import { threadsOf } from '../results.ts'
+import { prepareEncoderOn, prepareOn, type PreparedMatmul, type Problem } from '../matmul.ts'
+import { threadsOf } from '../rows.ts'
 import { gpuJs } from './gpujs.ts'
 import { jaxJs } from './jax-js.ts'
 import { onnxruntimeNode, onnxruntimeWeb } from './onnxruntime.ts'
+import manifest from './package.json' with { type: 'json' }
 import { showThreads, type PeerEntry } from './peer.ts'
 import { tfjsWasm } from './tfjs.ts'
 
-/** Packages of bench/peers/package.json without which there is nobody to compare with. */
-export const packages = [
-  'onnxruntime-node',
-  'onnxruntime-web',
-  '@tensorflow/tfjs-core',
-  '@tensorflow/tfjs-backend-wasm',
-  '@jax-js/jax',
-]
+/** Packages without which there is nobody to compare with. */
+export const packages = Object.keys(manifest.dependencies)
 
-/** Everyone who multiplies matrices here, our backend first; with threads, those who have any run with one and with all. */
+/** Our backend first; with threads, those who have any run with one and with all. */
 export function everyone(backend: string, threads: number): PeerEntry[] {
   const counts = [...new Set([1, threads])]
+  const plain = { name: backend, prepare: prepareOn }
+  const narrow = { name: 'wasm 128-bit', prepare: prepareOn, paired: false } // without V8's experimental 256-bit code
+  const encoder = { name: `${backend} sparseEncode`, prepare: prepareEncoderOn, work: 'sae.encode' }
+  const own = backend === 'wasm' ? [plain, narrow, encoder] : [plain, encoder]
   return [
-    ...counts.map((count) => ownBackend(backend, count)),
-    ...(backend === 'wasm' ? counts.map(narrow) : []),
-    ...counts.map((count) => ownEncoder(backend, count)),
+    ...own.flatMap((one) => counts.map((count) => ownBackend(backend, count, one))),
     ...counts.map(onnxruntimeNode),
     onnxruntimeWeb(threads),
     tfjsWasm(),
     jaxJs(),
     ...counts.map((count) => gpuJs('webasm', count)),
     gpuJs('cpu', 1),
-    gpuJs('headlessgl', 1),
-    gpuJs('webgl2', 1),
-    gpuJs('webgpu', 1),
   ]
 }
 
-/** Our side of it. */
-function ownBackend(name: string, threads: number): PeerEntry {
+/** Our side of it; the SAE encoder need not compute what ReLU throws away, beside the others' dense products. */
+function ownBackend(
+  backend: string,
+  threads: number,
+  {
+    name,
+    prepare,
+    work,
+    paired,
+  }: {
+    readonly name: string
+    readonly prepare: (ops: Backend, problem: Problem) => Promise<PreparedMatmul>
+    readonly work?: string
+    readonly paired?: boolean
+  },
+): PeerEntry {
   return {
     name: `${name}, ${showThreads(threads)}`,
-    start: async () => {
-      const ops = await startBackend(name, threads)
-      return { mode: ops.mode, threads, prepare: (problem) => prepareOn(ops, problem) }
+    work,
+    async start() {
+      const ops = await createBackend(backend, { threads, paired })
+      if (threadsOf(ops) !== threads) throw new Error(`it runs otherwise: ${ops.mode}`)
+      return { mode: ops.mode, threads, prepare: (problem) => prepare(ops, problem) }
     },
   }
-}
-
-/** Our WebAssembly backend without V8's experimental 256-bit code. */
-function narrow(threads: number): PeerEntry {
-  return {
-    name: `wasm 128-bit, ${showThreads(threads)}`,
-    start: async () => {
-      const ops = await createWasmBackend(nodePlatform, { threads, paired: false })
-      return { mode: ops.mode, threads, prepare: (problem) => prepareOn(ops, problem) }
-    },
-  }
-}
-
-/** Our SAE encoder, which need not compute what ReLU throws away, beside the others' dense products. */
-function ownEncoder(name: string, threads: number): PeerEntry {
-  return {
-    name: `${name} sparseEncode, ${showThreads(threads)}`,
-    work: 'sae.encode',
-    fits: ({ n }) => n === 24576,
-    start: async () => {
-      const ops = await startBackend(name, threads)
-      return { mode: ops.mode, threads, prepare: (problem) => prepareEncoderOn(ops, problem) }
-    },
-  }
-}
-
-async function startBackend(name: string, threads: number): Promise<Backend> {
-  const ops = await createBackend(name, { threads })
-  if (threadsOf(ops) !== threads) throw new Error(`it runs otherwise: ${ops.mode}`)
-  return ops
 }

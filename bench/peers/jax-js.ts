@@ -1,3 +1,4 @@
+// jax-js, for `bench peers`.
 import { load, type PeerEntry } from './peer.ts'
 
 /** What is used of @jax-js/jax. An operation consumes its operands; `ref` keeps one for later. */

@@ -1,3 +1,4 @@
+// Models for ONNX Runtime, which takes nothing else.
 /** C = A x B, then + bias, then ReLU where asked for. B and bias are inside the model. */
 export interface MatmulModel {
   readonly m: number

@@ -1,3 +1,4 @@
+// ONNX Runtime, native and as WebAssembly, for `bench peers`.
 import type { PreparedMatmul, Problem } from '../matmul.ts'
 import { matmulModel } from './onnx-model.ts'
 import { load, showThreads, type PeerEntry } from './peer.ts'

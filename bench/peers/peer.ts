@@ -1,3 +1,4 @@
+// What a peer is: another library, in one of its modes, that multiplies matrices beside ours.
 import { createRequire } from 'node:module'
 import type { PreparedMatmul, Problem } from '../matmul.ts'
 
@@ -13,8 +14,6 @@ export interface PeerEntry {
   readonly name: string
   /** What it does, if it is not the product alone. */
   readonly work?: string
-  /** Left out: any product. */
-  readonly fits?: (size: Pick<Problem, 'm' | 'k' | 'n'>) => boolean
   /** @throws if it cannot run here, saying why */
   readonly start: () => Promise<Peer>
 }
@@ -41,4 +40,13 @@ export function loadCommonJs<T>(name: string): T {
 /** Where a package's main file lies. @throws if it is not installed */
 export function resolvePath(name: string): string {
   return require.resolve(name)
+}
+
+export function isInstalled(name: string): boolean {
+  try {
+    resolvePath(name)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,50 +1,39 @@
-import type { PreparedMatmul, Problem } from '../matmul.ts'
-import { verifyMatmul } from '../matmul.ts'
-import { shortRuns } from '../timing.ts'
+// One peer in a process of its own, because peers change globals that others look at (`Worker`) and set themselves up
+// for the whole process (threads). remote.ts makes one call at a time and waits for its answer.
+import { matmulRunner, type Problem } from '../matmul.ts'
+import type { Runner } from '../side-by-side.ts'
 import { everyone } from './all.ts'
 
-/**
- * One peer in a process of its own, because they change globals that others look at (`Worker`) and set themselves up
- * for the whole process (threads). The bench sends one request at a time and waits for the answer.
- */
-export type Request =
-  | { readonly kind: 'start'; readonly name: string; readonly backend: string; readonly threads: number }
-  | { readonly kind: 'prepare'; readonly problem: Problem }
-  | { readonly kind: 'run'; readonly time: number }
+let runner: Runner<Problem>
 
-export interface Answer {
-  readonly started?: { readonly mode: string; readonly threads: number }
-  readonly samples?: number[]
-  readonly error?: string
+const calls = {
+  /** Starts the peer of that name. -> what its rows say of it */
+  start: async (name: string, backend: string, threads: number) => {
+    const entry = everyone(backend, threads).find((one) => one.name === name)!
+    const { prepare, ...peer } = await entry.start()
+    const about = { ...peer, backend: name, work: entry.work }
+    runner = matmulRunner(about, prepare)
+    return about
+  },
+  verify: (problem: Problem) => runner.verify(problem),
+  time: (ms: number) => runner.time(ms),
 }
 
-let label = ''
-let prepare: (problem: Problem) => Promise<PreparedMatmul>
-let ready: PreparedMatmul | undefined
-
-async function answer(request: Request): Promise<Answer> {
-  switch (request.kind) {
-    case 'start': {
-      const entry = everyone(request.backend, request.threads).find(({ name }) => name === request.name)
-      const peer = await entry!.start()
-      prepare = peer.prepare
-      label = `${request.name} (${peer.mode})`
-      return { started: { mode: peer.mode, threads: peer.threads } }
-    }
-    case 'prepare':
-      await ready?.release?.()
-      ready = await prepare(request.problem)
-      await verifyMatmul(label, request.problem, ready)
-      return {}
-    case 'run':
-      return { samples: await shortRuns(() => ready!.run())(request.time) }
-  }
+export type Calls = typeof calls
+export interface Call<Name extends keyof Calls = keyof Calls> {
+  readonly name: Name
+  readonly inputs: Parameters<Calls[Name]>
 }
+export type Answer = { readonly result: unknown } | { readonly error: string }
 
-process.on('message', (request: Request) => {
-  answer(request)
-    .catch((error: Error): Answer => ({ error: error.message }))
-    .then((reply) => process.send!(reply))
+process.on('message', ({ name, inputs }: Call) => {
+  const call = calls[name] as (...inputs: unknown[]) => Promise<unknown>
+  call(...inputs)
+    .then(
+      (result): Answer => ({ result }),
+      (error: Error): Answer => ({ error: error.message }),
+    )
+    .then((answer) => process.send!(answer))
     .catch(() => process.exit(1))
 })
 process.on('disconnect', () => process.exit())

@@ -1,3 +1,4 @@
+// TensorFlow.js, for `bench peers`.
 import { dirname, sep } from 'node:path'
 import { loadCommonJs, resolvePath, type PeerEntry } from './peer.ts'
 

@@ -1,6 +1,6 @@
 // Runs in the browser: the peers that compute with WebGPU there.
 import { adapterOf } from '../../engine/gpujs/modes.ts'
-import type { Contestant, Prepared, Problem } from '../gpujs/contest.ts'
+import type { Contestant, Prepared, Problem } from '../gpujs/race-layer.ts'
 import { matmulModel } from './onnx-model.ts'
 
 /** A package of bench/peers each; bench/gpujs/race.ts makes sure that it is installed. */
@@ -9,34 +9,11 @@ export const browserPeers: Readonly<Record<string, () => Promise<Contestant>>> =
   'onnxruntime-web': startOnnxruntime,
 }
 
-/** The part of WebGPU that is used; TypeScript's library does not know it yet. */
-interface GpuDevice {
-  readonly queue: {
-    writeBuffer(buffer: GpuBuffer, offset: number, data: Float32Array): void
-    submit(commands: object[]): void
-  }
-  createBuffer(settings: { size: number; usage: number }): GpuBuffer
-  createCommandEncoder(): {
-    copyBufferToBuffer(
-      from: GpuBuffer,
-      fromOffset: number,
-      to: GpuBuffer,
-      toOffset: number,
-      size: number,
-    ): void
-    finish(): object
-  }
-}
-interface GpuBuffer {
-  mapAsync(mode: number): Promise<void>
-  getMappedRange(): ArrayBuffer
-  destroy(): void
-}
-/** GPUBufferUsage and GPUMapMode: webgpu.spec. */
+/** GPUBufferUsage and GPUMapMode, which TypeScript's library has as types alone. */
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 }
 
 /** The first `count` numbers of a buffer, once all that was submitted before is done. */
-async function readNumbers(device: GpuDevice, buffer: GpuBuffer, count: number): Promise<Float32Array> {
+async function readNumbers(device: GPUDevice, buffer: GPUBuffer, count: number): Promise<Float32Array> {
   const staging = device.createBuffer({ size: count * 4, usage: usage.mapRead + usage.copyTarget })
   const encoder = device.createCommandEncoder()
   encoder.copyBufferToBuffer(buffer, 0, staging, 0, count * 4)
@@ -49,10 +26,7 @@ async function readNumbers(device: GpuDevice, buffer: GpuBuffer, count: number):
 
 /** Both ask for the browser's strongest adapter and do not say which they were given. */
 async function adapterName(): Promise<string> {
-  const { gpu } = navigator as unknown as {
-    gpu?: { requestAdapter(options: object): Promise<object | null> }
-  }
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) throw new Error('there is no WebGPU adapter')
   return `WebGPU, ${adapterOf('webgpu', { adapter }).description}`
 }
@@ -60,7 +34,7 @@ async function adapterName(): Promise<string> {
 /** What is used of @jax-js/jax. An operation consumes its operands; `ref` keeps one for later. */
 interface Jax {
   init(device: string): Promise<string[]>
-  getWebGPUDevice(): GpuDevice
+  getWebGPUDevice(): GPUDevice
   jit(compute: (x: JaxArray, weight: JaxArray, bias: JaxArray) => JaxArray): {
     (x: JaxArray, weight: JaxArray, bias: JaxArray): JaxArray
     dispose(): void
@@ -75,7 +49,7 @@ interface JaxArray {
   readonly ref: JaxArray
   add(other: JaxArray): JaxArray
   data(): Promise<Float32Array>
-  gpuBuffer(): Promise<GpuBuffer>
+  gpuBuffer(): Promise<GPUBuffer>
   dispose(): void
 }
 
@@ -113,16 +87,16 @@ async function prepareJax(jax: Jax, { x, weight, bias, relu, inputs, outputs }: 
 
 /** What is used of onnxruntime-web. */
 interface OnnxRuntime {
-  readonly env: { readonly webgpu: { readonly device: Promise<GpuDevice> } }
+  readonly env: { readonly webgpu: { readonly device: Promise<GPUDevice> } }
   readonly Tensor: {
-    fromGpuBuffer(buffer: GpuBuffer, options: { dataType: 'float32'; dims: readonly number[] }): OnnxTensor
+    fromGpuBuffer(buffer: GPUBuffer, options: { dataType: 'float32'; dims: readonly number[] }): OnnxTensor
   }
   readonly InferenceSession: {
     create(model: Uint8Array, options: Record<string, unknown>): Promise<Session>
   }
 }
 interface OnnxTensor {
-  readonly gpuBuffer: GpuBuffer
+  readonly gpuBuffer: GPUBuffer
   dispose(): void
 }
 interface Session {
@@ -144,10 +118,8 @@ async function prepareOnnxruntime(ort: OnnxRuntime, problem: Problem): Promise<P
     preferredOutputLocation: 'gpu-buffer',
   })
   const device = await ort.env.webgpu.device
-  const buffer = device.createBuffer({
-    size: x.data.byteLength,
-    usage: usage.storage + usage.copySource + usage.copyTarget,
-  })
+  const forInput = usage.storage + usage.copySource + usage.copyTarget
+  const buffer = device.createBuffer({ size: x.data.byteLength, usage: forInput })
   device.queue.writeBuffer(buffer, 0, x.data)
   const input = ort.Tensor.fromGpuBuffer(buffer, { dataType: 'float32', dims: x.shape })
   const run = async () => (await session.run({ A: input })).C

@@ -1,29 +1,35 @@
 // bench gpujs: our backends beside other libraries. Rows, reasons and verification; no timing is asserted.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkLayer, makeProblem } from '../../bench/gpujs/contest.ts'
-import { ownContestant } from '../../bench/gpujs/own.ts'
-import { race, raceCounts, raceLayers, type Racer } from '../../bench/gpujs/race.ts'
+import { checkLayer, makeProblem } from '../../bench/gpujs/race-layer.ts'
+import { ourContestant } from '../../bench/gpujs/our-layer.ts'
+import { race, raceCounts, raceLayers } from '../../bench/gpujs/race.ts'
+import type { RaceTask } from '../../bench/gpujs/race-layer.ts'
 import { matmulModel } from '../../bench/peers/onnx-model.ts'
+import { threadsOf } from '../../bench/rows.ts'
+import type { Runner } from '../../bench/side-by-side.ts'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { messageOf } from '../helpers/compare.ts'
 
 const test = suite('bench: race')
 
-const quick = { tokens: 16, quick: true, json: true }
+const quick = { tokens: 16, quick: true, quiet: true }
 
-/** Takes a millisecond for everything; `prepare` may fail. */
-function racer(mode: string, prepare: Racer['prepare'] = async () => {}): Racer & { readonly log: string[] } {
+/** Takes a millisecond for everything; `verify` may fail. */
+function racer(
+  backend: string,
+  mode: string,
+  verify: Runner<RaceTask>['verify'] = async () => {},
+): Runner<RaceTask> & { readonly log: string[] } {
   const log: string[] = []
   return {
-    mode,
-    log,
-    async prepare(layer) {
-      await prepare(layer)
-      log.push('prepare')
+    ...{ backend, mode, threads: threadsOf({ mode }), log },
+    async verify(task) {
+      await verify(task)
+      log.push(`verify ${task.part}`)
     },
-    async time(part) {
-      log.push(part)
+    async time() {
+      log.push('time')
       return [1]
     },
     async close() {
@@ -35,7 +41,7 @@ function racer(mode: string, prepare: Racer['prepare'] = async () => {}): Racer 
 test('everyone computes every layer, after it is verified; products are summed as often as a pass runs them', async () => {
   const racers = new Map<string, ReturnType<typeof racer>>()
   const open = async (name: string) => {
-    racers.set(name, racer(`${name}, 2 threads`))
+    racers.set(name, racer(name, `${name}, 2 threads`))
     return racers.get(name)!
   }
   const { rows, notRun } = await race(open, quick, () => true)
@@ -58,7 +64,7 @@ test('everyone computes every layer, after it is verified; products are summed a
     assert.is(own.at(-1)!.median_ms, 72)
     assert.is(own[0].mode, `Chromium: ${name}, 2 threads`)
     assert.is(own[0].threads, 2)
-    assert.equal(log.slice(0, 3), ['prepare', 'compute', 'compute'])
+    assert.equal(log.slice(0, 3), ['verify compute', 'time', 'time'])
     assert.is(log.at(-1), 'close')
   }
 })
@@ -66,7 +72,7 @@ test('everyone computes every layer, after it is verified; products are summed a
 test('a library that is not installed, or does not start, is named with what to do; the others run', async () => {
   const open = async (name: string) => {
     if (name === 'gpujs:webgpu') throw new Error('gpujs:webgpu cannot run here: no adapter answers')
-    return racer('x')
+    return racer(name, 'x')
   }
   const { rows, notRun } = await race(open, quick, (name) => name !== '@jax-js/jax')
   assert.equal(notRun, [
@@ -81,14 +87,25 @@ test('a library that is not installed, or does not start, is named with what to 
 
 test('who cannot compute one layer is named, and has no sum; a wrong result ends the race', async () => {
   const failing = (message: string) => async (name: string) =>
-    racer('x', async ({ inputs }) => {
-      if (name === 'wasm' && inputs === 3072) throw new Error(message)
+    racer(name, 'x', async ({ layer }) => {
+      if (name === 'wasm' && layer.inputs === 3072) throw new Error(message)
     })
   const { rows, notRun } = await race(failing('too large\n  at somewhere'), quick, () => true)
   assert.equal(notRun, [{ backend: 'wasm, Chromium: race, 16x3072x768', reason: 'too large' }])
   const summed = rows.filter(({ work }) => work.endsWith('summed')).map(({ backend }) => backend)
   assert.equal(summed, ['gpujs:webgl2', 'gpujs:webgpu', 'jax-js', 'onnxruntime-web'])
   assert.is(rows.filter(({ backend }) => backend === 'wasm').length, 5)
+  // Of a layer that is brought there and back, too, all of that is missing, which is said once.
+  const noMiddle = await race(
+    async (name) =>
+      racer(name, 'x', async ({ layer }) => {
+        if (name === 'wasm' && layer.outputs === 3072) throw new Error('too large')
+      }),
+    quick,
+    () => true,
+  )
+  assert.equal(noMiddle.notRun, [{ backend: 'wasm, Chromium: race, 16x768x3072', reason: 'too large' }])
+  assert.is(noMiddle.rows.filter(({ backend }) => backend === 'wasm').length, 3)
   const message = await messageOf(() => race(failing('wrong result, nothing is timed'), quick, () => true))
   assert.is(message, 'wrong result, nothing is timed')
 })
@@ -107,7 +124,7 @@ test('full size only on a real GPU, or where it is asked for; a quick run leaves
 for (const relu of [false, true])
   test(`our contestant computes ${relu ? 'an encoder' : 'a product'}, and a wrong row is noticed`, async () => {
     const problem = makeProblem({ tokens: 9, inputs: 40, outputs: 60, relu })
-    const prepared = await ownContestant(createReferenceBackend()).prepare(problem)
+    const prepared = await ourContestant(createReferenceBackend()).prepare(problem)
     await prepared.upload()
     await prepared.compute()
     const got = await prepared.readBack()

@@ -1,3 +1,4 @@
+// The loop that measures how fast memory is read.
 import { f32x4, func, i32, importMemory, local, Module, v128 } from 'wasmati'
 import { increment, splat, whileBelow } from '../engine/wasm/emit.ts'
 import { MAX_PAGES } from '../engine/wasm/memory.ts'

@@ -1,6 +1,7 @@
+// Which part of a model an op belongs to.
 import type { Gpt2Weights } from '../gpt2/weights.ts'
 import type { Sae } from '../sae/weights.ts'
-import type { OpCall } from './observe.ts'
+import type { OpCall } from './wrap-ops.ts'
 
 /** Every prepared weight of a model, under the name of the part of the model that it is. */
 export function modelParts({ wte, wpe, blocks, ln_f }: Gpt2Weights): [name: string, weights: object][] {
@@ -41,7 +42,8 @@ export function partNamer(parts: readonly [string, object][]): (call: OpCall) =>
     if (call.op === 'embed' || call.op === 'add') return 'embedding' // wte's rows, wpe's rows, their sum
     if (call.op === 'center' || call.op === 'subtract') return 'sae.encode' // what comes before the encoder
     const name = (call.args as unknown[]).map((arg) => names.get(arg as object)).find((found) => found)
-    if (!name) throw new Error(`bench: ${call.op} with weights of no known part; name it in bench/parts.ts`)
+    if (!name)
+      throw new Error(`bench: ${call.op} with weights of no known part; name it in bench/model-parts.ts`)
     block = /^blocks\.\d+/.exec(name)?.[0] ?? block
     return name
   }

@@ -1,10 +1,11 @@
+// Our side of the race.
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import type { Contestant, Prepared, Problem } from './contest.ts'
+import type { Contestant, Prepared, Problem } from './race-layer.ts'
 
 /** One of our backends as a contestant; its encoder is sparseEncode, whose list of active features is read back. */
-export function ownContestant(ops: Backend): Contestant {
+export function ourContestant(ops: Backend): Contestant {
   return { mode: ops.mode, prepare: (problem) => prepare(ops, problem) }
 }
 

@@ -1,7 +1,8 @@
+// What an op must do at the least: operations and bytes.
 import { sizeOf, type Shape } from '../engine/tensor.ts'
 import type { TextSpan } from '../engine/backend.ts'
-import type { OpCall } from './observe.ts'
-import type { Cost } from './results.ts'
+import type { OpCall } from './wrap-ops.ts'
+import type { Cost } from './rows.ts'
 
 /** What an op must do at the least, and its dimensions: rows x in x out for a matrix, else those of its result. */
 export interface OpCost extends Cost {
@@ -14,7 +15,7 @@ const FLOAT = 4 // bytes
  * Counted as the reference defines the op: one multiplication and one addition a weight, and every operand and
  * result moved once. A kernel that does less, such as a screened sparseEncode, gets a rate above its arithmetic's.
  */
-export function costOf(call: OpCall): OpCost {
+export function opCost(call: OpCall): OpCost {
   switch (call.op) {
     case 'embed': {
       const [table, ids] = call.args
@@ -52,7 +53,7 @@ export function costOf(call: OpCall): OpCost {
     case 'center':
       return rowCost(call.args[0].shape, 2, 2)
     default:
-      throw new Error(`bench: the cost of ${call.op} is not counted; say in bench/cost.ts what it is`)
+      throw new Error(`bench: the cost of ${call.op} is not counted; say in bench/op-cost.ts what it is`)
   }
 }
 

@@ -1,4 +1,6 @@
-import type { Backend, DeviceTensor, TextSpan } from '../../engine/backend.ts'
+// A transformer block op by op, by the model's own code, and as one plan of gpu.js's createPipeline.
+import type { Backend } from '../../engine/backend.ts'
+import { sum } from '../../engine/gpujs/add.ts'
 import { highestScore, probability, totalWeight } from '../../engine/gpujs/attention.ts'
 import { rowMean } from '../../engine/gpujs/center.ts'
 import { geluOf } from '../../engine/gpujs/gelu.ts'
@@ -6,55 +8,53 @@ import type { Cube, Kernel, Matrix, Row, Thread } from '../../engine/gpujs/kerne
 import { normalized, rowDeviation } from '../../engine/gpujs/layer-norm.ts'
 import { productNaive } from '../../engine/gpujs/linear.ts'
 import { loadGpuJs, type GpuJs, type Mode } from '../../engine/gpujs/modes.ts'
-import { sum } from '../../engine/gpujs/add.ts'
 import { GpuTensor, flatten } from '../../engine/gpujs/tensor.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import { numbers, type Work } from './works.ts'
+import { block } from '../../gpt2/block.ts'
+import { gpt2Small } from '../../gpt2/config.ts'
+import { Hooks } from '../../gpt2/hooks.ts'
+import type { BlockWeights } from '../../gpt2/weights.ts'
+import { numbers } from '../numbers.ts'
+import { makeCase, type OpCase } from './case.ts'
 
-/** GPT-2 small's sizes. */
-const [dModel, dMlp, heads, dHead, eps] = [768, 3072, 12, 64, 1e-5]
+const { dModel, dMlp, nHeads: heads, dHead, eps } = gpt2Small
 
-/** One transformer block, op by op through the backend, and as one plan of gpu.js's createPipeline. */
-export function blockWork(tokens: number): Work[] {
+export function blockCases(tokens: number): OpCase[] {
+  const shape = [tokens, dModel]
   const weights = 4 * dModel * dModel + 2 * dModel * dMlp
-  const shared = {
-    shape: `${tokens}x${dModel}`,
-    cost: {
-      flops: 2 * tokens * weights + 4 * tokens * tokens * dModel,
-      bytes: 4 * (weights + 2 * tokens * dModel),
-    },
+  const flops = 2 * tokens * weights + 4 * tokens * tokens * dModel
+  const moved = weights + 2 * tokens * dModel
+  const opByOp: OpCase['prepare'] = async (ops) => {
+    const weights = await prepareBlock(ops)
+    const x = ops.upload(numbers(shape, 1))
+    const texts = [{ queries: tokens, keys: tokens }]
+    const pass = { config: gpt2Small, hooks: new Hooks({}, gpt2Small), texts }
+    return (ops) => block(ops, x, weights, pass, 0)
   }
-  const opByOp: Work['prepare'] = async (ops) => {
-    const layers = await prepareLayers(ops)
-    const x = ops.upload(numbers([tokens, dModel], 1))
-    return async (ops) => block(ops, x, layers, [{ queries: tokens, keys: tokens }])
+  const asPlan: OpCase['prepare'] = async (ops) => {
+    const x = numbers(shape, 1)
+    const { device } = ops.upload(x) as GpuTensor
+    const plan = await planBlock(device.mode, tokens)
+    return async () => new GpuTensor(device, shape, flatten(await plan(x), shape))
   }
   return [
-    { ...shared, work: 'block, op by op', prepare: opByOp },
+    makeCase('block, op by op', shape, flops, moved, opByOp),
     {
-      ...shared,
-      work: 'block, one createPipeline plan',
+      ...makeCase('block, one createPipeline plan', shape, flops, moved, asPlan),
       gpujsOnly: true,
       twin: opByOp,
-      async prepare(ops) {
-        const x = numbers([tokens, dModel], 1)
-        const { device } = ops.upload(x) as GpuTensor
-        const plan = await planBlock(device.mode, tokens)
-        return async () => new GpuTensor(device, x.shape, flatten(await plan(x), x.shape))
-      },
     },
   ]
 }
 
-/** Layers by name, their weights from a formula; q, k, v and two projections, two norms. */
 const shapes = {
   q: [dModel, dModel],
   k: [dModel, dModel],
   v: [dModel, dModel],
-  z: [dModel, dModel],
-  up: [dModel, dMlp],
-  down: [dMlp, dModel],
+  z: [dModel, dModel], // attn.c_proj
+  up: [dModel, dMlp], // mlp.c_fc
+  down: [dMlp, dModel], // mlp.c_proj
 }
 type LayerName = keyof typeof shapes
 const names = Object.keys(shapes) as LayerName[]
@@ -62,32 +62,13 @@ const weightOf = (name: LayerName): Tensor => numbers(shapes[name], 10 + names.i
 const biasOf = (name: LayerName): Tensor => numbers([shapes[name][1]], 20 + names.indexOf(name), 0.1)
 const [scale, shift] = [numbers([dModel], 30, 0.3, 1), numbers([dModel], 31, 0.1)] // of both norms
 
-async function prepareLayers(ops: Backend) {
-  const layer = (name: LayerName) =>
+async function prepareBlock(ops: Backend): Promise<BlockWeights> {
+  const linear = (name: LayerName) =>
     ops.prepareLinear(sourceOf(name, weightOf(name)), sourceOf(name, biasOf(name)))
-  return {
-    norm: await ops.prepareNorm(sourceOf('scale', scale), sourceOf('shift', shift)),
-    q: await layer('q'),
-    k: await layer('k'),
-    v: await layer('v'),
-    z: await layer('z'),
-    up: await layer('up'),
-    down: await layer('down'),
-  }
-}
-
-async function block(
-  ops: Backend,
-  x: DeviceTensor,
-  { norm, q, k, v, z, up, down }: Awaited<ReturnType<typeof prepareLayers>>,
-  texts: readonly TextSpan[],
-): Promise<DeviceTensor> {
-  const h = await ops.layerNorm(x, norm, eps)
-  const [queries, keys, values] = [await ops.linear(h, q), await ops.linear(h, k), await ops.linear(h, v)]
-  const mixed = await ops.attention(queries, keys, values, heads, texts)
-  const middle = await ops.linear(mixed, z, { residual: x })
-  const hidden = await ops.linear(await ops.layerNorm(middle, norm, eps), up, { activation: 'gelu' })
-  return ops.linear(hidden, down, { residual: middle })
+  const norm = await ops.prepareNorm(sourceOf('scale', scale), sourceOf('shift', shift))
+  const [q, k, v, c_proj] = [await linear('q'), await linear('k'), await linear('v'), await linear('z')]
+  const mlp = { c_fc: await linear('up'), c_proj: await linear('down') }
+  return { ln_1: norm, attn: { q, k, v, c_proj }, ln_2: norm, mlp }
 }
 
 /** Attention on [token][column] matrices: in a plan a result cannot be looked at under another shape. */
@@ -136,20 +117,14 @@ async function planBlock(mode: Mode, tokens: number): Promise<(x: Tensor) => Pro
   }
 }
 
+const settings = { precision: 'single', tactic: 'precision', loopMaxIterations: 2 ** 22 }
+
 function recordBlock(gpu: Planner, gpujs: GpuJs, tokens: number, flat: (tensor: Tensor) => unknown) {
   const kernel = (fn: Kernel, output: number[], constants: Record<string, number> = {}) =>
-    gpu.createKernel(fn, {
-      output,
-      constants,
-      precision: 'single',
-      tactic: 'precision',
-      loopMaxIterations: 2 ** 22,
-    })
+    gpu.createKernel(fn, { output, constants, ...settings })
   const pattern = [tokens, tokens, heads]
-  const [mean, deviation] = [
-    kernel(rowMean, [tokens], { width: dModel }),
-    kernel(rowDeviation, [tokens], { width: dModel, eps }),
-  ]
+  const mean = kernel(rowMean, [tokens], { width: dModel })
+  const deviation = kernel(rowDeviation, [tokens], { width: dModel, eps })
   const norm = kernel(normalized, [dModel, tokens])
   const score = kernel(flatScores, pattern, { dHead })
   const highest = kernel(highestScore, [tokens, heads])
@@ -158,10 +133,8 @@ function recordBlock(gpu: Planner, gpujs: GpuJs, tokens: number, flat: (tensor: 
   const mix = kernel(flatMix, [dModel, tokens], { dHead })
   const add = kernel(sum, [dModel, tokens])
   const gelu = kernel(geluOf, [dMlp, tokens])
-  const visible = gpujs.input(
-    Float32Array.from({ length: tokens }, (_, t) => t + 1),
-    [tokens],
-  )
+  const upTo = Float32Array.from({ length: tokens }, (_, t) => t + 1)
+  const visible = gpujs.input(upTo, [tokens])
   const [weight, bias] = [flat(scale), flat(shift)]
   const layers = Object.fromEntries(
     names.map((name) => {

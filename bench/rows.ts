@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import type { Backend } from '../engine/backend.ts'
-import { UserError } from '../experiments/lab/cli/user-error.ts'
+// What results files hold: a row for each measured piece of work, and what some benchmarks tell beside their rows.
+import { quantile } from '../experiments/lab/analysis/statistics.ts'
 import type { Machine } from './machine.ts'
-import { percentile } from './timing.ts'
 
-/** One measured piece of work. Every bench gives rows of these keys. */
+/** One measured piece of work. Every benchmark gives rows of these keys. */
 export interface Row {
   readonly work: string
   readonly shape: string // such as 64x768x3072
@@ -19,30 +17,18 @@ export interface Row {
   readonly roofline: number | null // share of what the machine could do, 1 = all
 }
 
-const rowKeys: readonly (keyof Row)[] = [
-  'work',
-  'shape',
-  'backend',
-  'mode',
-  'threads',
-  'median_ms',
-  'p10_ms',
-  'p90_ms',
-  'gflops',
-  'gbs',
-  'roofline',
-]
+export type RowName = Pick<Row, 'work' | 'shape' | 'backend' | 'mode' | 'threads'>
 
-/** What a bench prints with --json and keeps in bench/results/. */
+/** What a benchmark prints with --json and keeps in bench/results/. */
 export interface Results {
   readonly machine: Machine
   readonly rows: readonly Row[]
-  readonly memory?: readonly MemoryUse[] // of the bench `memory`
-  readonly screening?: readonly ScreenUse[] // of the bench `sae`
-  readonly notRun?: readonly NotRun[] // of the benches `kernels`, `peers` and `sae`
+  readonly memory?: readonly MemoryUse[] // of `memory` and `experiment`
+  readonly screening?: readonly ScreenUse[] // of `sae`
+  readonly notRun?: readonly NotRun[]
 }
 
-/** A peer, or a step of the ladder, that could not run here, and why. */
+/** Who could not run here, and why. */
 export interface NotRun {
   readonly backend: string
   readonly reason: string
@@ -82,18 +68,19 @@ export interface Cost {
   readonly bytes: number
 }
 
+export const noCost: Cost = { flops: 0, bytes: 0 }
+
 /** What the machine can do: GFLOP/s and GB/s. */
 export interface Ceiling {
   readonly gflops: number
   readonly gbs: number
 }
 
-export type RowName = Pick<Row, 'work' | 'shape' | 'backend' | 'mode' | 'threads'>
-
 /** A row from samples in milliseconds. Without a ceiling there is no share of the roofline. */
 export function makeRow(name: RowName, samples: readonly number[], cost: Cost, ceiling?: Ceiling): Row {
   const { work, shape, backend, mode, threads } = name
-  const median = percentile(samples, 0.5)
+  const rising = samples.toSorted((a, b) => a - b)
+  const median = quantile(rising, 0.5)
   return {
     work,
     shape,
@@ -101,8 +88,8 @@ export function makeRow(name: RowName, samples: readonly number[], cost: Cost, c
     mode,
     threads,
     median_ms: rounded(median),
-    p10_ms: rounded(percentile(samples, 0.1)),
-    p90_ms: rounded(percentile(samples, 0.9)),
+    p10_ms: rounded(quantile(rising, 0.1)),
+    p90_ms: rounded(quantile(rising, 0.9)),
     gflops: cost.flops > 0 ? rounded(cost.flops / median / 1e6) : null,
     gbs: cost.bytes > 0 ? rounded(cost.bytes / median / 1e6) : null,
     roofline: ceiling ? rounded(leastMs(cost, ceiling) / median) : null,
@@ -118,24 +105,7 @@ function rounded(value: number): number {
   return Number(value.toPrecision(5))
 }
 
-/** Reads a results file. @throws UserError naming the file and what it lacks */
-export async function readResults(path: string): Promise<Results> {
-  let results: Partial<Results> | null
-  try {
-    results = JSON.parse(await readFile(path, 'utf8')) as Partial<Results> | null
-  } catch (error) {
-    throw new UserError(`${path}: not a results file: ${(error as Error).message}`, { cause: error })
-  }
-  const expected = 'expected { machine, rows } as `npm run bench -- ... --json` prints it'
-  if (typeof results?.machine?.command !== 'string' || !Array.isArray(results.rows))
-    throw new UserError(`${path}: not a results file: ${expected}`)
-  for (const [index, row] of (results.rows as Partial<Row>[]).entries())
-    for (const key of rowKeys)
-      if (row[key] === undefined) throw new UserError(`${path}: row ${index} has no ${key}: ${expected}`)
-  return results as Results
-}
-
 /** How many threads a backend says it computes with. */
-export function threadsOf({ mode }: Pick<Backend, 'mode'>): number {
+export function threadsOf({ mode }: { readonly mode: string }): number {
   return Number(/(\d+) threads?\b/.exec(mode)?.[1] ?? 1)
 }

@@ -1,8 +1,9 @@
+// A layer of GPT-2 small or an SAE as everyone in the race computes it.
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
-import { Tensor } from '../../engine/tensor.ts'
+import type { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import { checkClose } from '../verify.ts'
-import { numbers } from './works.ts'
+import { checkClose, windows } from '../verify.ts'
+import { numbers } from '../numbers.ts'
 
 /** x W + b, then ReLU if it is an SAE's encoder: what jax-js and onnxruntime-web compute beside our backends. */
 export interface Layer {
@@ -36,7 +37,11 @@ export interface Prepared {
 
 /** The parts that are timed. */
 export const parts = ['upload', 'compute', 'readBack'] as const
-export type Part = (typeof parts)[number]
+
+export interface RaceTask {
+  readonly layer: Layer
+  readonly part: (typeof parts)[number]
+}
 
 /** The same numbers for everyone; of an encoder's features about 60 in 24,576 are active a token. */
 export function makeProblem(layer: Layer): Problem {
@@ -50,28 +55,16 @@ export function makeProblem(layer: Layer): Problem {
   }
 }
 
-/** How many rows of a result are recomputed; all would take longer than everything else. */
-const CHECKED = 4
-
-/** @throws unless rows from the first to the last are the reference's */
+/** @throws unless the first, the middle and the last rows are the reference's */
 export async function checkLayer(name: string, problem: Problem, got: Float32Array): Promise<void> {
-  const { tokens, inputs, outputs, relu, x, weight, bias } = problem
-  const count = Math.min(CHECKED, tokens)
-  const rows = Array.from({ length: count }, (_, i) =>
-    Math.floor((i * (tokens - 1)) / Math.max(1, count - 1)),
-  )
-  const pick = (from: Float32Array, width: number) =>
-    Tensor.of(
-      [count, width],
-      rows.flatMap((row) => Array.from(from.subarray(row * width, (row + 1) * width))),
-    )
+  const { tokens, outputs, relu, x, weight, bias } = problem
+  if (got.length !== tokens * outputs)
+    throw new Error(`${name}: wrong result: ${got.length} numbers, expected ${tokens} x ${outputs}`)
   const reference = createReferenceBackend()
   const layer = await reference.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias))
-  const expected = await reference.linear(pick(x.data, inputs), layer, {
-    activation: relu ? 'relu' : 'none',
-  })
-  const { data } = await reference.download(expected)
-  if (got.length !== tokens * outputs)
-    throw new Error(`${name}: ${got.length} numbers, expected ${tokens} x ${outputs}`)
-  checkClose(name, [count, outputs], pick(got, outputs).data, data)
+  for (const [from, to] of windows(tokens)) {
+    const activation = relu ? 'relu' : 'none'
+    const expected = await reference.download(await reference.linear(x.rows(from, to), layer, { activation }))
+    checkClose(name, expected.shape, got.subarray(from * outputs, to * outputs), expected.data)
+  }
 }

@@ -1,26 +1,11 @@
+// A backend with something around every op: what times the parts of a model, counts their cost, or verifies them.
 import type { Backend } from '../engine/backend.ts'
 
-const opNames = [
-  'embed',
-  'layerNorm',
-  'linear',
-  'attention',
-  'attentionPattern',
-  'attentionMix',
-  'append',
-  'add',
-  'subtract',
-  'gelu',
-  'center',
-  'softmax',
-  'takeRows',
-  'meanRows',
-  'topK',
-  'sparseEncode',
-  'sparseDecode',
-] as const
-
-export type OpName = (typeof opNames)[number]
+/** What a backend has beside its ops. */
+type Other = 'name' | 'mode' | 'screening' | 'scope' | 'upload' | 'download' | 'reshape'
+type Resource = 'prepareLinear' | 'prepareTable' | 'prepareNorm' | 'createCache' | 'release' | 'dispose'
+type OpName = Exclude<keyof Backend, Other | Resource>
+const isNoOp = /^(upload|download|reshape|prepare.*|createCache|release|dispose)$/
 
 /** One call of an op: its name and its arguments. */
 export type OpCall = { [N in OpName]: { op: N; args: Parameters<Backend[N]> } }[OpName]
@@ -29,15 +14,15 @@ export type OpCall = { [N in OpName]: { op: N; args: Parameters<Backend[N]> } }[
 export type Around = (call: OpCall, run: () => Promise<unknown>) => Promise<unknown>
 
 /** The same backend, with `around` called for every op, inside scopes too. */
-export function observe(ops: Backend, around: Around): Backend {
-  const scope: Backend['scope'] = (work) => ops.scope((inner) => work(observe(inner, around)))
+export function wrapOps(ops: Backend, around: Around): Backend {
+  const scope: Backend['scope'] = (work) => ops.scope((inner) => work(wrapOps(inner, around)))
   return new Proxy(ops, {
     get(target, key) {
       if (key === 'scope') return scope
       const member: unknown = Reflect.get(target, key)
       if (typeof member !== 'function') return member
       const call = (...args: unknown[]): unknown => Reflect.apply(member, target, args)
-      if (!opNames.some((name) => name === key)) return call
+      if (isNoOp.test(String(key))) return call
       return (...args: unknown[]) =>
         around({ op: key, args } as OpCall, () => call(...args) as Promise<unknown>)
     },

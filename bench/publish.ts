@@ -1,0 +1,126 @@
+// `bench tables FILE ...`: writes the tables of results files into bench/tables/PROCESSOR/, a file a benchmark.
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
+import { writeAtomically } from '../experiments/lab/cli/write-node.ts'
+import { showMachine, type Machine } from './machine.ts'
+import { readResults } from './results-file.ts'
+import type { Results, Row } from './rows.ts'
+import {
+  benchmarkNames,
+  benchmarkOf,
+  digits,
+  makeTable,
+  notRunLines,
+  resultTables,
+  type Column,
+  type TextTable,
+} from './tables.ts'
+
+const tablesFolder = fileURLToPath(new URL('tables', import.meta.url))
+
+/** @throws UserError, before anything is written, if a file is not a results file or its run was disturbed. -> the files written */
+export async function publish(files: readonly string[], folder = tablesFolder): Promise<string[]> {
+  const runs = await Promise.all(files.map(readResults))
+  for (const [i, results] of runs.entries()) refuseDisturbed(files[i], results)
+  const written: string[] = []
+  for (const results of runs) {
+    const place = join(folder, processorOf(results.machine))
+    await mkdir(place, { recursive: true })
+    const page = join(place, `${benchmarkOf(results)}.md`)
+    await writeAtomically(page, resultsPage(results))
+    written.push(page)
+    if (results.rows.some(isPeak)) await addPeaks(join(place, 'roofline.md'), results)
+  }
+  return written
+}
+
+/** Tables of one processor lie together: `AMD EPYC` with 2 cores in `amd-epyc-2-cores`. */
+export function processorOf({ cpu, cores }: Pick<Machine, 'cpu' | 'cores'>): string {
+  return `${cpu} ${cores} cores`
+    .toLowerCase()
+    .replace(/\((r|tm)\)/g, '')
+    .replace(/[^a-z0-9]+/g, '-')
+}
+
+const isPeak = ({ work }: Row): boolean => work.startsWith('roofline: ')
+
+/** Registers are shared with nobody: more threads must reach more, or somebody else had one of their cores. */
+function refuseDisturbed(file: string, { rows }: Results): void {
+  const peaks = rows.filter((row) => isPeak(row) && row.gflops !== null)
+  for (const many of peaks) {
+    const one = peaks.find(({ work, threads }) => work === many.work && threads === 1)
+    if (one && many.threads > 1 && many.gflops! <= one.gflops!)
+      throw new UserError(
+        `${file}: a disturbed run, not published: ${many.work} reached ${digits(many.gflops!)} GFLOP/s on ` +
+          `${many.threads} threads and ${digits(one.gflops!)} on one, so another process had a core: ` +
+          'stop what else is running and measure again',
+      )
+  }
+}
+
+function resultsPage(results: Results): string {
+  const { machine, rows } = results
+  const own = rows.filter((row) => !isPeak(row))
+  return page(
+    `# ${benchmarkOf(results)}`,
+    `\`${machine.command}\`: ${showMachine(machine)}`,
+    own.length < rows.length ? 'What the machine could do in this run: [roofline.md](roofline.md).' : '',
+    ...resultTables({ ...results, rows: own }).map(markdown),
+    ...notRunLines(results),
+  )
+}
+
+/** Paragraphs as a page; of a path on the machine that measured, the last name is enough for everybody else. */
+function page(...paragraphs: string[]): string {
+  const text = paragraphs.filter((paragraph) => paragraph !== '').join('\n\n') + '\n'
+  return text.replace(/(?<=^|[\s'"=`])(?:[A-Za-z]:)?[/\\](?:[^\s'"`/\\]+[/\\])+/gm, '')
+}
+
+function markdown({ head, rows, words }: TextTable): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`
+  return [line(head), line(head.map((_, i) => (i < words ? '---' : '--:'))), ...rows.map(line)].join('\n')
+}
+
+/** A `*` beside another would make text between them italic. */
+function escapeCell(cell: string): string {
+  return cell.replace(/[|*]/g, '\\$&')
+}
+
+/** The peaks of all runs on this machine, a column a run: this one's in place of what the same benchmark had before. */
+async function addPeaks(path: string, results: Results): Promise<void> {
+  const name = benchmarkOf(results)
+  const rates = new Map<string, Map<string, string>>() // of a peak and threads, by benchmark
+  const add = (peak: string, threads: string, run: string, rate: string) => {
+    const key = `${peak} | ${threads}`
+    rates.set(key, (rates.get(key) ?? new Map<string, string>()).set(run, rate))
+  }
+  const [[, , ...runs] = [], , ...lines] = await readCells(path)
+  for (const [peak, threads, ...ofRuns] of lines)
+    for (const [i, run] of runs.entries()) if (run !== name) add(peak, threads, run, ofRuns[i])
+  for (const { work, threads, gflops, gbs } of results.rows.filter(isPeak)) {
+    const [rate, unit] = gflops === null ? [gbs, 'GB/s'] : [gflops, 'GFLOP/s']
+    add(`${work.slice('roofline: '.length)}, ${unit}`, String(threads), name, digits(rate!))
+  }
+  const columns = benchmarkNames.filter((run) => [...rates.values()].some((ofRuns) => ofRuns.has(run)))
+  const table = makeTable([...rates], 1, [
+    ['peak', ([key]) => key.split(' | ')[0]],
+    ['threads', ([key]) => key.split(' | ')[1]],
+    ...columns.map((run): Column<[string, Map<string, string>]> => [
+      run,
+      ([, ofRuns]) => ofRuns.get(run) ?? '–',
+    ]),
+  ])
+  const { cpu, cores } = results.machine
+  const title = `# roofline: ${cpu}, ${cores} cores`
+  await writeAtomically(path, page(title, 'Medians of each run.', markdown(table)))
+}
+
+/** The cells of a page's table, line by line; of a page that is not there, none. */
+async function readCells(path: string): Promise<string[][]> {
+  const text = existsSync(path) ? await readFile(path, 'utf8') : ''
+  const lines = text.split('\n').filter((line) => line.startsWith('|'))
+  return lines.map((line) => line.slice(2, -2).split(' | '))
+}
