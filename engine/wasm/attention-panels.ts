@@ -2,7 +2,7 @@
 import { f32, i32, i8x16, local, v128 } from 'wasmati'
 import { forLanes, forUpTo, increment, limitTo, LOWER_HALVES, whileBelow, type V128 } from './emit.ts'
 import { func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { i32s } from './kernels.ts'
 
 /** Orders for i8x16.shuffle: halves of two vectors, number by number in turn, or one behind the other. */

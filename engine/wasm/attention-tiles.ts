@@ -5,7 +5,7 @@
 import { f32x4, i32, local, v128 } from 'wasmati'
 import { copyBytes, forLanes, forUpTo, increment, splat, when, whileBelow } from './emit.ts'
 import { call, func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { i32s } from './kernels.ts'
 import { setTilePanels, type AnyTile } from './tile.ts'
 

@@ -7,7 +7,7 @@ import { mixture, scores } from './attention-tiles.ts'
 import { copyBytes, forUpTo, increment, when, zeroBytes } from './emit.ts'
 import type { Engine } from './engine.ts'
 import { call, func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { i32s, KERNELS, type Numbers } from './kernels.ts'
 import { softmaxOfRow } from './softmax.ts'
 import { Block } from './tensors.ts'
@@ -51,6 +51,8 @@ export async function runAttention(
  * softmax over it, then the row's mixture of values. A row is always made in `scores` and copied to `pattern` where
  * that is wanted, so that no bit depends on whether it is. Addresses that are 0 are left out: pattern, the mixture
  * (out), or the scores (q): then the rows of the given pattern are mixed.
+ * q, k, v, pattern and out stand at the head's first number, `stride` is all but the pattern's, whose rows have `longest`
+ * numbers; packedKeys, packedValues, scores and sums are scratch.
  */
 export function attention(emitter: Emitter, anyTile: AnyTile) {
   const [copyKeys, copyValues] = [packKeys(emitter), packValues(emitter)]

@@ -2,7 +2,7 @@
 import { detectFeatures } from './platform/features.ts'
 import { kernelsOf, type Kernels } from './instance.ts'
 import { fastestInt8 } from './platform/int8.ts'
-import type { Int8Method, KernelOptions } from './kernel.ts'
+import type { Int8Method, KernelOptions } from './emitter.ts'
 import { Arena } from './memory.ts'
 import type { Platform } from './platform/platform.ts'
 import { Pool } from './threads/pool.ts'

@@ -1,7 +1,7 @@
 import { i32, local } from 'wasmati'
 import { forLanes, increment } from './emit.ts'
 import { func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { KERNELS } from './kernels.ts'
 import { emitGelu } from './math.ts'
 

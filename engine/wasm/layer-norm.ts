@@ -1,7 +1,7 @@
 import { f32x4, f64, f64x2, i32, i8x16, local } from 'wasmati'
 import { addToSum, clearSum, forLanes, forRows, LOWER_HALVES, promoteHigh, totalOf } from './emit.ts'
 import { func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { KERNELS } from './kernels.ts'
 
 /**

@@ -2,7 +2,7 @@ import type { Activation } from '../backend.ts'
 import { f32x4, i32, local } from 'wasmati'
 import { forLanes, forUpTo, increment, limitTo, splat, whileBelow, when, type I32 } from './emit.ts'
 import { call, func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { i32s, KERNELS } from './kernels.ts'
 import { emitGelu } from './math.ts'
 import type { Engine } from './engine.ts'
@@ -30,7 +30,8 @@ export async function runLinear(
 
 /**
  * out [rows, outputs] = activation(x [rows, inputs] W + bias) + residual [rows, outputs], for a range of W's panels.
- * W lies in panels [ceil(outputs / panel)][inputs][panel], bias is padded to whole panels, residual may be 0: none.
+ * W lies in panels [ceil(outputs / panel)][inputs][panel], bias is padded to whole panels, residual may be 0: none;
+ * `sums` is scratch.
  * A panel stays in the first cache while all rows of x pass: call it with as many rows as the second cache holds.
  */
 export function linear(emitter: Emitter, anyTile: AnyTile) {

@@ -1,7 +1,7 @@
 import { f32, f32x4, i32, local } from 'wasmati'
 import { addToSum, clearSum, forLanes, forRows, splat, totalOf, type Lanes } from './emit.ts'
 import { call, func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { i32s, KERNELS } from './kernels.ts'
 import { emitExp } from './math.ts'
 

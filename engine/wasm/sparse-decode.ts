@@ -3,7 +3,7 @@ import { copyBytes, forLanes, forUpTo, increment, limitTo, whileBelow, zeroBytes
 import type { SparseRows } from '../sparse.ts'
 import type { Engine } from './engine.ts'
 import { func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { KERNELS, type Numbers } from './kernels.ts'
 import { Block } from './tensors.ts'
 import { SUM_BLOCK } from './tile-sizes.ts'

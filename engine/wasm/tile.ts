@@ -7,7 +7,7 @@ import { f32x4, i32, local, v128 } from 'wasmati'
 import { doWhile, increment, limitTo, splat, when, whileBelow } from './emit.ts'
 import type { I32, I32Input, V128 } from './emit.ts'
 import { call, func } from './function.ts'
-import type { Emitter } from './kernel.ts'
+import type { Emitter } from './emitter.ts'
 import { i32s } from './kernels.ts'
 import { SUM_BLOCK, TILE_ROWS, tilePanels } from './tile-sizes.ts'
 

@@ -2,7 +2,7 @@
 import { moduleBytes } from '../function.ts'
 import type { Platform } from './platform.ts'
 import { instantiate } from '../instance.ts'
-import { emitterFor, type Int8Method } from '../kernel.ts'
+import { emitterFor, type Int8Method } from '../emitter.ts'
 import { int8Tile } from '../screen/int8-tile.ts'
 
 const METHODS: readonly Int8Method[] = ['dot', 'pairs']

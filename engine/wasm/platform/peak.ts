@@ -2,7 +2,7 @@
 import { f32x4, i16x8, i32, i32x4, local, v128, type StackVar } from 'wasmati'
 import { doWhile, increment, type V128 } from '../emit.ts'
 import { func, moduleBytes } from '../function.ts'
-import type { Int8Method } from '../kernel.ts'
+import type { Int8Method } from '../emitter.ts'
 import { i32s } from '../kernels.ts'
 
 /** The instructions that a peak is measured with. */

@@ -11,7 +11,7 @@ import {
   type V128,
 } from '../emit.ts'
 import { func } from '../function.ts'
-import type { Emitter } from '../kernel.ts'
+import type { Emitter } from '../emitter.ts'
 import { i32s } from '../kernels.ts'
 import { BOUND, COLUMN, GROUP, GROUP_BYTES, LARGE_BYTES, ROW, ROW_BYTES, SCRATCH } from './layout.ts'
 

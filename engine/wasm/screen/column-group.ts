@@ -2,7 +2,7 @@
 import { i32, local, v128 } from 'wasmati'
 import { increment, when, whileBelow } from '../emit.ts'
 import { call, func } from '../function.ts'
-import type { Emitter } from '../kernel.ts'
+import type { Emitter } from '../emitter.ts'
 import { i32s, KERNELS } from '../kernels.ts'
 import { boundTest, HALVES, residualBoundTest } from './bound-test.ts'
 import { int8Tiles } from './int8-tile.ts'

@@ -2,7 +2,7 @@
 import { i16x8, i32, i32x4, i8x16, local, v128, type StackVar } from 'wasmati'
 import { doWhile, increment, when, type V128 } from '../emit.ts'
 import { call, func } from '../function.ts'
-import type { Emitter, Int8Method } from '../kernel.ts'
+import type { Emitter, Int8Method } from '../emitter.ts'
 import { i32s } from '../kernels.ts'
 import { COLUMN, GROUP, INT8_TILES, STEP } from './layout.ts'
 

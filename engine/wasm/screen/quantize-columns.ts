@@ -2,7 +2,7 @@
 import { f32x4, i32, i32x4, local, v128 } from 'wasmati'
 import { forUpTo, increment, limitTo, splat, when, whileBelow, type I32, type V128 } from '../emit.ts'
 import { call, func } from '../function.ts'
-import type { Emitter } from '../kernel.ts'
+import type { Emitter } from '../emitter.ts'
 import { i32s, KERNELS } from '../kernels.ts'
 import { HALVES } from './bound-test.ts'
 import { COLUMN_MOST, LANE_MOST, LEAST, MOST } from './bound.ts'

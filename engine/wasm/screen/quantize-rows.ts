@@ -12,7 +12,7 @@ import {
   type V128,
 } from '../emit.ts'
 import { call, func } from '../function.ts'
-import type { Emitter } from '../kernel.ts'
+import type { Emitter } from '../emitter.ts'
 import { f32s, i32s, KERNELS } from '../kernels.ts'
 import { INT8_OFFSET, LARGE, LEAST, MAX_LARGE, MOST, ROW_MOST } from './bound.ts'
 import { BOUND, INT8_ROWS, INT8_TILES, LARGE_BYTES, ROW, ROW_BYTES, STEP } from './layout.ts'

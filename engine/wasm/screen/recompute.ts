@@ -2,7 +2,7 @@
 import { f32x4, i32, local, v128 } from 'wasmati'
 import { doWhile, forUpTo, increment, limitTo, when, whileBelow } from '../emit.ts'
 import { call, func } from '../function.ts'
-import type { Emitter } from '../kernel.ts'
+import type { Emitter } from '../emitter.ts'
 import { i32s } from '../kernels.ts'
 import { multiply, registersOf } from '../tile.ts'
 import { HALVES, notAtMostZero } from './bound-test.ts'
