@@ -10,6 +10,8 @@ export interface Design {
   readonly forms: readonly string[]
   /** How many ideas a topic has, and so how many texts a cell. */
   readonly ideas: number
+  /** topics x forms */
+  readonly cells: number
   /** [topics x forms x ideas] */
   readonly texts: readonly string[]
 }
@@ -42,7 +44,7 @@ export function createDesign(matched: MatchedTexts): Design {
       return matched[topic][form]
     })
   })
-  return { topics, forms, ideas, texts }
+  return { topics, forms, ideas, cells: topics.length * forms.length, texts }
 }
 
 /** How two different cells are related. */

@@ -14,11 +14,11 @@ export const TOKEN_DATA_ID = 'token-data'
 
 /** The data for the texts that the cards leave out. */
 export function tokenData(
-  features: readonly Pick<Feature, 'layer' | 'feature' | 'texts'>[],
+  features: readonly Feature[],
   texts: readonly TokenText[],
   shown: number,
 ): TokenData {
-  const rest = features.map((feature) => [featureId(feature), feature.texts.slice(shown)] as const)
+  const rest = features.map(({ dashboard, texts }) => [featureId(dashboard), texts.slice(shown)] as const)
   return { texts, features: Object.fromEntries(rest.filter(([, list]) => list.length > 0)) }
 }
 
