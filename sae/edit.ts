@@ -39,7 +39,7 @@ export function addDirection(coefficients: Float32Array, direction: Float32Array
 }
 
 /** What is done to a feature while text is written: nothing of it is left, or `coefficient` of it is added. */
-export type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coefficient: number }
+type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coefficient: number }
 
 /**
  * A hook for writing with a KV cache, where activations are not known ahead: the SAE reads each new row as it comes.

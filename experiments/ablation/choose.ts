@@ -7,7 +7,7 @@ import { auroc } from '../lab/analysis/statistics.ts'
 import type { ChosenFeature } from './effects.ts'
 
 /** What is known of a layer's features before anything is edited. */
-export interface LayerFeatures {
+interface LayerFeatures {
   readonly analysis: LayerAnalysis
   readonly categories: readonly Category[]
   /** Token means, sparse [texts, d_sae]. */
@@ -18,7 +18,7 @@ export interface LayerFeatures {
   readonly firingMean: (feature: number, category: Category) => number
 }
 
-export interface ChoiceOptions {
+interface ChoiceOptions {
   /** Random features for each specialist. */
   readonly random: number
   /** Steering adds this many times the specialist's mean contribution where it fires. */

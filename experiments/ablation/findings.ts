@@ -107,7 +107,7 @@ const subjects: Record<Contrast['name'], [sentence: string, other: string, unit:
   ],
 }
 
-export function contrastSentence({ name, specialist, other, difference }: Contrast): string {
+function contrastSentence({ name, specialist, other, difference }: Contrast): string {
   const [sentence, against, unit] = subjects[name]
   const show = (value: number) => (name === 'steering_random' ? value.toFixed(4) : showSigned(value, 4))
   const verdict = {

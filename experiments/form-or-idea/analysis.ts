@@ -15,7 +15,7 @@ import { cellSpecialists, findSpecialists, wholeSpecialists, type Share } from '
 import { symbolShare, tokenKinds, type TokenKind } from './token-kinds.ts'
 
 /** What is drawn, and how many of a cell's strongest features are held against another's. */
-export interface Settings extends Shuffles {
+interface Settings extends Shuffles {
   readonly top: number
 }
 
@@ -71,7 +71,7 @@ export function tokenShares(ids: readonly (readonly number[])[], vocabulary: num
   )
 }
 
-export interface LayerSettings extends Settings {
+interface LayerSettings extends Settings {
   readonly threshold: ThresholdSpec
 }
 

@@ -17,7 +17,7 @@ export interface Design {
 }
 
 /** Texts by topic and form; the i-th texts of a topic's forms say the same. */
-export type MatchedTexts = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
+type MatchedTexts = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 
 /**
  * @throws naming topic and form if the topics differ in their forms or the forms in their number of texts, or if there are

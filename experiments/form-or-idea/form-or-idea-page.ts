@@ -13,7 +13,7 @@ import { cellsSection, relationsSection } from './report-cells.ts'
 import { shownFeatures, specialistsSection } from './report-specialists.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
-export interface FormOrIdeaReport extends Made {
+interface FormOrIdeaReport extends Made {
   /** Over all layers, in a sentence. */
   readonly answer: string
   readonly answers: readonly Answer[]

@@ -4,7 +4,7 @@ import type { Feature, FiringText } from './feature-parts.ts'
 import { firingText, tokenRuns, visible, type TokenText } from './tokens.ts'
 
 /** What `showAllTexts` reads from the page: each text's pieces once, and of each feature the texts not yet shown. */
-export interface TokenData {
+interface TokenData {
   texts: readonly TokenText[]
   features: Record<string, readonly FiringText[]>
 }
