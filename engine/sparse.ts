@@ -18,6 +18,15 @@ export function sparseRow(x: SparseRows, index: number): { indices: Uint32Array;
   return { indices: x.indices.subarray(from, to), values: x.values.subarray(from, to) }
 }
 
+/** One column of sparse rows, a number a row. */
+export function sparseColumn(x: SparseRows, column: number): Float32Array {
+  return Float32Array.from({ length: x.shape[0] }, (_, row) => {
+    const { indices, values } = sparseRow(x, row)
+    const entry = indices.indexOf(column)
+    return entry < 0 ? 0 : values[entry]
+  })
+}
+
 /** Keeps the entries of a dense [rows, width] matrix that are positive, or NaN (a fault is never dropped). */
 export function positiveEntries(dense: Tensor): SparseRows {
   const [rows, width] = dense.shape

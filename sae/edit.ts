@@ -1,7 +1,7 @@
 // Edits of one feature: taken out of the stream, or its direction added.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
-import { sparseRow } from '../engine/sparse.ts'
+import { sparseColumn } from '../engine/sparse.ts'
 import { encode } from './encoder.ts'
 import type { Sae } from './weights.ts'
 
@@ -39,7 +39,7 @@ export function addDirection(coefficients: Float32Array, direction: Float32Array
 }
 
 /** What is done to a feature while text is written: nothing of it is left, or `coefficient` of it is added. */
-export type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coefficient: number }
+type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coefficient: number }
 
 /**
  * A hook for writing with a KV cache, where activations are not known ahead: the SAE reads each new row as it comes.
@@ -51,26 +51,12 @@ export function liveEdit(sae: Sae, feature: number, direction: Float32Array, cha
     const coefficients =
       change.kind === 'up'
         ? new Float32Array(x.shape[0]).fill(change.coefficient)
-        : (await activationsNow(ops, sae, feature, x)).map((value) => -value)
+        : sparseColumn(await encode(ops, sae, x), feature).map((value) => -value)
     if (!begun) coefficients[0] = 0
     begun = true
     if (change.kind === 'off' && coefficients.some((value) => value !== 0)) change.onFiring()
     return addDirection(coefficients, direction)(x, ops)
   }
-}
-
-async function activationsNow(
-  ops: Backend,
-  sae: Sae,
-  feature: number,
-  x: DeviceTensor,
-): Promise<Float32Array> {
-  const features = await encode(ops, sae, x)
-  return Float32Array.from({ length: x.shape[0] }, (_, row) => {
-    const { indices, values } = sparseRow(features, row)
-    const entry = indices.indexOf(feature)
-    return entry < 0 ? 0 : values[entry]
-  })
 }
 
 /** Euclidean length. */

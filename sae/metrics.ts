@@ -64,7 +64,7 @@ export class QualityMeter {
 }
 
 /** Mean cross-entropy in nats a token: the model alone, with the SAE spliced in, and with the hook's stream zeroed. */
-export interface SpliceLosses {
+interface SpliceLosses {
   readonly clean: number
   readonly spliced: number
   readonly zeroAblated: number

@@ -13,7 +13,7 @@ import type { AblationResults, Effect, Generation, TestedFeature } from './effec
 import { correlationGrid, showRho } from './show.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
-export interface AblationReport extends Made {
+interface AblationReport extends Made {
   findings: readonly string[]
   results: AblationResults
 }

@@ -1,5 +1,5 @@
 // The specialists of each category, and the random features that stand beside them.
-import { sparseRow, type SparseRows } from '../../engine/sparse.ts'
+import { sparseColumn, type SparseRows } from '../../engine/sparse.ts'
 import { createRandom } from '../../engine/random.ts'
 import type { Category } from '../lab/analysis/input.ts'
 import type { LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
@@ -7,7 +7,7 @@ import { auroc } from '../lab/analysis/statistics.ts'
 import type { ChosenFeature } from './effects.ts'
 
 /** What is known of a layer's features before anything is edited. */
-export interface LayerFeatures {
+interface LayerFeatures {
   readonly analysis: LayerAnalysis
   readonly categories: readonly Category[]
   /** Token means, sparse [texts, d_sae]. */
@@ -18,7 +18,7 @@ export interface LayerFeatures {
   readonly firingMean: (feature: number, category: Category) => number
 }
 
-export interface ChoiceOptions {
+interface ChoiceOptions {
   /** Random features for each specialist. */
   readonly random: number
   /** Steering adds this many times the specialist's mean contribution where it fires. */
@@ -80,14 +80,9 @@ function sizesIn({ means, norms }: LayerFeatures, { rows }: Category): Map<numbe
 
 /** How much the feature is the category's own: by the post's score, and without a threshold. */
 function selectivityOf({ means, analysis }: LayerFeatures, feature: number, { rows }: Category) {
-  const inside = new Set(rows)
-  const [own, others]: [number[], number[]] = [[], []]
-  for (let row = 0; row < means.shape[0]; row++) {
-    const { indices, values } = sparseRow(means, row)
-    const entry = indices.indexOf(feature)
-    const side = inside.has(row) ? own : others
-    side.push(entry < 0 ? 0 : values[entry])
-  }
+  const values = sparseColumn(means, feature)
+  const own = rows.map((row) => values[row])
+  const others = [...values].filter((_, row) => !rows.includes(row))
   const above = (values: readonly number[]) => values.filter((value) => value > analysis.threshold).length
   return { score: above(own) - above(others), auroc: auroc(own, others) }
 }

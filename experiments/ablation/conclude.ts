@@ -2,14 +2,7 @@
 import { createRandom, type Random } from '../../engine/random.ts'
 import type { Resamples } from '../lab/analysis/null-model.ts'
 import { mean, percentileInterval, spearman } from '../lab/analysis/statistics.ts'
-import type {
-  AblationResults,
-  Contrast,
-  Effect,
-  Estimate,
-  RankCorrelation,
-  TestedFeature,
-} from './effects.ts'
+import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
 
 /** One side by side comparison: a specialist in its category, and what it is held against. */
 interface Pair {
@@ -78,22 +71,8 @@ function resample<T>(items: readonly T[], random: Random): T[] {
   return items.map(() => items[random.index(items.length)])
 }
 
-const predictors: Record<RankCorrelation['predictor'], (one: TestedFeature) => number | null> = {
-  score: ({ score }) => score,
-  auroc: ({ auroc }) => auroc,
-  size: ({ size }) => size,
-}
-
-const ownEffect =
-  (intervention: 'removed' | 'steered', measure: keyof Effect) =>
-  (one: TestedFeature): number =>
-    one[intervention][one.category][measure]
-
-const effects: Record<RankCorrelation['effect'], (one: TestedFeature) => number> = {
-  removed_loss: ownEffect('removed', 'loss'),
-  removed_kl: ownEffect('removed', 'kl'),
-  steered_kl: ownEffect('steered', 'kl'),
-}
+const PREDICTORS = ['score', 'auroc', 'size'] as const
+const EFFECTS = [['removed', 'loss'], ['removed', 'kl'], ['steered', 'kl']] as const // prettier-ignore
 
 /**
  * Does what is known of a feature beforehand (its score, AUROC or size) rank its effect on its category's texts? Within
@@ -103,13 +82,14 @@ const effects: Record<RankCorrelation['effect'], (one: TestedFeature) => number>
 export function correlations(features: readonly TestedFeature[], draws: Resamples): RankCorrelation[] {
   const layers = [...Map.groupBy(features, ({ layer }) => layer)]
   const rows: RankCorrelation[] = []
-  for (const [predictor, before] of entriesOf(predictors))
-    for (const [effect, after] of entriesOf(effects)) {
+  for (const predictor of PREDICTORS)
+    for (const [edit, measure] of EFFECTS) {
+      const effect = `${edit}_${measure}` as RankCorrelation['effect']
       const groups = layers.map(([layer, tested]) => ({
         layer,
         points: tested.flatMap((one): Point[] => {
-          const known = before(one)
-          return known === null ? [] : [[known, after(one)]]
+          const known = one[predictor]
+          return known === null ? [] : [[known, one[edit][one.category][measure]]]
         }),
       }))
       const each = groups.map(({ layer, points }) => ({ layer, groups: [points] }))
@@ -143,10 +123,6 @@ function rho(points: readonly Point[]): number | null {
     points.map(([known]) => known),
     points.map(([, effect]) => effect),
   )
-}
-
-function entriesOf<K extends string, V>(record: Record<K, V>): [K, V][] {
-  return Object.entries(record) as [K, V][]
 }
 
 /** The correlation over all layers; with a single layer, that layer's. */

@@ -66,7 +66,7 @@ export interface RankCorrelation {
 }
 
 /** A token of a text; position 0 is BOS. */
-export interface TextPlace {
+interface TextPlace {
   text: number
   position: number
 }

@@ -4,14 +4,14 @@ import type { VNode } from 'preact'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import type { AnalysedLayer, LayerChange, Verdict } from '../lab/analysis/layer-analysis.ts'
 import type { ReplicationRow } from '../lab/analysis/replication.ts'
-import { cardsSection } from '../lab/report/feature-card.ts'
+import { cardsSection, SHOWN_TEXTS } from '../lab/report/feature-card.ts'
 import { chartDocument } from '../lab/report/page-node.ts'
 import { renderReport, type Made } from '../lab/report/report-page.ts'
 import { section } from '../lab/report/sections.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import type { PostClaim } from './post-claims.ts'
-import { firingSection, reportedFeatures, SHOWN_TEXTS } from './report-features.ts'
+import { firingSection, reportedFeatures } from './report-features.ts'
 import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
 import { claimsSection, replicationSection } from './report-replication.ts'
 import { chanceSection, qualitySection, scaleSection, verdictList } from './report-statistics.ts'
@@ -76,7 +76,7 @@ export function renderBlackBoxReport(report: BlackBoxReport): string {
       topFeaturesSection(document, layers),
       firingSection(layers, texts),
       qualitySection(layers, report.qualityNote),
-      cardsSection(document, cards, texts, SHOWN_TEXTS),
+      cardsSection(document, cards, texts),
     ],
     footer:
       'A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers stand in results.json, beside this file.',

@@ -11,9 +11,6 @@ import { dataTable, noted } from '../lab/report/tables.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
 import { categoryNames, layerName } from './report-layers.ts'
 
-/** How many texts a feature's card holds before anyone asks for more. */
-export const SHOWN_TEXTS = 3
-
 /** The features of a layer that the report names, each with the reasons why. */
 function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
   const roles = new Map<number, string[]>()

@@ -19,7 +19,7 @@ export function categoryNames(layers: readonly LayerAnalysis[]): string[] {
 }
 
 /** One number of a category in a layer, how it is told, and what its table adds to it. */
-export interface Measure {
+interface Measure {
   readonly title: string
   readonly meaning: string
   /** Of the table: what stands in it, and below each number. */

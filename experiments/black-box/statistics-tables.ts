@@ -1,39 +1,41 @@
 // The statistics as text for a terminal: category by layer, a table each.
 import { formatTable } from '../lab/cli/table.ts'
-import type { AnalysedLayer, CategoryStatistics } from '../lab/analysis/layer-analysis.ts'
-
-const dash = '–'
+import type { AnalysedLayer } from '../lab/analysis/layer-analysis.ts'
 
 /** The best score and the best AUROC of all features, each beside what chance gives. */
 export function chanceTables(layers: readonly AnalysedLayer[]): string {
   const mark = (within: boolean): string => (within ? ' ?' : '')
-  const score = ({ score }: CategoryStatistics): string =>
-    `${score.value} (${score.chance_q95})${mark(score.within_chance)}`
-  const auroc = ({ auroc }: CategoryStatistics): string =>
-    auroc ? `${auroc.value.toFixed(2)} (${auroc.chance_q95.toFixed(2)})${mark(auroc.within_chance)}` : dash
   const { permutations, seed } = layers[0].statistics
   return [
     tableByLayer(
       `Best score of all features, in brackets what 95 % of ${permutations} shuffles of the categories stay within ` +
         `(seed ${seed}); ? is within chance: p > 0.05, corrected for the number of categories`,
       layers,
-      ofStatistics(score),
+      ({ statistics }, name) => {
+        const { value, chance_q95, within_chance } = statistics.categories[name].score
+        return `${value} (${chance_q95})${mark(within_chance)}`
+      },
     ),
     tableByLayer(
       'Best AUROC of all features, which needs no threshold; brackets and ? as above',
       layers,
-      ofStatistics(auroc),
+      ({ statistics }, name) => {
+        const { auroc } = statistics.categories[name]
+        if (!auroc) return '–'
+        return `${auroc.value.toFixed(2)} (${auroc.chance_q95.toFixed(2)})${mark(auroc.within_chance)}`
+      },
     ),
   ].join('\n\n')
 }
 
 /** What 95 % of the resampled texts give for the peak. */
 export function intervalTable(layers: readonly AnalysedLayer[]): string {
-  const range = ({ peak_interval: interval }: CategoryStatistics): string =>
-    interval ? interval.map((bound) => bound.toFixed(1)).join('–') : dash
   const { resamples } = layers[0].statistics
   const title = `Peak in 95 % of ${resamples} resamples of each category’s texts`
-  return tableByLayer(title, layers, ofStatistics(range))
+  return tableByLayer(title, layers, ({ statistics }, name) => {
+    const { peak_interval: interval } = statistics.categories[name]
+    return interval ? interval.map((bound) => bound.toFixed(1)).join('–') : '–'
+  })
 }
 
 /** A row a category, a column a layer. */
@@ -47,8 +49,3 @@ export function tableByLayer(
   const rows = names.map((name) => [name, ...layers.map((layer) => cell(layer, name))])
   return `${title}\n${formatTable(head, rows)}`
 }
-
-const ofStatistics =
-  (show: (category: CategoryStatistics) => string) =>
-  ({ statistics }: AnalysedLayer, name: string): string =>
-    show(statistics.categories[name])

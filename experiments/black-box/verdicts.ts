@@ -1,11 +1,6 @@
 // The claims of the post, each held against what was found here.
 import { quantile } from '../lab/analysis/statistics.ts'
-import type {
-  AnalysedLayer,
-  CategoryAnalysis,
-  CategoryStatistics,
-  Verdict,
-} from '../lab/analysis/layer-analysis.ts'
+import type { AnalysedLayer, CategoryStatistics, Verdict } from '../lab/analysis/layer-analysis.ts'
 
 /**
  * The claims of the post, each held against the numbers at hand. A claim that is true of the raw numbers is asked a
@@ -17,14 +12,14 @@ export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
     riseVerdict(layers, {
       claim: 'Peaks rise with depth in every category',
       what: 'The peak activation',
-      figure: ({ peak }) => peak?.value ?? 0,
-      byNorm: ({ peak_by_norm }) => peak_by_norm ?? 0,
+      value: ({ categories }, name) => categories[name].peak?.value ?? 0,
+      byNorm: ({ statistics }, name) => statistics.categories[name].peak_by_norm ?? 0,
     }),
     riseVerdict(layers, {
       claim: 'Aggregates rise with depth in every category',
       what: 'The sum of the five strongest features',
-      figure: ({ aggregate_top5 }) => aggregate_top5,
-      byNorm: ({ aggregate_by_norm }) => aggregate_by_norm ?? 0,
+      value: ({ categories }, name) => categories[name].aggregate_top5,
+      byNorm: ({ statistics }, name) => statistics.categories[name].aggregate_by_norm ?? 0,
     }),
     specialistVerdict(layers),
     specialisationVerdict(layers),
@@ -34,37 +29,36 @@ export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
 interface Rise {
   readonly claim: string
   readonly what: string
-  readonly figure: (category: CategoryAnalysis) => number
-  readonly byNorm: (category: CategoryStatistics) => number
+  readonly value: (layer: AnalysedLayer, category: string) => number
+  /** The same, divided by the stream's length. */
+  readonly byNorm: (layer: AnalysedLayer, category: string) => number
 }
 
-/** What a claim that a figure rises is decided by, for a run of layers. */
+/** What a claim that a number rises is decided by, for a run of layers. */
 interface RiseFacts {
   readonly status: Verdict['status']
   readonly categories: number
   /** The categories that stand still or fall, with the steps at which they do. */
   readonly falls: readonly string[]
-  /** From the first layer to the last: of the figure and of the stream, which is null where its length is not known. */
+  /** From the first layer to the last: of the number and of the stream, which is null where its length is not known. */
   readonly growth: string
   readonly streamGrowth: number | null
-  /** In how many categories the figure still rises from the first layer to the last, divided by the stream's length. */
+  /** In how many categories the number still rises from the first layer to the last, divided by the stream's length. */
   readonly left: number
 }
 
-/** The raw figure must rise at every step; divided by the stream's length, from the first layer to the last. */
-function riseFacts(layers: readonly AnalysedLayer[], { figure, byNorm }: Rise): RiseFacts {
+/** The raw number must rise at every step; divided by the stream's length, from the first layer to the last. */
+function riseFacts(layers: readonly AnalysedLayer[], { value, byNorm }: Rise): RiseFacts {
   const [first, last] = [layers[0], layers[layers.length - 1]]
   const names = Object.keys(first.categories)
-  const falls = names.flatMap((name) => fallsOf(layers, name, figure))
+  const falls = names.flatMap((name) => fallsOf(layers, name, value))
   const [before, after] = [first, last].map(({ statistics }) => statistics.stream_norm)
   const streamGrowth = before === null || after === null ? null : after / before
-  const left = names.filter(
-    (name) => byNorm(last.statistics.categories[name]) > byNorm(first.statistics.categories[name]),
-  ).length
+  const left = names.filter((name) => byNorm(last, name) > byNorm(first, name)).length
   const isReal = streamGrowth === null || 2 * left > names.length
   return {
     status: falls.length > 0 ? 'does not hold' : isReal ? 'holds' : ONLY_GROWTH,
-    ...{ categories: names.length, falls, growth: medianGrowth(first, last, figure), streamGrowth, left },
+    ...{ categories: names.length, falls, growth: medianGrowth(first, last, value), streamGrowth, left },
   }
 }
 
@@ -106,21 +100,20 @@ const thenStatus = (all: Verdict['status'], later: Verdict['status']): string =>
 
 const ONLY_GROWTH = 'holds only because everything grows'
 
-/** The category with the steps at which its figure does not rise, or nothing. */
-function fallsOf(layers: readonly AnalysedLayer[], name: string, figure: Rise['figure']): string[] {
+/** The category with the steps at which its number does not rise, or nothing. */
+function fallsOf(layers: readonly AnalysedLayer[], name: string, value: Rise['value']): string[] {
   const steps = layers.slice(1).flatMap((to, i) => {
     const from = layers[i]
-    const rises = figure(to.categories[name]) > figure(from.categories[name])
-    return rises ? [] : [`${from.layer} to ${to.layer}`]
+    return value(to, name) > value(from, name) ? [] : [`${from.layer} to ${to.layer}`]
   })
   return steps.length > 0 ? [`${name} (layer ${steps.join(', ')})`] : []
 }
 
-function medianGrowth(first: AnalysedLayer, last: AnalysedLayer, figure: Rise['figure']): string {
+function medianGrowth(first: AnalysedLayer, last: AnalysedLayer, value: Rise['value']): string {
   const growth = Object.keys(first.categories)
-    .map((name) => figure(last.categories[name]) / figure(first.categories[name]))
+    .map((name) => value(last, name) / value(first, name))
     .filter(Number.isFinite)
-    .sort(ascending)
+    .sort((a, b) => a - b)
   return growth.length > 0 ? `${times(quantile(growth, 0.5))} (median)` : 'from nothing'
 }
 
@@ -136,10 +129,13 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const all = scored.length
   const shortlist =
     `At layer ${last.layer ?? '?'}, ${positive.length} of ${all} categories have a score above 0 among their five strongest features. ` +
-    `Searching all features, ${beyond.length} of ${all} ${have(beyond.length)} a score that shuffled categories hardly reach ` +
+    `Searching all features, ${beyond.length} of ${all} ${beyond.length === 1 ? 'has' : 'have'} a score that shuffled categories hardly reach ` +
     `(p ≤ 0.05 over ${permutations} shuffles, corrected for ${all} categories): ${list(beyond, ({ score }) => String(score.value))}`
   const rest = list(within, ({ score }) => `${score.value} (chance reaches ${score.chance_q95})`)
-  const byLayer = layers.map(({ statistics }) => countBeyond(Object.values(statistics.categories)))
+  const byLayer = layers.map(
+    ({ statistics }) =>
+      Object.values(statistics.categories).filter(({ score }) => !score.within_chance).length,
+  )
   const detail =
     `${shortlist}${within.length > 0 ? `; within chance: ${rest}` : ''}. ` +
     (layers.length > 1 ? `Beyond chance by layer: ${byLayer.join(', ')} of ${all}. ` : '') +
@@ -150,11 +146,6 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
     detail,
   }
 }
-
-const have = (count: number): string => (count === 1 ? 'has' : 'have')
-
-const countBeyond = (categories: readonly CategoryStatistics[]): number =>
-  categories.filter(({ score }) => !score.within_chance).length
 
 const list = (
   categories: readonly [string, CategoryStatistics][],
@@ -199,8 +190,6 @@ const span = (layers: readonly AnalysedLayer[]): string =>
   `layer ${layers[0].layer} to ${layers[layers.length - 1].layer}`
 
 const times = (factor: number): string => `${factor.toFixed(1)}-fold`
-
-const ascending = (a: number, b: number): number => a - b
 
 /** A verdict as a line: `Peaks rise with depth in every category: does not hold. The peak ...` */
 export function showVerdict({ claim, status, detail }: Verdict): string {

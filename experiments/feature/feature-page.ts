@@ -20,7 +20,7 @@ import { findingList, section } from '../lab/report/sections.ts'
 import { tokenLegend, type TokenText } from '../lab/report/tokens.ts'
 
 /** All that the page shows; nothing in it needs escaping. */
-export interface FeatureReport extends Made {
+interface FeatureReport extends Made {
   explained: ExplainedFeature
   texts: readonly TokenText[]
 }

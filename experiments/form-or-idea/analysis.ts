@@ -8,14 +8,14 @@ import { thresholdAt, type ThresholdSpec } from '../lab/analysis/threshold.ts'
 import { featureColumns } from '../lab/models/features.ts'
 import type { OpenLayer } from '../lab/models/layers.ts'
 import { piecesOf, type OpenModel } from '../lab/models/models.ts'
-import type { Design } from './design.ts'
+import { labelsOf, type Design } from './design.ts'
 import type { LayerResult, LocatedSpecialist, Resemblance, Transfer } from './layer-result.ts'
 import { meanByRelation, testCosines, topOverlap } from './similarity.ts'
-import { findSpecialists, wholeSpecialists, type Share } from './specialists.ts'
+import { cellSpecialists, findSpecialists, wholeSpecialists, type Share } from './specialists.ts'
 import { symbolShare, tokenKinds, type TokenKind } from './token-kinds.ts'
 
 /** What is drawn, and how many of a cell's strongest features are held against another's. */
-export interface Settings extends Shuffles {
+interface Settings extends Shuffles {
   readonly top: number
 }
 
@@ -42,7 +42,7 @@ export async function analyseModel(
 export function compareCells(means: SparseRows, design: Design, settings: Settings): Resemblance {
   const { statistics, matrix } = testCosines(means, design, settings)
   const overlaps = topOverlap(means, design, settings.top)
-  const cells = design.topics.length * design.forms.length
+  const { cells } = design
   const rows = (flat: Float64Array): number[][] =>
     Array.from({ length: cells }, (_, row) => [...flat.subarray(row * cells, (row + 1) * cells)])
   return {
@@ -71,7 +71,7 @@ export function tokenShares(ids: readonly (readonly number[])[], vocabulary: num
   )
 }
 
-export interface LayerSettings extends Settings {
+interface LayerSettings extends Settings {
   readonly threshold: ThresholdSpec
 }
 
@@ -95,30 +95,19 @@ export function analyseLayer(
     const rows = rowsOf(design, specialist.topic, specialist.form)
     return { ...specialist, symbols: symbolShare(activations.get(specialist.feature)!, kinds, rows) }
   })
-  const ofCells = located.filter(({ topic, form }) => topic !== null && form !== null)
   const transfer = {
-    topic: meanTransfer(ofCells.filter(({ kind }) => kind === 'topic')),
-    form: meanTransfer(ofCells.filter(({ kind }) => kind === 'form')),
+    topic: meanTransfer(cellSpecialists(located, 'topic')),
+    form: meanTransfer(cellSpecialists(located, 'form')),
   }
-  return {
-    layer,
-    threshold,
-    ...compareCells(means, design, settings),
-    specialists: located,
-    transfer,
-  }
+  return { layer, threshold, ...compareCells(means, design, settings), specialists: located, transfer }
 }
 
 /** The rows of a topic, a form, or, where neither is null, a cell. */
-function rowsOf(
-  { topics, forms, ideas, texts }: Design,
-  topic: string | null,
-  form: string | null,
-): number[] {
-  return [...texts.keys()].filter((row) => {
-    const cell = Math.floor(row / ideas)
-    const isTopic = topics[Math.floor(cell / forms.length)] === topic
-    return (topic === null || isTopic) && (form === null || forms[cell % forms.length] === form)
+function rowsOf(design: Design, topic: string | null, form: string | null): number[] {
+  const labels = labelsOf(design)
+  return [...design.texts.keys()].filter((row) => {
+    const [ownTopic, ownForm] = [design.topics[labels.topic[row]], design.forms[labels.form[row]]]
+    return (topic ?? ownTopic) === ownTopic && (form ?? ownForm) === ownForm
   })
 }
 

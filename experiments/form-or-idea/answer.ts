@@ -5,7 +5,7 @@ import type { Answer, Verdict } from './layer-result.ts'
 import type { CosineStatistics, Effect } from './similarity.ts'
 
 /** The cosines of a layer, or of the tokens themselves (layer null). */
-export interface Asked {
+interface Asked {
   readonly layer: number | null
   readonly cosine: CosineStatistics
 }

@@ -10,12 +10,14 @@ export interface Design {
   readonly forms: readonly string[]
   /** How many ideas a topic has, and so how many texts a cell. */
   readonly ideas: number
+  /** topics x forms */
+  readonly cells: number
   /** [topics x forms x ideas] */
   readonly texts: readonly string[]
 }
 
 /** Texts by topic and form; the i-th texts of a topic's forms say the same. */
-export type MatchedTexts = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
+type MatchedTexts = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 
 /**
  * @throws naming topic and form if the topics differ in their forms or the forms in their number of texts, or if there are
@@ -42,7 +44,7 @@ export function createDesign(matched: MatchedTexts): Design {
       return matched[topic][form]
     })
   })
-  return { topics, forms, ideas, texts }
+  return { topics, forms, ideas, cells: topics.length * forms.length, texts }
 }
 
 /** How two different cells are related. */

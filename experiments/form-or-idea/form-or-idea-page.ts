@@ -2,7 +2,7 @@
 import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
-import { cardsSection } from '../lab/report/feature-card.ts'
+import { cardsSection, SHOWN_TEXTS } from '../lab/report/feature-card.ts'
 import { chartDocument } from '../lab/report/page-node.ts'
 import { renderReport, type Made } from '../lab/report/report-page.ts'
 import { findingList, section } from '../lab/report/sections.ts'
@@ -10,10 +10,10 @@ import type { TokenText } from '../lab/report/tokens.ts'
 import type { Design } from './design.ts'
 import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import { cellsSection, relationsSection } from './report-cells.ts'
-import { SHOWN_TEXTS, shownFeatures, specialistsSection } from './report-specialists.ts'
+import { shownFeatures, specialistsSection } from './report-specialists.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
-export interface FormOrIdeaReport extends Made {
+interface FormOrIdeaReport extends Made {
   /** Over all layers, in a sentence. */
   readonly answer: string
   readonly answers: readonly Answer[]
@@ -55,7 +55,7 @@ export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
       relationsSection(document, tokens, layers, answers),
       cellsSection(document, design, tokens, layers),
       specialistsSection(layers),
-      cardsSection(document, cards, texts, SHOWN_TEXTS),
+      cardsSection(document, cards, texts),
     ],
     footer:
       'After part 2 of “A Black Box Made Less Opaque”. The same numbers stand in results.json, beside this file.',

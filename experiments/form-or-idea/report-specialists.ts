@@ -13,9 +13,6 @@ import type { LayerResult, LocatedSpecialist } from './layer-result.ts'
 import { wholeSpecialists, type Share } from './specialists.ts'
 import { percent } from './table.ts'
 
-/** How many texts a feature's card holds before anyone asks for more. */
-export const SHOWN_TEXTS = 3
-
 /** `geometry`, `geometry in code`, `code on geometry`: what a specialist was found for. */
 function placeOf({ kind, topic, form }: LocatedSpecialist): string {
   if (topic === null || form === null) return topic ?? form!

@@ -66,7 +66,7 @@ export function cellCosines(
 
 /** matrix [cells, cells], symmetric */
 export function meanByRelation(matrix: ArrayLike<number>, design: Design): ByRelation {
-  const cells = design.topics.length * design.forms.length
+  const { cells } = design
   const sums = { idea: 0, form: 0, neither: 0 }
   const pairs = { idea: 0, form: 0, neither: 0 }
   for (let a = 0; a < cells; a++)
@@ -87,8 +87,7 @@ export function testCosines(
 ): { statistics: CosineStatistics; matrix: Float64Array } {
   const products = dotProducts(means)
   const { topic, form, cell } = labelsOf(design)
-  const count = design.topics.length * design.forms.length
-  const matrix = cellCosines(products, cell, count)
+  const matrix = cellCosines(products, cell, design.cells)
   const found = meanByRelation(matrix, design)
   const effect = (relation: 'idea' | 'form', labels: Uint32Array, strata: Uint32Array): Effect => {
     const value = found[relation] - found.neither
@@ -96,7 +95,7 @@ export function testCosines(
     for (const dealt of shuffledLabels(labels, draws, strata)) {
       const [topics, forms] = relation === 'idea' ? [dealt, strata] : [strata, dealt]
       const cells = topics.map((number, row) => number * design.forms.length + forms[row])
-      const chance = meanByRelation(cellCosines(products, cells, count), design)
+      const chance = meanByRelation(cellCosines(products, cells, design.cells), design)
       if (chance[relation] - chance.neither >= value) reached++
     }
     return { value, p: permutationPValue(reached, draws.permutations) }
@@ -114,7 +113,7 @@ export function testCosines(
 
 function formMinusIdea(products: Float64Array, design: Design, weights: Float64Array): number {
   const { cell } = labelsOf(design)
-  const cosines = cellCosines(products, cell, design.topics.length * design.forms.length, weights)
+  const cosines = cellCosines(products, cell, design.cells, weights)
   const { form, idea } = meanByRelation(cosines, design)
   return form - idea
 }
@@ -124,11 +123,10 @@ function formMinusIdea(products: Float64Array, design: Design, weights: Float64A
  * `top` features a cell, by mean activation, fewer where fewer fire; 0 where neither has any.
  * means: sparse [texts, width] -> [cells, cells]
  */
-export function topOverlap(means: SparseRows, { topics, forms, ideas }: Design, top: number): Float64Array {
-  const count = topics.length * forms.length
-  const cells = meanSparseRows(means, new Array<number>(count).fill(ideas))
+export function topOverlap(means: SparseRows, { cells: count, ideas }: Design, top: number): Float64Array {
+  const ofCells = meanSparseRows(means, new Array<number>(count).fill(ideas))
   const strongest = Array.from({ length: count }, (_, cell) => {
-    const { indices, values } = sparseRow(cells, cell)
+    const { indices, values } = sparseRow(ofCells, cell)
     const order = [...indices.keys()].sort((a, b) => values[b] - values[a] || a - b)
     return new Set(order.slice(0, top).map((i) => indices[i]))
   })

@@ -32,6 +32,11 @@ export function wholeSpecialists<T extends Specialist>(specialists: readonly T[]
   return specialists.filter(({ topic, form }) => topic === null || form === null)
 }
 
+/** Those of single cells, a topic's or a form's. */
+export function cellSpecialists<T extends Specialist>(specialists: readonly T[], kind: T['kind']): T[] {
+  return specialists.filter((one) => one.kind === kind && one.topic !== null && one.form !== null)
+}
+
 /**
  * For each topic, form, and cell once as a topic's and once as a form's, the feature with the best score. A tie goes to
  * the feature that is stronger inside, then to the lower number; where none is above the threshold inside there is none.

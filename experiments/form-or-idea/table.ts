@@ -4,6 +4,7 @@ import { formatTable } from '../lab/cli/table.ts'
 import { showP } from './answer.ts'
 import type { Design } from './design.ts'
 import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
+import { cellSpecialists } from './specialists.ts'
 import type { SymbolShare } from './token-kinds.ts'
 
 /** The terminal's tables: a line a layer. The tokens themselves come first, for what no model is needed for. */
@@ -31,14 +32,8 @@ export function summaryTables(
     'and what share of their activation is on symbols, beside the share of tokens that are',
     formatTable(
       [
-        '',
-        'topics',
-        'forms',
-        'topic in other forms',
-        'form in other topics',
-        'on symbols: topic',
-        'form',
-        'tokens',
+        ...['', 'topics', 'forms', 'topic in other forms', 'form in other topics'],
+        ...['on symbols: topic', 'form', 'tokens'],
       ],
       layers.map((layer) => [`layer ${layer.layer}`, ...specialistCells(layer, topics.length, forms.length)]),
     ),
@@ -67,8 +62,7 @@ function meanOf(
   kind: 'topic' | 'form',
   share: (symbols: SymbolShare) => number | null,
 ): number | null {
-  const ofCells = specialists.filter((one) => one.kind === kind && one.topic !== null && one.form !== null)
-  const shares = ofCells.flatMap(({ symbols }) => share(symbols) ?? [])
+  const shares = cellSpecialists(specialists, kind).flatMap(({ symbols }) => share(symbols) ?? [])
   return shares.length > 0 ? mean(shares) : null
 }
 

@@ -20,7 +20,7 @@ export interface ExperimentOptions extends EngineOptions {
 }
 
 /** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */
-export interface Experiment<Options> {
+interface Experiment<Options> {
   readonly name: string
   /** As in `npm run SCRIPT`, where that is not the name. */
   readonly script?: string
@@ -31,7 +31,7 @@ export interface Experiment<Options> {
 }
 
 /** The model is loaded, the SAEs' files are on this machine. Texts stand in row order. */
-export interface Prepared<Options> {
+interface Prepared<Options> {
   readonly options: Options
   readonly model: OpenModel
   readonly hooks: readonly string[]
@@ -45,7 +45,7 @@ export interface Prepared<Options> {
 }
 
 /** What it found. */
-export interface Outcome {
+interface Outcome {
   /** What --json prints, behind `provenance`. */
   readonly results: object
   /** How it was made, where no option says so; `hooks` unless they are all. */

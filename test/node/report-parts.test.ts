@@ -41,7 +41,7 @@ parts('each part shows hostile strings as text: no element, no attribute comes o
     }
     const tokens = [{ category: hostile, pieces: ['BOS', hostile, hostile] }]
     const { dashboard } = explained({ layer: 1, feature: 2 }, [[0, 0, 3]], [tokens[0].pieces], hostile)
-    const feature = { layer: 1, feature: 2, roles: [hostile], texts: [[0, 1, [2, 3]]] as const, dashboard }
+    const feature = { roles: [hostile], texts: [[0, 1, [2, 3]]] as const, dashboard }
     const markup = [
       heatmap(document, grid, about),
       curve(document, grid, 0, about),

@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderBlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
 import { namedFeatures } from '../../experiments/lab/analysis/analyse-layer.ts'
-import { SHOWN_TEXTS } from '../../experiments/black-box/report-features.ts'
+import { SHOWN_TEXTS } from '../../experiments/lab/report/feature-card.ts'
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 

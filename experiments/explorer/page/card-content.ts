@@ -77,7 +77,7 @@ function strongestTexts({ dashboard, texts }: Card): VNode | VNode[] {
   const byNumber: TokenText[] = []
   for (const { index, text } of texts) byNumber[index] = text
   const feature: Feature = {
-    ...{ layer: dashboard.layer, feature: dashboard.feature, roles: [], dashboard },
+    ...{ roles: [], dashboard },
     texts: texts.map(({ index, mean, firing }) => [index, mean, firing] as const),
   }
   return firingTexts(feature, byNumber, texts.length)

@@ -10,7 +10,7 @@ import type { LayerAnalysis } from './layer-analysis.ts'
 import { thresholdAt, type ThresholdSpec } from './threshold.ts'
 
 /** One layer's findings, and what they were made from. */
-export interface LayerResult {
+interface LayerResult {
   readonly hook: string
   readonly analysis: LayerAnalysis
   /** Token-mean SAE activations, sparse [texts, d_sae]. */

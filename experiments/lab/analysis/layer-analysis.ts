@@ -91,7 +91,7 @@ export interface LayerStatistics {
 }
 
 /** What shuffled categories give: the mean, and what 95 % of the draws stay at or below. */
-export interface Chance {
+interface Chance {
   mean: number
   q95: number
 }

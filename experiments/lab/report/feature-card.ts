@@ -15,7 +15,7 @@ import { layerParts, section } from './sections.ts'
 import { firingText, tokenLegend, tokenText, type TokenText } from './tokens.ts'
 
 /** The address of a feature's card within the page; unique to layer and feature. */
-export function featureId({ layer, feature }: Pick<Feature, 'layer' | 'feature'>): string {
+export function featureId({ layer, feature }: { layer: number | null; feature: number }): string {
   return `L${layer ?? ''}-${feature}`
 }
 
@@ -35,8 +35,8 @@ export function featureCard(
   texts: readonly TokenText[],
   shown: number,
 ): VNode {
-  const id = featureId(feature)
   const { dashboard } = feature
+  const id = featureId(dashboard)
   const firing = feature.texts.length
   const highestMean = feature.texts.reduce((highest, [, mean]) => Math.max(highest, mean), 0)
   const facts =
@@ -44,7 +44,7 @@ export function featureCard(
     `Highest on one token: ${showNumber(dashboard.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
   return html`<article class="card" id=${id} aria-labelledby="${id}-name">
     <h4 id="${id}-name">
-      <span class="layer">Layer ${feature.layer ?? '?'}</span> feature ${String(feature.feature)}
+      <span class="layer">Layer ${dashboard.layer}</span> feature ${String(dashboard.feature)}
     </h4>
     <ul class="roles" aria-label="Roles">
       ${feature.roles.map((role) => html`<li>${role}</li>`)}
@@ -53,14 +53,14 @@ export function featureCard(
     ${firingTexts(feature, texts, shown)} ${lensPart(dashboard)}
     <details class="more">
       <summary>
-        How strongly it fires, and its relatives<span class="sr">: feature ${feature.feature}</span>
+        How strongly it fires, and its relatives<span class="sr">: feature ${dashboard.feature}</span>
       </summary>
       ${histogramPart(document, dashboard)} ${strongToWeak(feature, texts)} ${relativesPart(dashboard)}
     </details>
     ${
       dashboard.neuronpedia !== null &&
       html`<p class="facts">
-        <a href=${dashboard.neuronpedia}>Feature ${feature.feature} at Neuronpedia</a>
+        <a href=${dashboard.neuronpedia}>Feature ${dashboard.feature} at Neuronpedia</a>
       </p>`
     }
   </article>`
@@ -68,7 +68,8 @@ export function featureCard(
 
 /** The texts that make a feature fire, their tokens marked: the first `shown`, and a button for the others. */
 export function firingTexts(feature: Feature, texts: readonly TokenText[], shown: number): VNode[] {
-  const max = feature.dashboard.max ?? 0
+  const { dashboard } = feature
+  const max = dashboard.max ?? 0
   const rest = feature.texts.slice(shown).length
   const list = html`<ol class="texts">
     ${feature.texts.slice(0, shown).map(([index, mean, tokens]) => {
@@ -84,12 +85,15 @@ export function firingTexts(feature: Feature, texts: readonly TokenText[], shown
     list,
     html`<p class="rest">
       <span>${count(rest, 'weaker text')} not shown.</span>
-      <button type="button" hidden data-feature=${featureId(feature)} data-max=${max} aria-expanded="false">
-        Show all ${feature.texts.length}<span class="sr"> texts of feature ${feature.feature}</span>
+      <button type="button" hidden data-feature=${featureId(dashboard)} data-max=${max} aria-expanded="false">
+        Show all ${feature.texts.length}<span class="sr"> texts of feature ${dashboard.feature}</span>
       </button>
     </p>`,
   ]
 }
+
+/** How many texts a card holds before anyone asks for more. */
+export const SHOWN_TEXTS = 3
 
 /** The features of a layer that have cards. */
 export interface LayerFeatures {
@@ -102,13 +106,12 @@ export function cardsSection(
   document: Document,
   layers: readonly LayerFeatures[],
   texts: readonly TokenText[],
-  shown: number,
 ): VNode {
   const parts = layers.map(({ layer, features }) => ({
     title: `Layer ${layer ?? '?'}`,
     note: count(features.length, 'feature'),
     content: html`<div class="cards">
-      ${features.map((feature) => featureCard(document, feature, texts, shown))}
+      ${features.map((feature) => featureCard(document, feature, texts, SHOWN_TEXTS))}
     </div>`,
   }))
   return section('tokens', 'Token by token', [

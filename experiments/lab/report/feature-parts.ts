@@ -22,9 +22,6 @@ export type FiringText = readonly [text: number, mean: number, firing: Firing]
 
 /** An SAE feature and all it does in a set of texts. */
 export interface Feature {
-  /** Null where the caller does not know. */
-  readonly layer: number | null
-  readonly feature: number
   /** Why it is shown, e.g. `peak of Python`. */
   readonly roles: readonly string[]
   /** Every text in which it fires, in the order to show them in. */
@@ -52,7 +49,7 @@ export function featureIn(
       )
     return [text, mean, tokens]
   })
-  return { layer, feature, roles, texts: found, dashboard }
+  return { roles, texts: found, dashboard }
 }
 
 /** What a feature's numbers of the logit lens are made of. */

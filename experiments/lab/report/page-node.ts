@@ -6,7 +6,7 @@ import { renderToString } from 'preact-render-to-string'
 import { parseHTML } from 'linkedom'
 
 /** One HTML file that needs nothing else: no network, no font, no image. */
-export interface Page {
+interface Page {
   title: string
   description: string
   body: VNode

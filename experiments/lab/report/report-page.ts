@@ -20,7 +20,7 @@ export interface Made {
   readonly links: readonly PageLink[]
 }
 
-export interface ReportPage extends Made {
+interface ReportPage extends Made {
   readonly title: string
   /** In a sentence, for who lists pages. */
   readonly description: string

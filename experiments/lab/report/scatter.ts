@@ -6,7 +6,7 @@ import { showNumber } from './numbers.ts'
 import { drawChart, type About } from './svg.ts'
 
 /** A dot; `strong` ones are filled and drawn above the others, which are rings. */
-export interface ScatterPoint {
+interface ScatterPoint {
   x: number
   y: number
   strong: boolean

@@ -4,7 +4,7 @@ import type { Feature, FiringText } from './feature-parts.ts'
 import { firingText, tokenRuns, visible, type TokenText } from './tokens.ts'
 
 /** What `showAllTexts` reads from the page: each text's pieces once, and of each feature the texts not yet shown. */
-export interface TokenData {
+interface TokenData {
   texts: readonly TokenText[]
   features: Record<string, readonly FiringText[]>
 }
@@ -14,11 +14,11 @@ export const TOKEN_DATA_ID = 'token-data'
 
 /** The data for the texts that the cards leave out. */
 export function tokenData(
-  features: readonly Pick<Feature, 'layer' | 'feature' | 'texts'>[],
+  features: readonly Feature[],
   texts: readonly TokenText[],
   shown: number,
 ): TokenData {
-  const rest = features.map((feature) => [featureId(feature), feature.texts.slice(shown)] as const)
+  const rest = features.map(({ dashboard, texts }) => [featureId(dashboard), texts.slice(shown)] as const)
   return { texts, features: Object.fromEntries(rest.filter(([, list]) => list.length > 0)) }
 }
 

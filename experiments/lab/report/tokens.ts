@@ -19,7 +19,7 @@ export interface TokenText {
 export type Firing = readonly number[]
 
 /** Neighbouring silent tokens, or one that fires: its step 1..8 of the feature's maximum and what to say on hover. */
-export interface TokenRun {
+interface TokenRun {
   text: string
   level: number
   title: string

@@ -16,7 +16,7 @@ import { checkBos, soundAlarm, type Alarm } from './alarm.ts'
 import { exactly, nearly, type Finding } from './finding.ts'
 import type { Expected, Splice } from './gpt2-expected.ts'
 
-export interface ExpectedOptions {
+interface ExpectedOptions {
   /** The SAEs to verify; those that `expected` splices in are in any case. */
   readonly hooks: readonly string[]
   /** Short texts of any kind, for the alarm and the SAEs' quality. */

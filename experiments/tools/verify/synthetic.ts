@@ -41,7 +41,7 @@ export function syntheticLimits(backend: string): { logits: number; stream: numb
   return backend === 'reference' ? { logits: 1e-5, stream: 2e-5 } : { logits: 2e-5, stream: 6e-5 }
 }
 
-export interface SyntheticOptions {
+interface SyntheticOptions {
   /** Only the prompts of these names. */
   readonly prompts?: readonly string[]
   /** Only the SAEs of these layers; none for []. */

@@ -76,11 +76,7 @@ export function withNextLayer(
 export function briefDashboards(
   explained: readonly ExplainedFeature[],
 ): Omit<FeatureDashboard, 'firing_texts'>[] {
-  return explained.map(({ dashboard }) => {
-    const brief: Partial<FeatureDashboard> & Omit<FeatureDashboard, 'firing_texts'> = { ...dashboard }
-    delete brief.firing_texts
-    return brief
-  })
+  return explained.map(({ dashboard: { firing_texts: _, ...brief } }) => brief)
 }
 
 /** What each direction promotes and suppresses, with the tokens' names. directions [features, d_in] */
