@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { editSentence, positionsByKl } from '../../experiments/explorer/page/changes.ts'
 import { exportRun } from '../../experiments/explorer/page/export.ts'
 import { insteadOf, waysOn } from '../../experiments/explorer/page/failure.ts'
+import { HeadDetail } from '../../experiments/explorer/page/head-detail.ts'
 import { attentionStep, pixels } from '../../experiments/explorer/page/heat-canvas.ts'
 import * as textRun from '../../experiments/explorer/page/text-run.ts'
 import { comparison } from '../../experiments/explorer/page/compare.ts'
@@ -134,6 +135,38 @@ showing('attention takes steps by its square root; nothing is drawn ahead of a t
   const palette = Array.from({ length: 9 }, (_, step) => [step, 0, 0] as const)
   const drawn = pixels(Float32Array.from([9, 9, 9, 9, 1, 0, 0.25, 1]), 1, 2, palette)
   assert.equal([...drawn], [8, 0, 0, 255, 0, 0, 0, 0, 4, 0, 0, 255, 8, 0, 0, 255])
+})
+
+showing('a large pattern has axes: every second token, or third, with its position', () => {
+  const labels = (size: number) => {
+    const run = toyRun(Array.from({ length: size - 1 }, (_, i) => ` w${i + 1}`))
+    const head = { layer: 0, head: 1 }
+    const page = renderToString(h(HeadDetail, { run, token: 1, head, palette: [] }))
+    const axis = /class="keys[^"]*"[^>]*>(.*?)<\/div>/s.exec(page)![1]
+    return [...axis.matchAll(/flex-grow: ?(\d+)[^>]*>([^<]*)</g)].map(([, grow, label]) => [
+      Number(grow),
+      label,
+    ])
+  }
+  assert.equal(labels(3), [[1, 'BOS'], [1, 'w1'], [1, 'w2']]) // prettier-ignore
+  assert.is(labels(48).length, 48)
+  const large = labels(100)
+  assert.equal(
+    [large[0], large[1], large.at(-1)],
+    [
+      [3, '0 BOS'],
+      [3, '3 w3'],
+      [1, ''],
+    ],
+  )
+  for (const size of [49, 100, 242, 256]) {
+    const shares = labels(size).map(([grow]) => Number(grow))
+    assert.ok(shares.length > 24 && shares.length <= 48)
+    assert.is(
+      shares.reduce((sum, share) => sum + share),
+      size,
+    )
+  }
 })
 
 showing('every fault has the way on that can help', () => {

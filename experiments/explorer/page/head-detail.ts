@@ -24,7 +24,7 @@ interface Pair {
   readonly key: number
 }
 
-/** Names are written beside rows and columns up to so many tokens; of more they would not be legible. */
+/** So many names are legible beside rows and columns; of more tokens every second is named, or third, with its position. */
 const MOST_NAMED = 48
 const SHOWN = 8
 
@@ -34,17 +34,16 @@ export function HeadDetail({ run, token, head: { layer, head }, palette }: HeadP
   const size = run.tokens.length
   const { attention } = run.layers[layer]
   const rows = topKeys(run, layer, head, token, SHOWN).map(({ index, value }) => ({
-    label: textToken(run, index),
+    label: [textToken(run, index), html` <small>${index}</small>`],
     shown: showProbability(value),
     share: value,
   }))
-  const named = size <= MOST_NAMED
   return html`<div class="head-detail">
-    <figure class=${named ? 'pattern named' : 'pattern'}>
+    <figure class="pattern">
       <figcaption>
         Layer ${layer}, head ${head}. <span class="note">${sentence(run, layer, head, pair)}</span>
       </figcaption>
-      ${named && axis(run, 'queries')}
+      ${axis(run, 'queries')}
       <div
         class="plane"
         role="img"
@@ -55,7 +54,7 @@ export function HeadDetail({ run, token, head: { layer, head }, palette }: HeadP
         ${h(HeatCanvas, { attention, head, size, palette })}
         <i class="row-mark" style=${rowStyle(token, size)}></i>
       </div>
-      ${named && axis(run, 'keys')} ${colourScale('0 %', '100 % (square-root scale)')}
+      ${axis(run, 'keys')} ${colourScale('0 %', '100 % (square-root scale)')}
     </figure>
     <div>
       <p>Where head ${head} of layer ${layer} looks from ${textToken(run, token)}:</p>
@@ -66,9 +65,18 @@ export function HeadDetail({ run, token, head: { layer, head }, palette }: HeadP
 
 /** The tokens beside the rows, or under the columns; the list says the same to who cannot see them. */
 function axis(run: ShownRun, name: 'queries' | 'keys'): VNode {
-  const labels = run.tokens.map(({ shown }, token) => (token === 0 ? 'BOS' : chipText(shown).trim()))
-  return html`<div class=${name} aria-hidden="true">
-    ${labels.map((label) => html`<span>${label}</span>`)}
+  const size = run.tokens.length
+  const step = Math.ceil(size / MOST_NAMED)
+  const labels = run.tokens.flatMap(({ shown }, token) => {
+    if (token % step > 0) return []
+    const named = token === 0 ? 'BOS' : chipText(shown).trim()
+    const cells = Math.min(step, size - token)
+    const label = step === 1 ? named : cells === step && `${token} ${named}` // the last ones may have no room for it
+    return [html`<span style="flex-grow: ${cells}">${label}</span>`]
+  })
+  const dense = labels.length > MOST_NAMED / 2
+  return html`<div class="${name} ${step > 1 && 'stepped'} ${dense && 'dense'}" aria-hidden="true">
+    ${labels}
   </div>`
 }
 
