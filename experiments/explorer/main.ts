@@ -3,11 +3,15 @@
 //   npm run explore -- --no-serve    builds only: static files for any web server
 // Prints the address; Ctrl-C ends it.
 import { spawn } from 'node:child_process'
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { createCommand, integerIn, runMain } from '../lab/cli/cli.ts'
 import { createProgress, showBytes } from '../lab/cli/progress.ts'
 import { buildExplorer } from './build/build.ts'
 import { serveFolder } from './serve-node.ts'
+
+/** Where experiments leave their reports, and an index of them. */
+const REPORTS = resolve('results')
 
 interface Options {
   readonly port: number
@@ -37,8 +41,10 @@ const options = createCommand('explore', 'a page on which one types a text and s
 runMain(async () => {
   const out = resolve(options.out)
   // before the work: a port may be taken
-  const site = options.serve ? await serveFolder({ root: out, port: options.port }) : undefined
-  const built = await build(out)
+  const site = options.serve
+    ? await serveFolder({ root: out, reports: REPORTS, port: options.port })
+    : undefined
+  const built = await build(out, options.serve && existsSync(join(REPORTS, 'index.html')))
   if (site && options.open) openInBrowser(site.url)
   if (options.json) return console.log(JSON.stringify({ out, ...built, url: site?.url }, null, 1))
   console.log(`${built.files} files, ${showBytes(built.bytes)}: ${out}`)
@@ -46,10 +52,10 @@ runMain(async () => {
   else console.log('any web server can serve this folder, under any path')
 })
 
-async function build(out: string) {
+async function build(out: string, reports: boolean) {
   using progress = createProgress({ label: 'building', total: 3, unit: 'steps', quiet: options.json })
   let done = 0
-  return buildExplorer(out, (step) => progress.update(done++, step))
+  return buildExplorer(out, (step) => progress.update(done++, step), { reports })
 }
 
 /** As the system opens an address; the address is printed in any case. */

@@ -19,6 +19,9 @@ export const pagePolicy = written(page)
 /** The page's as a header, which alone can say who may frame it. */
 export const pageHeader = written({ ...page, 'frame-ancestors': "'none'" })
 
+/** A report's: it carries the rest of its policy itself. */
+export const reportHeader = written({ 'frame-ancestors': "'none'" })
+
 /** Every other script's: the engine compiles WebAssembly that it made itself. */
 export const scriptHeader = written({ ...common, 'script-src': "'self' 'wasm-unsafe-eval'" })
 

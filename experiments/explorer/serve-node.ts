@@ -3,9 +3,10 @@ import { readFile, realpath } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, extname, join, sep } from 'node:path'
 import { UserError } from '../lab/cli/user-error.ts'
-import { gpujsHeader, pageHeader, scriptHeader } from './policy.ts'
+import { gpujsHeader, pageHeader, reportHeader, scriptHeader } from './policy.ts'
 
 const LOOPBACK = '127.0.0.1'
+const REPORTS = '/reports/'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -14,11 +15,14 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
+  '.txt': 'text/plain; charset=utf-8',
 }
 
 export interface ServeOptions {
   /** The folder that is served, and nothing outside it. It need not be there yet. */
   readonly root: string
+  /** A folder of reports, which is served under `reports/`. */
+  readonly reports?: string
   /** 0: any that is free. */
   readonly port: number
   /** Whether pages are cross-origin isolated and so have shared memory, and with it threads. Left out: yes. */
@@ -35,9 +39,10 @@ export interface Site {
  * Serves the files of a folder on loopback, with the headers that the Explorer's page needs.
  * @throws UserError if the port is taken
  */
-export async function serveFolder({ root, port, isolated = true }: ServeOptions): Promise<Site> {
+export async function serveFolder(options: ServeOptions): Promise<Site> {
+  const { port } = options
   const server = createServer((request, response) => {
-    answer(root, request, response, isolated).catch(() => response.destroy()) // the reader went away
+    answer(options, request, response).catch(() => response.destroy()) // the reader went away
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, port)))
@@ -63,17 +68,22 @@ function explained(error: NodeJS.ErrnoException, port: number): Error {
 }
 
 async function answer(
-  root: string,
+  options: ServeOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  isolated: boolean,
 ): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return refuse(response, 405, 'only GET and HEAD are answered here', { Allow: 'GET, HEAD' })
-  const path = await find(root, request.url ?? '/')
-  const content = path && (await readFile(path).catch(() => undefined)) // a folder is none
-  if (!path || !content) return refuse(response, 404, 'there is no such file here')
-  response.writeHead(200, { ...headersOf(path, isolated), 'Content-Length': content.length })
+  const found = await find(options, request.url ?? '/')
+  const content = found && (await readFile(found.path).catch(() => undefined)) // a folder is none
+  if (!found || !content) return refuse(response, 404, 'there is no such file here')
+  const { path, isReport } = found
+  const policy = isReport ? reportHeader : policyOf(extname(path), basename(path))
+  response.writeHead(200, {
+    ...headersOf(path, options.isolated ?? true),
+    'Content-Security-Policy': policy,
+    'Content-Length': content.length,
+  })
   response.end(content) // without it where only the head was asked for
 }
 
@@ -82,27 +92,28 @@ function refuse(response: ServerResponse, status: number, text: string, headers 
   response.end(`${status}: ${text}\n`)
 }
 
-/** The path that a URL names, if it lies below `root`, links followed. */
-async function find(root: string, url: string): Promise<string | undefined> {
+/** The path that a URL names, and whether that is a report's; nothing unless it lies below its folder, links followed. */
+async function find({ root, reports }: ServeOptions, url: string) {
   let name: string
   try {
     name = decodeURIComponent(new URL(url, 'http://localhost').pathname)
   } catch {
     return undefined
   }
-  const wanted = join(root, name.endsWith('/') ? `${name}index.html` : name)
-  const [top, path] = await Promise.all([root, wanted].map((path) => realpath(path).catch(() => undefined)))
-  return top && path?.startsWith(top + sep) ? path : undefined
+  const isReport = reports !== undefined && name.startsWith(REPORTS)
+  const [folder, rest] = isReport ? [reports, name.slice(REPORTS.length)] : [root, name]
+  const wanted = join(folder, rest, name.endsWith('/') ? 'index.html' : '')
+  // There is no real path for a name with a NUL in it either.
+  const [top, path] = await Promise.all([folder, wanted].map((path) => realpath(path).catch(() => '')))
+  return top !== '' && path.startsWith(top + sep) ? { path, isReport } : undefined
 }
 
 function headersOf(path: string, isolated: boolean): Record<string, string> {
-  const extension = extname(path)
   const isolation: Record<string, string> = isolated
     ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
     : {}
   return {
-    'Content-Type': TYPES[extension] ?? 'application/octet-stream',
-    'Content-Security-Policy': policyOf(extension, basename(path)),
+    'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
     'X-Content-Type-Options': 'nosniff',
     'Cross-Origin-Resource-Policy': 'same-origin',
     'Referrer-Policy': 'no-referrer',

@@ -1,4 +1,6 @@
 // Someone at the Explorer: types, follows links, and gets everywhere without a mouse.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startExplorer, type Visitor } from './explorer-site.ts'
@@ -314,10 +316,30 @@ test('by keyboard alone: tokens, a card, an edit, and back', () =>
     await press('Escape')
     assert.is(await page.locator('section.panel').count(), 0)
     assert.is(await feature.evaluate((button) => button === document.activeElement), true)
-    const summary = page.locator('summary').first()
+    const summary = page.locator('.computed summary').first()
     await summary.focus()
     await press('Enter')
     assert.ok(await page.locator('pre').first().isVisible())
+  }))
+
+test('the page has a help, and each shown piece of source leads to its whole file', () =>
+  explorer.visit(async (visitor) => {
+    const { page } = visitor
+    await visitor.ready()
+    await page.getByText('Help', { exact: true }).click()
+    await page.getByText('Back in the browser undoes a click').waitFor()
+    const links = await page
+      .locator('.computed a')
+      .evaluateAll((all) =>
+        (all as HTMLAnchorElement[]).map(({ href, textContent }) => ({ href, name: textContent })),
+      )
+    assert.ok(links.length > 10)
+    for (const { href, name } of links) {
+      const answer = await page.request.get(href)
+      assert.is(answer.status(), 200, href)
+      assert.is(answer.headers()['content-type'], 'text/plain; charset=utf-8')
+      assert.is(await answer.text(), await readFile(join(import.meta.dirname, '../..', name), 'utf8'))
+    }
   }))
 
 test('who wants less motion gets none', () =>

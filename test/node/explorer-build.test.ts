@@ -134,6 +134,23 @@ build('the page carries its policy, and addresses that hold under any path', asy
   assert.not.match(html, /<script(?![^>]*\bsrc=)|<style|\sstyle=/)
 })
 
+build('the files whose lines the page shows lie beside it, whole', async () => {
+  const shown = Object.values(await readSources()).flat()
+  for (const { file } of shown)
+    assert.is(
+      await read(`source/${file}.txt`),
+      await readFile(new URL(`../../${file}`, import.meta.url), 'utf8'),
+    )
+})
+
+build('the page leads to reports only where it is told that they are served', async () => {
+  assert.not.match(await read('index.html'), /reports/)
+  const other = join(folder, 'with-reports')
+  await buildExplorer(other, () => {}, { reports: true })
+  assert.match(await readFile(join(other, 'index.html'), 'utf8'), /<a href="\.\/reports\/">/)
+  await rm(other, { recursive: true })
+})
+
 build('nothing of Node is in the scripts, and each kernel is as it was written', async () => {
   const scripts = names.filter((name) => name.endsWith('.js'))
   const texts = await Promise.all(scripts.map(read))

@@ -9,6 +9,7 @@ import { serveFolder } from '../../experiments/explorer/serve-node.ts'
 const folder = await mkdtemp(join(tmpdir(), 'clearbox-serve-'))
 const root = join(folder, 'site')
 await mkdir(join(root, 'assets'), { recursive: true })
+await mkdir(join(folder, 'results', 'tiny'), { recursive: true })
 const FILES = {
   'site/index.html': '<!doctype html><title>page</title>',
   'site/assets/index.js': 'export {}',
@@ -16,11 +17,14 @@ const FILES = {
   'site/assets/gpujs.worker-1a2b.js': 'export {}',
   'site/assets/page.css': 'p {}',
   'site/weights.safetensors': 'weights',
+  'results/index.html': '<!doctype html><title>results</title>',
+  'results/tiny/report.html': '<!doctype html><title>report</title>',
   'secret.txt': 'secret',
 }
 for (const [name, content] of Object.entries(FILES)) await writeFile(join(folder, name), content)
 await symlink(join(folder, 'secret.txt'), join(root, 'link.txt'))
-const site = await serveFolder({ root, port: 0 })
+const reports = join(folder, 'results')
+const site = await serveFolder({ root, reports, port: 0 })
 const plain = await serveFolder({ root, port: 0, isolated: false })
 
 const test = suite('explorer server')
@@ -105,6 +109,21 @@ test('nothing outside the folder is given, however it is asked for', async () =>
     assert.is(status, 404, path)
     assert.not.match(body, /^secret/)
   }
+})
+
+test('reports lie beside the page where there are some, with the policy that they carry', async () => {
+  const index = await get('/reports/')
+  assert.equal([index.status, index.body], [200, FILES['results/index.html']])
+  assert.is(index.headers['content-security-policy'], "frame-ancestors 'none'")
+  assert.is((await get('/reports/tiny/report.html')).body, FILES['results/tiny/report.html'])
+  for (const path of [
+    '/reports/..%2fsecret.txt',
+    '/reports/..%2fsite/index.html',
+    '/reports/nothing.html',
+    '/reports',
+  ])
+    assert.is((await get(path)).status, 404, path)
+  assert.is((await get('/reports/', 'GET', plain)).status, 404)
 })
 
 test('what is not there is 404: also a folder, and a name that is none', async () => {

@@ -1,14 +1,14 @@
 // Builds the Explorer into a folder, whole or not at all.
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { onEarlyExit } from '../../lab/cli/cleanup.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { showBytes } from '../../lab/cli/progress.ts'
 import { explain } from '../../lab/cli/write-node.ts'
 import { bundle, checkPath } from './bundle.ts'
-import { collectFiles } from './files.ts'
+import { collectFiles, repository } from './files.ts'
 import { readSources } from './sources.ts'
 
 /** The page with its model is meant for any static host and any line. */
@@ -26,20 +26,27 @@ export interface Built {
 /**
  * Builds the Explorer into `out`, whole or not at all: into a folder beside it first.
  * @param onStep is called with each step's name as it begins
+ * @param options.reports whether the page leads to `reports/`, which its server has
  * @throws UserError if `out` is something else than an earlier build, or cannot be written
  */
-export async function buildExplorer(out: string, onStep: (step: string) => void): Promise<Built> {
+export async function buildExplorer(
+  out: string,
+  onStep: (step: string) => void,
+  { reports = false } = {},
+): Promise<Built> {
   checkPath()
   await checkReplaceable(out)
   onStep('features of the bundled texts')
   const { files, contents } = await collectFiles()
   const sources = await readSources()
+  for (const { file } of Object.values(sources).flat())
+    contents.set(`source/${file}.txt`, await readFile(repository(file)))
   const draft = `${out}.${randomUUID()}.partial`
   const takeBack = onEarlyExit(() => rmSync(draft, { recursive: true, force: true }))
   try {
     onStep('page and workers')
     await explain(out, () => mkdir(draft, { recursive: true }))
-    await bundle(draft, { files, sources })
+    await bundle(draft, { files, sources }, reports)
     onStep('files')
     await explain(out, async () => {
       for (const [path, content] of contents) {

@@ -4,7 +4,7 @@ import { build } from 'vite'
 import { UserError } from '../../lab/cli/user-error.ts'
 import type { Sources } from '../sources-shape.ts'
 import type { ModelFiles } from '../worker/files.ts'
-import { withoutNode, withPolicy } from './plugins.ts'
+import { withHead, withoutNode } from './plugins.ts'
 
 const PAGE = fileURLToPath(new URL('../page', import.meta.url))
 
@@ -31,7 +31,7 @@ const checks = { pluginTimings: false }
  * The page and its workers as static files in `outDir`, with relative addresses. Not minified: who opens the
  * developer tools reads the code, and gpu.js reads kernels as source, of which a minifier makes what it does not know.
  */
-export async function bundle(outDir: string, { files, sources }: Constants): Promise<void> {
+export async function bundle(outDir: string, { files, sources }: Constants, reports: boolean): Promise<void> {
   await build({
     configFile: false,
     envDir: false,
@@ -40,7 +40,7 @@ export async function bundle(outDir: string, { files, sources }: Constants): Pro
     base: './',
     publicDir: false,
     define: { FILES: JSON.stringify(files), SOURCES: JSON.stringify(sources) },
-    plugins: [withoutNode(), withPolicy()],
+    plugins: [withoutNode(), withHead(reports)],
     worker: { format: 'es', plugins: () => [withoutNode()], rolldownOptions: { checks } },
     build: {
       outDir,

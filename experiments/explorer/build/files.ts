@@ -16,7 +16,7 @@ const MODEL = 'tiny'
 /** What lies beside the page: what the worker is told of the files, and each file's content by its path. */
 export interface Carried {
   readonly files: ModelFiles
-  readonly contents: ReadonlyMap<string, Uint8Array>
+  readonly contents: Map<string, Uint8Array>
 }
 
 /** The bundled model, its SAEs, and their features on the bundled texts, which are computed here. */
@@ -69,6 +69,7 @@ export async function collectFiles(): Promise<Carried> {
   return { files, contents }
 }
 
-function repository(path: string): string {
+/** A file of this project. */
+export function repository(path: string): string {
   return fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 }

@@ -18,11 +18,15 @@ export function withoutNode(): Plugin {
   }
 }
 
-/** The page carries its policy itself, for hosts that send no headers. */
-export function withPolicy(): Plugin {
+/** The page carries its policy itself, for hosts that send no headers; and leads to the reports where they are served. */
+export function withHead(reports: boolean): Plugin {
   const attrs = { 'http-equiv': 'Content-Security-Policy', content: pagePolicy }
+  const link = reports ? '<a href="./reports/">Reports of the experiments</a>' : ''
   return {
-    name: 'with-policy',
-    transformIndexHtml: () => [{ tag: 'meta', attrs, injectTo: 'head-prepend' }],
+    name: 'with-head',
+    transformIndexHtml: (html) => ({
+      html: html.replace('<!-- reports -->', link),
+      tags: [{ tag: 'meta', attrs, injectTo: 'head-prepend' }],
+    }),
   }
 }

@@ -19,7 +19,10 @@ export function Computed({ step, what }: { step: Step; what: string }): VNode {
 function snippet({ file, line, code }: Snippet, what: string): VNode {
   const last = line + code.trimEnd().split('\n').length - 1
   return html`<figure>
-    <figcaption><code>${file}</code>, lines ${line} to ${last}</figcaption>
+    <figcaption>
+      <a href="./source/${file}.txt" target="_blank"><code>${file}</code></a
+      >, lines ${line} to ${last}
+    </figcaption>
     <pre
       tabindex="0"
       role="region"

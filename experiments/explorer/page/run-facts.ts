@@ -50,7 +50,7 @@ function statusSentence(state: State): string {
     case 'loading':
       return progress === null ? 'Starting …' : `Loading: ${progress.label} …`
     case 'failed':
-      return 'Stopped; see the message below.'
+      return 'See the message below the text.'
     default:
       return `The model is loaded.`
   }
