@@ -38,7 +38,7 @@ export async function publish(files: readonly string[], folder = tablesFolder): 
 }
 
 /** Tables of one processor lie together: `AMD EPYC` with 2 cores in `amd-epyc-2-cores`. */
-export function processorOf({ cpu, cores }: Pick<Machine, 'cpu' | 'cores'>): string {
+function processorOf({ cpu, cores }: Pick<Machine, 'cpu' | 'cores'>): string {
   return `${cpu} ${cores} cores`
     .toLowerCase()
     .replace(/\((r|tm)\)/g, '')
