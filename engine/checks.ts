@@ -68,12 +68,7 @@ export interface AttentionSize {
   readonly longest: number
 }
 
-function checkTexts(
-  op: string,
-  heads: number,
-  width: number,
-  texts: readonly TextSpan[],
-): AttentionSize {
+function checkTexts(op: string, heads: number, width: number, texts: readonly TextSpan[]): AttentionSize {
   if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0)
     throw new Error(`${op}: a width of ${width} does not split into ${heads} heads`)
   let queries = 0

@@ -34,13 +34,7 @@ export function activeCount(this: Thread<'width'>, dense: Matrix): number {
 }
 
 /** One thread an entry of the list: it walks its chunk until it has passed as many active numbers as come before. */
-function activeColumn(
-  this: Thread<'width'>,
-  dense: Matrix,
-  rows: Row,
-  chunks: Row,
-  ranks: Row,
-): number {
+function activeColumn(this: Thread<'width'>, dense: Matrix, rows: Row, chunks: Row, ranks: Row): number {
   const row = rows[this.thread.x]
   const from = chunks[this.thread.x] * 256
   const to = Math.min(from + 256, this.constants.width)
