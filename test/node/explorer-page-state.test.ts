@@ -19,7 +19,7 @@ const FAILURE: Failure = { kind: 'text', message: 'too long', advice: 'shorten i
 const answer = (given: Answer): Action => ({ type: 'answer', answer: given })
 const run = (state: State, ...actions: readonly Action[]): State => actions.reduce(reduce, state)
 const choose = (choice: Partial<Link>): Action => ({ type: 'choose', choice })
-const asked = (id: number): Action => ({ type: 'asked', asked: { id, at: 0 } })
+const asked = (id: number): Action => ({ type: 'asked', id })
 const opened = run(startState(''), answer({ type: 'opened', opened: OPENED }))
 
 /** What a run answers, in its order. */

@@ -4,28 +4,38 @@ import { h, type VNode } from 'preact'
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import type { Sources } from '../sources-shape.ts'
 import { SourcesContext } from './computed.ts'
-import { useEngine } from './engine.ts'
+import { useEngine, type Times } from './engine.ts'
 import { encodeLink, type Link } from './link.ts'
 import { Results } from './results.ts'
 import { Share } from './share.ts'
-import { clampToken, phaseOf, reduce, startState, tokenShown, type Action, type State } from './state.ts'
+import {
+  clampToken,
+  phaseOf,
+  reduce,
+  startState,
+  tokenShown,
+  type Action,
+  type Dispatch,
+  type State,
+} from './state.ts'
 import { TextPanel } from './text-panel.ts'
+import type { ShownRun } from './text-run.ts'
 import { tokens, TokenStrip } from './token-strip.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
 export function App({ root, sources }: { root: HTMLElement; sources: Sources }): VNode {
   const [state, reduced] = useReducer(reduce, null, () => startState(location.hash))
-  const changedAt = useRef(performance.now())
+  const times = useRef<Times>({ changed: performance.now(), asked: 0 }).current
   const dispatch = useCallback((action: Action) => {
-    if (action.type === 'choose' || action.type === 'linked') changedAt.current = performance.now()
+    if (action.type === 'choose' || action.type === 'linked') times.changed = performance.now()
     reduced(action)
   }, [])
   const { link, run, hover, card, failure } = state
   // A text that the model cannot read is no part of a link.
   const shared = failure?.kind === 'text' && run !== null ? { ...link, text: run.text } : link
-  useEngine(state, dispatch, changedAt)
+  useEngine(state, dispatch, times)
   useAddress(state.entry, shared, (hash) => dispatch({ type: 'linked', hash }))
-  usePainted(state, dispatch)
+  usePainted(run, times, dispatch)
   useLayoutEffect(() => say(root, state))
 
   const { feature, edit, compare, head } = link
@@ -76,13 +86,13 @@ function useAddress(entry: number, link: Link, linked: (hash: string) => void): 
 }
 
 /** Tells when a run has been painted: after the frame that draws it. */
-function usePainted({ run, asked }: State, dispatch: (action: Action) => void): void {
+function usePainted(run: ShownRun | null, times: Times, dispatch: Dispatch): void {
   useLayoutEffect(() => {
-    if (run === null || asked === null) return
+    if (run === null) return
     performance.measure('explorer:draw', 'explorer:end')
     requestAnimationFrame(() =>
       setTimeout(() => {
-        const { duration } = performance.measure('explorer:run', { start: asked.at })
+        const { duration } = performance.measure('explorer:run', { start: times.asked })
         dispatch({ type: 'painted', id: run.id, ms: duration })
       }),
     )

@@ -4,12 +4,17 @@ import type { Answer, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
 import type { Dispatch, State } from './state.ts'
 
+/** When there was last a reason to run, and when there was one for the run that was asked for last: performance.now(). */
+export interface Times {
+  changed: number
+  asked: number
+}
+
 /**
  * Keeps one worker and asks it for what the state wants: a run whenever text or edit changed, a card whenever another
  * feature was chosen. Its answers become actions.
- * @param changedAt when there was last a reason to run, as performance.now() counts
  */
-export function useEngine(state: State, dispatch: Dispatch, changedAt: { current: number }): void {
+export function useEngine(state: State, dispatch: Dispatch, times: Times): void {
   const worker = useRef<Worker | null>(null)
   const lastId = useRef(0)
   const { link, opened } = state
@@ -20,7 +25,7 @@ export function useEngine(state: State, dispatch: Dispatch, changedAt: { current
     const started = open(
       link.backend,
       (answer) => {
-        if (answer.type === 'opened') changedAt.current = performance.now()
+        if (answer.type === 'opened') times.changed = performance.now()
         if (answer.type === 'run') performance.mark('explorer:end')
         dispatch({ type: 'answer', answer })
       },
@@ -35,7 +40,8 @@ export function useEngine(state: State, dispatch: Dispatch, changedAt: { current
     if (opened === null) return
     const id = ++lastId.current
     ask({ type: 'run', id, text: link.text, edit: link.edit })
-    dispatch({ type: 'asked', asked: { id, at: changedAt.current } })
+    times.asked = times.changed
+    dispatch({ type: 'asked', id })
   }, [opened, link.text, JSON.stringify(link.edit)])
 
   useEffect(() => {

@@ -1,6 +1,5 @@
 // All that the page knows, and how each action changes it.
-import type { Answer, Card, Failure, Opened } from '../protocol.ts'
-import type { FeatureRef } from '../protocol.ts'
+import type { Answer, Card, Failure, FeatureRef, Opened } from '../protocol.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
@@ -16,8 +15,8 @@ export interface State {
   readonly worker: number
   readonly opened: Opened | null
   readonly progress: Extract<Answer, { type: 'progress' }> | null
-  /** The run that was asked for last: answers to older ones are ignored. */
-  readonly asked: Asked | null
+  /** The id of the run that was asked for last: answers to older ones are ignored. */
+  readonly asked: number | null
   /** How many layers of it are read, while it is under way. */
   readonly layersRead: number | null
   /** The last whole run. */
@@ -34,12 +33,6 @@ export interface Hover {
   readonly feature: FeatureRef | null
 }
 
-export interface Asked {
-  readonly id: number
-  /** When the text or the edit was changed, as performance.now() counts. */
-  readonly at: number
-}
-
 /** The card that was asked for, and what came of it. */
 export interface OpenCard {
   readonly id: number
@@ -54,7 +47,7 @@ export type Action =
   | { readonly type: 'choose'; readonly choice: Partial<Link>; readonly passing?: boolean }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
-  | { readonly type: 'asked'; readonly asked: Asked }
+  | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
   | { readonly type: 'answer'; readonly answer: Answer }
@@ -78,7 +71,7 @@ function freshWorker(worker: number) {
 export function phaseOf({ failure, opened, run, asked }: State): Phase {
   if (failure !== null) return 'failed'
   if (opened === null) return 'loading'
-  return run !== null && run.id === asked?.id ? 'ready' : 'running'
+  return run !== null && run.id === asked ? 'ready' : 'running'
 }
 
 export function reduce(state: State, action: Action): State {
@@ -96,7 +89,7 @@ export function reduce(state: State, action: Action): State {
     case 'restart':
       return { ...state, ...freshWorker(state.worker + 1) }
     case 'asked':
-      return { ...state, asked: action.asked, layersRead: null, failure: null }
+      return { ...state, asked: action.id, layersRead: null, failure: null }
     case 'painted':
       return { ...state, painted: { id: action.id, ms: action.ms } }
     case 'asked-card':
@@ -127,9 +120,9 @@ function answered(state: State, answer: Answer): State {
     case 'opened':
       return fit({ ...state, opened: answer.opened, progress: null })
     case 'layer':
-      return isAsked(state, answer.id) ? { ...state, layersRead: answer.done } : state
+      return answer.id === state.asked ? { ...state, layersRead: answer.done } : state
     case 'run': {
-      if (!isAsked(state, answer.id) || state.opened === null) return state
+      if (answer.id !== state.asked || state.opened === null) return state
       const run: ShownRun = { ...answer.run, id: answer.id, opened: state.opened }
       return { ...state, run, layersRead: null, hover: NO_HOVER }
     }
@@ -143,7 +136,7 @@ function answered(state: State, answer: Answer): State {
 function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' }>): State {
   if (id !== undefined && id === state.card?.id) return { ...state, card: { ...state.card, failure } }
   // A fault of a run that is no longer wanted is nobody's concern.
-  if (id !== undefined && !isAsked(state, id)) return state
+  if (id !== undefined && id !== state.asked) return state
   // Without a run that it belongs to, the fault is the worker's: nothing more will come from it.
   return {
     ...state,
@@ -152,10 +145,6 @@ function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' 
     progress: null,
     opened: id === undefined ? null : state.opened,
   }
-}
-
-function isAsked({ asked }: State, id: number): boolean {
-  return asked?.id === id
 }
 
 /** The token that everything is shown for: the hovered one, else the chosen one, else the last. */

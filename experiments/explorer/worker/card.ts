@@ -1,5 +1,4 @@
 // Feature cards: what npm run feature finds, from files that the build made.
-import type { SparseRows } from '../../../engine/sparse.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
 import { explainFeatures, withNextLayer } from '../../lab/analysis/features/explain.ts'
 import { firingTokens, type TokenText } from '../../lab/report/tokens.ts'
@@ -12,32 +11,43 @@ import { tokenize, shownTokens } from './tokens.ts'
 /** Of the texts in which a feature fires, the strongest that the page shows. */
 const TEXTS = 10
 
-/** Reads features' cards; what a card needs of the bundled texts is fetched when first asked for, and kept. */
-export class Cards {
-  readonly #model: Model
-  readonly #files: ModelFiles
-  readonly #fetch: (facts: FileFacts) => Promise<Uint8Array<ArrayBuffer>>
-  readonly #kept = new Map<FileFacts, Promise<unknown>>()
-
-  constructor(model: Model, base: string, files: ModelFiles) {
-    this.#model = model
-    this.#files = files
-    this.#fetch = (facts) => fetchFile(base, facts)
+/**
+ * Reads features' cards; what a card needs of the bundled texts is fetched when first asked for, and kept.
+ * What it gives throws a Fault if there is no such feature, or a file is missing or damaged.
+ */
+export function cardReader(
+  model: Model,
+  base: string,
+  files: ModelFiles,
+): (ref: FeatureRef) => Promise<Card> {
+  const kept = new Map<FileFacts, Promise<unknown>>()
+  /** A file that could not be had is asked for again. */
+  const once = <T>(
+    facts: FileFacts,
+    read: (content: Uint8Array<ArrayBuffer>) => T | Promise<T>,
+  ): Promise<T> => {
+    const found = kept.get(facts) ?? fetchFile(base, facts).then(read)
+    kept.set(facts, found)
+    found.catch(() => kept.delete(facts))
+    return found as Promise<T>
   }
-
-  /** @throws Fault if there is no such feature, or a file is missing or damaged */
-  async read({ layer, feature }: FeatureRef): Promise<Card> {
-    const model = this.#model
+  const bundledTexts = () => once(files.texts, (content) => readTexts(model, content))
+  /** An SAE's features on all tokens of the texts, sparse [tokens, d_sae]. */
+  const activations = (layer: number) => {
+    const { activations: facts } = files.saes[layer]
+    return once(facts, (content) => decodeSparse(facts.path, content))
+  }
+  return async ({ layer, feature }) => {
     const sae = saeOf(model, { layer, feature }, 'card')
-    const texts = await this.#texts()
+    const texts = await bundledTexts()
     const pieces = texts.map((text) => text.pieces)
-    const asked = { hook: sae.config.hookName, sae, features: await this.#activations(layer) }
+    const asked = { hook: sae.config.hookName, sae, features: await activations(layer) }
     let explained = await explainFeatures(model, asked, [feature], pieces)
     const next = model.saes.at(layer + 1)
     if (next !== undefined)
       explained = withNextLayer(explained, {
         hook: next.config.hookName,
-        features: await this.#activations(layer + 1),
+        features: await activations(layer + 1),
       })
     const [{ dashboard, column }] = explained
     const strongest = dashboard.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
@@ -46,27 +56,11 @@ export class Cards {
     })
     return { dashboard, texts: strongest }
   }
+}
 
-  #texts(): Promise<TokenText[]> {
-    return this.#once(this.#files.texts, (content) =>
-      parseJsonTexts(new TextDecoder().decode(content)).map(({ category, text }) => ({
-        category,
-        pieces: shownTokens(this.#model, tokenize(this.#model, text)).map(({ piece }) => piece),
-      })),
-    )
-  }
-
-  /** An SAE's features on all tokens of the texts, sparse [tokens, d_sae]. */
-  #activations(layer: number): Promise<SparseRows> {
-    const { activations } = this.#files.saes[layer]
-    return this.#once(activations, (content) => decodeSparse(activations.path, content))
-  }
-
-  /** A file that could not be had is asked for again. */
-  #once<T>(facts: FileFacts, read: (content: Uint8Array<ArrayBuffer>) => T | Promise<T>): Promise<T> {
-    const kept = this.#kept.get(facts) ?? this.#fetch(facts).then(read)
-    this.#kept.set(facts, kept)
-    kept.catch(() => this.#kept.delete(facts))
-    return kept as Promise<T>
-  }
+function readTexts(model: Model, content: Uint8Array): TokenText[] {
+  return parseJsonTexts(new TextDecoder().decode(content)).map(({ category, text }) => ({
+    category,
+    pieces: shownTokens(model, tokenize(model, text)).map(({ piece }) => piece),
+  }))
 }

@@ -29,9 +29,12 @@ export interface SaeFiles {
   readonly activations: FileFacts
 }
 
-/** What helps against a file that is not the one the page was built with. */
-export const RELOAD =
-  'Reload this page; if that does not help, the files on its server are not those it was built with.'
+/** Of a file that is not the one the page was built with. */
+export function damaged(message: string, options?: ErrorOptions): Fault {
+  const advice =
+    'Reload this page; if that does not help, the files on its server are not those it was built with.'
+  return new Fault('weights', message, advice, options)
+}
 
 /**
  * Fetches a whole file and checks its length and, where the page may compute hashes, its SHA-256.
@@ -45,6 +48,8 @@ export async function fetchFile(
   onBytes: (count: number) => void = () => {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { path, bytes } = facts
+  const differs = (found: string) =>
+    damaged(`${path} is not as it should be: expected ${bytes} bytes, found ${found}.`)
   const response = await fetch(new URL(path, base)).catch((error: Error) => {
     throw new Fault(
       'weights',
@@ -55,41 +60,29 @@ export async function fetchFile(
   })
   if (!response.ok || response.body === null) {
     const found = `${response.status} ${response.statusText}`.trim()
-    throw new Fault('weights', `${path}: the server answered ${found} in place of the file.`, RELOAD)
+    throw damaged(`${path}: the server answered ${found} in place of the file.`)
   }
   const content = new Uint8Array(bytes)
   const reader = response.body.getReader() // Safari's streams are not iterable
   let filled = 0
   for (;;) {
     const { value: part } = await reader.read().catch(() => {
-      throw differs(facts, `a connection that broke after ${filled}`)
+      throw differs(`a connection that broke after ${filled}`)
     })
     if (part === undefined) break
     if (filled + part.length > bytes) {
       await reader.cancel()
-      throw differs(facts, `more than ${bytes} bytes`)
+      throw differs(`more than ${bytes} bytes`)
     }
     content.set(part, filled)
     filled += part.length
     onBytes(part.length)
   }
-  if (filled < bytes) throw differs(facts, `${filled} bytes`)
+  if (filled < bytes) throw differs(`${filled} bytes`)
   const sha256 = await hashOf(content)
   if (sha256 !== undefined && sha256 !== facts.sha256)
-    throw new Fault(
-      'weights',
-      `${path} is damaged: expected SHA-256 ${facts.sha256}, found ${sha256}.`,
-      RELOAD,
-    )
+    throw damaged(`${path} is damaged: expected SHA-256 ${facts.sha256}, found ${sha256}.`)
   return content
-}
-
-function differs({ path, bytes }: FileFacts, found: string): Fault {
-  return new Fault(
-    'weights',
-    `${path} is not as it should be: expected ${bytes} bytes, found ${found}.`,
-    RELOAD,
-  )
 }
 
 /** Whether this page may compute hashes: browsers let pages on https and on loopback only. */

@@ -10,7 +10,7 @@ import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
 import type { FeatureRef } from '../protocol.ts'
 import { Fault } from './fault.ts'
-import { fetchFile, RELOAD, type FileFacts, type ModelFiles } from './files.ts'
+import { damaged, fetchFile, type FileFacts, type ModelFiles } from './files.ts'
 
 export interface Model {
   readonly name: string
@@ -84,7 +84,7 @@ async function read<T>(
     return await load(await openSafetensors(memorySource(path, content)))
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error
-    throw new Fault('weights', error.message, RELOAD, { cause: error })
+    throw damaged(error.message, { cause: error })
   }
 }
 

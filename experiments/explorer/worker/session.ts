@@ -3,7 +3,7 @@ import type { Backend } from '../../../engine/backend.ts'
 import { createBackend } from '../../../engine/backends.ts'
 import { describeBasis } from '../../../sae/config.ts'
 import type { Answer, BackendChoice, Opened, Request } from '../protocol.ts'
-import { Cards } from './card.ts'
+import { cardReader } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
 import { runText } from './run-text.ts'
@@ -25,7 +25,7 @@ const SUPERSEDED = new Error('a newer text came')
 /** One worker's work: it opens a backend, then answers runs and cards, one at a time, the newest run only. */
 export class Session {
   readonly #options: SessionOptions
-  #open: { model: Model; cards: Cards } | undefined
+  #open: { model: Model; readCard: ReturnType<typeof cardReader> } | undefined
   #runs = 0
   #queue: Promise<void> = Promise.resolve()
 
@@ -61,12 +61,12 @@ export class Session {
     const model = await loadModel(ops, base, files, (label, done, total) =>
       send({ type: 'progress', label, done, total }),
     )
-    this.#open = { model, cards: new Cards(model, base, files) }
+    this.#open = { model, readCard: cardReader(model, base, files) }
     send({ type: 'opened', opened: { ...factsOf(model), notes: notes(ops, isolated) } })
   }
 
   async #card(request: Request & { type: 'card' }): Promise<void> {
-    const card = await this.#opened().cards.read(request)
+    const card = await this.#opened().readCard(request)
     this.#options.send({ type: 'card', id: request.id, card })
   }
 
@@ -85,7 +85,7 @@ export class Session {
     send({ type: 'run', id, run })
   }
 
-  #opened(): { model: Model; cards: Cards } {
+  #opened() {
     if (this.#open === undefined) throw new Error('the worker was asked before it was opened')
     return this.#open
   }
