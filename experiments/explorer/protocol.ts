@@ -143,7 +143,7 @@ export interface Card {
   readonly texts: readonly CardText[]
 }
 
-export interface CardText {
+interface CardText {
   readonly text: TokenText
   readonly index: number
   readonly mean: number

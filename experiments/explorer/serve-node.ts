@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 }
 
-export interface ServeOptions {
+interface ServeOptions {
   /** The folder that is served, and nothing outside it. It need not be there yet. */
   readonly root: string
   /** A folder of reports, which is served under `reports/`. */

@@ -18,7 +18,7 @@ const MOST_BYTES = 15e6
 const MARK = 'clearbox-explorer.txt'
 const MARK_TEXT = 'Built by `npm run explore` of clearbox, which replaces this folder when it builds anew.\n'
 
-export interface Built {
+interface Built {
   readonly files: number
   readonly bytes: number
 }

@@ -19,7 +19,7 @@ export function checkPath(page = PAGE): void {
 }
 
 /** What the build tells the code: constants.ts. */
-export interface Constants {
+interface Constants {
   readonly files: ModelFiles
   readonly sources: Sources
 }

@@ -1,6 +1,6 @@
 // The backends that the page offers.
 /** What can be asked to compute, in the words of the page. The names are those of engine/backends.ts; a test holds them to it. */
-export interface BackendName {
+interface BackendName {
   readonly name: string
   readonly words: string
 }

@@ -54,7 +54,7 @@ export type Action =
 
 export type Dispatch = (action: Action) => void
 
-export type Phase = 'loading' | 'ready' | 'running' | 'failed'
+type Phase = 'loading' | 'ready' | 'running' | 'failed'
 
 const NO_HOVER: Hover = { token: null, feature: null }
 

@@ -80,7 +80,7 @@ export function topKeys(run: ShownRun, layer: number, head: number, query: numbe
 }
 
 /** A possible next token, and its probability before and after an edit. */
-export interface Moved {
+interface Moved {
   readonly index: number
   readonly before: number
   readonly after: number

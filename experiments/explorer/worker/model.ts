@@ -24,7 +24,7 @@ export interface Model {
   nameOf(id: number): string
 }
 
-export type OnProgress = (label: string, done: number, total: number) => void
+type OnProgress = (label: string, done: number, total: number) => void
 
 /**
  * Fetches the model and its SAEs, all at once, and loads them onto a backend.

@@ -10,7 +10,7 @@ import { runText } from './run-text.ts'
 import { loadModel, type Model } from './model.ts'
 
 /** What a worker knows when it starts. */
-export interface SessionOptions {
+interface SessionOptions {
   /** The address of the page's folder. */
   readonly base: string
   readonly files: ModelFiles
