@@ -27,7 +27,7 @@ export const weightsFile: HubFile = { ...configFile, path: 'model.safetensors', 
 export const pinned: HubFile = { ...weightsFile, size: weights.length, sha256: hub.sha256(weights) }
 
 /** So patient that no machine is too slow; a test that is about a limit sets that one. */
-const patience: Patience = {
+export const patience: Patience = {
   silenceMs: 240_000,
   slowestRate: 1000,
   rateMs: 240_000,
@@ -43,9 +43,9 @@ export interface Changes extends Partial<Omit<HubSettings, 'patience'>> {
 export type World = Awaited<ReturnType<typeof world>>
 
 /** A server and a cache folder, both gone after the test. */
-export async function world() {
+export async function world(content = weights) {
   const server = await hub.startHub(
-    { [WEIGHTS]: { content: weights, large: true }, [CONFIG]: { content: config, large: false } },
+    { [WEIGHTS]: { content, large: true }, [CONFIG]: { content: config, large: false } },
     COMMIT,
   )
   const folder = fs.mkdtempSync(join(tmpdir(), 'clearbox-hub-'))

@@ -3,7 +3,17 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fetchInProcess, pinned, WEIGHTS, weights, world, type World } from '../helpers/hub.ts'
+import { download } from '../../experiments/lab/models/hub/download.ts'
+import {
+  fetchInProcess,
+  patience,
+  pinned,
+  WEIGHTS,
+  weights,
+  weightsFile,
+  world,
+  type World,
+} from '../helpers/hub.ts'
 import * as hub from '../helpers/hub-server.ts'
 import { refusal } from '../helpers/refusal.ts'
 
@@ -104,6 +114,37 @@ resume('asks for nothing where all of it is there', async () => {
   await w.fetch([pinned])
   assert.equal(rangesAsked(w), [])
   assert.equal(w.partials(), [])
+})
+
+resume('tells of the bytes: those there were first, all of them last', async () => {
+  await using w = await world()
+  const file = { url: `${w.server.store}/${WEIGHTS}`, label: 'weights', setting: 'HF_ENDPOINT' }
+  const identity = { size: weights.length, hash: hub.sha256(weights) }
+  const told = async () => {
+    const bytes: number[] = []
+    await download({ ...file, ...identity }, w.blob, patience, (count) => bytes.push(count))
+    return bytes
+  }
+  w.server.failNext(WEIGHTS, hub.cutAfter(400_000, w.arrived), hub.cutFromStart(300_000, w.arrived))
+  const fresh = await told()
+  assert.is(fresh[0], 0)
+  assert.is(fresh.at(-1), weights.length)
+  const falls = fresh.filter((bytes, i) => i > 0 && bytes < fresh[i - 1])
+  assert.is(falls.length, 1, 'when it began again')
+  assert.ok(fresh.includes(400_000) && fresh.includes(300_000))
+  assert.equal(await told(), [weights.length])
+  fs.renameSync(w.blob, `${w.blob}.partial`)
+  fs.truncateSync(`${w.blob}.partial`, 2_000_000)
+  assert.is((await told())[0], 2_000_000)
+})
+
+resume('takes no part of a file for a page or a pointer', async () => {
+  const content = Uint8Array.from(weights)
+  content.set(new TextEncoder().encode('<!doctype html>'), 1_000_000)
+  await using w = await world(content)
+  w.server.failNext(WEIGHTS, hub.cutAfter(1_000_000, w.arrived))
+  const [path] = await w.fetch([weightsFile])
+  assert.equal(new Uint8Array(fs.readFileSync(path)), content)
 })
 
 resume('fetches all of it where what is there is another user’s', async () => {

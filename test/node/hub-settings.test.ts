@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { retryAfter } from '../../experiments/lab/models/hub/status.ts'
 import { nextAddress } from '../../experiments/lab/models/hub/request.ts'
 import { hubSettings } from '../../experiments/lab/models/hub/settings.ts'
 import { configFile, pinned, WEIGHTS, world } from '../helpers/hub.ts'
@@ -86,13 +85,6 @@ privacy('refuse an endpoint without encryption', async () => {
     await refusal(hubSettings({ HF_ENDPOINT: 'http://127.0.0.1.example' })),
     'expected an https address',
   )
-})
-
-privacy('read Retry-After as seconds or a date', () => {
-  assert.is(retryAfter('7'), 7000)
-  assert.is(retryAfter('Wed, 21 Oct 2026 07:28:30 GMT', Date.UTC(2026, 9, 21, 7, 28, 0)), 30_000)
-  assert.is(retryAfter('soon'), undefined)
-  assert.is(retryAfter(null), undefined)
 })
 
 privacy.run()

@@ -47,7 +47,12 @@ export async function withRetries<T>(
           `${error.message}: it asks to wait ${Math.ceil(error.afterMs / 1000)} s; run the command again then`,
           { cause: error },
         )
-      await pause(error.afterMs ?? backoffMs * 2 ** (failures - 1) * (1 + Math.random() / 4))
+      await pause(error.afterMs ?? backoff(failures, backoffMs))
     }
   }
+}
+
+/** The pause after so many failures: twice as long each time, and, so that clients do not come back together, up to a quarter longer. */
+export function backoff(failures: number, firstMs: number, chance = Math.random()): number {
+  return firstMs * 2 ** (failures - 1) * (1 + chance / 4)
 }
