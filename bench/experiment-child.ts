@@ -86,9 +86,7 @@ runMain(async () => {
       )
       const next = i + 1 < hooks.length ? model.readAheadSae(hooks[i + 1]) : undefined
       const shape = `${hooks.length} x ${tokens}x${dIn}x${dSae}`
-      const features = await clock.time('encode', { shape }, () =>
-        encodeStream(ops, sae, streams.get(hook)!),
-      )
+      const features = await clock.time('encode', { shape }, () => encodeStream(ops, sae, streams.get(hook)!))
       releaseSae(sae)
       layers.push(
         await clock.time('analysis', { shape: `${hooks.length} x ${texts.length}x${dSae}` }, () => {
