@@ -100,7 +100,7 @@ async function expectedOf(): Promise<Expected> {
         spliced: meanLoss(spliced, ids),
         zeroAblated: meanLoss(zeroed, ids),
         lossTolerance: 1e-4,
-        next: [{ when: 'clean', tokens: [[model.tokenizer.decode([best]), percent]] }],
+        next: { clean: { [model.tokenizer.decode([best])]: percent } },
         percentTolerance: 0.01,
         source,
       },

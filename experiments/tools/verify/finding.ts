@@ -14,17 +14,20 @@ export interface Finding {
   readonly ok: boolean
 }
 
+interface Nearness {
+  readonly tolerance: number
+  /** After the point, where the numbers are shown. */
+  readonly digits: number
+  readonly source: string
+  readonly required?: boolean
+}
+
 /** Numbers, each of which must be within `tolerance`; a missing one, or NaN, is not. */
 export function nearly(
   what: string,
   expected: readonly number[],
   got: readonly number[],
-  {
-    tolerance,
-    digits,
-    source,
-    required = true,
-  }: { tolerance: number; digits: number; source: string; required?: boolean },
+  { tolerance, digits, source, required = true }: Nearness,
 ): Finding {
   const show = (numbers: readonly number[]) => numbers.map((number) => number.toFixed(digits)).join(' ')
   const ok =

@@ -28,11 +28,8 @@ export interface Splice {
   readonly spliced: number
   readonly zeroAblated: number
   readonly lossTolerance: number
-  /** The most probable next tokens and their probabilities in percent. */
-  readonly next: readonly {
-    when: 'clean' | 'spliced'
-    tokens: readonly (readonly [token: string, percent: number])[]
-  }[]
+  /** The most probable next tokens and their probabilities in percent, falling. */
+  readonly next: Readonly<Partial<Record<'clean' | 'spliced', Readonly<Record<string, number>>>>>
   readonly percentTolerance: number
   readonly source: string
 }
@@ -90,28 +87,10 @@ export const gpt2Expected: Expected = {
       spliced: 3.93088,
       zeroAblated: 11.21423,
       lossTolerance: 1e-3,
-      next: [
-        {
-          when: 'clean',
-          tokens: [
-            [' Mary', 69.93],
-            [' them', 6.49],
-            [' the', 4.66],
-            [' his', 2.66],
-            [' John', 2.49],
-          ],
-        },
-        {
-          when: 'spliced',
-          tokens: [
-            [' Mary', 38.78],
-            [' them', 14.0],
-            [' the', 7.52],
-            [' John', 5.64],
-            [' her', 5.3],
-          ],
-        },
-      ],
+      next: {
+        clean: { ' Mary': 69.93, ' them': 6.49, ' the': 4.66, ' his': 2.66, ' John': 2.49 },
+        spliced: { ' Mary': 38.78, ' them': 14.0, ' the': 7.52, ' John': 5.64, ' her': 5.3 },
+      },
       percentTolerance: 0.05,
       source: 'SAELens, tutorials/basic_loading_and_analysing.ipynb',
     },

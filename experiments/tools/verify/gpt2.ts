@@ -8,7 +8,7 @@ import { describeBasis } from '../../../sae/config.ts'
 import { splice, zeroAblate } from '../../../sae/splice.ts'
 import { rowsByCategory } from '../../lab/analysis/input.ts'
 import { analyseTexts } from '../../lab/analysis/analyse-texts.ts'
-import { replicate, replicationTolerance } from '../../lab/analysis/replication.ts'
+import { replicate, replicationTolerance, type ReplicationRow } from '../../lab/analysis/replication.ts'
 import { POST_THRESHOLD } from '../../lab/analysis/threshold.ts'
 import { withSae, type OpenModel } from '../../lab/models/models.ts'
 import type { LabelledText } from '../../lab/texts/texts.ts'
@@ -66,15 +66,10 @@ async function verifyModel(model: OpenModel, expected: Expected): Promise<Findin
   const findings: Finding[] = []
   const greedy = (prompt: readonly number[], count: number) =>
     Array.fromAsync(generate(gpt2, prompt, count, { temperature: 0 }))
-  for (const { prompt, ids, source } of expected.greedyIds)
-    findings.push(
-      exactly(
-        `greedy ids after ${prompt.join(' ')}`,
-        ids.join(' '),
-        (await greedy(prompt, ids.length)).join(' '),
-        source,
-      ),
-    )
+  for (const { prompt, ids, source } of expected.greedyIds) {
+    const got = await greedy(prompt, ids.length)
+    findings.push(exactly(`greedy ids after ${prompt.join(' ')}`, ids.join(' '), got.join(' '), source))
+  }
   for (const { prompt, text, source } of expected.greedyTexts) {
     const ids = await greedy(tokenizer.encode(prompt), tokenizer.encode(text).length)
     findings.push(exactly(`greedy text after "${prompt}"`, text, tokenizer.decode(ids), source))
@@ -110,31 +105,18 @@ async function verifySplice(model: OpenModel, entry: Splice): Promise<Finding[]>
   const clean = await logitsOf(model, ids)
   const spliced = await withSae(model, hook, (sae) => logitsOf(model, ids, { [hook]: splice(sae, hook) }))
   const zeroed = await logitsOf(model, ids, { [hook]: zeroAblate })
+  const about = { tolerance: entry.lossTolerance, digits: 5, source }
   const loss = (what: string, expected: number, logits: Tensor): Finding =>
-    nearly(`${hook}: mean loss, ${what}`, [expected], [meanLoss(logits, ids)], {
-      tolerance: entry.lossTolerance,
-      digits: 5,
-      source,
-    })
-  const next = entry.next.flatMap(({ when, tokens }) => {
-    const row = { clean, spliced }[when].row(ids.length - 1)
-    const best = Array.from(row.keys())
-      .sort((a, b) => row[b] - row[a])
-      .slice(0, tokens.length)
-    const words = (list: readonly string[]) => JSON.stringify(list)
+    nearly(`${hook}: mean loss, ${what}`, [expected], [meanLoss(logits, ids)], about)
+  const next = Object.entries(entry.next).flatMap(([when, tokens]) => {
+    const row = (when === 'clean' ? clean : spliced).row(ids.length - 1)
+    const best = [...row.keys()].sort((a, b) => row[b] - row[a]).slice(0, Object.keys(tokens).length)
+    const words = best.map((id) => model.tokenizer.decode([id]))
+    const percents = best.map((id) => 100 * Math.exp(logProbability(row, id)))
+    const about = { tolerance: entry.percentTolerance, digits: 2, source }
     return [
-      exactly(
-        `next tokens, ${when}`,
-        words(tokens.map(([token]) => token)),
-        words(best.map((id) => model.tokenizer.decode([id]))),
-        source,
-      ),
-      nearly(
-        `their probabilities in %, ${when}`,
-        tokens.map(([, percent]) => percent),
-        best.map((id) => 100 * Math.exp(logProbability(row, id))),
-        { tolerance: entry.percentTolerance, digits: 2, source },
-      ),
+      exactly(`next tokens, ${when}`, JSON.stringify(Object.keys(tokens)), JSON.stringify(words), source),
+      nearly(`their probabilities in %, ${when}`, Object.values(tokens), percents, about),
     ]
   })
   return [
@@ -175,6 +157,9 @@ function verifyRelease(
   ]
 }
 
+/** A layer's categories, by the post or by us. */
+type Side = readonly (ReplicationRow['published'] | ReplicationRow['ours'])[]
+
 /** The post's numbers at those of its layers that are asked for. */
 async function verifyPost(
   model: OpenModel,
@@ -185,35 +170,21 @@ async function verifyPost(
   const ids = texts.map(({ text }) => model.tokenize(text))
   const results = await analyseTexts(model, ids, rowsByCategory(texts), hooks, POST_THRESHOLD, quiet)
   const rows = replicate(results.map(({ result }) => result.analysis))
+  const source = 'the post’s notebook'
+  const about = { tolerance: replicationTolerance, digits: 2, source }
   return [...Map.groupBy(rows, ({ layer }) => layer)].flatMap(([layer, rows]) => {
-    const about = { tolerance: replicationTolerance, digits: 2, source: 'the post’s notebook' }
-    const words = (of: (row: (typeof rows)[number]) => (number | undefined)[]) =>
-      rows.map((row) => of(row).join(':')).join(' ')
+    const what = (name: string) => `the post, layer ${layer}: ${name}`
+    const [post, ours]: Side[] = [rows.map(({ published }) => published), rows.map((row) => row.ours)]
+    const features = (side: Side) => side.map(({ peak }) => peak?.feature).join(' ')
+    const peaks = (side: Side) => side.map(({ peak }) => peak?.value ?? NaN)
+    const sums = (side: Side) => side.map(({ aggregate_top5 }) => aggregate_top5)
+    const specialists = (side: Side) =>
+      side.map(({ specialist }) => `${specialist?.feature ?? ''}:${specialist?.score ?? ''}`).join(' ')
     return [
-      exactly(
-        `the post, layer ${layer}: peak features`,
-        words(({ published }) => [published.peak.feature]),
-        words(({ ours }) => [ours.peak?.feature]),
-        about.source,
-      ),
-      nearly(
-        `the post, layer ${layer}: peaks`,
-        rows.map(({ published }) => published.peak.value),
-        rows.map(({ ours }) => ours.peak?.value ?? NaN),
-        about,
-      ),
-      nearly(
-        `the post, layer ${layer}: sums of the top 5`,
-        rows.map(({ published }) => published.aggregate_top5),
-        rows.map(({ ours }) => ours.aggregate_top5),
-        about,
-      ),
-      exactly(
-        `the post, layer ${layer}: specialists and their scores`,
-        words(({ published: { specialist } }) => [specialist.feature, specialist.score]),
-        words(({ ours: { specialist } }) => [specialist?.feature, specialist?.score]),
-        about.source,
-      ),
+      exactly(what('peak features'), features(post), features(ours), source),
+      nearly(what('peaks'), peaks(post), peaks(ours), about),
+      nearly(what('sums of the top 5'), sums(post), sums(ours), about),
+      exactly(what('specialists and their scores'), specialists(post), specialists(ours), source),
     ]
   })
 }
