@@ -45,7 +45,8 @@ export class JobBoard {
     Atomics.store(words, CLAIM, NO_JOB)
     words[TASK] = TASK_NAMES.indexOf(task)
     words[COUNT] = count
-    for (const [i, name] of TASKS[task].names.entries()) this.args[i] = args[name]
+    const { names }: Task = TASKS[task]
+    for (let i = 0; i < names.length; i++) this.args[i] = args[names[i]]
     Atomics.store(words, DONE, 0)
     Atomics.store(words, CLAIM, ((job >>> 0) % JOB_NUMBERS) << CHUNK_BITS)
     Atomics.store(words, JOB, job)
@@ -60,7 +61,7 @@ export class JobBoard {
     const task: Task = TASKS[TASK_NAMES[words[TASK]]]
     const count = words[COUNT]
     const args: Record<string, number> = {}
-    for (const [i, name] of task.names.entries()) args[name] = this.args[i]
+    for (let i = 0; i < task.names.length; i++) args[task.names[i]] = this.args[i]
     for (let chunk = this.claim(job, count); chunk >= 0; chunk = this.claim(job, count)) {
       try {
         task.run(args, { kernels, chunk, scratch })
