@@ -182,8 +182,8 @@ test('too long a text: how many tokens it has and how many it may have; the form
     assert.is(await visitor.button('Try again').count(), 0)
     assert.equal(await page.locator('[data-token]').allInnerTexts(), shown)
     assert.match(said, /Below is still the last text that was read/)
+    await page.waitForTimeout(500) // address and dimming follow with a delay
     assert.is(await page.locator('.results').evaluate((results) => getComputedStyle(results).opacity), '1')
-    await page.waitForTimeout(500) // the address follows with a delay
     assert.is(new URLSearchParams(new URL(page.url()).hash.slice(1)).get('text'), TEXT)
     await page.locator('#text').fill('x'.repeat(20_000))
     await page
