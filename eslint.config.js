@@ -19,6 +19,17 @@ export default tseslint.config(
           message: 'Write `export type { A } from`: Node loads the file of `export { type A } from`.',
         },
       ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: 'htm/preact',
+              message: 'Import html of experiments/lab/report/html.ts: htm keeps whole pages.',
+            },
+          ],
+        },
+      ],
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       eqeqeq: 'error',

@@ -53,7 +53,7 @@ export interface ScreenUse {
   readonly shape: string
   readonly active: number
   readonly after_one_digit: number | null // null: no token was screened
-  readonly candidates: number | null // after two digits: what is recomputed
+  readonly candidates: number | null // after the residual: what is recomputed
   readonly dense_tokens: number // share of tokens that went dense
   readonly screening: number // share of the time: from digits to entries, candidates computed
   readonly collecting: number // entries of all tokens put in order
