@@ -77,8 +77,11 @@ for (const path of Object.entries(MAY_IMPORT).flat(2))
 /** The files of engine/wasm that compute an op: named as in engine/reference. */
 const OPS = readdirSync(new URL('engine/reference', import.meta.url)).filter((name) => name !== 'backend.ts')
 
-/** Our own code. */
-const OURS = '^(engine|gpt2|sae|experiments|bench|test)/'
+/** Our own code: every folder at the top, also one that this table does not know yet. */
+const TOP = readdirSync(new URL('.', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !/^\.|^node_modules$|^results$/.test(entry.name))
+  .map(({ name }) => name)
+const OURS = `^(${TOP.join('|')})/`
 
 /** What also runs in a browser. */
 const IN_BROWSERS = { path: '^(engine|gpt2|sae)/', pathNot: '-node\\.ts$' }
@@ -97,6 +100,12 @@ const rules = [
     from: { path: filesOf(folder) },
     to: { path: OURS, pathNot: [folder, ...others].map(filesOf) },
   })),
+  {
+    name: 'no loose files',
+    comment: 'an experiment or a tool is a folder of its own',
+    from: { path: '^experiments/(tools/)?[^/]+$' },
+    to: {},
+  },
   {
     name: 'experiments stand alone',
     comment: 'no experiment and no tool imports another: what they share belongs in experiments/lab/',
@@ -122,6 +131,12 @@ const rules = [
     to: { path: '-node\\.ts$', dependencyTypesNot: ['dynamic-import', 'type-only', 'type-import'] },
   },
   {
+    name: 'what users run needs no package of development',
+    comment: 'a package that is imported here belongs among the dependencies',
+    from: { path: '^(engine|gpt2|sae|experiments)/', pathNot: '^experiments/explorer/build/' },
+    to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'type-import'] },
+  },
+  {
     name: 'no cycles',
     comment: 'what two files need of each other is a third file',
     from: {},
@@ -133,7 +148,8 @@ const rules = [
 export default {
   forbidden: rules.map((rule) => ({ ...rule, severity: 'error' })),
   options: {
-    exclude: '(^|/)(node_modules|results)/',
+    exclude: '(^|/)results/|^bench/peers/node_modules/',
+    doNotFollow: { path: '(^|/)node_modules/' },
     // Types too, though they are gone when the code runs.
     tsPreCompilationDeps: true,
   },

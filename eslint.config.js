@@ -1,3 +1,4 @@
+// What the linter asks of the code.
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(

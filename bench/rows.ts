@@ -52,10 +52,10 @@ export interface ScreenUse {
   readonly work: string
   readonly shape: string
   readonly active: number
-  readonly after_one_digit: number | null // null: no token was screened
+  readonly after_int8: number | null // null: no token was screened
   readonly candidates: number | null // after the residual: what is recomputed
   readonly dense_tokens: number // share of tokens that went dense
-  readonly screening: number // share of the time: from digits to entries, candidates computed
+  readonly screening: number // share of the time: from int8 values to entries, candidates computed
   readonly collecting: number // entries of all tokens put in order
   readonly dense: number
   readonly over_dense: number // how many times as fast as the dense encoder

@@ -163,7 +163,7 @@ function screenUse(
     work: screened!.work,
     shape: screened!.shape,
     active: since('active') / tokens,
-    after_one_digit: perScreened('afterInt8'),
+    after_int8: perScreened('afterInt8'),
     candidates: perScreened('candidates'),
     dense_tokens: since('denseRows') / tokens,
     screening: parts[0] / seconds,

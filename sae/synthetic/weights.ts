@@ -27,7 +27,7 @@ export function syntheticSaeConfig(layer: number): SaeConfig {
   }
 }
 
-/** An SAE of the public ones' size with weights from a formula; see gpt2/synthetic.ts. */
+/** An SAE of the public ones' size with weights from a formula; see gpt2/synthetic/weights.ts. */
 export function syntheticSaeWeights(layer: number): WeightStore {
   const shapes = saeShapes(syntheticSaeConfig(layer))
   const label = `synthetic SAE ${layer}`

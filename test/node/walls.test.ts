@@ -73,6 +73,8 @@ const refused: [path: string, source: string, rule: string][] = [
   ['experiments/lab/texts/up.ts', "import '../analysis/statistics.ts'", 'imports of experiments/lab/texts/'],
   ['experiments/lab/report/up.ts', "import '../run-experiment.ts'", 'imports of experiments/lab/report/'],
   ['experiments/lab/up.ts', "import type { A } from '../feature/main.ts'", 'imports of experiments/lab/'],
+  ['experiments/loose.ts', "import './feature/main.ts'", 'no loose files'],
+  ['experiments/tools/loose.ts', "import './capture/main.ts'", 'no loose files'],
   ['experiments/first/bench.ts', "import '../../bench/main.ts'", 'imports of experiments/'],
   ['experiments/first/test.ts', "import '../../test/run.ts'", 'imports of experiments/'],
   ['engine/open.ts', "import { open } from 'node:fs/promises'", NODE],

@@ -1,3 +1,4 @@
+// The command line of every command: its options’ parsers, its exit codes, its errors.
 import { Command, InvalidArgumentError } from 'commander'
 import { visible } from './table.ts'
 import { UserError } from './user-error.ts'

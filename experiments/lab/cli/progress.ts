@@ -1,3 +1,4 @@
+// How far a command is, and how long it still takes, on standard error.
 import cliProgress from 'cli-progress'
 import { onEarlyExit } from './cleanup.ts'
 

@@ -1,3 +1,4 @@
+// Tables for the terminal, and text made safe to print there.
 import Table from 'cli-table3'
 
 /**

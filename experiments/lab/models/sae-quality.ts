@@ -9,9 +9,9 @@ import { decode } from '../../../sae/decoder.ts'
 import { encode, saeInput } from '../../../sae/encoder.ts'
 import { lossRecovered, QualityMeter } from '../../../sae/metrics.ts'
 import { splice, zeroAblate } from '../../../sae/splice.ts'
-import { releaseSae, type Sae } from '../../../sae/weights.ts'
+import type { Sae } from '../../../sae/weights.ts'
 import { batches } from './features.ts'
-import type { OpenModel } from './models.ts'
+import { withSae, type OpenModel } from './models.ts'
 
 /** How well an SAE does on some texts, as it stands in results.json. Losses are in nats a token. */
 export interface SaeEvaluation {
@@ -55,18 +55,20 @@ export async function measureSaes(
   const clean = await lossOf(model.gpt2, texts)
   onPass(++done)
   for (const hook of hooks) {
-    const sae = await model.openSae(hook)
-    const meter = new QualityMeter(sae.config.dIn, sae.config.dSae)
-    const spliced = await lossOf(model.gpt2, texts, (batch) => ({
-      [hook]: [(x, ops) => readStream(meter, sae, x, batch, ops), splice(sae, hook)],
-    }))
+    const { meter, spliced, dSae } = await withSae(model, hook, async (sae) => {
+      const { dIn, dSae } = sae.config
+      const meter = new QualityMeter(dIn, dSae)
+      const spliced = await lossOf(model.gpt2, texts, (batch) => ({
+        [hook]: [(x, ops) => readStream(meter, sae, x, batch, ops), splice(sae, hook)],
+      }))
+      return { meter, spliced, dSae }
+    })
     onPass(++done)
-    releaseSae(sae)
     const zeroAblated = await lossOf(model.gpt2, texts, () => ({ [hook]: zeroAblate }))
     onPass(++done)
     const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
     evaluations.set(hook, {
-      ...{ texts: texts.length, tokens, l0, explained_variance: explainedVariance, d_sae: sae.config.dSae },
+      ...{ texts: texts.length, tokens, l0, explained_variance: explainedVariance, d_sae: dSae },
       ...{ dead_features: deadFeatures, dense_features: denseFeatures },
       ...{ ce_clean: clean, ce_spliced: spliced, ce_zero_ablated: zeroAblated },
       ce_recovered: lossRecovered({ clean, spliced, zeroAblated }),

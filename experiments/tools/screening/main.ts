@@ -1,5 +1,5 @@
 // How close does exact screening's bound come to the pre-activations it bounds? Draws a token's features.
-//   node experiments/tools/screening/main.ts
+//   npm run screening
 // Prints how many features the int8 values and their residual leave possible, and writes the figure of sae/README.md.
 import { fileURLToPath } from 'node:url'
 import { createReferenceBackend } from '../../../engine/reference/backend.ts'

@@ -1,3 +1,4 @@
+// The screen’s bounds of one token worked out in float64: what its int8 values and their residual leave possible.
 import {
   COLUMN_MOST,
   ROW_MOST,
