@@ -21,7 +21,12 @@ export function verdictList(verdicts: readonly Verdict[]): VNode {
 
 /** A verdict in its colour. */
 export function verdictBadge(status: Verdict['status']): VNode {
-  const state = { holds: 'yes', 'does not hold': 'no', 'not tested': 'open' } as const
+  const state = {
+    holds: 'yes',
+    'does not hold': 'no',
+    'cannot be told': 'open',
+    'not tested': 'open',
+  } as const
   const kind = status in state ? state[status as keyof typeof state] : 'partly'
   return html`<b class="verdict ${kind}">${status}</b>`
 }
