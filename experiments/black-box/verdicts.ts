@@ -1,4 +1,7 @@
 // The claims of the post, each held against what was found here.
+import { textsNeeded } from '../lab/analysis/null-model.ts'
+import { SIGNIFICANT } from '../lab/analysis/statistics.ts'
+import { count } from '../lab/report/numbers.ts'
 import type { AnalysedLayer, CategoryStatistics, Verdict } from '../lab/analysis/layer-analysis.ts'
 import { riseVerdict, specialisationVerdict } from './depth-verdicts.ts'
 
@@ -35,7 +38,8 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const { categories, permutations } = last.statistics
   const scored = Object.entries(categories).sort(([, a], [, b]) => b.score.value - a.score.value)
   const beyond = scored.filter(([, { score }]) => !score.within_chance)
-  const within = scored.filter(([, { score }]) => score.within_chance)
+  const within = scored.filter(([, { score }]) => score.within_chance && score.needed !== null)
+  const untold = scored.filter(([, { score }]) => score.within_chance && score.needed === null)
   const positive = Object.values(last.categories).filter(({ specialist }) => (specialist?.score ?? 0) > 0)
   const told = Object.values(categories).filter(({ auroc }) => auroc && !auroc.within_chance)
   const all = scored.length
@@ -43,20 +47,39 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
     `At layer ${last.layer ?? '?'}, ${positive.length} of ${all} categories have a score above 0 among their five strongest features. ` +
     `Searching all features, ${beyond.length} of ${all} ${beyond.length === 1 ? 'has' : 'have'} a score that shuffled categories hardly reach ` +
     `(p ≤ 0.05 over ${permutations} shuffles, corrected for ${all} categories): ${list(beyond, ({ score }) => String(score.value))}`
-  const rest = list(within, ({ score }) => `${score.value} (chance reaches ${score.chance_q95})`)
+  const rest = list(within, ({ score }) => `${score.value} (it takes ${score.needed})`)
   const byLayer = layers.map(
     ({ statistics }) =>
       Object.values(statistics.categories).filter(({ score }) => !score.within_chance).length,
   )
   const detail =
-    `${shortlist}${within.length > 0 ? `; within chance: ${rest}` : ''}. ` +
+    `${shortlist}${within.length > 0 ? `; within chance: ${rest}` : ''}${untold.length > 0 ? untoldClause(untold, last) : ''}. ` +
     (layers.length > 1 ? `Beyond chance by layer: ${byLayer.join(', ')} of ${all}. ` : '') +
     `Without a threshold, by AUROC: ${told.length} of ${all}.`
   return {
     claim: 'Every category has a specialist feature',
-    status: within.length === 0 ? 'holds' : 'does not hold',
+    status: within.length > 0 ? 'does not hold' : untold.length > 0 ? 'cannot be told' : 'holds',
     detail,
   }
+}
+
+/** Why it cannot be told of some categories, whatever their scores, and what it would take. */
+function untoldClause(
+  untold: readonly [string, CategoryStatistics][],
+  { statistics: { categories, permutations } }: AnalysedLayer,
+): string {
+  const all = Object.values(categories)
+  const tests = all.length - all.filter(({ score }) => !score.within_chance).length
+  const sizes = untold.map(([, { texts }]) => texts)
+  const texts = [...new Set([Math.min(...sizes), Math.max(...sizes)])].join(' to ')
+  const shuffles = Math.ceil(tests / SIGNIFICANT) - 1
+  const more = Math.max(textsNeeded(all.length, tests), Math.min(...sizes) + 1)
+  const why =
+    permutations < shuffles
+      ? `with ${count(permutations, 'shuffle')} a p corrected for ${count(tests, 'test')} cannot reach ${SIGNIFICANT}: it takes at least ${shuffles}`
+      : `with ${all.length} categories and ${texts} ${texts === '1' ? 'text' : 'texts'} in each of these a corrected p cannot reach ` +
+        `${SIGNIFICANT}: it takes at least ${more} texts a category`
+  return `; cannot be told: ${list(untold, ({ score }) => String(score.value))} (${why})`
 }
 
 const list = (

@@ -11,7 +11,14 @@ import { columnsAbove, labelsOf } from '../../experiments/lab/analysis/columns.t
 import { meanNorm, thresholdCurve, thresholdForPairs } from '../../experiments/lab/analysis/confound.ts'
 import type { Category } from '../../experiments/lab/analysis/input.ts'
 import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
-import { bestScores, chanceScore, scoreNull, scorePValue } from '../../experiments/lab/analysis/null-model.ts'
+import {
+  bestScores,
+  chanceScore,
+  scoreNeeded,
+  scoreNull,
+  scorePValue,
+  textsNeeded,
+} from '../../experiments/lab/analysis/null-model.ts'
 import type { AnalysedLayer } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { auroc, jointLevel, tooFewToResample } from '../../experiments/lab/analysis/statistics.ts'
 import { randomNumbers } from '../helpers/random.ts'
@@ -82,6 +89,41 @@ chance('a p-value counts the draws that reach the score; the 95th percentile tho
   assert.is(chanceScore(counts), 2)
   assert.is(chanceScore([95, 5]), 0)
 })
+
+chance(
+  'the score that it takes is that of the corrected test, and there is none where p cannot be so small',
+  () => {
+    // Of 999 draws, p of 4 and more is 51 / 1000, of 5 and more 16 / 1000.
+    const counts = [900, 20, 20, 9, 35, 15]
+    assert.is(scoreNeeded(counts, 9, 90, 1), 5)
+    assert.is(scoreNeeded([901, 20, 20, 9, 34, 15], 9, 90, 1), 4, 'p of exactly 0.05 is beyond chance')
+    assert.is(scoreNeeded(counts, 9, 90, 3), 5)
+    assert.is(scoreNeeded(counts, 9, 90, 4), 6)
+    assert.is(scoreNeeded(counts, 9, 90, 51), null, '51 x 1 / 1000')
+    assert.is(scoreNeeded(counts, 5, 50, 4), null, 'five texts have no score of 6')
+    // Two of four texts are dealt to their own category in one of six labellings; three of nine in one of 84.
+    assert.is(scoreNeeded([999], 2, 4, 1), null)
+    assert.is(scoreNeeded([999], 3, 9, 3), 1)
+    assert.equal([textsNeeded(3, 3), textsNeeded(2, 2), textsNeeded(7, 7)], [4, 5, 3]) // prettier-ignore
+  },
+)
+
+chance(
+  'a corrected p of exactly 0.05 is beyond chance, one above it within; the score needed says the same',
+  () => {
+    const { means, categories } = withPlant(9, 1)
+    const analysis = analyseLayer(means, categories, 5, 0)
+    // The planted score is in no draw: p is 1 / 80 of 79 shuffles, times four categories exactly 0.05.
+    const score = (permutations: number) =>
+      withStatistics([{ analysis, means, streamNorm: null }], categories, { ...DRAWS, permutations })[0]
+        .statistics.categories['category 0'].score
+    assert.is(score(79).p_corrected, 0.05)
+    assert.is(score(79).within_chance, false)
+    assert.ok(score(79).needed! <= 9)
+    assert.is(score(78).within_chance, true)
+    assert.is(score(78).needed, null)
+  },
+)
 
 chance('the same seed deals the same labels, another others; each category keeps its size', () => {
   const columns = columnsAbove(

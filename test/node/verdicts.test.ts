@@ -137,17 +137,20 @@ said('specialists hold where every category has one beyond chance in the deepest
   )
 })
 
-said('they do not hold where one is taken away, and its category is named with what chance reaches', () => {
-  const specialists = verdictsOn({ own: all }, { own: [9, 0, 7] })[2]
-  assert.is(specialists.status, 'does not hold')
-  assert.match(
-    specialists.detail,
-    /2 of 3 have a score .*: Python 9, Formal 7; within chance: Math \d+ \(chance reaches \d+\)\./,
-  )
-  const none = verdictsOn({ own: all }, {})[2]
-  assert.is(none.status, 'does not hold')
-  assert.match(none.detail, /0 of 3 have a score .*: none; .*by layer: 3, 0 of 3\. .* AUROC: 0 of 3\.$/)
-})
+said(
+  'they do not hold where one is taken away, and its category is named with the score that it takes',
+  () => {
+    const specialists = verdictsOn({ own: all }, { own: [9, 0, 7] })[2]
+    assert.is(specialists.status, 'does not hold')
+    assert.match(
+      specialists.detail,
+      /2 of 3 have a score .*: Python 9, Formal 7; within chance: Math \d+ \(it takes \d+\)\./,
+    )
+    const none = verdictsOn({ own: all }, {})[2]
+    assert.is(none.status, 'does not hold')
+    assert.match(none.detail, /0 of 3 have a score .*: none; .*by layer: 3, 0 of 3\. .* AUROC: 0 of 3\.$/)
+  },
+)
 
 said('specialisation rises where specialists are added at the same loudness', () => {
   const verdict = verdictsOn({ own: [2, 2, 2] }, { own: [5, 5, 5] }, { own: all })[3]
@@ -180,6 +183,42 @@ said('three categories of one text tell nothing: however the labels fall, the sc
   assert.is(peaks.status, 'cannot be told')
   assert.is(aggregates.status, 'cannot be told')
   assert.match(peaks.detail, 'resamples of 1 text a category cannot tell: it takes at least 4')
+})
+
+said(
+  'three categories of one text have no specialist that could be told, and it is said what it takes',
+  () => {
+    const specialists = verdicts(layersFrom([dense(1, 3, (f, t) => (f === t ? 9 : 1))], named(1)))[2]
+    assert.is(specialists.status, 'cannot be told')
+    assert.match(
+      specialists.detail,
+      'cannot be told: Python 1, Math 1, Formal 1 (with 3 categories and 1 text in each of these a corrected p cannot ' +
+        'reach 0.05: it takes at least 4 texts a category).',
+    )
+    // Three are not: a shuffle in nine or so gives one of the categories the texts of one of them. Four are.
+    const of = (each: number, own: number) => {
+      const means = dense(each, 3, (f, t) => (f < own && f === Math.floor(t / each) ? 9 : 1))
+      return verdicts(layersFrom([means], named(each)))[2]
+    }
+    assert.is(of(3, 3).status, 'cannot be told')
+    assert.is(of(4, 3).status, 'holds')
+    assert.is(of(4, 2).status, 'does not hold')
+    assert.match(of(4, 2).detail, 'within chance: Formal 0 (it takes ')
+  },
+)
+
+said('too few shuffles tell nothing either', () => {
+  const means = features({ own: [9, 9, 0] })
+  const input = { means, analysis: analyseLayer(means, categories, THRESHOLD, 0), streamNorm: null }
+  const at = (permutations: number) =>
+    verdicts(withStatistics([input], categories, { permutations, resamples: 20, seed: 1 }))[2]
+  assert.is(at(58).status, 'cannot be told')
+  assert.match(
+    at(58).detail,
+    'with 58 shuffles a p corrected for 3 tests cannot reach 0.05: it takes at least 59',
+  )
+  assert.is(at(59).status, 'does not hold')
+  assert.match(at(59).detail, '2 of 3 have a score')
 })
 
 said('a rise that chance gives as well cannot be told', () => {

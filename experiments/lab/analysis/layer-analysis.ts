@@ -130,9 +130,10 @@ export interface CategoryStatistics {
   texts: number
   /**
    * Of `full_search.best_score`, or of 0 if it is lower. `null_scores[s]`: in how many draws the best score was s;
-   * `chance_q95`: what 95 % of them stay at or below.
+   * `chance_q95`: what 95 % of them stay at or below, without the correction. `needed`: the lowest score that would be
+   * beyond chance, corrected as `p_corrected` is, the other categories being what they are; null where none can be.
    */
-  score: Tested & { value: number; null_scores: number[]; chance_q95: number }
+  score: Tested & { value: number; needed: number | null; null_scores: number[]; chance_q95: number }
   /** The feature that tells the category's texts best from the others, without a threshold; active in two texts at least. */
   auroc: (Tested & { value: number; feature: number; chance_q95: number }) | null
   /** What 95 % of the resamples of the category's texts give. Null where nothing fires. */

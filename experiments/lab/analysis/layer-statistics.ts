@@ -1,12 +1,12 @@
 // Whether a layer's numbers mean anything: what chance gives, and what is left where sizes are held still.
 import type { SparseRows } from '../../../engine/sparse.ts'
-import { holm, jointLevel, percentileInterval, permutationPValue, SIGNIFICANT } from './statistics.ts'
+import { holm, jointLevel, percentileInterval, permutationPValue, SIGNIFICANT, sum } from './statistics.ts'
 import { aurocNull, bestAurocs, rankColumns } from './auroc.ts'
 import { bootstrap, intervalsOf, resampleScores, type Resampled } from './bootstrap.ts'
 import { columnsAbove, labelsOf } from './columns.ts'
 import { thresholdCurve, thresholdForPairs } from './confound.ts'
 import type { Category } from './input.ts'
-import { chanceScore, meanAndQ95, scorePValue, searchAt, type Draws } from './null-model.ts'
+import { chanceScore, meanAndQ95, scoreNeeded, scorePValue, searchAt, type Draws } from './null-model.ts'
 import type {
   AnalysedLayer,
   CategoryStatistics,
@@ -84,7 +84,7 @@ function layerStatistics(
 ): LayerStatistics {
   const labels = labelsOf(categories)
   const search = (threshold: number) => searchAt(means, threshold, labels, categories.length, draws)
-  const scores = testScores(study.search)
+  const scores = testScores(study.search, categories)
   const aurocs = testAurocs(means, labels, categories, draws)
   const intervals = study.resampled.map(intervalsOf)
   const step = (c: number, of: keyof Resampled) =>
@@ -132,13 +132,24 @@ function tested(pValues: readonly number[]): Tested[] {
   }))
 }
 
-function testScores({ best, counts, sums, ...found }: ReturnType<typeof searchAt>) {
+function testScores(
+  { best, counts, sums, ...found }: ReturnType<typeof searchAt>,
+  categories: readonly Category[],
+) {
+  const all = sum(categories.map(({ rows }) => rows.length))
   const tests = tested(best.map((score, c) => scorePValue(counts[c], score)))
   const reached = sums.filter((one) => one >= found.sum).length
+  const beyond = tests.filter((test) => !test.within_chance).length
+  // Holm: the others that are beyond chance are out of the way.
+  const neededFor = (c: number) => {
+    const count = tests.length - (beyond - (tests[c].within_chance ? 0 : 1))
+    return scoreNeeded(counts[c], categories[c].rows.length, all, count)
+  }
   return {
     categories: tests.map((test, c) => ({
       value: best[c],
       ...test,
+      needed: neededFor(c),
       chance_q95: chanceScore(counts[c]),
       null_scores: counts[c],
     })),
