@@ -82,6 +82,18 @@ export function tooFewToResample(groups: readonly number[], level = 0.95): boole
   return ways < Math.log(2 / (1 - level))
 }
 
+/** Whether even differences that all have one sign would be no sign: p of the sign test is 2 / 2^n at best. */
+export function tooFewForSign(differences: number): boolean {
+  return 2 / 2 ** differences > SIGNIFICANT
+}
+
+/** Whether even ranks in perfect order would be no sign: p is 2 / (n! of each group) at best. groups: points of each */
+export function tooFewForRanks(groups: readonly number[]): boolean {
+  let best = 2
+  for (const points of groups) for (let i = 2; i <= points; i++) best /= i
+  return best > SIGNIFICANT
+}
+
 /** Ranks from 1, in the order given; equal numbers share the mean of the ranks they take up. */
 export function ranks(values: ArrayLike<number>): Float64Array {
   const order = Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b])
