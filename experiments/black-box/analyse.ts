@@ -135,7 +135,8 @@ function asText(basis: Record<string, string>, analysis: AnalysedLayer, texts: r
     lines.map(([name, value]) => `${name.padEnd(13)}${visible(value)}`).join('\n'),
     layerSummary(analysis, texts),
     categoryTable(analysis),
-    'score: texts of the category above the threshold, minus texts of the others; best of all: over all features',
+    'score: texts of the category above the threshold, minus texts of the others; of the top 5: the ' +
+      'specialist as the post has it, the best of the five strongest features; best of all: the best score over all features',
     chanceTables([analysis]),
     intervalTable([analysis]),
     verdicts([analysis])

@@ -49,7 +49,7 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
 /** A line a category. */
 export function categoryTable(analysis: LayerAnalysis): string {
   return formatTable(
-    ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'specialist', 'score', 'best of all'],
+    ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'of the top 5', 'score', 'best of all'],
     Object.entries(analysis.categories).map(([name, category]) => [
       name,
       category.peak?.feature ?? dash,
