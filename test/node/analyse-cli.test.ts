@@ -102,6 +102,11 @@ command('without --json, prints tables in which no text steers the terminal', ()
   assert.match(stdout, /Best score of all features.*1000 shuffles[^]*│ Python │ 2 \(–\) \?/)
   assert.match(stdout, 'Every category has a specialist feature: cannot be told.')
   assert.match(stdout, 'with 2 categories and 1 to 2 texts in each of these a corrected p cannot reach 0.05')
+  assert.match(stdout, /│ of the top 5 │ score +│ best of all │/)
+  assert.match(
+    stdout,
+    /of the top 5: the specialist as the post has it[^]*best of all: the best score over all features/,
+  )
   assert.not.match(stdout, 'not tested')
   assert.match(stdout, /│ +1 │ 2 texts +│ 7\.50 "escape ␛\[2J" {2}6\.50 "x = 1" +│/)
   assert.not.match(stdout, '\u001b')
