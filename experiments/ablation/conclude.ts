@@ -1,7 +1,13 @@
 // What the effects say together: contrasts between specialists and others, and rank correlations.
 import { createRandom, type Random } from '../../engine/random.ts'
 import type { Resamples } from '../lab/analysis/null-model.ts'
-import { mean, percentileInterval, spearman } from '../lab/analysis/statistics.ts'
+import {
+  mean,
+  percentileInterval,
+  spearman,
+  tooFewForRanks,
+  tooFewForSign,
+} from '../lab/analysis/statistics.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
 
 /** One side by side comparison: a specialist in its category, and what it is held against. */
@@ -61,7 +67,11 @@ function contrast(name: Contrast['name'], pairs: readonly Pair[], { resamples, s
     name,
     specialist: mean(pairs.map(({ specialist }) => specialist)),
     other: mean(pairs.map(({ other }) => other)),
-    difference: { value: mean(differences), interval: percentileInterval(drawn) },
+    difference: {
+      value: mean(differences),
+      interval: percentileInterval(drawn),
+      too_few: tooFewForSign(pairs.length),
+    },
     pairs: pairs.length,
   }
 }
@@ -115,7 +125,11 @@ function rankEstimate(
   const drawn = Array.from({ length: resamples }, () =>
     mean(groups.map((points) => rho(resample(points, random)) ?? 0)),
   )
-  return { value: mean(found as number[]), interval: percentileInterval(drawn) }
+  return {
+    value: mean(found as number[]),
+    interval: percentileInterval(drawn),
+    too_few: tooFewForRanks(groups.map(({ length }) => length)),
+  }
 }
 
 function rho(points: readonly Point[]): number | null {

@@ -43,6 +43,8 @@ export interface TestedFeature extends ChosenFeature {
 export interface Estimate {
   value: number
   interval: [low: number, high: number]
+  /** Whether there is too little to resample for p ever to be 0.05: then the interval says nothing. */
+  too_few: boolean
 }
 
 /** A mean difference between two sides, over categories and layers. */

@@ -3,10 +3,11 @@ import { count, showSigned } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
 
-type Verdict = 'more' | 'less' | 'unclear'
+type Verdict = 'more' | 'less' | 'unclear' | 'too few'
 
-/** Above 0, below 0, or not told apart from 0: where the whole interval lies. */
-function verdictOf({ interval: [low, high] }: Estimate): Verdict {
+/** Above 0, below 0, or not told apart from 0: where the whole interval lies, if it is of enough to lie anywhere else. */
+function verdictOf({ interval: [low, high], too_few }: Estimate): Verdict {
+  if (too_few) return 'too few'
   return low > 0 ? 'more' : high < 0 ? 'less' : 'unclear'
 }
 
@@ -36,6 +37,7 @@ export function selectivitySentence(results: AblationResults): string | null {
     more: 'By and large, yes',
     less: 'No, rather the reverse',
     unclear: 'It cannot be told from these features',
+    'too few': 'It cannot be told, the features are too few',
   }[verdictOf(row.rho)]
   return (
     `${question} ${verdict}: the rank correlation between a feature’s specialist score and what its removal adds to the loss on ` +
@@ -63,6 +65,8 @@ function shiftSentence(results: AblationResults): string | null {
     more: 'moves predictions further where it is more selective',
     less: 'moves predictions less where it is more selective',
     unclear: 'does not clearly move predictions further, or less, where it is more selective',
+    'too few':
+      'may move predictions further, or less, where it is more selective: it cannot be told, the features are too few',
   }[verdictOf(row.rho)]
   return `Taking a feature out ${verdict}: rank correlation of score and KL divergence ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`
 }
@@ -75,6 +79,8 @@ function sizeSentence(results: AblationResults): string | null {
     more: 'goes with its effect on the loss',
     less: 'goes against its effect on the loss',
     unclear: 'does not tell its effect on the loss either way',
+    'too few':
+      'may go with its effect on the loss, or against it: it cannot be told, the features are too few',
   }[verdictOf(row.rho)]
   return `How much a feature writes into the stream ${verdict}: rank correlation ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`
 }
@@ -107,13 +113,14 @@ const subjects: Record<Contrast['name'], [sentence: string, other: string, unit:
   ],
 }
 
-function contrastSentence({ name, specialist, other, difference }: Contrast): string {
+function contrastSentence({ name, specialist, other, difference, pairs }: Contrast): string {
   const [sentence, against, unit] = subjects[name]
   const show = (value: number) => (name === 'steering_random' ? value.toFixed(4) : showSigned(value, 4))
   const verdict = {
     more: `more than ${against}`,
     less: `less than ${against}`,
     unclear: `not clearly more or less than ${against}`,
+    'too few': `and it cannot be told from ${count(pairs, 'pair')} of layer and category whether that is more or less than ${against}`,
   }[verdictOf(difference)]
   return (
     `${sentence} ${show(specialist)} ${unit}, ${verdict} (${show(other)}; ` +

@@ -9,6 +9,7 @@ import { showShape } from '../../engine/tensor.ts'
 import { createCommand, integerIn, runMain } from '../lab/cli/cli.ts'
 import { UserError } from '../lab/cli/user-error.ts'
 import { visible } from '../lab/cli/table.ts'
+import { identicalTexts } from '../lab/texts/texts.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
 import { readFeatures, rowsByCategory } from '../lab/analysis/input.ts'
@@ -72,11 +73,13 @@ runMain(async () => {
     const analysis = analyseLayer(features, categories, threshold, options.layer)
     return withStatistics([{ analysis, means: features, streamNorm: null }], categories, drawsOf(options))
   })
+  const identical = identicalTexts(labelled)
   const basis = {
     features: `${options.features}, tensor ${options.tensor} ${showShape(features.shape)}`,
     labels: options.labels,
     activations:
       'token-mean SAE activations as they stand in the file; model and hook are not recorded there',
+    ...(identical === undefined ? {} : { identical }),
     threshold_from: originOf(options.threshold),
   }
   if (options.json)
@@ -132,7 +135,8 @@ function asText(basis: Record<string, string>, analysis: AnalysedLayer, texts: r
     lines.map(([name, value]) => `${name.padEnd(13)}${visible(value)}`).join('\n'),
     layerSummary(analysis, texts),
     categoryTable(analysis),
-    'score: texts of the category above the threshold, minus texts of the others; best of all: over all features',
+    'score: texts of the category above the threshold, minus texts of the others; of the top 5: the ' +
+      'specialist as the post has it, the best of the five strongest features; best of all: the best score over all features',
     chanceTables([analysis]),
     intervalTable([analysis]),
     verdicts([analysis])

@@ -7,7 +7,7 @@ export function categoriesCsv(layers: readonly AnalysedLayer[]): string {
   const head =
     'layer,threshold,category,peak_feature,peak_value,aggregate_top5,peak_to_aggregate,gini_top5,' +
     'specialist_feature,specialist_score,specialist_inside,specialist_outside,specialist_value,best_score,best_features,' +
-    'score_chance_q95,score_p,score_p_corrected,score_within_chance,score_at_equal_pairs,' +
+    'score_needed,score_chance_q95,score_p,score_p_corrected,score_within_chance,score_at_equal_pairs,' +
     'auroc,auroc_feature,auroc_chance_q95,auroc_p,auroc_p_corrected,auroc_within_chance,' +
     'peak_low,peak_high,aggregate_low,aggregate_high,peak_by_norm,aggregate_by_norm'
   const rows = layers.flatMap(({ layer, threshold, categories, statistics }) =>
@@ -18,7 +18,14 @@ export function categoriesCsv(layers: readonly AnalysedLayer[]): string {
         ...[found.aggregate_top5, found.peak_to_aggregate, found.gini_top5],
         ...[s?.feature, s?.score, s?.inside, s?.outside, s?.value],
         ...[full_search.best_score, full_search.features.join(' ')],
-        ...[score.chance_q95, score.p, score.p_corrected, score.within_chance, rest.equal_pairs_score],
+        ...[
+          score.needed,
+          score.chance_q95,
+          score.p,
+          score.p_corrected,
+          score.within_chance,
+          rest.equal_pairs_score,
+        ],
         ...[auroc?.value, auroc?.feature, auroc?.chance_q95],
         ...[auroc?.p, auroc?.p_corrected, auroc?.within_chance],
         ...(rest.peak_interval ?? [null, null]),

@@ -17,6 +17,7 @@ import {
   POST_THRESHOLD,
   showThreshold,
 } from '../lab/analysis/threshold.ts'
+import { count } from '../lab/report/numbers.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
 import { runExperiment } from '../lab/run-experiment.ts'
 import { textsNamed } from '../lab/texts/named-texts.ts'
@@ -75,7 +76,7 @@ runExperiment<Options>(command, {
           ],
         },
       ],
-      done: `${labelled.length} texts, ${tokens} tokens, ${hooks.length} layers`,
+      done: [count(labelled.length, 'text'), count(tokens, 'token'), count(hooks.length, 'layer')].join(', '),
     }
   },
 })

@@ -19,11 +19,14 @@ function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
   }
   for (const [name, { peak, specialist }] of Object.entries(analysis.categories)) {
     add(peak?.feature, `peak of ${name}`)
-    add(specialist?.feature, `specialist of ${name}, score ${showNumber(specialist?.score ?? null)}`)
+    add(
+      specialist?.feature,
+      `specialist of ${name} among its five strongest, score ${showNumber(specialist?.score ?? null)}`,
+    )
   }
   const { strongest, most_selective: selective, most_frequent: frequent } = analysis
   add(strongest?.feature, 'strongest of the layer')
-  add(selective?.feature, `most selective: ${selective?.category}, score ${selective?.score}`)
+  add(selective?.feature, `most selective of all features: ${selective?.category}, score ${selective?.score}`)
   add(frequent?.feature, 'most frequent')
   for (const [feature] of analysis.top5_strongest)
     if (!roles.has(feature)) add(feature, 'among the five strongest')
@@ -53,8 +56,9 @@ export function reportedFeatures(
 export function firingSection(layers: readonly LayerAnalysis[], texts: readonly TokenText[]): VNode {
   const intro = html`<p>
     The number of texts of each category whose token-mean activation is above the threshold, and in how many
-    texts of all the feature fires at all. A specialist has one dark cell in its row. Each number links to the
-    feature’s texts below.
+    texts of all the feature fires at all. A specialist has one dark cell in its row; it is the best of the
+    five features that fire most strongly in its category, as the post has it, while “What chance gives”
+    searches all features. Each number links to the feature’s texts below.
   </p>`
   const parts = layers.map((analysis) => ({
     title: `Layer ${analysis.layer ?? '?'}`,

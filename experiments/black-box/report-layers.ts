@@ -82,10 +82,13 @@ const measures = (threshold: string): readonly Measure[] => [
     },
   },
   {
-    ...byCategory('Specialist score', 'below it the feature, and its texts inside and outside the category'),
+    ...byCategory(
+      'Specialist score, of the five strongest',
+      'below it the feature, and its texts inside and outside the category',
+    ),
     meaning:
       `Texts of the category in which a feature is above the threshold (${threshold}), minus texts of all other categories ` +
-      'in which it is; the best of the category’s five strongest features. Below 0, it fires more outside than inside.',
+      'in which it is; the best of the category’s five strongest features, as the post has it (“What chance gives” searches all). Below 0, it fires more outside than inside.',
     value: ({ categories }, name) => categories[name].specialist?.score ?? null,
     detail: ({ layer, categories }, name) => {
       const { specialist: s } = categories[name]

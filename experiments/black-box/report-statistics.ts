@@ -21,7 +21,12 @@ export function verdictList(verdicts: readonly Verdict[]): VNode {
 
 /** A verdict in its colour. */
 export function verdictBadge(status: Verdict['status']): VNode {
-  const state = { holds: 'yes', 'does not hold': 'no', 'not tested': 'open' } as const
+  const state = {
+    holds: 'yes',
+    'does not hold': 'no',
+    'cannot be told': 'open',
+    'not tested': 'open',
+  } as const
   const kind = status in state ? state[status as keyof typeof state] : 'partly'
   return html`<b class="verdict ${kind}">${status}</b>`
 }
@@ -74,15 +79,16 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
   </ul>`
   return figure('The best score of all features, and what it is with the categories shuffled.', strips, {
     caption:
-      `${layerName(layer.layer)}: the best score and the best AUROC of all features, below each what 95 % of the shuffles stay ` +
-      'within and the corrected p-value; ? where it is within chance. AUROC needs no threshold.',
+      `${layerName(layer.layer)}: the best score of all features and the score that it takes to be beyond chance, corrected as p is; ` +
+      'the best AUROC, which needs no threshold, and what 95 % of the shuffles stay within, without correction. ? where it is ' +
+      'not beyond chance.',
     columns: ['Category', 'Best score', 'Features with it', 'AUROC', 'Its feature'],
     rows: entries.map(([name, { score, auroc }]) => ({
       head: name,
       cells: [
-        tested(String(score.value), String(score.chance_q95), score),
+        tested(String(score.value), `it takes ${score.needed ?? '–'}`, score),
         featureList(layer, name),
-        auroc ? tested(auroc.value.toFixed(2), auroc.chance_q95.toFixed(2), auroc) : '–',
+        auroc ? tested(auroc.value.toFixed(2), `chance ${auroc.chance_q95.toFixed(2)}`, auroc) : '–',
         auroc ? String(auroc.feature) : '–',
       ],
     })),
@@ -104,7 +110,7 @@ function featureList({ layer, categories, firing_texts }: AnalysedLayer, name: s
 }
 
 function tested(value: string, chance: string, test: Tested): Cell {
-  return lines(`${value}${test.within_chance ? ' ?' : ''}`, [`chance ${chance}`, `p ${showP(test)}`])
+  return lines(`${value}${test.within_chance ? ' ?' : ''}`, [chance, `p ${showP(test)}`])
 }
 
 const showP = ({ p_corrected }: Tested): string => p_corrected.toFixed(3)

@@ -8,16 +8,17 @@ export function chanceTables(layers: readonly AnalysedLayer[]): string {
   const { permutations, seed } = layers[0].statistics
   return [
     tableByLayer(
-      `Best score of all features, in brackets what 95 % of ${permutations} shuffles of the categories stay within ` +
-        `(seed ${seed}); ? is within chance: p > 0.05, corrected for the number of categories`,
+      `Best score of all features, in brackets the score that it takes to be beyond chance: p ≤ 0.05 over ${permutations} ` +
+        `shuffles of the categories (seed ${seed}), corrected for their number; – where no score can be; ? is not beyond chance`,
       layers,
       ({ statistics }, name) => {
-        const { value, chance_q95, within_chance } = statistics.categories[name].score
-        return `${value} (${chance_q95})${mark(within_chance)}`
+        const { value, needed, within_chance } = statistics.categories[name].score
+        return `${value} (${needed ?? '–'})${mark(within_chance)}`
       },
     ),
     tableByLayer(
-      'Best AUROC of all features, which needs no threshold; brackets and ? as above',
+      'Best AUROC of all features, which needs no threshold; in brackets what 95 % of the shuffles stay within, without that ' +
+        'correction; ? as above',
       layers,
       ({ statistics }, name) => {
         const { auroc } = statistics.categories[name]

@@ -1,5 +1,6 @@
 // A layer's analysis as text for a terminal: the tables of `npm run analyse`.
 import { formatTable, visible } from '../lab/cli/table.ts'
+import { count } from '../lab/report/numbers.ts'
 import type { LayerAnalysis, Specialist } from '../lab/analysis/layer-analysis.ts'
 
 const dash = '–'
@@ -20,13 +21,15 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
     [
       'strongest',
       strongest
-        ? `feature ${strongest.feature}, ${show(strongest.value)} in text ${strongest.text} ${quote(texts[strongest.text], 40)}`
+        ? `feature ${strongest.feature}, ${show(strongest.value)} in text ${strongest.text + 1} ${quote(texts[strongest.text], 40)}`
         : 'no feature fires',
     ],
     ['top 5', top5_strongest.map(([feature, value]) => `${feature} (${show(value)})`).join(', ') || dash],
     [
       'most frequent',
-      most_frequent ? `feature ${most_frequent.feature}, active in ${most_frequent.texts} texts` : dash,
+      most_frequent
+        ? `feature ${most_frequent.feature}, active in ${count(most_frequent.texts, 'text')}`
+        : dash,
     ],
     [
       'most selective',
@@ -34,11 +37,11 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
         ? `feature ${most_selective.feature} for ${visible(most_selective.category)}, score ${scoreOf(most_selective)}`
         : dash,
     ],
-    ['above threshold', `${analysis.pairs_above_threshold} pairs of text and feature`],
+    ['above threshold', `${count(analysis.pairs_above_threshold, 'pair')} of text and feature`],
   ]
   const layer = analysis.layer === null ? '' : `Layer ${analysis.layer}: `
   return [
-    `${layer}${analysis.texts} texts`,
+    `${layer}${count(analysis.texts, 'text')}`,
     ...lines.map(([name, finding]) => `  ${name.padEnd(17)}${finding}`),
   ].join('\n')
 }
@@ -46,7 +49,7 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
 /** A line a category. */
 export function categoryTable(analysis: LayerAnalysis): string {
   return formatTable(
-    ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'specialist', 'score', 'best of all'],
+    ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'of the top 5', 'score', 'best of all'],
     Object.entries(analysis.categories).map(([name, category]) => [
       name,
       category.peak?.feature ?? dash,
@@ -70,7 +73,7 @@ export function firingTable(analysis: LayerAnalysis, texts: readonly string[]): 
     ['feature', 'fires in', 'strongest texts'],
     features.map(([feature, firing]) => [
       feature,
-      `${firing.length} texts`,
+      count(firing.length, 'text'),
       firing
         .slice(0, TEXTS_SHOWN)
         .map(([text, value]) => `${show(value)} ${quote(texts[text], 24)}`)

@@ -1,5 +1,5 @@
 // Surface form or idea? The answer, computed from the cosines alone.
-import { holm, SIGNIFICANT } from '../lab/analysis/statistics.ts'
+import { holm, permutationPValue, SIGNIFICANT } from '../lab/analysis/statistics.ts'
 import { showSigned } from '../lab/report/numbers.ts'
 import type { Answer, Verdict } from './layer-result.ts'
 import type { CosineStatistics, Effect } from './similarity.ts'
@@ -10,13 +10,14 @@ interface Asked {
   readonly cosine: CosineStatistics
 }
 
-/** A sentence each. */
-export function answers(asked: readonly Asked[]): Answer[] {
+/** A sentence each. permutations: how many shuffles the p-values are of */
+export function answers(asked: readonly Asked[], permutations: number): Answer[] {
   const tests = asked.flatMap(({ cosine }) => [cosine.idea_effect, cosine.form_effect])
   const corrected = holm(tests.map(({ p }) => p))
+  const tellable = tests.length * permutationPValue(0, permutations) <= SIGNIFICANT
   return asked.map(({ layer, cosine }, i) => {
     const [ideaP, formP] = corrected.slice(2 * i)
-    const verdict = verdictOf(cosine, ideaP, formP)
+    const verdict = tellable ? verdictOf(cosine, ideaP, formP) : 'too few shuffles'
     return { layer, verdict, sentence: sentenceOf(layer, verdict, cosine, ideaP, formP) }
   })
 }
@@ -39,6 +40,7 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
   idea: 'idea more than surface form',
   both: 'surface form and idea, neither clearly more',
   neither: 'neither surface form nor idea beyond chance',
+  'too few shuffles': 'either cannot be told from so few shuffles, as no corrected p can reach 0.05',
   undecided: 'one of surface form and idea beyond chance, but not clearly more than the other',
 }
 
@@ -52,8 +54,10 @@ function sentenceOf(
   const effect = ({ value }: Effect, p: number): string =>
     `${showCosine(value)} (${p <= SIGNIFICANT ? '' : 'within chance, '}p ${showP(p)})`
   const [low, high] = difference.interval.map(showCosine)
+  const who = layer === null ? 'the tokens themselves follow' : `layer ${layer} follows`
+  const subject = verdict === 'too few shuffles' ? `Whether ${who}` : capitalised(who)
   return (
-    `${layer === null ? 'The tokens themselves follow' : `Layer ${layer} follows`} ${VERDICTS[verdict]}: ` +
+    `${subject} ${VERDICTS[verdict]}: ` +
     `sharing a form changes the cosine of two sets of texts by ${effect(form_effect, formP)}, sharing a topic by ` +
     `${effect(idea_effect, ideaP)}; the difference is ${showCosine(difference.value)} (95 % interval ${low} to ${high}).`
   )
@@ -64,6 +68,7 @@ const BRIEFLY: Readonly<Record<Verdict, string>> = {
   idea: 'the idea',
   both: 'both, neither clearly more,',
   neither: 'neither beyond chance',
+  'too few shuffles': 'it cannot be told from so few shuffles',
   undecided: 'it cannot be told',
 }
 

@@ -37,7 +37,7 @@ export interface Transfer {
 }
 
 /** The verdict on a layer: which of the two its features follow, or why none can be named. */
-export type Verdict = 'surface form' | 'idea' | 'both' | 'neither' | 'undecided'
+export type Verdict = 'surface form' | 'idea' | 'both' | 'neither' | 'undecided' | 'too few shuffles'
 
 export interface Answer {
   readonly layer: number | null

@@ -57,7 +57,7 @@ runExperiment<Options>(command, {
     const layers = analysed.map(({ result }) => result)
     const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
     const asked = [{ layer: null, ...tokens }, ...layers]
-    const found = answers(asked)
+    const found = answers(asked, permutations)
     const answer = overallAnswer(asked, found)
     const { topics, forms, ideas, texts } = design
     const features = analysed.flatMap(({ explained }) => briefDashboards(explained))

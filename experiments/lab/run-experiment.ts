@@ -10,7 +10,7 @@ import { provenanceLines, provenanceOf, type Provenance } from './models/provena
 import type { Made } from './report/report-page.ts'
 import { indexLinks, updateResultsIndex } from './report/results-index.ts'
 import type { TokenText } from './report/tokens.ts'
-import type { LabelledText } from './texts/texts.ts'
+import { identicalTexts, type LabelledText } from './texts/texts.ts'
 
 /** What every experiment can be told, beside options of its own. */
 export interface ExperimentOptions extends EngineOptions {
@@ -80,6 +80,7 @@ export function runExperiment<Options extends ExperimentOptions>(
       const started = performance.now()
       const { name, script = name } = experiment
       const labelled = await experiment.texts(options)
+      const identical = identicalTexts(labelled)
       const quiet = options.json ?? false
       const model = await openModel(options.model, ops, { ...options, quiet })
       const ids = labelled.map(({ text }) => model.tokenize(text))
@@ -98,6 +99,7 @@ export function runExperiment<Options extends ExperimentOptions>(
           command: commandLine(script, process.argv.slice(2)),
         })),
         ...outcome.provenance,
+        ...(identical === undefined ? {} : { identical }),
       }
       const folder = resolve(options.out ?? join('results', name, safeName(model.name)))
       for (const report of outcome.reports) await write(report, outcome, provenance, folder, options.out)

@@ -8,6 +8,7 @@ import { contrasts, correlations } from '../../experiments/ablation/conclude.ts'
 import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
+import { tooFewForRanks, tooFewForSign } from '../../experiments/lab/analysis/statistics.ts'
 import { findings, selectivitySentence } from '../../experiments/ablation/findings.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { ablate, chooseTexts, strongestPlace } from '../../experiments/ablation/ablate.ts'
@@ -247,9 +248,9 @@ test('a specialist and its random features a category and layer, none twice, of 
 })
 
 /** Results in which score and effect rise together (1), in opposite order (-1) or have nothing to do (0). */
-function planted(sign: 1 | 0 | -1, names = ['a', 'b']): AblationResults {
+function planted(sign: 1 | 0 | -1, names = ['a', 'b'], layers = [1, 2]): AblationResults {
   const none: Effect = { loss: 0, kl: 0, flips: 0 }
-  const features = [1, 2].flatMap((layer) =>
+  const features = layers.flatMap((layer) =>
     Array.from({ length: 12 }, (_, i): TestedFeature => {
       const order = sign === 0 ? [3, 11, 0, 8, 5, 6, 7, 2, 9, 1, 10, 4][i] : sign * i
       const category = names[i % 2]
@@ -289,13 +290,25 @@ test('a planted order turns the answer, and a planted difference each comparison
     correlations: correlations(flat, { resamples: 9, seed: 1 }),
   }
   assert.match(selectivitySentence(unvaried)!, /do not vary/)
-  const said = (sign: 1 | 0 | -1) => findings(planted(sign)).join('\n')
+  const said = (sign: 1 | 0 | -1) => findings(planted(sign, ['a', 'b'], [1, 2, 3])).join('\n')
   assert.match(said(1), /\+0\.1050 nats a token, more than removing random/)
   assert.match(said(-1), /−0\.1050 nats a token, less than removing random/)
   assert.match(said(0), /not clearly more or less than removing random/)
   assert.match(said(1), /own category’s texts by \+0\.1050 .*more than its removal on the texts of the other/)
   assert.match(said(1), /predictions further where it is more selective/)
   assert.match(said(1), /25\.0 % of the tokens/)
+})
+
+test('what could not have come out otherwise cannot be told: a few pairs, a few features', () => {
+  // Four differences have one sign by chance in 2 of 16 cases, six in 2 of 64; three ranks are in order in 2 of 6.
+  assert.equal([1, 5, 6].map(tooFewForSign), [true, true, false])
+  assert.equal([[3], [4], [5], [3, 3], [2, 2, 2, 2, 2]].map(tooFewForRanks), [true, true, false, true, true]) // prettier-ignore
+  assert.equal([[3, 4], [2, 2, 2, 2, 2, 2]].map(tooFewForRanks), [false, false]) // prettier-ignore
+  const said = findings(planted(1)).join('\n')
+  assert.match(said, 'it cannot be told from 4 pairs of layer and category whether that is more or less')
+  const features = planted(1).features.filter(({ layer, feature }) => layer === 1 && feature < 4)
+  const few = { ...planted(1), features, correlations: correlations(features, { resamples: 9, seed: 1 }) }
+  assert.match(selectivitySentence(few)!, /cannot be told, the features are too few: .* is \+1\.00/)
 })
 
 test('the specialist of one category is held against those of the others, on its texts', () => {

@@ -71,7 +71,7 @@ command('prints nothing but JSON: the analysis, the threshold and where it came 
   assert.equal(result.layers, JSON.parse(JSON.stringify(expected)))
   assert.equal(
     result.verdicts.map(({ status }) => status),
-    ['not tested', 'not tested', 'does not hold', 'not tested'],
+    ['not tested', 'not tested', 'cannot be told', 'not tested'],
   )
   assert.is(result.threshold, 5)
   assert.is(result.basis.threshold_from, "the post's, by default")
@@ -97,10 +97,16 @@ command('without --json, prints tables in which no text steers the terminal', ()
   assert.is(stderr, '')
   assert.match(stdout, /threshold +6\.25, given\n/)
   assert.match(stdout, 'Layer 4: 3 texts')
-  assert.match(stdout, /strongest +feature 1, 7\.50 in text 1 "escape ␛\[2J"/)
+  assert.match(stdout, /strongest +feature 1, 7\.50 in text 2 "escape ␛\[2J"/)
   assert.match(stdout, /│ Python +│ +1 │ +7\.50 │ 16\.50 │ +0\.4545 │ 0\.\d{4} │ +1 │ 2 = 2 − 0 │ +2 │/)
-  assert.match(stdout, /Best score of all features.*1000 shuffles[^]*│ Python │ 2 \(\d\) \?/)
-  assert.match(stdout, 'Every category has a specialist feature: does not hold.')
+  assert.match(stdout, /Best score of all features.*1000 shuffles[^]*│ Python │ 2 \(–\) \?/)
+  assert.match(stdout, 'Every category has a specialist feature: cannot be told.')
+  assert.match(stdout, 'with 2 categories and 1 to 2 texts in each of these a corrected p cannot reach 0.05')
+  assert.match(stdout, /│ of the top 5 │ score +│ best of all │/)
+  assert.match(
+    stdout,
+    /of the top 5: the specialist as the post has it[^]*best of all: the best score over all features/,
+  )
   assert.not.match(stdout, 'not tested')
   assert.match(stdout, /│ +1 │ 2 texts +│ 7\.50 "escape ␛\[2J" {2}6\.50 "x = 1" +│/)
   assert.not.match(stdout, '\u001b')

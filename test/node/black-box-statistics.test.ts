@@ -6,14 +6,21 @@ import { positiveEntries, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
 import { bestAurocs, rankColumns } from '../../experiments/lab/analysis/auroc.ts'
-import { bootstrap } from '../../experiments/lab/analysis/bootstrap.ts'
+import { bootstrap, intervalsOf, resampleScores } from '../../experiments/lab/analysis/bootstrap.ts'
 import { columnsAbove, labelsOf } from '../../experiments/lab/analysis/columns.ts'
 import { meanNorm, thresholdCurve, thresholdForPairs } from '../../experiments/lab/analysis/confound.ts'
 import type { Category } from '../../experiments/lab/analysis/input.ts'
 import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
-import { bestScores, chanceScore, scoreNull, scorePValue } from '../../experiments/lab/analysis/null-model.ts'
+import {
+  bestScores,
+  chanceScore,
+  scoreNeeded,
+  scoreNull,
+  scorePValue,
+  textsNeeded,
+} from '../../experiments/lab/analysis/null-model.ts'
 import type { AnalysedLayer } from '../../experiments/lab/analysis/layer-analysis.ts'
-import { auroc } from '../../experiments/lab/analysis/statistics.ts'
+import { auroc, jointLevel, tooFewToResample } from '../../experiments/lab/analysis/statistics.ts'
 import { randomNumbers } from '../helpers/random.ts'
 
 fc.configureGlobal({ seed: 7, numRuns: 150 })
@@ -82,6 +89,41 @@ chance('a p-value counts the draws that reach the score; the 95th percentile tho
   assert.is(chanceScore(counts), 2)
   assert.is(chanceScore([95, 5]), 0)
 })
+
+chance(
+  'the score that it takes is that of the corrected test, and there is none where p cannot be so small',
+  () => {
+    // Of 999 draws, p of 4 and more is 51 / 1000, of 5 and more 16 / 1000.
+    const counts = [900, 20, 20, 9, 35, 15]
+    assert.is(scoreNeeded(counts, 9, 90, 1), 5)
+    assert.is(scoreNeeded([901, 20, 20, 9, 34, 15], 9, 90, 1), 4, 'p of exactly 0.05 is beyond chance')
+    assert.is(scoreNeeded(counts, 9, 90, 3), 5)
+    assert.is(scoreNeeded(counts, 9, 90, 4), 6)
+    assert.is(scoreNeeded(counts, 9, 90, 51), null, '51 x 1 / 1000')
+    assert.is(scoreNeeded(counts, 5, 50, 4), null, 'five texts have no score of 6')
+    // Two of four texts are dealt to their own category in one of six labellings; three of nine in one of 84.
+    assert.is(scoreNeeded([999], 2, 4, 1), null)
+    assert.is(scoreNeeded([999], 3, 9, 3), 1)
+    assert.equal([textsNeeded(3, 3), textsNeeded(2, 2), textsNeeded(7, 7)], [4, 5, 3]) // prettier-ignore
+  },
+)
+
+chance(
+  'a corrected p of exactly 0.05 is beyond chance, one above it within; the score needed says the same',
+  () => {
+    const { means, categories } = withPlant(9, 1)
+    const analysis = analyseLayer(means, categories, 5, 0)
+    // The planted score is in no draw: p is 1 / 80 of 79 shuffles, times four categories exactly 0.05.
+    const score = (permutations: number) =>
+      withStatistics([{ analysis, means, streamNorm: null }], categories, { ...DRAWS, permutations })[0]
+        .statistics.categories['category 0'].score
+    assert.is(score(79).p_corrected, 0.05)
+    assert.is(score(79).within_chance, false)
+    assert.ok(score(79).needed! <= 9)
+    assert.is(score(78).within_chance, true)
+    assert.is(score(78).needed, null)
+  },
+)
 
 chance('the same seed deals the same labels, another others; each category keeps its size', () => {
   const columns = columnsAbove(
@@ -166,7 +208,9 @@ const resampling = suite('bootstrap')
 
 resampling('of two texts, one is left out in half of the resamples: the interval spans both', () => {
   const features = sparse([[4, 1], [10, 0], [3, 2]]) // prettier-ignore
-  const [both, one, none] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 })
+  const [both, one, none] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 }).map(
+    intervalsOf,
+  )
   assert.equal(both, { peak: [4, 10], aggregate: [5, 11] })
   assert.equal(one, { peak: [3, 3], aggregate: [5, 5] })
   assert.is(none, null)
@@ -177,8 +221,8 @@ resampling(
   () => {
     const { means, categories } = withPlant(4, 5)
     const figures = Object.values(analyseLayer(means, categories, 5).categories)
-    const twice = bootstrap(withPlant(4, 5, 2).means, categories, DRAWS)
-    for (const [c, intervals] of bootstrap(means, categories, DRAWS).entries()) {
+    const twice = bootstrap(withPlant(4, 5, 2).means, categories, DRAWS).map(intervalsOf)
+    for (const [c, intervals] of bootstrap(means, categories, DRAWS).map(intervalsOf).entries()) {
       assert.ok(intervals && intervals.peak[1] <= figures[c].peak!.value)
       assert.ok(intervals.aggregate[1] <= figures[c].aggregate_top5 + 1e-9)
       assert.ok(intervals.aggregate[0] < intervals.aggregate[1])
@@ -189,9 +233,73 @@ resampling(
 
 resampling('the aggregate takes the five strongest features, each once', () => {
   const features = sparse([[1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1]]) // prettier-ignore
-  const [all] = bootstrap(features, inOrder([2]), { resamples: 200, seed: 1 })
+  const [all] = bootstrap(features, inOrder([2]), { resamples: 200, seed: 1 }).map(intervalsOf)
   // Both texts: 7 6 5 5 6 7 -> 7, 7, 6, 6, 5; one of them: 7, 6, 5, 4, 3.
   assert.equal(all?.aggregate, [25, 31])
+})
+
+resampling(
+  'scores of the chosen features: all texts of a category or none, less those of others, at least 0',
+  () => {
+    // Feature 0 stands for the first category's only text; feature 1 for the second's, and for one of the third's two.
+    const columns = columnsAbove(sparse([[9, 0], [0, 9], [0, 9], [0, 0]]), 5) // prettier-ignore
+    const categories = inOrder([1, 1, 2])
+    const draws = { resamples: 300, seed: 1 }
+    const sums = (chosen: (number | undefined)[]) => [
+      ...new Set(resampleScores(columns, chosen, categories, draws)),
+    ]
+    assert.equal(sums([0, undefined, undefined]), [1])
+    assert.equal(sums([1, undefined, 7]), [0])
+    // The other's text is drawn never, once or twice: 1 - 0, 1 - 1, and 1 - 2, which counts as 0.
+    assert.equal(sums([undefined, 1, undefined]).sort(), [0, 1])
+  },
+)
+
+resampling(
+  'the same texts are drawn in every layer, so that twice as loud is twice as high draw by draw',
+  () => {
+    const { means, categories } = withPlant(4, 5)
+    const twice = bootstrap(withPlant(4, 5, 2).means, categories, DRAWS)
+    for (const [c, { peaks }] of bootstrap(means, categories, DRAWS).entries())
+      peaks.forEach((peak, draw) => near(twice[c].peaks[draw], 2 * peak, 1e-4))
+  },
+)
+
+resampling('two texts can be drawn in 4 ways, three in 27, four in 256: 95 % takes 40', () => {
+  assert.equal([[1], [2], [3], [4], [2, 2], [2, 2, 2], [1, 1, 1, 1]].map((sizes) => tooFewToResample(sizes)), [true, true, true, false, true, false, true]) // prettier-ignore
+  // 0.05 for each of 35 steps takes 1,400 ways: 3,125 of five texts.
+  near(jointLevel(35), 1 - 0.05 / 35)
+  assert.equal([4, 5].map((texts) => tooFewToResample([texts], jointLevel(35))), [true, false]) // prettier-ignore
+})
+
+const rises = suite('rises')
+
+rises('sums stand in the order of the draws: two layers that are alike rise in no draw', () => {
+  const { means, categories } = withPlant(4, 5)
+  const layers = [0, 1, 2].map((layer) => ({
+    analysis: analyseLayer(means, categories, 5, layer),
+    means: layer === 1 ? withPlant(9, 5).means : means,
+    streamNorm: null,
+  }))
+  const columns = columnsAbove(means, 5)
+  const { sums } = scoreNull(columns, labelsOf(categories), 4, DRAWS)
+  assert.not.equal(sums, sums.toSorted())
+  const [{ statistics }, middle, last] = withStatistics(layers, categories, DRAWS)
+  assert.equal(statistics.rise_to_last, { value: 0, p: 1, interval: [0, 0] })
+  assert.is(last.statistics.rise_to_last, null)
+  assert.is(last.statistics.categories['category 0'].peak_step, null)
+  assert.ok(middle.statistics.rise_to_last!.value < 0)
+})
+
+rises('p counts the draws that rise as much, those that rise exactly as much included', () => {
+  // One text a category: whatever the labels, the scores are the same, and so is the rise.
+  const layer = (own: number, n: number) => {
+    const means = sparse([0, 1, 2].map((t) => [0, 1, 2].map((f) => (f === t && f < own ? 9 : 0))))
+    return { analysis: analyseLayer(means, inOrder([1, 1, 1]), 5, n), means, streamNorm: null }
+  }
+  const [{ statistics }] = withStatistics([layer(2, 0), layer(3, 1)], inOrder([1, 1, 1]), DRAWS)
+  assert.equal(statistics.rise_to_last, { value: 1, p: 1, interval: [1, 1] })
+  assert.is(statistics.sum_best_scores.p, 1)
 })
 
 const confound = suite('scale')
@@ -259,4 +367,5 @@ confound('the threshold curve: ever fewer pairs, scores as of the analysis at ea
 chance.run()
 areas.run()
 resampling.run()
+rises.run()
 confound.run()

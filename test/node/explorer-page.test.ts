@@ -127,7 +127,13 @@ showing('arrow keys stay within the text; other keys are left to the browser', (
 })
 
 showing('probabilities in percent, the smallest not as nothing', () => {
-  assert.equal([1, 0.123456, 0.0001, 0].map(showProbability), ['100 %', '12.3 %', '< 0.05 %', '0 %'])
+  assert.equal([1, 0.99999, 0.123456, 0.0001, 0].map(showProbability), [
+    '100 %',
+    '> 99.9 %',
+    '12.3 %',
+    '< 0.05 %',
+    '0 %',
+  ])
 })
 
 showing('attention takes steps by its square root; nothing is drawn ahead of a token', () => {

@@ -59,7 +59,10 @@ function planted(form: number, topic: number, seed: number): SparseRows {
 }
 
 const answerTo = (form: number, topic: number, seed = 1) =>
-  answers([{ layer: 3, ...compareCells(planted(form, topic, seed), DESIGN, SETTINGS) }])[0]
+  answers(
+    [{ layer: 3, ...compareCells(planted(form, topic, seed), DESIGN, SETTINGS) }],
+    SETTINGS.permutations,
+  )[0]
 
 const verdicts = suite('surface form or idea?')
 
@@ -107,7 +110,10 @@ verdicts(
       difference: { value: 0.1, interval: [low, high] as const },
     })
     const verdict = (...layers: ReturnType<typeof cosine>[]) =>
-      answers(layers.map((one, layer) => ({ layer, cosine: one }))).map((answer) => answer.verdict)
+      answers(
+        layers.map((one, layer) => ({ layer, cosine: one })),
+        999,
+      ).map((answer) => answer.verdict)
     assert.equal(verdict(cosine(0.5, 0.01, -0.1, 0.3)), ['undecided'])
     assert.equal(verdict(cosine(0.5, 0.01, 0.1, 0.3)), ['surface form'])
     assert.equal(verdict(cosine(0.01, 0.5, -0.3, -0.1)), ['idea'])
@@ -119,13 +125,25 @@ verdicts(
   },
 )
 
+verdicts('with so few shuffles that no p could be 0.05 it cannot be told', () => {
+  // Two tests of a layer: p is 2 / 40 of 39 shuffles at best, and more of 38.
+  const plant = (permutations: number) =>
+    answers([{ layer: 3, ...compareCells(planted(4, 0, 1), DESIGN, { ...SETTINGS, permutations }) }], permutations)[0] // prettier-ignore
+  assert.is(plant(39).verdict, 'surface form')
+  assert.is(plant(38).verdict, 'too few shuffles')
+  assert.match(
+    plant(38).sentence,
+    /^Whether layer 3 follows either cannot be told from so few shuffles, as no corrected p can reach 0\.05: /,
+  )
+})
+
 verdicts('one sentence for all layers: what was planted in them, and where they differ', () => {
   const overall = (...plants: [form: number, topic: number][]) => {
     const asked = plants.map(([form, topic], i) => ({
       layer: i === 0 ? null : i,
       ...compareCells(planted(form, topic, 1), DESIGN, SETTINGS),
     }))
-    return overallAnswer(asked, answers(asked))
+    return overallAnswer(asked, answers(asked, SETTINGS.permutations))
   }
   const [form, idea, noise]: [number, number][] = [[3, 0], [0, 3], [0, 0]] // prettier-ignore
   assert.match(

@@ -92,6 +92,8 @@ command('streams prompt and text to standard output, all else to standard error'
 
 command('an empty prompt begins at <|endoftext|> alone', async () => {
   const result = json('--prompt', '', '--temperature', '0', '--tokens', '3')
+  const { stderr } = write('--prompt', '', '--tokens', '1')
+  assert.match(stderr, '\n1 token of prompt in ')
   const expected = await Array.fromAsync(generate(model.gpt2, [4096], 3, { temperature: 0 }))
   assert.equal(result.ids, expected)
 })

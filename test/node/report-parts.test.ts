@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bars, curve, heatmap, type Grid } from '../../experiments/lab/report/charts.ts'
 import { featureCard } from '../../experiments/lab/report/feature-card.ts'
-import { levelOf, shorten, showNumber } from '../../experiments/lab/report/numbers.ts'
+import { levelOf, shorten, showNumber, showShare } from '../../experiments/lab/report/numbers.ts'
 import { chartDocument, renderPage } from '../../experiments/lab/report/page-node.ts'
 import { provenanceTable } from '../../experiments/lab/report/provenance-table.ts'
 import { dataTable, figure } from '../../experiments/lab/report/tables.ts'
@@ -136,6 +136,23 @@ parts('charts of nothing are drawn, without NaN', () => {
     bars(document, [], 0, about),
   ])
     assert.not.match(renderToString(chart), /NaN|undefined|Infinity/)
+})
+
+parts('a share has three significant digits; 100 % is all, 0 % none', () => {
+  assert.equal([0, 4e-10, 4e-6, 0.00031, 0.0456, 0.5, 0.99949, 0.9996, 0.99999, 1].map(showShare), [
+    ...[
+      '0 %',
+      '< 0.0001 %',
+      '0.000400 %',
+      '0.0310 %',
+      '4.56 %',
+      '50 %',
+      '99.9 %',
+      '> 99.9 %',
+      '> 99.9 %',
+      '100 %',
+    ],
+  ])
 })
 
 parts('numbers and steps', () => {

@@ -130,7 +130,12 @@ command('of every feature that it names it tells what `feature` does', () => {
 
 function statisticsColumns({ score, auroc, ...rest }: CategoryStatistics): Record<string, string> {
   const columns = {
-    ...{ score_chance_q95: score.chance_q95, score_p: score.p, score_p_corrected: score.p_corrected },
+    ...{
+      score_needed: score.needed ?? '',
+      score_chance_q95: score.chance_q95,
+      score_p: score.p,
+      score_p_corrected: score.p_corrected,
+    },
     ...{ score_within_chance: score.within_chance, score_at_equal_pairs: rest.equal_pairs_score },
     ...{ auroc: auroc!.value, auroc_feature: auroc!.feature, auroc_chance_q95: auroc!.chance_q95 },
     ...{ auroc_p: auroc!.p, auroc_p_corrected: auroc!.p_corrected },

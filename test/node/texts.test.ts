@@ -10,6 +10,7 @@ import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
 import {
   categoriesOf,
   fromCategories,
+  identicalTexts,
   parseCsvTexts,
   parseJsonTexts,
   parseLineTexts,
@@ -295,6 +296,17 @@ test('refused: over 50 MB, in one file or in a folder together', async () => {
     await loadError(together),
     `${together}: 50000001 bytes, texts may have 50000000 (50 MB): take a sample`,
   )
+})
+
+test('identical texts are told by their rows, from 1, whatever their categories', () => {
+  const rows = (...texts: string[]) => texts.map((text, i) => ({ category: String(i % 2), text }))
+  assert.is(identicalTexts(rows('a', 'b', 'a ', 'A')), undefined)
+  assert.is(
+    identicalTexts(rows('a', 'b', 'c', 'a', 'b', 'a')),
+    'the same text in rows 1, 4, 6; 2, 5 (from 1)',
+  )
+  const twice = Array.from({ length: 12 }, (_, i) => String(i))
+  assert.match(identicalTexts(rows(...twice, ...twice))!, /; 10, 22; and 2 more \(from 1\)$/)
 })
 
 test.run()

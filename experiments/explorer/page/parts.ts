@@ -109,5 +109,5 @@ export function featureName({ saes }: Opened, layer: number, feature: number): C
 
 /** A probability: a share of 1 in percent. */
 export function showProbability(probability: number): string {
-  return probability > 0 && probability < 0.0005 ? '< 0.05 %' : showShare(Number(probability.toPrecision(3)))
+  return probability > 0 && probability < 0.0005 ? '< 0.05 %' : showShare(probability)
 }

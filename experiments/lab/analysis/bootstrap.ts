@@ -1,6 +1,7 @@
 // How much a category's peak and aggregate owe to the choice of its texts.
 import { createRandom, type Random } from '../../../engine/random.ts'
 import { sparseRow, type SparseRows } from '../../../engine/sparse.ts'
+import { labelsOf, type Column } from './columns.ts'
 import { percentileInterval, sum } from './statistics.ts'
 import type { Category } from './input.ts'
 import type { Resamples } from './null-model.ts'
@@ -9,6 +10,12 @@ import type { Resamples } from './null-model.ts'
 interface Intervals {
   readonly peak: [low: number, high: number]
   readonly aggregate: [low: number, high: number]
+}
+
+/** A category's peak and aggregate in each resample of its texts. */
+export interface Resampled {
+  readonly peaks: Float64Array
+  readonly aggregates: Float64Array
 }
 
 /** A feature's activation in one text of a category, `text` being its place among the category's. */
@@ -23,16 +30,16 @@ const STRONGEST = 5
 
 /**
  * How much peak and aggregate owe to the texts that happened to be chosen: as many texts are drawn from each category,
- * with replacement, as it has. The same seed draws the same texts in every layer.
+ * with replacement, as it has. The same seed draws the same texts in every layer, so that two layers' draws stand in pairs.
  * A maximum over drawn texts cannot exceed the maximum over all: these intervals reach down from the number, not up, and
  * tell how much hangs on a text or two (a bootstrap of extremes is no confidence interval: Bickel and Freedman 1981).
- * features: token means [texts, d_sae] -> for each category its intervals, null where it has no text or nothing fires
+ * features: token means [texts, d_sae] -> each category's peak and aggregate, resample by resample
  */
 export function bootstrap(
   features: SparseRows,
   categories: readonly Category[],
   { resamples, seed }: Resamples,
-): (Intervals | null)[] {
+): Resampled[] {
   const random = createRandom(seed)
   return categories.map(({ rows }) => {
     const strongestFirst = entriesOf(features, rows)
@@ -42,8 +49,40 @@ export function bootstrap(
       peaks[draw] = top[0] ?? 0
       aggregates[draw] = sum(top)
     }
-    if (strongestFirst.length === 0) return null
-    return { peak: percentileInterval(peaks), aggregate: percentileInterval(aggregates) }
+    return { peaks, aggregates }
+  })
+}
+
+/** The intervals of what `bootstrap` drew; null where the category has no text or nothing fires: every peak is then 0. */
+export function intervalsOf({ peaks, aggregates }: Resampled): Intervals | null {
+  if (peaks.every((peak) => peak === 0)) return null
+  return { peak: percentileInterval(peaks), aggregate: percentileInterval(aggregates) }
+}
+
+/**
+ * The scores of one feature for each category, added up, where each category's texts are drawn anew; a score counts as 0
+ * at least, as in `bestScores`. The same seed draws the same texts in every layer.
+ * columns: features by the texts in which they are above the threshold; chosen: a feature a category, undefined where
+ * there is none -> [resamples]
+ */
+export function resampleScores(
+  columns: readonly Column[],
+  chosen: readonly (number | undefined)[],
+  categories: readonly Category[],
+  { resamples, seed }: Resamples,
+): Float64Array {
+  const random = createRandom(seed)
+  const labels = labelsOf(categories)
+  const above = new Map(columns.map(({ feature, texts }) => [feature, texts]))
+  const firing = chosen.map((feature) => (feature === undefined ? [] : (above.get(feature) ?? [])))
+  const times = new Uint32Array(labels.length)
+  return Float64Array.from({ length: resamples }, () => {
+    times.fill(0)
+    for (const { rows } of categories) for (const _ of rows) times[rows[random.index(rows.length)]]++
+    const scores = firing.map((texts, c) =>
+      sum(texts.map((text) => (labels[text] === c ? times[text] : -times[text]))),
+    )
+    return sum(scores.map((score) => Math.max(0, score)))
   })
 }
 

@@ -80,6 +80,8 @@ export interface LayerStatistics {
   stream_norm: number | null
   /** The best scores over all features, added up over the categories: as they are, and with shuffled categories. */
   sum_best_scores: { observed: number; chance: Chance; p: number }
+  /** How `sum_best_scores` changes from this layer to the last of all; null at the last. */
+  rise_to_last: Rise | null
   /**
    * The same search where this layer's threshold leaves as many pairs of text and feature above it as that of the layer
    * with the fewest. Null where there is one layer only.
@@ -88,6 +90,16 @@ export interface LayerStatistics {
   /** From a low threshold to a high one; empty where no feature fires. */
   threshold_curve: ThresholdPoint[]
   categories: Record<string, CategoryStatistics>
+}
+
+/**
+ * A rise from one layer to another. `p`: how often shuffled categories, the same in both layers, rise as much;
+ * `interval`: what 95 % of the resampled texts give, each category's specialist held fixed.
+ */
+export interface Rise {
+  value: number
+  p: number
+  interval: [low: number, high: number]
 }
 
 /** What shuffled categories give: the mean, and what 95 % of the draws stay at or below. */
@@ -114,16 +126,25 @@ export interface Tested {
 }
 
 export interface CategoryStatistics {
+  /** How many there are of it. */
+  texts: number
   /**
    * Of `full_search.best_score`, or of 0 if it is lower. `null_scores[s]`: in how many draws the best score was s;
-   * `chance_q95`: what 95 % of them stay at or below.
+   * `chance_q95`: what 95 % of them stay at or below, without the correction. `needed`: the lowest score that would be
+   * beyond chance, corrected as `p_corrected` is, the other categories being what they are; null where none can be.
    */
-  score: Tested & { value: number; null_scores: number[]; chance_q95: number }
+  score: Tested & { value: number; needed: number | null; null_scores: number[]; chance_q95: number }
   /** The feature that tells the category's texts best from the others, without a threshold; active in two texts at least. */
   auroc: (Tested & { value: number; feature: number; chance_q95: number }) | null
   /** What 95 % of the resamples of the category's texts give. Null where nothing fires. */
   peak_interval: [low: number, high: number] | null
   aggregate_interval: [low: number, high: number] | null
+  /**
+   * From this layer to the next: the difference in the resamples, the same texts being drawn in both, at a level that is
+   * corrected (Bonferroni) for all steps of all categories. Null at the last layer.
+   */
+  peak_step: [low: number, high: number] | null
+  aggregate_step: [low: number, high: number] | null
   /** Divided by `stream_norm`. */
   peak_by_norm: number | null
   aggregate_by_norm: number | null
@@ -164,8 +185,11 @@ export interface LayerChange {
 /** What was found of one of the post's claims. */
 export interface Verdict {
   claim: string
-  /** `not tested`: what it takes is not there, such as a second layer. */
-  status: 'holds' | 'holds only because everything grows' | 'does not hold' | 'not tested'
+  /**
+   * `not tested`: what it takes is not there, such as a second layer; `cannot be told`: these texts allow no answer, as
+   * they are too few, or chance and the choice of texts would explain either.
+   */
+  status: 'holds' | 'holds only because everything grows' | 'does not hold' | 'cannot be told' | 'not tested'
   /** The numbers behind it, in sentences. */
   detail: string
 }

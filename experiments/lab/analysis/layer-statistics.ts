@@ -1,18 +1,19 @@
 // Whether a layer's numbers mean anything: what chance gives, and what is left where sizes are held still.
 import type { SparseRows } from '../../../engine/sparse.ts'
-import { holm, permutationPValue, SIGNIFICANT } from './statistics.ts'
+import { holm, jointLevel, percentileInterval, permutationPValue, SIGNIFICANT, sum } from './statistics.ts'
 import { aurocNull, bestAurocs, rankColumns } from './auroc.ts'
-import { bootstrap } from './bootstrap.ts'
+import { bootstrap, intervalsOf, resampleScores, type Resampled } from './bootstrap.ts'
 import { columnsAbove, labelsOf } from './columns.ts'
 import { thresholdCurve, thresholdForPairs } from './confound.ts'
 import type { Category } from './input.ts'
-import { chanceScore, meanAndQ95, scorePValue, searchAt, type Draws } from './null-model.ts'
+import { chanceScore, meanAndQ95, scoreNeeded, scorePValue, searchAt, type Draws } from './null-model.ts'
 import type {
   AnalysedLayer,
   CategoryStatistics,
   LayerAnalysis,
   LayerQuality,
   LayerStatistics,
+  Rise,
   Tested,
 } from './layer-analysis.ts'
 
@@ -36,35 +37,74 @@ export function withStatistics(
   draws: Draws,
 ): AnalysedLayer[] {
   const fewest = Math.min(...layers.map(({ analysis }) => analysis.pairs_above_threshold))
-  return layers.map((layer) => {
+  const studies = layers.map((layer) => studyLayer(layer, categories, draws))
+  const level = jointLevel((layers.length - 1) * categories.length)
+  return layers.map((layer, i) => {
     const equalPairs = layers.length > 1 ? fewest : null
-    const statistics = layerStatistics(layer, categories, draws, equalPairs)
+    const statistics = layerStatistics(layer, categories, draws, equalPairs, studies.slice(i), level)
     return { ...layer.analysis, statistics, quality: layer.quality ?? null }
   })
 }
+
+/** What a layer gives draw by draw; the same draw is the same labels, or the same texts, in every layer. */
+function studyLayer({ analysis, means }: LayerInput, categories: readonly Category[], draws: Draws) {
+  const search = searchAt(means, analysis.threshold, labelsOf(categories), categories.length, draws)
+  const chosen = categories.map(({ name }) => analysis.categories[name].full_search.features.at(0))
+  const columns = columnsAbove(means, analysis.threshold)
+  return {
+    search,
+    resampled: bootstrap(means, categories, draws),
+    resampledSums: resampleScores(columns, chosen, categories, draws),
+  }
+}
+
+type Study = ReturnType<typeof studyLayer>
+
+/** How the best scores, added up, change from one layer to another. */
+function riseBetween(from: Study, to: Study): Rise {
+  const value = to.search.sum - from.search.sum
+  const shuffled = minus(to.search.sums, from.search.sums)
+  const reached = shuffled.filter((one) => one >= value).length
+  return {
+    value,
+    p: permutationPValue(reached, shuffled.length),
+    interval: percentileInterval(minus(to.resampledSums, from.resampledSums)),
+  }
+}
+
+const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((value, draw) => value - b[draw])
 
 function layerStatistics(
   { analysis, means, streamNorm }: LayerInput,
   categories: readonly Category[],
   draws: Draws,
   fewestPairs: number | null,
+  [study, ...later]: readonly Study[],
+  level: number,
 ): LayerStatistics {
   const labels = labelsOf(categories)
   const search = (threshold: number) => searchAt(means, threshold, labels, categories.length, draws)
-  const scores = testScores(search(analysis.threshold))
+  const scores = testScores(study.search, categories)
   const aurocs = testAurocs(means, labels, categories, draws)
-  const intervals = bootstrap(means, categories, draws)
+  const intervals = study.resampled.map(intervalsOf)
+  const step = (c: number, of: keyof Resampled) =>
+    later.length > 0
+      ? percentileInterval(minus(later[0].resampled[c][of], study.resampled[c][of]), level)
+      : null
   const equalThreshold = fewestPairs === null ? null : thresholdForPairs(means, fewestPairs)
   const equal = equalThreshold === null ? null : search(equalThreshold)
   const byNorm = (value: number | undefined): number | null =>
     value === undefined || streamNorm === null ? null : value / streamNorm
-  const statistics = categories.map(({ name }, c): [string, CategoryStatistics] => [
+  const statistics = categories.map(({ name, rows }, c): [string, CategoryStatistics] => [
     name,
     {
+      texts: rows.length,
       score: scores.categories[c],
       auroc: aurocs[c],
       peak_interval: intervals[c]?.peak ?? null,
       aggregate_interval: intervals[c]?.aggregate ?? null,
+      peak_step: step(c, 'peaks'),
+      aggregate_step: step(c, 'aggregates'),
       peak_by_norm: byNorm(analysis.categories[name].peak?.value),
       aggregate_by_norm: byNorm(analysis.categories[name].aggregate_top5),
       equal_pairs_score: equal?.best[c] ?? null,
@@ -74,6 +114,7 @@ function layerStatistics(
     ...draws,
     stream_norm: streamNorm,
     sum_best_scores: scores.sum,
+    rise_to_last: later.length > 0 ? riseBetween(study, later[later.length - 1]) : null,
     equal_pairs: equal && {
       ...{ pairs: equal.pairs, threshold: equalThreshold!, sum_best_scores: equal.sum, chance: equal.chance },
     },
@@ -91,13 +132,24 @@ function tested(pValues: readonly number[]): Tested[] {
   }))
 }
 
-function testScores({ best, counts, sums, ...found }: ReturnType<typeof searchAt>) {
+function testScores(
+  { best, counts, sums, ...found }: ReturnType<typeof searchAt>,
+  categories: readonly Category[],
+) {
+  const all = sum(categories.map(({ rows }) => rows.length))
   const tests = tested(best.map((score, c) => scorePValue(counts[c], score)))
   const reached = sums.filter((one) => one >= found.sum).length
+  const beyond = tests.filter((test) => !test.within_chance).length
+  // Holm: the others that are beyond chance are out of the way.
+  const neededFor = (c: number) => {
+    const count = tests.length - (beyond - (tests[c].within_chance ? 0 : 1))
+    return scoreNeeded(counts[c], categories[c].rows.length, all, count)
+  }
   return {
     categories: tests.map((test, c) => ({
       value: best[c],
       ...test,
+      needed: neededFor(c),
       chance_q95: chanceScore(counts[c]),
       null_scores: counts[c],
     })),

@@ -2,7 +2,7 @@
 import { createRandom } from '../../../engine/random.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { columnsAbove, type Column } from './columns.ts'
-import { mean, permutationPValue, quantile, shuffle, sum } from './statistics.ts'
+import { mean, permutationPValue, quantile, shuffle, SIGNIFICANT, sum } from './statistics.ts'
 
 /**
  * The categories' names are dealt out to the texts anew, many times, and the search for a specialist runs again on each
@@ -61,7 +61,8 @@ export function bestScores(columns: readonly Column[], labels: Uint32Array, cate
 
 /**
  * The best scores under shuffled labels. counts: a list a category, entry s the number of draws in which the category's
- * best score was s; sums: of the categories' best scores in each draw, rising
+ * best score was s; sums: of the categories' best scores in each draw, in the order of the draws: the same seed deals the
+ * same labels in every layer, so that two layers' sums stand in pairs
  */
 export function scoreNull(
   columns: readonly Column[],
@@ -81,7 +82,7 @@ export function scoreNull(
     }
     sums[draw++] = sum(best)
   }
-  return { counts, sums: sums.sort() }
+  return { counts, sums }
 }
 
 /** The search for specialists at a threshold: the best scores, and those under shuffled labels. */
@@ -104,6 +105,40 @@ export function scorePValue(counts: readonly number[], score: number): number {
   return permutationPValue(sum(counts.slice(score)), sum(counts))
 }
 
+/**
+ * The lowest score of a category that is beyond chance, for `tests` tests at once; null where not even the highest is,
+ * that of a feature which fires in all texts of the category and in no other.
+ * counts: draws by score; texts: of the category; all: of all categories
+ */
+export function scoreNeeded(
+  counts: readonly number[],
+  texts: number,
+  all: number,
+  tests: number,
+): number | null {
+  if (tests * ownDeal(texts, all) > SIGNIFICANT) return null
+  for (let score = 0; score <= texts; score++)
+    if (tests * scorePValue(counts, score) <= SIGNIFICANT) return score
+  return null
+}
+
+/** The share of all labellings that give a category its own texts: a perfect feature is as good in so many shuffles. */
+function ownDeal(texts: number, all: number): number {
+  let share = 1
+  for (let i = 1; i <= texts; i++) share *= i / (all - texts + i)
+  return share
+}
+
+/**
+ * How many texts a category takes, of as many in each, so that each category could have a specialist beyond chance: in a
+ * shuffle, any category's perfect feature may become another's.
+ */
+export function textsNeeded(categories: number, tests: number): number {
+  let texts = 1
+  while (tests * categories * ownDeal(texts, categories * texts) > SIGNIFICANT) texts++
+  return texts
+}
+
 /** The score that at least 95 % of the draws stay at or below. counts: draws by score */
 export function chanceScore(counts: readonly number[]): number {
   const draws = sum(counts)
@@ -111,7 +146,7 @@ export function chanceScore(counts: readonly number[]): number {
   return counts.findIndex((count) => (below += count) >= 0.95 * draws)
 }
 
-/** The mean of draws that rise, and what 95 % of them stay at or below. */
-export function meanAndQ95(rising: Float64Array): { mean: number; q95: number } {
-  return { mean: mean(rising), q95: quantile(rising, 0.95) }
+/** The mean of draws, in any order, and what 95 % of them stay at or below. */
+export function meanAndQ95(draws: Float64Array): { mean: number; q95: number } {
+  return { mean: mean(draws), q95: quantile(draws.toSorted(), 0.95) }
 }

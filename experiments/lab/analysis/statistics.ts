@@ -67,6 +67,33 @@ export function percentileInterval(draws: ArrayLike<number>, level = 0.95): [low
   return [quantile(rising, tail), quantile(rising, 1 - tail)]
 }
 
+/** The level of each of so many intervals, so that all together keep 95 % (Bonferroni). */
+export function jointLevel(intervals: number): number {
+  return 1 - SIGNIFICANT / Math.max(1, intervals)
+}
+
+/**
+ * Whether there are too few texts for a percentile interval at `level` to leave anything out: n texts can be drawn with
+ * replacement in n^n ways, and an interval of fewer ways than its tails need is no more than the range of all of them.
+ * groups: the number of texts of each group that is drawn from
+ */
+export function tooFewToResample(groups: readonly number[], level = 0.95): boolean {
+  const ways = sum(groups.map((texts) => (texts > 0 ? texts * Math.log(texts) : 0)))
+  return ways < Math.log(2 / (1 - level))
+}
+
+/** Whether even differences that all have one sign would be no sign: p of the sign test is 2 / 2^n at best. */
+export function tooFewForSign(differences: number): boolean {
+  return 2 / 2 ** differences > SIGNIFICANT
+}
+
+/** Whether even ranks in perfect order would be no sign: p is 2 / (n! of each group) at best. groups: points of each */
+export function tooFewForRanks(groups: readonly number[]): boolean {
+  let best = 2
+  for (const points of groups) for (let i = 2; i <= points; i++) best /= i
+  return best > SIGNIFICANT
+}
+
 /** Ranks from 1, in the order given; equal numbers share the mean of the ranks they take up. */
 export function ranks(values: ArrayLike<number>): Float64Array {
   const order = Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b])

@@ -17,6 +17,8 @@ export interface Provenance {
   bos: string
   pooling: string
   threshold: string
+  /** Which texts are the same, where any are. */
+  identical?: string
   seed?: string
   command: string
   version: string

@@ -19,9 +19,13 @@ export function showSigned(value: number, digits: number): string {
   return Number(shown) === 0 ? shown : `${value < 0 ? '−' : '+'}${shown}`
 }
 
-/** A share of 1 in percent: `3.1 %`. */
+/** A share of 1 in percent, three significant digits: `3.10 %`; 100 % is all and 0 % none, never nearly so. */
 export function showShare(share: number): string {
-  return `${showNumber(100 * share)} %`
+  const percent = 100 * share
+  if (percent > 0 && percent < 1e-4) return '< 0.0001 %'
+  if (percent > 0 && percent < 1) return `${percent.toFixed(2 - Math.floor(Math.log10(percent)))} %`
+  const shown = showNumber(percent)
+  return percent < 100 && Number(shown) === 100 ? '> 99.9 %' : `${shown} %`
 }
 
 /** `1 text`, `2 texts`. */

@@ -20,6 +20,21 @@ export function categoriesOf(texts: readonly LabelledText[]): string[] {
   return [...new Set(texts.map(({ category }) => category))]
 }
 
+const GROUPS_SHOWN = 10
+
+/**
+ * `the same text in rows 1, 4; 2, 7 (from 1)`: which texts are the same, whatever their categories; undefined where none are. Texts that
+ * count twice make chance look rarer than it is.
+ */
+export function identicalTexts(texts: readonly LabelledText[]): string | undefined {
+  const groups = Map.groupBy(texts.keys(), (row) => texts[row].text)
+  const same = [...groups.values()].filter((rows) => rows.length > 1)
+  if (same.length === 0) return undefined
+  const shown = same.slice(0, GROUPS_SHOWN).map((rows) => rows.map((row) => row + 1).join(', '))
+  const more = same.length > GROUPS_SHOWN ? `; and ${same.length - GROUPS_SHOWN} more` : ''
+  return `the same text in rows ${shown.join('; ')}${more} (from 1)`
+}
+
 /**
  * The texts of `{ category: [text, ...], ... }`, category by category. JavaScript puts keys that are whole
  * numbers first; `parseJsonTexts` keeps a file's order.

@@ -8,6 +8,7 @@ import { createCommand, integerIn, numberIn, positiveInteger, runMain } from '..
 import { openModel } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { visible } from '../../lab/cli/table.ts'
+import { count } from '../../lab/report/numbers.ts'
 
 interface Options extends EngineOptions, SamplingOptions {
   readonly prompt: string
@@ -86,7 +87,7 @@ runMain(() => {
     )
     console.error(`ended ${result.ended}`)
     console.error(
-      `${prompt.length} tokens of prompt in ${first.toFixed(0)} ms, then ${ids.length} at ${speed} tokens/s`,
+      `${count(prompt.length, 'token')} of prompt in ${first.toFixed(0)} ms, then ${ids.length} at ${speed} tokens/s`,
     )
   })
 })
