@@ -40,6 +40,10 @@ export class GpuTensor implements DeviceTensor {
     if (!(storage instanceof Float32Array)) device.alive.add(this)
   }
 
+  get backend(): string {
+    return `gpujs:${this.device.mode}`
+  }
+
   /** @throws if the tensor was freed */
   get storage(): Storage {
     if (!this.#storage)

@@ -1,5 +1,6 @@
 // Tables, norms and caches as the wasm backend keeps them.
 import type { Norm, RowCache, Table } from '../backend.ts'
+import { foreignWeights } from '../checks.ts'
 import { sizeOf } from '../tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'
 import type { Arena } from './memory.ts'
@@ -30,8 +31,9 @@ export async function loadBlock(arena: Arena, weight: WeightSource): Promise<Blo
   return block
 }
 
-/** The address of prepared weights. @throws if they were released */
-export function live(op: string, block: Block): number {
+/** The address of prepared weights, or a cache. @throws if they are not in `arena`, or were released */
+export function live(op: string, block: Block | undefined, arena: Arena): number {
+  if (block?.arena !== arena) throw foreignWeights(op, 'wasm')
   if (block.isFreed) throw new Error(`${op}: these weights, or this cache, were released`)
   return block.address
 }
