@@ -1,7 +1,7 @@
 // The ops as gpu.js kernels, in any of its modes.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
-import { runScope } from '../scope.ts'
+import { freedOnFailure, runScope } from '../scope.ts'
 import { matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights/weights.ts'
 import { add, subtract } from './add.ts'
@@ -28,7 +28,7 @@ import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
 import { takeRows } from './take-rows.ts'
-import { GpuTensor } from './tensor.ts'
+import { GpuTensor, freeTensor } from './tensor.ts'
 import { topK } from './top-k.ts'
 
 /**
@@ -86,10 +86,10 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
     prepareTable: (weight) => prepareTable(device, weight),
     async prepareNorm(weight, bias): Promise<GpuNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
-      return {
-        weight: await device.upload(await readTensor(weight)),
+      return freedOnFailure(freeTensor, async (keep) => ({
+        weight: keep(await device.upload(await readTensor(weight))),
         bias: await device.upload(await readTensor(bias)),
-      }
+      }))
     },
     createCache: (capacity, width): GpuCache => ({ capacity, width, length: 0, rows: undefined }),
 

@@ -82,6 +82,8 @@ export class GpuTensor implements DeviceTensor {
   }
 }
 
+export const freeTensor = (tensor: GpuTensor): void => tensor.free()
+
 /** gpu.js gives rows of rows of numbers; a tensor is flat. */
 export function flatten(nested: unknown, shape: Shape): Float32Array {
   const { data } = Tensor.zeros(shape)

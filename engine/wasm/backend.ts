@@ -1,7 +1,7 @@
 // The ops as WebAssembly SIMD kernels on threads.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
-import { runScope } from '../scope.ts'
+import { freedOnFailure, runScope } from '../scope.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
 import { embed } from './embed.ts'
@@ -15,7 +15,7 @@ import { selfCheck } from './self-check.ts'
 import { Screen } from './screen/screen.ts'
 import { runSparseDecode } from './sparse-decode.ts'
 import { encodeDensely } from './sparse-encode.ts'
-import { Block, WasmTensor, wasmTensor } from './tensors.ts'
+import { Block, freeBlock, WasmTensor, wasmTensor } from './tensors.ts'
 import { topKOfRow } from './top-k.ts'
 
 /** Numbers of an elementwise op below which a chunk of it is not worth another thread's waking up. */
@@ -127,10 +127,10 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async prepareNorm(weight, bias): Promise<WasmNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
-      return {
-        weight: new WasmTensor(weight.shape, await loadBlock(engine.arena, weight)),
+      return freedOnFailure(freeBlock, async (keep) => ({
+        weight: new WasmTensor(weight.shape, keep(await loadBlock(engine.arena, weight))),
         bias: new WasmTensor(bias.shape, await loadBlock(engine.arena, bias)),
-      }
+      }))
     },
 
     createCache(capacity, width): WasmCache {

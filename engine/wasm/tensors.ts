@@ -26,6 +26,8 @@ export class Block {
   }
 }
 
+export const freeBlock = (block: Block): void => block.free()
+
 /** A tensor in WebAssembly memory. Several may stand on one block: reshaped ones, and those a cache gives out. */
 export class WasmTensor implements DeviceTensor {
   readonly shape: Shape
