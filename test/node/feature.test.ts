@@ -80,6 +80,24 @@ correlation(
     assert.ok(!found.some(({ feature }) => feature === 5), 'a feature that never changes')
   },
 )
+correlation(
+  'a feature that is the same on every token correlates with nothing, though rounding leaves it a variance',
+  () => {
+    const rising = [Float32Array.of(0, 1, 2, 3, 4, 5, 6)]
+    const constant = [Float32Array.of(0, ...Array<number>(6).fill(0.1))]
+    const others = positiveEntries(
+      Tensor.of(
+        [7, 2],
+        [0, 0, ...rising[0].slice(1)].flatMap((x, i) => (i === 0 ? [] : [x, 0.1])),
+      ),
+    )
+    const [varies, ...rest] = correlatedFeatures(rising, others, 5)
+    assert.is(varies.feature, 0)
+    assert.equal(rest, [])
+    assert.equal(correlatedFeatures(constant, others, 5), [])
+  },
+)
+
 correlation.run()
 
 const activations = suite('activations')
