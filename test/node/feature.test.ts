@@ -83,14 +83,10 @@ correlation(
 correlation(
   'a feature that is the same on every token correlates with nothing, though rounding leaves it a variance',
   () => {
-    const rising = [Float32Array.of(0, 1, 2, 3, 4, 5, 6)]
-    const constant = [Float32Array.of(0, ...Array<number>(6).fill(0.1))]
-    const others = positiveEntries(
-      Tensor.of(
-        [7, 2],
-        [0, 0, ...rising[0].slice(1)].flatMap((x, i) => (i === 0 ? [] : [x, 0.1])),
-      ),
-    )
+    const tokens = Array.from({ length: 3000 }, (_, i) => i + 1)
+    const rising = [Float32Array.of(0, ...tokens)]
+    const constant = [Float32Array.of(0, ...tokens.map(() => 0.1))]
+    const others = positiveEntries(Tensor.of([3001, 2], [0, 0, ...tokens.flatMap((token) => [token, 0.1])]))
     const [varies, ...rest] = correlatedFeatures(rising, others, 5)
     assert.is(varies.feature, 0)
     assert.equal(rest, [])
