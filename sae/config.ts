@@ -14,6 +14,9 @@ export interface SaeConfig {
   readonly modelName: string
 }
 
+/** The most of each size, far above any SAE's that fits a machine. */
+const MOST = { d_in: 2 ** 16, d_sae: 2 ** 24 }
+
 /** The variants of SAEs that this is not. */
 const required = {
   architecture: ['standard', undefined],
@@ -42,8 +45,8 @@ export function parseSaeConfig(json: string, label = 'cfg.json'): SaeConfig {
         'blocks.N.hook_resid_pre, hook_resid_mid or hook_resid_post; take an SAE of one of these',
     )
   return {
-    dIn: fields.integer('d_in'),
-    dSae: fields.integer('d_sae'),
+    dIn: fields.integer('d_in', { max: MOST.d_in }),
+    dSae: fields.integer('d_sae', { max: MOST.d_sae }),
     hookName,
     centered: fields.object('model_from_pretrained_kwargs').flag('center_writing_weights', false),
     subtractsDecoderBias: fields.flag('apply_b_dec_to_input', true),
