@@ -10,6 +10,8 @@ import type { WeightSource } from './weights/weights.ts'
  */
 export interface DeviceTensor {
   readonly shape: Shape
+  /** The name of the backend that keeps it. */
+  readonly backend: string
 }
 
 /** A matrix and its bias, prepared once for `linear` and `sparseEncode`: x [rows, in] -> [rows, out]. */

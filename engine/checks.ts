@@ -182,7 +182,17 @@ export function checkReshape(x: DeviceTensor, shape: Shape): void {
     throw new Error(`reshape: ${showShape(x.shape)} and ${showShape(shape)} differ in size`)
 }
 
-/** What a backend says of a tensor that another one made. */
-export function foreignTensor(backend: string, x: DeviceTensor): Error {
-  return new Error(`${backend}: the tensor ${showShape(x.shape)} lives on another backend; download it first`)
+/** What a backend says of a tensor that another one made, or another one of its own kind. */
+export function foreignTensor(op: string, backend: string, x: DeviceTensor): Error {
+  const home = x.backend === backend ? `another ${backend}` : x.backend
+  return new Error(
+    `${op} on ${backend}: the tensor ${showShape(x.shape)} lives on ${home}; download it there and upload it here`,
+  )
+}
+
+/** What a backend says of weights, or a cache, that another one prepared. */
+export function foreignWeights(op: string, backend: string): Error {
+  return new Error(
+    `${op} on ${backend}: these weights, or this cache, were made on another backend; make them on this one`,
+  )
 }

@@ -1,4 +1,4 @@
-// What a scope frees, on a backend that does not leave it to the garbage collector.
+// What is freed when a scope ends, or when what was being prepared cannot be finished.
 import type { DeviceTensor } from './backend.ts'
 
 /**
@@ -20,5 +20,25 @@ export async function runScope<Result, Memory extends { free(): void }>(
     for (const memory of inside)
       if (kept.has(memory)) made.add(memory)
       else memory.free()
+  }
+}
+
+/**
+ * Runs `work`, which passes everything it makes through `keep`, and frees all of that if it fails: a model that is loaded
+ * half takes no memory.
+ */
+export async function freedOnFailure<Resource, Result>(
+  free: (resource: Resource) => void,
+  work: (keep: <Kept extends Resource>(resource: Kept) => Kept) => Promise<Result>,
+): Promise<Result> {
+  const made: Resource[] = []
+  try {
+    return await work((resource) => {
+      made.push(resource)
+      return resource
+    })
+  } catch (error) {
+    for (const resource of made) free(resource)
+    throw error
   }
 }

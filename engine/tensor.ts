@@ -32,6 +32,11 @@ export class Tensor {
     this.data = data
   }
 
+  /** As the reference backend's: its tensors are those of host memory. */
+  get backend(): string {
+    return 'reference'
+  }
+
   static zeros(shape: Shape): Tensor {
     return new Tensor(shape, new Float32Array(sizeOf(shape)))
   }

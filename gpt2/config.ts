@@ -27,6 +27,19 @@ export const gpt2Small: Gpt2Config = {
   bos: 50256,
 }
 
+/**
+ * The most of each size, above any GPT-2's (the largest: 48 layers, 25 heads, 1,600 wide): tables are built from sizes before the
+ * weights are there to be compared with.
+ */
+const MOST = {
+  n_layer: 1000,
+  n_head: 1000,
+  n_embd: 2 ** 16,
+  n_inner: 2 ** 20,
+  n_positions: 2 ** 20,
+  vocab_size: 2 ** 20,
+}
+
 /** The variants of GPT-2 that this is not. */
 const required = {
   model_type: ['gpt2'],
@@ -44,18 +57,20 @@ const required = {
 export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
   const fields = new JsonFields(json, label)
   fields.require(required)
-  const dModel = fields.integer('n_embd')
-  const nHeads = fields.integer('n_head')
-  const dVocab = fields.integer('vocab_size')
+  const size = (name: keyof typeof MOST, otherwise?: number) =>
+    fields.integer(name, { max: MOST[name], otherwise })
+  const dModel = size('n_embd')
+  const nHeads = size('n_head')
+  const dVocab = size('vocab_size')
   if (dModel % nHeads !== 0)
     throw new Error(`${label}: n_embd ${dModel} does not split into n_head ${nHeads} heads`)
   return {
-    nLayers: fields.integer('n_layer'),
+    nLayers: size('n_layer'),
     dModel,
     nHeads,
     dHead: dModel / nHeads,
-    dMlp: fields.integer('n_inner', { otherwise: 4 * dModel }),
-    nCtx: fields.integer('n_positions'),
+    dMlp: size('n_inner', 4 * dModel),
+    nCtx: size('n_positions'),
     dVocab,
     eps: fields.positive('layer_norm_epsilon'),
     bos: fields.integer('bos_token_id', { min: 0, max: dVocab - 1, otherwise: dVocab - 1 }),

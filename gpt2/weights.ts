@@ -1,5 +1,6 @@
 // The weights of a checkpoint, by name.
 import type { Backend, Linear, Norm, Table } from '../engine/backend.ts'
+import { freedOnFailure } from '../engine/scope.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'
 import { columnsOf, type WeightSource, type WeightStore } from '../engine/weights/weights.ts'
@@ -49,7 +50,7 @@ const ignored = /^(h\.\d+\.attn\.(bias|masked_bias)|lm_head\.weight)$/
 /**
  * Loads a checkpoint onto a backend, tensor by tensor, straight into the memory it is used from.
  * Names may carry the prefix `transformer.`.
- * @throws naming tensors that are missing, unknown, of another shape, or that hold NaN or infinity
+ * @throws naming tensors that are missing, unknown, of another shape, or that hold NaN or infinity; nothing stays loaded
  */
 export async function loadWeights(
   ops: Backend,
@@ -62,31 +63,41 @@ export async function loadWeights(
     onTensor(name)
     return finiteSource(store.label, tensors.get(name)!)
   }
-  const norm = (name: string) => ops.prepareNorm(source(`${name}.weight`), source(`${name}.bias`))
-  const linear = (name: string) => ops.prepareLinear(source(`${name}.weight`), source(`${name}.bias`))
+  return freedOnFailure(
+    (part: Linear | Table | Norm) => ops.release(part),
+    async (keep) => {
+      const norm = async (name: string) =>
+        keep(await ops.prepareNorm(source(`${name}.weight`), source(`${name}.bias`)))
+      const linear = async (name: string) =>
+        keep(await ops.prepareLinear(source(`${name}.weight`), source(`${name}.bias`)))
 
-  const wte = await ops.prepareLinear(source('wte.weight'), undefined, { transposed: true })
-  const wpe = await ops.prepareTable(source('wpe.weight'))
-  const blocks: BlockWeights[] = []
-  for (let layer = 0; layer < config.nLayers; layer++) {
-    const [weight, bias] = [source(`h.${layer}.attn.c_attn.weight`), source(`h.${layer}.attn.c_attn.bias`)]
-    const part = (index: number) => {
-      const [from, to] = [index * config.dModel, (index + 1) * config.dModel]
-      return ops.prepareLinear(columnsOf(weight, from, to), columnsOf(bias, from, to))
-    }
-    blocks.push({
-      ln_1: await norm(`h.${layer}.ln_1`),
-      attn: {
-        q: await part(0),
-        k: await part(1),
-        v: await part(2),
-        c_proj: await linear(`h.${layer}.attn.c_proj`),
-      },
-      ln_2: await norm(`h.${layer}.ln_2`),
-      mlp: { c_fc: await linear(`h.${layer}.mlp.c_fc`), c_proj: await linear(`h.${layer}.mlp.c_proj`) },
-    })
-  }
-  return { wte, wpe, blocks, ln_f: await norm('ln_f') }
+      const wte = keep(await ops.prepareLinear(source('wte.weight'), undefined, { transposed: true }))
+      const wpe = keep(await ops.prepareTable(source('wpe.weight')))
+      const blocks: BlockWeights[] = []
+      for (let layer = 0; layer < config.nLayers; layer++) {
+        const [weight, bias] = [
+          source(`h.${layer}.attn.c_attn.weight`),
+          source(`h.${layer}.attn.c_attn.bias`),
+        ]
+        const part = async (index: number) => {
+          const [from, to] = [index * config.dModel, (index + 1) * config.dModel]
+          return keep(await ops.prepareLinear(columnsOf(weight, from, to), columnsOf(bias, from, to)))
+        }
+        blocks.push({
+          ln_1: await norm(`h.${layer}.ln_1`),
+          attn: {
+            q: await part(0),
+            k: await part(1),
+            v: await part(2),
+            c_proj: await linear(`h.${layer}.attn.c_proj`),
+          },
+          ln_2: await norm(`h.${layer}.ln_2`),
+          mlp: { c_fc: await linear(`h.${layer}.mlp.c_fc`), c_proj: await linear(`h.${layer}.mlp.c_proj`) },
+        })
+      }
+      return { wte, wpe, blocks, ln_f: await norm('ln_f') }
+    },
+  )
 }
 
 /** Frees what loadWeights prepared. */

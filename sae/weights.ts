@@ -1,5 +1,6 @@
 // The weights of an SAE.
 import type { Backend, DeviceTensor, Linear, Table } from '../engine/backend.ts'
+import { freedOnFailure } from '../engine/scope.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'
 import { readTensor, type WeightStore } from '../engine/weights/weights.ts'
@@ -26,18 +27,19 @@ export function saeShapes({ dIn, dSae }: SaeConfig): Map<string, Shape> {
 
 /**
  * Loads an SAE onto a backend.
- * @throws naming tensors that are missing, unknown, of another shape, or that hold NaN or infinity
+ * @throws naming tensors that are missing, unknown, of another shape, or that hold NaN or infinity; nothing stays loaded
  */
 export async function loadSae(ops: Backend, store: WeightStore, config: SaeConfig): Promise<Sae> {
   const tensors = selectTensors(store, saeShapes(config), { ignored: /^scaling_factor$/ })
   const source = (name: string) => finiteSource(store.label, tensors.get(name)!)
-  return {
+  const release = (part: Linear | Table) => ops.release(part)
+  return freedOnFailure(release, async (keep) => ({
     config,
     ops,
-    encoder: await ops.prepareLinear(source('W_enc'), source('b_enc')),
-    W_dec: await ops.prepareTable(source('W_dec')),
+    encoder: keep(await ops.prepareLinear(source('W_enc'), source('b_enc'))),
+    W_dec: keep(await ops.prepareTable(source('W_dec'))),
     b_dec: ops.upload(await readTensor(source('b_dec'))),
-  }
+  }))
 }
 
 export function releaseSae({ ops, encoder, W_dec, b_dec }: Sae): void {

@@ -2,7 +2,7 @@
 import type { Backend } from '../../engine/backend.ts'
 import { sum } from '../../engine/gpujs/add.ts'
 import { highestScore, probability, totalWeight } from '../../engine/gpujs/attention.ts'
-import { rowMean } from '../../engine/gpujs/center.ts'
+import { centered, rowMean, rowRest } from '../../engine/gpujs/center.ts'
 import { geluOf } from '../../engine/gpujs/gelu.ts'
 import type { Cube, Kernel, Matrix, Row, Thread } from '../../engine/gpujs/kernel.ts'
 import { normalized, rowDeviation } from '../../engine/gpujs/layer-norm.ts'
@@ -124,6 +124,8 @@ function recordBlock(gpu: Planner, gpujs: GpuJs, tokens: number, flat: (tensor: 
     gpu.createKernel(fn, { output, constants, ...settings })
   const pattern = [tokens, tokens, heads]
   const mean = kernel(rowMean, [tokens], { width: dModel })
+  const rest = kernel(rowRest, [tokens], { width: dModel })
+  const center = kernel(centered, [dModel, tokens])
   const deviation = kernel(rowDeviation, [tokens], { width: dModel, eps })
   const norm = kernel(normalized, [dModel, tokens])
   const score = kernel(flatScores, pattern, { dHead })
@@ -146,7 +148,8 @@ function recordBlock(gpu: Planner, gpujs: GpuJs, tokens: number, flat: (tensor: 
   ) as Record<LayerName, (x: Handle) => Handle>
   const layerNorm = (x: Handle) => {
     const m = mean(x)
-    return norm(x, m, deviation(x, m), weight, bias)
+    const c = center(x, m, rest(x, m))
+    return norm(c, deviation(c), weight, bias)
   }
   return (x: Handle): Handle => {
     const h = layerNorm(x)

@@ -1,7 +1,7 @@
 // The ops as gpu.js kernels, in any of its modes.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
-import { runScope } from '../scope.ts'
+import { freedOnFailure, runScope } from '../scope.ts'
 import { matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights/weights.ts'
 import { add, subtract } from './add.ts'
@@ -28,7 +28,7 @@ import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
 import { takeRows } from './take-rows.ts'
-import { GpuTensor } from './tensor.ts'
+import { GpuTensor, freeTensor } from './tensor.ts'
 import { topK } from './top-k.ts'
 
 /**
@@ -47,31 +47,37 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
     made.add(tensor)
     return tensor
   }
-  const own = (x: DeviceTensor): GpuTensor => {
+  const name = `gpujs:${device.mode}`
+  const own = (op: string, x: DeviceTensor): GpuTensor => {
     if (x instanceof GpuTensor && x.device === device) return x
-    throw check.foreignTensor(`gpujs:${device.mode}`, x)
+    throw check.foreignTensor(op, name, x)
+  }
+  /** Other backends' resources hold no GpuTensors where this one's do. */
+  const prepared = <T extends GpuResource>(op: string, resource: object): T => {
+    const isForeign = (x: unknown) => !(x instanceof GpuTensor) || x.device !== device
+    if (tensorsOf(resource as T).some(isForeign)) throw check.foreignWeights(op, name)
+    return resource as T
   }
 
   return {
-    name: `gpujs:${device.mode}`,
+    name,
     mode: running,
 
     upload: (tensor) => note(device.tensor(tensor)),
-    download: (x) => own(x).download(),
+    download: (x) => own('download', x).download(),
     reshape(x, shape) {
       check.checkReshape(x, shape)
-      return note(own(x).reshape(shape))
+      return note(own('reshape', x).reshape(shape))
     },
     scope(work) {
       const inScope = (inside: Set<GpuTensor>) => work(backendOn(device, running, inside))
-      return runScope(made, (x) => x as GpuTensor, inScope)
+      return runScope(made, (x) => own('scope', x), inScope)
     },
     release(resource) {
       if (resource instanceof GpuTensor) {
         made.delete(resource)
         resource.free()
-      } else
-        for (const tensor of tensorsOf(resource as GpuLinear | GpuTable | GpuNorm | GpuCache)) tensor.free()
+      } else for (const tensor of tensorsOf(resource as GpuResource)) tensor.free()
     },
     dispose: () => device.dispose(),
 
@@ -80,84 +86,100 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
     prepareTable: (weight) => prepareTable(device, weight),
     async prepareNorm(weight, bias): Promise<GpuNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
-      return {
-        weight: await device.upload(await readTensor(weight)),
+      return freedOnFailure(freeTensor, async (keep) => ({
+        weight: keep(await device.upload(await readTensor(weight))),
         bias: await device.upload(await readTensor(bias)),
-      }
+      }))
     },
     createCache: (capacity, width): GpuCache => ({ capacity, width, length: 0, rows: undefined }),
 
     async embed(table, ids) {
       check.checkIds('embed', ids, 'rows' in table ? table.rows : table.out)
-      return note(await embed(device, table as GpuTable | GpuLinear, ids))
+      return note(await embed(device, prepared<GpuTable | GpuLinear>('embed', table), ids))
     },
     async layerNorm(x, norm, eps) {
       check.checkLayerNorm(x, norm)
-      return note(await layerNorm(device, own(x), norm as GpuNorm, eps))
+      return note(await layerNorm(device, own('layerNorm', x), prepared<GpuNorm>('layerNorm', norm), eps))
     },
     async linear(x, layer, { activation, residual } = {}) {
       check.checkLinear(x, layer, residual)
-      return note(await linear(device, own(x), layer as GpuLinear, activation, residual && own(residual)))
+      return note(
+        await linear(
+          device,
+          own('linear', x),
+          prepared<GpuLinear>('linear', layer),
+          activation,
+          residual && own('linear', residual),
+        ),
+      )
     },
     async attention(q, k, v, heads, texts) {
       const size = check.checkAttention(q, k, v, heads, texts)
-      using pattern = await attentionPattern(device, own(q), own(k), size, texts)
-      return note(await attentionMix(device, pattern, own(v), size, texts))
+      using pattern = await attentionPattern(device, own('attention', q), own('attention', k), size, texts)
+      return note(await attentionMix(device, pattern, own('attention', v), size, texts))
     },
     async attentionPattern(q, k, heads, texts) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
-      return note(await attentionPattern(device, own(q), own(k), size, texts))
+      return note(
+        await attentionPattern(device, own('attentionPattern', q), own('attentionPattern', k), size, texts),
+      )
     },
     async attentionMix(pattern, v, heads, texts) {
       const size = check.checkMix(pattern, v, heads, texts)
-      return note(await attentionMix(device, own(pattern), own(v), size, texts))
+      return note(
+        await attentionMix(device, own('attentionMix', pattern), own('attentionMix', v), size, texts),
+      )
     },
     async append(cache, rows) {
       check.checkAppend(cache, rows)
-      return note(await append(device, cache as GpuCache, own(rows)))
+      return note(await append(device, prepared<GpuCache>('append', cache), own('append', rows)))
     },
     async add(a, b) {
       const { broadcast } = check.checkElementwise('add', a, b)
-      return note(await add(device, own(a), own(b), broadcast))
+      return note(await add(device, own('add', a), own('add', b), broadcast))
     },
     async subtract(a, b) {
       const { broadcast } = check.checkElementwise('subtract', a, b)
-      return note(await subtract(device, own(a), own(b), broadcast))
+      return note(await subtract(device, own('subtract', a), own('subtract', b), broadcast))
     },
-    gelu: async (x) => note(await gelu(device, own(x))),
+    gelu: async (x) => note(await gelu(device, own('gelu', x))),
     async center(x) {
       matrixShape('center', x.shape)
-      return note(await center(device, own(x)))
+      return note(await center(device, own('center', x)))
     },
     async softmax(x) {
       matrixShape('softmax', x.shape)
-      return note(await softmax(device, own(x)))
+      return note(await softmax(device, own('softmax', x)))
     },
     async takeRows(x, indices) {
       check.checkIds('takeRows', indices, matrixShape('takeRows', x.shape)[0])
-      return note(await takeRows(device, own(x), indices))
+      return note(await takeRows(device, own('takeRows', x), indices))
     },
     async meanRows(x, lengths) {
       check.checkMeanRows(x, lengths)
-      return note(await meanRows(device, own(x), lengths))
+      return note(await meanRows(device, own('meanRows', x), lengths))
     },
     async topK(x, k) {
       check.checkTopK(x, k)
-      return topK(device, own(x), k)
+      return topK(device, own('topK', x), k)
     },
     async sparseEncode(x, layer) {
       check.checkLinear(x, layer, undefined, 'sparseEncode')
-      return sparseEncode(device, own(x), layer as GpuLinear)
+      return sparseEncode(device, own('sparseEncode', x), prepared<GpuLinear>('sparseEncode', layer))
     },
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)
-      return note(await sparseDecode(device, x, table as GpuTable, own(bias)))
+      return note(
+        await sparseDecode(device, x, prepared<GpuTable>('sparseDecode', table), own('sparseDecode', bias)),
+      )
     },
   }
 }
 
-function tensorsOf(resource: GpuLinear | GpuTable | GpuNorm | GpuCache): GpuTensor[] {
-  if ('capacity' in resource) return resource.rows ? [resource.rows] : []
+type GpuResource = GpuLinear | GpuTable | GpuNorm | GpuCache
+
+function tensorsOf(resource: GpuResource): GpuTensor[] {
+  if ('capacity' in resource && 'rows' in resource) return resource.rows ? [resource.rows] : []
   if (!('parts' in resource)) return [resource.weight, resource.bias]
   const weights = resource.parts.map(({ weight }) => weight)
   return 'bias' in resource ? [...weights, resource.bias, resource.noBias] : weights

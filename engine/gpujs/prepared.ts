@@ -1,10 +1,11 @@
 // Weights and caches as the gpu.js backend keeps them.
 import { checkPrepareLinear } from '../checks.ts'
 import type { Linear, Norm, RowCache, Table } from '../backend.ts'
+import { freedOnFailure } from '../scope.ts'
 import { Tensor, matrixShape, showShape } from '../tensor.ts'
 import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
 import type { Device } from './device.ts'
-import type { GpuTensor } from './tensor.ts'
+import { freeTensor, type GpuTensor } from './tensor.ts'
 
 /**
  * Rows `first` and on of a weight matrix. A matrix that is larger than the GPU binds at once is cut into parts; each
@@ -52,13 +53,17 @@ export async function prepareLinear(
       : transposed
         ? await readTurned(weight)
         : await readTensor(weight)
-  return {
-    in: inputs,
-    out: outputs,
-    parts: await uploadParts(device, weight.name, matrix),
-    bias: await device.upload(bias ? await readTensor(bias) : Tensor.zeros([outputs])),
-    noBias: await device.upload(Tensor.zeros([outputs])),
-  }
+  return freedOnFailure(freeTensor, async (keep) => {
+    const parts = await uploadParts(device, weight.name, matrix)
+    for (const { weight } of parts) keep(weight)
+    return {
+      in: inputs,
+      out: outputs,
+      parts,
+      bias: keep(await device.upload(bias ? await readTensor(bias) : Tensor.zeros([outputs]))),
+      noBias: await device.upload(Tensor.zeros([outputs])),
+    }
+  })
 }
 
 export async function prepareTable(device: Device, weight: WeightSource): Promise<GpuTable> {
@@ -89,10 +94,12 @@ async function uploadParts(device: Device, name: string, matrix: Tensor): Promis
   const even = Math.ceil(rows / Math.ceil(rows / fitting))
   const wholeBlocks = Math.ceil(even / 256) * 256
   const atOnce = wholeBlocks <= fitting ? wholeBlocks : even
-  const parts: Part[] = []
-  for (let first = 0; first < rows; first += atOnce) {
-    const part = matrix.rows(first, Math.min(first + atOnce, rows))
-    parts.push({ first, rows: part.shape[0], weight: await device.upload(part) })
-  }
-  return parts
+  return freedOnFailure(freeTensor, async (keep) => {
+    const parts: Part[] = []
+    for (let first = 0; first < rows; first += atOnce) {
+      const part = matrix.rows(first, Math.min(first + atOnce, rows))
+      parts.push({ first, rows: part.shape[0], weight: keep(await device.upload(part)) })
+    }
+    return parts
+  })
 }

@@ -40,6 +40,10 @@ export class GpuTensor implements DeviceTensor {
     if (!(storage instanceof Float32Array)) device.alive.add(this)
   }
 
+  get backend(): string {
+    return `gpujs:${this.device.mode}`
+  }
+
   /** @throws if the tensor was freed */
   get storage(): Storage {
     if (!this.#storage)
@@ -77,6 +81,8 @@ export class GpuTensor implements DeviceTensor {
     return new Tensor(this.shape, flatten(await storage.toArray(), this.shape))
   }
 }
+
+export const freeTensor = (tensor: GpuTensor): void => tensor.free()
 
 /** gpu.js gives rows of rows of numbers; a tensor is flat. */
 export function flatten(nested: unknown, shape: Shape): Float32Array {

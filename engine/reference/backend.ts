@@ -1,5 +1,5 @@
 // The specification as a backend: every op as plain loops.
-import type { Backend, DeviceTensor } from '../backend.ts'
+import type { Backend, DeviceTensor, Linear, Norm, RowCache, Table } from '../backend.ts'
 import * as check from '../checks.ts'
 import { Tensor, matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights/weights.ts'
@@ -20,9 +20,16 @@ import { takeRows } from './take-rows.ts'
 import { topK } from './top-k.ts'
 
 /** The numbers of a tensor that this backend made or was given. */
-function host(x: DeviceTensor): Tensor {
+function host(op: string, x: DeviceTensor): Tensor {
   if (x instanceof Tensor) return x
-  throw check.foreignTensor('reference', x)
+  throw check.foreignTensor(op, 'reference', x)
+}
+
+/** The weights, or the cache, that this backend made: its own keep their numbers in host memory. */
+function prepared<T>(op: string, resource: Linear | Table | Norm | RowCache): T {
+  const { weight, rows } = resource as { weight?: unknown; rows?: unknown }
+  if (weight instanceof Tensor || rows instanceof Tensor) return resource as T
+  throw check.foreignWeights(op, 'reference')
 }
 
 /** The specification as a backend: plain loops in host memory, sums in float64, results in float32. */
@@ -32,10 +39,10 @@ export function createReferenceBackend(): Backend {
     mode: 'plain loops, float64 sums, 1 thread',
 
     upload: (tensor) => tensor,
-    download: async (x) => host(x),
+    download: async (x) => host('download', x),
     reshape(x, shape) {
       check.checkReshape(x, shape)
-      return host(x).reshape(shape)
+      return host('reshape', x).reshape(shape)
     },
     scope: (work) => work(backend), // the garbage collector frees what nobody holds
     release() {},
@@ -68,68 +75,78 @@ export function createReferenceBackend(): Backend {
 
     async embed(table, ids) {
       check.checkIds('embed', ids, 'rows' in table ? table.rows : table.out)
-      return embed(table as ReferenceTable | ReferenceLinear, ids)
+      return embed(prepared<ReferenceTable | ReferenceLinear>('embed', table), ids)
     },
     async layerNorm(x, norm, eps) {
       check.checkLayerNorm(x, norm)
-      return layerNorm(host(x), norm as ReferenceNorm, eps)
+      return layerNorm(host('layerNorm', x), prepared<ReferenceNorm>('layerNorm', norm), eps)
     },
     async linear(x, layer, { activation, residual } = {}) {
       check.checkLinear(x, layer, residual)
-      return linear(host(x), layer as ReferenceLinear, activation, residual && host(residual))
+      return linear(
+        host('linear', x),
+        prepared<ReferenceLinear>('linear', layer),
+        activation,
+        residual && host('linear', residual),
+      )
     },
     async attention(q, k, v, heads, texts) {
       const size = check.checkAttention(q, k, v, heads, texts)
-      return attentionMix(attentionPattern(host(q), host(k), size, texts), host(v), size, texts)
+      return attentionMix(
+        attentionPattern(host('attention', q), host('attention', k), size, texts),
+        host('attention', v),
+        size,
+        texts,
+      )
     },
     async attentionPattern(q, k, heads, texts) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
-      return attentionPattern(host(q), host(k), size, texts)
+      return attentionPattern(host('attentionPattern', q), host('attentionPattern', k), size, texts)
     },
     async attentionMix(pattern, v, heads, texts) {
       const size = check.checkMix(pattern, v, heads, texts)
-      return attentionMix(host(pattern), host(v), size, texts)
+      return attentionMix(host('attentionMix', pattern), host('attentionMix', v), size, texts)
     },
     async append(cache, rows) {
       check.checkAppend(cache, rows)
-      return append(cache as ReferenceCache, host(rows))
+      return append(prepared<ReferenceCache>('append', cache), host('append', rows))
     },
     async add(a, b) {
       check.checkElementwise('add', a, b)
-      return add(host(a), host(b))
+      return add(host('add', a), host('add', b))
     },
     async subtract(a, b) {
       check.checkElementwise('subtract', a, b)
-      return subtract(host(a), host(b))
+      return subtract(host('subtract', a), host('subtract', b))
     },
-    gelu: async (x) => gelu(host(x)),
+    gelu: async (x) => gelu(host('gelu', x)),
     async center(x) {
       matrixShape('center', x.shape)
-      return center(host(x))
+      return center(host('center', x))
     },
     async softmax(x) {
       matrixShape('softmax', x.shape)
-      return softmax(host(x))
+      return softmax(host('softmax', x))
     },
     async takeRows(x, indices) {
       check.checkIds('takeRows', indices, matrixShape('takeRows', x.shape)[0])
-      return takeRows(host(x), indices)
+      return takeRows(host('takeRows', x), indices)
     },
     async meanRows(x, lengths) {
       check.checkMeanRows(x, lengths)
-      return meanRows(host(x), lengths)
+      return meanRows(host('meanRows', x), lengths)
     },
     async topK(x, k) {
       check.checkTopK(x, k)
-      return topK(host(x), k)
+      return topK(host('topK', x), k)
     },
     async sparseEncode(x, layer) {
       check.checkLinear(x, layer, undefined, 'sparseEncode')
-      return sparseEncode(host(x), layer as ReferenceLinear)
+      return sparseEncode(host('sparseEncode', x), prepared<ReferenceLinear>('sparseEncode', layer))
     },
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)
-      return sparseDecode(x, table as ReferenceTable, host(bias))
+      return sparseDecode(x, prepared<ReferenceTable>('sparseDecode', table), host('sparseDecode', bias))
     },
   }
   return backend

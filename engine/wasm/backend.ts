@@ -1,7 +1,7 @@
 // The ops as WebAssembly SIMD kernels on threads.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
-import { runScope } from '../scope.ts'
+import { freedOnFailure, runScope } from '../scope.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
 import { embed } from './embed.ts'
@@ -15,7 +15,7 @@ import { selfCheck } from './self-check.ts'
 import { Screen } from './screen/screen.ts'
 import { runSparseDecode } from './sparse-decode.ts'
 import { encodeDensely } from './sparse-encode.ts'
-import { Block, WasmTensor, wasmTensor } from './tensors.ts'
+import { Block, freeBlock, WasmTensor, wasmTensor } from './tensors.ts'
 import { topKOfRow } from './top-k.ts'
 
 /** Numbers of an elementwise op below which a chunk of it is not worth another thread's waking up. */
@@ -86,7 +86,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
   }
 
   function addressOf(op: string, x: DeviceTensor): number {
-    return wasmTensor(op, x).address
+    return wasmTensor(op, x, engine.arena).address
   }
 
   function floatsOf(x: WasmTensor): Float32Array {
@@ -106,16 +106,16 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       return x
     },
 
-    download: async (x) => new Tensor(x.shape, floatsOf(wasmTensor('download', x)).slice()),
+    download: async (x) => new Tensor(x.shape, floatsOf(wasmTensor('download', x, engine.arena)).slice()),
 
     reshape(x, shape) {
       check.checkReshape(x, shape)
-      return new WasmTensor(shape, wasmTensor('reshape', x).block)
+      return new WasmTensor(shape, wasmTensor('reshape', x, engine.arena).block)
     },
 
     scope(work) {
       const inScope = (inside: Set<Block>) => work(scopedBackend(engine, inside, screen, mode))
-      return runScope(made, (x) => wasmTensor('scope', x).block, inScope)
+      return runScope(made, (x) => wasmTensor('scope', x, engine.arena).block, inScope)
     },
 
     prepareLinear: (weight, bias, layout) => prepareLinear(engine, weight, bias, layout),
@@ -127,10 +127,10 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async prepareNorm(weight, bias): Promise<WasmNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
-      return {
-        weight: new WasmTensor(weight.shape, await loadBlock(engine.arena, weight)),
+      return freedOnFailure(freeBlock, async (keep) => ({
+        weight: new WasmTensor(weight.shape, keep(await loadBlock(engine.arena, weight))),
         bias: new WasmTensor(bias.shape, await loadBlock(engine.arena, bias)),
-      }
+      }))
     },
 
     createCache(capacity, width): WasmCache {
@@ -169,7 +169,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     async linear(x, layer, { activation = 'none', residual } = {}) {
       const rows = check.checkLinear(x, layer, residual)
       const packed = layer as PackedLinear
-      live('linear', packed.weights)
+      live('linear', packed.weights, engine.arena)
       const inputs = { x: addressOf('linear', x), residual: residual ? addressOf('linear', residual) : 0 }
       const out = make('linear', [rows, layer.out])
       await runLinear(engine, packed, { ...inputs, rows, out: out.address, activation })
@@ -203,9 +203,11 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     async append(cache, rows) {
       const count = check.checkAppend(cache, rows)
       const held = cache as WasmCache
-      const from = floatsOf(wasmTensor('append', rows))
+      const from = floatsOf(wasmTensor('append', rows, engine.arena))
       const { arena } = engine
-      arena.floats(live('append', held.block) + held.length * held.width * 4, from.length).set(from)
+      arena
+        .floats(live('append', held.block, engine.arena) + held.length * held.width * 4, from.length)
+        .set(from)
       held.length += count
       return new WasmTensor([held.length, held.width], held.block)
     },
@@ -215,7 +217,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     subtract: (a, b) => elementwise('subtract', a, b),
 
     async gelu(x) {
-      const from = wasmTensor('gelu', x)
+      const from = wasmTensor('gelu', x, engine.arena)
       const out = make('gelu', x.shape)
       await engine.runRanged('gelu', { x: from.address, out: out.address }, from.size, LEAST_NUMBERS)
       return out
@@ -228,7 +230,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     async takeRows(x, indices) {
       const [rows, width] = matrixShape('takeRows', x.shape)
       check.checkIds('takeRows', indices, rows)
-      const source = wasmTensor('takeRows', x)
+      const source = wasmTensor('takeRows', x, engine.arena)
       const out = make('takeRows', [indices.length, width])
       const [from, to] = [floatsOf(source), floatsOf(out)]
       for (const [t, index] of indices.entries())
@@ -249,7 +251,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     async topK(x, k) {
       const [rows, width] = check.checkTopK(x, k)
-      const numbers = floatsOf(wasmTensor('topK', x))
+      const numbers = floatsOf(wasmTensor('topK', x, engine.arena))
       return Array.from({ length: rows }, (_, r) =>
         topKOfRow(numbers.subarray(r * width, (r + 1) * width), k),
       )
@@ -258,7 +260,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     async sparseEncode(x, layer) {
       const rows = check.checkLinear(x, layer, undefined, 'sparseEncode')
       const packed = layer as PackedLinear
-      live('sparseEncode', packed.weights)
+      live('sparseEncode', packed.weights, engine.arena)
       const from = addressOf('sparseEncode', x)
       return screen ? screen.encode(packed, from, rows) : encodeDensely(engine, packed, from, rows)
     },
@@ -266,7 +268,11 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)
       const { width, block } = table as WasmTable
-      const args = { table: live('sparseDecode', block), width, bias: addressOf('sparseDecode', bias) }
+      const args = {
+        table: live('sparseDecode', block, engine.arena),
+        width,
+        bias: addressOf('sparseDecode', bias),
+      }
       const out = make('sparseDecode', [x.shape[0], width])
       await runSparseDecode(engine, x, { ...args, out: out.address })
       return out

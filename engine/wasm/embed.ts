@@ -10,7 +10,7 @@ export function embed(
   out: Float32Array,
 ): void {
   const width = 'rows' in source ? source.width : source.in
-  const address = live('embed', 'rows' in source ? source.block : source.weights)
+  const address = live('embed', 'rows' in source ? source.block : source.weights, engine.arena)
   for (const [t, id] of ids.entries()) {
     const row = out.subarray(t * width, (t + 1) * width)
     if ('rows' in source) row.set(engine.arena.floats(address + id * width * 4, width))

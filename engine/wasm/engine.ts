@@ -22,6 +22,9 @@ export interface EngineOptions {
   readonly maximumBytes?: number
 }
 
+/** More threads than this only wait for each other; thousands end the process. */
+const THREADS_A_CORE = 4
+
 /** The module, the memory and the threads that all ops of the backend work with. */
 export class Engine {
   readonly arena: Arena
@@ -57,6 +60,10 @@ export class Engine {
     const threads = options.threads ?? (features.shared && platform.spawn ? platform.cores : 1)
     if (!Number.isInteger(threads) || threads < 1)
       throw new Error(`wasm: threads: expected 1 or more, got ${threads}`)
+    if (threads > THREADS_A_CORE * platform.cores)
+      throw new Error(
+        `wasm: threads: expected at most ${THREADS_A_CORE * platform.cores}, ${THREADS_A_CORE} for each of the ${platform.cores} cores here, got ${threads}`,
+      )
     if (threads > 1 && !(features.shared && platform.spawn))
       throw new Error('wasm: threads need shared memory: in a browser, a page that is cross-origin isolated')
 

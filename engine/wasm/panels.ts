@@ -1,9 +1,10 @@
 // Weights of a linear layer, packed as its tiles read them.
 import type { Linear } from '../backend.ts'
 import { checkPrepareLinear } from '../checks.ts'
+import { freedOnFailure } from '../scope.ts'
 import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
 import type { Engine } from './engine.ts'
-import { Block } from './tensors.ts'
+import { Block, freeBlock } from './tensors.ts'
 
 /** Numbers read from a weight source at once: 512 KiB of them, so that loading needs little beside the weights themselves. */
 export const READ_AT_ONCE = 1 << 17
@@ -27,21 +28,23 @@ export async function prepareLinear(
   const { arena, panel } = engine
   const [inputs, outputs] = checkPrepareLinear(weight.shape, bias?.shape, transposed)
   const padded = Math.ceil(outputs / panel) * panel
-  const layer = {
-    in: inputs,
-    out: outputs,
-    weights: new Block(arena, inputs * padded * 4, weight.name),
-    bias: new Block(arena, padded * 4, `the bias of ${weight.name}`),
-  }
-  const panels = () => arena.floats(layer.weights.address, inputs * padded)
-  if (padded > outputs) panels().fill(0, inputs * (padded - panel))
-  const pack = transposed ? packColumns : packRows
-  await forEachRowBlock(weight, READ_AT_ONCE, (rows, first, count) =>
-    pack({ panels: panels(), inputs, outputs, panel }, rows, first, count),
-  )
-  const biases = bias ? (await readTensor(bias)).data : new Float32Array(outputs)
-  arena.floats(layer.bias.address, padded).fill(0).set(biases)
-  return layer
+  return freedOnFailure(freeBlock, async (keep) => {
+    const layer = {
+      in: inputs,
+      out: outputs,
+      weights: keep(new Block(arena, inputs * padded * 4, weight.name)),
+      bias: keep(new Block(arena, padded * 4, `the bias of ${weight.name}`)),
+    }
+    const panels = () => arena.floats(layer.weights.address, inputs * padded)
+    if (padded > outputs) panels().fill(0, inputs * (padded - panel))
+    const pack = transposed ? packColumns : packRows
+    await forEachRowBlock(weight, READ_AT_ONCE, (rows, first, count) =>
+      pack({ panels: panels(), inputs, outputs, panel }, rows, first, count),
+    )
+    const biases = bias ? (await readTensor(bias)).data : new Float32Array(outputs)
+    arena.floats(layer.bias.address, padded).fill(0).set(biases)
+    return layer
+  })
 }
 
 interface Packing {

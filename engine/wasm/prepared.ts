@@ -1,10 +1,12 @@
 // Tables, norms and caches as the wasm backend keeps them.
 import type { Norm, RowCache, Table } from '../backend.ts'
+import { foreignWeights } from '../checks.ts'
+import { freedOnFailure } from '../scope.ts'
 import { sizeOf } from '../tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'
 import type { Arena } from './memory.ts'
 import { READ_AT_ONCE } from './panels.ts'
-import { Block, type WasmTensor } from './tensors.ts'
+import { Block, freeBlock, type WasmTensor } from './tensors.ts'
 
 export interface WasmTable extends Table {
   readonly block: Block
@@ -22,16 +24,19 @@ export interface WasmCache extends RowCache {
 
 /** Reads a whole weight into a block of its own, which no scope frees. */
 export async function loadBlock(arena: Arena, weight: WeightSource): Promise<Block> {
-  const block = new Block(arena, sizeOf(weight.shape) * 4, weight.name)
-  const width = weight.shape.at(-1) ?? 1
-  await forEachRowBlock(weight, READ_AT_ONCE, (rows, firstRow) =>
-    arena.floats(block.address + firstRow * width * 4, rows.length).set(rows),
-  )
-  return block
+  return freedOnFailure(freeBlock, async (keep) => {
+    const block = keep(new Block(arena, sizeOf(weight.shape) * 4, weight.name))
+    const width = weight.shape.at(-1) ?? 1
+    await forEachRowBlock(weight, READ_AT_ONCE, (rows, firstRow) =>
+      arena.floats(block.address + firstRow * width * 4, rows.length).set(rows),
+    )
+    return block
+  })
 }
 
-/** The address of prepared weights. @throws if they were released */
-export function live(op: string, block: Block): number {
+/** The address of prepared weights, or a cache. @throws if they are not in `arena`, or were released */
+export function live(op: string, block: Block | undefined, arena: Arena): number {
+  if (block?.arena !== arena) throw foreignWeights(op, 'wasm')
   if (block.isFreed) throw new Error(`${op}: these weights, or this cache, were released`)
   return block.address
 }

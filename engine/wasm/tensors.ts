@@ -8,7 +8,7 @@ import type { Arena } from './memory.ts'
 export class Block {
   readonly address: number
   isFreed = false
-  private readonly arena: Arena
+  readonly arena: Arena
 
   constructor(arena: Arena, bytes: number, what: string) {
     this.arena = arena
@@ -26,10 +26,13 @@ export class Block {
   }
 }
 
+export const freeBlock = (block: Block): void => block.free()
+
 /** A tensor in WebAssembly memory. Several may stand on one block: reshaped ones, and those a cache gives out. */
 export class WasmTensor implements DeviceTensor {
   readonly shape: Shape
   readonly block: Block
+  readonly backend = 'wasm'
 
   constructor(shape: Shape, block: Block) {
     this.shape = shape
@@ -45,9 +48,9 @@ export class WasmTensor implements DeviceTensor {
   }
 }
 
-/** The WebAssembly tensor an op was given. @throws if it is another backend's, or its memory has been freed */
-export function wasmTensor(op: string, x: DeviceTensor): WasmTensor {
-  if (!(x instanceof WasmTensor)) throw foreignTensor('wasm', x)
+/** The tensor an op was given. @throws if it does not stand in `arena`, or its memory has been freed */
+export function wasmTensor(op: string, x: DeviceTensor, arena: Arena): WasmTensor {
+  if (!(x instanceof WasmTensor) || x.block.arena !== arena) throw foreignTensor(op, 'wasm', x)
   if (x.block.isFreed)
     throw new Error(
       `${op}: the tensor ${showShape(x.shape)} was freed: its scope has ended without returning it, or its cache or weights were released`,

@@ -1,3 +1,8 @@
+import { checkKeys, show } from './json.ts'
+
+/** Deeper than any file of settings. */
+const DEEPEST = 100
+
 /**
  * The fields of a JSON object that says how a model is built, read one by one. A field that is wrong is an
  * error that names the file, the field, what it holds and what is expected.
@@ -15,10 +20,13 @@ export class JsonFields {
     } catch (error) {
       throw new Error(`${label}: not valid JSON: ${(error as Error).message}`, { cause: error })
     }
+    try {
+      checkKeys(json, 'the file', DEEPEST)
+    } catch (error) {
+      throw new Error(`${label}: ${(error as Error).message}`, { cause: error })
+    }
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new Error(
-        `${label}: expected a JSON object of settings, got ${JSON.stringify(value)?.slice(0, 40)}`,
-      )
+      throw new Error(`${label}: expected a JSON object of settings, got ${show(value)}`)
     this.#fields = value as Record<string, unknown>
   }
 
@@ -69,10 +77,8 @@ export class JsonFields {
   }
 
   #wrong(name: string, expected: string): Error {
-    return new Error(`${this.label}: ${name} is ${show(this.#fields[name])}, expected ${expected}`)
+    const value = this.#fields[name]
+    const found = value === undefined ? 'missing' : show(value)
+    return new Error(`${this.label}: ${name} is ${found}, expected ${expected}`)
   }
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'missing' : JSON.stringify(value)
 }

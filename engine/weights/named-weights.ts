@@ -1,5 +1,6 @@
 // Weights picked out of a store by name, and checked.
 import { showShape, type Shape } from '../tensor.ts'
+import { cut } from './json.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 
 /**
@@ -15,7 +16,7 @@ export function selectTensors(
   for (const name of store.names()) {
     const short = name.startsWith(prefix) ? name.slice(prefix.length) : name
     if (stored.has(short))
-      throw new Error(`${store.label}: holds ${short} twice, with and without "${prefix}"`)
+      throw new Error(`${store.label}: holds ${cut(short)} twice, with and without "${prefix}"`)
     stored.set(short, name)
   }
   const missing = [...shapes.keys()].filter((name) => !stored.has(name))
@@ -59,7 +60,7 @@ function allFinite(numbers: Float32Array): boolean {
 }
 
 function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, 5).join(', ')
+  const shown = names.slice(0, 5).map(cut).join(', ')
   return names.length > 5
     ? `${shown} and ${names.length - 5} more tensors`
     : `the tensor${names.length > 1 ? 's' : ''} ${shown}`

@@ -1,5 +1,6 @@
 // The header of a safetensors file.
 import { showShape, type Shape } from '../tensor.ts'
+import { checkKeys, cut, show } from './json.ts'
 
 /** Every number type a file may hold, and its bytes. Those of FLOATS can be read as float32. */
 const BYTES = {
@@ -60,7 +61,7 @@ export function parseHeader(
     } else if (name === '__proto__') {
       throw new SafetensorsError(`${label}: a tensor is named "__proto__": this name is refused`)
     } else {
-      entries.push([name, parseEntry(`${label}: tensor ${JSON.stringify(name)}`, value, dataBegin)])
+      entries.push([name, parseEntry(`${label}: tensor ${show(name)}`, value, dataBegin)])
     }
   }
   entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
@@ -71,44 +72,15 @@ export function parseHeader(
 function parseJsonObject(label: string, bytes: Uint8Array): object {
   if (bytes[0] !== 0x7b)
     throw new SafetensorsError(`${label}: the header is not a JSON object: expected "{" as its first byte`)
+  const deepest = 3 // the header { a tensor { its shape [
   try {
     const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    checkKeys(label, json)
+    checkKeys(json, 'the header', deepest)
     return JSON.parse(json) as object
   } catch (error) {
-    if (error instanceof SafetensorsError) throw error
-    throw new SafetensorsError(`${label}: the header is not JSON in UTF-8: ${(error as Error).message}`)
-  }
-}
-
-/**
- * Refuses what JSON.parse would let pass: of two equal keys it silently keeps the last, and it builds
- * any depth, which takes minutes for 100 MB of brackets. Leaves every other fault to JSON.parse.
- */
-function checkKeys(label: string, json: string): void {
-  const deepest = 3 // the header { a tensor { its shape [
-  const seen: Set<string>[] = []
-  let tensor = ''
-  let literal = ''
-  for (let i = 0; i < json.length; i++) {
-    const char = json[i]
-    if (char === '"') {
-      const start = i++
-      while (i < json.length && json[i] !== '"') i += json[i] === '\\' ? 2 : 1
-      literal = json.slice(start, i + 1)
-    } else if (char === '{' || char === '[') {
-      if (seen.push(new Set()) > deepest)
-        throw new SafetensorsError(`${label}: expected a header ${deepest} levels deep, found more`)
-    } else if (char === '}' || char === ']') {
-      seen.pop()
-    } else if (char === ':') {
-      const key = JSON.parse(literal) as string
-      const where = seen.length > 1 ? `in ${tensor} ` : ''
-      if (seen.at(-1)?.has(key))
-        throw new SafetensorsError(`${label}: ${literal} stands twice ${where}in the header`)
-      seen.at(-1)?.add(key)
-      if (seen.length === 1) tensor = literal
-    }
+    const isJson = !(error instanceof SyntaxError || error instanceof TypeError)
+    const { message } = error as Error
+    throw new SafetensorsError(`${label}: ${isJson ? '' : 'the header is not JSON in UTF-8: '}${message}`)
   }
 }
 
@@ -117,7 +89,7 @@ function metadataOf(label: string, value: unknown): [string, string][] {
     throw new SafetensorsError(`${label}: expected __metadata__ to be an object, found ${show(value)}`)
   return Object.entries(value).map(([key, text]) => {
     if (typeof text === 'string') return [key, text]
-    const name = `__metadata__ ${JSON.stringify(key)}`
+    const name = `__metadata__ ${show(key)}`
     throw new SafetensorsError(`${label}: expected ${name} to be a string, found ${show(text)}`)
   })
 }
@@ -139,7 +111,7 @@ function parseEntry(label: string, value: unknown, dataBegin: number): Safetenso
   const expected = byteLength(label, dtype, shape)
   if (end - begin !== expected)
     throw new SafetensorsError(
-      `${label}: ${dtype} ${showShape(shape)} takes ${expected} bytes, but data_offsets [${begin}, ${end}] hold ${end - begin}`,
+      `${label}: ${dtype} ${cut(showShape(shape))} takes ${expected} bytes, but data_offsets [${begin}, ${end}] hold ${end - begin}`,
     )
   return { dtype, shape, begin: dataBegin + begin, end: dataBegin + end }
 }
@@ -150,7 +122,7 @@ function byteLength(label: string, dtype: Dtype, shape: Shape): number {
   for (const dimension of shape) {
     bytes *= dimension
     if (!Number.isSafeInteger(bytes))
-      throw new SafetensorsError(`${label}: shape ${showShape(shape)} is too large to be addressed`)
+      throw new SafetensorsError(`${label}: shape ${cut(showShape(shape))} is too large to be addressed`)
   }
   return bytes
 }
@@ -165,7 +137,7 @@ function checkCoverage(
   let reached = dataBegin
   let before = 'the header'
   for (const [name, { begin, end }] of entries) {
-    const tensor = `tensor ${JSON.stringify(name)}`
+    const tensor = `tensor ${show(name)}`
     if (begin < reached)
       throw new SafetensorsError(
         `${label}: ${tensor} begins at byte ${begin} of the file, but ${before} ends at ${reached}: they overlap`,
@@ -185,12 +157,6 @@ function checkCoverage(
     throw new SafetensorsError(
       `${label}: ${before} ends at byte ${reached}, but the file has ${fileSize}: the rest belongs to no tensor`,
     )
-}
-
-/** A JSON value, cut to what an error message can carry. */
-function show(value: unknown): string {
-  const json = JSON.stringify(value) ?? 'nothing'
-  return json.length > 80 ? `${json.slice(0, 77)}...` : json
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 // Safetensors files: reading and writing.
 import type { ByteSource } from './bytes.ts'
 import { sizeOf, showShape, type Tensor } from '../tensor.ts'
+import { cut, show } from './json.ts'
 import type { WeightSource, WeightStore } from './weights.ts'
 import { SafetensorsError, parseHeader, type SafetensorsEntry } from './safetensors-header.ts'
 
@@ -34,9 +35,10 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsSt
     const found = entries.get(name)
     if (found === undefined) {
       const names = [...entries.keys()]
-      const some = names.length > 5 ? [...names.slice(0, 5), '...'] : names
+      const some = names.slice(0, 5).map((other) => show(other).slice(1, -1))
+      if (names.length > 5) some.push('...')
       throw new SafetensorsError(
-        `${label}: no tensor ${JSON.stringify(name)} among its ${names.length}: ${some.join(', ')}`,
+        `${label}: no tensor ${show(name)} among its ${names.length}: ${some.join(', ')}`,
       )
     }
     return found
@@ -80,7 +82,7 @@ async function readHeader(source: ByteSource): Promise<ReturnType<typeof parseHe
 
 function floatSource(source: ByteSource, name: string, entry: SafetensorsEntry): WeightSource {
   const { dtype, shape, begin } = entry
-  const label = `${source.label}: tensor ${JSON.stringify(name)} ${dtype} ${showShape(shape)}`
+  const label = `${source.label}: tensor ${show(name)} ${dtype} ${cut(showShape(shape))}`
   if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')
     throw new SafetensorsError(`${label}: only F32, F16 and BF16 can be read as float32`)
   const size = sizeOf(shape)
@@ -127,7 +129,7 @@ async function readHalves(
 
 async function readIntegers(source: ByteSource, name: string, entry: SafetensorsEntry): Promise<number[]> {
   const { dtype, shape, begin, end } = entry
-  const label = `${source.label}: tensor ${JSON.stringify(name)} ${dtype} ${showShape(shape)}`
+  const label = `${source.label}: tensor ${show(name)} ${dtype} ${cut(showShape(shape))}`
   if (dtype !== 'I32' && dtype !== 'I64')
     throw new SafetensorsError(`${label}: only I32 and I64 can be read as integers`)
   const bytes = new Uint8Array(end - begin)
@@ -155,7 +157,7 @@ export function encodeSafetensors(
   let length = 0
   for (const [name, tensor] of list) {
     if (names.has(name))
-      throw new SafetensorsError(`encode: tensor name ${JSON.stringify(name)} is reserved or stands twice`)
+      throw new SafetensorsError(`encode: tensor name ${show(name)} is reserved or stands twice`)
     names.add(name)
     const end = length + tensor.data.byteLength
     fields.push(field(name, { dtype: 'F32', shape: tensor.shape, data_offsets: [length, end] }))

@@ -217,19 +217,60 @@ for (const [ops, prepared] of preparedOn) {
     assert.is(cache.length, 1)
   })
 
-  test('a tensor of another backend', async () => {
-    const stranger: DeviceTensor = { shape: [2, 8] }
+  test('a tensor of another backend, or of another one of the same kind, is refused by every op', async () => {
     const own = ops.upload(Tensor.zeros([2, 8]))
-    const expected = `${ops.name}: the tensor [2, 8] lives on another backend; download it first`
-    assert.is(await messageOf(() => ops.download(stranger)), expected)
-    assert.is(await messageOf(() => ops.gelu(stranger)), expected)
-    assert.is(await messageOf(() => ops.layerNorm(stranger, prepared.norm, 1e-5)), expected)
-    assert.is(await messageOf(() => ops.add(own, stranger)), expected)
-    for (const other of all) {
-      if (other === ops) continue
+    const twin = await createBackend(ops.name)
+    for (const other of [...all, twin]) {
       const foreign = other.upload(Tensor.zeros([2, 8]))
-      assert.is(await messageOf(() => ops.center(foreign)), expected, other.name)
+      if (other === ops || (own instanceof Tensor && foreign instanceof Tensor)) continue // both in host memory
+      const home = other === twin ? `another ${ops.name}` : other.name
+      const refused = async (op: string, call: (x: DeviceTensor) => unknown) =>
+        assert.is(
+          await messageOf(() => call(foreign)),
+          `${op} on ${ops.name}: the tensor [2, 8] lives on ${home}; download it there and upload it here`,
+        )
+      await refused('download', (x) => ops.download(x))
+      await refused('reshape', (x) => ops.reshape(x, [16]))
+      await refused('layerNorm', (x) => ops.layerNorm(x, prepared.norm, 1e-5))
+      for (const op of ['gelu', 'center', 'softmax'] as const) await refused(op, (x) => ops[op](x))
+      for (const op of ['add', 'subtract'] as const) {
+        await refused(op, (x) => ops[op](own, x))
+        await refused(op, (x) => ops[op](x, own))
+      }
+      await refused('takeRows', (x) => ops.takeRows(x, [0]))
+      await refused('meanRows', (x) => ops.meanRows(x, [2]))
+      await refused('topK', (x) => ops.topK(x, 1))
+      await refused('append', (x) => ops.append(prepared.cache, x))
+      const spans = [{ queries: 2, keys: 2 }]
+      await refused('attention', (x) => ops.attention(own, own, x, 1, spans))
+      await refused('attentionPattern', (x) => ops.attentionPattern(own, x, 1, spans))
     }
+    await twin.dispose()
+  })
+
+  test('weights and caches of another backend, or of another one of the same kind', async () => {
+    const twin = await createBackend(ops.name)
+    const x = ops.upload(Tensor.zeros([2, 768]))
+    for (const other of [...all, twin]) {
+      if (other === ops || (other.name === 'reference' && ops.name === 'reference')) continue // both in host memory
+      const { layer, table, norm, cache } = await prepare(other)
+      await other.append(cache, other.upload(Tensor.zeros([1, 8])))
+      const rows = ops.upload(Tensor.zeros([1, 8]))
+      const expected = (op: string) =>
+        `${op} on ${ops.name}: these weights, or this cache, were made on another backend; make them on this one`
+      assert.is(await messageOf(() => ops.linear(x, layer)), expected('linear'))
+      assert.is(await messageOf(() => ops.sparseEncode(x, layer)), expected('sparseEncode'))
+      assert.is(await messageOf(() => ops.embed(layer, [0])), expected('embed'))
+      assert.is(await messageOf(() => ops.embed(table, [0])), expected('embed'))
+      assert.is(
+        await messageOf(() => ops.sparseDecode(sparse(1, 10), table, ops.upload(Tensor.zeros([8])))),
+        expected('sparseDecode'),
+      )
+      assert.is(await messageOf(() => ops.append(cache, rows)), expected('append'))
+      assert.match(await messageOf(() => ops.layerNorm(rows, norm, 1e-5)), `layerNorm on ${ops.name}: the`)
+      for (const part of [layer, table, norm, cache]) other.release(part)
+    }
+    await twin.dispose()
   })
 
   test.run()

@@ -80,6 +80,20 @@ correlation(
     assert.ok(!found.some(({ feature }) => feature === 5), 'a feature that never changes')
   },
 )
+correlation(
+  'a feature that is the same on every token correlates with nothing, though rounding leaves it a variance',
+  () => {
+    const tokens = Array.from({ length: 3000 }, (_, i) => i + 1)
+    const rising = [Float32Array.of(0, ...tokens)]
+    const constant = [Float32Array.of(0, ...tokens.map(() => 0.1))]
+    const others = positiveEntries(Tensor.of([3001, 2], [0, 0, ...tokens.flatMap((token) => [token, 0.1])]))
+    const [varies, ...rest] = correlatedFeatures(rising, others, 5)
+    assert.is(varies.feature, 0)
+    assert.equal(rest, [])
+    assert.equal(correlatedFeatures(constant, others, 5), [])
+  },
+)
+
 correlation.run()
 
 const activations = suite('activations')

@@ -54,15 +54,27 @@ const wrong: readonly [fields: object, message: string][] = [
   [{ scale_attn_by_inverse_layer_idx: true }, 'scale_attn_by_inverse_layer_idx is true, expected false'],
   [{ tie_word_embeddings: false }, 'tie_word_embeddings is false, expected true'],
   [{ add_cross_attention: true }, 'add_cross_attention is true, expected false'],
-  [{ n_embd: undefined }, 'n_embd is missing, expected a whole number from 1'],
-  [{ n_embd: '768' }, 'n_embd is "768", expected a whole number from 1'],
-  [{ n_head: 0 }, 'n_head is 0, expected a whole number from 1'],
-  [{ n_head: 1.5 }, 'n_head is 1.5, expected a whole number from 1'],
+  [{ n_embd: undefined }, 'n_embd is missing, expected a whole number from 1 to 65536'],
+  [{ n_embd: '768' }, 'n_embd is "768", expected a whole number from 1 to 65536'],
+  [{ n_head: 0 }, 'n_head is 0, expected a whole number from 1 to 1000'],
+  [{ n_head: 1.5 }, 'n_head is 1.5, expected a whole number from 1 to 1000'],
   [{ n_head: 7 }, 'n_embd 768 does not split into n_head 7 heads'],
-  [{ n_layer: -1 }, 'n_layer is -1, expected a whole number from 1'],
-  [{ n_positions: null }, 'n_positions is null, expected a whole number from 1'],
-  [{ vocab_size: [50257] }, 'vocab_size is [50257], expected a whole number from 1'],
-  [{ n_inner: 0 }, 'n_inner is 0, expected a whole number from 1'],
+  [{ n_layer: -1 }, 'n_layer is -1, expected a whole number from 1 to 1000'],
+  [{ n_positions: null }, 'n_positions is null, expected a whole number from 1 to 1048576'],
+  [{ vocab_size: [50257] }, 'vocab_size is [50257], expected a whole number from 1 to 1048576'],
+  [{ n_inner: 0 }, 'n_inner is 0, expected a whole number from 1 to 1048576'],
+  ...[
+    ['n_layer', 1000],
+    ['n_head', 1000],
+    ['n_embd', 65536],
+    ['n_inner', 1048576],
+    ['n_positions', 1048576],
+    ['vocab_size', 1048576],
+  ].map(([name, most]): [object, string] => [
+    { [name]: 1e9 },
+    `${name} is 1000000000, expected a whole number from 1 to ${most}`,
+  ]),
+  [{ n_embd: 'x'.repeat(5e6) }, `n_embd is "${'x'.repeat(76)}..., expected a whole number from 1 to 65536`],
   [{ layer_norm_epsilon: 0 }, 'layer_norm_epsilon is 0, expected a positive number'],
   [{ layer_norm_epsilon: '1e-5' }, 'layer_norm_epsilon is "1e-5", expected a positive number'],
   [{ bos_token_id: 50257 }, 'bos_token_id is 50257, expected a whole number from 0 to 50256'],
@@ -81,6 +93,18 @@ test('a number too large for float64 is no eps', async () => {
   assert.match(
     await messageOf(() => parseConfig(json)),
     /layer_norm_epsilon is .*, expected a positive number/,
+  )
+})
+
+test('a key that stands twice, of which JSON.parse would keep the last', async () => {
+  const twice = (more: string) => withFields({}).replace(/}$/, `,${more}}`)
+  assert.is(
+    await messageOf(() => parseConfig(twice('"n_layer":6'), 'F')),
+    'F: "n_layer" stands twice in the file',
+  )
+  assert.is(
+    await messageOf(() => parseConfig(twice('"task":{"a":1,"a":2}'), 'F')),
+    'F: "a" stands twice in "task" in the file',
   )
 })
 

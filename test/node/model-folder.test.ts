@@ -77,7 +77,8 @@ models('names with the prefix transformer. and mask buffers give the same logits
   assert.equal((await logits(path)).data, (await logits('tiny')).data)
 })
 
-const faults: [what: string, change: (path: string) => void | Promise<void>, message: RegExp][] = [
+type Fault = [what: string, change: (path: string) => void | Promise<void>, message: RegExp]
+const faults: Fault[] = [
   ['no config.json', (path) => rmSync(join(path, files.config)), /config\.json: there is no such file/],
   [
     'a broken config.json',
@@ -132,6 +133,16 @@ const faults: [what: string, change: (path: string) => void | Promise<void>, mes
     /normalize_activations is "layer_norm", expected "none"/,
   ],
   ['an SAE without a hook', settings(files.cfg, { hook_name: undefined }), /cfg\.json: hook_name is missing/],
+  ...['attn.hook_z', 'hook_mlp_out', 'hook_attn_out', 'mlp.hook_post'].map((site): Fault => [
+    `an SAE of ${site}`,
+    settings(files.cfg, { hook_name: `blocks.3.${site}` }),
+    new RegExp(`cfg\\.json: hook_name is "blocks\\.3\\.${site}", but only SAEs of the residual stream`),
+  ]),
+  [
+    'two SAEs of one hook',
+    (path) => cpSync(join(path, 'sae', hook), join(path, 'sae/second'), { recursive: true }),
+    /blocks\.3\.hook_resid_pre\/cfg\.json and .*second\/cfg\.json are both of blocks\.3\.hook_resid_pre; keep one/,
+  ],
   ['an SAE without weights', (path) => rmSync(join(path, files.sae)), /sae_weights\.safetensors/],
   [
     'an SAE with a weight missing',

@@ -66,6 +66,34 @@ for (const ops of await startBackends()) {
         )
   })
 
+  test('layerNorm and center: a constant row gives nothing, a row far from zero what it holds', async () => {
+    for (const [width, value] of [
+      [768, 7.3],
+      [3072, 0.1],
+    ]) {
+      const [ones, zeros] = [Tensor.of([width], Array(width).fill(1) as number[]), Tensor.zeros([width])]
+      const constant = Tensor.of([2, width], Array(2 * width).fill(value) as number[])
+      for (const { data } of [await host.center(constant), await host.layerNorm(constant, ones, zeros, 1e-5)])
+        for (const number of data) assert.ok(Math.abs(number) < 1e-7, `${value} x ${width} gives ${number}`)
+    }
+    const [ones, zeros] = [Tensor.of([768], Array(768).fill(1) as number[]), Tensor.zeros([768])]
+    for (const [offset, scale] of [
+      [1000, 1],
+      [1000, 0.01],
+      [-1e4, 1],
+    ]) {
+      const far = randomTensor([1, 768], 1, scale, offset)
+      const mean = far.data.reduce((sum, number) => sum + number, 0) / 768
+      const centered = Array.from(far.data, (number) => number - mean)
+      const deviation = Math.sqrt(centered.reduce((sum, number) => sum + number * number, 0) / 768 + 1e-5)
+      const [got, normal] = [await host.center(far), await host.layerNorm(far, ones, zeros, 1e-5)]
+      for (const [i, number] of centered.entries()) {
+        assert.ok(Math.abs(normal.data[i] - number / deviation) < 2e-6, `${offset}: ${normal.data[i]}`)
+        if (ops.name.startsWith('gpujs')) assert.ok(Math.abs(got.data[i] - number) < 1e-6 * scale)
+      }
+    }
+  })
+
   test('layerNorm does not change when a row is shifted, or scaled where eps is small beside it', async () => {
     const [weight, bias] = [randomTensor([64], 1, 1, 1), randomTensor([64], 2)]
     const x = randomTensor([5, 64], 3, 8)

@@ -41,7 +41,7 @@ const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [
   ['JSON that ends early', fileOf('{"a'), /the header is not JSON in UTF-8/],
   ['zeros behind the header', fileOf('{}\0\0'), /the header is not JSON in UTF-8/],
   ['bad UTF-8', fileOf(latin1('{"__metadata__":{"\xff":""}}')), /the header is not JSON in UTF-8/],
-  ['a deep header', fileOf(`{"a":${'['.repeat(1e6)}`), /expected a header 3 levels deep, found more/],
+  ['a deep header', fileOf(`{"a":${'['.repeat(1e6)}`), /expected the header 3 levels deep, found more/],
   ['metadata that is no object', fileOf('{"__metadata__":[]}'), /__metadata__ to be an object, found \[\]/],
   [
     'metadata that is no string',
@@ -147,6 +147,11 @@ const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [
     'metadata that stand twice',
     fileOf('{"__metadata__":{"k":"1","k":"2"}}'),
     /"k" stands twice in "__metadata__"/,
+  ],
+  [
+    'a name of a megabyte, cut in the message',
+    fileOf(`{"${'n'.repeat(1e6)}":null}`),
+    /^.{0,99}tensor "n{76}\.\.\.: expected { dtype, shape, data_offsets }, found null$/,
   ],
   ['a tensor __proto__', fileOf(`{"__proto__":${one}}`, 4), /named "__proto__": this name is refused/],
 ]

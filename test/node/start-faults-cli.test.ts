@@ -68,7 +68,7 @@ function silentModel(): string {
 
 command('of two SAEs at one layer, it takes the one at the layer’s input', () => {
   const model = modelFolder('two', {
-    a: 'blocks.0.hook_mlp_out',
+    a: 'blocks.0.hook_resid_mid',
     b: 'blocks.0.hook_resid_pre',
     c: 'blocks.1.hook_resid_mid',
   })

@@ -97,6 +97,14 @@ test("Pearson: Anscombe's first set; none where one list does not vary; lists of
   near(pearson(x, y), 0.81642, 5e-6)
   near(pearson(x, x.map((value) => -3 * value + 1)), -1) // prettier-ignore
   assert.is(pearson([1, 1, 1], [1, 2, 3]), null)
+  const constant = Array<number>(7).fill(0.1) // whose mean is not 0.1 in float64
+  const rising = constant.map((_, i) => i)
+  for (const [a, b] of [
+    [constant, rising],
+    [rising, constant],
+    [constant, constant],
+  ])
+    assert.is(pearson(a, b), null)
   assert.throws(() => pearson([1], [1, 2]), 'pearson: 1 numbers and 2')
 })
 

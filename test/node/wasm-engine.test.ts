@@ -184,4 +184,16 @@ test('a thousand runs leave the memory as it was', async () => {
     })
 })
 
+test('more threads than four a core are refused at once, with the number of cores', async () => {
+  const { cores } = nodePlatform
+  const create = (threads: number) => createWasmBackend(nodePlatform, { threads, paired: false })
+  for (const threads of [4 * cores + 1, 9999])
+    assert.match(
+      await errorOf(() => create(threads)),
+      `expected at most ${4 * cores}, 4 for each of the ${cores} cores here, got ${threads}`,
+    )
+  const most = await create(4 * cores)
+  await most.dispose()
+})
+
 test.run()

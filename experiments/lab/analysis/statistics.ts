@@ -122,6 +122,7 @@ export function auroc(positives: readonly number[], negatives: readonly number[]
 export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
   if (a.length !== b.length)
     throw new Error(`pearson: ${a.length} numbers and ${b.length}; expected as many of each`)
+  if (isConstant(a) || isConstant(b)) return null // rounding could leave a variance of almost nothing
   const [x, y] = [centred(a), centred(b)]
   const lengths = Math.sqrt(dot(x, x) * dot(y, y))
   return lengths > 0 ? dot(x, y) / lengths : null
@@ -130,6 +131,10 @@ export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number | nu
 /** Spearman's rank correlation: Pearson's, of the ranks, which ties share. */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
   return pearson(ranks(a), ranks(b))
+}
+
+function isConstant(values: ArrayLike<number>): boolean {
+  return Array.from(values).every((value) => value === values[0])
 }
 
 function centred(values: ArrayLike<number>): Float64Array {

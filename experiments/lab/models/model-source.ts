@@ -154,6 +154,11 @@ async function sourceOf<File>(
   const weightsOf = new Map<string, File>()
   for (const [i, { hook, weights }] of files.saes.entries()) {
     const sae = await readSaeConfig(saePaths[i], name, config, hook)
+    const other = [...saes.keys()].indexOf(sae.hookName)
+    if (other >= 0)
+      throw new UserError(
+        `${saePaths[other]} and ${saePaths[i]} are both of ${sae.hookName}; keep one of the two folders here`,
+      )
     weightsOf.set(sae.hookName, weights)
     saes.set(sae.hookName, {
       config: sae,

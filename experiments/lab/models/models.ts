@@ -51,11 +51,10 @@ export async function openModel(
   const shapes = weightShapes(source.config)
   const bytes = float32Bytes(shapes)
   checkFits(name, bytes, limit)
+  const tokenizer = await createTokenizer({ vocabularySize: source.config.dVocab })
   const store = await source.weights()
   using progress = createProgress({ label: `loading ${name}`, total: shapes.size, unit: 'tensors', quiet })
-  const gpt2 = await loadGpt2(ops, store, source.config, () => progress.step())
-  await store.close()
-  const tokenizer = await createTokenizer({ vocabularySize: source.config.dVocab })
+  const gpt2 = await loadGpt2(ops, store, source.config, () => progress.step()).finally(() => store.close())
   const sae = (hook: string) => {
     const found = source.saes.get(hook)
     if (found) return found

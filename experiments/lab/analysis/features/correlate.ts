@@ -18,13 +18,16 @@ export function correlatedFeatures(
 ): CorrelatedFeature[] {
   const width = others.shape[1]
   const [sumY, sumYY, sumXY] = [0, 1, 2].map(() => new Float64Array(width))
+  const [least, most] = [new Float64Array(width).fill(Infinity), new Float64Array(width)]
   const [firing, together] = [new Uint32Array(width), new Uint32Array(width)]
   const tokens = column.reduce((sum, text) => sum + text.length - 1, 0)
-  let [row, sumX, sumXX] = [0, 0, 0]
+  let [row, sumX, sumXX, leastX, mostX] = [0, 0, 0, Infinity, -Infinity]
   for (const text of column)
     for (let token = 0; token < text.length; token++, row++) {
       if (token === 0) continue // BOS
       const x = text[token]
+      leastX = Math.min(leastX, x)
+      mostX = Math.max(mostX, x)
       sumX += x
       sumXX += x * x
       for (let entry = others.offsets[row]; entry < others.offsets[row + 1]; entry++) {
@@ -32,14 +35,18 @@ export function correlatedFeatures(
         sumY[feature] += y
         sumYY[feature] += y * y
         sumXY[feature] += x * y
+        least[feature] = Math.min(least[feature], y)
+        most[feature] = Math.max(most[feature], y)
         firing[feature]++
         if (x > 0) together[feature]++
       }
     }
+  if (leastX === mostX) return [] // nothing goes up and down with a constant
   const correlated: CorrelatedFeature[] = []
   for (let feature = 0; feature < width; feature++) {
     if (together[feature] < LEAST_TOGETHER) continue
-    const variances = (tokens * sumXX - sumX ** 2) * (tokens * sumYY[feature] - sumY[feature] ** 2) // 0 where one is constant
+    if (firing[feature] === tokens && least[feature] === most[feature]) continue // constant: what varies is rounding
+    const variances = (tokens * sumXX - sumX ** 2) * (tokens * sumYY[feature] - sumY[feature] ** 2)
     if (!(variances > 0)) continue
     const correlation = (tokens * sumXY[feature] - sumX * sumY[feature]) / Math.sqrt(variances)
     correlated.push({ feature, correlation, together: together[feature], firing_tokens: firing[feature] })
