@@ -6,6 +6,7 @@ import { sparseRow } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { releaseSae } from '../../sae/weights.ts'
 import { createCommand, runMain } from '../lab/cli/cli.ts'
+import { print, printJson } from '../lab/cli/print.ts'
 import { captureStreams, encodeStream } from '../lab/models/features.ts'
 import { openModel } from '../lab/models/models.ts'
 
@@ -28,8 +29,7 @@ runMain(async () => {
     releaseSae(sae)
   }
   await ops.dispose()
-  if (command.opts<{ json?: boolean }>().json)
-    return console.log(JSON.stringify({ model: 'tiny', ids, layers }))
+  if (command.opts<{ json?: boolean }>().json) return printJson({ model: 'tiny', ids, layers })
   for (const { hook, strongest } of layers)
-    console.log(hook, strongest.map(({ feature, mean }) => `#${feature} ${mean.toFixed(2)}`).join('  '))
+    print(`${hook} ${strongest.map(({ feature, mean }) => `#${feature} ${mean.toFixed(2)}`).join('  ')}`)
 })

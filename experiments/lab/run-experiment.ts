@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
+import { print, toJson } from './cli/print.ts'
 import { safeName, writeAllAtomically } from './cli/write-node.ts'
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, piecesOf, type OpenModel } from './models/models.ts'
@@ -66,6 +67,8 @@ export interface Report {
   readonly page: (made: Made) => string
   /** What the terminal shows, a paragraph each. */
   readonly text: readonly string[]
+  /** It has colours, and has itself made visible what is not ours. */
+  readonly styled?: boolean
 }
 
 /** @param command with the experiment's options and --out, parsed */
@@ -103,16 +106,15 @@ export function runExperiment<Options extends ExperimentOptions>(
       for (const report of outcome.reports) await write(report, outcome, provenance, folder, options.out)
       if (options.out === undefined) await updateResultsIndex('results')
 
-      if (quiet) return console.log(asJson(provenance, outcome.results))
-      console.log(`${provenanceLines(provenance)}\n`)
+      if (quiet) return void process.stdout.write(asJson(provenance, outcome.results) + '\n')
+      print(`${provenanceLines(provenance)}\n`)
       const seconds = (performance.now() - started) / 1000
       for (const report of outcome.reports) show(report, outcome, folder, seconds)
     }),
   )
 }
 
-const asJson = (provenance: Provenance, results: object): string =>
-  JSON.stringify({ provenance, ...results }, null, 1)
+const asJson = (provenance: Provenance, results: object): string => toJson({ provenance, ...results }, 1)
 
 async function write(
   { place, results, tables, page }: Report,
@@ -129,10 +131,18 @@ async function write(
   })
 }
 
-function show({ place, tables, text }: Report, { done }: Outcome, folder: string, seconds: number): void {
-  for (const paragraph of text) console.log(`${paragraph}\n`)
+function show(
+  { place, tables, text, styled }: Report,
+  { done }: Outcome,
+  folder: string,
+  seconds: number,
+): void {
+  for (const paragraph of text) {
+    if (styled) process.stdout.write(`${paragraph}\n\n`)
+    else print(`${paragraph}\n`)
+  }
   const report = `report: ${pathToFileURL(join(folder, place ?? '', 'report.html')).href}`
-  if (done === undefined) return console.log(`${report}\n`)
-  console.log(`${done} in ${seconds.toFixed(1)} s\n${report}`)
-  console.log(`data:   ${folder}: ${['results.json', ...Object.keys(tables)].join(', ')}`)
+  if (done === undefined) return print(`${report}\n`)
+  print(`${done} in ${seconds.toFixed(1)} s\n${report}`)
+  print(`data:   ${folder}: ${['results.json', ...Object.keys(tables)].join(', ')}`)
 }

@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress'
 import { onEarlyExit } from './cleanup.ts'
+import { print, visibleLine } from './print.ts'
 
 /** How far a long job is. `using progress = createProgress(...)` stops it on every way out of the block. */
 export interface Progress extends Disposable {
@@ -62,7 +63,8 @@ interface Display {
 const silent: Display = { update() {}, stop() {} }
 
 function terminalBar(options: ProgressOptions, out: NodeJS.WriteStream): Display {
-  const { label, total } = options
+  const { total } = options
+  const label = visibleLine(options.label)
   const bar = new cliProgress.SingleBar({
     stream: out,
     format: `${label} {bar} {percentage} % | {amount}{rate} | {left} {detail}`,
@@ -85,7 +87,7 @@ function logLines(options: ProgressOptions, out: NodeJS.WriteStream): Display {
   const update = (standing: Standing) => {
     if (standing.elapsedMs - last < every) return
     last = standing.elapsedMs
-    out.write(progressLine(options, standing) + '\n')
+    print(progressLine(options, standing), out)
   }
   return { update, stop() {} }
 }
@@ -103,8 +105,9 @@ export function progressLine(
 /** The parts of a line. The time left assumes that the rest goes as fast as what was done so far. */
 function inWords(
   { total, unit }: Pick<ProgressOptions, 'total' | 'unit'>,
-  { done, skipped = 0, elapsedMs, detail = '' }: Standing,
+  { done, skipped = 0, elapsedMs, ...standing }: Standing,
 ) {
+  const detail = visibleLine(standing.detail ?? '')
   const perMs = (done - skipped) / elapsedMs
   const rising = perMs > 0 && Number.isFinite(perMs)
   const left = rising ? `${Math.ceil(Math.max(0, total - done) / perMs / 1000)} s left` : 'starting'

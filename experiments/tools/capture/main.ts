@@ -14,7 +14,8 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { encodeStream } from '../../lab/models/features.ts'
 import { openModel, withSae, type OpenModel } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
-import { formatTable, visible } from '../../lab/cli/table.ts'
+import { print, printJson, visibleLine } from '../../lab/cli/print.ts'
+import { formatTable } from '../../lab/cli/table.ts'
 import { writeAtomically } from '../../lab/cli/write-node.ts'
 
 interface Options extends EngineOptions {
@@ -75,12 +76,12 @@ runMain(async () => {
       out: options.out,
       tensors: [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, ...range(tensor) })),
     }
-    if (options.json) return console.log(JSON.stringify(result, null, 1))
+    if (options.json) return printJson(result, 1)
     for (const key of ['model', 'backend', 'mode', 'bos', 'basis', 'out'] as const)
-      console.log(`${key.padEnd(9)}${result[key]}`)
-    console.log(`tokens   ${result.tokens.map((piece) => visible(JSON.stringify(piece))).join(' ')}`)
+      print(`${key.padEnd(9)}${visibleLine(result[key])}`)
+    print(`tokens   ${result.tokens.map((piece) => visibleLine(JSON.stringify(piece))).join(' ')}`)
     const rows = result.tensors.map(({ name, shape, min, max }) => [name, shape.join(' x '), min, max])
-    console.log(formatTable(['tensor', 'shape', 'min', 'max'], rows))
+    print(formatTable(['tensor', 'shape', 'min', 'max'], rows))
   })
 })
 
