@@ -4,7 +4,7 @@ import type { HookTable } from '../../gpt2/hooks.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { releaseSae } from '../../sae/weights.ts'
 import { layerOf } from '../lab/models/hooks.ts'
-import type { OpenModel } from '../lab/models/models.ts'
+import { tokenizePrompt, type OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, liveEdit } from '../../sae/edit.ts'
@@ -38,7 +38,7 @@ export async function continueTexts(
   { prompt, tokens, specialists }: ContinuationOptions,
   quiet: boolean,
 ): Promise<Generation[]> {
-  const own = prompt === undefined ? null : model.tokenize(prompt)
+  const own = prompt === undefined ? null : tokenizePrompt(model, prompt)
   const promptOf = ({ strongest }: TestedFeature): readonly number[] | null =>
     own ?? (strongest && texts[strongest.text].slice(0, strongest.position + 1))
   const chosen = strongestSpecialists(

@@ -51,6 +51,15 @@ async function rejection(work: Promise<unknown>): Promise<unknown> {
 
 const commands = suite('commands')
 
+commands('an option that npm took for its own is told of', async () => {
+  const { code, stderr } = await run(['--end', 'well'], { npm_config_json: 'true' })
+  assert.is(code, 0)
+  assert.is(
+    stderr,
+    'note: npm took --json for its own: put -- before the options: npm run fixture -- --json\n',
+  )
+})
+
 commands('print results on standard output and exit 0', async () => {
   const ended = await run([
     '--end',

@@ -12,6 +12,8 @@ const EXIT = { ok: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 }
  */
 export function createCommand(name: string, description: string): Command {
   const call = `${callOf(name)} --`
+  if (process.env.npm_config_json === 'true' && !process.argv.includes('--json'))
+    printNote(`note: npm took --json for its own: put -- before the options: ${call} --json`)
   return new Command(call)
     .description(description)
     .option('--json', 'print nothing but JSON on standard output')

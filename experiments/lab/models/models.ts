@@ -114,6 +114,11 @@ export function piecesOf({ tokenizer }: Pick<OpenModel, 'tokenizer'>, ids: reado
   })
 }
 
+/** BOS and a prompt's ids. Unlike a text, a prompt may be empty: the model then writes on from BOS. */
+export function tokenizePrompt(model: Pick<OpenModel, 'gpt2' | 'tokenize'>, prompt: string): number[] {
+  return prompt === '' ? [model.gpt2.config.bos] : model.tokenize(prompt)
+}
+
 function tokenize(tokenizer: Tokenizer, { nCtx, bos }: Gpt2Config, text: string): number[] {
   const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
   let ids: number[]

@@ -2,6 +2,7 @@
 //   npm run capture -- --text "Hello" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
 // Prints the tokens, and the name, shape and range of each tensor written.
 import { Option } from 'commander'
+import { closest, distance } from 'fastest-levenshtein'
 import { toDense } from '../../../engine/sparse.ts'
 import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -94,6 +95,7 @@ async function captureAll(
   ids: readonly number[],
   names: readonly string[],
 ): Promise<Map<string, Tensor>> {
+  refuseTypos(names.map(hookOf), hookNames(model.gpt2.config))
   for (const name of names.filter(isSae)) model.saeConfig(hookOf(name)) // an unknown SAE fails before the work
   const captured = await userErrors(() => capture(model.gpt2, [ids], [...new Set(names.map(hookOf))]))
   const tensors = new Map<string, Tensor>()
@@ -104,6 +106,18 @@ async function captureAll(
     tensors.set(name, isSae(name) ? toDense(await withSae(model, hook, encode)) : activation)
   }
   return tensors
+}
+
+const digits = (name: string): string => name.replace(/\D/g, '')
+
+/** A name that is nearly a hook's. What is like none is left to `capture`, which lists them. */
+function refuseTypos(names: readonly string[], known: readonly string[]): void {
+  for (const name of names.filter((name) => !known.includes(name))) {
+    const nearest = closest(name, known)
+    // Another number is no typo: the model has no such block.
+    if (distance(name, nearest) <= 3 && digits(name) === digits(nearest))
+      throw new UserError(`hook "${name}" is not known: did you mean ${nearest}?`)
+  }
 }
 
 /** Unknown hooks and ids outside the vocabulary are the user's to mend. */

@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { generate, type SamplingOptions } from '../../../gpt2/generate.ts'
 import { createCommand, integerIn, numberIn, positiveInteger, runMain } from '../../lab/cli/cli.ts'
-import { openModel } from '../../lab/models/models.ts'
+import { openModel, tokenizePrompt } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { printJson, printNote, visibleLine } from '../../lab/cli/print.ts'
 
@@ -41,7 +41,7 @@ runMain(() => {
   const options = command.opts<Options>()
   return withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
-    const prompt = options.prompt === '' ? [model.gpt2.config.bos] : model.tokenize(options.prompt)
+    const prompt = tokenizePrompt(model, options.prompt)
     const decode = model.tokenizer.stream()
     const write = (text: string): void => {
       if (!options.json) process.stdout.write(text.replace(/[^\n\t]+/g, visibleLine))
