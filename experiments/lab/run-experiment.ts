@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
 import { print, toJson } from './cli/print.ts'
-import { safeName, writeAllAtomically } from './cli/write-node.ts'
+import { checkWritable, safeName, writeAllAtomically } from './cli/write-node.ts'
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, piecesOf, type OpenModel } from './models/models.ts'
 import { provenanceLines, provenanceOf, type Provenance } from './models/provenance.ts'
@@ -82,6 +82,7 @@ export function runExperiment<Options extends ExperimentOptions>(
     withBackend(options, async (ops) => {
       const started = performance.now()
       const { name, script = name } = experiment
+      await checkWritable(join(options.out ?? 'results', 'results.json'))
       const labelled = await experiment.texts(options)
       const quiet = options.json ?? false
       const model = await openModel(options.model, ops, { ...options, quiet })

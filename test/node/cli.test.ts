@@ -13,7 +13,7 @@ import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { createProgress, progressLine } from '../../experiments/lab/cli/progress.ts'
 import { print, visibleLine } from '../../experiments/lab/cli/print.ts'
 import { formatTable } from '../../experiments/lab/cli/table.ts'
-import { writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
+import { checkWritable, writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/cli/command.ts')
 
@@ -50,6 +50,17 @@ async function rejection(work: Promise<unknown>): Promise<unknown> {
 }
 
 const commands = suite('commands')
+
+commands('a folder that cannot be written is told before the work, and not made', async () => {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'writable-'))
+  fs.writeFileSync(join(folder, 'file'), '')
+  const fault = await rejection(checkWritable(join(folder, 'file', 'deep', 'er')))
+  assert.instance(fault, UserError)
+  assert.match((fault as Error).message, /deep.er: a part of the path is a file, not a folder \(ENOTDIR\)/)
+  await checkWritable(join(folder, 'new', 'er'))
+  assert.equal(fs.readdirSync(folder), ['file'])
+  fs.rmSync(folder, { recursive: true })
+})
 
 commands('an option that npm took for its own is told of', async () => {
   const { code, stderr } = await run(['--end', 'well'], { npm_config_json: 'true' })

@@ -17,7 +17,7 @@ import { openModel, withSae, type OpenModel } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { print, printJson, visibleLine } from '../../lab/cli/print.ts'
 import { formatTable } from '../../lab/cli/table.ts'
-import { writeAtomically } from '../../lab/cli/write-node.ts'
+import { checkWritable, writeAtomically } from '../../lab/cli/write-node.ts'
 
 interface Options extends EngineOptions {
   readonly text?: string
@@ -61,6 +61,7 @@ if (options.text === undefined && options.ids === undefined) command.error('erro
 if (options.out === '') command.error('error: --out needs the name of a file')
 
 runMain(async () => {
+  await checkWritable(options.out)
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = options.ids ?? model.tokenize(options.text!)
