@@ -332,6 +332,14 @@ tables('print keeps line ends and makes the rest visible', () => {
   assert.is(String(out.read()), 'a ␛[31mESC[U+202E][U+009B]2J\nb\n')
 })
 
+tables('a log gets at most a line for each tenth', () => {
+  const out = new PassThrough()
+  const options = { label: 'a', total: 1000, unit: 'texts', out: out as unknown as WriteStream, lineEvery: 0 }
+  using progress = createProgress(options)
+  for (let i = 0; i < 1000; i++) progress.step()
+  assert.is(String(out.read()).split('\n').length - 1, 10)
+})
+
 tables('progress makes labels and details visible', () => {
   const out = new PassThrough()
   const options = {

@@ -35,7 +35,7 @@ interface Standing {
   readonly detail?: string
 }
 
-/** A bar with percent and time left on a terminal; elsewhere a plain line at most every 5 s. */
+/** A bar with percent and time left on a terminal; elsewhere a plain line at most every 10 s and every tenth. */
 export function createProgress(options: ProgressOptions): Progress {
   const out = options.out ?? process.stderr
   const show = options.quiet ? silent : out.isTTY ? terminalBar(options, out) : logLines(options, out)
@@ -82,10 +82,13 @@ function terminalBar(options: ProgressOptions, out: NodeJS.WriteStream): Display
 }
 
 function logLines(options: ProgressOptions, out: NodeJS.WriteStream): Display {
-  const every = options.lineEvery ?? 5000
+  const every = options.lineEvery ?? 10_000
   let last = 0
+  let tenths = 0
   const update = (standing: Standing) => {
-    if (standing.elapsedMs - last < every) return
+    const reached = Math.floor((10 * standing.done) / options.total)
+    if (standing.elapsedMs - last < every || reached === tenths) return
+    tenths = reached
     last = standing.elapsedMs
     print(progressLine(options, standing), out)
   }
