@@ -1,9 +1,10 @@
 // The frame of every experiment that leaves a report: opens what it needs, runs it, writes and shows what it found.
 import type { Command } from 'commander'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
-import { print, toJson } from './cli/print.ts'
+import { print, printNote, toJson } from './cli/print.ts'
 import { checkWritable, safeName, writeAllAtomically } from './cli/write-node.ts'
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, piecesOf, type OpenModel } from './models/models.ts'
@@ -124,12 +125,29 @@ async function write(
   folder: string,
   out: string | undefined,
 ): Promise<void> {
+  await tellWhatIsReplaced(join(folder, place ?? ''), provenance.command)
   const links = indexLinks(out, place === undefined ? 2 : 3)
   await writeAllAtomically(join(folder, place ?? ''), {
     'results.json': asJson(provenance, results ?? outcome.results) + '\n',
     ...tables,
     'report.html': page({ provenance, links }),
   })
+}
+
+/** Another command's results in this folder are not lost without a word. */
+async function tellWhatIsReplaced(folder: string, command: string): Promise<void> {
+  const before = await commandOf(join(folder, 'results.json'))
+  if (before !== undefined && before !== command) printNote(`note: replaces the results of: ${before}`)
+}
+
+/** What made these results; undefined where there are none, or none that can be read. */
+async function commandOf(path: string): Promise<string | undefined> {
+  try {
+    const { provenance } = JSON.parse(await readFile(path, 'utf8')) as { provenance: { command: string } }
+    return provenance.command
+  } catch {
+    return undefined
+  }
 }
 
 function show(
