@@ -37,5 +37,11 @@ export default tseslint.config(
       'no-console': 'off',
     },
   },
+  // What commands print goes through lab/cli/print.ts.
+  {
+    files: ['experiments/**/*.ts'],
+    ignores: ['experiments/explorer/**'],
+    rules: { 'no-console': 'error' },
+  },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
 )

@@ -4,7 +4,7 @@ import type { HookTable } from '../../gpt2/hooks.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { releaseSae } from '../../sae/weights.ts'
 import { layerOf } from '../lab/models/hooks.ts'
-import type { OpenModel } from '../lab/models/models.ts'
+import { tokenizePrompt, type OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, liveEdit } from '../../sae/edit.ts'
@@ -38,7 +38,7 @@ export async function continueTexts(
   { prompt, tokens, specialists }: ContinuationOptions,
   quiet: boolean,
 ): Promise<Generation[]> {
-  const own = prompt === undefined ? null : model.tokenize(prompt)
+  const own = prompt === undefined ? null : tokenizePrompt(model, prompt)
   const promptOf = ({ strongest }: TestedFeature): readonly number[] | null =>
     own ?? (strongest && texts[strongest.text].slice(0, strongest.position + 1))
   const chosen = strongestSpecialists(
@@ -47,13 +47,14 @@ export async function continueTexts(
   )
   using progress = createProgress({ label: 'writing', total: 3 * chosen.length, unit: 'texts', quiet })
   const continued = async (ids: readonly number[], hooks: HookTable): Promise<string> => {
-    const made: number[] = []
+    const decode = decodePrompt(model, ids).decode
+    let text = ''
     for await (const id of generate(model.gpt2, ids, tokens, { temperature: 0, hooks })) {
-      made.push(id)
+      text += decode(id)
       await setImmediate() // Ctrl-C is heard between tokens
     }
     progress.step()
-    return model.tokenizer.decode(made)
+    return text + decode()
   }
   const generations: Generation[] = []
   for (const one of chosen) {
@@ -73,8 +74,22 @@ export async function continueTexts(
     }
     releaseSae(sae)
     const text = own === null && strongest ? strongest.text : null
-    const shown = model.tokenizer.decode(ids.slice(1))
-    generations.push({ layer, feature, category, prompt: shown, text, fires, ...continuations })
+    const { prompt } = decodePrompt(model, ids)
+    generations.push({ layer, feature, category, prompt, text, fires, ...continuations })
   }
   return generations
+}
+
+/**
+ * A prompt as text, and what decodes its continuation. A character that the prompt begins and the continuation completes
+ * belongs to the continuation.
+ * @param ids BOS first
+ */
+export function decodePrompt({ tokenizer }: Pick<OpenModel, 'tokenizer'>, ids: readonly number[]) {
+  const decode = tokenizer.stream()
+  const prompt = ids
+    .slice(1)
+    .map((id) => decode(id))
+    .join('')
+  return { prompt, decode }
 }

@@ -5,7 +5,7 @@
 // Prints tables, and a sentence for each finding; writes results.json, CSV and report.html.
 import { rowsByCategory } from '../lab/analysis/input.ts'
 import { defaultThreshold, describeThreshold } from '../lab/analysis/threshold.ts'
-import { visible } from '../lab/cli/table.ts'
+import { printNote, visibleLine } from '../lab/cli/print.ts'
 import { chooseHooks, threeLayers } from '../lab/models/choose-hooks.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { count } from '../lab/report/numbers.ts'
@@ -39,7 +39,7 @@ runExperiment<Options>(command, {
         {
           tables: { 'effects.csv': effectsCsv(results), 'correlations.csv': correlationsCsv(results) },
           page: (made) => renderAblationReport({ ...made, findings: found, results }),
-          text: [summaryTables(results), found.map((finding) => `- ${visible(finding)}`).join('\n')],
+          text: [summaryTables(results), found.map((finding) => `- ${visibleLine(finding)}`).join('\n')],
         },
       ],
       done: `${count(results.features.length, 'feature')} of ${count(hooks.length, 'layer')}`,
@@ -50,7 +50,7 @@ runExperiment<Options>(command, {
 function usualTexts(model: OpenModel, quiet: boolean): number {
   if (model.gpt2.config.nLayers < FULL_SIZE.layers) return SMALL.texts
   if (!quiet)
-    console.error(
+    printNote(
       `note: effects are measured on ${FULL_SIZE.texts} texts of each category, not ${SMALL.texts}: ${model.name} takes longer for each; --texts-per-category ${SMALL.texts} for more`,
     )
   return FULL_SIZE.texts

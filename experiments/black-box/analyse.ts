@@ -8,8 +8,8 @@ import type { SparseRows } from '../../engine/sparse.ts'
 import { showShape } from '../../engine/tensor.ts'
 import { createCommand, integerIn, runMain } from '../lab/cli/cli.ts'
 import { UserError } from '../lab/cli/user-error.ts'
-import { visible } from '../lab/cli/table.ts'
 import { identicalTexts } from '../lab/texts/texts.ts'
+import { print, printJson, visibleLine } from '../lab/cli/print.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
 import { readFeatures, rowsByCategory } from '../lab/analysis/input.ts'
@@ -82,12 +82,9 @@ runMain(async () => {
     ...(identical === undefined ? {} : { identical }),
     threshold_from: originOf(options.threshold),
   }
-  if (options.json)
-    console.log(
-      JSON.stringify({ basis, threshold, verdicts: verdicts([analysis]), layers: [analysis] }, null, 1),
-    )
+  if (options.json) printJson({ basis, threshold, verdicts: verdicts([analysis]), layers: [analysis] }, 1)
   else
-    console.log(
+    print(
       asText(
         basis,
         analysis,
@@ -132,7 +129,7 @@ function asText(basis: Record<string, string>, analysis: AnalysedLayer, texts: r
     threshold: `${Number(analysis.threshold.toPrecision(6))}, ${threshold_from}`,
   })
   return [
-    lines.map(([name, value]) => `${name.padEnd(13)}${visible(value)}`).join('\n'),
+    lines.map(([name, value]) => `${name.padEnd(13)}${visibleLine(value)}`).join('\n'),
     layerSummary(analysis, texts),
     categoryTable(analysis),
     'score: texts of the category above the threshold, minus texts of the others; of the top 5: the ' +
@@ -141,7 +138,7 @@ function asText(basis: Record<string, string>, analysis: AnalysedLayer, texts: r
     intervalTable([analysis]),
     verdicts([analysis])
       .filter(({ status }) => status !== 'not tested')
-      .map(showVerdict)
+      .map((verdict) => visibleLine(showVerdict(verdict)))
       .join('\n'),
     firingTable(analysis, texts),
   ].join('\n\n')

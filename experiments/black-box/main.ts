@@ -18,6 +18,7 @@ import {
   showThreshold,
 } from '../lab/analysis/threshold.ts'
 import { count } from '../lab/report/numbers.ts'
+import { visibleLine } from '../lab/cli/print.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
 import { runExperiment } from '../lab/run-experiment.ts'
 import { textsNamed } from '../lab/texts/named-texts.ts'
@@ -72,7 +73,7 @@ runExperiment<Options>(command, {
             summaryTables(layers),
             ...(replication.length > 0 ? [replicationTable(replication), claimsText(claims)] : []),
             qualityLines(layers, quality.note),
-            found.map((verdict) => `- ${showVerdict(verdict)}`).join('\n'),
+            found.map((verdict) => `- ${visibleLine(showVerdict(verdict))}`).join('\n'),
           ],
         },
       ],

@@ -1,6 +1,7 @@
 // A layer's analysis as text for a terminal: the tables of `npm run analyse`.
-import { formatTable, visible } from '../lab/cli/table.ts'
 import { count } from '../lab/report/numbers.ts'
+import { visibleLine } from '../lab/cli/print.ts'
+import { formatTable } from '../lab/cli/table.ts'
 import type { LayerAnalysis, Specialist } from '../lab/analysis/layer-analysis.ts'
 
 const dash = '–'
@@ -9,7 +10,7 @@ const show = (value: number | null | undefined, digits = 2): string => value?.to
 /** A text in quotes, on one line, cut after `limit` characters. */
 function quote(text: string, limit: number): string {
   const characters = [...text]
-  return `"${visible(characters.slice(0, limit).join(''))}${characters.length > limit ? '…' : ''}"`
+  return `"${visibleLine(characters.slice(0, limit).join(''))}${characters.length > limit ? '…' : ''}"`
 }
 
 const scoreOf = ({ score, inside, outside }: Specialist): string => `${score} = ${inside} − ${outside}`
@@ -34,7 +35,7 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
     [
       'most selective',
       most_selective
-        ? `feature ${most_selective.feature} for ${visible(most_selective.category)}, score ${scoreOf(most_selective)}`
+        ? `feature ${most_selective.feature} for ${visibleLine(most_selective.category)}, score ${scoreOf(most_selective)}`
         : dash,
     ],
     ['above threshold', `${count(analysis.pairs_above_threshold, 'pair')} of text and feature`],

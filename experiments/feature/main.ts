@@ -74,6 +74,7 @@ runExperiment<Options>(command, {
             links: [...links, ...others],
           }),
         text: [terminalCard(one, tokenTexts, colour)],
+        styled: colour,
       }
     })
     return {

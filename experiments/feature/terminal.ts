@@ -1,6 +1,7 @@
 // A feature as a card for the terminal.
 import { styleText } from 'node:util'
-import { formatTable, visible } from '../lab/cli/table.ts'
+import { visibleLine } from '../lab/cli/print.ts'
+import { formatTable } from '../lab/cli/table.ts'
 import { excerpt, firingTokens, showToken, tokenRuns, type TokenText } from '../lab/report/tokens.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { sentences } from '../lab/report/feature-sentences.ts'
@@ -27,11 +28,11 @@ export function terminalCard(
   )
   const strongest = firing.slice(0, TEXTS).map(({ text, position, max: most }) => {
     const line = markedText(texts[text].pieces, column[text], position, max ?? 0, colour)
-    return `${most.toFixed(2).padStart(8)}  ${visible(texts[text].category)}: ${line}`
+    return `${most.toFixed(2).padStart(8)}  ${visibleLine(texts[text].category)}: ${line}`
   })
   return [
     `Layer ${layer}, feature ${feature}`,
-    ...found.map((sentence) => `- ${visible(sentence)}`),
+    ...found.map((sentence) => `- ${visibleLine(sentence)}`),
     ...(neuronpedia === null ? [] : [neuronpedia]),
     ...(firing.length === 0 ? [] : ['', 'Strongest texts, the tokens that fire marked', ...strongest]),
     ...(max === null

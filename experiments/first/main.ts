@@ -6,16 +6,21 @@ import { sparseRow } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { releaseSae } from '../../sae/weights.ts'
 import { createCommand, runMain } from '../lab/cli/cli.ts'
+import { print, printJson } from '../lab/cli/print.ts'
 import { captureStreams, encodeStream } from '../lab/models/features.ts'
 import { openModel } from '../lab/models/models.ts'
 
-const command = createCommand('first', "a text's strongest features at each layer of the bundled model")
+const command = createCommand('first', "a text's strongest features at each layer of a model")
+  .option('--model <name>', 'as for npm start: tiny (bundled), a published model, or a folder', 'tiny')
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
   .parse()
 
 runMain(async () => {
   const ops = await createBackend()
-  const model = await openModel('tiny', ops)
+  const { model: name, json } = command.opts<{ model: string; json?: boolean }>()
+  const model = await openModel(name, ops, { quiet: json })
+  if (model.saeHooks.length === 0) command.error(`error: there are no SAEs beside the model ${name}`)
+  await model.prepareSaes(model.saeHooks)
   const ids = model.tokenize(command.processedArgs[0] as string) // BOS first
   const streams = await captureStreams(model.gpt2, [ids], model.saeHooks) // [tokens, dModel] each
   const layers = []
@@ -28,8 +33,7 @@ runMain(async () => {
     releaseSae(sae)
   }
   await ops.dispose()
-  if (command.opts<{ json?: boolean }>().json)
-    return console.log(JSON.stringify({ model: 'tiny', ids, layers }))
+  if (json) return printJson({ model: model.name, ids, layers })
   for (const { hook, strongest } of layers)
-    console.log(hook, strongest.map(({ feature, mean }) => `#${feature} ${mean.toFixed(2)}`).join('  '))
+    print(`${hook} ${strongest.map(({ feature, mean }) => `#${feature} ${mean.toFixed(2)}`).join('  ')}`)
 })

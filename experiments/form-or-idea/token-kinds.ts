@@ -3,15 +3,19 @@
 /** A token that holds a letter is a word's, one that holds none but is not blank a symbol: digits, operators, punctuation. */
 export type TokenKind = 'word' | 'symbol' | 'blank'
 
+/** As `piecesOf` shows a token that ends inside a character: nothing, or its bytes at the end. */
+const ENDS_INSIDE = /^$|⟨[0-9a-f]{2}( [0-9a-f]{2})*⟩$/
+
 /**
- * The kind of each token. A token that ends inside a character ('', see `piecesOf`) is of the kind of the piece that
+ * The kind of each token. A token that ends inside a character (see `piecesOf`) is of the kind of the piece that
  * completes it.
  */
 export function tokenKinds(pieces: readonly string[]): TokenKind[] {
   const kinds: TokenKind[] = []
   let following: TokenKind = 'blank'
   for (const piece of pieces.toReversed()) {
-    if (piece !== '') following = /\p{L}/u.test(piece) ? 'word' : /\S/.test(piece) ? 'symbol' : 'blank'
+    if (!ENDS_INSIDE.test(piece))
+      following = /\p{L}/u.test(piece) ? 'word' : /\S/.test(piece) ? 'symbol' : 'blank'
     kinds.push(following)
   }
   return kinds.reverse()

@@ -1,9 +1,11 @@
 // The frame of every experiment that leaves a report: opens what it needs, runs it, writes and shows what it found.
 import type { Command } from 'commander'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
-import { safeName, writeAllAtomically } from './cli/write-node.ts'
+import { print, printNote, toJson } from './cli/print.ts'
+import { checkWritable, safeName, writeAllAtomically } from './cli/write-node.ts'
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, piecesOf, type OpenModel } from './models/models.ts'
 import { provenanceLines, provenanceOf, type Provenance } from './models/provenance.ts'
@@ -66,6 +68,8 @@ export interface Report {
   readonly page: (made: Made) => string
   /** What the terminal shows, a paragraph each. */
   readonly text: readonly string[]
+  /** It has colours, and has itself made visible what is not ours. */
+  readonly styled?: boolean
 }
 
 /** @param command with the experiment's options and --out, parsed */
@@ -79,6 +83,7 @@ export function runExperiment<Options extends ExperimentOptions>(
     withBackend(options, async (ops) => {
       const started = performance.now()
       const { name, script = name } = experiment
+      await checkWritable(join(options.out ?? 'results', 'results.json'))
       const labelled = await experiment.texts(options)
       const identical = identicalTexts(labelled)
       const quiet = options.json ?? false
@@ -105,16 +110,15 @@ export function runExperiment<Options extends ExperimentOptions>(
       for (const report of outcome.reports) await write(report, outcome, provenance, folder, options.out)
       if (options.out === undefined) await updateResultsIndex('results')
 
-      if (quiet) return console.log(asJson(provenance, outcome.results))
-      console.log(`${provenanceLines(provenance)}\n`)
+      if (quiet) return void process.stdout.write(asJson(provenance, outcome.results) + '\n')
+      print(`${provenanceLines(provenance)}\n`)
       const seconds = (performance.now() - started) / 1000
       for (const report of outcome.reports) show(report, outcome, folder, seconds)
     }),
   )
 }
 
-const asJson = (provenance: Provenance, results: object): string =>
-  JSON.stringify({ provenance, ...results }, null, 1)
+const asJson = (provenance: Provenance, results: object): string => toJson({ provenance, ...results }, 1)
 
 async function write(
   { place, results, tables, page }: Report,
@@ -123,6 +127,7 @@ async function write(
   folder: string,
   out: string | undefined,
 ): Promise<void> {
+  await tellWhatIsReplaced(join(folder, place ?? ''), provenance.command)
   const links = indexLinks(out, place === undefined ? 2 : 3)
   await writeAllAtomically(join(folder, place ?? ''), {
     'results.json': asJson(provenance, results ?? outcome.results) + '\n',
@@ -131,10 +136,34 @@ async function write(
   })
 }
 
-function show({ place, tables, text }: Report, { done }: Outcome, folder: string, seconds: number): void {
-  for (const paragraph of text) console.log(`${paragraph}\n`)
+/** Another command's results in this folder are not lost without a word. */
+async function tellWhatIsReplaced(folder: string, command: string): Promise<void> {
+  const before = await commandOf(join(folder, 'results.json'))
+  if (before !== undefined && before !== command) printNote(`note: replaces the results of: ${before}`)
+}
+
+/** What made these results; undefined where there are none, or none that can be read. */
+async function commandOf(path: string): Promise<string | undefined> {
+  try {
+    const { provenance } = JSON.parse(await readFile(path, 'utf8')) as { provenance: { command: string } }
+    return provenance.command
+  } catch {
+    return undefined
+  }
+}
+
+function show(
+  { place, tables, text, styled }: Report,
+  { done }: Outcome,
+  folder: string,
+  seconds: number,
+): void {
+  for (const paragraph of text) {
+    if (styled) process.stdout.write(`${paragraph}\n\n`)
+    else print(`${paragraph}\n`)
+  }
   const report = `report: ${pathToFileURL(join(folder, place ?? '', 'report.html')).href}`
-  if (done === undefined) return console.log(`${report}\n`)
-  console.log(`${done} in ${seconds.toFixed(1)} s\n${report}`)
-  console.log(`data:   ${folder}: ${['results.json', ...Object.keys(tables)].join(', ')}`)
+  if (done === undefined) return print(`${report}\n`)
+  print(`${done} in ${seconds.toFixed(1)} s\n${report}`)
+  print(`data:   ${folder}: ${['results.json', ...Object.keys(tables)].join(', ')}`)
 }

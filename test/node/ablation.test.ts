@@ -15,7 +15,8 @@ import { ablate, chooseTexts, strongestPlace } from '../../experiments/ablation/
 import { renderAblationReport } from '../../experiments/ablation/ablation-page.ts'
 import type { AblationResults, Effect, TestedFeature } from '../../experiments/ablation/effects.ts'
 import { summaryTables } from '../../experiments/ablation/summary.ts'
-import { strongestSpecialists } from '../../experiments/ablation/continuations.ts'
+import { createTokenizer } from '../../gpt2/tokenizer.ts'
+import { decodePrompt, strongestSpecialists } from '../../experiments/ablation/continuations.ts'
 import { featureColumns } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { divergence, predictionOf } from '../../gpt2/divergence.ts'
@@ -355,6 +356,15 @@ test('the strongest specialists, each once', () => {
       [1, 10],
     ],
   )
+})
+
+test('a character that the prompt begins and the continuation completes is shown whole', async () => {
+  const tokenizer = await createTokenizer()
+  const ids = tokenizer.encode('maybe “bro')
+  const half = ids.indexOf(564) // a space and the first two bytes of the quotation mark
+  const { prompt, decode } = decodePrompt({ tokenizer }, [tokenizer.endOfText, ...ids.slice(0, half + 1)])
+  assert.is(prompt, 'maybe ')
+  assert.is(ids.slice(half + 1).map((id) => decode(id)).join('') + decode(), '“bro') // prettier-ignore
 })
 
 test('hostile names and texts: the report has as many elements as a tame one, the tables stay tables', () => {

@@ -112,6 +112,19 @@ command('without --json, prints tables in which no text steers the terminal', ()
   assert.not.match(stdout, '\u001b')
 })
 
+command('a category steers neither the terminal nor what JSON shows there', () => {
+  const category = '\u001b[31mESC\u202e\u009b2J'
+  const named = write('hostile.json', JSON.stringify({ [category]: labels.Python, Formal: labels.Formal }))
+  const text = run('--features', files.features, '--labels', named)
+  assert.is(text.status, 0)
+  assert.match(text.stdout, '␛[31mESC[U+202E][U+009B]2J')
+  assert.not.match(text.stdout, /[\u001b\u202e\u009b]/)
+  const { stdout } = run('--features', files.features, '--labels', named, '--json')
+  assert.not.match(stdout, /[\u001b\u202e\u009b]/)
+  const { layers } = JSON.parse(stdout) as { layers: { categories: Record<string, unknown> }[] }
+  assert.ok(category in layers[0].categories)
+})
+
 command('analyses activations that are all 0', () => {
   const { status, stdout } = analyse('--tensor', 'silent')
   assert.is(status, 0)

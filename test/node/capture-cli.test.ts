@@ -170,6 +170,11 @@ for (const [what, args, message] of usage)
   })
 
 const failures: [what: string, args: string[], message: RegExp][] = [
+  [
+    'a typo in a hook',
+    ['--text', 'x', '--hooks', 'blocks.3.hook_resid_per'],
+    /^error: hook "blocks.3.hook_resid_per" is not known: did you mean blocks.3.hook_resid_pre\?/,
+  ],
   ['an empty text', ['--text', ''], /^error: the text is empty/],
   ['a text too long', ['--text', 'Q;'.repeat(128)], /^error: text "Q;.*at most 255 are allowed/],
   [

@@ -11,8 +11,9 @@ import { PassThrough } from 'node:stream'
 import type { WriteStream } from 'node:tty'
 import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { createProgress, progressLine } from '../../experiments/lab/cli/progress.ts'
-import { formatTable, visible } from '../../experiments/lab/cli/table.ts'
-import { writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
+import { print, visibleLine } from '../../experiments/lab/cli/print.ts'
+import { formatTable } from '../../experiments/lab/cli/table.ts'
+import { checkWritable, writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/cli/command.ts')
 
@@ -49,6 +50,26 @@ async function rejection(work: Promise<unknown>): Promise<unknown> {
 }
 
 const commands = suite('commands')
+
+commands('a folder that cannot be written is told before the work, and not made', async () => {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'writable-'))
+  fs.writeFileSync(join(folder, 'file'), '')
+  const fault = await rejection(checkWritable(join(folder, 'file', 'deep', 'er')))
+  assert.instance(fault, UserError)
+  assert.match((fault as Error).message, /deep.er: a part of the path is a file, not a folder \(ENOTDIR\)/)
+  await checkWritable(join(folder, 'new', 'er'))
+  assert.equal(fs.readdirSync(folder), ['file'])
+  fs.rmSync(folder, { recursive: true })
+})
+
+commands('an option that npm took for its own is told of', async () => {
+  const { code, stderr } = await run(['--end', 'well'], { npm_config_json: 'true' })
+  assert.is(code, 0)
+  assert.is(
+    stderr,
+    'note: npm took --json for its own: put -- before the options: npm run fixture -- --json\n',
+  )
+})
 
 commands('print results on standard output and exit 0', async () => {
   const ended = await run([
@@ -303,8 +324,39 @@ tables('align numbers to the right, text to the left, without colours', () => {
   assert.equal(lines.slice(3, 6), ['│ Math     │ 9.50 │', '│ Social   │ 12.5 │', '│ URLs     │    – │'])
 })
 
+const hostile = '\u001b[31mESC\u202e\u009b2J'
+
+tables('print keeps line ends and makes the rest visible', () => {
+  const out = new PassThrough()
+  print(`a ${hostile}\nb`, out)
+  assert.is(String(out.read()), 'a ␛[31mESC[U+202E][U+009B]2J\nb\n')
+})
+
+tables('a log gets at most a line for each tenth', () => {
+  const out = new PassThrough()
+  const options = { label: 'a', total: 1000, unit: 'texts', out: out as unknown as WriteStream, lineEvery: 0 }
+  using progress = createProgress(options)
+  for (let i = 0; i < 1000; i++) progress.step()
+  assert.is(String(out.read()).split('\n').length - 1, 10)
+})
+
+tables('progress makes labels and details visible', () => {
+  const out = new PassThrough()
+  const options = {
+    label: hostile,
+    total: 2,
+    unit: 'texts',
+    out: out as unknown as WriteStream,
+    lineEvery: 0,
+  }
+  using progress = createProgress(options)
+  progress.update(1, hostile)
+  assert.not.match(String(out.read()), /[\u001b\u202e\u009b]/)
+})
+
 tables('show control characters instead of obeying them', () => {
-  assert.is(visible('a\u001b[31m\nb\u007f\u009b'), 'a␛[31m␊b␡\ufffd')
+  assert.is(visibleLine('a\u001b[31m\nb\u007f\u009b\u202e'), 'a␛[31m␊b␡[U+009B][U+202E]')
+  assert.is(visibleLine('\u00a0\u2028\u3000\u3164'), '[U+00A0][U+2028][U+3000][U+3164]')
   assert.not.match(formatTable(['text'], [['\u001b[2J']]), '\u001b')
 })
 

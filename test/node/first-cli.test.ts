@@ -1,6 +1,7 @@
 // `npm run first`: the template experiment, held to the library's own numbers.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
@@ -59,6 +60,13 @@ command('prints a line a layer, with a text of its own where none is given', () 
   assert.is(lines.length, 6)
   for (const [layer, line] of lines.entries())
     assert.match(line, new RegExp(`^blocks\\.${layer}\\.hook_resid_pre (#\\d+ \\d+\\.\\d\\d {0,2}){5}$`))
+})
+
+command('takes a model', () => {
+  const folder = join(import.meta.dirname, '../../gpt2/tiny') // without SAEs
+  const { status, stderr } = first('The cat', '--json', '--model', folder)
+  assert.is(status, 2)
+  assert.match(stderr, `error: there are no SAEs beside the model ${folder}\n`)
 })
 
 command('takes <|endoftext|>, emoji, spaces and a leading -- as plain characters', () => {

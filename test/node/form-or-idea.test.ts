@@ -19,6 +19,7 @@ import { findSpecialists, type Specialist } from '../../experiments/form-or-idea
 import { symbolShare, tokenKinds, type TokenKind } from '../../experiments/form-or-idea/token-kinds.ts'
 import matchedTexts from '../../experiments/form-or-idea/texts.json' with { type: 'json' }
 import { stepWithin } from '../../experiments/lab/report/matrix.ts'
+import { piecesOf } from '../../experiments/lab/models/models.ts'
 import { createTokenizer } from '../../gpt2/tokenizer.ts'
 import { randomNumbers } from '../helpers/random.ts'
 
@@ -384,6 +385,17 @@ tokens('letters make words; digits, operators and punctuation symbols; the rest 
     ['w', 's', 's', 'b', 'w', 'w', 'w', 's', 's', 'b', 's', 'b'],
   )
 })
+
+tokens(
+  'a space with the beginning of a character is shown as that, and is of the character’s kind',
+  async () => {
+    const tokenizer = await createTokenizer()
+    const pieces = piecesOf({ tokenizer }, [87, 564, 250]) // x, a space and e2 80, 9c
+    assert.equal(pieces, ['x', ' ⟨e2 80⟩', '“'])
+    assert.equal(tokenKinds(pieces), ['word', 'symbol', 'symbol'])
+    assert.equal(piecesOf({ tokenizer }, tokenizer.encode(' 🚀')).slice(-1), ['🚀'])
+  },
+)
 
 tokens('shares leave out BOS and texts that are not asked for', () => {
   const kinds: TokenKind[][] = [['symbol', 'word', 'symbol'], ['symbol', 'symbol'], ['word', 'blank']] // prettier-ignore

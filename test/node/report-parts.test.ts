@@ -10,6 +10,7 @@ import { levelOf, shorten, showNumber, showShare } from '../../experiments/lab/r
 import { chartDocument, renderPage } from '../../experiments/lab/report/page-node.ts'
 import { provenanceTable } from '../../experiments/lab/report/provenance-table.ts'
 import { dataTable, figure } from '../../experiments/lab/report/tables.ts'
+import { csv } from '../../experiments/lab/report/csv.ts'
 import { firingTokens, tokenRuns, visible } from '../../experiments/lab/report/tokens.ts'
 import { explained, HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
@@ -187,6 +188,12 @@ parts('tokens: what is invisible or turns the line around is written out, what s
   assert.is(visible('می\u200cخواهم 👩\u200d🚀'), 'می\u200cخواهم 👩\u200d🚀')
   assert.is(visible('\u200d'), '[U+200D]')
   assert.is(visible('a\n\tb'), 'a↵\n⇥\tb')
+})
+
+parts('CSV: a text that begins like a formula is guarded, a number is not', () => {
+  const cells = ['=1+1', '+x', '-y', '@z', '\tq', '\rq', 'a=b', -1, null, 'say "a, b"']
+  const row = ["'=1+1", "'+x", "'-y", "'@z", "'\tq", '"\'\rq"', 'a=b', '-1', '', '"say ""a, b"""'].join(',')
+  assert.is(csv('a,b', [cells]), `a,b\n${row}\n`)
 })
 
 parts('page: nothing but its own style and script may run, and nothing may end them early', () => {

@@ -53,6 +53,16 @@ function modelFolder(name: string, saes: Record<string, string>): string {
   return path
 }
 
+command('what it prints is not steered by a category', () => {
+  const texts = { '\u001b[31mESC\u202e': ['x = 1', 'import os'], Formal: ['Hereby.', 'The parties agree.'] }
+  const path = write('hostile.json', JSON.stringify(texts))
+  const args = ['--texts', path, '--layers', '1', '--no-quality', '--out', join(folder, 'hostile')]
+  const { status, stdout, stderr } = runScript(script, args)
+  assert.is(status, 0)
+  assert.match(stdout, '␛[31mESC[U+202E]')
+  assert.not.match(stdout + stderr, /[\u001b\u202e]/)
+})
+
 /** A model whose only SAE never fires. */
 function silentModel(): string {
   const path = modelFolder('silent', { silent: 'blocks.0.hook_resid_pre' })

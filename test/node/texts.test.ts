@@ -206,8 +206,8 @@ for (const [source, expected] of [
   ['', 'expected one column "category" among the names in the first row, found ""'],
   ['A,x\nB,y', 'expected one column "category" among the names in the first row, found "A,x"'],
   [
-    'category;text\nA;x',
-    'expected one column "category" among the names in the first row, found "category;text"',
+    'category|text\nA|x',
+    'expected one column "category" among the names in the first row, found "category|text"',
   ],
   [
     'category,Text\nA,x',
@@ -221,7 +221,19 @@ for (const [source, expected] of [
   ['category,text\nA,x\nB', 'row 3 has 1 fields, the header 2: put a text that holds commas in quotes'],
   [
     'category,text\nA,"x\nB,y',
-    'a double quote without its partner: put the text in quotes and double those inside it',
+    'row 2: a double quote without its partner: put the text in quotes and double those inside it',
+  ],
+  [
+    'category,text\r\nA,"x\r\ny"\r\nB,"Yes" she said',
+    'line 4, field 2: text after a closing quote: put the text in quotes and double those inside it',
+  ],
+  [
+    'category,text\n"Hello"!a,x\nB,y',
+    'line 2, field 1: text after a closing quote: put the text in quotes and double those inside it',
+  ],
+  [
+    'category,text\nA,say "yes"',
+    'line 2, field 2: a double quote inside a text that does not begin with one: put the text in quotes and double those inside it',
   ],
   ['category,text\nA,x\n\nB,', 'row 4 is empty'],
   ['category,text\nA,x\n,y', 'row 3: its category has no name'],
@@ -262,16 +274,35 @@ test('refused: a path that is not there, an unknown ending', async () => {
   const path = join(folder, 'absent.json')
   assert.is(await loadError(path), `${path}: there is no such file or folder`)
   const other = await file('texts.yaml', 'A: [x]')
-  assert.is(await loadError(other), `${other}: expected a .json file, a .csv file or a folder of .txt files`)
+  assert.is(
+    await loadError(other),
+    `${other}: expected a .json, .jsonl, .csv or .tsv file, or a folder of .txt files`,
+  )
 })
 
-test('refused: a folder with something else in it', async () => {
+test('semicolons, tabs and JSON lines are read', async () => {
+  const rows = [['category', 'text'], ['A', 'x, y'], ['B', 'z']] // prettier-ignore
+  const joined = (mark: string) => rows.map((row) => row.join(mark)).join('\n')
+  const expected = [{ category: 'A', text: 'x, y' }, { category: 'B', text: 'z' }] // prettier-ignore
+  assert.equal(await loadTexts(await file('semicolons.csv', joined(';'))), expected)
+  assert.equal(await loadTexts(await file('tabs.tsv', joined('\t'))), expected)
+  const lines = expected.map((entry) => JSON.stringify(entry)).join('\r\n\n')
+  assert.equal(await loadTexts(await file('lines.jsonl', `${lines}\n`)), expected)
+  const broken = await file('broken.jsonl', `${lines}\n{"category": "A", }`)
+  assert.match(await loadError(broken), /not valid JSON at line 4, column 1\d:/)
+  const nameless = await file('nameless.jsonl', `${lines}\n{"text": "x"}`)
+  assert.match(await loadError(nameless), 'line 4: expected a string as "category", found nothing')
+})
+
+test('what else is in a folder of texts is passed over', async () => {
   const path = await folderOf('mixed', { 'A.txt': 'x', 'B.txt': 'y', 'notes.md': '' })
-  const expected = 'a folder of texts holds CATEGORY.txt files alone: move this elsewhere'
-  assert.is(await loadError(path), `${join(path, 'notes.md')}: ${expected}`)
-  const nested = await folderOf('nested', { 'A.txt': 'x' })
-  await folderOf('nested/B.txt', {})
-  assert.is(await loadError(nested), `${join(nested, 'B.txt')}: ${expected}`)
+  await folderOf('mixed/C.txt', {})
+  const said: string[] = []
+  const { write } = process.stderr
+  process.stderr.write = (text) => said.push(String(text)) > 0
+  const texts = await loadTexts(path).finally(() => (process.stderr.write = write))
+  assert.equal(categoriesOf(texts), ['A', 'B'])
+  assert.equal(said, [`note: ${path}: passed over C.txt, notes.md: only CATEGORY.txt files are texts\n`])
 })
 
 test('refused: invalid UTF-8', async () => {

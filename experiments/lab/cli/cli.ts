@@ -1,6 +1,7 @@
 // The command line of every command: its options’ parsers, its exit codes, its errors.
 import { Command, InvalidArgumentError } from 'commander'
-import { visible } from './table.ts'
+import { inspect } from 'node:util'
+import { printNote, visibleLine, visibleLines } from './print.ts'
 import { UserError } from './user-error.ts'
 
 /** Exit codes of every command: 1 a failure, 2 wrong usage, 128 + its number for a signal. */
@@ -12,11 +13,14 @@ const EXIT = { ok: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 }
  */
 export function createCommand(name: string, description: string): Command {
   const call = `${callOf(name)} --`
+  if (process.env.npm_config_json === 'true' && !process.argv.includes('--json'))
+    printNote(`note: npm took --json for its own: put -- before the options: ${call} --json`)
   return new Command(call)
     .description(description)
     .option('--json', 'print nothing but JSON on standard output')
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
+    .configureOutput({ outputError: (text, write) => write(visibleLines(text)) })
     .showSuggestionAfterError()
     .showHelpAfterError(`see the options with: ${call} --help`)
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? EXIT.ok : EXIT.usage))
@@ -107,10 +111,10 @@ export function runMain(main: () => Promise<void>): void {
 /** Ends the process even where workers or sockets would keep it alive. */
 function fail(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`error: ${visible(message)}\n`)
+  printNote(`error: ${visibleLine(message)}`)
   if (!(error instanceof UserError)) {
-    if (process.env.CLEARBOX_DEBUG) console.error(error)
-    else process.stderr.write('(set CLEARBOX_DEBUG=1 to see where it happened)\n')
+    if (process.env.CLEARBOX_DEBUG) printNote(inspect(error))
+    else printNote('(set CLEARBOX_DEBUG=1 to see where it happened)')
   }
   process.exit(EXIT.failure)
 }

@@ -1,6 +1,7 @@
 // How far a command is, and how long it still takes, on standard error.
 import cliProgress from 'cli-progress'
 import { onEarlyExit } from './cleanup.ts'
+import { print, visibleLine } from './print.ts'
 
 /** How far a long job is. `using progress = createProgress(...)` stops it on every way out of the block. */
 export interface Progress extends Disposable {
@@ -35,7 +36,7 @@ interface Standing {
   readonly detail?: string
 }
 
-/** A bar with percent and time left on a terminal; elsewhere a plain line at most every 5 s. */
+/** A bar with percent and time left on a terminal; elsewhere a plain line at most every 10 s and every tenth. */
 export function createProgress(options: ProgressOptions): Progress {
   const out = options.out ?? process.stderr
   const show = options.quiet ? silent : out.isTTY ? terminalBar(options, out) : logLines(options, out)
@@ -63,7 +64,8 @@ interface Display {
 const silent: Display = { update() {}, stop() {} }
 
 function terminalBar(options: ProgressOptions, out: NodeJS.WriteStream): Display {
-  const { label, total } = options
+  const { total } = options
+  const label = visibleLine(options.label)
   const bar = new cliProgress.SingleBar({
     stream: out,
     format: `${label} {bar} {percentage} % | {amount}{rate} | {left} {detail}`,
@@ -81,12 +83,15 @@ function terminalBar(options: ProgressOptions, out: NodeJS.WriteStream): Display
 }
 
 function logLines(options: ProgressOptions, out: NodeJS.WriteStream): Display {
-  const every = options.lineEvery ?? 5000
+  const every = options.lineEvery ?? 10_000
   let last = 0
+  let tenths = 0
   const update = (standing: Standing) => {
-    if (standing.elapsedMs - last < every) return
+    const reached = Math.floor((10 * standing.done) / options.total)
+    if (standing.elapsedMs - last < every || reached === tenths) return
+    tenths = reached
     last = standing.elapsedMs
-    out.write(progressLine(options, standing) + '\n')
+    print(progressLine(options, standing), out)
   }
   return { update, stop() {} }
 }
@@ -104,8 +109,9 @@ export function progressLine(
 /** The parts of a line. The time left assumes that the rest goes as fast as what was done so far. */
 function inWords(
   { total, unit }: Pick<ProgressOptions, 'total' | 'unit'>,
-  { done, skipped = 0, elapsedMs, detail = '' }: Standing,
+  { done, skipped = 0, elapsedMs, ...standing }: Standing,
 ) {
+  const detail = visibleLine(standing.detail ?? '')
   const perMs = (done - skipped) / elapsedMs
   const rising = perMs > 0 && Number.isFinite(perMs)
   const left = rising ? `${Math.ceil(Math.max(0, total - done) / perMs / 1000)} s left` : 'starting'

@@ -1,8 +1,8 @@
 // Files written whole or not at all, and the words for what can go wrong.
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { constants, existsSync, rmSync } from 'node:fs'
+import { access, lstat, mkdir, open, realpath, rename, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { onEarlyExit } from './cleanup.ts'
 import { UserError } from './user-error.ts'
 
@@ -27,6 +27,20 @@ export async function writeAllAtomically(
   files: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<void> {
   await writeAll(Object.entries(files).map(([name, data]) => [join(folder, name), data]))
+}
+
+/**
+ * To be called before the work: what would keep a file from being written, whose folder need not exist yet.
+ * @throws UserError that names the path and the cause
+ */
+export async function checkWritable(path: string): Promise<void> {
+  let existing = dirname(resolve(path))
+  while (!existsSync(existing) && existing !== dirname(existing)) existing = dirname(existing)
+  await explain(path, async () => {
+    if (!(await stat(existing)).isDirectory())
+      throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' })
+    await access(existing, constants.W_OK)
+  })
 }
 
 async function writeAll(files: readonly [path: string, data: string | Uint8Array][]): Promise<void> {

@@ -14,6 +14,7 @@ import {
   syntheticSaeLayers,
   syntheticSaeWeights,
 } from '../../../sae/synthetic/weights.ts'
+import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { layerOf } from './hooks.ts'
 import { fetchFiles } from './hub/hub.ts'
@@ -118,9 +119,7 @@ export async function knownSource(
   const source = await sourceOf(name, { ...model, saes }, { locate, find: (file) => store.find(file) })
   const origin = `${model.weights.repo} at ${(await store.commitOf(model.weights)) ?? `unknown revision, from ${dir}`}`
   if (!COMMIT.test(model.weights.revision) && !quiet)
-    process.stderr.write(
-      `${name}: no revision is pinned; this is ${origin}, the first that was fetched here\n`,
-    )
+    printNote(`${name}: no revision is pinned; this is ${origin}, the first that was fetched here`)
   return { ...source, origin }
 }
 

@@ -1,9 +1,16 @@
 // Results as CSV (RFC 4180).
-import { csvFormatRows } from 'd3-dsv'
-
 type Cell = string | number | boolean | null | undefined
 
-/** @param head the columns' names, separated by commas; what does not exist is an empty field */
+/**
+ * A text that begins like a formula gets an apostrophe before it, so that no spreadsheet runs it (OWASP, CSV injection);
+ * numbers stand as they are.
+ * @param head the columns' names, separated by commas; what does not exist is an empty field
+ */
 export function csv(head: string, rows: readonly (readonly Cell[])[]): string {
-  return csvFormatRows([head.split(','), ...rows.map((row) => row.map((cell) => String(cell ?? '')))]) + '\n'
+  return [head, ...rows.map((row) => row.map(field).join(','))].join('\n') + '\n'
+}
+
+function field(cell: Cell): string {
+  const text = typeof cell === 'string' && /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : String(cell ?? '')
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

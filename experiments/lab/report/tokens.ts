@@ -1,7 +1,10 @@
 // Texts with the tokens marked that make a feature fire.
 import { html } from './html.ts'
 import type { VNode } from 'preact'
+import { visible } from '../cli/visible.ts'
 import { levelClass } from './tables.ts'
+
+export { visible }
 
 /**
  * `visible`, `tokenRuns` and `firingText` also run inside the report,
@@ -39,18 +42,6 @@ export function firingTokens(pieces: readonly string[], activations: ArrayLike<n
   for (let position = 1; position < pieces.length; position++)
     if (activations[position] > 0) firing.push(position, Number(activations[position].toPrecision(3)))
   return firing
-}
-
-/** `text` with line ends, tabs, and what would be invisible or turn the line around, written out. */
-export function visible(text: string): string {
-  const joiners = /^[\u200c\u200d]+$/.test(text)
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (character) => {
-    if (character === '\n') return '↵\n'
-    if (character === '\t') return '⇥\t'
-    // Between letters and in emoji, (non-)joiners are spelling; alone they are a riddle.
-    if (/[\u200c\u200d]/.test(character) && !joiners) return character
-    return `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`
-  })
 }
 
 /** A token by itself, its spaces as dots: `“·the”`. */

@@ -10,10 +10,11 @@ const DEEPEST = 100
 /**
  * Reads JSON (RFC 8259). JSON.parse would keep only the last of two equal keys without a word, move keys such as
  * "2024" to the front, and name no position in some of its errors.
- * @param options whether a comma may stand before a closing bracket, as in Python
+ * @param options whether a comma may stand before a closing bracket, as in Python; `firstLine` is the source's in its file
  * @throws with line and column where the source is not JSON, repeats a key or nests deeper than 100 levels
  */
-export function readJson(source: string, { allowTrailingComma = false } = {}): Json {
+export function readJson(source: string, { allowTrailingComma = false, firstLine = 1 } = {}): Json {
+  const faultAt = (at: number, what: string) => fault(source, firstLine, at, what)
   const open: (Json[] | Map<string, Json>)[] = []
   let root: Json = null
   let key = ''
@@ -24,7 +25,7 @@ export function readJson(source: string, { allowTrailingComma = false } = {}): J
     else parent.push(value)
   }
   const enter = (value: Json[] | Map<string, Json>, at: number): void => {
-    if (open.length > DEEPEST) throw faultAt(source, at, `nested deeper than ${DEEPEST} levels`)
+    if (open.length > DEEPEST) throw faultAt(at, `nested deeper than ${DEEPEST} levels`)
     add(value)
     open.push(value)
   }
@@ -33,7 +34,7 @@ export function readJson(source: string, { allowTrailingComma = false } = {}): J
     onObjectBegin: (at) => enter(new Map(), at),
     onObjectProperty(name, at) {
       if ((open.at(-1) as Map<string, Json>).has(name))
-        throw faultAt(source, at, `the key ${JSON.stringify(name)} occurs twice`)
+        throw faultAt(at, `the key ${JSON.stringify(name)} occurs twice`)
       key = name
     },
     onObjectEnd: leave,
@@ -41,7 +42,7 @@ export function readJson(source: string, { allowTrailingComma = false } = {}): J
     onArrayEnd: leave,
     onLiteralValue: add,
     onError(code, at) {
-      throw faultAt(source, at, inWords(printParseErrorCode(code)))
+      throw faultAt(at, inWords(printParseErrorCode(code)))
     },
   }
   visit(source, visitor, { disallowComments: true, allowTrailingComma })
@@ -54,9 +55,9 @@ function inWords(code: string): string {
   return code.replace(/\B[A-Z]/g, ' $&').toLowerCase()
 }
 
-function faultAt(source: string, at: number, what: string): Error {
+function fault(source: string, firstLine: number, at: number, what: string): Error {
   const before = source.slice(0, at).split('\n')
-  const place = `line ${before.length}, column ${before[before.length - 1].length + 1}`
+  const place = `line ${firstLine + before.length - 1}, column ${before[before.length - 1].length + 1}`
   const found = at < source.length ? JSON.stringify(source.slice(at, at + 20)) : 'the end of the file'
   return new Error(`not valid JSON at ${place}: ${what}, found ${found}`)
 }

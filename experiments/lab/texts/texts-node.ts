@@ -1,18 +1,33 @@
 // Texts with their categories, from a file or a folder.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { extname, join, parse } from 'node:path'
+import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
-import { parseCsvTexts, parseJsonTexts, parseLineTexts, type LabelledText } from './texts.ts'
+import {
+  parseCsvTexts,
+  parseJsonLinesTexts,
+  parseJsonTexts,
+  parseLineTexts,
+  type LabelledText,
+} from './texts.ts'
 
 /** Texts are captured in memory, token by token: what is larger than this was not meant. */
 const LARGEST_BYTES = 50_000_000
 
+const PARSERS: Readonly<Record<string, (source: string) => LabelledText[]>> = {
+  '.json': parseJsonTexts,
+  '.jsonl': parseJsonLinesTexts,
+  '.csv': parseCsvTexts,
+  '.tsv': parseCsvTexts,
+}
+
 /**
  * Loads labelled texts, in UTF-8 with or without a byte order mark, from
  * - `NAME.json`: an object of category -> array of texts, or an array of `{ category, text }`;
- * - `NAME.csv`: columns `category` and `text`, named in the first row;
+ * - `NAME.jsonl`: an object `{ category, text }` a line;
+ * - `NAME.csv` or `NAME.tsv`: columns `category` and `text`, named in the first row, commas, semicolons or tabs between;
  * - a folder of `CATEGORY.txt`, a text a line, blank lines left out; categories in order of their names.
- *   Names that begin with a dot are passed over, anything else that is not a .txt file is an error.
+ *   Anything else in it is passed over, with a note.
  * @throws UserError that names the path and what to mend; see `parseJsonTexts` and `parseCsvTexts`
  */
 export async function loadTexts(path: string): Promise<LabelledText[]> {
@@ -20,27 +35,31 @@ export async function loadTexts(path: string): Promise<LabelledText[]> {
     const info = await stat(path)
     if (info.isDirectory()) return parseLineTexts(await readFolder(path))
     const ending = extname(path).toLowerCase()
-    if (!info.isFile() || (ending !== '.json' && ending !== '.csv'))
-      throw new UserError(`${path}: expected a .json file, a .csv file or a folder of .txt files`)
+    if (!info.isFile() || !(ending in PARSERS))
+      throw new UserError(`${path}: expected a .json, .jsonl, .csv or .tsv file, or a folder of .txt files`)
     checkSize(path, info.size)
-    const source = await readUtf8(path)
-    return ending === '.json' ? parseJsonTexts(source) : parseCsvTexts(source)
+    return PARSERS[ending](await readUtf8(path))
   })
 }
 
 async function readFolder(folder: string): Promise<{ category: string; source: string }[]> {
-  const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort()
+  const names = (await readdir(folder)).sort()
+  const passedOver: string[] = []
   const files: { category: string; source: string }[] = []
   let bytes = 0
   for (const name of names) {
     const path = join(folder, name)
     const info = await naming(path, () => stat(path))
-    if (!info.isFile() || extname(name).toLowerCase() !== '.txt')
-      throw new UserError(`${path}: a folder of texts holds CATEGORY.txt files alone: move this elsewhere`)
+    if (!info.isFile() || name.startsWith('.') || extname(name).toLowerCase() !== '.txt') {
+      passedOver.push(name)
+      continue
+    }
     bytes += info.size
     checkSize(folder, bytes)
     files.push({ category: parse(name).name, source: await naming(path, () => readUtf8(path)) })
   }
+  if (passedOver.length > 0)
+    printNote(`note: ${folder}: passed over ${passedOver.join(', ')}: only CATEGORY.txt files are texts`)
   return files
 }
 

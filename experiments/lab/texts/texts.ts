@@ -1,5 +1,5 @@
-// Texts with their categories: three formats, and the checks that all share.
-import { csvParseRows } from 'd3-dsv'
+// Texts with their categories: four formats, and the checks that all share.
+import { CsvError, parse } from 'csv-parse/sync'
 import { readJson, type Json } from './json.ts'
 
 /** A text and the category it stands for. Its place in an array of texts is its row in the features. */
@@ -54,21 +54,31 @@ export function parseJsonTexts(source: string, { allowTrailingComma = false } = 
   const value = readJson(source, { allowTrailingComma })
   if (value instanceof Map)
     return checked([...value].flatMap(([category, texts]) => textsOf(category, texts)))
-  if (Array.isArray(value)) return checked(value.map(textOfEntry))
+  if (Array.isArray(value))
+    return checked(value.map((entry, index) => textOfEntry(entry, `entry ${index + 1}`)))
   throw new Error(`expected ${JSON_SHAPES}, found ${kindOf(value)}`)
 }
 
 /**
+ * Texts from JSON lines: an object `{ category, text }` a line, blank lines left out.
+ * @throws as `parseJsonTexts` does
+ */
+export function parseJsonLinesTexts(source: string): LabelledText[] {
+  const found = source.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return []
+    return [textOfEntry(readJson(line, { firstLine: index + 1 }), `line ${index + 1}`)]
+  })
+  return checked(found)
+}
+
+/**
  * Texts from CSV (RFC 4180) with the columns `category` and `text`, named in its first row; other columns and
- * blank lines are ignored.
- * @throws if a column is missing, a row has another number of fields than the first, the quotes do not pair up,
- *   or the texts are not as `parseJsonTexts` wants them
+ * blank lines are ignored. The header says whether commas, semicolons or tabs separate the fields.
+ * @throws if a column is missing, a row has another number of fields than the first, a quote stands where none may (with
+ *   line and field), or the texts are not as `parseJsonTexts` wants them
  */
 export function parseCsvTexts(source: string): LabelledText[] {
-  // The parser would take everything after an unpaired quote for one field.
-  if ((source.split('"').length - 1) % 2 === 1)
-    throw new Error('a double quote without its partner: put the text in quotes and double those inside it')
-  const [header = [], ...rows] = csvParseRows(source)
+  const [header = [], ...rows] = csvRows(source)
   const category = columnOf(header, 'category')
   const text = columnOf(header, 'text')
   const found = rows.flatMap((row, index) => {
@@ -81,6 +91,32 @@ export function parseCsvTexts(source: string): LabelledText[] {
     return [{ category: row[category], text: row[text], where }]
   })
   return checked(found)
+}
+
+function csvRows(source: string): string[][] {
+  const [header] = source.split(/\r?\n/, 1)
+  const delimiter = [',', ';', '\t'].find((mark) => header.includes(mark)) ?? ','
+  const options = { delimiter, relax_column_count: true, record_delimiter: ['\r\n', '\n', '\r'] }
+  try {
+    return parse(source, options)
+  } catch (cause) {
+    if (!(cause instanceof CsvError)) throw cause
+    // The parser counts a CRLF inside quotes as two lines.
+    if (source.includes('\r\n')) return csvRows(source.replaceAll('\r\n', '\n'))
+    throw new Error(csvFault(cause), { cause })
+  }
+}
+
+const QUOTES = 'put the text in quotes and double those inside it'
+
+function csvFault({ code, ...place }: CsvError): string {
+  const { lines, column, records } = place as unknown as { lines: number; column: number; records: number }
+  if (code === 'CSV_QUOTE_NOT_CLOSED')
+    return `row ${records + 1}: a double quote without its partner: ${QUOTES}`
+  const at = `line ${lines}, field ${column + 1}`
+  return code === 'CSV_INVALID_CLOSING_QUOTE'
+    ? `${at}: text after a closing quote: ${QUOTES}`
+    : `${at}: a double quote inside a text that does not begin with one: ${QUOTES}`
 }
 
 /**
@@ -108,8 +144,7 @@ function textsOf(category: string, texts: Json): FoundText[] {
   })
 }
 
-function textOfEntry(entry: Json, index: number): FoundText {
-  const where = `entry ${index + 1}`
+function textOfEntry(entry: Json, where: string): FoundText {
   if (!(entry instanceof Map))
     throw new Error(`${where}: expected { "category": ..., "text": ... }, found ${kindOf(entry)}`)
   const field = (name: string): string => {

@@ -2,6 +2,7 @@
 //   npm run capture -- --text "Hello" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
 // Prints the tokens, and the name, shape and range of each tensor written.
 import { Option } from 'commander'
+import { closest, distance } from 'fastest-levenshtein'
 import { toDense } from '../../../engine/sparse.ts'
 import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -14,8 +15,9 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { encodeStream } from '../../lab/models/features.ts'
 import { openModel, withSae, type OpenModel } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
-import { formatTable, visible } from '../../lab/cli/table.ts'
-import { writeAtomically } from '../../lab/cli/write-node.ts'
+import { print, printJson, visibleLine } from '../../lab/cli/print.ts'
+import { formatTable } from '../../lab/cli/table.ts'
+import { checkWritable, writeAtomically } from '../../lab/cli/write-node.ts'
 
 interface Options extends EngineOptions {
   readonly text?: string
@@ -59,6 +61,7 @@ if (options.text === undefined && options.ids === undefined) command.error('erro
 if (options.out === '') command.error('error: --out needs the name of a file')
 
 runMain(async () => {
+  await checkWritable(options.out)
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const ids = options.ids ?? model.tokenize(options.text!)
@@ -75,12 +78,12 @@ runMain(async () => {
       out: options.out,
       tensors: [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, ...range(tensor) })),
     }
-    if (options.json) return console.log(JSON.stringify(result, null, 1))
+    if (options.json) return printJson(result, 1)
     for (const key of ['model', 'backend', 'mode', 'bos', 'basis', 'out'] as const)
-      console.log(`${key.padEnd(9)}${result[key]}`)
-    console.log(`tokens   ${result.tokens.map((piece) => visible(JSON.stringify(piece))).join(' ')}`)
+      print(`${key.padEnd(9)}${visibleLine(result[key])}`)
+    print(`tokens   ${result.tokens.map((piece) => visibleLine(JSON.stringify(piece))).join(' ')}`)
     const rows = result.tensors.map(({ name, shape, min, max }) => [name, shape.join(' x '), min, max])
-    console.log(formatTable(['tensor', 'shape', 'min', 'max'], rows))
+    print(formatTable(['tensor', 'shape', 'min', 'max'], rows))
   })
 })
 
@@ -93,6 +96,7 @@ async function captureAll(
   ids: readonly number[],
   names: readonly string[],
 ): Promise<Map<string, Tensor>> {
+  refuseTypos(names.map(hookOf), hookNames(model.gpt2.config))
   for (const name of names.filter(isSae)) model.saeConfig(hookOf(name)) // an unknown SAE fails before the work
   const captured = await userErrors(() => capture(model.gpt2, [ids], [...new Set(names.map(hookOf))]))
   const tensors = new Map<string, Tensor>()
@@ -103,6 +107,18 @@ async function captureAll(
     tensors.set(name, isSae(name) ? toDense(await withSae(model, hook, encode)) : activation)
   }
   return tensors
+}
+
+const digits = (name: string): string => name.replace(/\D/g, '')
+
+/** A name that is nearly a hook's. What is like none is left to `capture`, which lists them. */
+function refuseTypos(names: readonly string[], known: readonly string[]): void {
+  for (const name of names.filter((name) => !known.includes(name))) {
+    const nearest = closest(name, known)
+    // Another number is no typo: the model has no such block.
+    if (distance(name, nearest) <= 3 && digits(name) === digits(nearest))
+      throw new UserError(`hook "${name}" is not known: did you mean ${nearest}?`)
+  }
 }
 
 /** Unknown hooks and ids outside the vocabulary are the user's to mend. */

@@ -15,6 +15,7 @@ import { describeHash, hashOf, isHash } from '../../lab/models/hub/identity.ts'
 import { knownModels, type KnownModel } from '../../lab/models/hub/known-models.ts'
 import { hubSettings } from '../../lab/models/hub/settings.ts'
 import { cacheStore, folderStore, type HubFile } from '../../lab/models/hub/store.ts'
+import { print, printJson } from '../../lab/cli/print.ts'
 import { createProgress, showBytes } from '../../lab/cli/progress.ts'
 import { postTexts } from '../../lab/texts/post-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
@@ -58,8 +59,8 @@ runMain(async () => {
       ? []
       : [`${path}: expected ${describeHash(expected)}, found ${found}: delete it and run this again`],
   )
-  if (options.json) console.log(JSON.stringify(checked.map(summary), null, 1))
-  else print(checked, store.folder)
+  if (options.json) printJson(checked.map(summary), 1)
+  else printChecked(checked, store.folder)
   if (wrong.length > 0) throw new UserError(wrong.join('\n'))
 })
 
@@ -112,14 +113,14 @@ function summary({ file, path, bytes, sha256 }: Checked) {
   }
 }
 
-function print(checked: readonly Checked[], folder: string): void {
+function printChecked(checked: readonly Checked[], folder: string): void {
   const verdict = ({ file, expected, found }: Checked) => {
     if (expected === undefined) return 'not pinned'
     if (expected !== found) return 'WRONG'
     return file.sha256 === undefined ? 'as announced' : 'as pinned'
   }
   const rows = checked.map((one) => [one.file.local, one.bytes, one.sha256.slice(0, 16), verdict(one)])
-  console.log(formatTable(['file', 'bytes', 'SHA-256 begins', ''], rows))
+  print(formatTable(['file', 'bytes', 'SHA-256 begins', ''], rows))
   const total = checked.reduce((sum, { bytes }) => sum + bytes, 0)
-  console.log(`${checked.length} files, ${showBytes(total)}, in ${folder}`)
+  print(`${checked.length} files, ${showBytes(total)}, in ${folder}`)
 }

@@ -5,10 +5,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { generate, type SamplingOptions } from '../../../gpt2/generate.ts'
 import { createCommand, integerIn, numberIn, positiveInteger, runMain } from '../../lab/cli/cli.ts'
-import { openModel } from '../../lab/models/models.ts'
+import { openModel, tokenizePrompt } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
-import { visible } from '../../lab/cli/table.ts'
 import { count } from '../../lab/report/numbers.ts'
+import { printJson, printNote, visibleLine } from '../../lab/cli/print.ts'
 
 interface Options extends EngineOptions, SamplingOptions {
   readonly prompt: string
@@ -42,10 +42,10 @@ runMain(() => {
   const options = command.opts<Options>()
   return withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
-    const prompt = options.prompt === '' ? [model.gpt2.config.bos] : model.tokenize(options.prompt)
+    const prompt = tokenizePrompt(model, options.prompt)
     const decode = model.tokenizer.stream()
     const write = (text: string): void => {
-      if (!options.json) process.stdout.write(text.replace(/[^\n\t]+/g, visible))
+      if (!options.json) process.stdout.write(text.replace(/[^\n\t]+/g, visibleLine))
     }
     write(options.prompt)
     const ids: number[] = []
@@ -77,16 +77,16 @@ runMain(() => {
       prefill_ms: first,
       tokens_per_second: ids.length > 1 ? (1000 * (ids.length - 1)) / (elapsed - first) : null,
     }
-    if (options.json) return console.log(JSON.stringify(result))
+    if (options.json) return printJson(result)
     process.stdout.write('\n')
     const speed = result.tokens_per_second?.toFixed(0) ?? '–'
-    console.error(
+    printNote(
       Object.entries(settings)
         .map(([name, value]) => `${name} ${value ?? 'off'}`)
         .join(', '),
     )
-    console.error(`ended ${result.ended}`)
-    console.error(
+    printNote(`ended ${result.ended}`)
+    printNote(
       `${count(prompt.length, 'token')} of prompt in ${first.toFixed(0)} ms, then ${ids.length} at ${speed} tokens/s`,
     )
   })

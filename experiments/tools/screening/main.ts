@@ -10,6 +10,7 @@ import { createCommand, runMain } from '../../lab/cli/cli.ts'
 import { captureStreams } from '../../lab/models/features.ts'
 import { findModel } from '../../lab/models/model-source.ts'
 import { openModel } from '../../lab/models/models.ts'
+import { print, printJson } from '../../lab/cli/print.ts'
 import { writeAtomically } from '../../lab/cli/write-node.ts'
 import { drawBounds, type BoundedFeature } from './figure.ts'
 import { columnScale, norm, splitRow, type SplitRow } from './split.ts'
@@ -64,10 +65,10 @@ runMain(async () => {
   }
   const { out, json } = command.opts<{ out: string; json?: boolean }>()
   await writeAtomically(out, drawBounds(features))
-  if (json) return console.log(JSON.stringify({ hook, text, token: last, ...counts, figure: out }))
-  console.log(
+  if (json) return printJson({ hook, text, token: last, ...counts, figure: out })
+  print(
     `${hook}, last token of "${text}": of ${counts.features} features int8 values leave ${counts.afterInt8} possible, ` +
       `with their residual ${counts.afterResidual}; ${counts.active} are active`,
   )
-  console.log(`figure: ${out}`)
+  print(`figure: ${out}`)
 })

@@ -1,5 +1,5 @@
 // What came out here, beside what others publish.
-import { visible } from '../../lab/cli/table.ts'
+import { visibleLine } from '../../lab/cli/print.ts'
 
 /** One published number, or word, and what came out here. */
 export interface Finding {
@@ -52,7 +52,7 @@ export function showFindings(findings: readonly Finding[]): string {
     .map((finding) => {
       const { what, expected, got, tolerance, source, required } = finding
       const about = `${tolerance}; ${source}${required ? '' : '; not required'}`
-      return `${verdict(finding).padEnd(8)} ${what}\n         expected ${visible(expected)}  (${about})\n         got      ${visible(got)}`
+      return `${verdict(finding).padEnd(8)} ${what}\n         expected ${visibleLine(expected)}  (${about})\n         got      ${visibleLine(got)}`
     })
     .join('\n')
 }

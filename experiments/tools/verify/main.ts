@@ -8,6 +8,7 @@ import { createCommand, integerIn, listOf, oneOf, runMain } from '../../lab/cli/
 import { layerOf } from '../../lab/models/hooks.ts'
 import { hubSettings } from '../../lab/models/hub/settings.ts'
 import { openModel, type OpenModel } from '../../lab/models/models.ts'
+import { print, printJson } from '../../lab/cli/print.ts'
 import { createProgress } from '../../lab/cli/progress.ts'
 import { postTexts } from '../../lab/texts/post-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
@@ -68,12 +69,9 @@ runMain(async () => {
     }
     const failed = checks.filter((check) => !passed(check)).length
     const missed = failedFindings(outcome?.findings ?? []).length
-    if (options.json)
-      console.log(
-        JSON.stringify({ backend: ops.name, mode: ops.mode, checks, published: outcome }, finite, 2),
-      )
+    if (options.json) printJson({ backend: ops.name, mode: ops.mode, checks, published: outcome }, 2, finite)
     else {
-      if (checks.length > 0) print(ops.name, ops.mode, checks, failed)
+      if (checks.length > 0) printChecks(ops.name, ops.mode, checks, failed)
       if (outcome) printExpected(ops.name, ops.mode, outcome, missed)
     }
     if (checks.length === 0 && !outcome) throw new Error('nothing was verified')
@@ -105,7 +103,7 @@ function finite(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
 }
 
-function print(backend: string, mode: string, checks: readonly Check[], failures: number): void {
+function printChecks(backend: string, mode: string, checks: readonly Check[], failures: number): void {
   const row = (check: Check) => [
     check.model,
     check.what,
@@ -114,11 +112,9 @@ function print(backend: string, mode: string, checks: readonly Check[], failures
     check.limit === 0 ? '0' : check.limit.toExponential(1),
     passed(check) ? 'ok' : 'FAILED',
   ]
-  console.log(`backend ${backend} (${mode}), against float64:`)
-  console.log(formatTable(['model', 'what', 'numbers', 'largest error', 'limit', ''], checks.map(row)))
-  console.log(
-    failures === 0 ? `all ${checks.length} checks hold` : `${failures} of ${checks.length} checks FAILED`,
-  )
+  print(`backend ${backend} (${mode}), against float64:`)
+  print(formatTable(['model', 'what', 'numbers', 'largest error', 'limit', ''], checks.map(row)))
+  print(failures === 0 ? `all ${checks.length} checks hold` : `${failures} of ${checks.length} checks FAILED`)
 }
 
 function printExpected(
@@ -127,12 +123,12 @@ function printExpected(
   { findings, hints }: ExpectedResult,
   missed: number,
 ): void {
-  console.log(`backend ${backend} (${mode}), against what others publish:`)
-  console.log(showFindings(findings))
+  print(`backend ${backend} (${mode}), against what others publish:`)
+  print(showFindings(findings))
   const required = findings.filter((finding) => finding.required).length
-  console.log(
+  print(
     missed === 0 ? `all ${required} required checks hold` : `${missed} of ${required} required checks FAILED`,
   )
-  for (const hint of hints) console.log(`likely: ${hint}`)
-  if (missed > 0) console.log('whether the files are the published ones: npm run download -- gpt2 --offline')
+  for (const hint of hints) print(`likely: ${hint}`)
+  if (missed > 0) print('whether the files are the published ones: npm run download -- gpt2 --offline')
 }

@@ -1,0 +1,42 @@
+// All that commands print: no text of a data set, a model or a path can steer the terminal.
+import { visible } from './visible.ts'
+
+/** Text on one line: control characters as pictures (␊, ␛), what else is invisible as in reports. */
+export function visibleLine(text: string): string {
+  const pictured = text.replace(/[\u0000-\u001f\u007f]/g, (character) =>
+    character === '\u007f' ? '␡' : String.fromCharCode(0x2400 + character.charCodeAt(0)),
+  )
+  return visible(pictured)
+}
+
+/** Lines of text, each made visible. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visibleLine).join('\n')
+}
+
+/** Prints lines of text, each made visible: on standard output, or where `out` says. */
+export function print(text: string, out: NodeJS.WritableStream = process.stdout): void {
+  out.write(`${visibleLines(text)}\n`)
+}
+
+/** Prints what does not belong to the results: on standard error. */
+export function printNote(text: string): void {
+  print(text, process.stderr)
+}
+
+/** A value as JSON. What could steer a terminal that shows it is escaped, which changes no value. */
+export function toJson(
+  value: unknown,
+  indent?: number,
+  replacer?: (key: string, value: unknown) => unknown,
+): string {
+  return JSON.stringify(value, replacer, indent).replace(
+    /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** Prints a value as JSON on standard output. */
+export function printJson(...value: Parameters<typeof toJson>): void {
+  process.stdout.write(`${toJson(...value)}\n`)
+}
