@@ -13,7 +13,12 @@ import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { createProgress, progressLine } from '../../experiments/lab/cli/progress.ts'
 import { print, visibleLine } from '../../experiments/lab/cli/print.ts'
 import { formatTable } from '../../experiments/lab/cli/table.ts'
-import { checkWritable, writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
+import {
+  checkWritable,
+  makeFolder,
+  writeAllAtomically,
+  writeAtomically,
+} from '../../experiments/lab/cli/write-node.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/cli/command.ts')
 
@@ -309,6 +314,25 @@ progress('is silent when asked to be', () => {
 })
 
 progress.run()
+
+const folders = suite('folders')
+
+folders(
+  'of a missing path the topmost folder is made first, and its error is the one that is told',
+  async () => {
+    const made: string[] = []
+    const readOnly = (path: fs.PathLike) => {
+      made.push(String(path))
+      return Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' }))
+    }
+    const top = join(tmpdir(), `never-${process.pid}`)
+    const error = await makeFolder(join(top, 'b/c'), readOnly as never).catch((error: Error) => error)
+    assert.is((error as NodeJS.ErrnoException).code, 'EROFS')
+    assert.equal(made, [top])
+  },
+)
+
+folders.run()
 
 const tables = suite('tables')
 

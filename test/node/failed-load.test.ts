@@ -90,4 +90,17 @@ test('gpujs: the parts of a layer whose bias cannot be read', async () => {
   await device.dispose()
 })
 
+test('a released layer takes its 8-bit columns with it', async () => {
+  const screened = await createBackend('wasm', { threads: 1, sparseEncoder: 'screened' })
+  const x = screened.upload(randomSaeTensors(32, 64, 1).b_dec.reshape([1, 32])) as WasmTensor
+  const before = x.block.arena.usedBytes
+  const layer = await screened.prepareLinear(sourceOf('w', randomSaeTensors(32, 64, 2).W_enc))
+  const prepared = x.block.arena.usedBytes
+  await screened.sparseEncode(x, layer)
+  assert.ok(x.block.arena.usedBytes > prepared, 'the screen has made its columns')
+  screened.release(layer)
+  assert.is(x.block.arena.usedBytes, before)
+  await screened.dispose()
+})
+
 test.run()

@@ -70,6 +70,7 @@ models('names with the prefix transformer. and mask buffers give the same logits
         all.set(`transformer.${name}`, tensor)
       }
       all.set('transformer.h.0.attn.bias', Tensor.of([2], [1, 1]))
+      all.set('transformer.h.0.attn.masked_bias', Tensor.of([], [-1e4]))
     }),
   )
   const logits = async (name: string) =>

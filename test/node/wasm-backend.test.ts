@@ -215,4 +215,17 @@ test('a scope frees all but what it returns, and use after that is an error', as
   }
 })
 
+test('top-k beyond 64: zeros of both signs are ties, and keep their signs', async () => {
+  const x = Tensor.of(
+    [1, 100],
+    Array.from({ length: 100 }, (_, i) => (i % 7 === 0 ? i - 50 : i % 2 === 0 ? -0 : 0)),
+  )
+  const [expected] = await reference.topK(x, 90)
+  for (const backend of backends) {
+    const [{ values, indices }] = await backend.topK(backend.upload(x), 90)
+    assert.equal(indices, expected.indices)
+    for (const [i, value] of values.entries()) assert.ok(Object.is(value, expected.values[i]), `place ${i}`)
+  }
+})
+
 test.run()

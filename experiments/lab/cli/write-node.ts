@@ -55,7 +55,7 @@ async function writeAll(files: readonly [path: string, data: string | Uint8Array
         const target = await writableTarget(path)
         const temporary = `${target}.${randomUUID()}.partial`
         drafts.push({ path, target, temporary })
-        await mkdir(dirname(target), { recursive: true })
+        await makeFolder(dirname(target))
         await using file = await open(temporary, 'wx')
         await file.writeFile(data)
         await file.sync()
@@ -65,6 +65,20 @@ async function writeAll(files: readonly [path: string, data: string | Uint8Array
     remove() // those that got their names are no longer under these
     takeBack()
   }
+}
+
+/**
+ * Makes a folder and those above it. The topmost that is missing is made by itself: of a read-only file system, Node's
+ * recursive mkdir says that there is no such folder, and in /proc it never ends.
+ */
+export async function makeFolder(path: string, make: typeof mkdir = mkdir): Promise<void> {
+  let missing = path
+  while (dirname(missing) !== missing && !(await lstat(dirname(missing)).catch(() => undefined)))
+    missing = dirname(missing)
+  await make(missing).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await make(path, { recursive: true })
 }
 
 /** A folder's path, or any other text, as a name for a folder of results. */
