@@ -298,7 +298,7 @@ test('what else is in a folder of texts is passed over', async () => {
   const path = await folderOf('mixed', { 'A.txt': 'x', 'B.txt': 'y', 'notes.md': '' })
   await folderOf('mixed/C.txt', {})
   const said: string[] = []
-  const { write } = process.stderr
+  const write = process.stderr.write.bind(process.stderr)
   process.stderr.write = (text) => said.push(String(text)) > 0
   const texts = await loadTexts(path).finally(() => (process.stderr.write = write))
   assert.equal(categoriesOf(texts), ['A', 'B'])
