@@ -76,6 +76,8 @@ export async function world(content = weights) {
     fetch,
     blob: join(cached, 'blobs', hub.sha256(weights)),
     snapshot: join(cached, 'snapshots', COMMIT),
+    /** The ranges that the host of large files was asked for. */
+    asked: () => server.requests.filter(({ host }) => host === 'store').map(({ range }) => range),
     /** The paths of the partial files there are. */
     partials,
     /** Waits until a partial file has so many bytes, however long that takes. */

@@ -1,25 +1,12 @@
-// Downloads that are cut, killed, stopped, or run beside each other: nothing is lost, and nothing wrong gets a name.
+// Downloads that are cut or killed: they go on from there, and nothing wrong gets a name.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { download } from '../../experiments/lab/models/hub/download.ts'
-import {
-  fetchInProcess,
-  patience,
-  pinned,
-  WEIGHTS,
-  weights,
-  weightsFile,
-  world,
-  type World,
-} from '../helpers/hub.ts'
+import { fetchInProcess, patience, pinned, WEIGHTS, weights, weightsFile, world } from '../helpers/hub.ts'
 import * as hub from '../helpers/hub-server.ts'
 import { refusal } from '../helpers/refusal.ts'
-
-/** What the host of large files was asked for. */
-const rangesAsked = ({ server }: World) =>
-  server.requests.filter(({ host }) => host === 'store').map(({ range }) => range)
 
 /** Does `work` without the rights of the superuser, who may read everything. */
 async function asNobody(folder: string, work: () => Promise<unknown>): Promise<void> {
@@ -40,7 +27,7 @@ resume('goes on after a cut within the same run, and sends no byte twice', async
   await using w = await world()
   w.server.failNext(WEIGHTS, hub.cutAfter(1_200_000, w.arrived), hub.cutAfter(1_100_000, w.arrived))
   await w.fetch([pinned])
-  assert.equal(rangesAsked(w), [undefined, 'bytes=1200000-', 'bytes=2300000-'])
+  assert.equal(w.asked(), [undefined, 'bytes=1200000-', 'bytes=2300000-'])
   assert.is(w.server.sent(), weights.length)
   assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
 })
@@ -54,7 +41,7 @@ resume('goes on where a killed process stopped', async () => {
   await child.ended
   assert.is(w.partials().length, 1)
   await w.fetch([pinned])
-  assert.equal(rangesAsked(w), [undefined, 'bytes=1000000-'])
+  assert.equal(w.asked(), [undefined, 'bytes=1000000-'])
   assert.is(w.server.sent(), weights.length)
   assert.equal(w.partials(), [])
 })
@@ -88,6 +75,8 @@ resume('leaves nothing of a download that got nothing, and the one byte of one t
   assert.equal(w.partials(), [])
   await refusal(w.fetch([pinned], { patience: { tries: 1 } }))
   assert.equal(w.partials(), [`${w.blob}.partial`])
+  await w.fetch([pinned])
+  assert.is(w.asked().at(-1), 'bytes=1-')
 })
 
 resume('takes the longest of what is there, and no clock into account', async () => {
@@ -103,7 +92,7 @@ resume('takes the longest of what is there, and no clock into account', async ()
   fs.mkdirSync(`${w.blob}.folder.partial`)
   fs.writeFileSync(`${w.blob}x.partial`, 'of another file')
   await w.fetch([pinned])
-  assert.equal(rangesAsked(w), ['bytes=2000000-'])
+  assert.equal(w.asked(), ['bytes=2000000-'])
   assert.equal(w.partials().sort(), [`${w.blob}.folder.partial`, `${w.blob}x.partial`])
 })
 
@@ -112,7 +101,7 @@ resume('asks for nothing where all of it is there', async () => {
   fs.mkdirSync(dirname(w.blob), { recursive: true })
   fs.writeFileSync(`${w.blob}.partial`, weights)
   await w.fetch([pinned])
-  assert.equal(rangesAsked(w), [])
+  assert.equal(w.asked(), [])
   assert.equal(w.partials(), [])
 })
 
@@ -138,6 +127,31 @@ resume('tells of the bytes: those there were first, all of them last', async () 
   assert.is((await told())[0], 2_000_000)
 })
 
+for (const [name, gave, fault] of [
+  ['another range', 'bytes 5-9/10', hub.status(206, { 'Content-Range': 'bytes 5-9/10' })],
+  ['a range that is not said', 'no Content-Range', hub.status(206)],
+  ['no range', 'bytes \\*/10', hub.status(416, { 'Content-Range': 'bytes */10' })],
+] as const)
+  resume(`begins again where the server gives ${name}`, async () => {
+    await using w = await world()
+    const leave = () => {
+      fs.mkdirSync(dirname(w.blob), { recursive: true })
+      fs.writeFileSync(`${w.blob}.partial`, weights.subarray(0, 1000))
+    }
+    leave()
+    w.server.failNext(WEIGHTS, fault)
+    await w.fetch([pinned])
+    assert.equal(w.asked(), ['bytes=1000-', undefined])
+    assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+    fs.rmSync(dirname(w.blob), { recursive: true })
+    leave()
+    w.server.failNext(WEIGHTS, fault)
+    assert.match(
+      await refusal(w.fetch([pinned], { patience: { tries: 1 } })),
+      RegExp(`: expected bytes from 1000 on, 127\\.0\\.0\\.1:\\d+ gave ${gave} \\(tried 1 times`),
+    )
+  })
+
 resume('takes no part of a file for a page or a pointer', async () => {
   const content = Uint8Array.from(weights)
   content.set(new TextEncoder().encode('<!doctype html>'), 1_000_000)
@@ -153,7 +167,7 @@ resume('fetches all of it where what is there is another user’s', async () => 
   fs.mkdirSync(blobs, { recursive: true })
   fs.writeFileSync(`${w.blob}.partial`, weights.subarray(0, 1000), { mode: 0 })
   await asNobody(w.folder, () => w.fetch([pinned]))
-  assert.equal(rangesAsked(w), [undefined])
+  assert.equal(w.asked(), [undefined])
 })
 
 resume('keeps what is there where there is no room for a copy, and says so', async () => {
@@ -163,7 +177,7 @@ resume('keeps what is there where there is no room for a copy, and says so', asy
   const { code, stderr } = await fetchInProcess(w, '-f 1000').ended
   assert.is(code, 1)
   assert.match(stderr, /the file would be larger than the system allows \(EFBIG\)\n$/)
-  assert.equal(rangesAsked(w), [])
+  assert.equal(w.asked(), [])
   assert.equal(w.partials(), [`${w.blob}.partial`])
   assert.is(fs.statSync(`${w.blob}.partial`).size, 2_000_000)
 })
@@ -181,7 +195,7 @@ resume('gives up a server that ignores ranges and gets no further than before', 
   const cuts = [1_200_000, 2_400_000, 1_300_000, 2_300_000, 2_400_000, 2_400_000]
   w.server.failNext(WEIGHTS, ...cuts.map((bytes) => hub.cutFromStart(bytes, w.arrived)))
   assert.match(await refusal(w.fetch([pinned])), 'broke: ')
-  assert.is(rangesAsked(w).length, 4, 'two that got further, two that did not')
+  assert.is(w.asked().length, 4, 'two that got further, two that did not')
 })
 
 resume('counts failures anew after a MB more, in however many pieces', async () => {
@@ -189,11 +203,11 @@ resume('counts failures anew after a MB more, in however many pieces', async () 
   const cuts = [1000, 600_000, 2 ** 20 - 601_001, 1, 1000]
   w.server.failNext(WEIGHTS, ...cuts.map((bytes) => hub.cutAfter(bytes, w.arrived)))
   await w.fetch([pinned], { patience: { tries: 4 } })
-  assert.is(rangesAsked(w).length, 6)
+  assert.is(w.asked().length, 6)
   await using x = await world()
   x.server.failNext(WEIGHTS, ...cuts.map((bytes) => hub.cutAfter(bytes, x.arrived)))
   await refusal(x.fetch([pinned], { patience: { tries: 3 } }))
-  assert.is(rangesAsked(x).length, 3)
+  assert.is(x.asked().length, 3)
 })
 
 resume('holds what is on the disk to the hash, not what came', async () => {
@@ -207,7 +221,7 @@ resume('holds what is on the disk to the hash, not what came', async () => {
   fs.closeSync(file)
   release()
   await fetched
-  assert.equal(rangesAsked(w), [undefined, undefined], 'it began again')
+  assert.equal(w.asked(), [undefined, undefined], 'it began again')
   assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
 })
 
@@ -224,55 +238,3 @@ resume('begins again when what was there is not of this file', async () => {
 })
 
 resume.run()
-
-const together = suite('processes beside each other')
-
-together('fetch the same file at once and both have it', async () => {
-  await using w = await world()
-  const both = await Promise.all([fetchInProcess(w).ended, fetchInProcess(w).ended])
-  for (const { code, stdout, stderr } of both) {
-    assert.is(code, 0, stderr)
-    assert.is(stdout, join(w.snapshot, 'model.safetensors') + '\n')
-  }
-  assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
-  assert.equal(w.partials(), [])
-})
-
-for (const stopped of [false, true])
-  together(
-    `never write to one file: the second begins with a copy of what the first has, which ${stopped ? 'is stopped' : 'works on'}`,
-    async () => {
-      await using w = await world()
-      const { promise: released, resolve: release } = Promise.withResolvers<void>()
-      w.server.failNext(WEIGHTS, hub.holdAfter(1_000_000, released))
-      const first = fetchInProcess(w)
-      await w.arrived(1_000_000)
-      if (stopped) first.process.kill('SIGSTOP')
-      const second = await fetchInProcess(w).ended
-      assert.is(second.code, 0, second.stderr)
-      assert.equal(rangesAsked(w), [undefined, 'bytes=1000000-'])
-      assert.equal(w.partials(), [], 'what the first has is of no more use')
-      const { ino } = fs.statSync(w.blob)
-      release()
-      if (stopped) first.process.kill('SIGCONT')
-      const { code, stdout, stderr } = await first.ended
-      assert.is(code, 0, stderr)
-      assert.is(stdout, second.stdout)
-      assert.is(fs.statSync(w.blob).ino, ino, 'the second one’s file')
-      assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
-      assert.equal(w.partials(), [])
-    },
-  )
-
-together('find what another has fetched although their own download fails', async () => {
-  await using w = await world()
-  w.server.failNext(WEIGHTS, async (response) => {
-    await w.fetch([pinned])
-    response.writeHead(418).end()
-  })
-  const [path] = await w.fetch([pinned])
-  assert.equal(new Uint8Array(fs.readFileSync(path)), weights)
-  assert.equal(w.partials(), [])
-})
-
-together.run()

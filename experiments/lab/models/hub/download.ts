@@ -99,8 +99,7 @@ async function receive(
 async function checkStart(file: RemoteFile, reply: Reply, partial: Partial): Promise<void> {
   if (reply.status === 200) {
     if (/^text\/html\b/i.test(reply.headers.get('Content-Type') ?? '')) throw htmlError(file, reply)
-    if (partial.length > 0) await partial.reset() // the server ignores ranges
-    return
+    return partial.reset() // what comes is the whole file, whatever was asked for
   }
   const range = reply.headers.get('Content-Range') ?? ''
   if (reply.status === 206 && range.startsWith(`bytes ${partial.length}-`)) return
