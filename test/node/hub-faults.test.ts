@@ -2,6 +2,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as fs from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { explain } from '../../experiments/lab/cli/write-node.ts'
 import type { Patience } from '../../experiments/lab/models/hub/settings.ts'
 import {
@@ -123,6 +124,11 @@ const storeCases: Case[] = [
     'an HTML page, not announced',
     [hub.instead(text('\n<!DOCTYPE html><title>Sign in</title>'))],
     RegExp(`^${file}expected 3\\.0 MB, got an HTML page`),
+  ],
+  [
+    'a body that is compressed although nobody asked',
+    [hub.instead(gzipSync(weights), { 'Content-Encoding': 'gzip' })],
+    undefined,
   ],
   ['a wrong hash, then the right one', [hub.instead(changed)], undefined],
   [

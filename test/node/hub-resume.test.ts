@@ -152,6 +152,28 @@ for (const [name, gave, fault] of [
     )
   })
 
+/** The part of the file that was asked for, of a total that the server says. */
+const ofTotal =
+  (total: string): hub.Fault =>
+  (response, { content }) => {
+    response.writeHead(206, { 'Content-Range': `bytes 1000-${content.length - 1}/${total}` })
+    response.end(content.subarray(1000))
+  }
+
+resume('refuses a part of a larger file, and takes one whose total is not known', async () => {
+  await using w = await world()
+  fs.mkdirSync(dirname(w.blob), { recursive: true })
+  fs.writeFileSync(`${w.blob}.partial`, weights.subarray(0, 1000))
+  w.server.failNext(WEIGHTS, ofTotal('4000000'), ofTotal('*'))
+  assert.match(
+    await refusal(w.fetch([pinned])),
+    RegExp(`: expected ${weights.length} bytes, 127\\.0\\.0\\.1:\\d+ has 4000000: it serves another file`),
+  )
+  await w.fetch([pinned])
+  assert.equal(w.asked(), ['bytes=1000-', 'bytes=1000-'])
+  assert.equal(new Uint8Array(fs.readFileSync(w.blob)), weights)
+})
+
 resume('takes no part of a file for a page or a pointer', async () => {
   const content = Uint8Array.from(weights)
   content.set(new TextEncoder().encode('<!doctype html>'), 1_000_000)

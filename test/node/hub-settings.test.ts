@@ -20,6 +20,20 @@ privacy('send the token to the hub and to no other host', async () => {
     assert.is(authorization, host === 'hub' ? 'Bearer hf_secret' : undefined)
 })
 
+privacy('follow redirects of every kind, and ten of them', async () => {
+  await using w = await world()
+  const again = (status: number) => hub.status(status, { Location: `/${WEIGHTS}` })
+  for (const status of [301, 302, 303, 307, 308]) w.server.failNext(WEIGHTS, again(status))
+  await w.fetch([pinned])
+  assert.is(w.asked().length, 6)
+  await using x = await world()
+  x.server.failNext(WEIGHTS, ...Array.from({ length: 9 }, () => again(302))) // the hub's own is the tenth
+  await x.fetch([pinned])
+  await using y = await world()
+  y.server.failNext(WEIGHTS, ...Array.from({ length: 10 }, () => again(302)))
+  assert.match(await refusal(y.fetch([pinned])), ': more than 10 redirects, the last to 127.0.0.1')
+})
+
 privacy('follow no redirect from the network to this machine, or away from https', () => {
   const [hub, loopback] = [new URL('https://huggingface.co/a'), new URL('http://127.0.0.1:8080/a')]
   const from = (first: URL, location: string) => nextAddress(first, location, first, 'gpt2').href
