@@ -249,7 +249,7 @@ faults('say that nobody answers', async () => {
   await w.server[Symbol.asyncDispose]()
   assert.match(
     await refusal(w.fetch([pinned])),
-    /^openai-community\/gpt2: model\.safetensors: the connection to 127\.0\.0\.1:\d+ broke: .*ECONNREFUSED.*: is this machine online\? \(tried 3 times/,
+    /^openai-community\/gpt2: model\.safetensors: the connection to 127\.0\.0\.1:\d+ broke: connect ECONNREFUSED .*: is this machine online\? \(tried 3 times/,
   )
 })
 

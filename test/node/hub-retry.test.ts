@@ -1,6 +1,7 @@
 // How often, and after what pause, a server is asked again.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { speedometer } from '../../experiments/lab/models/hub/request.ts'
 import { backoff, TransientError, withRetries } from '../../experiments/lab/models/hub/retry.ts'
 import { retryAfter } from '../../experiments/lab/models/hub/status.ts'
 import { patience } from '../helpers/hub.ts'
@@ -72,6 +73,17 @@ retries('pause as the server asks, or ever longer; but not for too long', async 
     })
   assert.is(await refusal(asks(21)), 'busy: it asks to wait 1 s; run the command again then')
   assert.is(await refusal(asks(20)), 'busy (tried 2 times; run the command again to go on)')
+})
+
+retries('are made where bytes come too slowly, over the time that they were waited for', () => {
+  const tooSlow = speedometer({ slowestRate: 1000, rateMs: 200 })
+  assert.is(tooSlow(1, 199), undefined, 'not yet')
+  assert.is(tooSlow(1, 1), 10)
+  assert.is(tooSlow(1, 100), undefined, 'counted anew')
+  assert.is(tooSlow(198, 100), 995)
+  assert.is(tooSlow(200, 200), undefined, 'just fast enough')
+  assert.is(tooSlow(0, 300), 0)
+  assert.is(tooSlow(1_000_000, 1), undefined)
 })
 
 retries('read Retry-After as seconds or a date', () => {

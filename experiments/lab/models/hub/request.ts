@@ -85,27 +85,35 @@ function replyOf(response: Response, host: string, call: Call): Reply {
     host,
     async *body() {
       const reader = response.body?.getReader()
-      let bytes = 0
-      let waitedMs = 0
+      const tooSlow = speedometer(patience)
       while (reader) {
         const started = performance.now()
         const { done, value } = await inTime('bytes', host, call, reader.read())
         if (done) return
-        bytes += value.length
-        waitedMs += performance.now() - started
-        if (waitedMs >= patience.rateMs) {
-          const rate = Math.floor(bytes / (waitedMs / 1000))
-          if (rate < patience.slowestRate)
-            throw new TransientError(
-              `${label}: ${rate} bytes/s from ${host}, expected at least ${patience.slowestRate}`,
-            )
-          bytes = 0
-          waitedMs = 0
-        }
+        const rate = tooSlow(value.length, performance.now() - started)
+        if (rate !== undefined)
+          throw new TransientError(
+            `${label}: ${rate} bytes/s from ${host}, expected at least ${patience.slowestRate}`,
+          )
         yield value
       }
     },
     [Symbol.dispose]: () => call.line.abort(),
+  }
+}
+
+/** Told of bytes and of the milliseconds that they were waited for; gives the rate, in bytes a second, if it is too low. */
+export function speedometer({ slowestRate, rateMs }: Pick<Patience, 'slowestRate' | 'rateMs'>) {
+  let bytes = 0
+  let waitedMs = 0
+  return (moreBytes: number, moreMs: number): number | undefined => {
+    bytes += moreBytes
+    waitedMs += moreMs
+    if (waitedMs < rateMs) return undefined
+    const rate = Math.floor((1000 * bytes) / waitedMs)
+    bytes = 0
+    waitedMs = 0
+    return rate < slowestRate ? rate : undefined
   }
 }
 
