@@ -2,9 +2,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { generate } from '../../gpt2/generate.ts'
-import { releaseSae } from '../../sae/weights.ts'
 import { layerOf } from '../lab/models/hooks.ts'
-import { tokenizePrompt, type OpenModel } from '../lab/models/models.ts'
+import { tokenizePrompt, withSae, type OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, liveEdit } from '../../sae/edit.ts'
@@ -61,18 +60,18 @@ export async function continueTexts(
     const { layer, feature, category, steering_length, strongest } = one
     const ids = promptOf(one)!
     const hook = hooks.find((one) => layerOf(one) === layer)!
-    const sae = await model.openSae(hook)
-    const direction = (await decoderRows(sae, [feature])).row(0)
     let fires = false
-    const off = liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) })
-    const coefficient = steering_length / lengthOf(direction)
-    const up = liveEdit(sae, feature, direction, { kind: 'up', coefficient })
-    const continuations = {
-      as_it_is: await continued(ids, {}),
-      off: await continued(ids, { [hook]: off }),
-      up: await continued(ids, { [hook]: up }),
-    }
-    releaseSae(sae)
+    const continuations = await withSae(model, hook, async (sae) => {
+      const direction = (await decoderRows(sae, [feature])).row(0)
+      const off = liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) })
+      const coefficient = steering_length / lengthOf(direction)
+      const up = liveEdit(sae, feature, direction, { kind: 'up', coefficient })
+      return {
+        as_it_is: await continued(ids, {}),
+        off: await continued(ids, { [hook]: off }),
+        up: await continued(ids, { [hook]: up }),
+      }
+    })
     const text = own === null && strongest ? strongest.text : null
     const { prompt } = decodePrompt(model, ids)
     generations.push({ layer, feature, category, prompt, text, fires, ...continuations })

@@ -3,12 +3,9 @@
 //   npm run form-or-idea                        the bundled model, offline
 //   npm run form-or-idea -- --layers 1,4        some of its layers
 // Prints two tables, a line a layer, and the answer in a sentence; writes results.json, CSV and report.html.
-import { addLayerOptions, type LayerOptions } from '../lab/analysis/analysis-options.ts'
 import { postLayers } from '../lab/analysis/replication.ts'
 import { defaultThreshold, describeThreshold } from '../lab/analysis/threshold.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
-import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
-import { addEngineOptions } from '../lab/models/engine-options.ts'
 import { briefDashboards } from '../lab/analysis/features/explain.ts'
 import { count } from '../lab/report/numbers.ts'
 import { analyseModel, compareCells, tokenShares } from './analysis.ts'
@@ -17,32 +14,9 @@ import { pairsCsv, specialistsCsv } from './csv.ts'
 import { createDesign, labelledTexts } from './design.ts'
 import { renderFormOrIdeaReport } from './form-or-idea-page.ts'
 import { summaryTables } from './table.ts'
-import { runExperiment, type ExperimentOptions } from '../lab/run-experiment.ts'
+import { runExperiment } from '../lab/run-experiment.ts'
 import matchedTexts from './texts.json' with { type: 'json' }
-
-interface Options extends ExperimentOptions, LayerOptions {
-  readonly top: number
-  readonly permutations: number
-  readonly seed: number
-}
-
-const command = addLayerOptions(
-  addEngineOptions(
-    createCommand(
-      'form-or-idea',
-      'do features follow what a text says, or how it is written? Layer by layer',
-    ),
-  ),
-)
-  .option('--top <k>', 'strongest features of each set that are compared', positiveInteger('top'), 20)
-  .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
-  .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
-  .option('--out <folder>', 'where the results go (default: results/form-or-idea/MODEL)')
-  .addHelpText(
-    'after',
-    '\nExamples:\n  npm run form-or-idea\n  npm run form-or-idea -- --layers 2,4 --permutations 10000\n  npm run -s form-or-idea -- --json > results.json',
-  )
-  .parse()
+import { command, type Options } from './options.ts'
 
 const design = createDesign(matchedTexts)
 
