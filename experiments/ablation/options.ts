@@ -31,7 +31,11 @@ export const command = addEngineOptions(
     'take specialists out of the residual stream, steer with them, and see what changes',
   ),
 )
-  .addOption(textsOption('JSON (category -> texts), CSV (category,text) or a folder of CATEGORY.txt'))
+  .addOption(
+    textsOption(
+      'JSON (category -> texts), JSON lines, CSV or TSV (category,text) or a folder of CATEGORY.txt',
+    ),
+  )
   .addOption(layersOption('layers, e.g. 2,4 (default: three, spread over those with an SAE)'))
   .option(
     '--texts-per-category <n>',

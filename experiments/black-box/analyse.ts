@@ -40,7 +40,10 @@ const command = addDrawOptions(
   createCommand('analyse', 'The analysis of the black-box post, on SAE features made elsewhere.'),
 )
   .requiredOption('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
-  .requiredOption('--labels <file>', 'JSON (category -> texts), CSV or a folder, in the order of the rows')
+  .requiredOption(
+    '--labels <file>',
+    'JSON (category -> texts), JSON lines, CSV, TSV or a folder, in the order of the rows',
+  )
   .addOption(
     thresholdOption(
       'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +

@@ -24,7 +24,7 @@ export const command = addLayerOptions(
     ),
   ).addOption(
     textsOption(
-      'JSON (category -> texts), CSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
+      'JSON (category -> texts), JSON lines, CSV or TSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
       'our own, seven categories of 20',
     ),
   ),
