@@ -66,7 +66,14 @@ test('its texts are the strongest, each with the tokens on which the feature fir
   for (const [place, { text, index, mean, firing }] of card.texts.entries()) {
     assert.equal([index, mean], [dashboard.firing_texts[place].text, dashboard.firing_texts[place].mean])
     assert.is(text.category, labelled[index].category)
-    assert.is(text.pieces.slice(1).join(''), labelled[index].text)
+    // A token that ends inside a character also shows the bytes that it ends in.
+    assert.is(
+      text.pieces
+        .slice(1)
+        .join('')
+        .replace(/⟨[0-9a-f ]+⟩/g, ''),
+      labelled[index].text,
+    )
     const positions = firing.filter((_, i) => i % 2 === 0)
     assert.equal(
       positions,

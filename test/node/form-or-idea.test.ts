@@ -1,4 +1,5 @@
 // Surface form or idea: planted features of each kind and what is said of them, and every figure against a naive twin.
+import { piecesOf } from '../../gpt2/pieces.ts'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -19,7 +20,6 @@ import { findSpecialists, type Specialist } from '../../experiments/form-or-idea
 import { symbolShare, tokenKinds, type TokenKind } from '../../experiments/form-or-idea/token-kinds.ts'
 import matchedTexts from '../../experiments/form-or-idea/texts.json' with { type: 'json' }
 import { stepWithin } from '../../experiments/lab/report/matrix.ts'
-import { piecesOf } from '../../experiments/lab/models/models.ts'
 import { createTokenizer } from '../../gpt2/tokenizer.ts'
 import { randomNumbers } from '../helpers/random.ts'
 

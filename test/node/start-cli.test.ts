@@ -185,7 +185,10 @@ command('categories.csv is results.json, a row a category and layer', () => {
       })),
     ),
   )
-  assert.equal(firing, fires)
+  // No spreadsheet may take a text for a formula.
+  const guarded = fires.map((one) => ({ ...one, text: one.text.replace(/^[=+@-]/, "'$&") }))
+  assert.equal(firing, guarded)
+  assert.ok(guarded.some(({ text }) => text === "'=1+1"))
 })
 
 command('report.html shows the same numbers, and texts as texts', () => {

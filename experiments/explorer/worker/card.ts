@@ -1,4 +1,5 @@
 // Feature cards: what npm run feature finds, from files that the build made.
+import { piecesOf } from '../../../gpt2/pieces.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
 import { explainFeatures, withNextLayer } from '../../lab/analysis/features/explain.ts'
 import { firingTokens, type TokenText } from '../../lab/report/tokens.ts'
@@ -6,7 +7,7 @@ import type { Card, FeatureRef } from '../protocol.ts'
 import { decodeSparse } from '../sparse-file.ts'
 import { fetchFile, type FileFacts, type ModelFiles } from './files.ts'
 import { saeOf, type Model } from './model.ts'
-import { tokenize, shownTokens } from './tokens.ts'
+import { tokenize } from './tokens.ts'
 
 /** Of the texts in which a feature fires, the strongest that the page shows. */
 const TEXTS = 10
@@ -61,6 +62,6 @@ export function cardReader(
 function readTexts(model: Model, content: Uint8Array): TokenText[] {
   return parseJsonTexts(new TextDecoder().decode(content)).map(({ category, text }) => ({
     category,
-    pieces: shownTokens(model, tokenize(model, text)).map(({ piece }) => piece),
+    pieces: piecesOf(model, tokenize(model, text)),
   }))
 }

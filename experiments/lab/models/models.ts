@@ -100,19 +100,6 @@ export async function withSae<T>(
   }
 }
 
-/**
- * A string a token. One that holds but a part of a character is empty, and the one that completes it shows the whole. One
- * that has more before that part shows its bytes, ` ⟨e2 80⟩`: it would look like a space.
- */
-export function piecesOf({ tokenizer }: Pick<OpenModel, 'tokenizer'>, ids: readonly number[]): string[] {
-  const decode = tokenizer.stream()
-  return ids.map((id) => {
-    const text = decode(id)
-    const endsInside = text !== '' && tokenizer.decode([id]) === `${text}\ufffd`
-    return endsInside ? tokenizer.pieces([id])[0] : text
-  })
-}
-
 /** BOS and a prompt's ids. Unlike a text, a prompt may be empty: the model then writes on from BOS. */
 export function tokenizePrompt(model: Pick<OpenModel, 'gpt2' | 'tokenize'>, prompt: string): number[] {
   return prompt === '' ? [model.gpt2.config.bos] : model.tokenize(prompt)

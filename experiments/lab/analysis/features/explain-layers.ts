@@ -1,6 +1,7 @@
 // Analyses the layers one by one, and explains the features that each analysis names.
+import { piecesOf } from '../../../../gpt2/pieces.ts'
 import { forEachLayer, type OpenLayer } from '../../models/layers.ts'
-import { piecesOf, type OpenModel } from '../../models/models.ts'
+import type { OpenModel } from '../../models/models.ts'
 import { explainFeatures, withNextLayer, type ExplainedFeature } from './explain.ts'
 
 /** What an experiment makes of a layer, and what is known of the features that it names. */
