@@ -7,11 +7,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { loadTexts } from '../../experiments/lab/texts/texts-node.ts'
+import { parseCsvTexts } from '../../experiments/lab/texts/csv-texts-node.ts'
 import {
   categoriesOf,
   fromCategories,
   identicalTexts,
-  parseCsvTexts,
   parseJsonTexts,
   parseLineTexts,
   type LabelledText,

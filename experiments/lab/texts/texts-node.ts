@@ -3,13 +3,8 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { extname, join, parse } from 'node:path'
 import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
-import {
-  parseCsvTexts,
-  parseJsonLinesTexts,
-  parseJsonTexts,
-  parseLineTexts,
-  type LabelledText,
-} from './texts.ts'
+import { parseCsvTexts } from './csv-texts-node.ts'
+import { parseJsonLinesTexts, parseJsonTexts, parseLineTexts, type LabelledText } from './texts.ts'
 
 /** Texts are captured in memory, token by token: what is larger than this was not meant. */
 const LARGEST_BYTES = 50_000_000
