@@ -45,6 +45,7 @@ const before = (source: string) => (route: Route) =>
 const WEIGHTS = /\/files\/model\.[0-9a-f]+\.safetensors$/
 const ONE_SAE = /\/files\/blocks\.3\..*safetensors$/
 const WORKER = /\/model\.worker-[^/]*\.js$/
+const ON_FIRE = before(`setTimeout(() => { throw new Error('it is on fire') })`)
 
 const faults: Readonly<Record<string, Fault>> = {
   'weights that are missing': {
@@ -102,7 +103,7 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   'a worker that crashes': {
     files: WORKER,
-    answer: before(`setTimeout(() => { throw new Error('it is on fire') })`),
+    answer: ON_FIRE,
     said: /worker that computes has stopped: .*it is on fire.*Start it again/,
     expected: /it is on fire/,
   },
@@ -133,6 +134,21 @@ for (const [name, { files, answer, said, expected }] of Object.entries(faults))
       assert.is((await visitor.exported()).text, TEXT)
     }, options)
   })
+
+test('a worker that crashes is ended: what it would still send undoes nothing', async () => {
+  await explorer.visit(
+    async (visitor) => {
+      assert.match(await complaint(visitor), /it is on fire/)
+      await Promise.all(visitor.page.workers().map((worker) => worker.waitForEvent('close')))
+      assert.is(visitor.page.workers().length, 0)
+      assert.is(await visitor.data('state'), 'failed')
+    },
+    {
+      prepare: async (_, context) => void (await intercept(context, WORKER, ON_FIRE)),
+      expected: /it is on fire/,
+    },
+  )
+})
 
 test('no WebGPU: the reason, and wasm at a click', () =>
   explorer.visit(

@@ -63,8 +63,9 @@ function open(
     worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => answer(data))
     worker.addEventListener('messageerror', () => fail(broken('an answer of the worker could not be read')))
     worker.addEventListener('error', (event) => {
-      // The page says it; the console needs not say it again.
+      // The page says it; the console needs not say it again. What the worker still sends would undo the failure.
       event.preventDefault()
+      worker.terminate()
       fail(broken(event.message || 'its script could not be loaded'))
     })
     worker.postMessage({ type: 'open', backend: { name: backend } } satisfies Request)
