@@ -8,6 +8,7 @@ import { createProgress } from '../lab/cli/progress.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, liveEdit } from '../../sae/edit.ts'
 import type { Generation, TestedFeature } from './effects.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 interface ContinuationOptions {
   /** Left out, each feature has its own: the start of a text, up to the token at which it fires most. */
@@ -19,7 +20,7 @@ interface ContinuationOptions {
 
 /** The specialists whose removal costs their own category most, each once. */
 export function strongestSpecialists(features: readonly TestedFeature[], count: number): TestedFeature[] {
-  const cost = ({ removed, category }: TestedFeature) => removed[category].loss
+  const cost = ({ removed, category }: TestedFeature) => ofCategory(removed, category).loss
   const ranked = features.filter(({ kind }) => kind === 'specialist').toSorted((a, b) => cost(b) - cost(a))
   const same = (a: TestedFeature) => (b: TestedFeature) => a.layer === b.layer && a.feature === b.feature
   return ranked.filter((one, i) => ranked.findIndex(same(one)) === i).slice(0, count)

@@ -14,8 +14,8 @@ interface FoundText extends LabelledText {
 
 const JSON_SHAPES = '{ category: [text, ...], ... } or [{ "category": ..., "text": ... }, ...]'
 
-/** The categories of `texts`, in order of first appearance. */
-export function categoriesOf(texts: readonly LabelledText[]): string[] {
+/** The categories of texts, or of anything that has one, in order of first appearance. */
+export function categoriesOf(texts: readonly Pick<LabelledText, 'category'>[]): string[] {
   return [...new Set(texts.map(({ category }) => category))]
 }
 
