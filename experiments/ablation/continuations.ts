@@ -3,7 +3,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { layerOf } from '../lab/models/hooks.ts'
-import { tokenizePrompt, withSae, type OpenModel } from '../lab/models/models.ts'
+import { withSae, type OpenModel } from '../lab/models/models.ts'
+import { tokenizePrompt } from '../lab/texts/tokenize-texts.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, liveEdit } from '../../sae/edit.ts'
@@ -38,7 +39,7 @@ export async function continueTexts(
   { prompt, tokens, specialists }: ContinuationOptions,
   quiet: boolean,
 ): Promise<Generation[]> {
-  const own = prompt === undefined ? null : tokenizePrompt(model, prompt)
+  const own = prompt === undefined ? null : tokenizePrompt(model, { text: prompt, name: '--generate' })
   const promptOf = ({ strongest }: TestedFeature): readonly number[] | null =>
     own ?? (strongest && texts[strongest.text].slice(0, strongest.position + 1))
   const chosen = strongestSpecialists(
