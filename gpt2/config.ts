@@ -11,11 +11,19 @@ export interface Gpt2Config {
   readonly nCtx: number // positions the model knows
   readonly dVocab: number
   readonly eps: number // LayerNorm's, inside the root
-  readonly bos: number // <|endoftext|>, put before every text
+  readonly bos: number | undefined // <|endoftext|>, put before every text
+}
+
+/** @throws if the model has none: it then runs on ids alone */
+export function bosOf({ bos, dVocab }: Pick<Gpt2Config, 'bos' | 'dVocab'>): number {
+  if (bos !== undefined) return bos
+  throw new Error(
+    `config.json: bos_token_id is missing or no id of the ${dVocab} tokens, and a text begins with BOS: set it, or give ids (--ids)`,
+  )
 }
 
 /** GPT-2 small: the `config.json` of openai-community/gpt2. */
-export const gpt2Small: Gpt2Config = {
+export const gpt2Small: Gpt2Config & { readonly bos: number } = {
   nLayers: 12,
   dModel: 768,
   nHeads: 12,
@@ -64,6 +72,7 @@ export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
   const dVocab = size('vocab_size')
   if (dModel % nHeads !== 0)
     throw new Error(`${label}: n_embd ${dModel} does not split into n_head ${nHeads} heads`)
+  const bos = fields.integer('bos_token_id', { min: 0, otherwise: dVocab })
   return {
     nLayers: size('n_layer'),
     dModel,
@@ -73,6 +82,6 @@ export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
     nCtx: size('n_positions'),
     dVocab,
     eps: fields.positive('layer_norm_epsilon'),
-    bos: fields.integer('bos_token_id', { min: 0, max: dVocab - 1, otherwise: dVocab - 1 }),
+    bos: bos < dVocab ? bos : undefined, // many configs have GPT-2's, whatever their vocabulary
   }
 }

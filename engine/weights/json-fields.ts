@@ -76,6 +76,20 @@ export class JsonFields {
     return new JsonFields(JSON.stringify(this.#fields[name] ?? {}), `${this.label}: ${name}`)
   }
 
+  /** The entries of a list; none if it is left out. */
+  list(name: string): readonly unknown[] {
+    const value = this.#fields[name] ?? []
+    if (Array.isArray(value)) return value
+    throw this.#wrong(name, 'a list')
+  }
+
+  /** Every field with its value: of the object itself, or of the one under `name`. */
+  entries(name?: string): [string, unknown][] {
+    const value = name === undefined ? this.#fields : this.#fields[name]
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value)
+    throw this.#wrong(name ?? '', 'an object')
+  }
+
   #wrong(name: string, expected: string): Error {
     const value = this.#fields[name]
     const found = value === undefined ? 'missing' : show(value)

@@ -7,6 +7,7 @@ import { openFile } from '../../../engine/weights/files-node.ts'
 import { openSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import { gpt2Small, parseConfig, type Gpt2Config } from '../../../gpt2/config.ts'
+import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { syntheticWeights } from '../../../gpt2/synthetic/weights.ts'
 import { parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
 import {
@@ -20,6 +21,7 @@ import { layerOf } from './hooks.ts'
 import { fetchFiles } from './hub/hub.ts'
 import { knownModels, type KnownModel, type SaeFiles } from './hub/known-models.ts'
 import { hubSettings } from './hub/settings.ts'
+import { findTokenizer } from './own-tokenizer.ts'
 import { cacheStore, COMMIT, folderStore, type HubFile } from './hub/store.ts'
 
 /** A model and its SAEs before anything large is read. */
@@ -28,6 +30,8 @@ export interface ModelSource {
   /** Repository and revision of a known model. */
   readonly origin?: string
   readonly config: Gpt2Config
+  /** @throws if the folder's own is of another kind than GPT-2's */
+  tokenizer(): Promise<Tokenizer>
   weights(): Promise<WeightStore>
   /** By hook, in the model's order. */
   readonly saes: ReadonlyMap<string, SaeSource>
@@ -78,6 +82,7 @@ function syntheticSource(): ModelSource {
   return {
     name: 'synthetic',
     config: gpt2Small,
+    tokenizer: () => createTokenizer(),
     weights: async () => syntheticWeights(),
     saes: new Map(saes),
     prepareSaes: async () => {},
@@ -92,11 +97,12 @@ async function folderSource(name: string, folder: string, saeFolder: string): Pr
     config: join(saeFolder, sae, 'cfg.json'),
     weights: join(saeFolder, sae, 'sae_weights.safetensors'),
   }))
-  return sourceOf(
+  const source = await sourceOf(
     name,
     { config: join(folder, 'config.json'), weights: join(folder, 'model.safetensors'), saes },
     { locate: async (paths) => [...paths], find: async (path) => path },
   )
+  return { ...source, tokenizer: async () => (await findTokenizer(folder, source.config)).tokenizer }
 }
 
 /** A known model: its files from Hugging Face's cache, or a folder, fetched first where that is allowed. */
@@ -171,6 +177,7 @@ async function sourceOf<File>(
   return {
     name,
     config,
+    tokenizer: () => createTokenizer({ vocabularySize: config.dVocab }),
     weights: () => openStore(weightsPath),
     saes,
     async prepareSaes(hooks) {

@@ -1,11 +1,12 @@
 // A model with its tokenizer and SAEs, opened on a backend.
 import type { Backend } from '../../../engine/backend.ts'
-import type { Gpt2Config } from '../../../gpt2/config.ts'
+import { bosOf, type Gpt2Config } from '../../../gpt2/config.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
-import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
+import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, releaseSae, saeShapes, type Sae } from '../../../sae/weights.ts'
+import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
 import type { SourceOptions } from './model-source.ts'
@@ -51,10 +52,11 @@ export async function openModel(
   const shapes = weightShapes(source.config)
   const bytes = float32Bytes(shapes)
   checkFits(name, bytes, limit)
-  const tokenizer = await createTokenizer({ vocabularySize: source.config.dVocab })
+  const tokenizer = await source.tokenizer()
+  const config = withBos(source.config, tokenizer, (text) => quiet || printNote(`${name}: ${text}`))
   const store = await source.weights()
   using progress = createProgress({ label: `loading ${name}`, total: shapes.size, unit: 'tensors', quiet })
-  const gpt2 = await loadGpt2(ops, store, source.config, () => progress.step()).finally(() => store.close())
+  const gpt2 = await loadGpt2(ops, store, config, () => progress.step()).finally(() => store.close())
   const sae = (hook: string) => {
     const found = source.saes.get(hook)
     if (found) return found
@@ -81,9 +83,19 @@ export async function openModel(
       }
     },
     readAheadSae: (hook) => sae(hook).readAhead(),
-    tokenize: (text) => tokenize(tokenizer, source.config, text),
+    tokenize: (text) => tokenize(tokenizer, config, text),
     release: () => releaseGpt2(gpt2),
   }
+}
+
+/** BOS is what the tokenizer says: configs often keep GPT-2's id beside a vocabulary of another making. */
+export function withBos(config: Gpt2Config, tokenizer: Tokenizer, note: (text: string) => void): Gpt2Config {
+  const bos = tokenizer.endOfText ?? config.bos
+  if (config.bos !== undefined && bos !== config.bos)
+    note(
+      `config.json's bos_token_id is ${config.bos}, BOS is the tokenizer's ${tokenizer.pieces([bos!])[0]}, ${bos}`,
+    )
+  return { ...config, bos }
 }
 
 /** Opens the SAE of a hook, has `work` done with it, and releases it, also where the work fails. */
@@ -102,17 +114,17 @@ export async function withSae<T>(
 
 /** BOS and a prompt's ids. Unlike a text, a prompt may be empty: the model then writes on from BOS. */
 export function tokenizePrompt(model: Pick<OpenModel, 'gpt2' | 'tokenize'>, prompt: string): number[] {
-  return prompt === '' ? [model.gpt2.config.bos] : model.tokenize(prompt)
+  return prompt === '' ? [bosOf(model.gpt2.config)] : model.tokenize(prompt)
 }
 
-function tokenize(tokenizer: Tokenizer, { nCtx, bos }: Gpt2Config, text: string): number[] {
+function tokenize(tokenizer: Tokenizer, config: Gpt2Config, text: string): number[] {
   const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
   let ids: number[]
   try {
-    ids = tokenizer.encode(text, { maxTokens: nCtx - 1 }) // one position is BOS's
+    ids = tokenizer.encode(text, { maxTokens: config.nCtx - 1 }) // one position is BOS's
   } catch (error) {
     throw new UserError(`text ${shown}: ${(error as Error).message}`, { cause: error })
   }
   if (ids.length === 0) throw new UserError('the text is empty; give at least one character')
-  return [bos, ...ids]
+  return [bosOf(config), ...ids]
 }
