@@ -53,8 +53,8 @@ export class JsonFields {
     throw this.#wrong(name, `a whole number from ${min}${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}`)
   }
 
-  positive(name: string): number {
-    const value = this.#fields[name]
+  positive(name: string, otherwise?: number): number {
+    const value = this.#fields[name] ?? otherwise
     if (typeof value === 'number' && value > 0 && value < Infinity) return value // 1e999 is JSON too
     throw this.#wrong(name, 'a positive number')
   }

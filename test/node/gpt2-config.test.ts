@@ -35,6 +35,17 @@ test('the public config, with fields that change nothing', () => {
   assert.equal(parseConfig(withFields({ activation_function: 'gelu_pytorch_tanh' })), gpt2Small)
 })
 
+test('variants of GPT-2 that are run, and what is left out as transformers has it', () => {
+  const variant = (fields: object) => parseConfig(withFields(fields))
+  assert.is(variant({ activation_function: 'gelu' }).activation, 'geluErf')
+  assert.is(variant({ activation_function: 'relu' }).activation, 'relu')
+  assert.is(variant({ scale_attn_weights: false }).scaledByHead, false)
+  assert.is(variant({ scale_attn_by_inverse_layer_idx: true }).scaledByLayer, true)
+  assert.is(variant({ tie_word_embeddings: false }).untied, true)
+  assert.equal(variant({ reorder_and_upcast_attn: true }), gpt2Small)
+  assert.equal(variant({ activation_function: undefined, layer_norm_epsilon: undefined }), gpt2Small)
+})
+
 test('sizes that are left out follow from others', () => {
   assert.is(parseConfig(withFields({ n_embd: 24 })).dMlp, 96)
   assert.is(parseConfig(withFields({ n_embd: 24 })).dHead, 2)
@@ -55,12 +66,12 @@ const wrong: readonly [fields: object, message: string][] = [
   [{ model_type: 'llama' }, 'model_type is "llama", expected "gpt2"'],
   [{ model_type: undefined }, 'model_type is missing, expected "gpt2"'],
   [
-    { activation_function: 'gelu' },
-    'activation_function is "gelu", expected "gelu_new" or "gelu_pytorch_tanh"',
+    { activation_function: 'silu' },
+    'activation_function is "silu", expected "gelu_new" or "gelu_pytorch_tanh" or "gelu" or "relu"',
   ],
-  [{ scale_attn_weights: false }, 'scale_attn_weights is false, expected true'],
-  [{ scale_attn_by_inverse_layer_idx: true }, 'scale_attn_by_inverse_layer_idx is true, expected false'],
-  [{ tie_word_embeddings: false }, 'tie_word_embeddings is false, expected true'],
+  [{ scale_attn_weights: 'no' }, 'scale_attn_weights is "no", expected true or false'],
+  [{ scale_attn_by_inverse_layer_idx: 1 }, 'scale_attn_by_inverse_layer_idx is 1, expected true or false'],
+  [{ tie_word_embeddings: 0 }, 'tie_word_embeddings is 0, expected true or false'],
   [{ add_cross_attention: true }, 'add_cross_attention is true, expected false'],
   [{ n_embd: undefined }, 'n_embd is missing, expected a whole number from 1 to 65536'],
   [{ n_embd: '768' }, 'n_embd is "768", expected a whole number from 1 to 65536'],
@@ -142,7 +153,8 @@ test('any JSON gives a config of whole sizes, or an error that names the file', 
     [anyConfig],
     async (json) => {
       const parse = () => {
-        const { eps, bos, ...sizes } = parseConfig(json, 'F')
+        const { eps, bos, activation, scaledByHead, scaledByLayer, untied, ...sizes } = parseConfig(json, 'F')
+        assert.ok([activation, scaledByHead, scaledByLayer, untied].every((value) => value !== undefined))
         assert.ok(bos === undefined || (Number.isSafeInteger(bos) && bos >= 0 && bos < sizes.dVocab))
         assert.ok(eps > 0 && Number.isFinite(eps))
         for (const size of Object.values(sizes)) assert.ok(Number.isSafeInteger(size) && size >= 0)

@@ -3,8 +3,6 @@ import { closeSync, fstatSync, openSync, read } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openFile } from '../../../engine/weights/files-node.ts'
-import { openSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import { gpt2Small, parseConfig, type Gpt2Config } from '../../../gpt2/config.ts'
 import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
@@ -22,6 +20,7 @@ import { fetchFiles } from './hub/hub.ts'
 import { knownModels, type KnownModel, type SaeFiles } from './hub/known-models.ts'
 import { hubSettings } from './hub/settings.ts'
 import { findTokenizer } from './own-tokenizer.ts'
+import { openWeights, weightsPath } from './weight-files.ts'
 import { cacheStore, COMMIT, folderStore, type HubFile } from './hub/store.ts'
 
 /** A model and its SAEs before anything large is read. */
@@ -66,7 +65,7 @@ export async function findModel(name: string, options: SourceOptions = {}): Prom
   if (!found?.isDirectory())
     throw new UserError(
       `model "${name}" is neither tiny, nor synthetic, nor ${known}, ` +
-        'nor a folder with config.json and model.safetensors',
+        'nor a folder with config.json and model.safetensors or pytorch_model.bin',
     )
   return folderSource(name, name, join(name, 'sae'))
 }
@@ -99,7 +98,7 @@ async function folderSource(name: string, folder: string, saeFolder: string): Pr
   }))
   const source = await sourceOf(
     name,
-    { config: join(folder, 'config.json'), weights: join(folder, 'model.safetensors'), saes },
+    { config: join(folder, 'config.json'), weights: await weightsPath(folder), saes },
     { locate: async (paths) => [...paths], find: async (path) => path },
   )
   return { ...source, tokenizer: async () => (await findTokenizer(folder, source.config)).tokenizer }
@@ -149,7 +148,7 @@ async function sourceOf<File>(
   files: ModelFiles<File>,
   { locate, find }: FilePlace<File>,
 ): Promise<ModelSource> {
-  const [configPath, weightsPath, ...saePaths] = await locate([
+  const [configPath, modelPath, ...saePaths] = await locate([
     files.config,
     files.weights,
     ...files.saes.map((sae) => sae.config),
@@ -167,7 +166,7 @@ async function sourceOf<File>(
     weightsOf.set(sae.hookName, weights)
     saes.set(sae.hookName, {
       config: sae,
-      weights: async () => openStore((await locate([weights]))[0]),
+      weights: async () => openWeights((await locate([weights]))[0]),
       async readAhead() {
         const path = await find(weights).catch(() => undefined)
         if (path !== undefined) await readAhead(path)
@@ -178,7 +177,7 @@ async function sourceOf<File>(
     name,
     config,
     tokenizer: () => createTokenizer({ vocabularySize: config.dVocab }),
-    weights: () => openStore(weightsPath),
+    weights: () => openWeights(modelPath),
     saes,
     async prepareSaes(hooks) {
       await locate([...weightsOf].filter(([hook]) => hooks.includes(hook)).map(([, weights]) => weights))
@@ -209,10 +208,6 @@ async function readText(path: string): Promise<string> {
       `cannot read ${path}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`,
     )
   })
-}
-
-async function openStore(path: string): Promise<WeightStore> {
-  return openSafetensors(await openFile(path))
 }
 
 const AHEAD_BYTES = 2 ** 22

@@ -1,6 +1,7 @@
 // A model with its tokenizer and SAEs, opened on a backend.
 import type { Backend } from '../../../engine/backend.ts'
 import { bosOf, type Gpt2Config } from '../../../gpt2/config.ts'
+import type { WeightSource } from '../../../engine/weights/weights.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../../gpt2/weights.ts'
@@ -50,13 +51,23 @@ export async function openModel(
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir })
   const shapes = weightShapes(source.config)
+  if (source.config.untied) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
   const bytes = float32Bytes(shapes)
   checkFits(name, bytes, limit)
   const tokenizer = await source.tokenizer()
-  const config = withBos(source.config, tokenizer, (text) => quiet || printNote(`${name}: ${text}`))
+  const note = (text: string) => void (quiet || printNote(`${source.name}: ${text}`))
+  const config = withBos(source.config, tokenizer, note)
   const store = await source.weights()
   using progress = createProgress({ label: `loading ${name}`, total: shapes.size, unit: 'tensors', quiet })
-  const gpt2 = await loadGpt2(ops, store, config, () => progress.step()).finally(() => store.close())
+  let doubles = 0
+  const onTensor = ({ storedAs }: WeightSource) => {
+    if (storedAs === 'F64') doubles++
+    progress.step()
+  }
+  const gpt2 = await loadGpt2(ops, store, config, onTensor).finally(() => store.close())
+  if (doubles > 0) note(`${doubles} tensors are F64; they are rounded to float32`)
+  if (gpt2.weights.lm_head !== gpt2.weights.wte && !config.untied)
+    note('lm_head.weight is another matrix than wte.weight, whatever config.json says: it is the unembedding')
   const sae = (hook: string) => {
     const found = source.saes.get(hook)
     if (found) return found
