@@ -206,6 +206,31 @@ areas('the best of a category is that of the plain definition, the lowest number
 
 const resampling = suite('bootstrap')
 
+resampling('another seed draws other texts and deals other labels, in all that is drawn', () => {
+  const { means, categories } = withPlant(4, 5)
+  const columns = columnsAbove(means, 5)
+  const inputs = [0, 1].map((layer) => ({
+    analysis: analyseLayer(means, categories, 5, layer),
+    means: layer === 1 ? withPlant(9, 6).means : means,
+    streamNorm: null,
+  }))
+  const drawn = (seed: number) => {
+    const draws = { ...DRAWS, seed }
+    const [{ statistics }] = withStatistics(inputs, categories, draws)
+    const { score, auroc, aggregate_interval, aggregate_step } = statistics.categories['category 1']
+    return {
+      ...{ resampled: bootstrap(means, categories, draws) },
+      ...{ scores: resampleScores(columns, [0, 1, 2, 3], categories, draws) },
+      ...{ score, auroc, aggregate_interval, aggregate_step },
+      ...{ rise: statistics.rise_to_last!.interval, curve: statistics.threshold_curve },
+    }
+  }
+  const [first, again, other] = [3, 3, 5].map(drawn)
+  assert.equal(again, first)
+  for (const [name, figures] of Object.entries(other))
+    assert.not.equal(figures, first[name as keyof typeof first], name)
+})
+
 resampling('of two texts, one is left out in half of the resamples: the interval spans both', () => {
   const features = sparse([[4, 1], [10, 0], [3, 2]]) // prettier-ignore
   const [both, one, none] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 }).map(
