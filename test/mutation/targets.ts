@@ -1,0 +1,27 @@
+// What is mutated, and which test files (by words in their names) are asked.
+
+export const TARGETS: Readonly<
+  Record<string, { readonly files: readonly string[]; readonly tests: readonly string[] }>
+> = {
+  'engine/reference': {
+    files: ['engine/reference/*.ts'],
+    tests: ['/ops', 'checks', 'failed-load', 'gpt2.test'],
+  },
+  sae: { files: ['sae/*.ts', 'sae/synthetic/*.ts'], tests: ['/sae'] },
+  'lab/analysis': {
+    files: ['experiments/lab/analysis/*.ts', 'experiments/lab/analysis/features/*.ts'],
+    tests: [
+      ...['/analysis.test', 'statistics', 'verdicts', 'replication', '/feature', 'black-box-csv'],
+      ...['analyse-cli', 'form-or-idea.test'],
+    ],
+  },
+  'experiments’ analysis': {
+    files: [
+      'experiments/black-box/{depth-verdicts,verdicts,compare-layers,quality}.ts',
+      'experiments/form-or-idea/{analysis,answer,design,jackknife,similarity,specialists,token-kinds}.ts',
+      'experiments/ablation/{ablate,choose,conclude,continuations,effects,findings,measure}.ts',
+    ],
+    tests: ['verdicts', 'black-box-statistics', 'form-or-idea', 'ablation', '/start-cli', '/analysis.test'],
+  },
+  hub: { files: ['experiments/lab/models/hub/*.ts'], tests: ['/hub', 'known-models'] },
+}
