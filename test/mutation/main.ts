@@ -42,7 +42,12 @@ if (positionals.length === 0 || unknown.length > 0) {
   process.exit(2)
 }
 const folder = mkdtempSync(join(tmpdir(), 'clearbox-mutants-'))
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+const running = new Set<number>()
+process.once('exit', () => {
+  for (const pid of running) killGroup(pid)
+  rmSync(folder, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 for (const name of positionals) await runTarget(name)
 
 async function runTarget(name: string): Promise<void> {
@@ -119,14 +124,11 @@ async function run(path: string, environment: NodeJS.ProcessEnv, limit: number):
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true, // a group of its own, so that what it started is killed with it
   })
+  running.add(child.pid!)
   let [output, ending] = ['', '']
   const kill = (why: string) => {
     ending ||= why
-    try {
-      process.kill(-child.pid!, 'SIGKILL')
-    } catch {
-      // it has ended
-    }
+    killGroup(child.pid!)
   }
   const timer = limit < Infinity ? setTimeout(() => kill('timed out'), limit * 1000) : undefined
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -135,8 +137,17 @@ async function run(path: string, environment: NodeJS.ProcessEnv, limit: number):
   })
   const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(timer)
+  running.delete(child.pid!)
   const [, total, passed] = /Total: +(\d+)\n +Passed: +(\d+)/.exec(output) ?? []
   return ending || (code === 0 && total !== undefined ? `${passed} of ${total}` : `exited with ${code}`)
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // it has ended
+  }
 }
 
 function urlOf(file: string): string {

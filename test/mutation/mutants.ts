@@ -75,8 +75,7 @@ export function mutantsOf(path: string, text: string): Mutant[] {
 
 function mutate(node: ts.Node, add: (node: ts.Node, replacement: string) => void): void {
   if (ts.isBinaryExpression(node)) {
-    const texts = ts.isStringLiteral(node.left) || ts.isStringLiteral(node.right)
-    if (texts && node.operatorToken.kind === ts.SyntaxKind.PlusToken) return
+    if (isText(node)) return
     for (const other of OPERATORS[node.operatorToken.getText()] ?? []) add(node.operatorToken, other)
   } else if (ts.isPrefixUnaryExpression(node)) {
     const { operator, operand } = node
@@ -105,4 +104,11 @@ function mutate(node: ts.Node, add: (node: ts.Node, replacement: string) => void
   const removable =
     ts.isExpressionStatement(node) || ts.isBreakOrContinueStatement(node) || ts.isThrowStatement(node)
   if (removable) add(node, ';')
+}
+
+/** A string, or several put together: a message. */
+function isText(node: ts.Expression): boolean {
+  if (ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)) return true
+  const joins = ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken
+  return joins && (isText(node.left) || isText(node.right))
 }

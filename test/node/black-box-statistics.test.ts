@@ -327,6 +327,17 @@ rises('p counts the draws that rise as much, those that rise exactly as much inc
   assert.is(statistics.sum_best_scores.p, 1)
 })
 
+areas('p counts the draws that do as well, those that do exactly as well included', () => {
+  // One text a category: the label of the loudest text is alone in having 1, in a third of the deals.
+  const means = sparse([[1], [2], [0]])
+  const input = { analysis: analyseLayer(means, inOrder([1, 1, 1]), 5), means, streamNorm: null }
+  const [{ statistics }] = withStatistics([input], inOrder([1, 1, 1]), DRAWS)
+  const { value, p, p_corrected } = statistics.categories['category 1'].auroc!
+  assert.is(value, 1)
+  near(p, 1 / 3, 0.08)
+  near(p_corrected, 3 * p)
+})
+
 const confound = suite('scale')
 
 confound('the threshold for so many pairs leaves so many above it, fewer where activations tie', () => {
