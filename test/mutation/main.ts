@@ -108,7 +108,7 @@ async function fateOf(mutant: Placed, tests: readonly Test[], draft: string): Pr
   const url = urlOf(mutant.file)
   const text = readFileSync(mutant.file, 'utf8')
   writeFileSync(draft, text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end))
-  const reaching = tests.filter(({ coverage }) => covers(coverage, url, mutant.start))
+  const reaching = tests.filter(({ coverage }) => covers(coverage, url, mutant.runs))
   for (const { path, passed, seconds } of reaching) {
     const environment = { NODE_OPTIONS: `--import=${HOOK}`, MUTANT_URL: url, MUTANT_SOURCE: draft }
     const found = await run(path, environment, 20 + 4 * seconds)

@@ -7,6 +7,8 @@ export interface Mutant {
   readonly line: number
   readonly start: number
   readonly end: number
+  /** A place that runs when this does: what follows an operator may be left out. */
+  readonly runs: number
   /** What stands there instead of what was there. */
   readonly original: string
   readonly replacement: string
@@ -60,7 +62,9 @@ export function mutantsOf(path: string, text: string): Mutant[] {
   const add = (node: ts.Node, replacement: string) => {
     const [start, end] = [node.getStart(source), node.getEnd()]
     const line = source.getLineAndCharacterOfPosition(start).line + 1
-    mutants.push({ line, start, end, original: text.slice(start, end), replacement })
+    const isOperator = ts.isBinaryExpression(node.parent) && node === node.parent.operatorToken
+    const runs = isOperator ? node.parent.getStart(source) : start
+    mutants.push({ line, start, end, runs, original: text.slice(start, end), replacement })
   }
   const visit = (node: ts.Node): void => {
     if (ts.isTypeNode(node) || ts.isImportDeclaration(node) || ts.isInterfaceDeclaration(node)) return

@@ -12,7 +12,7 @@ export const TARGETS: Readonly<
     files: ['experiments/lab/analysis/*.ts', 'experiments/lab/analysis/features/*.ts'],
     tests: [
       ...['/analysis.test', 'statistics', 'verdicts', 'replication', '/feature', 'black-box-csv'],
-      ...['analyse-cli', 'form-or-idea.test'],
+      ...['analyse-cli', 'form-or-idea.test', 'start-faults'],
     ],
   },
   'experiments’ analysis': {

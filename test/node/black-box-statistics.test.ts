@@ -239,6 +239,10 @@ resampling('of two texts, one is left out in half of the resamples: the interval
   assert.equal(both, { peak: [4, 10], aggregate: [5, 11] })
   assert.equal(one, { peak: [3, 3], aggregate: [5, 5] })
   assert.is(none, null)
+  // Two texts are drawn: the quieter one twice in a quarter of the resamples, which is 100 with a standard deviation of 9.
+  const [{ peaks }] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 })
+  const quieter = peaks.filter((peak) => peak === 4).length
+  assert.ok(Math.abs(quieter - 100) < 35, `${quieter}`)
 })
 
 resampling(

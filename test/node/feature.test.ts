@@ -56,6 +56,7 @@ correlation('are those that statistics.ts finds on the dense numbers, BOS left o
     expected.map(({ correlation: _, ...rest }) => rest),
   )
   for (const [i, { correlation }] of found.entries()) near(correlation, expected[i].correlation!, 1e-12)
+  assert.equal(correlatedFeatures(column, positiveEntries(others), 7), found.slice(0, 7))
 })
 
 correlation(
@@ -93,6 +94,18 @@ correlation(
     assert.equal(correlatedFeatures(constant, others, 5), [])
   },
 )
+
+correlation('however quiet the two are, their correlation is the same', () => {
+  const quiet = (numbers: readonly number[]) => numbers.map((value) => value * 2 ** -20)
+  const [x, y] = [
+    [0, 1, 2, 4, 0],
+    [0, 3, 4, 9, 1],
+  ]
+  const found = ([x, y]: number[][]) =>
+    correlatedFeatures([Float32Array.from(x)], positiveEntries(Tensor.of([5, 1], y)), 1)
+  assert.equal(found([x, y].map(quiet)), found([x, y]))
+  assert.is(found([x, y]).length, 1)
+})
 
 correlation.run()
 
