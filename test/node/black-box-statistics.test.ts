@@ -104,6 +104,7 @@ chance(
     // Two of four texts are dealt to their own category in one of six labellings; three of nine in one of 84.
     assert.is(scoreNeeded([999], 2, 4, 1), null)
     assert.is(scoreNeeded([999], 3, 9, 3), 1)
+    assert.is(scoreNeeded([999], 3, 6, 1), 1, 'one of 20 is exactly 0.05')
     assert.equal([textsNeeded(3, 3), textsNeeded(2, 2), textsNeeded(7, 7)], [4, 5, 3]) // prettier-ignore
   },
 )
