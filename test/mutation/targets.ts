@@ -1,4 +1,4 @@
-// What is mutated, and which test files (by words in their names) are asked.
+// What is mutated, and which test files (by words in their paths) are asked.
 
 export const TARGETS: Readonly<
   Record<string, { readonly files: readonly string[]; readonly tests: readonly string[] }>
@@ -12,16 +12,22 @@ export const TARGETS: Readonly<
     files: ['experiments/lab/analysis/*.ts', 'experiments/lab/analysis/features/*.ts'],
     tests: [
       ...['/analysis.test', 'statistics', 'verdicts', 'replication', '/feature', 'black-box-csv'],
-      ...['analyse-cli', 'form-or-idea.test', 'start-faults'],
+      ...['analyse-cli', '/form-or-idea.test', 'start-faults'],
     ],
   },
-  'experiments’ analysis': {
+  'black-box': {
+    files: ['experiments/black-box/{depth-verdicts,verdicts,compare-layers}.ts'],
+    tests: ['verdicts', 'black-box', '/analysis.test'],
+  },
+  'form-or-idea': {
     files: [
-      'experiments/black-box/{depth-verdicts,verdicts,compare-layers,quality}.ts',
       'experiments/form-or-idea/{analysis,answer,design,jackknife,similarity,specialists,token-kinds}.ts',
-      'experiments/ablation/{ablate,choose,conclude,continuations,effects,findings,measure}.ts',
     ],
-    tests: ['verdicts', 'black-box-statistics', 'form-or-idea', 'ablation', '/start-cli', '/analysis.test'],
+    tests: ['/form-or-idea.test'],
+  },
+  ablation: {
+    files: ['experiments/ablation/{ablate,choose,conclude,continuations,effects,findings,measure}.ts'],
+    tests: ['/ablation.test'],
   },
   hub: { files: ['experiments/lab/models/hub/*.ts'], tests: ['/hub', 'known-models'] },
 }
