@@ -7,7 +7,10 @@ export const TARGETS: Readonly<
     files: ['engine/reference/*.ts'],
     tests: ['/ops', 'checks', 'failed-load', 'gpt2.test'],
   },
-  sae: { files: ['sae/*.ts', 'sae/synthetic/*.ts'], tests: ['/sae'] },
+  sae: {
+    files: ['sae/*.ts'],
+    tests: ['/sae', 'failed-load', 'feature-directions', 'explorer-run', '/ablation.test'],
+  },
   'lab/analysis': {
     files: ['experiments/lab/analysis/*.ts', 'experiments/lab/analysis/features/*.ts'],
     tests: [
