@@ -8,8 +8,9 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
+import { Argument, Command } from 'commander'
 import { createRandom } from '../../engine/random.ts'
+import { integerIn } from '../../experiments/lab/cli/cli.ts'
 import { shuffle } from '../../experiments/lab/analysis/statistics.ts'
 import { coverageOf, covers, type Coverage } from './coverage.ts'
 import { mutantsOf, type Mutant } from './mutants.ts'
@@ -31,16 +32,13 @@ interface Placed extends Mutant {
 
 type Fate = 'killed' | 'timed out' | 'survived' | 'not reached'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { sample: { type: 'string' }, seed: { type: 'string', default: '0' } },
-})
-const unknown = positionals.filter((name) => !(name in TARGETS))
-if (positionals.length === 0 || unknown.length > 0) {
-  console.error(`usage: npm run mutation -- TARGET... [--sample N] [--seed S]`)
-  console.error(`targets: ${Object.keys(TARGETS).join(', ')}`)
-  process.exit(2)
-}
+const command = new Command('npm run mutation --')
+  .description('gives files one small fault at a time, and says which of them no test fails on')
+  .addArgument(new Argument('<target...>', 'what is given faults').choices(Object.keys(TARGETS)))
+  .option('--sample <n>', 'only so many of its faults, drawn by the seed', integerIn('sample', 1))
+  .option('--seed <n>', 'decides which are drawn', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .parse()
+const options = command.opts<{ sample?: number; seed: number }>()
 const folder = mkdtempSync(join(tmpdir(), 'clearbox-mutants-'))
 const running = new Set<number>()
 process.once('exit', () => {
@@ -48,7 +46,7 @@ process.once('exit', () => {
   rmSync(folder, { recursive: true, force: true })
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-for (const name of positionals) await runTarget(name)
+for (const name of command.args) await runTarget(name)
 
 async function runTarget(name: string): Promise<void> {
   const { files, tests: words } = TARGETS[name]
@@ -82,9 +80,9 @@ async function runTarget(name: string): Promise<void> {
 
 function sampleOf(all: readonly Placed[]): Placed[] {
   const order = Uint32Array.from(all.keys())
-  if (values.sample === undefined) return [...all]
-  shuffle(order, createRandom(Number(values.seed)))
-  return Array.from(order.subarray(0, Number(values.sample)).sort(), (index) => all[index])
+  if (options.sample === undefined) return [...all]
+  shuffle(order, createRandom(options.seed))
+  return Array.from(order.subarray(0, options.sample).sort(), (index) => all[index])
 }
 
 /** Runs the test files whose names hold one of the words, and notes what each reaches; the quickest comes first. */
