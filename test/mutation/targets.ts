@@ -8,8 +8,8 @@ export const TARGETS: Readonly<
     tests: ['/ops', 'checks', 'failed-load', 'gpt2.test'],
   },
   sae: {
-    files: ['sae/*.ts'],
-    tests: ['/sae', 'failed-load', 'feature-directions', 'explorer-run', '/ablation.test'],
+    files: ['sae/{config,decoder,encoder,metrics,pooling,splice,weights}.ts'],
+    tests: ['/sae', 'failed-load', 'feature-directions'],
   },
   'lab/analysis': {
     files: ['experiments/lab/analysis/*.ts', 'experiments/lab/analysis/features/*.ts'],
@@ -29,7 +29,10 @@ export const TARGETS: Readonly<
     tests: ['/form-or-idea.test'],
   },
   ablation: {
-    files: ['experiments/ablation/{ablate,choose,conclude,continuations,effects,findings,measure}.ts'],
+    files: [
+      'sae/edit.ts',
+      'experiments/ablation/{ablate,choose,conclude,continuations,effects,findings,measure}.ts',
+    ],
     tests: ['/ablation.test'],
   },
   hub: { files: ['experiments/lab/models/hub/*.ts'], tests: ['/hub', 'known-models'] },
