@@ -107,6 +107,21 @@ correlation('however quiet the two are, their correlation is the same', () => {
   assert.is(found([x, y]).length, 1)
 })
 
+correlation(
+  'a feature that varies by less than rounding leaves is left out, and is no correlation of infinity',
+  () => {
+    const next = Math.fround(0.1 * (1 + 2 ** -23))
+    const found = Array.from({ length: 60 }, (_, i) => {
+      const tokens = Array.from({ length: i + 4 }, (_, token) => token)
+      const x = Float32Array.of(0, ...tokens.map((token) => 1 + (token % 3)))
+      const y = [0, ...tokens.map((token) => (token === 0 ? next : 0.1))]
+      return correlatedFeatures([x], positiveEntries(Tensor.of([y.length, 1], y)), 1)
+    })
+    assert.ok(found.some(({ length }) => length === 0))
+    for (const { correlation } of found.flat()) assert.ok(Math.abs(correlation) <= 1, `${correlation}`)
+  },
+)
+
 correlation.run()
 
 const activations = suite('activations')
