@@ -103,6 +103,7 @@ chance(
     // Two of four texts are dealt to their own category in one of six labellings; three of nine in one of 84.
     assert.is(scoreNeeded([999], 2, 4, 1), null)
     assert.is(scoreNeeded([999], 3, 9, 3), 1)
+    assert.is(scoreNeeded([999], 3, 6, 1), 1, 'one of 20 is exactly 0.05')
     assert.equal([textsNeeded(3, 3), textsNeeded(2, 2), textsNeeded(7, 7)], [4, 5, 3]) // prettier-ignore
   },
 )
@@ -205,6 +206,34 @@ areas('the best of a category is that of the plain definition, the lowest number
 
 const resampling = suite('bootstrap')
 
+resampling('another seed draws other texts and deals other labels, in all that is drawn', () => {
+  const { means, categories } = withPlant(4, 5)
+  const columns = columnsAbove(means, 5)
+  const inputs = [0, 1].map((layer) => ({
+    analysis: analyseLayer(means, categories, 5, layer),
+    means: layer === 1 ? withPlant(9, 6).means : means,
+    streamNorm: null,
+  }))
+  const drawn = (seed: number) => {
+    const draws = { ...DRAWS, seed }
+    const [{ statistics }] = withStatistics(inputs, categories, draws)
+    const { score, auroc, aggregate_interval, aggregate_step } = ofCategory(
+      statistics.categories,
+      'category 1',
+    )
+    return {
+      ...{ resampled: bootstrap(means, categories, draws) },
+      ...{ scores: resampleScores(columns, [0, 1, 2, 3], categories, draws) },
+      ...{ score, auroc, aggregate_interval, aggregate_step },
+      ...{ rise: statistics.rise_to_last!.interval, curve: statistics.threshold_curve },
+    }
+  }
+  const [first, again, other] = [3, 3, 5].map(drawn)
+  assert.equal(again, first)
+  for (const [name, figures] of Object.entries(other))
+    assert.not.equal(figures, first[name as keyof typeof first], name)
+})
+
 resampling('of two texts, one is left out in half of the resamples: the interval spans both', () => {
   const features = sparse([[4, 1], [10, 0], [3, 2]]) // prettier-ignore
   const [both, one, none] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 }).map(
@@ -213,6 +242,10 @@ resampling('of two texts, one is left out in half of the resamples: the interval
   assert.equal(both, { peak: [4, 10], aggregate: [5, 11] })
   assert.equal(one, { peak: [3, 3], aggregate: [5, 5] })
   assert.is(none, null)
+  // Two texts are drawn: the quieter one twice in a quarter of the resamples, which is 100 with a standard deviation of 9.
+  const [{ peaks }] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 })
+  const quieter = peaks.filter((peak) => peak === 4).length
+  assert.ok(Math.abs(quieter - 100) < 35, `${quieter}`)
 })
 
 resampling(
@@ -299,6 +332,17 @@ rises('p counts the draws that rise as much, those that rise exactly as much inc
   const [{ statistics }] = withStatistics([layer(2, 0), layer(3, 1)], inOrder([1, 1, 1]), DRAWS)
   assert.equal(statistics.rise_to_last, { value: 1, p: 1, interval: [1, 1] })
   assert.is(statistics.sum_best_scores.p, 1)
+})
+
+areas('p counts the draws that do as well, those that do exactly as well included', () => {
+  // One text a category: the label of the loudest text is alone in having 1, in a third of the deals.
+  const means = sparse([[1], [2], [0]])
+  const input = { analysis: analyseLayer(means, inOrder([1, 1, 1]), 5), means, streamNorm: null }
+  const [{ statistics }] = withStatistics([input], inOrder([1, 1, 1]), DRAWS)
+  const { value, p, p_corrected } = ofCategory(statistics.categories, 'category 1').auroc!
+  assert.is(value, 1)
+  near(p, 1 / 3, 0.08)
+  near(p_corrected, 3 * p)
 })
 
 const confound = suite('scale')

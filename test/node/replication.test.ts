@@ -97,6 +97,15 @@ test('the terminal shows both figures, their difference and the verdict', () => 
     /URLs +│ +6 │ 8\.7 #20051 +│ 8\.00 #20051 +│ +−0\.70 │ +36\.5 │ +36\.50 │ +\+0\.00 │ 2 #20051 +│ 2 #20051 +│ differs: peak/,
   )
   assert.match(replicationTable(rows), '27 of 28 rows')
+  const silent = replicate(
+    analyses((figures, name, layer) => {
+      if (name === 'URLs' && layer === 6) Object.assign(figures, { peak: null, specialist: null })
+    }),
+  )
+  assert.match(
+    replicationTable(silent),
+    /URLs +│ +6 │ 8\.7 #20051 +│ – +│ +– │ +36\.5 │ +36\.50 │ +\+0\.00 │ 2 #20051 +│ – +│ differs: peak feature, peak, specialist, score/,
+  )
 })
 
 test('only layers that both have are compared; a missing category is an error', () => {
