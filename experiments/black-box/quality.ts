@@ -1,4 +1,5 @@
 // How good the SAEs are, and on which texts that is measured.
+import { bosOf } from '../../gpt2/config.ts'
 import { readFile } from 'node:fs/promises'
 import { sizeOf } from '../../engine/tensor.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
@@ -77,7 +78,8 @@ async function readHeldOut(path: string, { gpt2, tokenizer }: OpenModel): Promis
       `--held-out ${path}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`,
     )
   })
-  const { nCtx, bos } = gpt2.config
+  const { nCtx } = gpt2.config
+  const bos = bosOf(gpt2.config)
   const documents = source.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== '')
   if (documents.length === 0)
     throw new UserError(`--held-out ${path}: no text in it; expected paragraphs, a blank line between two`)

@@ -46,7 +46,7 @@ const SCRIPTS = {
 }
 
 const run = (name: keyof typeof SCRIPTS, args: readonly string[], input?: string | Uint8Array) =>
-  runScript(SCRIPTS[name], args, undefined, input)
+  runScript(SCRIPTS[name], args, undefined, { input })
 
 /** What it prints with --json. */
 function json<T>(name: keyof typeof SCRIPTS, args: readonly string[], input?: string | Uint8Array): T {

@@ -10,6 +10,7 @@ import { measureSaes } from '../../experiments/lab/models/sae-quality.ts'
 import { windowsOf } from '../../experiments/lab/models/windows.ts'
 import { readRows, rowsMetadata, rowsOf } from '../../experiments/lab/texts/captured-rows.ts'
 import { namedAfter, tokenizePrompt, tokenizeTexts } from '../../experiments/lab/texts/tokenize-texts.ts'
+import { bosOf } from '../../gpt2/config.ts'
 import { capture } from '../../gpt2/model.ts'
 import { steering } from '../../sae/edit.ts'
 import { reference } from '../helpers/backends.ts'
@@ -17,7 +18,8 @@ import { messageOf } from '../helpers/compare.ts'
 import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
 import { randomSaeTensors, saeOf } from '../helpers/small-sae.ts'
 
-const { nCtx, bos, dModel } = smallConfig
+const { nCtx, dModel } = smallConfig
+const bos = bosOf(smallConfig)
 const HOOK = 'blocks.1.hook_resid_pre'
 const gpt2 = await smallGpt2(reference)
 /** One that fits to the last position, one that does not by a token, and one of three windows among short ones. */

@@ -1,5 +1,6 @@
 // From texts to token ids, and what becomes of a text that has more tokens than the model has positions.
 import { Option } from 'commander'
+import { bosOf } from '../../../gpt2/config.ts'
 import { oneOf } from '../cli/cli.ts'
 import { UserError } from '../cli/user-error.ts'
 import type { OpenModel } from '../models/models.ts'
@@ -66,7 +67,7 @@ export function tokenizePrompt(
   prompt: NamedText,
   ways?: string,
 ): number[] {
-  return prompt.text === '' ? [model.gpt2.config.bos] : refusing(model, prompt, ways)
+  return prompt.text === '' ? [bosOf(model.gpt2.config)] : refusing(model, prompt, ways)
 }
 
 function refusing(
