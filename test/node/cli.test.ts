@@ -15,6 +15,7 @@ import { print, visibleLine } from '../../experiments/lab/cli/print.ts'
 import { formatTable } from '../../experiments/lab/cli/table.ts'
 import {
   checkWritable,
+  explain,
   makeFolder,
   writeAllAtomically,
   writeAtomically,
@@ -337,8 +338,8 @@ folders(
       return Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' }))
     }
     const top = join(tmpdir(), `never-${process.pid}`)
-    const error = await makeFolder(join(top, 'b/c'), readOnly as never).catch((error: Error) => error)
-    assert.is((error as NodeJS.ErrnoException).code, 'EROFS')
+    const error = await rejection(explain(top, () => makeFolder(join(top, 'b/c'), readOnly as never)))
+    assert.is((error as UserError).message, `cannot write ${top}: the file system is read-only (EROFS)`)
     assert.equal(made, [top])
   },
 )
