@@ -1,9 +1,10 @@
+import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
 import type { AnalysedLayer, CategoryStatistics } from '../../experiments/lab/analysis/layer-analysis.ts'
 
 /** What categories.csv must hold: a row for each layer and category, by the names of its columns. */
 export function categoriesRows(layers: readonly AnalysedLayer[]): Record<string, string>[] {
   return layers.flatMap(({ layer, threshold, categories, statistics }) =>
-    Object.entries(categories).map(([category, { peak, specialist, full_search, ...rest }]) => ({
+    categories.map(({ category, peak, specialist, full_search, ...rest }) => ({
       layer: String(layer),
       threshold: String(threshold),
       category,
@@ -19,7 +20,7 @@ export function categoriesRows(layers: readonly AnalysedLayer[]): Record<string,
       specialist_value: String(specialist!.value),
       best_score: String(full_search.best_score),
       best_features: full_search.features.join(' '),
-      ...statisticsColumns(statistics.categories[category]),
+      ...statisticsColumns(ofCategory(statistics.categories, category)),
     })),
   )
 }
