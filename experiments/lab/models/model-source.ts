@@ -21,6 +21,7 @@ import { fetchFiles } from './hub/hub.ts'
 import { knownModels, type KnownModel, type SaeFiles } from './hub/known-models.ts'
 import { hubSettings } from './hub/settings.ts'
 import { cacheStore, COMMIT, folderStore, type HubFile } from './hub/store.ts'
+import type { SourceOptions } from './source-options.ts'
 
 /** A model and its SAEs before anything large is read. */
 export interface ModelSource {
@@ -40,14 +41,6 @@ export interface SaeSource {
   weights(): Promise<WeightStore>
   /** Has the system read the weights' file, so that `weights` need not wait for the disk. Never fails. */
   readAhead(): Promise<void>
-}
-
-export interface SourceOptions {
-  readonly quiet?: boolean
-  /** Nothing is fetched. */
-  readonly offline?: boolean
-  /** A folder of a known model's files, to be used instead of the hub and its cache. */
-  readonly dir?: string
 }
 
 /** @throws UserError if no model has this name, or its files cannot be had */

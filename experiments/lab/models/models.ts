@@ -8,7 +8,7 @@ import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, releaseSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
-import type { SourceOptions } from './model-source.ts'
+import type { SourceOptions } from './source-options.ts'
 import { findModel } from './model-source.ts'
 import { createProgress } from '../cli/progress.ts'
 
