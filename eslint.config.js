@@ -2,7 +2,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '**/node_modules/', 'results/', 'bench/results/'] },
+  { ignores: ['node_modules/', '**/node_modules/', 'results/', 'dist/', 'bench/results/'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { detectFeatures } from '../engine/wasm/platform/features.ts'
-import { nodePlatform } from '../engine/wasm/platform/platform-node.ts'
+import { platform as nodePlatform } from '../engine/wasm/platform/platform-node.ts'
 import {
   FLOAT32_PER_ROUND,
   INT8_PER_ROUND,

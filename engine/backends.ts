@@ -1,7 +1,6 @@
 // Every backend by its name: what a user can ask for, and how it starts.
 import type { Backend } from './backend.ts'
 import type { Mode } from './gpujs/modes.ts'
-import { isNode } from './runtime.ts'
 import { createReferenceBackend } from './reference/backend.ts'
 
 /** What a backend may be told when it starts; each takes what concerns it. */
@@ -34,9 +33,7 @@ async function createGpuJs(mode: Mode, options: BackendOptions): Promise<Backend
 /** The SIMD kernels, with what Node or the browser gives them: threads, flags. */
 async function createWasm(options: BackendOptions): Promise<Backend> {
   const { createWasmBackend } = await import('./wasm/backend.ts')
-  const platform = isNode
-    ? (await import('./wasm/platform/platform-node.ts')).nodePlatform
-    : (await import('./wasm/platform/platform-browser.ts')).browserPlatform
+  const { platform } = await import('#wasm-platform')
   return createWasmBackend(platform, options)
 }
 

@@ -7,7 +7,7 @@ import { codeLines } from './code-lines.ts'
 const DEEPEST = 3
 
 const root = process.argv[2] ?? join(import.meta.dirname, '..')
-const exclude = (name: string) => /(^|[\\/])(node_modules|results)$/.test(name)
+const exclude = (name: string) => /(^|[\\/])(node_modules|results|dist)$/.test(name)
 const counts = new Map<string, number>()
 let all = 0
 for (const file of globSync('{engine,gpt2,sae,experiments,bench}/**/*.ts', { cwd: root, exclude })) {

@@ -1,6 +1,6 @@
 // The steps from three plain loops to every instruction there is, and what each changes.
 import { detectFeatures } from '../../engine/wasm/platform/features.ts'
-import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import type { PreparedMatmul, Problem } from '../matmul.ts'
 import type { Instructions } from '../../engine/wasm/platform/peak.ts'
 import { naive } from './naive.ts'

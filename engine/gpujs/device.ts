@@ -188,7 +188,7 @@ export class Device implements TensorOwner {
     const size = folds ? [grid[1], 1, grid[0]] : sizeOfGrid(grid)
     const program = this.#program(kernel, folds, size, constants, inputs)
     this.#resize(program, size)
-    const result = await program(...inputs)
+    const result = await runNamed(this.mode, kernel, () => program(...inputs))
     checkRan(this.mode, program)
     if (isGpu(this.mode)) this.#adapter ??= adapterOf(this.mode, program.kernel.context)
     return result
@@ -245,6 +245,19 @@ export class Device implements TensorOwner {
     await this.#turn
     for (const tensor of this.alive) tensor.free()
     await this.#gpu.destroy()
+  }
+}
+
+/** gpu.js reads a kernel's text when it first runs. @throws with the reason where a bundler has shortened its names */
+async function runNamed(mode: Mode, kernel: Kernel, run: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await run()
+  } catch (error) {
+    if (kernel.toString().includes('\n')) throw error
+    throw new Error(
+      `gpujs:${mode}: gpu.js cannot read a kernel (${(error as Error).message}). Its text was minified: have the bundler keep names, in Vite by build.rolldownOptions.output.minify = { compress: true, mangle: false, codegen: true }`,
+      { cause: error },
+    )
   }
 }
 

@@ -1,5 +1,4 @@
 // gpu.js' modes: what each needs here, and what really ran.
-import { isNode } from '../runtime.ts'
 
 /** The ways gpu.js can run a kernel. */
 export const modes = ['cpu', 'webasm', 'webgl2', 'webgpu'] as const
@@ -37,14 +36,23 @@ export interface RunnableKernel {
   }
 }
 
-/** Loaded only when a gpujs backend starts: other commands do not pay for it. A CommonJS package: all is in its default. */
+/**
+ * Loaded only when a gpujs backend starts: other commands do not pay for it. A CommonJS package: all is in its default.
+ * @throws if it is not installed, as where clearbox is used as a package
+ */
 export async function loadGpuJs(): Promise<GpuJs> {
-  const { default: gpujs } = (await import('gpu.js')) as unknown as { default: GpuJs }
-  return gpujs
+  try {
+    const { default: gpujs } = (await import('gpu.js')) as unknown as { default: GpuJs }
+    return gpujs
+  } catch (error) {
+    throw new Error(
+      `gpujs: the package gpu.js does not load: npm install gpu.js (${(error as Error).message})`,
+      {
+        cause: error,
+      },
+    )
+  }
 }
-
-const DRIVER_ADVICE =
-  ': it takes a graphics driver (Linux: a Vulkan driver and the loader, libvulkan1; a driver in an unusual place is named by VK_DRIVER_FILES); or take gpujs:webasm'
 
 export function cannotRun(mode: Mode, reason: string, cause?: unknown): Error {
   return new Error(`gpujs:${mode} cannot run here: ${reason}`, { cause })
@@ -64,19 +72,17 @@ export async function checkMode({ GPU }: GpuJs, mode: Mode): Promise<void> {
 }
 
 async function checkWebGpu(GPU: GpuJs['GPU']): Promise<void> {
-  if (isNode) {
-    const { provideWebGpu } = await import('./webgpu-node.ts')
-    await provideWebGpu().catch((error: Error) => {
-      throw cannotRun('webgpu', error.message, error)
-    })
-  }
+  const { driverAdvice, provideWebGpu } = await import('#webgpu')
+  await provideWebGpu().catch((error: Error) => {
+    throw cannotRun('webgpu', error.message, error)
+  })
   if (!('gpu' in (globalThis.navigator ?? {})))
     throw cannotRun(
       'webgpu',
       'there is no navigator.gpu; run it in a browser with WebGPU, or take gpujs:webasm',
     )
   if (!(await GPU.isWebGPUAvailable()))
-    throw cannotRun('webgpu', `WebGPU is there, but no adapter answers${isNode ? DRIVER_ADVICE : ''}`)
+    throw cannotRun('webgpu', `WebGPU is there, but no adapter answers${driverAdvice}`)
 }
 
 function canMakeFunctions(): boolean {

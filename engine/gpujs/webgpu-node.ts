@@ -7,6 +7,10 @@ interface DawnPackage {
   readonly create: (options: readonly string[]) => object
 }
 
+/** What to do where no adapter answers. */
+export const driverAdvice =
+  ': it takes a graphics driver (Linux: a Vulkan driver and the loader, libvulkan1; a driver in an unusual place is named by VK_DRIVER_FILES); or take gpujs:webasm'
+
 /** A name, not a literal: bundlers of pages would look for the package. */
 const PACKAGE: string = 'webgpu'
 

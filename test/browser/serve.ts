@@ -23,6 +23,8 @@ const packages: Readonly<Record<string, string>> = {
   ieee754: '/ieee754.js',
   'gpu.js': '/gpu.js',
   tinybench: '/node_modules/tinybench/dist/index.js',
+  '#wasm-platform': '/engine/wasm/platform/platform-browser.ts',
+  '#webgpu': '/engine/gpujs/webgpu-browser.ts',
   'fast-check': '/node_modules/fast-check/lib/fast-check.js',
 }
 

@@ -8,7 +8,7 @@ import { runScript } from '../helpers/cli.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const exclude = (name: string) => /(^|\/)(node_modules|results|\.[^/]+)$/.test(name)
+const exclude = (name: string) => /(^|\/)(node_modules|results|dist|\.[^/]+)$/.test(name)
 const documents = globSync('**/*.md', { cwd: root, exclude }).map((path) => ({
   path,
   text: readFileSync(join(root, path), 'utf8'),

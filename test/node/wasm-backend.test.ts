@@ -6,7 +6,7 @@ import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { createWasmBackend } from '../../engine/wasm/backend.ts'
-import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 
 const test = suite('wasm backend')

@@ -7,7 +7,7 @@ import { createWasmBackend } from '../../engine/wasm/backend.ts'
 import { detectFeatures } from '../../engine/wasm/platform/features.ts'
 import { Arena, MAX_PAGES } from '../../engine/wasm/memory.ts'
 import type { Platform } from '../../engine/wasm/platform/platform.ts'
-import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import type { Kernels } from '../../engine/wasm/instance.ts'
 import { JobBoard } from '../../engine/wasm/threads/job-board.ts'
 import { Pool } from '../../engine/wasm/threads/pool.ts'
@@ -187,7 +187,7 @@ test('after dispose ops are refused', async () => {
 test('the pool ends with the process, also on an uncaught error', () => {
   const script = (end: string) => `
     const { createWasmBackend } = await import('${new URL('../../engine/wasm/backend.ts', import.meta.url).href}')
-    const { nodePlatform } = await import('${new URL('../../engine/wasm/platform/platform-node.ts', import.meta.url).href}')
+    const { platform: nodePlatform } = await import('${new URL('../../engine/wasm/platform/platform-node.ts', import.meta.url).href}')
     const { Tensor } = await import('${new URL('../../engine/tensor.ts', import.meta.url).href}')
     const ops = await createWasmBackend(nodePlatform, { threads: 3 })
     const x = ops.upload(Tensor.zeros([700, 700]))

@@ -8,7 +8,7 @@ import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
 import { kernelModule } from '../../engine/wasm/module.ts'
 import { prepareLinear, readColumn } from '../../engine/wasm/panels.ts'
-import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 
 const test = suite('wasm linear')

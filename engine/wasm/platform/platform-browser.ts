@@ -8,7 +8,7 @@ const isWorker = typeof document === 'undefined'
  * The engine in a browser. Threads need a page that is cross-origin isolated; the wasm backend says so where asked for
  * more than one. V8's 256-bit flag cannot be set from a page.
  */
-export const browserPlatform: Platform = {
+export const platform: Platform = {
   compile: (bytes) => new WebAssembly.Module(bytes),
   pairs: () => false,
   spawn(start, onEnd) {

@@ -8,13 +8,16 @@ import { instantiate } from '../instance.ts'
 import { peakModule, type Peak } from './peak.ts'
 import { spawnWorker } from '../threads/spawn-node.ts'
 
-export const nodePlatform: Platform = {
+export const platform: Platform = {
   compile: compileOptimised,
   pairs,
   spawn: spawnWorker,
   mayBlock: true,
   cores: availableParallelism(),
 }
+
+/** V8 complains on stderr of a flag that it does not have; that of pairs came with version 13 (Node 24). */
+const hasPairs = Number.parseInt(process.versions.v8) >= 13
 
 let pairsMeasured: boolean | undefined
 
@@ -24,7 +27,7 @@ let pairsMeasured: boolean | undefined
  * A wrong answer would cost speed, never a bit of a result.
  */
 function pairs(): boolean {
-  pairsMeasured ??= pairsDouble()
+  pairsMeasured ??= hasPairs && pairsDouble()
   return pairsMeasured
 }
 

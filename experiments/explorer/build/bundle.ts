@@ -4,7 +4,7 @@ import { build } from 'vite'
 import { UserError } from '../../lab/cli/user-error.ts'
 import type { Sources } from '../sources-shape.ts'
 import type { ModelFiles } from '../worker/files.ts'
-import { withHead, withoutNode } from './plugins.ts'
+import { withHead } from './plugins.ts'
 
 const PAGE = fileURLToPath(new URL('../page', import.meta.url))
 
@@ -40,8 +40,8 @@ export async function bundle(outDir: string, { files, sources }: Constants, repo
     base: './',
     publicDir: false,
     define: { FILES: JSON.stringify(files), SOURCES: JSON.stringify(sources) },
-    plugins: [withoutNode(), withHead(reports)],
-    worker: { format: 'es', plugins: () => [withoutNode()], rolldownOptions: { checks } },
+    plugins: [withHead(reports)],
+    worker: { format: 'es', rolldownOptions: { checks } },
     build: {
       outDir,
       emptyOutDir: false,

@@ -1,6 +1,7 @@
 // The command line of every command: its options’ parsers, its exit codes, its errors.
 import { Command, InvalidArgumentError, type Option } from 'commander'
 import { inspect } from 'node:util'
+import { asCalled } from './called.ts'
 import { printNote, visibleLine, visibleLines } from './print.ts'
 import { UserError } from './user-error.ts'
 
@@ -18,7 +19,11 @@ export function createCommand(name: string, description: string): Command {
     .option('--json', 'print nothing but JSON on standard output')
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
-    .configureOutput({ outputError: (text, write) => write(visibleLines(text)) })
+    .configureOutput({
+      writeOut: (text) => process.stdout.write(asCalled(text)),
+      writeErr: (text) => process.stderr.write(asCalled(text)),
+      outputError: (text, write) => write(visibleLines(asCalled(text))),
+    })
     .showSuggestionAfterError()
     .showHelpAfterError(`see the options with: ${call} --help`)
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? EXIT.ok : EXIT.usage))
@@ -55,7 +60,7 @@ export function commandLine(name: string, args: readonly string[]): string {
   const quoted = args.map((argument) =>
     /^[\w./:=,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`,
   )
-  return [callOf(name), ...(args.length > 0 ? ['--', ...quoted] : [])].join(' ')
+  return asCalled([callOf(name), ...(args.length > 0 ? ['--', ...quoted] : [])].join(' '))
 }
 
 function callOf(name: string): string {

@@ -1,4 +1,5 @@
 // All that commands print: no text of a data set, a model or a path can steer the terminal.
+import { asCalled } from './called.ts'
 import { visible } from './visible.ts'
 
 /** Text on one line: control characters as pictures (␊, ␛), what else is invisible as in reports. */
@@ -14,9 +15,9 @@ export function visibleLines(text: string): string {
   return text.split('\n').map(visibleLine).join('\n')
 }
 
-/** Prints lines of text, each made visible: on standard output, or where `out` says. */
+/** Prints lines of text, each made visible, commands as they are called here: on standard output, or where `out` says. */
 export function print(text: string, out: NodeJS.WritableStream = process.stdout): void {
-  out.write(`${visibleLines(text)}\n`)
+  out.write(`${visibleLines(asCalled(text))}\n`)
 }
 
 /** Prints what does not belong to the results: on standard error. */

@@ -22,6 +22,7 @@ import { hubSettings } from './hub/settings.ts'
 import { findTokenizer } from './own-tokenizer.ts'
 import { openWeights, weightsPath } from './weight-files.ts'
 import { cacheStore, COMMIT, folderStore, type HubFile } from './hub/store.ts'
+import type { SourceOptions } from './source-options.ts'
 
 /** A model and its SAEs before anything large is read. */
 export interface ModelSource {
@@ -43,14 +44,6 @@ export interface SaeSource {
   weights(): Promise<WeightStore>
   /** Has the system read the weights' file, so that `weights` need not wait for the disk. Never fails. */
   readAhead(): Promise<void>
-}
-
-export interface SourceOptions {
-  readonly quiet?: boolean
-  /** Nothing is fetched. */
-  readonly offline?: boolean
-  /** A folder of a known model's files, to be used instead of the hub and its cache. */
-  readonly dir?: string
 }
 
 /** @throws UserError if no model has this name, or its files cannot be had */

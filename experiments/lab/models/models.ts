@@ -10,7 +10,7 @@ import { loadSae, releaseSae, saeShapes, type Sae } from '../../../sae/weights.t
 import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
-import type { SourceOptions } from './model-source.ts'
+import type { SourceOptions } from './source-options.ts'
 import { findModel } from './model-source.ts'
 import { createProgress } from '../cli/progress.ts'
 

@@ -1,0 +1,10 @@
+// What may be said of where a model comes from.
+
+export interface SourceOptions {
+  /** No progress is shown, and no note printed. */
+  readonly quiet?: boolean
+  /** Nothing is fetched. */
+  readonly offline?: boolean
+  /** A folder of a known model's files, to be used instead of the hub and its cache. */
+  readonly dir?: string
+}

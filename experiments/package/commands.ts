@@ -1,0 +1,46 @@
+// The commands of the package, by the names of the npm scripts. Those that need the sources or the tests are left to a clone.
+
+interface PackagedCommand {
+  readonly description: string
+  /** Runs it. */
+  readonly load: () => Promise<unknown>
+}
+
+export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
+  start: {
+    description: 'the post’s analysis: which features stand for which kind of text, layer by layer',
+    load: () => import('../black-box/main.ts'),
+  },
+  first: {
+    description: 'a text’s strongest features at each layer of a model',
+    load: () => import('../first/main.ts'),
+  },
+  generate: {
+    description: 'write on from a prompt, a token at a time',
+    load: () => import('../tools/generate/main.ts'),
+  },
+  download: {
+    description: 'fetch a published model and its SAEs ahead, and check them',
+    load: () => import('../tools/download/main.ts'),
+  },
+  capture: {
+    description: 'write a model’s activations at named hooks to a safetensors file (F32)',
+    load: () => import('../tools/capture/main.ts'),
+  },
+  analyse: {
+    description: 'the analysis of the black-box post, on SAE features made elsewhere',
+    load: () => import('../black-box/analyse.ts'),
+  },
+  'form-or-idea': {
+    description: 'do features follow what a text says, or how it is written? Layer by layer',
+    load: () => import('../form-or-idea/main.ts'),
+  },
+  feature: {
+    description: 'what a feature means: what it fires on, what it promotes, what is like it',
+    load: () => import('../feature/main.ts'),
+  },
+  ablation: {
+    description: 'take specialists out of the residual stream, steer with them, and see what changes',
+    load: () => import('../ablation/main.ts'),
+  },
+}

@@ -1,0 +1,8 @@
+// clearbox/sae: sparse autoencoders, from the stream to features and back. What is not here is internal.
+export { parseSaeConfig, type SaeConfig } from './config.ts'
+export { decode, decoderRows } from './decoder.ts'
+export { addDirection, removal, steering } from './edit.ts'
+export { encode } from './encoder.ts'
+export { meanFeatures, withoutBos } from './pooling.ts'
+export { splice, zeroAblate } from './splice.ts'
+export { loadSae, releaseSae, type Sae } from './weights.ts'
