@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { reluOf } from '../../engine/reference/relu.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 import { startBackends } from '../helpers/backends.ts'
@@ -142,6 +143,7 @@ for (const ops of await startBackends()) {
       await checkOp(ops, (host) => host.relu(x), naive.naiveRelu(x))
     }
     for (const x of [sweep, huge]) await check(x)
+    assert.ok(Object.is(reluOf(-0), 0), 'the zero that is specified has no sign')
     await holds([anyRows, anyWidth, anySeed], async (rows, width, seed) =>
       check(randomTensor([rows, width], seed, 6)),
     )
