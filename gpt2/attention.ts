@@ -1,6 +1,7 @@
 // Self-attention of one block.
 import type { Backend, DeviceTensor, RowCache } from '../engine/backend.ts'
 import type { Pass } from './pass.ts'
+import { attentionPattern } from './visible-attention.ts'
 import type { BlockWeights } from './weights.ts'
 
 /** Keys and values of one layer's past tokens. */
@@ -18,10 +19,11 @@ export async function attention(
   ops: Backend,
   h: DeviceTensor, // [tokens, dModel], normalised
   weights: BlockWeights['attn'],
-  { config, hooks, texts }: Pass,
+  pass: Pass,
   name: string, // `blocks.N.attn`
   cache?: LayerCache,
 ): Promise<DeviceTensor> {
+  const { config, hooks, texts } = pass
   const { nHeads } = config
   const heads = [h.shape[0], nHeads, config.dHead] // how hooks see q, k, v and z
   const q = await hooks.at(`${name}.hook_q`, await ops.linear(h, weights.q), ops, heads) // [tokens, dModel]
@@ -31,9 +33,10 @@ export async function attention(
     k = await ops.append(cache.keys, k) // [past + tokens, dModel]
     v = await ops.append(cache.values, v) // [past + tokens, dModel]
   }
-  const z = hooks.wants(`${name}.hook_pattern`)
-    ? await visibleAttention(ops, q, k, v, { nHeads, hooks, texts, name })
-    : await ops.attention(q, k, v, nHeads, texts) // [tokens, dModel]
+  const z =
+    hooks.wants(`${name}.hook_pattern`) || hooks.wants(`${name}.hook_attn_scores`)
+      ? await visibleAttention(ops, q, k, v, pass, name)
+      : await ops.attention(q, k, v, nHeads, texts) // [tokens, dModel]
   return hooks.at(`${name}.hook_z`, z, ops, heads)
 }
 
@@ -43,8 +46,10 @@ async function visibleAttention(
   q: DeviceTensor,
   k: DeviceTensor,
   v: DeviceTensor,
-  { nHeads, hooks, texts, name }: Pick<Pass, 'hooks' | 'texts'> & { nHeads: number; name: string },
+  pass: Pass,
+  name: string,
 ): Promise<DeviceTensor> {
-  const pattern = await ops.attentionPattern(q, k, nHeads, texts) // [heads, tokens, keys]
-  return ops.attentionMix(await hooks.at(`${name}.hook_pattern`, pattern, ops), v, nHeads, texts)
+  const pattern = await attentionPattern(ops, q, k, pass, name) // [heads, tokens, keys]
+  const seen = await pass.hooks.at(`${name}.hook_pattern`, pattern, ops)
+  return ops.attentionMix(seen, v, pass.config.nHeads, pass.texts)
 }
