@@ -20,11 +20,13 @@ export async function attention(
   h: DeviceTensor, // [tokens, dModel], normalised
   weights: BlockWeights['attn'],
   pass: Pass,
-  name: string, // `blocks.N.attn`
+  layer: number,
   cache?: LayerCache,
 ): Promise<DeviceTensor> {
   const { config, hooks, texts } = pass
+  const name = `blocks.${layer}.attn`
   const { nHeads } = config
+  const scale = scoreScale(config, layer)
   const heads = [h.shape[0], nHeads, config.dHead] // how hooks see q, k, v and z
   const q = await hooks.at(`${name}.hook_q`, await ops.linear(h, weights.q), ops, heads) // [tokens, dModel]
   let k = await hooks.at(`${name}.hook_k`, await ops.linear(h, weights.k), ops, heads) // [tokens, dModel]
@@ -35,9 +37,14 @@ export async function attention(
   }
   const z =
     hooks.wants(`${name}.hook_pattern`) || hooks.wants(`${name}.hook_attn_scores`)
-      ? await visibleAttention(ops, q, k, v, pass, name)
-      : await ops.attention(q, k, v, nHeads, texts) // [tokens, dModel]
+      ? await visibleAttention(ops, q, k, v, pass, { name, scale })
+      : await ops.attention(q, k, v, nHeads, texts, scale) // [tokens, dModel]
   return hooks.at(`${name}.hook_z`, z, ops, heads)
+}
+
+/** What scores are multiplied by: 1 / sqrt(dHead), so that they do not grow with the width; some configs say otherwise. */
+function scoreScale({ dHead, scaledByHead, scaledByLayer }: Pass['config'], layer: number): number {
+  return (scaledByHead ? 1 / Math.sqrt(dHead) : 1) / (scaledByLayer ? layer + 1 : 1)
 }
 
 /** The same in two steps, with the pattern between them where a hook can see it. */
@@ -47,9 +54,9 @@ async function visibleAttention(
   k: DeviceTensor,
   v: DeviceTensor,
   pass: Pass,
-  name: string,
+  at: { name: string; scale: number },
 ): Promise<DeviceTensor> {
-  const pattern = await attentionPattern(ops, q, k, pass, name) // [heads, tokens, keys]
-  const seen = await pass.hooks.at(`${name}.hook_pattern`, pattern, ops)
+  const pattern = await attentionPattern(ops, q, k, pass, at) // [heads, tokens, keys]
+  const seen = await pass.hooks.at(`${at.name}.hook_pattern`, pattern, ops)
   return ops.attentionMix(seen, v, pass.config.nHeads, pass.texts)
 }

@@ -24,7 +24,7 @@ export async function block(
   const before = await hooks.at(`${name}.hook_resid_pre`, x, ops) // [tokens, dModel]
 
   const h = await layerNorm(ops, before, weights.ln_1, pass, `${name}.ln1`) // [tokens, dModel]
-  const z = await attention(ops, h, weights.attn, pass, `${name}.attn`, cache) // [tokens, dModel]
+  const z = await attention(ops, h, weights.attn, pass, layer, cache) // [tokens, dModel]
   const attended = await attentionOutput(ops, before, z, weights.attn.c_proj, pass, name)
   const middle = await hooks.at(`${name}.hook_resid_mid`, attended, ops) // [tokens, dModel]
 

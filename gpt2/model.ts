@@ -21,7 +21,7 @@ export async function loadGpt2(
   ops: Backend,
   store: WeightStore,
   config: Gpt2Config,
-  onTensor?: (name: string) => void,
+  onTensor?: Parameters<typeof loadWeights>[3],
 ): Promise<Gpt2> {
   return { config, ops, weights: await loadWeights(ops, store, config, onTensor) }
 }
@@ -67,7 +67,7 @@ export async function run(
     const normalized = await layerNorm(ops, x, weights.ln_f, pass, 'ln_final') // [tokens, dModel]
     const last = await hooks.at('unembed.hook_in', normalized, ops)
     if (!hooks.wantsLogits) return
-    const logits = await ops.linear(last, weights.wte) // [tokens, dVocab]
+    const logits = await ops.linear(last, weights.lm_head) // [tokens, dVocab]
     await hooks.at('logits', await hooks.at('unembed.hook_out', logits, ops), ops)
   })
 }

@@ -4,7 +4,7 @@ import { Tensor } from '../engine/tensor.ts'
 import type { Pass } from './pass.ts'
 
 /**
- * The pattern [heads, tokens, keys], by way of the scores if a hook wants to see them: q k^T / sqrt(dHead), -infinity where a
+ * The pattern [heads, tokens, keys], by way of the scores if a hook wants to see them: q k^T times the scale, -infinity where a
  * query may not look. q [tokens, dModel], k [keys, dModel]
  */
 export async function attentionPattern(
@@ -12,19 +12,23 @@ export async function attentionPattern(
   q: DeviceTensor,
   k: DeviceTensor,
   { config, hooks, texts }: Pass,
-  name: string, // `blocks.N.attn`
+  { name, scale }: { name: string; scale: number }, // `blocks.N.attn`
 ): Promise<DeviceTensor> {
   const { nHeads } = config
-  const pattern = await ops.attentionPattern(q, k, nHeads, texts)
+  const pattern = await ops.attentionPattern(q, k, nHeads, texts, scale)
   if (!hooks.wants(`${name}.hook_attn_scores`)) return pattern
-  const scores = scoresOf(await ops.download(q), await ops.download(k), nHeads, texts)
+  const scores = scoresOf(await ops.download(q), await ops.download(k), { nHeads, scale, texts })
   const seen = await hooks.seen(`${name}.hook_attn_scores`, scores, ops)
   if (seen === scores) return pattern // looking changes no bit
   const [heads, tokens, keys] = seen.shape
   return ops.reshape(await ops.softmax(ops.upload(seen.reshape([heads * tokens, keys]))), seen.shape)
 }
 
-function scoresOf(q: Tensor, k: Tensor, heads: number, texts: Pass['texts']): Tensor {
+function scoresOf(
+  q: Tensor,
+  k: Tensor,
+  { nHeads: heads, scale, texts }: { nHeads: number; scale: number; texts: Pass['texts'] },
+): Tensor {
   const [tokens, width] = q.shape
   const dHead = width / heads
   const longest = Math.max(...texts.map(({ keys }) => keys))
@@ -38,7 +42,7 @@ function scoresOf(q: Tensor, k: Tensor, heads: number, texts: Pass['texts']): Te
           const [a, b] = [q.row(query), k.row(firstKey + key)]
           let sum = 0
           for (let d = at; d < at + dHead; d++) sum += a[d] * b[d]
-          scores[(head * tokens + query) * longest + key] = sum / Math.sqrt(dHead)
+          scores[(head * tokens + query) * longest + key] = sum * scale
         }
     firstKey += text.keys
   }

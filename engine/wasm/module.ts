@@ -3,12 +3,14 @@ import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
 import { moduleBytes, type NamedFunc } from './function.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { emitterFor, type KernelOptions } from './emitter.ts'
 import type { KERNELS } from './kernels.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
+import { relu } from './relu.ts'
 import { quantizeColumns } from './screen/quantize-columns.ts'
 import { screen } from './screen/column-group.ts'
 import { quantizeRows } from './screen/quantize-rows.ts'
@@ -33,6 +35,8 @@ function emitKernels(options: KernelOptions) {
     softmax: softmax(emitter),
     center: center(),
     gelu: gelu(emitter),
+    geluErf: geluErf(emitter),
+    relu: relu(),
     add: add(),
     subtract: subtract(),
     meanRows: meanRows(),

@@ -21,6 +21,8 @@ import type { FeatureDashboard } from '../../experiments/lab/analysis/features/f
 import { showNumber } from '../../experiments/lab/report/numbers.ts'
 import { reportsBeside } from '../helpers/links.ts'
 import { runScript } from '../helpers/cli.ts'
+import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
+import { categoriesOf } from '../../experiments/lab/texts/texts.ts'
 
 interface Results {
   provenance: Record<string, string>
@@ -96,7 +98,7 @@ command('prints nothing but JSON, the same as in results.json, and writes all fo
   assert.is(verdicts.length, 4)
   for (const { categories } of layers)
     assert.equal(
-      Object.keys(categories),
+      categoriesOf(categories),
       hostile.map(([category]) => category),
     )
   assert.is(provenance.threshold, 'q98 of each layer’s positive token means')
@@ -150,7 +152,7 @@ function statisticsColumns({ score, auroc, ...rest }: CategoryStatistics): Recor
 command('categories.csv is results.json, a row a category and layer', () => {
   const { folder, layers } = shared
   const expected = layers.flatMap(({ layer, threshold, categories, statistics }) =>
-    Object.entries(categories).map(([category, { peak, specialist, full_search, ...rest }]) => ({
+    categories.map(({ category, peak, specialist, full_search, ...rest }) => ({
       layer: String(layer),
       threshold: String(threshold),
       category,
@@ -166,7 +168,7 @@ command('categories.csv is results.json, a row a category and layer', () => {
       specialist_value: String(specialist!.value),
       best_score: String(full_search.best_score),
       best_features: full_search.features.join(' '),
-      ...statisticsColumns(statistics.categories[category]),
+      ...statisticsColumns(ofCategory(statistics.categories, category)),
     })),
   )
   assert.is(expected.length, 8)
@@ -208,7 +210,7 @@ command('report.html shows the same numbers, and texts as texts', () => {
   )
   for (const { name, cells } of shown)
     for (const [i, cell] of cells.entries()) {
-      const { value, feature } = layers[i].categories[name].peak!
+      const { value, feature } = ofCategory(layers[i].categories, name).peak!
       assert.ok(cell.startsWith(showNumber(value)), cell)
       assert.match(cell, new RegExp(`\\b${feature}\\b`))
     }
@@ -270,7 +272,7 @@ command('a peak is the highest mean over a text’s tokens behind BOS, summed by
         if (sum / (ids.length - 1) > best.value) best = { feature, value: sum / (ids.length - 1) }
       }
     }
-    const { peak } = shared.layers[1].categories[category]
+    const { peak } = ofCategory(shared.layers[1].categories, category)
     assert.is(peak!.feature, best.feature, category)
     assert.ok(Math.abs(peak!.value - best.value) < 1e-6, category)
   }
@@ -291,7 +293,10 @@ command('texts as CSV and as a folder give the numbers that they give as JSON', 
     writeFileSync(join(folder, 'mine', `${category}.txt`), texts.join('\n'))
   const fromFolder = results('folder', '--texts', join(folder, 'mine'), ...layer)
   for (const [category] of hostile)
-    same(fromFolder.layers[1].categories[category], shared.layers[1].categories[category])
+    same(
+      ofCategory(fromFolder.layers[1].categories, category),
+      ofCategory(shared.layers[1].categories, category),
+    )
 })
 
 command('--threshold takes a number or a quantile', () => {
@@ -321,9 +326,9 @@ command('the terminal shows every category and layer, the findings, and where th
   const path = join(cwd, 'results/black-box/tiny')
   const { layers, verdicts } = JSON.parse(read(path, 'results.json')) as Results
   for (const { categories, statistics } of layers)
-    for (const [name, { peak, full_search }] of Object.entries(categories)) {
+    for (const { category, peak, full_search } of categories) {
       assert.match(stdout, `${peak!.value.toFixed(2)} #${peak!.feature}`)
-      const { value, within_chance } = statistics.categories[name].score
+      const { value, within_chance } = ofCategory(statistics.categories, category).score
       assert.match(stdout, ` ${value} #${full_search.features[0]}${within_chance ? ' ?' : ''} `)
     }
   for (const verdict of verdicts) assert.match(stdout, `- ${showVerdict(verdict)}\n`)

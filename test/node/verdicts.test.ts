@@ -9,6 +9,7 @@ import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.
 import type { AnalysedLayer, Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { showVerdict, verdicts } from '../../experiments/black-box/verdicts.ts'
 import { randomNumbers } from '../helpers/random.ts'
+import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
 
 const TEXTS_EACH = 10
 const THRESHOLD = 5
@@ -258,11 +259,12 @@ said('exactly half is not most: of the categories, and of the rise at equal pair
   assert.is(at(rise / 2 + 1), 'holds')
 
   const grown = layersOf(rising[0], rising[2])
-  const bound = (name: string, by: number) => (grown[1].statistics.categories[name].peak_by_norm = by)
+  const bound = (name: string, by: number) =>
+    (ofCategory(grown[1].statistics.categories, name).peak_by_norm = by)
   // Two of four: the fourth is the third again.
   for (const { categories, statistics } of grown) {
-    categories.Fourth = categories.Formal
-    statistics.categories.Fourth = { ...statistics.categories.Formal }
+    categories.push({ ...ofCategory(categories, 'Formal'), category: 'Fourth' })
+    statistics.categories.push({ ...ofCategory(statistics.categories, 'Formal'), category: 'Fourth' })
   }
   for (const name of ['Python', 'Math']) bound(name, 0)
   assert.is(verdicts(grown)[0].status, GROWTH)
