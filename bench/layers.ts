@@ -8,7 +8,7 @@ import { openModel, type OpenModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { capture, run } from '../gpt2/model.ts'
-import { decode } from '../sae/decoder.ts'
+import { reconstruct } from '../sae/decoder.ts'
 import { encode } from '../sae/encoder.ts'
 import type { Sae } from '../sae/weights.ts'
 import { addModel, showRange, type Benchmark, type CommonOptions } from './benchmark.ts'
@@ -102,8 +102,9 @@ async function forward({ model }: Subject, ops: Backend, ids: readonly number[])
 /** The SAE there and back. stream [tokens, d_in] */
 async function through({ sae }: Subject, ops: Backend, stream: Tensor): Promise<void> {
   await ops.scope(async (ops) => {
-    const features = await encode(ops, sae, ops.upload(stream))
-    await decode(ops, sae, features)
+    const x = ops.upload(stream)
+    const features = await encode(ops, sae, x)
+    await reconstruct(ops, sae, x, features)
   })
 }
 

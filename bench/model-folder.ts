@@ -10,7 +10,7 @@ import type { ModelSource } from '../experiments/lab/models/model-source.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
 import { explain } from '../experiments/lab/cli/write-node.ts'
 import type { Gpt2Config } from '../gpt2/config.ts'
-import type { SaeConfig } from '../sae/config.ts'
+import { saeJson } from '../sae/save.ts'
 
 /** Numbers written at once. */
 const PIECE = 1 << 20
@@ -98,17 +98,5 @@ function gpt2Json(config: Gpt2Config): string {
     vocab_size: config.dVocab,
     layer_norm_epsilon: config.eps,
     bos_token_id: config.bos,
-  })
-}
-
-/** What `parseSaeConfig` reads. */
-function saeJson(config: SaeConfig): string {
-  return JSON.stringify({
-    d_in: config.dIn,
-    d_sae: config.dSae,
-    hook_name: config.hookName,
-    model_name: config.modelName,
-    apply_b_dec_to_input: config.subtractsDecoderBias,
-    model_from_pretrained_kwargs: { center_writing_weights: config.centered },
   })
 }

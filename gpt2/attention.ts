@@ -1,6 +1,7 @@
 // Self-attention of one block.
 import type { Backend, DeviceTensor, RowCache } from '../engine/backend.ts'
 import type { Pass } from './pass.ts'
+import { attentionPattern } from './visible-attention.ts'
 import type { BlockWeights } from './weights.ts'
 
 /** Keys and values of one layer's past tokens. */
@@ -18,10 +19,11 @@ export async function attention(
   ops: Backend,
   h: DeviceTensor, // [tokens, dModel], normalised
   weights: BlockWeights['attn'],
-  { config, hooks, texts }: Pass,
+  pass: Pass,
   layer: number,
   cache?: LayerCache,
 ): Promise<DeviceTensor> {
+  const { config, hooks, texts } = pass
   const name = `blocks.${layer}.attn`
   const { nHeads } = config
   const scale = scoreScale(config, layer)
@@ -33,9 +35,10 @@ export async function attention(
     k = await ops.append(cache.keys, k) // [past + tokens, dModel]
     v = await ops.append(cache.values, v) // [past + tokens, dModel]
   }
-  const z = hooks.wants(`${name}.hook_pattern`)
-    ? await visibleAttention(ops, q, k, v, { nHeads, scale, hooks, texts, name })
-    : await ops.attention(q, k, v, nHeads, texts, scale) // [tokens, dModel]
+  const z =
+    hooks.wants(`${name}.hook_pattern`) || hooks.wants(`${name}.hook_attn_scores`)
+      ? await visibleAttention(ops, q, k, v, pass, { name, scale })
+      : await ops.attention(q, k, v, nHeads, texts, scale) // [tokens, dModel]
   return hooks.at(`${name}.hook_z`, z, ops, heads)
 }
 
@@ -50,14 +53,10 @@ async function visibleAttention(
   q: DeviceTensor,
   k: DeviceTensor,
   v: DeviceTensor,
-  {
-    nHeads,
-    scale,
-    hooks,
-    texts,
-    name,
-  }: Pick<Pass, 'hooks' | 'texts'> & { nHeads: number; scale: number; name: string },
+  pass: Pass,
+  at: { name: string; scale: number },
 ): Promise<DeviceTensor> {
-  const pattern = await ops.attentionPattern(q, k, nHeads, texts, scale) // [heads, tokens, keys]
-  return ops.attentionMix(await hooks.at(`${name}.hook_pattern`, pattern, ops), v, nHeads, texts)
+  const pattern = await attentionPattern(ops, q, k, pass, at) // [heads, tokens, keys]
+  const seen = await pass.hooks.at(`${at.name}.hook_pattern`, pattern, ops)
+  return ops.attentionMix(seen, v, pass.config.nHeads, pass.texts)
 }

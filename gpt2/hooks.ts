@@ -15,23 +15,37 @@ export type HookTable = Readonly<Record<string, Hook | readonly Hook[]>>
 
 const blockHooks = [
   'hook_resid_pre', // [tokens, dModel] the stream as it enters the block
+  'ln1.hook_scale', // [tokens, 1] the stream's standard deviation, eps inside the root
+  'ln1.hook_normalized', // [tokens, dModel] before LayerNorm's weight and bias
   'attn.hook_q', // [tokens, heads, dHead]
   'attn.hook_k', // [tokens, heads, dHead]
   'attn.hook_v', // [tokens, heads, dHead]
+  'attn.hook_attn_scores', // [heads, tokens, keys] before softmax, -infinity where a query may not look
   'attn.hook_pattern', // [heads, tokens, keys]
   'attn.hook_z', // [tokens, heads, dHead] the heads' mixtures of values
+  'attn.hook_result', // [tokens, heads, dModel] what each head adds, without W_O's bias
   'hook_attn_out', // [tokens, dModel] what attention adds
   'hook_resid_mid', // [tokens, dModel]
+  'ln2.hook_scale', // [tokens, 1]
+  'ln2.hook_normalized', // [tokens, dModel]
   'mlp.hook_pre', // [tokens, dMlp] before GELU
   'mlp.hook_post', // [tokens, dMlp] after GELU
   'hook_mlp_out', // [tokens, dModel] what the MLP adds
   'hook_resid_post', // [tokens, dModel]
 ] as const
 
+const finalHooks = [
+  'ln_final.hook_scale', // [tokens, 1]
+  'ln_final.hook_normalized', // [tokens, dModel] before the weight and bias, as TransformerLens 3 has it
+  'unembed.hook_in', // [tokens, dModel] after them: TransformerLens 2 called this ln_final.hook_normalized
+  'unembed.hook_out', // [tokens, dVocab]
+  'logits', // the same, under the name that needs no other tool
+] as const
+
 /** Every name a hook can have, in the order the forward pass reaches them. */
 export function hookNames({ nLayers }: Pick<Gpt2Config, 'nLayers'>): string[] {
   const blocks = Array.from({ length: nLayers }, (_, i) => blockHooks.map((name) => `blocks.${i}.${name}`))
-  return ['hook_embed', 'hook_pos_embed', ...blocks.flat(), 'ln_final.hook_normalized', 'logits']
+  return ['hook_embed', 'hook_pos_embed', ...blocks.flat(), ...finalHooks]
 }
 
 /** The hooks of one forward pass. */
@@ -53,8 +67,8 @@ export class Hooks {
       const layer = /^blocks\.(\d+)\.(.*)$/.exec(name)
       if (layer) blocks = Math.max(blocks, Number(layer[1]) + (layer[2] === 'hook_resid_pre' ? 0 : 1))
     }
-    this.wantsLogits = 'logits' in table
-    this.wantsFinalNorm = this.wantsLogits || 'ln_final.hook_normalized' in table
+    this.wantsLogits = 'logits' in table || 'unembed.hook_out' in table
+    this.wantsFinalNorm = finalHooks.some((name) => name in table)
     this.blocks = this.wantsFinalNorm ? config.nLayers : blocks
   }
 
@@ -77,12 +91,19 @@ export class Hooks {
     }
     return ops.reshape(shown, x.shape)
   }
+
+  /** The same for numbers in host memory, worked out for hooks to see. -> x itself if no hook changed one of them */
+  async seen(name: string, x: Tensor, ops: Backend): Promise<Tensor> {
+    if (!this.wants(name)) return x
+    const after = await ops.download(await this.at(name, ops.upload(x), ops))
+    return after.data.every((value, i) => Object.is(value, x.data[i])) ? x : after
+  }
 }
 
 function suggest(name: string, { nLayers }: Gpt2Config): string {
   const layer = /^blocks\.(\d+)\.(.*)$/.exec(name)
   if (layer && Number(layer[1]) >= nLayers) return `this model has blocks 0..${nLayers - 1}`
-  return `there are hook_embed, hook_pos_embed, blocks.N.{${blockHooks.join(', ')}}, ln_final.hook_normalized, logits`
+  return `there are hook_embed, hook_pos_embed, blocks.N.{${blockHooks.join(', ')}}, ${finalHooks.join(', ')}`
 }
 
 /** A hook that works on numbers in host memory: tensor to tensor, on any backend. */

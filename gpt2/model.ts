@@ -7,6 +7,7 @@ import { block } from './block.ts'
 import type { Gpt2Config } from './config.ts'
 import { embedding } from './embedding.ts'
 import { Hooks, type HookTable } from './hooks.ts'
+import { layerNorm } from './norm.ts'
 import { loadWeights, releaseWeights, type Gpt2Weights } from './weights.ts'
 
 /** GPT-2 (Radford et al. 2019): weights on a backend, ready to run. */
@@ -63,9 +64,11 @@ export async function run(
       x = await ops.scope((ops) => block(ops, x, weights.blocks[layer], pass, layer, cache?.[layer]))
     if (!hooks.wantsFinalNorm) return void (await hooks.at(`blocks.${hooks.blocks}.hook_resid_pre`, x, ops))
     if (lastOnly) x = await ops.takeRows(x, lastRows(texts))
-    const normalized = await ops.layerNorm(x, weights.ln_f, config.eps) // [tokens, dModel]
-    const last = await hooks.at('ln_final.hook_normalized', normalized, ops)
-    if (hooks.wantsLogits) await hooks.at('logits', await ops.linear(last, weights.lm_head), ops) // [tokens, dVocab]
+    const normalized = await layerNorm(ops, x, weights.ln_f, pass, 'ln_final') // [tokens, dModel]
+    const last = await hooks.at('unembed.hook_in', normalized, ops)
+    if (!hooks.wantsLogits) return
+    const logits = await ops.linear(last, weights.lm_head) // [tokens, dVocab]
+    await hooks.at('logits', await hooks.at('unembed.hook_out', logits, ops), ops)
   })
 }
 

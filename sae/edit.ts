@@ -1,28 +1,54 @@
-// Edits of one feature: taken out of the stream, or its direction added.
+// Edits of one feature: taken out, or its direction added.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { sparseColumn } from '../engine/sparse.ts'
-import { encode } from './encoder.ts'
+import type { SaeConfig } from './config.ts'
+import { encode, saeInput } from './encoder.ts'
+import { unitsOf } from './normalise.ts'
+import type { SaeHooks } from './splice.ts'
 import type { Sae } from './weights.ts'
 
-/** What is done to a stream at its hook: its rows in, the rows that go on out. */
-type StreamEdit = (x: DeviceTensor, ops: Backend) => Promise<DeviceTensor>
-
 /**
- * An edit adds a multiple of one feature's direction to the residual stream, token by token. What the SAE fails to
- * reconstruct stays in the stream: only the feature's own contribution changes.
+ * An edit adds a multiple of one feature's direction at the hook that its SAE rebuilds, token by token. What the SAE fails to
+ * reconstruct stays there: only the feature's own contribution changes.
  */
 export interface Edit {
   readonly hook: string
-  /** W_dec[j], [d_in] */
+  /** What is added, [width of the hook]: see `directionAt`. */
   readonly direction: Float32Array
   /** The multiple for each token of each text; 0, as at BOS, leaves the token as it is. */
   readonly coefficients: readonly Float32Array[]
 }
 
-/** -f_j at each token but BOS: takes the feature out. activations: one list a text, BOS first */
-export function removal(activations: readonly Float32Array[]): Float32Array[] {
-  return activations.map((text) => text.map((value, token) => (token === 0 ? 0 : -value)))
+/**
+ * What a decoder row is at the hook that its SAE rebuilds: itself; of an SAE of one head, that head's part of all heads side by
+ * side. row [d_out] -> [width]
+ */
+export function directionAt({ headIndex }: SaeConfig, row: Float32Array, width: number): Float32Array {
+  const direction = new Float32Array(width)
+  direction.set(row, (headIndex ?? 0) * row.length)
+  return direction
+}
+
+/**
+ * What one unit of a feature is worth at the hook: 1, but where each token is normalised before the SAE sees it as much as
+ * the token's scale. x [tokens, ...], at the SAE's hook -> a multiple of the decoder row for each token
+ */
+export async function unitsAt(ops: Backend, sae: Sae, x: DeviceTensor): Promise<Float32Array> {
+  const { normalisation, hookName, hookNameOut } = sae.config
+  const undone = hookName === hookNameOut ? normalisation : 'none'
+  return unitsOf(undone, await ops.download(await saeInput(ops, sae, x)))
+}
+
+/** -f_j at each token but BOS: takes the feature out. activations and what a unit is worth: one list a text, BOS first */
+export function removal(
+  activations: readonly Float32Array[],
+  units?: readonly Float32Array[],
+): Float32Array[] {
+  const worth = (text: number, token: number): number => (units ? units[text][token] : 1)
+  return activations.map((values, text) =>
+    values.map((value, token) => (token === 0 ? 0 : -value * worth(text, token))),
+  )
 }
 
 /** The same multiple at each token but BOS: turns the feature up where it fires and where it does not. */
@@ -30,32 +56,42 @@ export function steering(lengths: readonly number[], coefficient: number): Float
   return lengths.map((length) => new Float32Array(length).fill(coefficient, 1))
 }
 
-/** A hook that adds coefficients[t] * direction to row t. coefficients: one a row, direction [d_in] */
-export function addDirection(coefficients: Float32Array, direction: Float32Array): StreamEdit {
+/** A hook that adds coefficients[t] * direction to row t. coefficients: one a row, direction [width] */
+export function addDirection(coefficients: Float32Array, direction: Float32Array): SaeHooks[string] {
   const change = Tensor.zeros([coefficients.length, direction.length])
   for (const [row, coefficient] of coefficients.entries())
     if (coefficient !== 0) change.row(row).set(direction.map((value) => coefficient * value))
-  return async (x, ops) => ops.add(x, ops.upload(change))
+  return async (x, ops) => ops.add(x, ops.upload(change.reshape(x.shape)))
 }
 
 /** What is done to a feature while text is written: nothing of it is left, or `coefficient` of it is added. */
 type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coefficient: number }
 
 /**
- * A hook for writing with a KV cache, where activations are not known ahead: the SAE reads each new row as it comes.
- * The first row it ever sees is BOS, and stays as it is.
+ * Hooks for writing with a KV cache, where activations are not known ahead: the SAE reads each new row as it comes.
+ * The first row it ever sees is BOS, and stays as it is. direction [width of the hook that the SAE rebuilds]
  */
-export function liveEdit(sae: Sae, feature: number, direction: Float32Array, change: LiveChange): StreamEdit {
+export function liveEdit(sae: Sae, feature: number, direction: Float32Array, change: LiveChange): SaeHooks {
+  const { hookName, hookNameOut } = sae.config
   let begun = false
-  return async (x, ops) => {
-    const coefficients =
-      change.kind === 'up'
-        ? new Float32Array(x.shape[0]).fill(change.coefficient)
-        : sparseColumn(await encode(ops, sae, x), feature).map((value) => -value)
+  let coefficients: Float32Array // of the rows at hand
+  const read = async (x: DeviceTensor, ops: Backend): Promise<void> => {
+    if (change.kind === 'up') coefficients = new Float32Array(x.shape[0]).fill(change.coefficient)
+    else {
+      const units = await unitsAt(ops, sae, x)
+      coefficients = sparseColumn(await encode(ops, sae, x), feature).map((value, t) => -value * units[t])
+    }
     if (!begun) coefficients[0] = 0
     begun = true
     if (change.kind === 'off' && coefficients.some((value) => value !== 0)) change.onFiring()
-    return addDirection(coefficients, direction)(x, ops)
+  }
+  const add = (x: DeviceTensor, ops: Backend) => addDirection(coefficients, direction)(x, ops)
+  if (hookName !== hookNameOut) return { [hookName]: read, [hookNameOut]: add }
+  return {
+    async [hookName](x, ops) {
+      await read(x, ops)
+      return add(x, ops)
+    },
   }
 }
 

@@ -1,19 +1,25 @@
-// From the stream to features.
+// From what stands at a hook to features.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { SparseRows } from '../engine/sparse.ts'
+import { toBasis } from './basis.ts'
+import { normalise } from './normalise.ts'
 import type { Sae } from './weights.ts'
 
-/** What the SAE reads, and what it rebuilds: the stream on the basis it was trained on. x [tokens, d_in] -> [tokens, d_in] */
-export async function saeInput(ops: Backend, sae: Sae, x: DeviceTensor): Promise<DeviceTensor> {
-  return sae.config.centered ? ops.center(x) : x
+/** What the SAE reads: what stands at its hook, on the basis it was trained on. x [tokens, ...] -> [tokens, d_in] */
+export async function saeInput(ops: Backend, { config }: Sae, x: DeviceTensor): Promise<DeviceTensor> {
+  return toBasis(ops, config, config.hookName, x)
+}
+
+/** What its encoder is given: the input, normalised, with b_dec off. x [tokens, ...] -> [tokens, d_in] */
+export async function encoderInput(ops: Backend, sae: Sae, x: DeviceTensor): Promise<DeviceTensor> {
+  const input = await normalise(ops, sae.config.normalisation, await saeInput(ops, sae, x))
+  return sae.config.subtractsDecoderBias ? ops.subtract(input, sae.b_dec) : input
 }
 
 /**
- * f = ReLU((x - b_dec) W_enc + b_enc), x on the SAE's basis: which features are active on each token, and how strongly.
- * x [tokens, d_in], the stream at the SAE's hook as it is -> sparse [tokens, d_sae]
+ * Which features are active on each token, and how strongly: for a standard SAE f = ReLU((x - b_dec) W_enc + b_enc), for others
+ * see architectures/. x [tokens, ...], as it stands at the SAE's hook -> sparse [tokens, d_sae]
  */
 export async function encode(ops: Backend, sae: Sae, x: DeviceTensor): Promise<SparseRows> {
-  const input = await saeInput(ops, sae, x) // [tokens, d_in]
-  const shifted = sae.config.subtractsDecoderBias ? await ops.subtract(input, sae.b_dec) : input
-  return ops.sparseEncode(shifted, sae.encoder)
+  return ops.sparseEncode(await encoderInput(ops, sae, x), sae.encoder)
 }

@@ -1,26 +1,42 @@
-// An SAE put into the model: the stream replaced by what the SAE makes of it.
+// An SAE put into the model: what stands at its hook replaced by what the SAE makes of it.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import type { SparseRows } from '../engine/sparse.ts'
-import { decode } from './decoder.ts'
-import { encode, saeInput } from './encoder.ts'
+import { fromBasis } from './basis.ts'
+import { reconstruct } from './decoder.ts'
+import { encode } from './encoder.ts'
 import { checkHook, type Sae } from './weights.ts'
 
+/** Hooks by the activation they stand at: what is there in, what goes on out, or nothing. */
+export type SaeHooks = Readonly<
+  Record<string, (x: DeviceTensor, ops: Backend) => Promise<DeviceTensor | void>>
+>
+
 /**
- * A hook that replaces the stream by what the SAE makes of it: the reconstruction, plus the mean that was
- * subtracted. `edit` may change the features first: an ablation sets one to zero, steering raises it.
+ * Hooks that replace what stands at the SAE's hook by its reconstruction; of a transcoder, what stands at its other hook.
+ * `edit` may change the features first: an ablation sets one to zero, steering raises it.
  * @throws if the SAE was trained on another hook
  */
-export function splice(sae: Sae, hook: string, edit: (features: SparseRows) => SparseRows = (f) => f) {
+export function splice(
+  sae: Sae,
+  hook: string,
+  edit: (features: SparseRows) => SparseRows = (f) => f,
+): SaeHooks {
   checkHook(sae, hook)
-  return async (x: DeviceTensor, ops: Backend): Promise<DeviceTensor> => {
-    const mean = await ops.subtract(x, await saeInput(ops, sae, x)) // [tokens, d_in], zero where the basis is not centred
-    const rebuilt = await decode(ops, sae, edit(await encode(ops, sae, x))) // [tokens, d_in]
-    return ops.add(rebuilt, mean)
+  const { config } = sae
+  const rebuild = async (ops: Backend, x: DeviceTensor) =>
+    reconstruct(ops, sae, x, edit(await encode(ops, sae, x)))
+  if (config.hookNameOut === hook)
+    return { [hook]: async (x, ops) => fromBasis(ops, config, hook, x, await rebuild(ops, x)) }
+  let rebuilt: Tensor // a hook's tensors are gone when the next one is reached
+  return {
+    [hook]: async (x, ops) => void (rebuilt = await ops.download(await rebuild(ops, x))),
+    [config.hookNameOut]: async (x, ops) =>
+      fromBasis(ops, config, config.hookNameOut, x, ops.upload(rebuilt)),
   }
 }
 
-/** A hook that replaces the stream by zeros: what is left of the model when this layer says nothing. */
+/** A hook that replaces what stands at it by zeros: what is left of the model when this place says nothing. */
 export async function zeroAblate(x: DeviceTensor, ops: Backend): Promise<DeviceTensor> {
   return ops.upload(Tensor.zeros(x.shape))
 }

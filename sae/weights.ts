@@ -1,27 +1,33 @@
 // The weights of an SAE.
-import type { Backend, DeviceTensor, Encoder, Table } from '../engine/backend.ts'
+import type { Backend, DeviceTensor, Encoder, Linear, Table } from '../engine/backend.ts'
 import { freedOnFailure } from '../engine/scope.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'
-import { readTensor, type WeightStore } from '../engine/weights/weights.ts'
+import { readTensor, type WeightSource, type WeightStore } from '../engine/weights/weights.ts'
+import { architectureOf } from './architectures/all.ts'
 import type { SaeConfig } from './config.ts'
+import { folded } from './fold.ts'
 
-/** A sparse autoencoder (Cunningham et al. 2023, Bricken et al. 2023): weights on a backend, ready to run. */
+/** A sparse autoencoder: weights on a backend, ready to run. */
 export interface Sae {
   readonly config: SaeConfig
   readonly ops: Backend
-  readonly encoder: Encoder // W_enc [d_in, d_sae], b_enc [d_sae]
-  readonly W_dec: Table // [d_sae, d_in], a row a feature: the direction it writes
-  readonly b_dec: DeviceTensor // [d_in]
+  readonly encoder: Encoder // W_enc [d_in, d_sae] and what else the architecture has
+  readonly W_dec: Table // [d_sae, d_out], a row a feature: the direction it writes
+  readonly b_dec: DeviceTensor // [d_out]
+  readonly W_skip?: Linear // [d_in, d_out], of skip transcoders
 }
 
 /** Every tensor of an SAE file and its shape; SAELens' names. */
-export function saeShapes({ dIn, dSae }: SaeConfig): Map<string, Shape> {
+export function saeShapes(config: SaeConfig): Map<string, Shape> {
+  const { dIn, dSae, dOut } = config
+  const { vectors, skips } = architectureOf(config)
   return new Map<string, Shape>([
     ['W_enc', [dIn, dSae]],
-    ['b_enc', [dSae]],
-    ['W_dec', [dSae, dIn]],
-    ['b_dec', [dIn]],
+    ...vectors.map((name): [string, Shape] => [name, [dSae]]),
+    ['W_dec', [dSae, dOut]],
+    ['b_dec', [dOut]],
+    ...(skips ? [['W_skip', [dOut, dIn]] as [string, Shape]] : []),
   ])
 }
 
@@ -31,19 +37,31 @@ export function saeShapes({ dIn, dSae }: SaeConfig): Map<string, Shape> {
  */
 export async function loadSae(ops: Backend, store: WeightStore, config: SaeConfig): Promise<Sae> {
   const tensors = selectTensors(store, saeShapes(config), { ignored: /^scaling_factor$/ })
-  const source = (name: string) => finiteSource(store.label, tensors.get(name)!)
-  const release = (part: Encoder | Table) => ops.release(part)
+  if (store.names().includes('scaling_factor')) await checkOnes(store.label, store.get('scaling_factor'))
+  const { encoder, skips } = architectureOf(config)
+  const source = await folded(config, (name) => finiteSource(store.label, tensors.get(name)!))
+  const release = (part: Encoder | Table | Linear) => ops.release(part)
   return freedOnFailure(release, async (keep) => ({
     config,
     ops,
-    encoder: keep(await ops.prepareEncoder(source('W_enc'), source('b_enc'))),
+    encoder: keep(await encoder(ops, source, config.k)),
     W_dec: keep(await ops.prepareTable(source('W_dec'))),
+    W_skip: skips
+      ? keep(await ops.prepareLinear(source('W_skip'), undefined, { transposed: true }))
+      : undefined,
     b_dec: ops.upload(await readTensor(source('b_dec'))),
   }))
 }
 
-export function releaseSae({ ops, encoder, W_dec, b_dec }: Sae): void {
-  for (const part of [encoder, W_dec, b_dec]) ops.release(part)
+/** SAELens wrote scaling_factor for a time, and uses it only after fine-tuning. */
+async function checkOnes(label: string, source: WeightSource): Promise<void> {
+  const wrong = (await readTensor(source)).data.find((value) => Math.abs(value - 1) > 1e-5)
+  if (wrong !== undefined)
+    throw new Error(`${label}: scaling_factor holds ${wrong}, expected ones: fine-tuned SAEs cannot be run`)
+}
+
+export function releaseSae({ ops, encoder, W_dec, b_dec, W_skip }: Sae): void {
+  for (const part of [encoder, W_dec, b_dec, W_skip]) if (part) ops.release(part)
 }
 
 /** Refuses an activation that the SAE was not trained on: wrong input gives features, but none that mean anything. */

@@ -36,8 +36,8 @@ export class JsonFields {
    */
   require(accepted: Readonly<Record<string, readonly unknown[]>>): void {
     for (const [name, values] of Object.entries(accepted))
-      if (!values.includes(this.#fields[name]))
-        throw this.#wrong(
+      if (!values.some((value) => isSame(value, this.#fields[name])))
+        throw this.wrong(
           name,
           values
             .filter((value) => value !== undefined)
@@ -50,25 +50,25 @@ export class JsonFields {
   integer(name: string, { min = 1, max = Number.MAX_SAFE_INTEGER, otherwise = NaN } = {}): number {
     const value = this.#fields[name] ?? otherwise
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
-    throw this.#wrong(name, `a whole number from ${min}${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}`)
+    throw this.wrong(name, `a whole number from ${min}${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}`)
   }
 
   positive(name: string, otherwise?: number): number {
     const value = this.#fields[name] ?? otherwise
     if (typeof value === 'number' && value > 0 && value < Infinity) return value // 1e999 is JSON too
-    throw this.#wrong(name, 'a positive number')
+    throw this.wrong(name, 'a positive number')
   }
 
   flag(name: string, otherwise: boolean): boolean {
     const value = this.#fields[name] ?? otherwise
     if (typeof value === 'boolean') return value
-    throw this.#wrong(name, 'true or false')
+    throw this.wrong(name, 'true or false')
   }
 
   text(name: string, otherwise?: string): string {
     const value = this.#fields[name] ?? otherwise
     if (typeof value === 'string' && value !== '') return value
-    throw this.#wrong(name, 'a text')
+    throw this.wrong(name, 'a text')
   }
 
   /** The fields of an object within; of an empty one if it is left out. */
@@ -80,19 +80,50 @@ export class JsonFields {
   list(name: string): readonly unknown[] {
     const value = this.#fields[name] ?? []
     if (Array.isArray(value)) return value
-    throw this.#wrong(name, 'a list')
+    throw this.wrong(name, 'a list')
   }
 
   /** Every field with its value: of the object itself, or of the one under `name`. */
   entries(name?: string): [string, unknown][] {
     const value = name === undefined ? this.#fields : this.#fields[name]
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value)
-    throw this.#wrong(name ?? '', 'an object')
+    throw this.wrong(name ?? '', 'an object')
   }
 
-  #wrong(name: string, expected: string): Error {
+  /** Whether the field is there and not null. */
+  has(name: string): boolean {
+    return (this.#fields[name] ?? null) !== null
+  }
+
+  /** Which of a field's names, the newest first, is used here. @throws if two of them say different things */
+  alias(names: readonly string[]): string {
+    const [used = names[0], ...others] = names.filter((name) => this.has(name))
+    for (const other of others) this.require({ [other]: [this.#fields[used]] })
+    return used
+  }
+
+  /** One of some values. */
+  choice<T extends string | boolean>(name: string, values: readonly T[], otherwise: T): T {
+    const value = this.#fields[name] ?? otherwise
+    const found = values.find((one) => one === value)
+    if (found !== undefined) return found
+    throw this.wrong(name, values.map(show).join(' or '))
+  }
+
+  /** @throws naming a field that is none of `names` */
+  only(names: readonly string[]): void {
+    for (const name of Object.keys(this.#fields))
+      if (!names.includes(name)) throw this.wrong(name, `one of ${names.join(', ')}, and no other field`)
+  }
+
+  /** What is thrown where a field holds what it should not. */
+  wrong(name: string, expected: string): Error {
     const value = this.#fields[name]
     const found = value === undefined ? 'missing' : show(value)
     return new Error(`${this.label}: ${name} is ${found}, expected ${expected}`)
   }
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b))
 }

@@ -1,6 +1,7 @@
 // Chooses features, takes them out and turns them up, and measures what that does.
 import { setImmediate } from 'node:timers/promises'
 import { createRandom } from '../../engine/random.ts'
+import type { Tensor } from '../../engine/tensor.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
 import type { Category } from '../lab/analysis/input.ts'
@@ -14,7 +15,8 @@ import { UserError } from '../lab/cli/user-error.ts'
 import { chooseFeatures } from './choose.ts'
 import { contrasts, correlations } from './conclude.ts'
 import { decoderRows } from '../../sae/decoder.ts'
-import { lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
+import { directionAt, lengthOf, removal, steering, unitsAt, type Edit } from '../../sae/edit.ts'
+import type { Sae } from '../../sae/weights.ts'
 import { measureEdits, type Measured } from './measure.ts'
 import type { AblationResults, CategoryEffect, ChosenFeature, Effect, TestedFeature } from './effects.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
@@ -124,37 +126,60 @@ async function planLayers(
   const lengths = ids.map((text) => text.length)
   const planned: Planned[] = []
   const without: AblationResults['without_specialist'] = []
-  await forEachLayer(model, ids, hooks, quiet, async ({ hook, layer, sae, features }) => {
+  await forEachLayer(model, ids, hooks, quiet, async ({ layer, sae, stream, features }) => {
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const active = [...new Set(means.indices)]
-    const directions = await decoderRows(sae, active) // [active, d_in]
+    const directions = await decoderRows(sae, active) // [active, d_out]
     const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
     const firingMean = (feature: number, category: Category): number => {
       const column = featureColumns(features, lengths, [feature]).get(feature)!
       const firing = category.rows.flatMap((row) => [...column[row]]).filter((value) => value > 0)
       return mean(firing)
     }
+    const at = sae.config.hookNameOut
+    const units = await unitsOfTexts(sae, stream, lengths, rows)
     const norms = new Map(active.map((feature, i) => [feature, lengthOf(directions.row(i))]))
     const seed = settings.seed + layer // each layer draws its own
     for (const one of chooseFeatures(
       { analysis, categories, means, norms, firingMean },
       { ...settings, seed },
     )) {
-      const direction = directions.row(active.indexOf(one.feature)).slice()
+      const direction = directionAt(
+        sae.config,
+        directions.row(active.indexOf(one.feature)),
+        model.gpt2.config.dModel,
+      )
       const column = featureColumns(features, lengths, [one.feature]).get(one.feature)!
       const activations = rows.map((row) => column[row])
       const coefficient = one.steering_length / norms.get(one.feature)!
       const chosenLengths = rows.map((row) => lengths[row])
       planned.push({
         chosen: { ...one, layer, strongest: strongestPlace(column) },
-        remove: { hook, direction, coefficients: removal(activations) },
-        steer: { hook, direction, coefficients: steering(chosenLengths, coefficient) },
+        remove: { hook: at, direction, coefficients: removal(activations, units) },
+        steer: { hook: at, direction, coefficients: steering(chosenLengths, coefficient) },
       })
     }
     for (const { name } of categories)
       if (!ofCategory(analysis.categories, name).specialist) without.push({ layer, category: name })
   })
   return { planned, without }
+}
+
+/** What one unit of a feature is worth at each token of the texts `rows`. stream [sum of lengths, d_in] */
+async function unitsOfTexts(
+  sae: Sae,
+  stream: Tensor,
+  lengths: readonly number[],
+  rows: readonly number[],
+): Promise<Float32Array[]> {
+  const starts = lengths.map((_, text) => sum(lengths.slice(0, text)))
+  const units: Float32Array[] = []
+  for (const row of rows)
+    await sae.ops.scope(async (ops) => {
+      const x = ops.upload(stream.rows(starts[row], starts[row] + lengths[row]))
+      units.push(await unitsAt(ops, sae, x))
+    })
+  return units
 }
 
 async function measure(

@@ -7,7 +7,7 @@ import { withSae, type OpenModel } from '../lab/models/models.ts'
 import { tokenizePrompt } from '../lab/texts/tokenize-texts.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { decoderRows } from '../../sae/decoder.ts'
-import { lengthOf, liveEdit } from '../../sae/edit.ts'
+import { directionAt, lengthOf, liveEdit } from '../../sae/edit.ts'
 import type { Generation, TestedFeature } from './effects.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
@@ -64,14 +64,15 @@ export async function continueTexts(
     const hook = hooks.find((one) => layerOf(one) === layer)!
     let fires = false
     const continuations = await withSae(model, hook, async (sae) => {
-      const direction = (await decoderRows(sae, [feature])).row(0)
+      const row = (await decoderRows(sae, [feature])).row(0)
+      const direction = directionAt(sae.config, row, model.gpt2.config.dModel)
       const off = liveEdit(sae, feature, direction, { kind: 'off', onFiring: () => (fires = true) })
       const coefficient = steering_length / lengthOf(direction)
       const up = liveEdit(sae, feature, direction, { kind: 'up', coefficient })
       return {
         as_it_is: await continued(ids, {}),
-        off: await continued(ids, { [hook]: off }),
-        up: await continued(ids, { [hook]: up }),
+        off: await continued(ids, off),
+        up: await continued(ids, up),
       }
     })
     const text = own === null && strongest ? strongest.text : null

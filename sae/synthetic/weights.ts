@@ -1,7 +1,7 @@
 // SAEs of the public ones' size with weights from a formula.
 import { hashedSource, type Uniform } from '../../engine/weights/hashed.ts'
 import type { WeightStore } from '../../engine/weights/weights.ts'
-import type { SaeConfig } from '../config.ts'
+import { plainConfig, type SaeConfig } from '../config.ts'
 import { saeShapes } from '../weights.ts'
 
 /**
@@ -17,14 +17,8 @@ export const syntheticSaeLayers: readonly number[] = [...encoderBias.keys()]
 export function syntheticSaeConfig(layer: number): SaeConfig {
   if (!Number.isInteger(layer) || layer < 0 || layer >= encoderBias.length)
     throw new Error(`synthetic SAE: layer ${layer} is not in 0..${encoderBias.length - 1}`)
-  return {
-    dIn: 768,
-    dSae: 24576,
-    hookName: layer < 12 ? `blocks.${layer}.hook_resid_pre` : 'blocks.11.hook_resid_post',
-    centered: true,
-    subtractsDecoderBias: true,
-    modelName: 'synthetic',
-  }
+  const hookName = layer < 12 ? `blocks.${layer}.hook_resid_pre` : 'blocks.11.hook_resid_post'
+  return plainConfig({ dIn: 768, dSae: 24576, hookName, centered: true, modelName: 'synthetic' })
 }
 
 /** An SAE of the public ones' size with weights from a formula; see gpt2/synthetic/weights.ts. */

@@ -1,7 +1,7 @@
 import type { Backend } from '../../engine/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf, type WeightStore } from '../../engine/weights/weights.ts'
-import type { SaeConfig } from '../../sae/config.ts'
+import { plainConfig, type SaeConfig } from '../../sae/config.ts'
 import { loadSae, type Sae } from '../../sae/weights.ts'
 import { randomTensor } from './random.ts'
 
@@ -13,15 +13,8 @@ export interface SaeTensors {
 }
 
 export function saeConfig(dIn: number, dSae: number, changes: Partial<SaeConfig> = {}): SaeConfig {
-  return {
-    dIn,
-    dSae,
-    hookName: 'blocks.1.hook_resid_pre',
-    centered: true,
-    subtractsDecoderBias: true,
-    modelName: 'small',
-    ...changes,
-  }
+  const hookName = 'blocks.1.hook_resid_pre'
+  return { ...plainConfig({ dIn, dSae, hookName, centered: true, modelName: 'small' }), ...changes }
 }
 
 export function storeOf(tensors: Readonly<Record<string, Tensor>>): WeightStore {

@@ -104,8 +104,8 @@ test('loss equals that of an SAE spliced in with the feature set to zero, its er
     return { ...features, values }
   }
   const spliced: Hook = async (x, ops) => {
-    const error = await ops.subtract(x, await splice(sae, hook)(x, ops))
-    return ops.add(await splice(sae, hook, without)(x, ops), error)
+    const error = await ops.subtract(x, (await splice(sae, hook)[hook](x, ops))!)
+    return ops.add((await splice(sae, hook, without)[hook](x, ops))!, error)
   }
   for (const [text, ids] of texts.entries()) {
     const change =
@@ -149,7 +149,7 @@ test('what is written with a feature off, or up, is what the whole text edited b
     { kind: 'off', onFiring: () => {} },
     { kind: 'up', coefficient: 3 },
   ] as const) {
-    const hooks = { [hook]: liveEdit(sae, feature, direction, change) }
+    const hooks = liveEdit(sae, feature, direction, change)
     const made = await Array.fromAsync(generate(model.gpt2, prompt, 4, { temperature: 0, hooks }))
     for (const [i, id] of made.entries()) {
       const all = [...prompt, ...made.slice(0, i)] // without a cache: all of it again
@@ -180,10 +180,10 @@ test('BOS is left as it is, whatever fires there', async () => {
     { kind: 'up', coefficient: 3 },
   ] as const) {
     const stream = (await capture(model.gpt2, [texts[0].slice(0, 2)], [hook])).get(hook)!
-    const edit = liveEdit(sae, atBos, direction, change)
-    const edited = await ops.download(await edit(ops.upload(stream), ops))
+    const edit = liveEdit(sae, atBos, direction, change)[hook]
+    const edited = await ops.download((await edit(ops.upload(stream), ops))!)
     assert.equal(edited.row(0), stream.row(0))
-    const next = await ops.download(await edit(ops.upload(stream.rows(0, 1)), ops)) // as if it came later
+    const next = await ops.download((await edit(ops.upload(stream.rows(0, 1)), ops))!) // as if it came later
     assert.not.equal(next.row(0), stream.row(0))
   }
 })

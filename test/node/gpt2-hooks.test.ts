@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Tensor, type Shape } from '../../engine/tensor.ts'
@@ -18,9 +20,11 @@ const longest = 10
 function shapeAt(name: string): Shape {
   const hook = name.replace(/^blocks\.\d+\./, '')
   if (/^attn\.hook_[qkvz]$/.test(hook)) return [rows, nHeads, dHead]
-  if (hook === 'attn.hook_pattern') return [nHeads, rows, longest]
+  if (hook === 'attn.hook_pattern' || hook === 'attn.hook_attn_scores') return [nHeads, rows, longest]
+  if (hook === 'attn.hook_result') return [rows, nHeads, dModel]
+  if (hook.endsWith('hook_scale')) return [rows, 1]
   if (hook.startsWith('mlp.')) return [rows, dMlp]
-  return [rows, hook === 'logits' ? dVocab : dModel]
+  return [rows, hook === 'logits' || hook === 'unembed.hook_out' ? dVocab : dModel]
 }
 
 const models: Gpt2[] = []
@@ -52,7 +56,7 @@ for (const model of models) {
     }
     await run(model, texts, Object.fromEntries(everyHook.toReversed().map((name) => [name, note(name)])))
     assert.equal(reached, everyHook)
-    assert.is(everyHook.length, 2 + 12 * nLayers + 2)
+    assert.is(everyHook.length, 2 + 18 * nLayers + 5)
   })
 
   test('what is captured fits together', async () => {
@@ -199,7 +203,7 @@ for (const model of models) {
   })
 
   test('unknown hooks', async () => {
-    const known = 'there are hook_embed, hook_pos_embed, blocks.N.{hook_resid_pre, attn.hook_q,'
+    const known = 'there are hook_embed, hook_pos_embed, blocks.N.{hook_resid_pre, ln1.hook_scale,'
     const message = (name: string) => messageOf(() => capture(model, texts, [name]))
     assert.ok((await message('hook_residual')).startsWith(`hook "hook_residual" is not known: ${known}`))
     assert.ok(
@@ -243,3 +247,12 @@ for (const model of models) {
   test.after(() => ops.dispose())
   test.run()
 }
+
+const page = suite('the page of hooks')
+page('HOOKS.md lists every hook, in order', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../gpt2/HOOKS.md'), 'utf8')
+  const listed = [...text.matchAll(/^\| (?:&ensp;)?`([a-z_0-9.]+)` /gm)].map(([, name]) => name)
+  const names = hookNames({ nLayers: 1 }).map((name) => name.replace('blocks.0.', ''))
+  assert.equal(listed.slice(0, names.length), names)
+})
+page.run()

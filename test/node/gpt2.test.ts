@@ -15,8 +15,8 @@ import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
 
 const { dModel, nCtx, dVocab } = smallConfig
 const everyHook = hookNames(smallConfig)
-/** Rows are tokens at every hook but the pattern, whose rows are heads. */
-const tokenHooks = everyHook.filter((name) => !name.endsWith('hook_pattern'))
+/** Rows are tokens at every hook but the pattern and its scores, whose rows are heads. */
+const tokenHooks = everyHook.filter((name) => !/hook_(pattern|attn_scores)$/.test(name))
 const anyLength = fc.integer({ min: 1, max: 14 })
 
 /** The rows of tokens `from` to `to`, whatever the rest of the shape. */

@@ -124,21 +124,40 @@ const faults: Fault[] = [
     /W_enc is \[128, 1024\], .* need \[128, 512\]/,
   ],
   [
-    'a TopK SAE',
-    settings(files.cfg, { architecture: 'topk' }),
-    /cfg\.json: architecture is "topk", expected "standard"/,
+    'a crosscoder',
+    settings(files.cfg, { architecture: 'crosscoder' }),
+    /cfg\.json: architecture is "crosscoder", expected "standard" or /,
   ],
   [
-    'an SAE with normalised inputs',
-    settings(files.cfg, { normalize_activations: 'layer_norm' }),
-    /normalize_activations is "layer_norm", expected "none"/,
+    'an SAE of whitened inputs',
+    settings(files.cfg, { normalize_activations: 'covariance_whitening' }),
+    /normalize_activations is "covariance_whitening", expected "none" or /,
   ],
   ['an SAE without a hook', settings(files.cfg, { hook_name: undefined }), /cfg\.json: hook_name is missing/],
-  ...['attn.hook_z', 'hook_mlp_out', 'hook_attn_out', 'mlp.hook_post'].map((site): Fault => [
-    `an SAE of ${site}`,
-    settings(files.cfg, { hook_name: `blocks.3.${site}` }),
-    new RegExp(`cfg\\.json: hook_name is "blocks\\.3\\.${site}", but only SAEs of the residual stream`),
-  ]),
+  [
+    'an SAE of mlp.hook_post',
+    settings(files.cfg, { hook_name: 'blocks.3.mlp.hook_post' }),
+    /cfg\.json: hook_name is "blocks\.3\.mlp\.hook_post", expected one of blocks\.N\.hook_resid_pre, /,
+  ],
+  [
+    'an SAE of a block that is not there',
+    settings(files.cfg, { hook_name: 'blocks.6.hook_mlp_out' }),
+    /the SAE is of block 6, but .* has blocks 0\.\.5/,
+  ],
+  [
+    'an SAE of a head that is not there',
+    settings(files.cfg, { hook_name: 'blocks.3.attn.hook_z', hook_head_index: 9 }),
+    /the SAE is of head 9, 128 wide, but .* has heads 0\.\.3, 32 wide/,
+  ],
+  [
+    'a transcoder to another width',
+    settings(files.cfg, {
+      ...{ architecture: 'transcoder', apply_b_dec_to_input: false, d_out: 64 },
+      hook_name: 'blocks.3.ln2.hook_normalized',
+      hook_name_out: 'blocks.3.hook_mlp_out',
+    }),
+    /the SAE rebuilds 64 numbers, but blocks\.3\.hook_mlp_out of .* is 128 wide/,
+  ],
   [
     'two SAEs of one hook',
     (path) => cpSync(join(path, 'sae', hook), join(path, 'sae/second'), { recursive: true }),

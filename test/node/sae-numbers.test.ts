@@ -3,107 +3,13 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { positiveEntries, toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { describeBasis, parseSaeConfig } from '../../sae/config.ts'
 import { lossRecovered, QualityMeter } from '../../sae/metrics.ts'
 import { meanFeatures, withoutBos } from '../../sae/pooling.ts'
 import { syntheticSaeConfig, syntheticSaeLayers, syntheticSaeWeights } from '../../sae/synthetic/weights.ts'
 import { checkSameBits, messageOf } from '../helpers/compare.ts'
 import { anySeed, holds, randomTensor } from '../helpers/random.ts'
 
-const test = suite('sae config, pooling and metrics')
-
-/** What the public gpt2-small-res-jb SAEs say of themselves, as far as it is read. */
-const publicFields = {
-  model_name: 'gpt2-small',
-  hook_name: 'blocks.8.hook_resid_pre',
-  d_in: 768,
-  d_sae: 24576,
-  activation_fn_str: 'relu',
-  prepend_bos: true,
-  normalize_activations: 'none',
-  apply_b_dec_to_input: true,
-  finetuning_scaling_factor: false,
-  model_from_pretrained_kwargs: { center_writing_weights: true },
-}
-const withFields = (fields: object) => JSON.stringify({ ...publicFields, ...fields })
-
-test('the public config, and what follows from fields left out', () => {
-  const config = {
-    dIn: 768,
-    dSae: 24576,
-    hookName: 'blocks.8.hook_resid_pre',
-    centered: true,
-    subtractsDecoderBias: true,
-    modelName: 'gpt2-small',
-  }
-  const more = { dtype: 'torch.float32', use_ghost_grads: true, context_size: 128, hook_head_index: null }
-  assert.equal(parseSaeConfig(withFields(more)), config)
-  assert.equal(
-    parseSaeConfig(
-      withFields({ architecture: 'standard', apply_b_dec_to_input: undefined, prepend_bos: undefined }),
-    ),
-    config,
-  )
-  for (const kwargs of [undefined, {}, { center_writing_weights: false }]) {
-    const raw = parseSaeConfig(withFields({ model_from_pretrained_kwargs: kwargs }))
-    assert.equal(raw, { ...config, centered: false })
-    assert.is(describeBasis(raw), 'residual stream as it is')
-  }
-  assert.is(describeBasis(config), 'residual stream minus its mean over d_model')
-})
-
-const wrong: readonly [fields: object, message: string][] = [
-  [{ architecture: 'jumprelu' }, 'architecture is "jumprelu", expected "standard"'],
-  [{ architecture: 'gated' }, 'architecture is "gated", expected "standard"'],
-  [{ activation_fn_str: 'topk' }, 'activation_fn_str is "topk", expected "relu"'],
-  [{ activation_fn: 'tanh-relu' }, 'activation_fn is "tanh-relu", expected "relu"'],
-  [
-    { normalize_activations: 'expected_average_only_in' },
-    'normalize_activations is "expected_average_only_in", expected "none"',
-  ],
-  [{ finetuning_scaling_factor: true }, 'finetuning_scaling_factor is true, expected false'],
-  [{ hook_head_index: 3 }, 'hook_head_index is 3, expected null'],
-  [{ d_in: undefined }, 'd_in is missing, expected a whole number from 1 to 65536'],
-  [{ d_in: 0 }, 'd_in is 0, expected a whole number from 1 to 65536'],
-  [{ d_sae: 1.5 }, 'd_sae is 1.5, expected a whole number from 1 to 16777216'],
-  [{ d_in: 1e9 }, 'd_in is 1000000000, expected a whole number from 1 to 65536'],
-  [{ d_sae: 1e9 }, 'd_sae is 1000000000, expected a whole number from 1 to 16777216'],
-  [{ hook_name: undefined }, 'hook_name is missing, expected a text'],
-  [{ hook_name: '' }, 'hook_name is "", expected a text'],
-  [{ prepend_bos: false }, 'prepend_bos is false, expected true'],
-  [{ apply_b_dec_to_input: 1 }, 'apply_b_dec_to_input is 1, expected true or false'],
-  [
-    { model_from_pretrained_kwargs: { center_writing_weights: 'true' } },
-    'model_from_pretrained_kwargs: center_writing_weights is "true", expected true or false',
-  ],
-]
-for (const [fields, message] of wrong)
-  test(message, async () =>
-    assert.is(
-      await messageOf(() => parseSaeConfig(withFields(fields), 'DIR/cfg.json')),
-      `DIR/cfg.json: ${message}`,
-    ),
-  )
-
-test('any JSON gives a config, or an error that names the file', async () => {
-  const anyValue = fc.oneof(fc.jsonValue(), fc.constantFrom(0, 1, 768, 'relu', null, true))
-  const anyFields = fc.dictionary(fc.constantFrom(...Object.keys(publicFields), '__proto__'), anyValue, {
-    maxKeys: 3,
-  })
-  const anyConfig = fc.oneof(fc.json(), fc.string(), anyFields.map(withFields))
-  await holds(
-    [anyConfig],
-    async (json) => {
-      const parse = () => {
-        const { dIn, dSae, hookName } = parseSaeConfig(json, 'F')
-        assert.ok(Number.isSafeInteger(dIn) && Number.isSafeInteger(dSae) && hookName !== '')
-        throw new Error('F: is fine')
-      }
-      assert.match(await messageOf(parse), /^F: /)
-    },
-    2000,
-  )
-})
+const test = suite('sae pooling and metrics')
 
 test('synthetic SAEs: twelve layers, and the stream after them', async () => {
   assert.is(syntheticSaeConfig(12).hookName, 'blocks.11.hook_resid_post')

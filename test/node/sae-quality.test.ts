@@ -44,7 +44,7 @@ quality('losses are those of one text at a time, each prediction counting the sa
   assert.is(measuringPasses(1), 3)
   const sae = await saeOf(reference, tensors)
   near(figures.ce_clean, await lossOneByOne({}))
-  near(figures.ce_spliced, await lossOneByOne({ [HOOK]: splice(sae, HOOK) }))
+  near(figures.ce_spliced, await lossOneByOne(splice(sae, HOOK)))
   near(figures.ce_zero_ablated, await lossOneByOne({ [HOOK]: zeroAblate }))
   const { ce_clean, ce_spliced, ce_zero_ablated } = figures
   near(figures.ce_recovered, (ce_zero_ablated - ce_spliced) / (ce_zero_ablated - ce_clean), 1e-12)

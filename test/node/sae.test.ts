@@ -5,8 +5,9 @@ import type { Backend } from '../../engine/backend.ts'
 import { toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { meanLoss } from '../../gpt2/loss.ts'
+import type { Hook } from '../../gpt2/hooks.ts'
 import { capture, run, type Gpt2 } from '../../gpt2/model.ts'
-import { decode } from '../../sae/decoder.ts'
+import { reconstruct } from '../../sae/decoder.ts'
 import { encode } from '../../sae/encoder.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
 import { loadSae, releaseSae, type Sae } from '../../sae/weights.ts'
@@ -71,7 +72,7 @@ for (const { small, tiny } of models) {
 
   const featuresOf = (sae: Sae, x: Tensor): Promise<SparseRows> => encodeStream(ops, sae, x)
   const spliced = async (sae: Sae, x: Tensor, edit?: (features: SparseRows) => SparseRows) =>
-    onDevice(ops, x, (x, ops) => splice(sae, hook, edit)(x, ops))
+    onDevice(ops, x, async (x, ops) => (await splice(sae, hook, edit)[hook](x, ops))!)
 
   test('encode and splice follow the formula, on either basis', async () => {
     const anySize = fc.integer({ min: 1, max: 20 })
@@ -124,7 +125,7 @@ for (const { small, tiny } of models) {
       checkClose((await spliced(sae, x)).data, x.data, 1e-6 * 7, 'stream')
       const ids = randomIds(12, 1)
       const clean = (await capture(small, [ids], ['logits'])).get('logits')!
-      checkClose((await logitsWith(small, ids, splice(sae, hook))).data, clean.data, 1e-5, 'logits')
+      checkClose((await logitsWith(small, ids, splice(sae, hook)[hook])).data, clean.data, 1e-5, 'logits')
       releaseSae(sae)
     }
   })
@@ -168,7 +169,7 @@ for (const { small, tiny } of models) {
     for (const each of [sae, bare]) releaseSae(each)
   })
 
-  test('weights are refused: missing, unknown, misshapen, not finite; a scaling factor is taken', async () => {
+  test('weights are refused: missing, unknown, misshapen, not finite, scaled', async () => {
     const tensors = randomSaeTensors(4, 6, 1)
     const load = (store: Record<string, Tensor>) =>
       messageOf(() => loadSae(ops, storeOf(store), saeConfig(4, 6)))
@@ -181,8 +182,15 @@ for (const { small, tiny } of models) {
     assert.is(await load(turned), `${file}: W_enc is [6, 4], but the model's sizes need [4, 6]`)
     const broken = { ...tensors, b_enc: Tensor.of([6], [0, 0, NaN, 0, 0, 0]) }
     assert.is(await load(broken), `${file}: b_enc holds NaN at element 2; weights must be finite numbers`)
-    const scaled = storeOf({ ...tensors, scaling_factor: Tensor.zeros([6]) })
-    releaseSae(await loadSae(ops, scaled, saeConfig(4, 6)))
+    const scaling = (value: number) => ({
+      ...tensors,
+      scaling_factor: new Tensor([6], new Float32Array(6).fill(value)),
+    })
+    assert.is(
+      await load(scaling(2)),
+      `${file}: scaling_factor holds 2, expected ones: fine-tuned SAEs cannot be run`,
+    )
+    releaseSae(await loadSae(ops, storeOf(scaling(1)), saeConfig(4, 6)))
   })
 
   test('the bundled SAEs: most of the stream comes back, and most of the loss', async () => {
@@ -193,7 +201,7 @@ for (const { small, tiny } of models) {
       meanLoss(await logitsWith(tiny.gpt2, ids, intervene, tiny.saeHooks[3]), ids)
     const sae = await tiny.openSae(tiny.saeHooks[3])
     const clean = await lossWith()
-    const splicedLoss = await lossWith(splice(sae, tiny.saeHooks[3]))
+    const splicedLoss = await lossWith(splice(sae, tiny.saeHooks[3])[tiny.saeHooks[3]])
     const zeroed = await lossWith(zeroAblate)
     assert.ok(clean <= splicedLoss && splicedLoss < (clean + zeroed) / 2, `${clean} ${splicedLoss} ${zeroed}`)
     releaseSae(sae)
@@ -208,7 +216,9 @@ for (const { small, tiny } of models) {
     const alone = (await capture(tiny.gpt2, [texts[1]], [name])).get(name)!
     const features = toDense(await encodeStream(ops, sae, alone))
     checkSameBits(features, all.rows(texts[0].length, texts[0].length + texts[1].length))
-    const rebuilt = await onDevice(ops, alone, async (x, ops) => decode(ops, sae, await encode(ops, sae, x)))
+    const rebuilt = await onDevice(ops, alone, async (x, ops) =>
+      reconstruct(ops, sae, x, await encode(ops, sae, x)),
+    )
     assert.equal(rebuilt.shape, alone.shape)
     releaseSae(sae)
   })
@@ -236,7 +246,7 @@ async function onDevice(
 async function logitsWith(
   model: Gpt2,
   ids: readonly number[],
-  intervene: Parameters<typeof onDevice>[2] = async (x) => x,
+  intervene: Hook = async (x) => x,
   at = hook,
 ): Promise<Tensor> {
   const captured: Tensor[] = []

@@ -68,7 +68,7 @@ async function expectedOf(): Promise<Expected> {
   const sae = await model.openSae(HOOK)
   const [clean, spliced, zeroed] = [
     await logits(),
-    await logits({ [HOOK]: splice(sae, HOOK) }),
+    await logits(splice(sae, HOOK)),
     await logits({ [HOOK]: zeroAblate }),
   ]
   const last = clean.row(ids.length - 1)
@@ -119,11 +119,16 @@ const verify = (wrong: OpenModel) =>
 function withSaes(change: (hook: string) => { of: string; config?: object }): OpenModel {
   return {
     ...model,
-    saeConfig: (hook) => ({ ...model.saeConfig(change(hook).of), hookName: hook, ...change(hook).config }),
+    saeConfig: (hook) => ({
+      ...model.saeConfig(change(hook).of),
+      hookName: hook,
+      hookNameOut: hook,
+      ...change(hook).config,
+    }),
     async openSae(hook) {
       const { of, config } = change(hook)
       const sae = await model.openSae(of)
-      return { ...sae, config: { ...sae.config, hookName: hook, ...config } }
+      return { ...sae, config: { ...sae.config, hookName: hook, hookNameOut: hook, ...config } }
     },
   }
 }

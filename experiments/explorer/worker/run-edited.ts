@@ -4,7 +4,7 @@ import { divergence, predictionOf } from '../../../gpt2/divergence.ts'
 import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { decoderRows } from '../../../sae/decoder.ts'
-import { liveEdit } from '../../../sae/edit.ts'
+import { directionAt, liveEdit } from '../../../sae/edit.ts'
 import type { EditedRun, FeatureEdit, TopPerToken } from '../protocol.ts'
 import { KEPT, strongest } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
@@ -29,7 +29,8 @@ export async function runEdited(
 ): Promise<EditedRun> {
   const { config } = model.gpt2
   const sae = saeOf(model, edit, 'edit')
-  const direction = (await decoderRows(sae, [edit.feature])).row(0)
+  const row = (await decoderRows(sae, [edit.feature])).row(0)
+  const direction = directionAt(sae.config, row, config.dModel)
   const change = edit.kind === 'off' ? { kind: edit.kind, onFiring() {} } : edit
   const pauses: Record<string, Hook> = {}
   for (let layer = 0; layer < config.nLayers; layer++)
@@ -37,7 +38,7 @@ export async function runEdited(
   let found: EditedRun | undefined
   await run(model.gpt2, [ids], {
     ...pauses,
-    [sae.config.hookName]: liveEdit(sae, edit.feature, direction, change),
+    ...liveEdit(sae, edit.feature, direction, change),
     logits: async (x, ops) => {
       const probabilities = await ops.softmax(x)
       const next = await strongest(ops, probabilities, KEPT.next)

@@ -8,6 +8,7 @@ import { gpt2Small, parseConfig, type Gpt2Config } from '../../../gpt2/config.ts
 import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { syntheticWeights } from '../../../gpt2/synthetic/weights.ts'
 import { parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
+import { siteOf } from '../../../sae/sites.ts'
 import {
   syntheticSaeConfig,
   syntheticSaeLayers,
@@ -182,13 +183,25 @@ async function sourceOf<File>(
 async function readSaeConfig(
   path: string,
   model: string,
-  { dModel }: Gpt2Config,
+  { dModel, nLayers, nHeads, dHead }: Gpt2Config,
   hook?: string,
 ): Promise<SaeConfig> {
   const config = parseSaeConfig(await readText(path), path)
-  if (config.dIn !== dModel)
+  const { headIndex, dOut, hookName, hookNameOut } = config
+  for (const layer of [hookName, hookNameOut].map((name) => siteOf(name)!.layer))
+    if (layer >= nLayers)
+      throw new UserError(`${path}: the SAE is of block ${layer}, but ${model} has blocks 0..${nLayers - 1}`)
+  if (headIndex !== undefined && (headIndex >= nHeads || config.dIn !== dHead))
+    throw new UserError(
+      `${path}: the SAE is of head ${headIndex}, ${config.dIn} wide, but ${model} has heads 0..${nHeads - 1}, ${dHead} wide`,
+    )
+  if (headIndex === undefined && config.dIn !== dModel)
     throw new UserError(
       `${path}: the SAE reads a stream of width ${config.dIn}, but ${model}'s is ${dModel} wide`,
+    )
+  if (headIndex === undefined && dOut !== dModel)
+    throw new UserError(
+      `${path}: the SAE rebuilds ${dOut} numbers, but ${hookNameOut} of ${model} is ${dModel} wide`,
     )
   if (config.hookName !== (hook ?? config.hookName))
     throw new UserError(`${path}: expected the SAE of ${hook}, found that of ${config.hookName}`)

@@ -1,16 +1,18 @@
 // How well SAEs do: reconstruction, sparsity, and what splicing them in costs the model.
 import type { Backend, DeviceTensor } from '../../../engine/backend.ts'
-import { sliceRows } from '../../../engine/sparse.ts'
+import { sliceRows, type SparseRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { HookTable } from '../../../gpt2/hooks.ts'
 import { meanLoss } from '../../../gpt2/loss.ts'
 import { run, type Gpt2 } from '../../../gpt2/model.ts'
-import { decode } from '../../../sae/decoder.ts'
-import { encode, saeInput } from '../../../sae/encoder.ts'
+import { toBasis } from '../../../sae/basis.ts'
+import { reconstruct } from '../../../sae/decoder.ts'
+import { encode } from '../../../sae/encoder.ts'
 import { lossRecovered, QualityMeter } from '../../../sae/metrics.ts'
 import { splice, zeroAblate } from '../../../sae/splice.ts'
 import type { Sae } from '../../../sae/weights.ts'
 import { batches } from './features.ts'
+import { joinHooks } from './hooks.ts'
 import { withSae, type OpenModel } from './models.ts'
 import { windowsOf } from './windows.ts'
 
@@ -57,16 +59,16 @@ export async function measureSaes(
   const clean = await lossOf(model.gpt2, texts)
   onPass(++done)
   for (const hook of hooks) {
-    const { meter, spliced, dSae } = await withSae(model, hook, async (sae) => {
-      const { dIn, dSae } = sae.config
-      const meter = new QualityMeter(dIn, dSae)
-      const spliced = await lossOf(model.gpt2, texts, (batch) => ({
-        [hook]: [(x, ops) => readStream(meter, sae, x, batch, ops), splice(sae, hook)],
-      }))
-      return { meter, spliced, dSae }
+    const { meter, spliced, dSae, hookNameOut } = await withSae(model, hook, async (sae) => {
+      const { dOut, dSae, hookNameOut } = sae.config
+      const meter = new QualityMeter(dOut, dSae)
+      const spliced = await lossOf(model.gpt2, texts, (batch) =>
+        joinHooks(metering(meter, sae, batch), splice(sae, hook)),
+      )
+      return { meter, spliced, dSae, hookNameOut }
     })
     onPass(++done)
-    const zeroAblated = await lossOf(model.gpt2, texts, () => ({ [hook]: zeroAblate }))
+    const zeroAblated = await lossOf(model.gpt2, texts, () => ({ [hookNameOut]: zeroAblate }))
     onPass(++done)
     const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
     evaluations.set(hook, {
@@ -101,22 +103,28 @@ async function lossOf(model: Gpt2, texts: Texts, hooksFor: (batch: Texts) => Hoo
   return loss / predictions
 }
 
-/** Shows the meter what the SAE makes of the stream x [tokens, d_in], text by text. */
-async function readStream(
-  meter: QualityMeter,
-  sae: Sae,
-  x: DeviceTensor,
-  batch: Texts,
-  ops: Backend,
-): Promise<void> {
-  const features = await encode(ops, sae, x)
-  const [stream, rebuilt]: Tensor[] = [
-    await ops.download(await saeInput(ops, sae, x)),
-    await ops.download(await decode(ops, sae, features)),
-  ]
-  let row = 0
-  for (const { length } of batch) {
-    const [from, to] = [row, (row += length)]
-    meter.add(stream.rows(from, to), rebuilt.rows(from, to), sliceRows(features, from, to))
+/** Shows the meter what the SAE makes of its hook, text by text: what it rebuilds is compared with what stands there. */
+function metering(meter: QualityMeter, sae: Sae, batch: Texts): HookTable {
+  const { config } = sae
+  let features: SparseRows
+  let rebuilt: Tensor
+  const read: HookTable = {
+    [config.hookName]: async (x, ops) => {
+      features = await encode(ops, sae, x)
+      rebuilt = await ops.download(await reconstruct(ops, sae, x, features))
+    },
   }
+  const compare: HookTable = {
+    [config.hookNameOut]: async (x, ops) => {
+      const target = await ops.download(
+        await toBasis(ops, { ...config, dIn: config.dOut }, config.hookNameOut, x),
+      )
+      let row = 0
+      for (const { length } of batch) {
+        const [from, to] = [row, (row += length)]
+        meter.add(target.rows(from, to), rebuilt.rows(from, to), sliceRows(features, from, to))
+      }
+    },
+  }
+  return joinHooks(read, compare)
 }

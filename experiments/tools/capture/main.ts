@@ -4,7 +4,6 @@
 // Prints the tokens, and the name, shape and range of each tensor written.
 import { Option } from 'commander'
 import { closest, distance } from 'fastest-levenshtein'
-import { toDense } from '../../../engine/sparse.ts'
 import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { hookNames } from '../../../gpt2/hooks.ts'
@@ -13,7 +12,7 @@ import { describeBasis } from '../../../sae/config.ts'
 import type { Sae } from '../../../sae/weights.ts'
 import { createCommand, integerIn, listOf, runMain } from '../../lab/cli/cli.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
-import { captureStreams, encodeStream } from '../../lab/models/features.ts'
+import { captureStreams } from '../../lab/models/features.ts'
 import { openModel, withSae, type OpenModel } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { print, printJson, visibleLine } from '../../lab/cli/print.ts'
@@ -30,6 +29,7 @@ import {
 } from '../../lab/texts/tokenize-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
 import { checkWritable, writeAtomically } from '../../lab/cli/write-node.ts'
+import { saeActivation, SAE_HOOKS, splitName, type SaeHook } from './sae-activations.ts'
 
 interface Options extends EngineOptions {
   readonly text?: string
@@ -41,9 +41,6 @@ interface Options extends EngineOptions {
   readonly out: string
   readonly json?: boolean
 }
-
-/** `HOOK.hook_sae_acts_post` asks for the features of the SAE of HOOK; the name is SAELens'. */
-const saeSuffix = '.hook_sae_acts_post'
 
 const command = addEngineOptions(
   createCommand('capture', 'write a model’s activations at named hooks to a safetensors file (F32)'),
@@ -64,7 +61,7 @@ const command = addEngineOptions(
   .addOption(longOption())
   .requiredOption(
     '--hooks <list>',
-    `TransformerLens names, or HOOK${saeSuffix} for SAE features (required)`,
+    `TransformerLens names, or HOOK.NAME for the SAE of HOOK; see below (required)`,
     listOf('hooks'),
   )
   .requiredOption('--out <file>', 'the safetensors file to write (required)')
@@ -72,6 +69,7 @@ const command = addEngineOptions(
     'after',
     `
 Hooks: ${hookNames({ nLayers: 1 }).join(', ').replaceAll('blocks.0', 'blocks.N')}
+Of the SAE of a hook: ${SAE_HOOKS.join(', ')}. What each holds: gpt2/HOOKS.md
 
 The rows of a tensor are the tokens of all texts, one text behind the other, each with a row for BOS first. The file's
 metadata: ids, of all rows; rows, [first row, row after the last] of each text, as JSON; categories, of each text, as JSON.
@@ -81,7 +79,7 @@ In Python: with safe_open("mine.safetensors", "np") as f: first, end = json.load
 Examples:
   npm run capture -- --texts mine.jsonl --hooks blocks.3.hook_resid_pre --out mine.safetensors
   npm run capture -- --text "Hello world" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
-  npm run capture -- --ids 4096,67,891 --hooks blocks.5.hook_resid_pre${saeSuffix} --out features.safetensors`,
+  npm run capture -- --ids 4096,67,891 --hooks blocks.5.hook_resid_pre.hook_sae_acts_post --out features.safetensors`,
   )
   .parse()
 
@@ -104,7 +102,9 @@ runMain(async () => {
       ...(beginWithBos && rowsMetadata(rows, categories)),
     }
     await writeAtomically(options.out, encodeSafetensors(tensors, new Map(Object.entries(metadata))))
-    const saes = options.hooks.filter(isSae).map((name) => describeBasis(model.saeConfig(hookOf(name))))
+    const saes = options.hooks
+      .map(splitName)
+      .flatMap(({ hook, saeHook }) => (saeHook ? [describeBasis(model.saeConfig(hook))] : []))
     const result = {
       ...{ model: model.name, backend: ops.name, mode: ops.mode },
       ids: ids.flat(),
@@ -136,24 +136,24 @@ async function textsGiven(): Promise<{ texts: NamedText[]; categories?: string[]
   return { texts: namedAfter(texts, labelled), categories: labelled.map(({ category }) => category) }
 }
 
-const isSae = (name: string): boolean => name.endsWith(saeSuffix)
-const hookOf = (name: string): string => (isSae(name) ? name.slice(0, -saeSuffix.length) : name)
-
 /** The tensors of all names, in the order asked for; features become dense [tokens, d_sae]. */
 async function captureAll(
   model: OpenModel,
   ids: readonly (readonly number[])[],
   names: readonly string[],
 ): Promise<Map<string, Tensor>> {
-  refuseTypos(names.map(hookOf), hookNames(model.gpt2.config))
-  for (const name of names.filter(isSae)) model.saeConfig(hookOf(name)) // an unknown SAE fails before the work
-  const captured = await userErrors(() => captureHooks(model.gpt2, ids, [...new Set(names.map(hookOf))]))
+  const wanted = names.map((name) => ({ name, ...splitName(name) }))
+  const hooks = wanted.map(({ hook }) => hook)
+  refuseTypos(hooks, hookNames(model.gpt2.config))
+  // An unknown SAE fails before the work.
+  const targets = wanted.flatMap(({ hook, saeHook }) => (saeHook ? [model.saeConfig(hook).hookNameOut] : []))
+  const captured = await userErrors(() => captureHooks(model.gpt2, ids, [...new Set([...hooks, ...targets])]))
   const tensors = new Map<string, Tensor>()
-  for (const name of names) {
-    const hook = hookOf(name)
+  for (const { name, hook, saeHook } of wanted) {
     const activation = captured.get(hook)!
-    const encode = (sae: Sae) => encodeStream(model.gpt2.ops, sae, activation)
-    tensors.set(name, isSae(name) ? toDense(await withSae(model, hook, encode)) : activation)
+    const ofSae = (sae: Sae, what: SaeHook) =>
+      saeActivation(sae, what, activation, captured.get(sae.config.hookNameOut)!)
+    tensors.set(name, saeHook ? await withSae(model, hook, (sae) => ofSae(sae, saeHook)) : activation)
   }
   return tensors
 }
@@ -198,8 +198,9 @@ async function userErrors<T>(work: () => Promise<T>): Promise<T> {
   })
 }
 
+/** Of the finite numbers: scores are -infinity where a query may not look. */
 function range({ data }: Tensor): { min: number; max: number } {
   let [min, max] = [Infinity, -Infinity]
-  for (const value of data) [min, max] = [Math.min(min, value), Math.max(max, value)]
+  for (const value of data.filter(Number.isFinite)) [min, max] = [Math.min(min, value), Math.max(max, value)]
   return { min: Number(min.toPrecision(4)), max: Number(max.toPrecision(4)) }
 }

@@ -1,7 +1,7 @@
 // Is each SAE fed what it was trained on, and does every text begin with BOS?
 import { bosOf } from '../../../gpt2/config.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
-import { decode } from '../../../sae/decoder.ts'
+import { reconstruct } from '../../../sae/decoder.ts'
 import { encode, saeInput } from '../../../sae/encoder.ts'
 import { QualityMeter, type SaeQuality } from '../../../sae/metrics.ts'
 import type { Sae } from '../../../sae/weights.ts'
@@ -88,7 +88,7 @@ async function readStream(
   centered: boolean,
 ): Promise<SaeQuality> {
   const asFed: Sae = { ...sae, config: { ...sae.config, centered } }
-  const meter = new QualityMeter(sae.config.dIn, sae.config.dSae)
+  const meter = new QualityMeter(sae.config.dOut, sae.config.dSae)
   let row = 0
   for (const batch of batches(texts))
     for (const { length } of batch) {
@@ -96,7 +96,7 @@ async function readStream(
       await sae.ops.scope(async (ops) => {
         const fed = ops.upload(x)
         const features = await encode(ops, asFed, fed)
-        const rebuilt = await ops.download(await decode(ops, sae, features))
+        const rebuilt = await ops.download(await reconstruct(ops, asFed, fed, features))
         meter.add(await ops.download(await saeInput(ops, asFed, fed)), rebuilt, features)
       })
     }

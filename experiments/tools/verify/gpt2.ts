@@ -111,7 +111,7 @@ async function verifySplice(model: OpenModel, entry: Splice): Promise<Finding[]>
   const { hook, source, text } = entry
   const ids = model.tokenize(text)
   const clean = await logitsOf(model, ids)
-  const spliced = await withSae(model, hook, (sae) => logitsOf(model, ids, { [hook]: splice(sae, hook) }))
+  const spliced = await withSae(model, hook, (sae) => logitsOf(model, ids, splice(sae, hook)))
   const zeroed = await logitsOf(model, ids, { [hook]: zeroAblate })
   const about = { tolerance: entry.lossTolerance, digits: 5, source }
   const loss = (what: string, expected: number, logits: Tensor): Finding =>

@@ -2,6 +2,8 @@
 import { Tensor } from '../../../../engine/tensor.ts'
 import type { Gpt2 } from '../../../../gpt2/model.ts'
 import { decoderRows } from '../../../../sae/decoder.ts'
+import { directionAt } from '../../../../sae/edit.ts'
+import { siteOf } from '../../../../sae/sites.ts'
 import type { Sae } from '../../../../sae/weights.ts'
 import type { NearFeature } from './feature-dashboard.ts'
 
@@ -22,7 +24,7 @@ export async function nearestFeatures(
   const near: NearFeature[][] = features.map(() => [])
   for (let first = 0; first < dSae; first += ROWS_AT_ONCE) {
     const ids = Array.from({ length: Math.min(ROWS_AT_ONCE, dSae - first) }, (_, i) => first + i)
-    const rows = await decoderRows(sae, ids) // [ids, d_in]
+    const rows = await decoderRows(sae, ids) // [ids, d_out]
     for (const [r, feature] of ids.entries()) {
       const row = rows.row(r)
       const norm = Math.sqrt(dot(row, row))
@@ -33,6 +35,29 @@ export async function nearestFeatures(
     for (const list of near) list.sort((a, b) => b.cosine - a.cosine || a.feature - b.feature).splice(count)
   }
   return near
+}
+
+/**
+ * Decoder rows as directions in the stream. What attention heads make goes through W_O first (c_proj, without its bias); all
+ * else that SAEs rebuild stands in the stream already. rows [n, d_out] -> [n, dModel]
+ */
+export async function streamDirections(
+  { ops, weights, config: { dModel } }: Gpt2,
+  { config }: Pick<Sae, 'config'>,
+  rows: Tensor,
+): Promise<Tensor> {
+  const site = siteOf(config.hookNameOut)
+  if (site?.holds !== 'heads') return rows
+  const heads = Tensor.zeros([rows.shape[0], dModel])
+  for (let r = 0; r < rows.shape[0]; r++) heads.row(r).set(directionAt(config, rows.row(r), dModel))
+  const { c_proj } = weights.blocks[site.layer].attn
+  const directions = await ops.scope(async (ops) => {
+    const bias = await ops.linear(ops.upload(Tensor.zeros([1, dModel])), c_proj) // [1, dModel]
+    return ops.subtract(await ops.linear(ops.upload(heads), c_proj), ops.reshape(bias, [dModel]))
+  })
+  const tensor = await ops.download(directions)
+  ops.release(directions)
+  return tensor
 }
 
 /** The tokens whose logits a direction raises and lowers most. */

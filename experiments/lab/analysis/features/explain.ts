@@ -8,7 +8,7 @@ import { layerOf } from '../../models/hooks.ts'
 import type { OpenModel } from '../../models/models.ts'
 import { activationStatistics } from './activations.ts'
 import { correlatedFeatures } from './correlate.ts'
-import { logitLens, nearestFeatures, type LogitLens } from './directions.ts'
+import { logitLens, nearestFeatures, streamDirections, type LogitLens } from './directions.ts'
 import type { FeatureDashboard, TokenEffect } from './feature-dashboard.ts'
 
 /** How many tokens, and how many related features, are listed. */
@@ -39,7 +39,10 @@ export async function explainFeatures(
   if (wanted.length === 0) return []
   const lengths = pieces.map(({ length }) => length)
   const columns = featureColumns(features, lengths, wanted)
-  const effects = await tokenEffects(model, await decoderRows(sae, wanted))
+  const effects = await tokenEffects(
+    model,
+    await streamDirections(model.gpt2, sae, await decoderRows(sae, wanted)),
+  )
   const nearest = await nearestFeatures(sae, wanted, LISTED)
   return wanted.map((feature, i) => {
     const column = columns.get(feature)!
@@ -79,7 +82,7 @@ export function briefDashboards(
   return explained.map(({ dashboard: { firing_texts: _, ...brief } }) => brief)
 }
 
-/** What each direction promotes and suppresses, with the tokens' names. directions [features, d_in] */
+/** What each direction promotes and suppresses, with the tokens' names. directions [features, dModel] */
 async function tokenEffects(
   { gpt2, tokenizer }: Pick<OpenModel, 'gpt2' | 'tokenizer'>,
   directions: Tensor,
@@ -95,5 +98,7 @@ async function tokenEffects(
 
 /** The page of a public feature of GPT-2 small at Neuronpedia, which numbers layers as `layerOf` does. */
 function neuronpediaLink(model: string, hook: string, feature: number): string | null {
-  return model === 'gpt2' ? `https://www.neuronpedia.org/gpt2-small/${layerOf(hook)}-res-jb/${feature}` : null
+  return model === 'gpt2' && hook.includes('hook_resid_')
+    ? `https://www.neuronpedia.org/gpt2-small/${layerOf(hook)}-res-jb/${feature}`
+    : null
 }
