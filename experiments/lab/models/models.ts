@@ -29,9 +29,18 @@ export interface OpenModel {
   openSae(hook: string): Promise<Sae>
   /** Has the system read this SAE's file while another one computes, so that opening it does not wait for the disk. */
   readAheadSae(hook: string): Promise<void>
-  /** BOS and the text's ids. @throws UserError if the text has no tokens or more than the model has positions */
-  tokenize(text: string): number[]
+  /**
+   * BOS and the text's ids.
+   * @param options what errors call the text; whether it may have more tokens than the model has positions
+   * @throws UserError if the text has no tokens, or too many: then with the tokenizer's error as its cause
+   */
+  tokenize(text: string, options?: TokenizeOptions): number[]
   release(): void
+}
+
+interface TokenizeOptions {
+  readonly name?: string
+  readonly anyLength?: boolean
 }
 
 /** The 8-bit columns that exact screening makes of an encoder, as a share of the SAE. */
@@ -94,7 +103,7 @@ export async function openModel(
       }
     },
     readAheadSae: (hook) => sae(hook).readAhead(),
-    tokenize: (text) => tokenize(tokenizer, config, text),
+    tokenize: (text, options) => tokenize(tokenizer, config, text, options),
     release: () => releaseGpt2(gpt2),
   }
 }
@@ -123,19 +132,24 @@ export async function withSae<T>(
   }
 }
 
-/** BOS and a prompt's ids. Unlike a text, a prompt may be empty: the model then writes on from BOS. */
-export function tokenizePrompt(model: Pick<OpenModel, 'gpt2' | 'tokenize'>, prompt: string): number[] {
-  return prompt === '' ? [bosOf(model.gpt2.config)] : model.tokenize(prompt)
-}
-
-function tokenize(tokenizer: Tokenizer, config: Gpt2Config, text: string): number[] {
+function tokenize(
+  tokenizer: Tokenizer,
+  config: Gpt2Config,
+  text: string,
+  { name, anyLength = false }: TokenizeOptions = {},
+): number[] {
   const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
   let ids: number[]
   try {
-    ids = tokenizer.encode(text, { maxTokens: config.nCtx - 1 }) // one position is BOS's
+    ids = tokenizer.encode(text, anyLength ? {} : { maxTokens: config.nCtx - 1 }) // one position is BOS's
   } catch (error) {
-    throw new UserError(`text ${shown}: ${(error as Error).message}`, { cause: error })
+    throw new UserError(`${name === undefined ? 'text' : `${name}:`} ${shown}: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
-  if (ids.length === 0) throw new UserError('the text is empty; give at least one character')
+  if (ids.length === 0)
+    throw new UserError(
+      `${name === undefined ? '' : `${name}: `}the text is empty; give at least one character`,
+    )
   return [bosOf(config), ...ids]
 }

@@ -18,6 +18,8 @@ export interface Provenance {
   bos: string
   pooling: string
   threshold: string
+  /** How many texts were cut or split, where that was asked for. */
+  long?: string
   /** Which texts are the same, where any are. */
   identical?: string
   seed?: string
