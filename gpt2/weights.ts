@@ -52,6 +52,20 @@ const LM_HEAD = 'lm_head.weight'
 /** Tensors of public checkpoints that are no weights: the causal mask's buffers, and wte's second name. */
 const ignored = /^(h\.\d+\.attn\.(bias|masked_bias)|lm_head\.weight)$/
 
+/**
+ * A checkpoint's tensors by their short names; `untied`: with an lm_head.weight.
+ * @throws naming tensors that are missing, unknown or of another shape
+ */
+export function selectGpt2Tensors(
+  store: WeightStore,
+  config: Gpt2Config,
+  untied: boolean,
+): Map<string, WeightSource> {
+  const shapes = weightShapes(config)
+  if (untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
+  return selectTensors(store, shapes, { prefix: PREFIX, ignored })
+}
+
 /** Numbers of each matrix that are compared at once. */
 const COMPARED = 2 ** 20
 
@@ -94,10 +108,8 @@ export async function loadWeights(
   config: Gpt2Config,
   onTensor: (source: WeightSource) => void = () => {},
 ): Promise<Gpt2Weights> {
-  const shapes = weightShapes(config)
   const untied = await hasOwnUnembedding(store, config)
-  if (untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
-  const tensors = selectTensors(store, shapes, { prefix: PREFIX, ignored })
+  const tensors = selectGpt2Tensors(store, config, untied)
   const source = (name: string): WeightSource => {
     const found = tensors.get(name)!
     onTensor(found)

@@ -47,9 +47,9 @@ function saeFiles(hook: string): SaeFiles {
 }
 
 /** A model that is published without SAEs, at whatever commit its main branch is when it is first fetched. */
-function unpinned(repo: string): KnownModel {
+function unpinned(repo: string, weights = 'model.safetensors'): KnownModel {
   const file = (path: string): HubFile => ({ repo, revision: 'main', path, local: path })
-  return { config: file('config.json'), weights: file('model.safetensors'), saes: [] }
+  return { config: file('config.json'), weights: file(weights), saes: [] }
 }
 
 const gpt2Repo = { repo: 'openai-community/gpt2', revision: '607a30d783dfa663caf39e06633721c8d4cfcd7e' }
@@ -69,4 +69,10 @@ export const knownModels: Readonly<Record<string, KnownModel>> = {
   },
   distilgpt2: unpinned('distilbert/distilgpt2'),
   'gpt2-medium': unpinned('openai-community/gpt2-medium'),
+  'gpt2-large': unpinned('openai-community/gpt2-large'),
+  'gpt2-xl': unpinned('openai-community/gpt2-xl'),
+  // published in the layout before safetensors
+  'DialoGPT-small': unpinned('microsoft/DialoGPT-small', 'pytorch_model.bin'),
+  'DialoGPT-medium': unpinned('microsoft/DialoGPT-medium', 'pytorch_model.bin'),
+  'DialoGPT-large': unpinned('microsoft/DialoGPT-large', 'pytorch_model.bin'),
 }

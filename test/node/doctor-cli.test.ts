@@ -1,0 +1,76 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isOneLine, runScript } from '../helpers/cli.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const scratch = mkdtempSync(join(tmpdir(), 'doctor-'))
+const doctor = (...args: string[]) => runScript('experiments/tools/doctor/main.ts', args)
+
+const test = suite('doctor')
+test.after(() => rmSync(scratch, { recursive: true }))
+
+test('the bundled model and its SAEs: every field, and what is not read', () => {
+  const { status, stdout } = doctor('gpt2/tiny')
+  assert.is(status, 0)
+  assert.match(stdout, /nLayers +6\n/)
+  assert.match(stdout, /not read, .*: architectures, attn_pdrop, /)
+  assert.match(stdout, /bos +<\|endoftext\|>, id 4096\n/)
+  assert.match(stdout, /tensors +76\n +stored as +F16\n +unembedding +wte\.weight\n/)
+  const saes = doctor('sae/tiny')
+  assert.is(saes.status, 0)
+  assert.is(saes.stdout.match(/^ {2}ok$/gm)?.length, 12)
+  assert.match(saes.stdout, /W_enc +\[128, 1024\] F16/)
+})
+
+test('variants: what differs from GPT-2 is named', () => {
+  const { status, stdout } = doctor('test/reference/model-variants/untied-silently')
+  assert.is(status, 0)
+  assert.match(stdout, /from +none: ids alone/)
+  assert.match(stdout, /unembedding +lm_head\.weight, a matrix of its own/)
+  assert.match(doctor('test/reference/model-variants/doubles').stdout, /F64 \(rounded to float32\)/)
+  assert.match(
+    doctor('test/reference/model-variants/bin').stdout,
+    /weights: .*pytorch_model\.bin\n +tensors +28\n/,
+  )
+})
+
+test('one part that cannot be run does not hide the others; exit code 1', () => {
+  const folder = join(scratch, 'model')
+  cpSync(join(ROOT, 'gpt2/tiny'), folder, { recursive: true })
+  rmSync(join(folder, 'tokenizer_config.json'))
+  writeFileSync(join(folder, 'tokenizer.json'), '{"normalizer":{"type":"NFC"}}')
+  rmSync(join(folder, 'model.safetensors'))
+  cpSync(join(ROOT, 'sae/tiny'), join(folder, 'sae'), { recursive: true })
+  writeFileSync(join(folder, 'sae/blocks.0.hook_resid_pre/cfg.json'), '{"architecture":"topk"}')
+  const { status, stdout } = doctor(folder, '--json')
+  assert.is(status, 1)
+  const { parts } = JSON.parse(stdout) as { parts: { what: string; problem?: string }[] }
+  const problems = parts.filter(({ problem }) => problem !== undefined)
+  assert.equal(
+    problems.map(({ what }) => what),
+    ['tokenizer', 'weights', 'SAE config'],
+  )
+  assert.match(problems[0].problem!, /normalizer is \{"type":"NFC"\}, expected null/)
+  assert.is(parts.length, 3 + 1 + 5 * 2)
+  assert.match(doctor(folder).stdout, /CANNOT BE RUN: .*normalizer/)
+})
+
+test('what is no folder of either kind is one line', () => {
+  for (const [folder, message] of [
+    [scratch, /expected config\.json \(a model\) or cfg\.json \(an SAE\) in it/],
+    [join(scratch, 'nowhere'), /expected a folder, found nothing/],
+    [join(ROOT, 'package.json'), /expected a folder, found a file/],
+  ] as const) {
+    rmSync(join(scratch, 'model'), { recursive: true, force: true })
+    const { status, stderr, stdout } = doctor(folder)
+    assert.equal([status, stdout, isOneLine(stderr)], [1, '', true])
+    assert.match(stderr, message)
+  }
+  assert.is(doctor().status, 2)
+  assert.match(doctor('--help').stdout, /Exit code 1 if anything in it cannot be run/)
+})
+
+test.run()
