@@ -72,6 +72,11 @@ export class Arena {
     return new Float32Array(this.memory.buffer, start, length)
   }
 
+  /** `length` float64 numbers at an address: a view likewise. */
+  doubles(start: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, start, length)
+  }
+
   /** `length` whole numbers of 32 bits at an address: a view likewise. */
   words(start: number, length: number): Uint32Array {
     return new Uint32Array(this.memory.buffer, start, length)

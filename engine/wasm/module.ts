@@ -2,10 +2,12 @@
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
+import { crossEntropy } from './cross-entropy.ts'
 import { moduleBytes, type NamedFunc } from './function.ts'
 import { gelu } from './gelu.ts'
 import { emitterFor, type KernelOptions } from './emitter.ts'
 import type { KERNELS } from './kernels.ts'
+import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
@@ -16,6 +18,7 @@ import { scatter } from './screen/scatter.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { tileOfAnySize } from './tile.ts'
+import { largest } from './top-k.ts'
 
 /** The module's bytes; its only import is the memory (see instance.ts). */
 export function kernelModule(options: KernelOptions): Uint8Array<ArrayBuffer> {
@@ -30,6 +33,9 @@ function emitKernels(options: KernelOptions) {
     attention: attention(emitter, anyTile),
     layerNorm: layerNorm(emitter),
     softmax: softmax(emitter),
+    crossEntropy: crossEntropy(emitter),
+    klDivergence: klDivergence(emitter),
+    largest: largest(),
     center: center(),
     gelu: gelu(emitter),
     add: add(),

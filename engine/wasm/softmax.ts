@@ -5,24 +5,37 @@ import type { Emitter } from './emitter.ts'
 import { i32s, KERNELS } from './kernels.ts'
 import { emitExp } from './math.ts'
 
-/** out[i] = exp(x[i] - max x) / sum of these, one row of `width` numbers; out may be x. The sum is float64. */
-export function softmaxOfRow({ madd }: Emitter) {
+/** The largest x[i] that is a number, of one row of `width`; -infinity where there is none. */
+export function largestOfRow() {
   return func(
-    { in: i32s('x out width'), locals: { i32: 2, f32: 1, v128: 7 } },
-    ({ x, out, width }, { i32: [c, end], f32: [largest], v128: [value, max, n, r, sum, low, high] }) => {
+    { in: i32s('x width'), locals: { i32: 2, f32: 1, v128: 4 }, out: 'f32' },
+    ({ x, width }, { i32: [c, end], f32: [largest], v128: maxes }) => {
       local.set(end, i32.mul(width, 4))
-      // max = the largest x[i] that is a number (pmax(a, b) is a < b ? b : a); a NaN comes out of the sum anyway
-      const maxes = [max, n, r, sum]
       for (const one of maxes) local.set(one, splat(-Infinity))
+      // pmax(a, b) is a < b ? b : a
       const takeLargest = ({ load }: Lanes, vectors: number) => {
         for (let i = 0; i < vectors; i++)
           local.set(maxes[i], f32x4.pmax(maxes[i], load(i32.add(x, c), i * 16)))
       }
       forLanes(c, end, takeLargest, maxes.length)
-      for (const other of maxes.slice(1)) local.set(max, f32x4.pmax(max, other))
+      const [max, ...others] = maxes
+      for (const other of others) local.set(max, f32x4.pmax(max, other))
       local.set(largest, f32x4.extract_lane(0, max))
       for (const lane of [1, 2, 3]) local.set(largest, f32.max(largest, f32x4.extract_lane(lane, max)))
-      local.set(max, f32x4.splat(largest))
+      local.get(largest)
+    },
+  )
+}
+
+/** out[i] = exp(x[i] - max x) / sum of these, one row of `width` numbers; out may be x. The sum is float64. */
+export function softmaxOfRow({ madd }: Emitter) {
+  const largest = largestOfRow()
+  return func(
+    { in: i32s('x out width'), locals: { i32: 2, v128: 7 } },
+    ({ x, out, width }, { i32: [c, end], v128: [value, max, n, r, sum, low, high] }) => {
+      local.set(end, i32.mul(width, 4))
+      // max = the largest x[i] that is a number; a NaN comes out of the sum anyway
+      local.set(max, f32x4.splat(call(largest, { x, width })))
       // out[i] = exp(x[i] - max); sum += out[i]
       clearSum({ low, high })
       const exponentiate = ({ load, store, clear }: Lanes, vectors: number) => {

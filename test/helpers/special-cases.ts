@@ -45,6 +45,14 @@ export const specialCases: Readonly<Record<string, Case>> = {
   gelu: (host, special) => host.gelu(withSpecial(special)),
   center: (host, special) => host.center(withSpecial(special)),
   softmax: (host, special) => host.softmax(withSpecial(special)),
+  crossEntropy: async (host, special) =>
+    (await host.crossEntropy(withSpecial(special), [3, 7, 9])).reshape([3, 1]),
+  'crossEntropy, beside the target': async (host, special) =>
+    (await host.crossEntropy(withSpecial(special), [3, 8, 9])).reshape([3, 1]),
+  'klDivergence, in a': async (host, special) =>
+    (await host.klDivergence(withSpecial(special), randomTensor(shape, 7))).reshape([3, 1]),
+  'klDivergence, in b': async (host, special) =>
+    (await host.klDivergence(randomTensor(shape, 7), withSpecial(special))).reshape([3, 1]),
   attentionPattern: async (host, special) => {
     const pattern = await host.attentionPattern(withSpecial(special), randomTensor(shape, 7), 2, text)
     return pattern.reshape([6, 3])
@@ -56,6 +64,13 @@ export const specialCases: Readonly<Record<string, Case>> = {
     host.attention(randomTensor(shape, 7), withSpecial(special), randomTensor(shape, 8), 2, text),
   'attention, in v': (host, special) =>
     host.attention(randomTensor(shape, 7), randomTensor(shape, 8), withSpecial(special), 2, text),
+  'topK, the largest alone': async (host, special) => {
+    const found = await host.topK(withSpecial(special), 1)
+    return Tensor.of(
+      [3, 2],
+      found.flatMap(({ values, indices }) => [...values, ...indices]),
+    )
+  },
   topK: async (host, special) => {
     const found = await host.topK(withSpecial(special), 4)
     return Tensor.of(
