@@ -1,12 +1,12 @@
-import { f32x4, f64, i32, local } from 'wasmati'
-import { addToSum, clearSum, forLanes, forUpTo, increment, totalOf, type Lanes } from './emit.ts'
+import { f64, i32, local } from 'wasmati'
+import { forUpTo, increment, when, whileBelow, type I32 } from './emit.ts'
 import type { Engine } from './engine.ts'
 import { call, func } from './function.ts'
 import type { Emitter } from './emitter.ts'
-import { i32s, KERNELS } from './kernels.ts'
-import { emitExp } from './math.ts'
-import { largestOfRow } from './softmax.ts'
+import { KERNELS } from './kernels.ts'
+import { exponentialsOfRow, largestOfRow, totalOfRow } from './softmax.ts'
 import { Block, type WasmTensor } from './tensors.ts'
+import { EXPONENTIALS } from './tile-sizes.ts'
 
 /** What the kernel leaves of a row, and the host takes the logarithm of: two float64. */
 const TOTALS = 2
@@ -30,44 +30,45 @@ export async function runCrossEntropy(
   }
 }
 
-/** The sum of exp(x[i] - largest) over a row of `width` numbers, in float64. */
-export function totalOfRow({ madd }: Emitter) {
-  return func(
-    { in: { ...i32s('x width'), largest: 'f32' }, locals: { i32: 2, v128: 7 }, out: 'f64' },
-    ({ x, width, largest }, { i32: [c, end], v128: [value, max, n, r, sum, low, high] }) => {
-      local.set(end, i32.mul(width, 4))
-      local.set(max, f32x4.splat(largest))
-      clearSum({ low, high })
-      const exponentiate = ({ load, clear }: Lanes, vectors: number) => {
-        for (let i = 0; i < vectors; i++) {
-          local.set(value, f32x4.sub(load(i32.add(x, c), i * 16), max))
-          emitExp(value, { n, r, sum }, madd)
-          clear(value)
-          addToSum({ low, high }, value)
-        }
-      }
-      forLanes(c, end, exponentiate, 4)
-      totalOf({ low, high })
-    },
-  )
-}
-
-/** totals[r] = the largest number, and the sum of exp(x[i] - largest), as float64, for a range of rows. */
+/** totals[r] = the largest number, and the sum of exp(x[i] - largest), as float64, for a range of rows; see forBlocks. */
 export function crossEntropy(emitter: Emitter) {
-  const [largestOf, totalOf] = [largestOfRow(), totalOfRow(emitter)]
+  const [largestOf, exponentials, totalOf] = [largestOfRow(), exponentialsOfRow(emitter), totalOfRow()]
   return func(
-    { in: KERNELS.crossEntropy, locals: { i32: 1, f32: 1 } },
-    ({ x, totals, width, first, last }, { i32: [bytes], f32: [largest] }) => {
+    { in: KERNELS.crossEntropy, locals: { i32: 4, f32: 1, f64: 1 } },
+    (
+      { x, totals, width, first, last, scratch },
+      { i32: [bytes, at, end, count], f32: [largest], f64: [total] },
+    ) => {
       local.set(bytes, i32.mul(width, 4))
       increment(x, i32.mul(first, bytes))
       increment(totals, i32.mul(first, TOTALS * 8))
       forUpTo(first, last, 1, () => {
         local.set(largest, call(largestOf, { x, width }))
+        local.set(total, f64.const(0))
+        local.set(at, x)
+        local.set(end, i32.add(x, bytes))
+        forBlocks({ at, end, count }, () => {
+          call(exponentials, { x: at, out: scratch, width: count, largest })
+          local.set(total, f64.add(total, call(totalOf, { x: scratch, width: count })))
+        })
         f64.store({ offset: 0 }, totals, f64.promote_f32(largest))
-        f64.store({ offset: 8 }, totals, call(totalOf, { x, width, largest }))
+        f64.store({ offset: 8 }, totals, total)
         increment(x, bytes)
         increment(totals, TOTALS * 8)
       })
     },
   )
+}
+
+/** for each block of `count` numbers from `at` to `end`: body. Few enough for their exponentials to stay in the first cache. */
+export function forBlocks(
+  { at, end, count }: Readonly<Record<'at' | 'end' | 'count', I32>>,
+  body: () => void,
+): void {
+  whileBelow(at, end, () => {
+    local.set(count, i32.shr_u(i32.sub(end, at), 2))
+    when(i32.gt_u(count, EXPONENTIALS), () => local.set(count, i32.const(EXPONENTIALS)))
+    body()
+    increment(at, i32.shl(count, 2))
+  })
 }
