@@ -3,8 +3,8 @@ import type { Backend, DeviceTensor } from '../../../engine/backend.ts'
 import { sliceRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { HookTable } from '../../../gpt2/hooks.ts'
-import { meanLoss } from '../../../gpt2/loss.ts'
-import { run, type Gpt2 } from '../../../gpt2/model.ts'
+import { textLosses } from '../../../gpt2/loss.ts'
+import type { Gpt2 } from '../../../gpt2/model.ts'
 import { decode } from '../../../sae/decoder.ts'
 import { encode, saeInput } from '../../../sae/encoder.ts'
 import { lossRecovered, QualityMeter } from '../../../sae/metrics.ts'
@@ -83,20 +83,11 @@ export const measuringPasses = (hooks: number): number => 1 + 2 * hooks
 /** The mean loss over all predictions of all texts, with the hooks that `hooksFor` gives for each batch. */
 async function lossOf(model: Gpt2, texts: Texts, hooksFor: (batch: Texts) => HookTable = () => ({})) {
   let loss = 0
-  let predictions = 0
   for (const batch of batches(texts)) {
-    const sum = async (logits: DeviceTensor, ops: Backend) => {
-      const rows = await ops.download(logits)
-      let row = 0
-      for (const ids of batch) {
-        loss += meanLoss(rows.rows(row, (row += ids.length)), ids) * (ids.length - 1)
-        predictions += ids.length - 1
-      }
-    }
-    await run(model, batch, { ...hooksFor(batch), logits: sum })
+    for (const ofText of await textLosses(model, batch, hooksFor(batch))) loss += ofText
     await new Promise((resolve) => setTimeout(resolve, 0)) // Ctrl-C is heard between batches
   }
-  return loss / predictions
+  return loss / texts.reduce((predictions, ids) => predictions + ids.length - 1, 0)
 }
 
 /** Shows the meter what the SAE makes of the stream x [tokens, d_in], text by text. */
