@@ -2,6 +2,7 @@
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { run, type Gpt2 } from '../../gpt2/model.ts'
 import { batches } from '../lab/models/features.ts'
+import { windowsOf, type Window } from '../lab/models/windows.ts'
 import type { Effect } from './effects.ts'
 import { addDirection, type Edit } from '../../sae/edit.ts'
 
@@ -18,7 +19,8 @@ const UNTOUCHED: Effect = { loss: 0, kl: 0, flips: 0 }
  * Runs every edit on every text that it changes: each text's tokens after an edit can only differ where the edit
  * is not 0, so the other texts are spared the pass. The logits of one batch of texts, and those of one edit, stay where
  * the backend has them.
- * texts: ids with BOS. @param onEdit called after each edit of each batch with the texts times edits done so far, and awaited
+ * texts: ids with BOS; one longer than the model's positions is read in windows.
+ * @param onEdit called after each edit of each batch with the texts times edits done so far, and awaited
  */
 export async function measureEdits(
   model: Gpt2,
@@ -29,36 +31,34 @@ export async function measureEdits(
   const clean = texts.map(() => 0)
   const effects = edits.map(() => texts.map(() => UNTOUCHED))
   let done = 0
-  for (const batch of batches(texts.map((ids, text) => ({ text, ids, length: ids.length })))) {
+  const windows = texts.flatMap((ids, text) =>
+    windowsOf(ids, model.config.nCtx).map((window) => ({ text, ...window })),
+  )
+  for (const batch of batches(windows)) {
     const measureBatch = async (logits: DeviceTensor, ops: Backend) => {
       const before = await readGuesses(ops, logits, batch)
-      for (const [i, { text, ids }] of batch.entries()) clean[text] = sum(before[i].losses, 0, ids.length - 1)
+      for (const [i, { text, length }] of batch.entries()) clean[text] += sum(before[i].losses, 0, length - 1)
       for (const [edit, { hook, direction, coefficients }] of edits.entries()) {
-        const touched = batch.flatMap((of, i) =>
-          coefficients[of.text].some((value) => value !== 0) ? [i] : [],
-        )
+        const own = batch.map((window) => coefficientsIn(window, coefficients[window.text]))
+        const touched = [...batch.keys()].filter((i) => own[i].some((value) => value !== 0))
         if (touched.length > 0) {
           const some = touched.map((i) => batch[i])
-          const joined = Float32Array.from(some.flatMap(({ text }) => Array.from(coefficients[text])))
-          await run(
-            model,
-            some.map(({ ids }) => ids),
-            {
-              [hook]: addDirection(joined, direction),
-              logits: async (edited, ops) => {
-                const same = await ops.takeRows(logits, rowsOf(batch, touched))
-                const kl = (await ops.download(await ops.klDivergence(same, edited))).data
-                const after = await readGuesses(ops, edited, some)
-                let row = 0
-                for (const [j, i] of touched.entries()) {
-                  const ofText = kl.subarray(row, (row += batch[i].length))
-                  effects[edit][batch[i].text] = compare(before[i], after[j], ofText)
-                }
-              },
-            },
-          )
+          const joined = Float32Array.from(touched.flatMap((i) => Array.from(own[i])))
+          const compareAll = async (edited: DeviceTensor, ops: Backend) => {
+            const same = await ops.takeRows(logits, rowsOf(batch, touched))
+            const kl = (await ops.download(await ops.klDivergence(same, edited))).data
+            const after = await readGuesses(ops, edited, some)
+            let row = 0
+            for (const [j, i] of touched.entries()) {
+              const { text, length } = batch[i]
+              const effect = compare(before[i], after[j], kl.subarray(row, (row += length)))
+              effects[edit][text] = sumOf(effects[edit][text], effect)
+            }
+          }
+          const ids = some.map(({ ids }) => ids)
+          await run(model, ids, { [hook]: addDirection(joined, direction), logits: compareAll })
         }
-        await onEdit((done += batch.length))
+        await onEdit((done += batch.filter(({ last }) => last).length))
       }
     }
     await run(
@@ -70,11 +70,20 @@ export async function measureEdits(
   return { clean, effects }
 }
 
-interface BatchText {
-  readonly text: number
-  readonly ids: readonly number[]
-  readonly length: number
+/** Those of a window's tokens, of a text's; a later window's BOS is no token of the text and is not edited. */
+function coefficientsIn({ from, length }: Window, ofText: Float32Array): Float32Array {
+  const own = ofText.slice(from - 1, from - 1 + length)
+  if (from > 1) own[0] = 0
+  return own
 }
+
+const sumOf = (a: Effect, b: Effect): Effect => ({
+  loss: a.loss + b.loss,
+  kl: a.kl + b.kl,
+  flips: a.flips + b.flips,
+})
+
+type BatchText = Pick<Window, 'ids' | 'length'>
 
 /** What a text's logits say, a number a token: how unexpected the next token was (nothing, of the last), and the likeliest. */
 interface Guesses {

@@ -52,9 +52,7 @@ export function analyseLayer(
     top5_strongest: strongest.map(({ feature, value }) => [feature, value]),
     pairs_above_threshold: profiles.reduce((pairs, profile) => pairs + profile.above, 0),
     most_selective: mostSelective(candidates),
-    categories: Object.fromEntries(
-      candidates.map(({ category, found }) => [category, analyseCategory(found, width)]),
-    ),
+    categories: candidates.map(({ category, found }) => analyseCategory(category, found, width)),
   }
   return { ...findings, firing_texts: firingTexts(features, namedFeatures(findings)) }
 }
@@ -101,7 +99,7 @@ function scoreFeatures(inCategory: FeatureProfile[], inAllTexts: FeatureProfile[
 }
 
 /** A category's numbers from its features. `width` is the SAE's number of features. */
-function analyseCategory(found: Specialist[], width: number): CategoryAnalysis {
+function analyseCategory(category: string, found: Specialist[], width: number): CategoryAnalysis {
   const strongest = highestValues(found, 5)
   const peak = strongest.at(0)
   const topFive = Array.from({ length: Math.min(5, width) }, (_, i) => strongest.at(i)?.value ?? 0)
@@ -109,6 +107,7 @@ function analyseCategory(found: Specialist[], width: number): CategoryAnalysis {
   const best = firstHighest(found, ({ score }) => score)
   const ties = found.filter(({ score, inside }) => score === best?.score && inside > 0)
   return {
+    category,
     peak: peak ? { feature: peak.feature, value: peak.value } : null,
     aggregate_top5: aggregate,
     peak_to_aggregate: peak ? peak.value / aggregate : null,
@@ -148,7 +147,7 @@ export function gini(values: readonly number[]): number {
 /** Every feature that `findings` names, each once, except the lists of the full search, which can be long. */
 export function namedFeatures(findings: Omit<LayerAnalysis, 'firing_texts'>): number[] {
   const { strongest, most_selective, most_frequent, top5_strongest, categories } = findings
-  const perCategory = Object.values(categories).flatMap(({ peak, specialist }) => [peak, specialist])
+  const perCategory = categories.flatMap(({ peak, specialist }) => [peak, specialist])
   const found = [...perCategory, strongest, most_selective, most_frequent].filter((one) => one !== null)
   return [...new Set([...found.map(({ feature }) => feature), ...top5_strongest.map(([feature]) => feature)])]
 }
