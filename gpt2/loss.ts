@@ -55,7 +55,7 @@ async function nextTokenLosses(
         normalized,
         some.map((_, i) => first + i),
       )
-      const logits = await ops.linear(rows, weights.wte) // [rows, dVocab]
+      const logits = await ops.linear(rows, weights.lm_head) // [rows, dVocab]
       losses.set((await ops.download(await ops.crossEntropy(logits, some))).data, first)
     })
   }
