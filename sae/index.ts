@@ -1,6 +1,6 @@
 // clearbox/sae: sparse autoencoders, from the stream to features and back. What is not here is internal.
 export { parseSaeConfig, type SaeConfig } from './config.ts'
-export { decode, decoderRows } from './decoder.ts'
+export { decoderRows, reconstruct } from './decoder.ts'
 export { addDirection, removal, steering } from './edit.ts'
 export { encode } from './encoder.ts'
 export { meanFeatures, withoutBos } from './pooling.ts'

@@ -20,7 +20,7 @@ const TOLERANCE = 1e-5
 
 /** The hooks by the names that the file has for other things than a hook of ours. */
 const HOOKS: Readonly<Record<string, string>> = {
-  after_ln_f: 'ln_final.hook_normalized',
+  after_ln_f: 'unembed.hook_in',
   'blocks.0.attn.z_heads_side_by_side': 'blocks.0.attn.hook_z',
 }
 

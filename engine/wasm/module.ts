@@ -2,11 +2,13 @@
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
+import { crossEntropy } from './cross-entropy.ts'
 import { moduleBytes, type NamedFunc } from './function.ts'
 import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { emitterFor, type KernelOptions } from './emitter.ts'
 import type { KERNELS } from './kernels.ts'
+import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
@@ -19,6 +21,7 @@ import { select } from './select.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { tileOfAnySize } from './tile.ts'
+import { largest } from './top-k.ts'
 
 /** The module's bytes; its only import is the memory (see instance.ts). */
 export function kernelModule(options: KernelOptions): Uint8Array<ArrayBuffer> {
@@ -33,6 +36,9 @@ function emitKernels(options: KernelOptions) {
     attention: attention(emitter, anyTile),
     layerNorm: layerNorm(emitter),
     softmax: softmax(emitter),
+    crossEntropy: crossEntropy(emitter),
+    klDivergence: klDivergence(emitter),
+    largest: largest(),
     center: center(),
     gelu: gelu(emitter),
     geluErf: geluErf(emitter),

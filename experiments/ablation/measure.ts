@@ -1,7 +1,5 @@
 // What edits of the stream do to the predictions: loss, KL divergence and flips.
-import { Tensor } from '../../engine/tensor.ts'
-import { divergence, predictionOf, type Prediction } from '../../gpt2/divergence.ts'
-import type { HookTable } from '../../gpt2/hooks.ts'
+import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { run, type Gpt2 } from '../../gpt2/model.ts'
 import { batches } from '../lab/models/features.ts'
 import { windowsOf, type Window } from '../lab/models/windows.ts'
@@ -19,7 +17,8 @@ const UNTOUCHED: Effect = { loss: 0, kl: 0, flips: 0 }
 
 /**
  * Runs every edit on every text that it changes: each text's tokens after an edit can only differ where the edit
- * is not 0, so the other texts are spared the pass. Holds the logits of one batch of texts, and those of one edit.
+ * is not 0, so the other texts are spared the pass. The logits of one batch of texts, and those of one edit, stay where
+ * the backend has them.
  * texts: ids with BOS; one longer than the model's positions is read in windows.
  * @param onEdit called after each edit of each batch with the texts times edits done so far, and awaited
  */
@@ -36,21 +35,37 @@ export async function measureEdits(
     windowsOf(ids, model.config.nCtx).map((window) => ({ text, ...window })),
   )
   for (const batch of batches(windows)) {
-    const predictions = await predict(model, batch)
-    for (const [i, { text, ids }] of batch.entries()) clean[text] += lossOf(predictions[i], ids)
-    for (const [edit, { hook, direction, coefficients }] of edits.entries()) {
-      const touched = batch.flatMap((window, i) => {
-        const own = coefficientsIn(window, coefficients[window.text])
-        return own.some((value) => value !== 0) ? [{ ...window, own, clean: predictions[i] }] : []
-      })
-      if (touched.length > 0) {
-        const joined = Float32Array.from(touched.flatMap(({ own }) => Array.from(own)))
-        const logits = await logitsOf(model, touched, { [hook]: addDirection(joined, direction) })
-        for (const [i, { text, ids, clean }] of touched.entries())
-          effects[edit][text] = sumOf(effects[edit][text], compare(clean, logits[i], ids))
+    const measureBatch = async (logits: DeviceTensor, ops: Backend) => {
+      const before = await readGuesses(ops, logits, batch)
+      for (const [i, { text, length }] of batch.entries()) clean[text] += sum(before[i].losses, 0, length - 1)
+      for (const [edit, { hook, direction, coefficients }] of edits.entries()) {
+        const own = batch.map((window) => coefficientsIn(window, coefficients[window.text]))
+        const touched = [...batch.keys()].filter((i) => own[i].some((value) => value !== 0))
+        if (touched.length > 0) {
+          const some = touched.map((i) => batch[i])
+          const joined = Float32Array.from(touched.flatMap((i) => Array.from(own[i])))
+          const compareAll = async (edited: DeviceTensor, ops: Backend) => {
+            const same = await ops.takeRows(logits, rowsOf(batch, touched))
+            const kl = (await ops.download(await ops.klDivergence(same, edited))).data
+            const after = await readGuesses(ops, edited, some)
+            let row = 0
+            for (const [j, i] of touched.entries()) {
+              const { text, length } = batch[i]
+              const effect = compare(before[i], after[j], kl.subarray(row, (row += length)))
+              effects[edit][text] = sumOf(effects[edit][text], effect)
+            }
+          }
+          const ids = some.map(({ ids }) => ids)
+          await run(model, ids, { [hook]: addDirection(joined, direction), logits: compareAll })
+        }
+        await onEdit((done += batch.filter(({ last }) => last).length))
       }
-      await onEdit((done += batch.filter(({ last }) => last).length))
     }
+    await run(
+      model,
+      batch.map(({ ids }) => ids),
+      { logits: measureBatch },
+    )
   }
   return { clean, effects }
 }
@@ -68,40 +83,54 @@ const sumOf = (a: Effect, b: Effect): Effect => ({
   flips: a.flips + b.flips,
 })
 
-type BatchText = Pick<Window, 'ids'>
+type BatchText = Pick<Window, 'ids' | 'length'>
 
-async function predict(model: Gpt2, batch: readonly BatchText[]): Promise<Prediction[][]> {
-  const logits = await logitsOf(model, batch, {})
-  return logits.map((rows) => Array.from({ length: rows.shape[0] }, (_, t) => predictionOf(rows.row(t))))
+/** What a text's logits say, a number a token: how unexpected the next token was (nothing, of the last), and the likeliest. */
+interface Guesses {
+  readonly losses: Float32Array
+  readonly likeliest: readonly number[]
 }
 
-/** Each text's logits [tokens, dVocab]: views of one tensor. */
-async function logitsOf(model: Gpt2, batch: readonly BatchText[], hooks: HookTable): Promise<Tensor[]> {
-  const texts = batch.map(({ ids }) => ids)
-  let logits = Tensor.zeros([0, model.config.dVocab])
-  await run(model, texts, { ...hooks, logits: async (x, ops) => void (logits = await ops.download(x)) })
+/** logits [tokens, dVocab] of all texts of a batch, laid end to end -> each text's */
+async function readGuesses(
+  ops: Backend,
+  logits: DeviceTensor,
+  batch: readonly BatchText[],
+): Promise<Guesses[]> {
+  const next = batch.flatMap(({ ids }) => [...ids.slice(1), 0])
+  const losses = (await ops.download(await ops.crossEntropy(logits, next))).data
+  const likeliest = (await ops.topK(logits, 1)).map(({ indices }) => indices[0])
   let row = 0
-  return texts.map(({ length }) => logits.rows(row, (row += length)))
+  return batch.map(({ length }) => {
+    const [from, to] = [row, (row += length)]
+    return { losses: losses.subarray(from, to), likeliest: likeliest.slice(from, to) }
+  })
 }
 
-/** Sum of -log p(next token), over every prediction but the last, which has no answer. */
-function lossOf(predictions: readonly Prediction[], ids: readonly number[]): number {
-  let loss = 0
-  for (let t = 0; t + 1 < ids.length; t++) loss += predictions[t].logTotal - predictions[t].logits[ids[t + 1]]
-  return loss
+/** The rows of some texts of a batch, which lie end to end. */
+function rowsOf(batch: readonly BatchText[], some: readonly number[]): number[] {
+  let end = 0
+  const rows = batch.map(({ length }) => {
+    const first = end
+    end += length
+    return Array.from({ length }, (_, i) => first + i)
+  })
+  return some.flatMap((i) => rows[i])
 }
 
-/** edited: logits [tokens, dVocab] of the same text. BOS is skipped: nothing before it was edited. */
-function compare(clean: readonly Prediction[], edited: Tensor, ids: readonly number[]): Effect {
-  const effect = { loss: 0, kl: 0, flips: 0 }
-  for (let t = 1; t < ids.length; t++) {
-    const logits = edited.row(t)
-    const { logTotal, kl, flipped } = divergence(clean[t], logits)
-    effect.kl += kl
-    effect.flips += flipped ? 1 : 0
-    if (t + 1 === ids.length) continue
-    const next = ids[t + 1]
-    effect.loss += logTotal - logits[next] - (clean[t].logTotal - clean[t].logits[next])
+/** kl: each token's. BOS is skipped: nothing before it was edited. */
+function compare(before: Guesses, after: Guesses, kl: Float32Array): Effect {
+  const answered = kl.length - 1
+  return {
+    loss: sum(after.losses, 1, answered) - sum(before.losses, 1, answered),
+    kl: sum(kl, 1, kl.length),
+    flips: after.likeliest.filter((id, t) => t > 0 && id !== before.likeliest[t]).length,
   }
-  return effect
+}
+
+/** The sum of numbers from `first` to `last` (left out), in float64. */
+function sum(numbers: Float32Array, first: number, last: number): number {
+  let total = 0
+  for (let i = first; i < last; i++) total += numbers[i]
+  return total
 }

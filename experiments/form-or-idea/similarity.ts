@@ -54,14 +54,30 @@ export function cellCosines(
   count: number,
   weights: Float64Array = new Float64Array(cells.length).fill(1),
 ): Float64Array {
+  const { order, starts } = byCell(cells, count)
   const sums = new Float64Array(count * count)
-  for (let a = 0; a < cells.length; a++)
-    for (let b = 0; b < cells.length; b++)
-      sums[cells[a] * count + cells[b]] += weights[a] * weights[b] * products[a * cells.length + b]
+  for (let a = 0; a < count; a++)
+    for (let b = 0; b <= a; b++) {
+      let sum = 0
+      for (let i = starts[a]; i < starts[a + 1]; i++)
+        for (let j = starts[b]; j < starts[b + 1]; j++)
+          sum += weights[order[i]] * weights[order[j]] * products[order[i] * cells.length + order[j]]
+      sums[a * count + b] = sums[b * count + a] = sum
+    }
   return sums.map((sum, i) => {
     const square = sums[Math.floor(i / count) * (count + 1)] * sums[(i % count) * (count + 1)]
     return square > 0 ? sum / Math.sqrt(square) : 0
   })
+}
+
+/** The texts, cell by cell: cell c's are order[starts[c]] to order[starts[c + 1]] (left out), rising. */
+function byCell(cells: Uint32Array, count: number): { order: Uint32Array; starts: Uint32Array } {
+  const starts = new Uint32Array(count + 1)
+  for (const cell of cells) starts[cell + 1]++
+  for (let cell = 0; cell < count; cell++) starts[cell + 1] += starts[cell]
+  const [order, next] = [new Uint32Array(cells.length), starts.slice()]
+  for (let text = 0; text < cells.length; text++) order[next[cells[text]]++] = text
+  return { order, starts }
 }
 
 /** matrix [cells, cells], symmetric */

@@ -10,9 +10,9 @@ import { encodeStream } from '../../experiments/lab/models/features.ts'
 import type { FeatureEdit, TextRun } from '../../experiments/explorer/protocol.ts'
 import { runText } from '../../experiments/explorer/worker/run-text.ts'
 import { loadModel, type Model } from '../../experiments/explorer/worker/model.ts'
-import { logProbability } from '../../gpt2/loss.ts'
 import { capture, run } from '../../gpt2/model.ts'
 import { BASE, carried, withFolder } from '../helpers/explorer.ts'
+import { logProbability } from '../helpers/loss.ts'
 
 const TEXT = 'print("Zürich 🙂", i)'
 

@@ -4,12 +4,13 @@ import * as assert from 'uvu/assert'
 import { backends, createBackend } from '../../engine/backends.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf, type WeightStore } from '../../engine/weights/weights.ts'
-import { hookNames } from '../../gpt2/hooks.ts'
-import { logProbability, meanLoss } from '../../gpt2/loss.ts'
-import { capture, lastRows, loadGpt2, releaseGpt2, type Gpt2 } from '../../gpt2/model.ts'
+import { hookNames, type Hook } from '../../gpt2/hooks.ts'
+import { meanLoss, textLosses } from '../../gpt2/loss.ts'
+import { capture, lastRows, loadGpt2, releaseGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
 import { startBackends } from '../helpers/backends.ts'
 import { checkSameBits, messageOf } from '../helpers/compare.ts'
+import { lossOfLogits } from '../helpers/loss.ts'
 import { anySeed, holds } from '../helpers/random.ts'
 import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
 
@@ -218,37 +219,36 @@ for (const model of models) {
     releaseGpt2(loaded)
   })
 
+  test('textLosses: -log p(next) of every token but the last, over more rows than a block has', async () => {
+    const texts = [2, 23, 24, 24, 24, 24, 24, 5].map((length) => randomIds(length, length))
+    const losses = await textLosses(model, texts)
+    for (const [i, ids] of texts.entries()) {
+      const expected = lossOfLogits(await logitsOf(ids), ids) * (ids.length - 1)
+      assert.ok(Math.abs(losses[i] - expected) < 1e-6 * expected, `text ${i}: ${losses[i]}, ${expected}`)
+      assert.is(await meanLoss(model, ids), losses[i] / (ids.length - 1))
+    }
+  })
+
+  test('textLosses: hooks change the pass, one on the last norm too; one id is no prediction', async () => {
+    const ids = randomIds(6, 1)
+    const zero: Hook = (x, ops) => ops.subtract(x, x)
+    for (const hook of ['blocks.1.hook_resid_post', 'ln_final.hook_normalized']) {
+      let changed: Tensor | undefined
+      const logits: Hook = async (x, ops) => void (changed = await ops.download(x))
+      await run(model, [ids], { [hook]: zero, logits })
+      const loss = await meanLoss(model, ids, { [hook]: zero })
+      assert.ok(Math.abs(loss - lossOfLogits(changed!, ids)) < 1e-6)
+      assert.ok(Math.abs(loss - (await meanLoss(model, ids))) > 1e-3)
+    }
+    assert.is(
+      await messageOf(() => textLosses(model, [ids, [5]])),
+      'textLosses: a text of 1 ids; at least 2 make a prediction and its answer',
+    )
+  })
+
   test.after(async () => {
     releaseGpt2(model)
     await ops.dispose()
   })
   test.run()
 }
-
-const loss = suite('gpt2: loss')
-
-loss('meanLoss: -log p(next), the last prediction left out', () => {
-  const logits = Tensor.of([3, 3], [0, 0, 0, Math.log(2), 0, Math.log(5), 9, 9, -9])
-  const expected = -(Math.log(1 / 3) + Math.log(5 / 8)) / 2
-  assert.ok(Math.abs(meanLoss(logits, [0, 1, 2]) - expected) < 1e-7)
-})
-
-loss('logProbability: all of a row’s probabilities sum to 1, however large its logits', () => {
-  const row = Float32Array.of(1000, 1001, 999, -1000)
-  const sum = [0, 1, 2, 3].reduce((total, id) => total + Math.exp(logProbability(row, id)), 0)
-  assert.ok(Math.abs(sum - 1) < 1e-12)
-})
-
-loss('meanLoss of too little, or of other logits', async () => {
-  for (const [rows, ids] of [
-    [1, [5]],
-    [0, []],
-    [3, [1, 2]],
-  ] as [number, number[]][])
-    assert.is(
-      await messageOf(() => meanLoss(Tensor.zeros([rows, 9]), ids)),
-      `meanLoss: ${ids.length} ids and logits for ${rows} tokens; both must be equal, at least 2`,
-    )
-})
-
-loss.run()

@@ -3,7 +3,6 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
-import { meanLoss } from '../../gpt2/loss.ts'
 import { capture, run } from '../../gpt2/model.ts'
 import { encode } from '../../sae/encoder.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
@@ -11,6 +10,7 @@ import { measureSaes, measuringPasses } from '../../experiments/lab/models/sae-q
 import { reference } from '../helpers/backends.ts'
 import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
 import { identitySaeTensors, randomSaeTensors, saeOf, type SaeTensors } from '../helpers/small-sae.ts'
+import { lossOfLogits } from '../helpers/loss.ts'
 
 const HOOK = 'blocks.1.hook_resid_pre'
 const gpt2 = await smallGpt2(reference)
@@ -27,7 +27,7 @@ async function lossOneByOne(hooks: HookTable): Promise<number> {
   for (const ids of texts) {
     let logits: Tensor
     await run(gpt2, [ids], { ...hooks, logits: async (x, ops) => void (logits = await ops.download(x)) })
-    loss += meanLoss(logits!, ids) * (ids.length - 1)
+    loss += lossOfLogits(logits!, ids) * (ids.length - 1)
     predictions += ids.length - 1
   }
   return loss / predictions

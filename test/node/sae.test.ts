@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert'
 import type { Backend } from '../../engine/backend.ts'
 import { toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { meanLoss } from '../../gpt2/loss.ts'
 import type { Hook } from '../../gpt2/hooks.ts'
 import { capture, run, type Gpt2 } from '../../gpt2/model.ts'
 import { reconstruct } from '../../sae/decoder.ts'
@@ -17,6 +16,7 @@ import { startBackends } from '../helpers/backends.ts'
 import { checkSameBits, checkSameNumbers, messageOf } from '../helpers/compare.ts'
 import { anySeed, holds, randomTensor } from '../helpers/random.ts'
 import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
+import { lossOfLogits } from '../helpers/loss.ts'
 import {
   identitySaeTensors,
   randomSaeTensors,
@@ -198,7 +198,7 @@ for (const { small, tiny } of models) {
       'Once upon a time there was a girl who had a red ball. She liked to play with it.',
     )
     const lossWith = async (intervene?: Parameters<typeof logitsWith>[2]) =>
-      meanLoss(await logitsWith(tiny.gpt2, ids, intervene, tiny.saeHooks[3]), ids)
+      lossOfLogits(await logitsWith(tiny.gpt2, ids, intervene, tiny.saeHooks[3]), ids)
     const sae = await tiny.openSae(tiny.saeHooks[3])
     const clean = await lossWith()
     const splicedLoss = await lossWith(splice(sae, tiny.saeHooks[3])[tiny.saeHooks[3]])

@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import type { WeightStore } from '../../engine/weights/weights.ts'
 import { capture, loadGpt2, run } from '../../gpt2/model.ts'
-import { meanLoss } from '../../gpt2/loss.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import type { HookTable } from '../../gpt2/hooks.ts'
@@ -20,6 +19,7 @@ import { checkBos, soundAlarm } from '../../experiments/tools/verify/alarm.ts'
 import { exactly, failedFindings, nearly, showFindings } from '../../experiments/tools/verify/finding.ts'
 import { gpt2Expected, type Expected } from '../../experiments/tools/verify/gpt2-expected.ts'
 import { verifyExpected } from '../../experiments/tools/verify/gpt2.ts'
+import { lossOfLogits } from '../helpers/loss.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const ops = await createBackend()
@@ -96,9 +96,9 @@ async function expectedOf(): Promise<Expected> {
       {
         hook: HOOK,
         text: TEXT,
-        clean: meanLoss(clean, ids),
-        spliced: meanLoss(spliced, ids),
-        zeroAblated: meanLoss(zeroed, ids),
+        clean: lossOfLogits(clean, ids),
+        spliced: lossOfLogits(spliced, ids),
+        zeroAblated: lossOfLogits(zeroed, ids),
         lossTolerance: 1e-4,
         next: { clean: { [model.tokenizer.decode([best])]: percent } },
         percentTolerance: 0.01,

@@ -18,7 +18,7 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
   edit: [
     ['sae/edit.ts', 'liveEdit'],
     ['sae/edit.ts', 'addDirection'],
-    ['gpt2/divergence.ts', 'divergence'],
+    ['engine/reference/kl-divergence.ts', 'klDivergence'],
   ],
   card: [
     ['experiments/lab/analysis/features/activations.ts', 'activationStatistics'],

@@ -1,6 +1,6 @@
 // The same text read once more with one feature changed, and how far that moved the guesses.
+import type { DeviceTensor } from '../../../engine/backend.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
-import { divergence, predictionOf } from '../../../gpt2/divergence.ts'
 import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { decoderRows } from '../../../sae/decoder.ts'
@@ -12,10 +12,10 @@ import { saeOf, type Model } from './model.ts'
 /** Told, as a layer begins, how many are read, and awaited. @throws to give the run up */
 export type OnLayer = (done: number) => Promise<void>
 
-/** The pass without the edit: its likeliest next tokens; its logits and probabilities, [tokens, dVocab]. */
+/** The pass without the edit, at its end: its likeliest next tokens; its logits and probabilities, [tokens, dVocab]. */
 export interface CleanPass {
   readonly next: TopPerToken
-  readonly logits: Tensor
+  readonly logits: DeviceTensor
   readonly probabilities: Tensor
 }
 
@@ -44,8 +44,8 @@ export async function runEdited(
       const next = await strongest(ops, probabilities, KEPT.next)
       const nextBefore = chosen(clean.probabilities, next)
       const nextAfter = chosen(await ops.download(probabilities), clean.next)
-      const kl = divergences(clean.logits, await ops.download(x))
-      found = { edit, next, nextBefore, nextAfter, kl }
+      const kl = await ops.download(await ops.klDivergence(clean.logits, x))
+      found = { edit, next, nextBefore, nextAfter, kl: kl.data }
     },
   })
   return found!
@@ -54,12 +54,4 @@ export async function runEdited(
 /** The probabilities of some ids a token. probabilities [tokens, dVocab] -> [tokens, perToken] */
 function chosen(probabilities: Tensor, { perToken, indices }: TopPerToken): Float32Array {
   return Float32Array.from(indices, (id, i) => probabilities.row(Math.floor(i / perToken))[id])
-}
-
-/** KL(clean || edited) a token, in nats. logits [tokens, dVocab] */
-function divergences(clean: Tensor, edited: Tensor): Float32Array {
-  return Float32Array.from(
-    { length: clean.shape[0] },
-    (_, token) => divergence(predictionOf(clean.row(token)), edited.row(token)).kl,
-  )
 }

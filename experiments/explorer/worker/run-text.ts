@@ -3,10 +3,10 @@ import { sliceRows, type SparseRows } from '../../../engine/sparse.ts'
 import type { Hook, HookTable } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
-import type { FeatureEdit, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
+import type { EditedRun, FeatureEdit, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
 import { KEPT, logitLens, strongest } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
-import { runEdited, type CleanPass, type OnLayer } from './run-edited.ts'
+import { runEdited, type OnLayer } from './run-edited.ts'
 import { shownTokens, tokenize } from './tokens.ts'
 
 /**
@@ -23,7 +23,8 @@ export async function runText(
   const ids = tokenize(model, text)
   const pass = new Pass()
   let next: TopPerToken | undefined
-  let clean: CleanPass | undefined
+  let edited: EditedRun | null = null
+  let editedMs = 0
   await run(model.gpt2, [ids], {
     ...layerHooks(model, pass, onLayer),
     logits: async (x, ops) => {
@@ -31,14 +32,15 @@ export async function runText(
       pass.lens.push(await strongest(ops, probabilities, KEPT.lens)) // the last layer's is the answer
       pass.times.push(performance.now())
       next = await strongest(ops, probabilities, KEPT.next)
-      if (edit)
-        clean = { next, logits: await ops.download(x), probabilities: await ops.download(probabilities) }
+      if (!edit) return
+      const began = performance.now()
+      const clean = { next, logits: x, probabilities: await ops.download(probabilities) }
+      edited = await runEdited(model, ids, edit, clean, onLayer)
+      editedMs = performance.now() - began
     },
   })
-  const passed = performance.now()
-  const edited = edit && (await runEdited(model, ids, edit, clean!, onLayer))
   const now = performance.now()
-  const guesses = [...pass.lens, next!, ...(edited ? [edited.next] : [])]
+  const guesses = [...pass.lens, next!, ...(edited ? [(edited as EditedRun).next] : [])]
   return {
     text,
     tokens: shownTokens(model, ids),
@@ -46,7 +48,7 @@ export async function runText(
     next: next!,
     names: new Map(guesses.flatMap(({ indices }) => Array.from(indices, (id) => [id, model.nameOf(id)]))),
     edited,
-    ms: { total: now - start, edited: edited ? now - passed : 0 },
+    ms: { total: now - start, edited: editedMs },
   }
 }
 

@@ -34,23 +34,25 @@ export function analyseLayer(
   const profiles = profileFeatures(features, everyRow, threshold)
   const candidates = categories.map(({ name, rows }) => ({
     category: name,
-    ranked: scoreFeatures(profileFeatures(features, rows, threshold), profiles),
+    found: scoreFeatures(profileFeatures(features, rows, threshold), profiles),
   }))
 
-  const strongest = profiles.at(0)
+  const strongest = highestValues(profiles, 5)
   const frequent = firstHighest(profiles, (profile) => profile.texts)
   const findings: Omit<LayerAnalysis, 'firing_texts'> = {
     layer,
     threshold,
     texts,
-    strongest: strongest
-      ? { feature: strongest.feature, value: strongest.value, text: strongest.text }
-      : null,
+    strongest:
+      strongest
+        .slice(0, 1)
+        .map(({ feature, value, text }) => ({ feature, value, text }))
+        .at(0) ?? null,
     most_frequent: frequent ? { feature: frequent.feature, texts: frequent.texts } : null,
-    top5_strongest: profiles.slice(0, 5).map(({ feature, value }) => [feature, value]),
+    top5_strongest: strongest.map(({ feature, value }) => [feature, value]),
     pairs_above_threshold: profiles.reduce((pairs, profile) => pairs + profile.above, 0),
     most_selective: mostSelective(candidates),
-    categories: candidates.map(({ category, ranked }) => analyseCategory(category, ranked, width)),
+    categories: candidates.map(({ category, found }) => analyseCategory(category, found, width)),
   }
   return { ...findings, firing_texts: firingTexts(features, namedFeatures(findings)) }
 }
@@ -66,28 +68,28 @@ interface FeatureProfile extends FeatureValue {
   above: number
 }
 
-/** The features that fire in the texts `rows`, highest value first; a tie goes to the lower feature number. */
+/** The features that fire in the texts `rows`. */
 function profileFeatures(features: SparseRows, rows: readonly number[], threshold: number): FeatureProfile[] {
-  const profiles = new Map<number, FeatureProfile>()
-  for (const row of rows) {
-    const { indices, values } = sparseRow(features, row)
-    indices.forEach((feature, i) => {
-      const value = values[i]
-      if (value === 0) return
-      const profile = profiles.get(feature) ?? { feature, value: 0, text: row, texts: 0, above: 0 }
+  const profiles: FeatureProfile[] = []
+  const places = new Uint32Array(features.shape[1]) // of each feature's profile, counted from 1
+  for (const row of rows)
+    for (let entry = features.offsets[row]; entry < features.offsets[row + 1]; entry++) {
+      const [feature, value] = [features.indices[entry], features.values[entry]]
+      if (value === 0) continue
+      if (places[feature] === 0)
+        places[feature] = profiles.push({ feature, value: 0, text: row, texts: 0, above: 0 })
+      const profile = profiles[places[feature] - 1]
       if (value > profile.value) {
         profile.value = value
         profile.text = row
       }
       profile.texts += 1
       if (value > threshold) profile.above += 1
-      profiles.set(feature, profile)
-    })
-  }
-  return [...profiles.values()].sort(byValue)
+    }
+  return profiles
 }
 
-/** Holds each feature of a category against all texts. The order stays: highest value in the category first. */
+/** Holds each feature of a category against all texts. */
 function scoreFeatures(inCategory: FeatureProfile[], inAllTexts: FeatureProfile[]): Specialist[] {
   const aboveAnywhere = new Map(inAllTexts.map(({ feature, above }) => [feature, above]))
   return inCategory.map(({ feature, value, above: inside }) => {
@@ -96,20 +98,21 @@ function scoreFeatures(inCategory: FeatureProfile[], inAllTexts: FeatureProfile[
   })
 }
 
-/** A category's numbers from its features, ranked by value. `width` is the SAE's number of features. */
-function analyseCategory(category: string, ranked: Specialist[], width: number): CategoryAnalysis {
-  const peak = ranked.at(0)
-  const topFive = Array.from({ length: Math.min(5, width) }, (_, i) => ranked.at(i)?.value ?? 0)
+/** A category's numbers from its features. `width` is the SAE's number of features. */
+function analyseCategory(category: string, found: Specialist[], width: number): CategoryAnalysis {
+  const strongest = highestValues(found, 5)
+  const peak = strongest.at(0)
+  const topFive = Array.from({ length: Math.min(5, width) }, (_, i) => strongest.at(i)?.value ?? 0)
   const aggregate = sum(topFive)
-  const best = firstHighest(ranked, ({ score }) => score)
-  const ties = ranked.filter(({ score, inside }) => score === best?.score && inside > 0)
+  const best = firstHighest(found, ({ score }) => score)
+  const ties = found.filter(({ score, inside }) => score === best?.score && inside > 0)
   return {
     category,
     peak: peak ? { feature: peak.feature, value: peak.value } : null,
     aggregate_top5: aggregate,
     peak_to_aggregate: peak ? peak.value / aggregate : null,
     gini_top5: gini(topFive),
-    specialist: firstHighest(ranked.slice(0, 5), ({ score }) => score) ?? null,
+    specialist: firstHighest(strongest, ({ score }) => score) ?? null,
     full_search: {
       best_score: best?.score ?? null,
       features: ties.map(({ feature }) => feature).sort((a, b) => a - b),
@@ -119,10 +122,13 @@ function analyseCategory(category: string, ranked: Specialist[], width: number):
 
 /** The best score for any category; a tie goes to the higher value, the lower feature, the earlier category. */
 function mostSelective(
-  candidates: readonly { category: string; ranked: Specialist[] }[],
+  candidates: readonly { category: string; found: Specialist[] }[],
 ): (Specialist & { category: string }) | null {
-  const all = candidates.flatMap(({ category, ranked }) => ranked.map((one) => ({ category, ...one })))
-  return firstHighest(all.sort(byValue), ({ score }) => score) ?? null
+  const best = candidates.flatMap(({ category, found }) => {
+    const one = firstHighest(found, ({ score }) => score)
+    return one ? [{ category, ...one }] : []
+  })
+  return firstHighest(best, ({ score }) => score) ?? null
 }
 
 /**
@@ -163,10 +169,25 @@ function firingTexts(features: SparseRows, names: readonly number[]): LayerAnaly
 
 const byValue = (a: FeatureValue, b: FeatureValue): number => b.value - a.value || a.feature - b.feature
 
-/** The first of the items for which `measure` is highest: in a list ranked by value, ties go to the higher value. */
-function firstHighest<T>(items: readonly T[], measure: (item: T) => number): T | undefined {
-  return items.reduce<T | undefined>(
-    (best, item) => (best === undefined || measure(item) > measure(best) ? item : best),
-    undefined,
-  )
+/** The item for which `measure` is highest; a tie goes to the higher value, the lower feature, the one before. */
+function firstHighest<T extends FeatureValue>(
+  items: readonly T[],
+  measure: (item: T) => number,
+): T | undefined {
+  let best: T | undefined
+  for (const item of items)
+    if (best === undefined || (measure(best) - measure(item) || byValue(item, best)) < 0) best = item
+  return best
+}
+
+/** The `count` items of the highest values, highest first: sorting all of them would take longer than the rest of the analysis. */
+function highestValues<T extends FeatureValue>(items: readonly T[], count: number): T[] {
+  const highest: T[] = []
+  for (const item of items) {
+    if (highest.length === count && byValue(item, highest[count - 1]) > 0) continue
+    highest.push(item)
+    highest.sort(byValue)
+    if (highest.length > count) highest.pop()
+  }
+  return highest
 }

@@ -86,12 +86,18 @@ export function resampleScores(
   })
 }
 
+/**
+ * What can be among the strongest of any drawn texts, strongest first: of each text no more than its own strongest few,
+ * because a text that is drawn with a weaker one is drawn with these.
+ */
 function entriesOf(features: SparseRows, rows: readonly number[]): Entry[] {
   const entries = rows.flatMap((row, text) => {
     const { indices, values } = sparseRow(features, row)
-    return Array.from(indices, (feature, i) => ({ feature, text, value: values[i] }))
+    const least = values.toSorted().at(-STRONGEST) ?? 0
+    const places = [...indices.keys()].filter((i) => values[i] >= least && values[i] > 0)
+    return places.map((i) => ({ feature: indices[i], text, value: values[i] }))
   })
-  return entries.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value)
+  return entries.sort((a, b) => b.value - a.value)
 }
 
 /** Which of `count` texts are among `count` drawn with replacement: for a maximum, once is as good as twice. */

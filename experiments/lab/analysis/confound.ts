@@ -3,8 +3,8 @@ import type { SparseRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { searchAt } from './null-model.ts'
 import type { ThresholdPoint } from './layer-analysis.ts'
-import { mean } from './statistics.ts'
-import { resolveThreshold } from './threshold.ts'
+import { mean, quantile } from './statistics.ts'
+import { risingActivations } from './threshold.ts'
 
 /**
  * Activations grow with depth because everything does: the stream that an SAE reads gets longer from layer to layer, and
@@ -54,9 +54,10 @@ export function thresholdCurve(
   categories: number,
   seed: number,
 ): ThresholdPoint[] {
-  if (!features.values.some((value) => value > 0)) return []
+  const rising = risingActivations(features)
+  if (rising.length === 0) return []
   return QUANTILES.map((q) => {
-    const threshold = resolveThreshold({ kind: 'quantile', q }, features)
+    const threshold = quantile(rising, q)
     const draws = { permutations: CURVE_PERMUTATIONS, seed }
     const { pairs, sum, chance } = searchAt(features, threshold, labels, categories, draws)
     return { quantile: q, threshold, pairs, sum_best_scores: sum, chance }

@@ -36,7 +36,7 @@ export function parseThreshold(spec: string): ThresholdSpec {
  */
 export function resolveThreshold(spec: ThresholdSpec, features: SparseRows): number {
   if (spec.kind === 'value') return spec.value
-  const rising = features.values.filter((value) => value > 0).sort()
+  const rising = risingActivations(features)
   if (rising.length === 0)
     throw new Error(
       `threshold ${showThreshold(spec)}: no activation is above 0, so there is no quantile; give a number`,
@@ -44,7 +44,12 @@ export function resolveThreshold(spec: ThresholdSpec, features: SparseRows): num
   return quantile(rising, spec.q)
 }
 
-/** The same for a layer. @throws UserError naming the hook where a quantile is asked for and no feature fires */
+/** The activations above 0, from the lowest to the highest. */
+export function risingActivations(features: SparseRows): Float32Array {
+  return features.values.filter((value) => value > 0).sort()
+}
+
+/** resolveThreshold for a layer. @throws UserError naming the hook where a quantile is asked for and no feature fires */
 export function thresholdAt(hook: string, spec: ThresholdSpec, means: SparseRows): number {
   try {
     return resolveThreshold(spec, means)

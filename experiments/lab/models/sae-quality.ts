@@ -1,10 +1,9 @@
 // How well SAEs do: reconstruction, sparsity, and what splicing them in costs the model.
-import type { Backend, DeviceTensor } from '../../../engine/backend.ts'
 import { sliceRows, type SparseRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { HookTable } from '../../../gpt2/hooks.ts'
-import { meanLoss } from '../../../gpt2/loss.ts'
-import { run, type Gpt2 } from '../../../gpt2/model.ts'
+import { textLosses } from '../../../gpt2/loss.ts'
+import type { Gpt2 } from '../../../gpt2/model.ts'
 import { toBasis } from '../../../sae/basis.ts'
 import { reconstruct } from '../../../sae/decoder.ts'
 import { encode } from '../../../sae/encoder.ts'
@@ -87,20 +86,11 @@ export const measuringPasses = (hooks: number): number => 1 + 2 * hooks
 /** The mean loss over all predictions of all texts, with the hooks that `hooksFor` gives for each batch. */
 async function lossOf(model: Gpt2, texts: Texts, hooksFor: (batch: Texts) => HookTable = () => ({})) {
   let loss = 0
-  let predictions = 0
   for (const batch of batches(texts)) {
-    const sum = async (logits: DeviceTensor, ops: Backend) => {
-      const rows = await ops.download(logits)
-      let row = 0
-      for (const ids of batch) {
-        loss += meanLoss(rows.rows(row, (row += ids.length)), ids) * (ids.length - 1)
-        predictions += ids.length - 1
-      }
-    }
-    await run(model, batch, { ...hooksFor(batch), logits: sum })
+    for (const ofText of await textLosses(model, batch, hooksFor(batch))) loss += ofText
     await new Promise((resolve) => setTimeout(resolve, 0)) // Ctrl-C is heard between batches
   }
-  return loss / predictions
+  return loss / texts.reduce((predictions, ids) => predictions + ids.length - 1, 0)
 }
 
 /** Shows the meter what the SAE makes of its hook, text by text: what it rebuilds is compared with what stands there. */

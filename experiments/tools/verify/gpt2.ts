@@ -1,9 +1,9 @@
 // Holds a model with real weights to what others publish of it.
 import type { Tensor } from '../../../engine/tensor.ts'
 import { generate } from '../../../gpt2/generate.ts'
-import { logProbability, meanLoss } from '../../../gpt2/loss.ts'
+import { meanLoss } from '../../../gpt2/loss.ts'
 import { run } from '../../../gpt2/model.ts'
-import type { HookTable } from '../../../gpt2/hooks.ts'
+import type { Hook, HookTable } from '../../../gpt2/hooks.ts'
 import { describeBasis } from '../../../sae/config.ts'
 import { splice, zeroAblate } from '../../../sae/splice.ts'
 import { rowsByCategory } from '../../lab/analysis/input.ts'
@@ -84,7 +84,7 @@ async function verifyModel(model: OpenModel, expected: Expected): Promise<Findin
   }
   for (const { text, loss, tolerance, source } of expected.losses) {
     const ids = model.tokenize(text)
-    const got = meanLoss(await logitsOf(model, ids), ids)
+    const got = await meanLoss(model.gpt2, ids)
     findings.push(nearly(`mean loss of BOS and "${text}"`, [loss], [got], { tolerance, digits: 6, source }))
   }
   for (const { ids, id, logit, tolerance, source } of expected.lastLogits) {
@@ -110,29 +110,43 @@ function indexOfMax(row: Float32Array): number {
 async function verifySplice(model: OpenModel, entry: Splice): Promise<Finding[]> {
   const { hook, source, text } = entry
   const ids = model.tokenize(text)
-  const clean = await logitsOf(model, ids)
-  const spliced = await withSae(model, hook, (sae) => logitsOf(model, ids, splice(sae, hook)))
-  const zeroed = await logitsOf(model, ids, { [hook]: zeroAblate })
-  const about = { tolerance: entry.lossTolerance, digits: 5, source }
-  const loss = (what: string, expected: number, logits: Tensor): Finding =>
-    nearly(`${hook}: mean loss, ${what}`, [expected], [meanLoss(logits, ids)], about)
-  const next = Object.entries(entry.next).flatMap(([when, tokens]) => {
-    const row = (when === 'clean' ? clean : spliced).row(ids.length - 1)
-    const best = [...row.keys()].sort((a, b) => row[b] - row[a]).slice(0, Object.keys(tokens).length)
-    const words = best.map((id) => model.tokenizer.decode([id]))
-    const percents = best.map((id) => 100 * Math.exp(logProbability(row, id)))
-    const about = { tolerance: entry.percentTolerance, digits: 2, source }
-    return [
-      exactly(`next tokens, ${when}`, JSON.stringify(Object.keys(tokens)), JSON.stringify(words), source),
-      nearly(`their probabilities in %, ${when}`, Object.values(tokens), percents, about),
-    ]
+  return withSae(model, hook, async (sae) => {
+    const spliced = splice(sae, hook)
+    const about = { tolerance: entry.lossTolerance, digits: 5, source }
+    const findings: Finding[] = []
+    for (const [what, expected, hooks] of [
+      ['clean', entry.clean, {}],
+      ['with the SAE spliced in', entry.spliced, spliced],
+      ['zero-ablated', entry.zeroAblated, { [hook]: zeroAblate }],
+    ] as const) {
+      const loss = await meanLoss(model.gpt2, ids, hooks)
+      findings.push(nearly(`${hook}: mean loss, ${what}`, [expected], [loss], about))
+    }
+    for (const [when, tokens] of Object.entries(entry.next)) {
+      const { indices, values } = await likeliest(
+        model,
+        ids,
+        when === 'clean' ? {} : spliced,
+        Object.keys(tokens).length,
+      )
+      const words = Array.from(indices, (id) => model.tokenizer.decode([id]))
+      const about = { tolerance: entry.percentTolerance, digits: 2, source }
+      const percents = Array.from(values, (p) => 100 * p)
+      findings.push(
+        exactly(`next tokens, ${when}`, JSON.stringify(Object.keys(tokens)), JSON.stringify(words), source),
+        nearly(`their probabilities in %, ${when}`, Object.values(tokens), percents, about),
+      )
+    }
+    return findings
   })
-  return [
-    loss('clean', entry.clean, clean),
-    loss('with the SAE spliced in', entry.spliced, spliced),
-    loss('zero-ablated', entry.zeroAblated, zeroed),
-    ...next,
-  ]
+}
+
+/** The `count` most probable tokens after a text, and their probabilities. */
+async function likeliest({ gpt2 }: OpenModel, ids: readonly number[], hooks: HookTable, count: number) {
+  let found: { indices: Uint32Array; values: Float32Array } | undefined
+  const logits: Hook = async (x, ops) => void ([found] = await ops.topK(await ops.softmax(x), count))
+  await run(gpt2, [ids], { ...hooks, logits }, { lastOnly: true })
+  return found!
 }
 
 function verifyAlarm({ hook, asConfigured, best, hint }: Alarm): Finding[] {

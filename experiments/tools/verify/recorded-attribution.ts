@@ -1,10 +1,9 @@
 // Who gets the bag: the indirect-object prompts, and which part of the model says so.
 import { Tensor } from '../../../engine/tensor.ts'
-import { logProbability } from '../../../gpt2/loss.ts'
 import { capture } from '../../../gpt2/model.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import type { OpenModel } from '../../lab/models/models.ts'
-import type { Line } from './recorded.ts'
+import { logProbability, type Line } from './recorded-line.ts'
 
 /** Differences are of the right name's and the wrong one's logit at the last token, means over the prompts. */
 export interface RecordedIoi {

@@ -2,7 +2,7 @@
 import { Tensor } from '../../../engine/tensor.ts'
 import type { Linear } from '../../../engine/backend.ts'
 import type { OpenModel } from '../../lab/models/models.ts'
-import type { Line } from './recorded.ts'
+import type { Line } from './recorded-line.ts'
 
 /** The first numbers of each. Those of matrices are the first inputs' weights into output 0. */
 export interface RecordedWeights {

@@ -1,25 +1,13 @@
 // What others recorded from the real model, number by number, and the same numbers of the model at hand.
 import type { Tensor } from '../../../engine/tensor.ts'
 import { bosOf } from '../../../gpt2/config.ts'
-import { logProbability } from '../../../gpt2/loss.ts'
 import { capture } from '../../../gpt2/model.ts'
 import { encodeStream } from '../../lab/models/features.ts'
 import { withSae, type OpenModel } from '../../lab/models/models.ts'
 import { toDense } from '../../../engine/sparse.ts'
 import { attributionLines, type RecordedIoi } from './recorded-attribution.ts'
+import { logProbability, type Line } from './recorded-line.ts'
 import { weightLines, type RecordedWeights } from './recorded-weights.ts'
-
-/** Numbers that were recorded elsewhere, and those found here. */
-export interface Line {
-  readonly what: string
-  readonly source: string
-  readonly expected: readonly number[]
-  readonly got: readonly number[]
-  readonly tolerance: number
-  /** Whether the tolerance is a share of each number. */
-  readonly relative?: boolean
-  readonly digits: number
-}
 
 /** gpt2-recorded.json. */
 export interface Recorded {
@@ -142,7 +130,7 @@ async function nextTokenLines(
 }
 
 /** Where the stream is after ln_f, weight and bias in it. */
-const AFTER_LN_F = 'ln_final.hook_normalized'
+const AFTER_LN_F = 'unembed.hook_in'
 
 async function logitLines(model: OpenModel, entry: RecordedLogits): Promise<Line[]> {
   const { source, tolerance, text, values } = entry

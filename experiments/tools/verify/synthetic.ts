@@ -111,7 +111,7 @@ async function verifyPrompt(model: OpenModel, prompt: Prompt, checks: Checks, st
     top.ids.length,
   )
   checks.compare('ten most probable next tokens', 0, best.indices, top.ids)
-  checks.compare('mean loss', limits.logits, [meanLoss(logits, ids)], [prompt.mean_cross_entropy])
+  checks.compare('mean loss', limits.logits, [await meanLoss(model.gpt2, ids)], [prompt.mean_cross_entropy])
 }
 
 async function verifySae(

@@ -51,7 +51,7 @@ async function verifyPrompt(model: OpenModel, prompt: Prompt, reference: Safeten
   const hooks = ['blocks.0.attn.hook_pattern', 'blocks.3.hook_mlp_out', 'logits', ...model.saeHooks]
   const got = await capture(model.gpt2, [ids], hooks)
   const logits = got.get('logits')!
-  checks.compare('mean loss', limits.loss, [meanLoss(logits, ids)], [prompt.mean_cross_entropy])
+  checks.compare('mean loss', limits.loss, [await meanLoss(model.gpt2, ids)], [prompt.mean_cross_entropy])
   const compare = async (what: string, limit: number, tensor: Tensor, name: string) => {
     if (has(name)) checks.compare(what, limit, tensor.data, (await read(name)).data)
   }
