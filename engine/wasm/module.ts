@@ -9,10 +9,8 @@ import type { KERNELS } from './kernels.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
-import { quantizeColumns } from './screen/quantize-columns.ts'
-import { screen } from './screen/column-group.ts'
-import { quantizeRows } from './screen/quantize-rows.ts'
-import { scatter } from './screen/scatter.ts'
+import { preActivations } from './pre-activations.ts'
+import { screenKernels } from './screen/kernels.ts'
 import { select } from './select.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
@@ -37,10 +35,8 @@ function emitKernels(options: KernelOptions) {
     subtract: subtract(),
     meanRows: meanRows(),
     select: select(),
+    preActivations: preActivations(emitter),
     sparseDecode: sparseDecode(emitter),
-    quantizeColumns: quantizeColumns(emitter),
-    quantizeRows: quantizeRows(emitter),
-    screen: screen(emitter),
-    scatter: scatter(),
+    ...screenKernels(emitter),
   } satisfies { [K in keyof typeof KERNELS]: NamedFunc<(typeof KERNELS)[K], never> }
 }
