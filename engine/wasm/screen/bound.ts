@@ -40,7 +40,7 @@ export const INT8_OFFSET = 64
 /** The largest of a row's whole numbers, and of a feature's. */
 export const ROW_MOST = 63
 export const FEATURE_MOST = 127
-/** What those of one sign may add up to in a 16-bit sum of products: 127 times this is less than 2^15. */
+/** What a feature's numbers of one sign may add up to in a 16-bit sum of products: 127 times this is less than 2^15. */
 export const SUM16_MOST = 258
 /** 32-bit sums of so many products of 7 bits by 8 bits cannot overflow. */
 export const MAX_INPUTS = 100_000

@@ -9,7 +9,7 @@ import { countEntries, scatter } from './scatter.ts'
 
 export function screenKernels(emitter: Emitter) {
   return {
-    quantizeFeatures: quantizeFeatures(),
+    quantizeFeatures: quantizeFeatures(emitter),
     quantizeRows: quantizeRows(),
     int8Products: int8Products(emitter),
     boundTest: boundTest(emitter),

@@ -1,6 +1,7 @@
 // Quantising W: every feature becomes int8 numbers times a scale, and what bounds their error.
 import { f32, f32x4, i16x8, i32, i32x4, i8x16, local, v128, type Local } from 'wasmati'
 import { forUpTo, increment, splat, when, type V128 } from '../emit.ts'
+import type { Emitter } from '../emitter.ts'
 import { call, func } from '../function.ts'
 import { i32s, KERNELS } from '../kernels.ts'
 import { FEATURE_MOST, LEAST, MOST, SUM16_MOST } from './bound.ts'
@@ -9,10 +10,10 @@ import { FEATURE, FEATURE_BYTES, GROUP, STEP } from './layout.ts'
 const QUARTERS = [0, 16, 32, 48] as const // of a step of numbers, in bytes
 
 /**
- * Leaves what a feature is to be divided by, so that its whole numbers are at most FEATURE_MOST, and so that those of one sign
- * which a step of a tile adds up in 16 bits (int8-tile.ts) are at most SUM16_MOST together. w: up to `end`, in whole steps.
+ * Leaves what a feature is to be divided by, so that its whole numbers are at most FEATURE_MOST, and, where tiles add products up
+ * in 16 bits (int8-tile.ts, `pairs`), those of one sign in such a sum at most SUM16_MOST together. w: up to `end`, in whole steps.
  */
-function featureScale() {
+function featureScale({ int8 }: Emitter) {
   return func(
     { in: i32s('w end'), locals: { v128: 5, f32: 2 }, out: 'f32' },
     ({ w, end }, { v128: [x, sum, sizes, largest, together], f32: [most, mostTogether] }) => {
@@ -35,9 +36,10 @@ function featureScale() {
       setLargest(most, largest)
       setLargest(mostTogether, together)
       // each of the STEP / 2 numbers of a 16-bit sum may be rounded up by a half, if it is of that sign
-      f32.mul(most, 1 / FEATURE_MOST)
-      f32.mul(mostTogether, 0.5 / (SUM16_MOST - STEP / 4))
-      f32.max()
+      local.set(most, f32.mul(most, 1 / FEATURE_MOST))
+      local.set(mostTogether, f32.mul(mostTogether, 0.5 / (SUM16_MOST - STEP / 4)))
+      if (int8 === 'pairs') f32.max(most, mostTogether)
+      else local.get(most)
     },
   )
 }
@@ -65,8 +67,8 @@ function setLargest(total: Local<'f32'>, lanes: V128): void {
  * its numbers, four at a time.
  * Sums are float32, of numbers scaled to at most FEATURE_MOST: their roundings are less than the factor `slack`.
  */
-function quantizeFeature() {
-  const scaleOf = featureScale()
+function quantizeFeature(emitter: Emitter) {
+  const scaleOf = featureScale(emitter)
   return func(
     { in: { ...i32s('w end bias int8 at'), slack: 'f32' }, locals: { i32: 2, f32: 4, v128: 6 } },
     (
@@ -124,8 +126,8 @@ function quantizeFeature() {
 }
 
 /** All features of a range. int8 [groups][padded / 4][GROUP][4]. */
-export function quantizeFeatures() {
-  const one = quantizeFeature()
+export function quantizeFeatures(emitter: Emitter) {
+  const one = quantizeFeature(emitter)
   return func(
     { in: KERNELS.quantizeFeatures, locals: { i32: 5 } },
     (
