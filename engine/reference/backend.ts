@@ -8,6 +8,7 @@ import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'
 import { center } from './center.ts'
 import { embed } from './embed.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
@@ -20,6 +21,7 @@ import type {
   ReferenceNorm,
   ReferenceTable,
 } from './prepared.ts'
+import { relu } from './relu.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
@@ -114,18 +116,18 @@ export function createReferenceBackend(): Backend {
         residual && host('linear', residual),
       )
     },
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const size = check.checkAttention(q, k, v, heads, texts)
       return attentionMix(
-        attentionPattern(host('attention', q), host('attention', k), size, texts),
+        attentionPattern(host('attention', q), host('attention', k), size, texts, scale),
         host('attention', v),
         size,
         texts,
       )
     },
-    async attentionPattern(q, k, heads, texts) {
+    async attentionPattern(q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
-      return attentionPattern(host('attentionPattern', q), host('attentionPattern', k), size, texts)
+      return attentionPattern(host('attentionPattern', q), host('attentionPattern', k), size, texts, scale)
     },
     async attentionMix(pattern, v, heads, texts) {
       const size = check.checkMix(pattern, v, heads, texts)
@@ -144,6 +146,8 @@ export function createReferenceBackend(): Backend {
       return subtract(host('subtract', a), host('subtract', b))
     },
     gelu: async (x) => gelu(host('gelu', x)),
+    geluErf: async (x) => geluErf(host('geluErf', x)),
+    relu: async (x) => relu(host('relu', x)),
     async center(x) {
       matrixShape('center', x.shape)
       return center(host('center', x))

@@ -3,6 +3,7 @@ import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
 import { moduleBytes, type NamedFunc } from './function.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { emitterFor, type KernelOptions } from './emitter.ts'
 import type { KERNELS } from './kernels.ts'
@@ -10,6 +11,7 @@ import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
 import { preActivations } from './pre-activations.ts'
+import { relu } from './relu.ts'
 import { screenKernels } from './screen/kernels.ts'
 import { select } from './select.ts'
 import { softmax } from './softmax.ts'
@@ -31,6 +33,8 @@ function emitKernels(options: KernelOptions) {
     softmax: softmax(emitter),
     center: center(),
     gelu: gelu(emitter),
+    geluErf: geluErf(emitter),
+    relu: relu(),
     add: add(),
     subtract: subtract(),
     meanRows: meanRows(),

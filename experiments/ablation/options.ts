@@ -9,6 +9,7 @@ import {
 import { createCommand, integerIn, numberIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
   readonly textsPerCategory?: number
@@ -63,6 +64,7 @@ export const command = addEngineOptions(
   )
   .option('--resamples <n>', 'bootstrap draws for each interval', positiveInteger('resamples'), 2000)
   .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 31), 0)
+  .addOption(longOption())
   .option('--out <folder>', 'where the results go (default: results/ablation/MODEL)')
   .addHelpText(
     'after',
