@@ -29,13 +29,13 @@ import { RowBlock } from './row-block.ts'
 import { quantizeWeights, type QuantizedWeights } from './weights.ts'
 
 /**
- * A row goes dense where more than this share of the features of some chunk are candidates: one alone takes about twice as
- * long as in a whole tile, and rows with so many in one chunk have many in the others.
+ * A row goes dense where more than this share of the features of some chunk are candidates: one alone takes about three times
+ * as long as in a tile of the dense kernel, and rows with so many in one chunk have many in the others.
  */
-const DENSE_SHARE = 0.4
+const DENSE_SHARE = 1 / 3
 
 /** Multiply-adds of a call from which on screening is faster than the dense kernel, measured (bench/README.md, `sae`). */
-const WORTH_SCREENING = 2 ** 21
+const WORTH_SCREENING = 2 ** 22
 
 /** Room for a block's entries in the worst case: memory that is asked for, and touched only as far as it is needed. */
 const MOST_ENTRY_BYTES = 2 ** 26
