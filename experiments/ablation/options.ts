@@ -53,7 +53,7 @@ export const command = addEngineOptions(
   .addOption(thresholdOption('as in npm start: a number or a quantile (default: 5; q98 for tiny)'))
   .option(
     '--generate <prompt>',
-    'write on from this, with features turned off and up (default: for each the start of a text in which it fires most)',
+    'write on from this, which may be empty, with features turned off and up (default: for each the start of a text in which it fires most)',
   )
   .option('--tokens <n>', 'how many tokens to write', positiveInteger('tokens'), 24)
   .option(

@@ -9,7 +9,7 @@ export const TARGETS: Readonly<
   },
   sae: {
     files: ['sae/{config,decoder,encoder,metrics,pooling,splice,weights}.ts'],
-    tests: ['/sae', 'failed-load', 'feature-directions'],
+    tests: ['/sae', 'failed-load', 'feature-directions', 'model-folder'],
   },
   'lab/analysis': {
     files: ['experiments/lab/analysis/*.ts', 'experiments/lab/analysis/features/*.ts'],

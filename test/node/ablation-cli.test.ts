@@ -99,6 +99,18 @@ command('each specialist writes on from the start of a text in which it fires, o
   ) // prettier-ignore
 })
 
+command('an empty prompt begins at <|endoftext|> alone, as in generate', () => {
+  const { generations } = results('empty', '--generate', '', '--tokens', '3')
+  const args = ['--prompt', '', '--temperature', '0', '--tokens', '3', '--json']
+  const { stdout } = runScript('experiments/tools/generate/main.ts', args)
+  const { text } = JSON.parse(stdout) as { text: string }
+  assert.ok(text.length > 0)
+  assert.equal(
+    generations.map(({ prompt, as_it_is }) => [prompt, as_it_is]),
+    generations.map(() => ['', text]),
+  )
+})
+
 command(
   'to a person it prints tables, findings and where the files are; the report holds the findings',
   () => {

@@ -63,13 +63,24 @@ commands('a folder that cannot be written is told before the work, and not made'
   fs.rmSync(folder, { recursive: true })
 })
 
-commands('an option that npm took for its own is told of', async () => {
-  const { code, stderr } = await run(['--end', 'well'], { npm_config_json: 'true' })
-  assert.is(code, 0)
-  assert.is(
-    stderr,
-    'note: npm took --json for its own: put -- before the options: npm run fixture -- --json\n',
-  )
+commands('options that npm took for its own are told of, as they were typed', async () => {
+  const note = async (taken: NodeJS.ProcessEnv, ...args: string[]) =>
+    (await run(['--end', 'well', ...args], taken)).stderr
+  const of = (flags: string, typed: string) =>
+    `note: npm took ${flags} for its own: put -- before the options: npm run fixture -- ${typed}\n`
+  assert.is(await note({ npm_config_json: 'true' }), of('--json', '--json'))
+  const many = {
+    ...{ npm_config_layers: 'true', npm_config_top: '7', npm_config_dry_run: '', npm_config_json: 'true' },
+    ...{ npm_config_audit: '', npm_config_out: '' }, // npm's own settings, and what is like one
+  }
+  const typed = '--json --top=7 --layers ... --no-dry-run'
+  assert.is(await note(many), of('--json, --top, --layers, --no-dry-run', typed))
+  const given = ['--json', '--top=3', '--layers', '2', '--no-dry-run']
+  assert.is(await note(many, ...given), '')
+  // Where the options are wrong because of it, too.
+  const { code, stderr } = await run(['2,4'], { npm_config_layers: 'true' })
+  assert.is(code, 2)
+  assert.ok(stderr.startsWith(of('--layers', '--layers ...')), stderr)
 })
 
 commands('print results on standard output and exit 0', async () => {
@@ -86,7 +97,7 @@ commands('print results on standard output and exit 0', async () => {
   ])
   assert.equal(ended, {
     code: 0,
-    stdout: '{"end":"well","layers":[6,8],"top":3,"temperature":0.5,"json":true}\n',
+    stdout: '{"dryRun":true,"end":"well","layers":[6,8],"top":3,"temperature":0.5,"json":true}\n',
     stderr: '',
   })
 })
