@@ -47,17 +47,18 @@ export interface MemoryUse {
   readonly of_target: number
 }
 
+/** Where a screened encoder's time goes (engine/screen-counts.ts). */
+export const screenParts = ['Rows', 'Products', 'Test', 'Candidates', 'Collecting', 'Dense'] as const
+export type ScreenPart = (typeof screenParts)[number]
+
 /** How exact screening fared with an SAE: features a token, and shares from 0 to 1. */
 export interface ScreenUse {
   readonly work: string
   readonly shape: string
   readonly active: number
-  readonly after_int8: number | null // null: no token was screened
-  readonly candidates: number | null // after the residual: what is recomputed
+  readonly candidates: number | null // what int8 numbers leave possible: it is computed; null: no token was screened
   readonly dense_tokens: number // share of tokens that went dense
-  readonly screening: number // share of the time: from int8 values to entries, candidates computed
-  readonly collecting: number // entries of all tokens put in order
-  readonly dense: number
+  readonly parts: Readonly<Record<ScreenPart, number>> // shares of the time
   readonly over_dense: number // how many times as fast as the dense encoder
   readonly over_peer: number | null // and as onnxruntime-node's product alone
 }

@@ -11,7 +11,7 @@ import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
 import { costOfMatmul, matmulRunner, problemOf } from './matmul.ts'
 import { onnxruntimeNode } from './peers/onnxruntime.ts'
 import { measureRoofline } from './roofline.ts'
-import { threadsOf, type Row, type ScreenUse } from './rows.ts'
+import { screenParts, threadsOf, type Row, type ScreenUse } from './rows.ts'
 import { encoderCases, type EncoderCase } from './sae-cases.ts'
 import { timeSideBySide, type Case, type Runner, type Starts } from './side-by-side.ts'
 import { shortRuns } from './timing.ts'
@@ -156,19 +156,16 @@ function screenUse(
 ): ScreenUse {
   const since = (key: keyof ScreenCounts) => now[key] - before[key]
   const tokens = since('rows') + since('denseRows')
-  const parts = [since('secondsScreening'), since('secondsCollecting'), since('secondsDense')]
-  const seconds = parts.reduce((sum, part) => sum + part, 0)
+  const seconds = screenParts.map((part) => since(`seconds${part}`))
+  const total = seconds.reduce((sum, part) => sum + part, 0)
   const perScreened = (key: keyof ScreenCounts) => (since('rows') === 0 ? null : since(key) / since('rows'))
   return {
     work: screened!.work,
     shape: screened!.shape,
     active: since('active') / tokens,
-    after_int8: perScreened('afterInt8'),
     candidates: perScreened('candidates'),
     dense_tokens: since('denseRows') / tokens,
-    screening: parts[0] / seconds,
-    collecting: parts[1] / seconds,
-    dense: parts[2] / seconds,
+    parts: Object.fromEntries(screenParts.map((part, i) => [part, seconds[i] / total])) as ScreenUse['parts'],
     over_dense: dense!.median_ms / screened!.median_ms,
     over_peer: peer ? peer.median_ms / screened!.median_ms : null,
   }

@@ -13,13 +13,16 @@ export function noScreenCounts() {
     smallRows: 0,
     /** Outputs of the screened rows. */
     outputs: 0,
-    /** Of these, outputs that could be positive by what the int8 values of x say, and with their residuals too. */
-    afterInt8: 0,
+    /** Of these, outputs that could be positive by what int8 numbers say: they are computed. */
     candidates: 0,
     /** Outputs of all rows that are positive. */
     active: 0,
+    /** Weights made int8 numbers, once; rows; products of the two; the test of the bound; candidates; entries put in order. */
     secondsPreparing: 0,
-    secondsScreening: 0,
+    secondsRows: 0,
+    secondsProducts: 0,
+    secondsTest: 0,
+    secondsCandidates: 0,
     secondsCollecting: 0,
     secondsDense: 0,
   }

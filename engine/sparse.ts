@@ -72,6 +72,7 @@ export function sliceRows(x: SparseRows, from: number, to: number): SparseRows {
 
 /** All rows of `parts`, one part behind the other. */
 export function stackRows(parts: readonly SparseRows[], width: number): SparseRows {
+  if (parts.length === 1 && parts[0].shape[1] === width) return parts[0]
   const rows = parts.reduce((sum, part) => sum + part.shape[0], 0)
   const entries = parts.reduce((sum, part) => sum + part.values.length, 0)
   const stacked = {

@@ -23,6 +23,7 @@ import {
 } from './prepared.ts'
 import { selfCheck } from './self-check.ts'
 import { Screen } from './screen/screen.ts'
+import { runPreActivations } from './pre-activations.ts'
 import { runSparseDecode } from './sparse-decode.ts'
 import { encodeDensely } from './sparse-encode.ts'
 import { Block, freeBlock, WasmTensor, wasmTensor } from './tensors.ts'
@@ -318,8 +319,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       live('preActivations', layer?.weights, engine.arena)
       const from = addressOf('preActivations', x)
       const out = make('preActivations', [rows, encoder.out])
-      const place = { x: from, rows, residual: 0, out: out.address }
-      await runLinear(engine, layer, { ...place, activation: 'none' })
+      await runPreActivations(engine, layer, { x: from, rows, out: out.address })
       return out
     },
 

@@ -56,6 +56,11 @@ export function whileBelow(i: I32, end: I32Input, body: () => void): void {
   loopUntil(() => i32.ge_u(i, end), body)
 }
 
+/** while (i >= least) body   (unsigned) */
+export function whileAtLeast(i: I32, least: number, body: () => void): void {
+  loopUntil(() => i32.lt_u(i, least), body)
+}
+
 /** for (; i < end; i += step) body   (unsigned; i starts at what it holds) */
 export function forUpTo(i: I32, end: I32Input, step: number, body: () => void): void {
   whileBelow(i, end, () => {

@@ -88,8 +88,9 @@ export class Engine {
     if (this.disposed) throw new Error(`wasm: ${task} on a backend that was disposed`)
     if (this.pool && chunks > 1) return this.pool.run(task, args, chunks)
     const { kernels, scratch } = this
+    const { memory } = this.arena
     const work: Task = TASKS[task]
-    for (let chunk = 0; chunk < chunks; chunk++) work.run(args, { kernels, chunk, scratch })
+    for (let chunk = 0; chunk < chunks; chunk++) work.run(args, { kernels, memory, chunk, scratch })
   }
 
   /** Runs a task of `count` rows, or numbers, in chunks of at least `least` of them. */

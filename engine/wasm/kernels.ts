@@ -39,20 +39,24 @@ export const KERNELS = {
   subtract: i32s('a b out width bStride first last'),
   meanRows: i32s('x out rows width'),
   select: i32s('x outputs threshold k indices counts first last'),
+  preActivations: i32s('x rows padded weights bias out outputs first last sums'),
   sparseDecode: i32s('offsets indices values table width bias out first last block'),
-  quantizeColumns: {
-    ...i32s('weights inputs bias int8 padded columns'),
+  quantizeFeatures: {
+    ...i32s('weights padded bias int8 features'),
     slack: 'f32',
     ...i32s('first last'),
   },
   quantizeRows: {
-    ...i32s('x rows inputs padded values residuals constants large leftOut copy first last'),
+    ...i32s('x rows inputs padded values constants large leftOut first last'),
     ...f32s('rounding slack factor'),
   },
-  screen: {
-    ...i32s('first last rows padded values residuals constants int8 columns x inputs weights bias most'),
-    ...i32s('leftOut tallies place scratch'),
+  int8Products: i32s('values rows tall padded int8 features first last sums'),
+  boundTest: {
+    ...i32s('rows tall constants features weights padded dimensions dimensionCount leftOut tallies most'),
+    ...i32s('first last scratch'),
   },
+  computeCandidates: i32s('x rows padded weights bias first last place scratch'),
+  countEntries: i32s('start end counts'),
   scatter: i32s('start end next indices values'),
 } as const satisfies Readonly<Record<string, Signature>>
 export type KernelName = keyof typeof KERNELS

@@ -12,11 +12,9 @@ import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
+import { preActivations } from './pre-activations.ts'
 import { relu } from './relu.ts'
-import { quantizeColumns } from './screen/quantize-columns.ts'
-import { screen } from './screen/column-group.ts'
-import { quantizeRows } from './screen/quantize-rows.ts'
-import { scatter } from './screen/scatter.ts'
+import { screenKernels } from './screen/kernels.ts'
 import { select } from './select.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
@@ -47,10 +45,8 @@ function emitKernels(options: KernelOptions) {
     subtract: subtract(),
     meanRows: meanRows(),
     select: select(),
+    preActivations: preActivations(emitter),
     sparseDecode: sparseDecode(emitter),
-    quantizeColumns: quantizeColumns(emitter),
-    quantizeRows: quantizeRows(emitter),
-    screen: screen(emitter),
-    scatter: scatter(),
+    ...screenKernels(emitter),
   } satisfies { [K in keyof typeof KERNELS]: NamedFunc<(typeof KERNELS)[K], never> }
 }

@@ -7,12 +7,13 @@ import { sizeOf } from '../tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'
 import type { Engine } from './engine.ts'
 import type { Arena } from './memory.ts'
-import { prepareLinear, READ_AT_ONCE, type PackedLinear } from './panels.ts'
+import { loadEncoder, type EncoderWeights } from './encoder-weights.ts'
+import { READ_AT_ONCE } from './panels.ts'
 import { Block, freeBlock, type WasmTensor } from './tensors.ts'
 
 /** An encoder's matrix, and what it selects by. */
 export interface PackedEncoder extends Encoder {
-  readonly layer: PackedLinear
+  readonly layer: EncoderWeights
   readonly threshold?: Block // [out], where what is above it is kept
   readonly k?: number // where the k largest are kept
 }
@@ -43,7 +44,7 @@ export async function loadBlock(arena: Arena, weight: WeightSource): Promise<Blo
   })
 }
 
-/** Reads an encoder's weight [in, out] into panels. @throws if bias or threshold is not [out], or k not from 1 to out */
+/** Reads an encoder's weight [in, out]. @throws if bias or threshold is not [out], or k not from 1 to out */
 export async function prepareEncoder(
   engine: Engine,
   weight: WeightSource,
@@ -54,7 +55,7 @@ export async function prepareEncoder(
   const { keep } = selection
   return freedOnFailure(freeBlock, async (hold) => {
     const threshold = keep === 'above' ? hold(await loadBlock(engine.arena, selection.threshold)) : undefined
-    const layer = await prepareLinear(engine, weight, bias)
+    const layer = await loadEncoder(engine, weight, bias)
     const k = keep === 'largest' ? selection.k : undefined
     return { in: layer.in, out: layer.out, keep, layer, threshold, k }
   })

@@ -1,7 +1,7 @@
 import { stackRows, type SparseRows } from '../sparse.ts'
 import type { Engine } from './engine.ts'
-import { runLinear } from './linear.ts'
-import type { PackedLinear } from './panels.ts'
+import type { EncoderWeights } from './encoder-weights.ts'
+import { runPreActivations } from './pre-activations.ts'
 import type { PackedEncoder } from './prepared.ts'
 import { Block } from './tensors.ts'
 
@@ -11,7 +11,7 @@ const ENCODED_AT_ONCE = 2 ** 21
 /** What is kept of x W + b for rows of x, by address: all outputs computed, most thrown away. */
 export async function encodeDensely(
   engine: Engine,
-  layer: PackedLinear,
+  layer: EncoderWeights,
   x: number,
   rows: number,
   { threshold, k = 0 }: Pick<PackedEncoder, 'threshold' | 'k'> = {},
@@ -24,8 +24,7 @@ export async function encodeDensely(
   const parts: SparseRows[] = []
   for (let r = 0; r < rows; r += atOnce) {
     const count = Math.min(atOnce, rows - r)
-    const place = { x: x + r * layer.in * 4, rows: count, residual: 0, out: dense.address }
-    await runLinear(engine, layer, { ...place, activation: 'none' })
+    await runPreActivations(engine, layer, { x: x + r * layer.in * 4, rows: count, out: dense.address })
     const selection = { x: dense.address, outputs: layer.out, threshold: threshold?.address ?? 0, k }
     await engine.runRanged('select', { ...selection, indices, counts }, count, 1)
     parts.push(keptEntries(engine, layer.out, { values: dense.address, indices, counts, rows: count }))

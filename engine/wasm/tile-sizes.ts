@@ -13,3 +13,14 @@ export const TILE_ROWS = 6
 export function tilePanels(rows: number): number {
   return rows === 1 ? 4 : rows === 2 ? 2 : 1
 }
+
+/** Partial sums of an encoder's output, and how many numbers each takes before it begins again from zero: see lane-tile.ts. */
+export const LANES = 8
+export const LANE_BLOCK = 128
+
+/** An encoder's rows are padded to whole steps of this many numbers, its outputs to whole groups. */
+export const ENCODER_STEP = 16
+export const ENCODER_GROUP = 16
+
+/** Rows and features of an encoder's tile: 8 sums, 2 of x and 1 of weights fill 11 registers of 256 bits. */
+export const [ENCODER_ROWS, ENCODER_FEATURES] = [2, 4]

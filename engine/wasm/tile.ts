@@ -33,7 +33,7 @@ interface Product {
 }
 
 /** Vectors that a tile needs: its sums, the shorter side of a step, and one that passes. */
-export function registersOf(rows: number, columns: number): number {
+function registersOf(rows: number, columns: number): number {
   const vectors = columns / 4
   return rows * vectors + Math.max(rows, vectors) + 1
 }
@@ -42,7 +42,7 @@ export function registersOf(rows: number, columns: number): number {
  * sums[rows][columns] = x[rows][K] times W[K][columns], as all tiles sum it. One k adds x[r][k] * w[k][j] to each sum:
  * the shorter side of the tile is kept in registers, the other passes.
  */
-export function multiply({ madd }: Emitter, product: Product): void {
+function multiply({ madd }: Emitter, product: Product): void {
   const { xs, ws, width, step, K, sums, registers } = product
   const [x, [end, blockEnd], [passing, ...others]] = [xs[0], product.ends, registers]
   const weights = ws.flatMap((w) => Array.from({ length: width / 4 }, (_, j) => ({ w, offset: j * 16 })))

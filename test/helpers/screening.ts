@@ -2,8 +2,8 @@ import * as assert from 'uvu/assert'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import type { Engine } from '../../engine/wasm/engine.ts'
-import { runLinear } from '../../engine/wasm/linear.ts'
-import { prepareLinear, type PackedLinear } from '../../engine/wasm/panels.ts'
+import { loadEncoder, type EncoderWeights } from '../../engine/wasm/encoder-weights.ts'
+import { runPreActivations } from '../../engine/wasm/pre-activations.ts'
 import { Screen } from '../../engine/wasm/screen/screen.ts'
 import { encodeDensely } from '../../engine/wasm/sparse-encode.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
@@ -18,11 +18,11 @@ async function withLayer<T>(
   engine: Engine,
   { weight, bias }: Layer,
   x: Tensor,
-  work: (layer: PackedLinear, x: number) => Promise<T>,
+  work: (layer: EncoderWeights, x: number) => Promise<T>,
 ): Promise<T> {
   const { arena } = engine
   const before = arena.usedBytes
-  const layer = await prepareLinear(engine, sourceOf('weight', weight), sourceOf('bias', bias))
+  const layer = await loadEncoder(engine, sourceOf('weight', weight), sourceOf('bias', bias))
   const at = arena.allocate(x.data.length * 4, 'a test')
   arena.floats(at, x.data.length).set(x.data)
   const result = await work(layer, at)
@@ -59,7 +59,7 @@ export async function preActivations(engine: Engine, layer: Layer, x: Tensor): P
   const shape = [x.shape[0], layer.weight.shape[1]]
   return withLayer(engine, layer, x, async (packed, at) => {
     const out = engine.arena.allocate(shape[0] * shape[1] * 4, 'a test')
-    await runLinear(engine, packed, { x: at, rows: shape[0], residual: 0, out, activation: 'none' })
+    await runPreActivations(engine, packed, { x: at, rows: shape[0], out })
     const result = Tensor.of(shape, engine.arena.floats(out, shape[0] * shape[1]))
     engine.arena.release(out)
     return result

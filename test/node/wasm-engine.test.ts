@@ -165,7 +165,8 @@ test('the job whose chunk failed in a worker fails, however late the worker is h
     // while the calling thread is at its first chunk, the worker takes the second
     spawn: ({ board }, onEnd) => {
       fail = () => {
-        assert.throws(() => new JobBoard(board).work({ gelu: trap } as unknown as Kernels, 0), 'trap')
+        const thread = { kernels: { gelu: trap } as unknown as Kernels, memory, scratch: 0 }
+        assert.throws(() => new JobBoard(board).work(thread), 'trap')
         setTimeout(() => onEnd(new Error('trap')), 20)
       }
     },

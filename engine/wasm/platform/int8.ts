@@ -3,13 +3,13 @@ import { moduleBytes } from '../function.ts'
 import type { Platform } from './platform.ts'
 import { instantiate } from '../instance.ts'
 import { emitterFor, type Int8Method } from '../emitter.ts'
-import { int8Tile } from '../screen/int8-tile.ts'
+import { packedTile } from '../screen/int8-tile.ts'
 
 const METHODS: readonly Int8Method[] = ['dot', 'pairs']
 const fastest = new Map<boolean, Int8Method>()
 
 /** What a timed tile has, and how often it is run: some 10 microseconds, several times. Small, because compiling takes longest. */
-const [ROWS, INPUTS, TILES, RUNS] = [4, 256, 128, 10]
+const [INPUTS, TILES, RUNS] = [256, 64, 10]
 
 type Compile = Pick<Platform, 'compile'>
 
@@ -40,9 +40,9 @@ export function fastestInt8(platform: Compile, paired: boolean): Int8Method {
 function compileTile(platform: Compile, int8: Int8Method, paired: boolean): () => void {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
   const emitter = emitterFor({ fused: false, panel: 8, int8, paired, shared: false })
-  const bytes = moduleBytes({ tile: int8Tile(emitter, ROWS, 'packed') }, { paired, shared: false })
+  const bytes = moduleBytes({ tile: packedTile(emitter) }, { paired, shared: false })
   type Tile = (x: number, inputs: number, ...others: number[]) => void
   const { tile } = instantiate<{ tile: Tile }>(platform.compile(bytes, { paired }), memory)
-  const [x, weights, columns, sums] = [0, 16384, 32768, 49152]
-  return () => tile(x, INPUTS, weights, columns, sums)
+  const [x, weights, features, sums] = [0, 16384, 32768, 49152]
+  return () => tile(x, INPUTS, weights, features, sums)
 }

@@ -1,175 +1,198 @@
-// The bound test: which of a group's columns could be positive, by what int8 numbers say and the bound on their error.
-import { f32x4, i32, i32x4, i64, local, v128, type Local } from 'wasmati'
+// The bound test: which outputs could be positive, by what int8 numbers say and the bound on their error.
+import { f32x4, i16x8, i32, i8x16, local, v128, type StackVar } from 'wasmati'
 import {
+  doWhile,
   forUpTo,
   increment,
   splat,
   when,
   whileBelow,
+  zeroBytes,
   type I32,
-  type MultiplyAdd,
   type V128,
 } from '../emit.ts'
-import { func } from '../function.ts'
+import { call, func } from '../function.ts'
 import type { Emitter } from '../emitter.ts'
-import { i32s } from '../kernels.ts'
-import { BOUND, COLUMN, GROUP, GROUP_BYTES, LARGE_BYTES, ROW, ROW_BYTES, SCRATCH } from './layout.ts'
+import { i32s, KERNELS } from '../kernels.ts'
+import { FEATURE, FEATURE_BYTES, GROUP, GROUP_BYTES, LARGE_BYTES, ROW, ROW_BYTES, SCRATCH } from './layout.ts'
 
-export const HALVES = [0, 16] as const // a group's two vectors, in bytes
-
-/** What is known of four columns, and what comes of them for a row. */
-interface Half {
-  readonly offset: number // in bytes
-  readonly scale: V128
-  readonly norm: V128
-  readonly error: V128
-  readonly estimate: V128
-  readonly limit: V128
-}
-
-function halvesOf(registers: readonly V128[]): Half[] {
-  return HALVES.map((offset, i) => {
-    const [scale, norm, error, estimate, limit] = registers.slice(i * 5, i * 5 + 5)
-    return { offset, scale, norm, error, estimate, limit }
-  })
-}
-
-function loadColumns(halves: readonly Half[], columns: I32): void {
-  for (const { offset, scale, norm, error } of halves) {
-    local.set(scale, v128.load({ offset: COLUMN.scale + offset }, columns))
-    local.set(norm, v128.load({ offset: COLUMN.norm + offset }, columns))
-    local.set(error, v128.load({ offset: COLUMN.error + offset }, columns))
-  }
-}
-
-/**
- * estimate += sums * scale * step, what the int8 numbers say; limit = estimate + |r| |w_j| + |x''| |d_j|.
- * `ofRow` is overwritten; `bound` is where a row has its numbers.
- */
-function setLimits(
-  halves: readonly Half[],
-  row: I32,
-  sums: I32,
-  bound: number,
-  ofRow: V128,
-  madd: MultiplyAdd,
-): void {
-  local.set(ofRow, v128.load32_splat({ offset: bound + BOUND.step }, row))
-  for (const { offset, limit } of halves) local.set(limit, v128.load({ offset }, sums))
-  for (const { scale, estimate, limit } of halves) {
-    local.set(limit, f32x4.mul(f32x4.convert_i32x4_s(limit), scale))
-    local.set(estimate, madd(limit, ofRow, estimate))
-  }
-  local.set(ofRow, v128.load32_splat({ offset: bound + BOUND.ofNorm }, row))
-  for (const { norm, estimate, limit } of halves) local.set(limit, madd(norm, ofRow, estimate))
-  local.set(ofRow, v128.load32_splat({ offset: bound + BOUND.ofError }, row))
-  for (const { error, limit } of halves) local.set(limit, madd(error, ofRow, limit))
-}
-
-/** Leaves which of eight columns are not <= 0, as bits: NaN is not. Overwrites them. */
-export function notAtMostZero([low, high]: readonly V128[]): ReturnType<typeof i32.xor> {
-  for (const half of [low, high]) local.set(half, f32x4.le(half, splat(0)))
-  i32x4.bitmask(low)
-  i32.shl(i32x4.bitmask(high), 4)
-  i32.or()
-  i32.const(0xff)
-  return i32.xor()
-}
-
-/** The bits of a tile's rows: GROUP a row, the first row's lowest. */
-interface Possible {
-  readonly all: Local<'i64'>
-  readonly shift: Local<'i64'>
-}
-
-function clear({ all, shift }: Possible): void {
-  for (const word of [all, shift]) local.set(word, i64.const(0n))
-}
-
-/** Puts down which columns of the next row are possible: those whose limit is not <= 0. Overwrites the limits. */
-function addPossible({ all, shift }: Possible, halves: readonly Half[], bits: I32): void {
-  notAtMostZero(halves.map(({ limit }) => limit))
-  local.set(bits)
-  local.set(all, i64.or(i64.shl(i64.extend_i32_u(bits), shift), all))
-  local.set(shift, i64.add(shift, BigInt(GROUP)))
-}
-
-/**
- * What the int8 values say of a group's columns for the rows of a tile: leaves which of them may be positive, eight
- * bits a row. Scratch has the rows' sums, and then, in `estimates`, bias + large . w + scale step q . v.
- * `row`: the first row's constants; `columns`: the group's; `weights`: its float32 weights.
- */
-export function boundTest({ madd }: Emitter) {
+/** to [count][GROUP] = a group's weights of the numbers at `dimensions` (in bytes). `stride`: bytes from a feature to the next. */
+function gatherWeights() {
   return func(
-    {
-      in: i32s('rows row columns weights scratch'),
-      locals: { i32: 3, i64: 2, v128: 14 },
-      out: 'i64',
-    },
-    (
-      { rows, row, columns, weights, scratch },
-      { i32: [large, end, at], i64: [shift, all], v128: [ofRow, w, lowBias, highBias, ...registers] },
-    ) => {
-      const halves = halvesOf(registers)
-      const biases = [lowBias, highBias]
-      loadColumns(halves, columns)
-      biases.forEach((bias, i) => local.set(bias, v128.load({ offset: COLUMN.bias + HALVES[i] }, columns)))
-      clear({ all, shift })
-      local.set(rows, i32.add(row, i32.mul(rows, ROW_BYTES)))
-      // for each row:
-      forUpTo(row, rows, ROW_BYTES, () => {
-        halves.forEach(({ estimate }, i) => local.set(estimate, biases[i]))
-        // for each of its large numbers: estimate += x[k] * w[k]
-        local.set(end, i32.load({ offset: ROW.largeCount }, row))
-        when(end, () => {
-          local.set(large, i32.load({ offset: ROW.large }, row))
-          local.set(end, i32.add(large, i32.mul(end, LARGE_BYTES)))
-          whileBelow(large, end, () => {
-            local.set(at, i32.add(weights, i32.load({}, large)))
-            local.set(ofRow, v128.load32_splat({ offset: 4 }, large))
-            for (const { estimate, offset } of halves) {
-              local.set(w, v128.load({ offset }, at))
-              local.set(estimate, madd(ofRow, w, estimate))
-            }
-            increment(large, LARGE_BYTES)
-          })
-        })
-        setLimits(halves, row, scratch, ROW.byValues, ofRow, madd)
-        for (const { estimate, offset } of halves)
-          v128.store({ offset: SCRATCH.estimates + offset }, scratch, estimate)
-        addPossible({ all, shift }, halves, at)
-        increment(scratch, GROUP_BYTES)
+    { in: i32s('weights stride dimensions count to'), locals: { i32: 2 } },
+    ({ weights, stride, dimensions, count, to }, { i32: [end, at] }) => {
+      local.set(end, i32.add(dimensions, i32.mul(count, 4)))
+      forUpTo(dimensions, end, 4, () => {
+        local.set(at, i32.add(weights, i32.load({}, dimensions)))
+        for (let j = 0; j < GROUP; j++) {
+          i32.store({ offset: j * 4 }, to, i32.load({}, at))
+          increment(at, stride)
+        }
+        increment(to, GROUP_BYTES)
       })
-      local.get(all)
     },
   )
 }
 
-/** The same for rows of a list, with their residuals: `estimates` are what the int8 values said; `constants`: row 0's. */
-export function residualBoundTest({ madd }: Emitter) {
+/** A group's constants, and what comes of them for a row: a vector per four features. */
+interface Registers {
+  readonly scale: readonly V128[]
+  readonly bias: readonly V128[]
+  readonly norm: readonly V128[]
+  readonly error: readonly V128[]
+  readonly limit: readonly V128[]
+  readonly passing: readonly V128[]
+  readonly ofRow: V128
+}
+
+function registersOf(all: readonly V128[]): Registers {
+  const [scale, bias, norm, error, limit, passing] = [0, 1, 2, 3, 4, 5].map((i) =>
+    all.slice(i * 4, i * 4 + 4),
+  )
+  return { scale, bias, norm, error, limit, passing, ofRow: all[24] }
+}
+
+function loadConstants(registers: Registers, features: I32): void {
+  for (const name of ['scale', 'bias', 'norm', 'error'] as const)
+    registers[name].forEach((vector, j) =>
+      local.set(vector, v128.load({ offset: FEATURE[name] + j * 16 }, features)),
+    )
+}
+
+/**
+ * limit = bias + large . w_j + scale_j step q . v_j + |r| |w_j| + |x''| |d_j|: the most that a row's outputs can be (bound.ts).
+ * `large`: the group's weights of numbers that are large in some row; `i`, `end` and `at` are overwritten.
+ */
+function setLimits(
+  { madd }: Emitter,
+  { scale, bias, norm, error, limit, passing, ofRow }: Registers,
+  { row, sums, large, i, end, at }: Readonly<Record<'row' | 'sums' | 'large' | 'i' | 'end' | 'at', I32>>,
+): void {
+  limit.forEach((vector, j) => local.set(vector, bias[j]))
+  // for each large number: limit += x[k] * w[k]
+  local.set(i, i32.load({ offset: ROW.large }, row))
+  local.set(end, i32.add(i, i32.mul(i32.load({ offset: ROW.largeCount }, row), LARGE_BYTES)))
+  whileBelow(i, end, () => {
+    local.set(at, i32.add(large, i32.load({}, i)))
+    local.set(ofRow, v128.load32_splat({ offset: 4 }, i))
+    passing.forEach((w, j) => local.set(w, v128.load({ offset: j * 16 }, at)))
+    limit.forEach((vector, j) => local.set(vector, madd(ofRow, passing[j], vector)))
+    increment(i, LARGE_BYTES)
+  })
+  local.set(ofRow, v128.load32_splat({ offset: ROW.step }, row))
+  passing.forEach((sum, j) => local.set(sum, v128.load({ offset: j * 16 }, sums)))
+  passing.forEach((sum, j) => local.set(sum, f32x4.mul(f32x4.convert_i32x4_s(sum), scale[j])))
+  limit.forEach((vector, j) => local.set(vector, madd(passing[j], ofRow, vector)))
+  for (const [offset, factors] of [
+    [ROW.ofNorm, norm],
+    [ROW.ofError, error],
+  ] as const) {
+    local.set(ofRow, v128.load32_splat({ offset }, row))
+    limit.forEach((vector, j) => local.set(vector, madd(ofRow, factors[j], vector)))
+  }
+}
+
+/** Leaves which of GROUP numbers are not <= 0, as bits: NaN is not. Overwrites the vectors. */
+function notAtMostZero(numbers: I32, vectors: readonly V128[]): StackVar<'i32'> {
+  const [a, b, c, d] = vectors
+  vectors.forEach((vector, j) =>
+    local.set(vector, f32x4.le(v128.load({ offset: j * 16 }, numbers), splat(0))),
+  )
+  local.set(a, i16x8.narrow_i32x4_s(a, b))
+  local.set(c, i16x8.narrow_i32x4_s(c, d))
+  return i32.xor(i8x16.bitmask(i8x16.narrow_i16x8_s(a, c)), 2 ** GROUP - 1)
+}
+
+/**
+ * Lists a group's candidates: for each feature `counts` says how many, and `candidates` [GROUP][rows] which rows, rising.
+ * `tallies` [rows] counts them; a row with more than `most` is left out from there on.
+ */
+function listCandidates() {
   return func(
-    {
-      in: i32s('rows list constants columns estimates scratch'),
-      locals: { i32: 1, i64: 2, v128: 11 },
-      out: 'i64',
-    },
+    { in: i32s('bits rows leftOut tallies most counts candidates'), locals: { i32: 5 } },
     (
-      { rows, list, constants, columns, estimates, scratch },
-      { i32: [row], i64: [shift, all], v128: [ofRow, ...registers] },
+      { bits: from, rows, leftOut, tallies, most, counts, candidates },
+      { i32: [r, bits, at, count, feature] },
     ) => {
-      const halves = halvesOf(registers)
-      loadColumns(halves, columns)
-      clear({ all, shift })
-      local.set(rows, i32.add(list, i32.mul(rows, 4)))
-      forUpTo(list, rows, 4, () => {
-        local.set(row, i32.add(constants, i32.mul(i32.load({}, list), ROW_BYTES)))
-        for (const { estimate, offset } of halves) local.set(estimate, v128.load({ offset }, estimates))
-        setLimits(halves, row, scratch, ROW.byResiduals, ofRow, madd)
-        addPossible({ all, shift }, halves, row)
-        increment(estimates, GROUP_BYTES)
-        increment(scratch, GROUP_BYTES)
+      local.set(r, i32.const(0))
+      forUpTo(r, rows, 1, () => {
+        local.set(bits, i32.load16_u({}, from))
+        when(bits, () => {
+          i32.load8_u({}, i32.add(leftOut, r))
+          when(i32.eqz(), () => {
+            local.set(count, i32.add(i32.load({}, tallies), i32.popcnt(bits)))
+            i32.store({}, tallies, count)
+            when(i32.gt_u(count, most), () => i32.store8({}, i32.add(leftOut, r), 1))
+            // for each bit: candidates[feature][counts[feature]++] = r
+            doWhile(() => {
+              local.set(feature, i32.ctz(bits))
+              local.set(at, i32.add(counts, i32.mul(feature, 4)))
+              local.set(count, i32.load({}, at))
+              i32.store({}, at, i32.add(count, 1))
+              local.set(at, i32.add(candidates, i32.mul(feature, rows)))
+              i32.store8({}, i32.add(at, count), r)
+              local.set(bits, i32.and(i32.sub(bits, 1), bits))
+              return i32.ne(bits, 0)
+            })
+          })
+        })
+        increment(from, 2)
+        increment(tallies, 4)
       })
-      local.get(all)
+    },
+  )
+}
+
+/** Lists which outputs of a range of groups could be positive, in scratch, where their products are (listCandidates). */
+export function boundTest(emitter: Emitter) {
+  const [gather, list] = [gatherWeights(), listCandidates()]
+  return func(
+    { in: KERNELS.boundTest, locals: { i32: 12, v128: 25 } },
+    (
+      { rows, tall, constants, features, weights, padded, dimensions, dimensionCount, leftOut, ...others },
+      {
+        i32: [stride, row, lastRow, sums, group, large, counts, candidates, bits, i, end, at],
+        v128: vectors,
+      },
+    ) => {
+      const { tallies, most, first: g, last, scratch } = others
+      const registers = registersOf(vectors)
+      local.set(stride, i32.mul(padded, 4))
+      increment(weights, i32.mul(i32.mul(g, stride), GROUP))
+      increment(features, i32.mul(g, FEATURE_BYTES))
+      local.set(lastRow, i32.add(constants, i32.mul(rows, ROW_BYTES)))
+      local.set(group, i32.add(scratch, SCRATCH.sums))
+      local.set(large, i32.add(scratch, SCRATCH.large))
+      local.set(candidates, i32.add(scratch, SCRATCH.candidates))
+      local.set(counts, i32.add(scratch, SCRATCH.counts))
+      local.set(end, i32.mul(i32.sub(last, g), GROUP_BYTES))
+      zeroBytes(counts, end)
+      // for each group
+      forUpTo(g, last, 1, () => {
+        call(gather, { weights, stride, dimensions, count: dimensionCount, to: large })
+        loadConstants(registers, features)
+        local.set(sums, group)
+        local.set(row, constants)
+        local.set(bits, i32.add(scratch, SCRATCH.bits))
+        // for each row: bits[row] = the features whose limit is above 0; no branch depends on them yet
+        forUpTo(row, lastRow, ROW_BYTES, () => {
+          setLimits(emitter, registers, { row, sums, large, i, end, at })
+          // stored, and loaded again: V8 pairs vectors of what is stored side by side
+          registers.limit.forEach((limit, j) =>
+            v128.store({ offset: SCRATCH.limits + j * 16 }, scratch, limit),
+          )
+          local.set(at, notAtMostZero(scratch, registers.passing))
+          i32.store16({}, bits, at)
+          increment(bits, 2)
+          increment(sums, GROUP_BYTES)
+        })
+        call(list, { bits: i32.add(scratch, SCRATCH.bits), rows, leftOut, tallies, most, counts, candidates })
+        increment(weights, i32.mul(stride, GROUP))
+        increment(features, FEATURE_BYTES)
+        increment(group, i32.mul(tall, GROUP_BYTES))
+        increment(counts, GROUP_BYTES)
+        increment(candidates, i32.mul(rows, GROUP))
+      })
     },
   )
 }

@@ -1,20 +1,20 @@
 /*
  * The bound of exact screening: which outputs of x W + b can be positive, found in int8, with a proof.
  *
- * A row x is split into a few large numbers, which stay float32, and a rest x', which becomes int8 values q1; what these
- * leave over, the residual r1, becomes int8 once more, q2:
- *     x' = step1 q1 + r1,   r1 = step2 q2 + r2,   q1 and q2 whole numbers in -63..63
- * and a column w_j of W becomes int8 values v_j and their error d_j:
+ * A row x is split into a few large numbers, which stay float32, and a rest x', which becomes int8 values q; these leave
+ * over the residual r:
+ *     x' = step q + r,   q whole numbers in -63..63
+ * and a feature w_j, a column of W, becomes int8 values v_j and their error d_j:
  *     w_j = scale_j v_j + d_j,   v_j whole numbers in -127..127
- * By the values alone (x'' = step1 q1, r = r1), or by the residual too (x'' = step1 q1 + step2 q2, r = r2), exactly:
+ * With x'' = step q, exactly:
  *     x . w_j = large . w_j + scale_j (x'' . v_j) + r . w_j + x'' . d_j
  * The first two terms are computed. The last two are not; by Cauchy and Schwarz they are at most
  *     |r . w_j| + |x'' . d_j|  <=  |r| |w_j| + |x''| |d_j|.
- * Norms of rows and of columns are worked out once each, so the bound costs two multiply-adds an output.
+ * Norms of rows and of features are worked out once each, so the bound costs two multiply-adds an output.
  *
  * Float32 adds its roundings, in what is computed here and in the dense kernel whose result is to be matched. In each of the
  * two, all numbers are sums and products whose terms' sizes add up to no more than
- *     4 S + |b_j|,   S = (|x| + |r1|) (|w_j| + |d_j|),
+ *     4 S + |b_j|,   S = (|x| + |r|) (|w_j| + |d_j|),
  * so n roundings in a row err by at most gamma times that, gamma = n u / (1 - n u), u = 2^-24 (Higham 2002,
  * section 3.1). No share of |b_j| is needed: x . w_j and what is computed for it are at most S, so from |b_j| = 2 S on, the
  * sign of b_j decides in the dense kernel and here alike; and below that 4 S + |b_j| is at most 6 S. So 6 gamma times the
@@ -22,9 +22,12 @@
  * then the dense kernel's number is not either, and ReLU makes it 0.
  * Underflow, which no relative error covers, is kept below gamma by the limits LEAST and MOST; what lies outside of
  * them is computed densely.
+ *
+ * The same bound below instead of above is a lower limit. A feature whose upper limit lies below the k-th largest lower limit
+ * of its row is not among the row's k largest: that is how TopK could be screened. It is computed densely today.
  */
 
-import { SUM_BLOCK } from '../tile-sizes.ts'
+import { LANE_BLOCK, LANES } from '../tile-sizes.ts'
 
 /** The unit roundoff of float32. */
 const UNIT = 2 ** -24
@@ -34,30 +37,32 @@ export const MAX_LARGE = 32
 export const LARGE = 4
 /** Int8 numbers of rows are stored with this added, in 1..127: relaxed dot products of more than 7 bits differ between machines. */
 export const INT8_OFFSET = 64
-/** The largest of a row's whole numbers, and of a column's. */
+/** The largest of a row's whole numbers, and of a feature's. */
 export const ROW_MOST = 63
-export const COLUMN_MOST = 127
-/** What those of one sign may add up to in a 16-bit sum of products: 127 times this is less than 2^15. */
-export const LANE_MOST = 258
+export const FEATURE_MOST = 127
+/** What a feature's numbers of one sign may add up to in a 16-bit sum of products: 127 times this is less than 2^15. */
+export const SUM16_MOST = 258
 /** 32-bit sums of so many products of 7 bits by 8 bits cannot overflow. */
 export const MAX_INPUTS = 100_000
 /**
- * Rows' largest numbers and steps, and columns' scales, are screened within these limits: products of three of their
+ * Rows' largest numbers and steps, and features' scales, are screened within these limits: products of three of their
  * constants then stay in float32's normal range, and what products lose below it is far less than gamma's share.
  */
 export const [LEAST, MOST] = [2 ** -50, 2 ** 50]
 
 /** The error of float32 in the screen or in the dense kernel, relative to the sizes of the terms. */
 function roundingError(inputs: number): number {
-  const dense = Math.min(inputs, SUM_BLOCK) + Math.ceil(inputs / SUM_BLOCK) + 3
+  const lane = Math.ceil(inputs / LANES)
+  // a lane's products, its blocks, the lanes' tree and the bias, some to spare
+  const dense = Math.min(lane, LANE_BLOCK) + Math.ceil(lane / LANE_BLOCK) + Math.log2(LANES) + 3
   // large numbers, what int8 numbers say, the bound's own products, and what rows' remainders are off by (quantize-rows.ts)
   const screen = MAX_LARGE + 24
-  const error = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the column's largest
+  const error = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the feature's largest
   const n = (dense + screen + error) * UNIT
   return n / (1 - n)
 }
 
-/** What a row's |x| + |r1| is to be multiplied with, to be added to its factors of |w_j| and of |d_j|. */
+/** What a row's |x| + |r| is to be multiplied with, to be added to its factors of |w_j| and of |d_j|. */
 export function rowRounding(inputs: number): number {
   return 6 * roundingError(inputs)
 }

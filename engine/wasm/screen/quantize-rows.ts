@@ -1,21 +1,10 @@
-// Quantising rows of x: large numbers aside, a row becomes int8 values, their residuals, and what bounds the rest.
+// Quantising rows of x: large numbers aside, a row becomes int8 values and what bounds the rest.
 import { f32, f32x4, i16x8, i32, i32x4, i8x16, local, v128, type Local, type StackVar } from 'wasmati'
-import {
-  copyBytes,
-  doWhile,
-  forUpTo,
-  increment,
-  splat,
-  when,
-  zeroBytes,
-  type I32,
-  type V128,
-} from '../emit.ts'
+import { doWhile, forUpTo, increment, splat, when, type I32, type V128 } from '../emit.ts'
 import { call, func } from '../function.ts'
-import type { Emitter } from '../emitter.ts'
 import { f32s, i32s, KERNELS } from '../kernels.ts'
 import { INT8_OFFSET, LARGE, LEAST, MAX_LARGE, MOST, ROW_MOST } from './bound.ts'
-import { BOUND, INT8_ROWS, INT8_TILES, LARGE_BYTES, ROW, ROW_BYTES, STEP } from './layout.ts'
+import { INT8_ROWS, INT8_TILES, LARGE_BYTES, ROW, ROW_BYTES, STEP } from './layout.ts'
 
 type F32 = Local<'f32'>
 
@@ -117,36 +106,25 @@ function isWithin(value: F32): StackVar<'i32'> {
   return i32.or()
 }
 
-/** Four numbers of a row become int8 values and residuals: registers, and what is summed up of them. */
+/** Four numbers of a row become int8 values: registers, and what is summed up of them. */
 interface Quartet {
   readonly value: V128
   readonly rest: V128
   readonly q: V128
-  readonly steps: { readonly step1: F32; readonly perStep1: F32; readonly step2: F32; readonly perStep2: F32 }
-  readonly squares: Readonly<Record<'value' | 'one' | 'r1' | 'r2', V128>>
+  readonly step: F32
+  readonly perStep: F32
+  readonly squares: Readonly<Record<'values' | 'residual', V128>>
 }
 
-/** sum += (x * factor)^2; x is overwritten */
-function addSquares(sum: V128, x: V128, factor: F32): void {
-  local.set(x, f32x4.mul(all(factor), x))
-  local.set(sum, f32x4.add(f32x4.mul(x, x), sum))
-}
-
-/** q1 and q2 = value in whole steps, and what that leaves over in whole second steps; adds to the sums, in steps */
-function setQuantized({ value, rest, q, steps, squares }: Quartet, q1: V128, q2: V128): void {
-  const { step1, perStep1, step2, perStep2 } = steps
-  local.set(q, f32x4.nearest(f32x4.mul(all(perStep1), value)))
-  local.set(q1, i32x4.trunc_sat_f32x4_s(q))
-  local.set(squares.one, f32x4.add(f32x4.mul(q, q), squares.one))
-  local.set(q, f32x4.mul(all(step1), q))
+/** into = value in whole steps; adds the squares of that, and of what it leaves over, to the sums, in steps */
+function setQuantized({ value, rest, q, step, perStep, squares }: Quartet, into: V128): void {
+  local.set(q, f32x4.nearest(f32x4.mul(all(perStep), value)))
+  local.set(into, i32x4.trunc_sat_f32x4_s(q))
+  local.set(squares.values, f32x4.add(f32x4.mul(q, q), squares.values))
+  local.set(q, f32x4.mul(all(step), q))
   local.set(rest, f32x4.sub(value, q))
-  addSquares(squares.value, value, perStep1)
-  local.set(q, f32x4.nearest(f32x4.mul(all(perStep2), rest)))
-  local.set(q2, i32x4.trunc_sat_f32x4_s(q))
-  local.set(q, f32x4.mul(all(step2), q))
-  local.set(q, f32x4.sub(rest, q))
-  addSquares(squares.r1, rest, perStep1)
-  addSquares(squares.r2, q, perStep1)
+  local.set(rest, f32x4.mul(all(perStep), rest))
+  local.set(squares.residual, f32x4.add(f32x4.mul(rest, rest), squares.residual))
 }
 
 /** Leaves 16 whole numbers as bytes, INT8_OFFSET added; overwrites the vectors. */
@@ -157,59 +135,39 @@ function asBytes([a, b, c, d]: readonly V128[]): StackVar<'v128'> {
   return i8x16.add(i8x16.narrow_i16x8_s(a, c), v128.const('i32x4', [word, word, word, word]))
 }
 
-/** Of one row; `copy` is scratch [padded], and the last three numbers are for the bound (bound.ts). */
+/** Of one row, x [padded]; the last three numbers are for the bound (bound.ts). */
 const ROW_IN = {
-  ...i32s('x inputs padded values valueStep residuals constants large leftOut copy'),
+  ...i32s('x inputs padded values valueStep constants large leftOut'),
   ...f32s('rounding slack factor'),
 }
 
 /**
- * Splits a row into large numbers, int8 values and residuals (bound.ts), and writes down what bounds the rest, rounded
- * up. Rows that cannot be bounded are marked as left out.
+ * Splits a row into large numbers and int8 values (bound.ts), and writes down what bounds the rest, rounded up. Rows that
+ * cannot be bounded are marked as left out.
  * A remainder is off by some roundings of its number, and a norm by less than the factor `slack`.
  */
-function quantizeRow({ panel }: Emitter) {
+function quantizeRow() {
   const limits = rowLimits()
-  return func({ in: ROW_IN, locals: { i32: 4, f32: 7, v128: 16 } }, (parameters, locals) => {
-    const {
-      x,
-      inputs,
-      padded,
-      values,
-      valueStep,
-      residuals,
-      constants: row,
-      large,
-      leftOut,
-      copy,
-    } = parameters
+  return func({ in: ROW_IN, locals: { i32: 4, f32: 5, v128: 10 } }, (parameters, locals) => {
+    const { x, inputs, padded, values, valueStep, constants: row, large, leftOut } = parameters
     const { rounding, slack, factor } = parameters
     const [at, end, lane, bits] = locals.i32
-    const [limit, step1, perStep1, step2, perStep2, norm, lastNorm] = locals.f32
-    // copy = x, then zeros: whole steps
-    local.set(bits, i32.mul(inputs, 4))
-    copyBytes(copy, x, bits)
-    local.set(at, i32.add(copy, bits))
-    local.set(end, i32.add(copy, i32.mul(padded, 4)))
-    local.set(bits, i32.sub(end, at))
-    zeroBytes(at, bits)
-    i32.store8({}, leftOut, call(limits, { x: copy, end, K: inputs, at: row, slack }))
+    const [limit, step, perStep, norm, residual] = locals.f32
+    local.set(end, i32.add(x, i32.mul(padded, 4)))
+    i32.store8({}, leftOut, call(limits, { x, end, K: inputs, at: row, slack }))
     local.set(limit, f32.load({ offset: LIMITS.limit }, row))
     local.set(norm, f32.load({ offset: LIMITS.norm }, row))
-    // step1 = the largest number / ROW_MOST, step2 = step1 / (2 ROW_MOST)
-    local.set(step1, f32.div(f32.load({ offset: LIMITS.largest }, row), ROW_MOST))
-    when(f32.eq(step1, 0), () => local.set(step1, f32.const(1)))
-    local.set(step2, f32.div(step1, 2 * ROW_MOST))
-    local.set(perStep1, f32.div(f32.const(1), step1))
-    local.set(perStep2, f32.div(f32.const(1), step2))
+    // step = the largest number / ROW_MOST
+    local.set(step, f32.div(f32.load({ offset: LIMITS.largest }, row), ROW_MOST))
+    when(f32.eq(step, 0), () => local.set(step, f32.const(1)))
+    local.set(perStep, f32.div(f32.const(1), step))
 
-    const [value, rest, q, out, sum1, sum2, sum3, sum4, ...quantized] = locals.v128
-    const squares = { value: sum1, one: sum2, r1: sum3, r2: sum4 }
-    const steps = { step1, perStep1, step2, perStep2 }
-    for (const sum of [sum1, sum2, sum3, sum4]) local.set(sum, splat(0))
+    const [value, rest, q, out, sum1, sum2, ...quantized] = locals.v128
+    const squares = { values: sum1, residual: sum2 }
+    for (const sum of [sum1, sum2]) local.set(sum, splat(0))
     i32.store({ offset: ROW.large }, row, large)
     // for each STEP of numbers, four at a time:
-    local.set(at, copy)
+    local.set(at, x)
     forUpTo(at, end, STEP * 4, () => {
       for (let i = 0; i < 4; i++) {
         local.set(value, v128.load({ offset: i * 16 }, at))
@@ -222,54 +180,47 @@ function quantizeRow({ panel }: Emitter) {
           doWhile(() => {
             local.set(lane, i32.add(at, i32.mul(i32.ctz(bits), 4)))
             f32.store({ offset: 4 }, large, f32.load({ offset: i * 16 }, lane))
-            local.set(lane, i32.add(i32.sub(lane, copy), i * 16))
-            i32.store({}, large, i32.mul(lane, panel))
+            i32.store({}, large, i32.add(i32.sub(lane, x), i * 16))
             increment(large, LARGE_BYTES)
             local.set(bits, i32.and(i32.sub(bits, 1), bits))
             return i32.ne(bits, 0)
           })
         })
-        setQuantized({ value, rest, q, steps, squares }, quantized[i], quantized[4 + i])
+        setQuantized({ value, rest, q, step, perStep, squares }, quantized[i])
       }
-      v128.store({}, values, asBytes(quantized.slice(0, 4)))
-      v128.store({}, residuals, asBytes(quantized.slice(4, 8)))
+      v128.store({}, values, asBytes(quantized))
       increment(values, valueStep)
-      increment(residuals, STEP)
     })
     local.set(large, i32.sub(large, i32.load({ offset: ROW.large }, row)))
     i32.store({ offset: ROW.largeCount }, row, i32.div_u(large, LARGE_BYTES))
 
-    // norms, from squares in steps, rounded up
-    const norms = { value: limit, one: perStep1, r1: perStep2, r2: lastNorm }
-    for (const name of ['value', 'one', 'r1', 'r2'] as const) {
-      setAcross(norms[name], squares[name], f32.add)
-      local.set(norms[name], f32.mul(f32.mul(f32.sqrt(norms[name]), step1), slack))
+    // |x''| and |r|, from squares in steps, rounded up
+    for (const [length, sum] of [
+      [limit, squares.values],
+      [residual, squares.residual],
+    ] as const) {
+      setAcross(length, sum, f32.add)
+      local.set(length, f32.mul(f32.mul(f32.sqrt(length), step), slack))
     }
-    // the share of roundings, of |x| + |r1|
-    local.set(norm, f32.mul(f32.add(norm, norms.r1), rounding))
-    // |x''| is at most |x'| + |r2| with residuals
-    local.set(norms.value, f32.add(norms.value, norms.r2))
-    const storeBound = (bound: number, step: F32, ofNorm: F32, ofError: F32) => {
-      f32.store({ offset: bound + BOUND.step }, row, step)
-      f32.store({ offset: bound + BOUND.ofNorm }, row, f32.mul(f32.add(ofNorm, norm), factor))
-      f32.store({ offset: bound + BOUND.ofError }, row, f32.mul(f32.add(ofError, norm), factor))
-    }
-    storeBound(ROW.byValues, step1, norms.r1, norms.one)
-    storeBound(ROW.byResiduals, step2, norms.r2, norms.value)
+    // the share of roundings, of |x| + |r|
+    local.set(norm, f32.mul(f32.add(norm, residual), rounding))
+    f32.store({ offset: ROW.step }, row, step)
+    f32.store({ offset: ROW.ofNorm }, row, f32.mul(f32.add(residual, norm), factor))
+    f32.store({ offset: ROW.ofError }, row, f32.mul(f32.add(limit, norm), factor))
   })
 }
 
-/** A range of rows of x [rows, inputs]; `copy` is scratch for one. */
-export function quantizeRows(emitter: Emitter) {
-  const one = quantizeRow(emitter)
+/** A range of rows of x [rows, padded]. */
+export function quantizeRows() {
+  const one = quantizeRow()
   return func(
     { in: KERNELS.quantizeRows, locals: { i32: 3 } },
     (parameters, { i32: [tile, left, valueStep] }) => {
       const { first: r, last, rows, inputs, padded, ...others } = parameters
-      const { x, values, residuals, constants, large, leftOut } = others
+      const { x, values, constants, large, leftOut } = others
       forUpTo(r, last, 1, () => {
         // where the row's int8 values lie in their tile: see INT8_TILES
-        local.set(tile, i32.and(r, -INT8_ROWS))
+        local.set(tile, i32.mul(i32.div_u(r, INT8_ROWS), INT8_ROWS))
         local.set(left, i32.sub(rows, tile))
         local.set(valueStep, i32.const(INT8_ROWS * STEP))
         for (const size of INT8_TILES.slice(0, -1).reverse())
@@ -277,12 +228,11 @@ export function quantizeRows(emitter: Emitter) {
         const at = (address: I32, bytes: number) => i32.add(address, i32.mul(r, bytes))
         call(one, {
           ...others,
-          x: i32.add(x, i32.mul(i32.mul(r, inputs), 4)),
+          x: i32.add(x, i32.mul(i32.mul(r, padded), 4)),
           inputs,
           padded,
           values: i32.add(i32.add(values, i32.mul(tile, padded)), i32.mul(i32.sub(r, tile), STEP)),
           valueStep,
-          residuals: i32.add(residuals, i32.mul(r, padded)),
           constants: at(constants, ROW_BYTES),
           large: at(large, MAX_LARGE * LARGE_BYTES),
           leftOut: i32.add(leftOut, r),

@@ -1,105 +1,108 @@
-// Recomputing what the bound tests leave possible, with the dense kernel's own additions in its own order.
-import { f32x4, i32, local, v128 } from 'wasmati'
-import { doWhile, forUpTo, increment, limitTo, when, whileBelow } from '../emit.ts'
+// Computing what the bound test leaves possible, with the dense kernel's own additions in its own order.
+import { f32, i32, local, v128 } from 'wasmati'
+import { forUpTo, increment, when, whileBelow } from '../emit.ts'
 import { call, func } from '../function.ts'
 import type { Emitter } from '../emitter.ts'
-import { i32s } from '../kernels.ts'
-import { multiply, registersOf } from '../tile.ts'
-import { HALVES, notAtMostZero } from './bound-test.ts'
-import { ENTRY_BYTES, ENTRY_ROW_BITS, GROUP, GROUP_BYTES, SCRATCH, TALLY } from './layout.ts'
-import { addCount, fillList, setTally } from './row-list.ts'
+import { i32s, KERNELS } from '../kernels.ts'
+import { addLanes, multiplyPairs, pairRegisters } from '../lane-tile.ts'
+import { ENTRY_BYTES, ENTRY_ROW_BITS, SCRATCH } from './layout.ts'
 
-/** Rows of a tile: the larger fills 15 registers of 128 bits; fewer than the smaller would not be faster. */
-const [SMALL, LARGE] = [4, 6]
+/** Candidates that are computed side by side: each sum waits for its last addition, and four hide that. */
+const TILE = 4
 
-/**
- * sums[rows][GROUP] = x[rows][K] times GROUP columns of float32 weights: as tile.ts does it, so the same bits, but for
- * rows from a list of their addresses, and for half a wide panel.
- */
-function gatheredTile(emitter: Emitter, rows: number) {
+/** Of some candidates: addresses of x and of w, entries' first words, biases. Each has room for two tiles, which a part of one is filled up in. */
+const QUEUE = { x: 0, w: 32, entry: 64, bias: 96 } as const
+
+/** sums[TILE] = x . w of listed candidates: as pre-activations.ts sums it, so the same bits. */
+function candidateTile(emitter: Emitter) {
   return func(
-    { in: i32s('list K w sums'), locals: { i32: 2 + rows, v128: registersOf(rows, GROUP) } },
-    ({ list, K, w, sums }, { i32: [end, blockEnd, ...xs], v128: registers }) => {
-      xs.forEach((pointer, r) => local.set(pointer, i32.load({ offset: r * 4 }, list)))
-      const [ends, step] = [[end, blockEnd], emitter.panel * 4]
-      multiply(emitter, { xs, ws: [w], width: GROUP, step, K, sums, ends, registers })
+    { in: i32s('queue padded sums'), locals: { i32: 2 + 2 * TILE, v128: pairRegisters(TILE) } },
+    ({ queue, padded, sums }, { i32: [end, blockEnd, ...pointers], v128: registers }) => {
+      const [xs, ws] = [pointers.slice(0, TILE), pointers.slice(TILE)]
+      xs.forEach((x, i) => local.set(x, i32.load({ offset: QUEUE.x + i * 4 }, queue)))
+      ws.forEach((w, i) => local.set(w, i32.load({ offset: QUEUE.w + i * 4 }, queue)))
+      multiplyPairs(emitter, { xs, ws, padded, sums, ends: [end, blockEnd], registers })
+      const [total] = registers
+      local.set(total, addLanes(sums, 0, registers))
+      v128.store({}, sums, total)
     },
   )
 }
 
-/** Leaves which of a row's possible columns are positive, or NaN, as bits; sums becomes sums + bias. */
-function positives() {
+/** Computes the first `count` listed candidates. Those that are positive, or NaN, become entries; leaves the place behind them. */
+function computeListed(emitter: Emitter) {
+  const tile = candidateTile(emitter)
   return func(
-    { in: i32s('sums bias possible'), locals: { v128: 2 }, out: 'i32' },
-    ({ sums, bias, possible }, { v128: values }) => {
-      values.forEach((value, i) => {
-        local.set(value, v128.load({ offset: HALVES[i] }, bias))
-        local.set(value, f32x4.add(v128.load({ offset: HALVES[i] }, sums), value))
-        v128.store({ offset: HALVES[i] }, sums, value)
-      })
-      i32.and(notAtMostZero(values), possible)
-    },
-  )
-}
-
-/**
- * Computes the possible columns of the rows that testListed left in scratch, as the dense kernel does. The positive ones
- * become entries, row by row, column by column; leaves the place behind them. `g`: the group's number; `bias`: all biases.
- */
-export function recomputeListed(emitter: Emitter) {
-  const [small, large, keep] = [gatheredTile(emitter, SMALL), gatheredTile(emitter, LARGE), positives()]
-  return func(
-    {
-      in: i32s('count g inputs weights bias tallies entries scratch'),
-      locals: { i32: 8 },
-      out: 'i32',
-    },
-    (
-      { count, g, inputs, weights, bias, tallies, entries, scratch },
-      { i32: [i, end, list, sums, row, bits, at, column] },
-    ) => {
-      increment(bias, i32.mul(g, GROUP_BYTES))
-      local.set(list, i32.add(scratch, SCRATCH.pointers))
-      fillList(list, count, at)
-      local.set(i, i32.const(0))
-      const tile = { list, K: inputs, w: weights, sums: scratch }
-      // for each tile of the list
-      whileBelow(i, count, () => {
-        local.set(end, i32.add(i, SMALL))
-        when(
-          i32.ge_u(end, count),
-          () => call(small, tile),
-          () => {
-            local.set(end, i32.add(i, LARGE))
-            call(large, tile)
-          },
-        )
-        limitTo(end, count)
-        increment(list, LARGE * 4)
-        local.set(sums, scratch)
-        // for each of its rows
-        forUpTo(i, end, 1, () => {
-          local.set(at, i32.add(scratch, i32.mul(i, 4)))
-          local.set(row, i32.load({ offset: SCRATCH.rows }, at))
-          call(keep, { sums, bias, possible: i32.load({ offset: SCRATCH.possible }, at) })
-          local.set(bits)
-          addCount(setTally(at, tallies, row), TALLY.active, bits)
-          // entries <- the columns of the bits, lowest first
-          when(bits, () =>
-            doWhile(() => {
-              local.set(at, i32.ctz(bits))
-              local.set(column, i32.add(i32.mul(g, GROUP), at))
-              i32.store({}, entries, i32.or(i32.shl(column, ENTRY_ROW_BITS), row))
-              i32.store({ offset: 4 }, entries, i32.load({}, i32.add(i32.mul(at, 4), sums)))
-              increment(entries, ENTRY_BYTES)
-              local.set(bits, i32.and(i32.sub(bits, 1), bits))
-              return i32.ne(bits, 0)
-            }),
-          )
-          increment(sums, GROUP_BYTES)
+    { in: i32s('queue count padded sums entries'), locals: { i32: 1, f32: 1 }, out: 'i32' },
+    ({ queue, count, padded, sums, entries }, { i32: [end], f32: [value] }) => {
+      call(tile, { queue, padded, sums })
+      local.set(end, i32.add(queue, i32.mul(count, 4)))
+      forUpTo(queue, end, 4, () => {
+        local.set(value, f32.add(f32.load({}, sums), f32.load({ offset: QUEUE.bias }, queue)))
+        f32.le(value, 0)
+        when(i32.eqz(), () => {
+          i32.store({}, entries, i32.load({ offset: QUEUE.entry }, queue))
+          f32.store({ offset: 4 }, entries, value)
+          increment(entries, ENTRY_BYTES)
         })
+        increment(sums, 4)
       })
       local.get(entries)
+    },
+  )
+}
+
+/**
+ * Computes the candidates of a range of features, which the bound test left in scratch. The positive ones become entries,
+ * feature by feature; they go where `place` says, which is left behind the last one.
+ */
+export function computeCandidates(emitter: Emitter) {
+  const compute = computeListed(emitter)
+  return func(
+    { in: KERNELS.computeCandidates, locals: { i32: 10 } },
+    (
+      { x, rows, padded, weights, bias, first: f, last, place, scratch },
+      { i32: [counts, list, next, end, stride, sums, entries, w, queue, to] },
+    ) => {
+      local.set(entries, i32.load({}, place))
+      local.set(counts, i32.add(scratch, SCRATCH.counts))
+      local.set(next, i32.add(scratch, SCRATCH.candidates))
+      local.set(queue, i32.add(scratch, SCRATCH.queue))
+      local.set(sums, i32.add(scratch, SCRATCH.lanes))
+      local.set(stride, i32.mul(padded, 4))
+      local.set(w, i32.add(weights, i32.mul(f, stride)))
+      increment(bias, i32.mul(f, 4))
+      local.set(to, queue)
+      // for each feature, for each of its candidates
+      forUpTo(f, last, 1, () => {
+        local.set(list, next)
+        local.set(end, i32.add(list, i32.load({}, counts)))
+        whileBelow(list, end, () => {
+          i32.store({ offset: QUEUE.x }, to, i32.add(x, i32.mul(i32.load8_u({}, list), stride)))
+          i32.store({ offset: QUEUE.w }, to, w)
+          i32.store({ offset: QUEUE.entry }, to, i32.or(i32.shl(f, ENTRY_ROW_BITS), i32.load8_u({}, list)))
+          i32.store({ offset: QUEUE.bias }, to, i32.load({}, bias))
+          increment(list, 1)
+          increment(to, 4)
+          when(i32.eq(i32.sub(to, queue), TILE * 4), () => {
+            local.set(entries, call(compute, { queue, count: TILE, padded, sums, entries }))
+            local.set(to, queue)
+          })
+        })
+        increment(w, stride)
+        increment(bias, 4)
+        increment(counts, 4)
+        increment(next, rows)
+      })
+      // those that are left, fewer than a tile: the others of it are computed and dropped
+      local.set(end, i32.shr_u(i32.sub(to, queue), 2))
+      when(end, () => {
+        for (const place of [QUEUE.x, QUEUE.w])
+          for (let i = 0; i < TILE - 1; i++)
+            i32.store({ offset: place + i * 4 }, to, i32.load({ offset: place }, queue))
+        local.set(entries, call(compute, { queue, count: end, padded, sums, entries }))
+      })
+      i32.store({}, place, entries)
     },
   )
 }

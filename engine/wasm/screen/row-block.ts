@@ -1,18 +1,21 @@
 // Some rows of x on their way through the screen.
 import { sparseRow, type SparseRows } from '../../sparse.ts'
+import type { EncoderWeights } from '../encoder-weights.ts'
 import type { Engine } from '../engine.ts'
-import type { PackedLinear } from '../panels.ts'
 import { Block } from '../tensors.ts'
 import { MAX_LARGE, normSlack, rowRounding } from './bound.ts'
 import {
-  INT8_ROWS,
   ENTRY_BYTES,
   GROUP,
+  GROUP_BYTES,
+  INT8_ROWS,
   LARGE_BYTES,
+  MAX_LARGE_DIMENSIONS,
   NOWHERE,
+  ROW,
   ROW_BYTES,
-  TALLY,
-  TALLY_BYTES,
+  TIMED_PARTS,
+  wholeTiles,
 } from './layout.ts'
 import type { QuantizedWeights } from './weights.ts'
 
@@ -23,11 +26,11 @@ const ROUND_UP = 1 + 2 ** -19
 
 interface Job {
   readonly engine: Engine
-  readonly layer: PackedLinear
+  readonly layer: EncoderWeights
   readonly weights: QuantizedWeights
-  readonly x: number // address
+  readonly x: number // address of rows in whole steps
   readonly rows: number
-  /** Groups of a chunk in which a row may have columns that could be positive; with more it is left out. */
+  /** Features of a chunk of which a row may have so many that could be positive; with more it is left out. */
   readonly most: number
 }
 
@@ -48,46 +51,89 @@ export class RowBlock {
     ) as typeof this.at
   }
 
-  /** Finds the positive entries. -> the rows that were left out: without a bound, or with too many columns that could be positive */
-  async screen(boundFactor: number): Promise<boolean[]> {
-    const { at, job } = this
-    const { engine, layer, weights, x, rows, most } = job
-    const { arena } = engine
-    const { groups, groupsPerChunk, chunks } = weights
-    const shared = { ...at, x, rows, inputs: layer.in, padded: weights.padded }
+  /** Makes the rows int8 numbers and what bounds their error. */
+  async quantize(boundFactor: number): Promise<void> {
+    const { engine, layer, x, rows } = this.job
     const bound = {
       rounding: rowRounding(layer.in),
       slack: normSlack(layer.in),
       factor: boundFactor * ROUND_UP,
     }
-    await engine.run('quantizeRows', { ...shared, ...bound, perChunk: ROWS_PER_CHUNK }, rowChunks(rows))
-    arena.bytes(at.tallies, chunks * rows * TALLY_BYTES).fill(0)
+    const shared = { ...this.at, x, rows, inputs: layer.in, padded: layer.padded }
+    const range = { first: 0, last: rows, perChunk: ROWS_PER_CHUNK }
+    await engine.run('quantizeRows', { ...shared, ...bound, ...range }, Math.ceil(rows / ROWS_PER_CHUNK))
+  }
+
+  /** Finds the positive entries. -> the rows that were left out: without a bound, or with too many features that could be positive */
+  async screen(): Promise<boolean[]> {
+    const { at, job } = this
+    const { engine, layer, weights, x, rows, most } = job
+    const { arena } = engine
+    const { groups, groupsPerChunk, chunks } = weights
+    arena.bytes(at.tallies, chunks * rows * 4).fill(0)
+    arena.bytes(at.milliseconds, chunks * TIMED_PARTS * 8).fill(0)
     for (const places of [at.starts, at.places])
       arena.words(places, chunks).forEach((_, chunk, words) => {
         words[chunk] = at.entries + chunk * chunkEntryBytes(job)
       })
-    const quantized = { int8: weights.int8.address, columns: weights.columns.address }
-    const exact = { weights: layer.weights.address, bias: layer.bias.address }
-    await engine.run(
-      'screen',
-      { ...shared, ...quantized, ...exact, most, last: groups, perChunk: groupsPerChunk },
-      chunks,
-    )
+    const dimensionCount = this.shareDimensions()
+    const quantized = { int8: weights.int8.address, features: weights.features.address }
+    const exact = { x, padded: layer.padded, weights: layer.weights.address, bias: layer.bias.address }
+    const chosen = { rows, dimensionCount, most, last: groups, perChunk: groupsPerChunk }
+    await engine.run('screen', { ...at, ...quantized, ...exact, ...chosen }, chunks)
     return Array.from(arena.bytes(at.leftOut, rows), (isLeftOut) => isLeftOut !== 0)
   }
 
-  /** The sum of a tally over the rows that were not left out. */
-  total(tally: keyof typeof TALLY, leftOut: readonly boolean[]): number {
-    return this.perRow(tally).reduce((sum, count, r) => (leftOut[r] ? sum : sum + count), 0)
+  /**
+   * Lists the dimensions that are large in some row: their weights are gathered once for each group of features. A row's own
+   * then say where among these. -> how many they are
+   */
+  private shareDimensions(): number {
+    const { at, job } = this
+    const { arena } = job.engine
+    const [constants, large] = [
+      arena.words(at.constants, (job.rows * ROW_BYTES) / 4),
+      arena.words(at.large, job.rows * MAX_LARGE * 2),
+    ]
+    const dimensions = arena.words(at.dimensions, MAX_LARGE_DIMENSIONS)
+    const leftOut = arena.bytes(at.leftOut, job.rows)
+    const places = new Map<number, number>()
+    for (let r = 0; r < job.rows; r++) {
+      const count = constants[(r * ROW_BYTES + ROW.largeCount) / 4]
+      for (let i = r * MAX_LARGE; i < r * MAX_LARGE + count; i++) {
+        const dimension = large[2 * i]
+        let place = places.get(dimension)
+        if (place === undefined && places.size < MAX_LARGE_DIMENSIONS) {
+          place = places.size
+          places.set(dimension, place)
+          dimensions[place] = dimension
+        }
+        if (place === undefined) leftOut[r] = 1
+        large[2 * i] = (place ?? 0) * GROUP_BYTES
+      }
+    }
+    return places.size
   }
 
-  private perRow(tally: keyof typeof TALLY): Uint32Array {
+  /** How many features of the rows that were not left out could be positive. */
+  candidates(leftOut: readonly boolean[]): number {
     const { engine, rows, weights } = this.job
-    const tallies = engine.arena.words(this.at.tallies, (weights.chunks * rows * TALLY_BYTES) / 4)
-    const totals = new Uint32Array(rows)
-    for (let chunk = 0; chunk < weights.chunks; chunk++)
-      for (let r = 0; r < rows; r++)
-        totals[r] += tallies[((chunk * rows + r) * TALLY_BYTES + TALLY[tally]) / 4]
+    const tallies = engine.arena.words(this.at.tallies, weights.chunks * rows)
+    let total = 0
+    for (let i = 0; i < tallies.length; i++) if (!leftOut[i % rows]) total += tallies[i]
+    return total
+  }
+
+  /** Seconds that all threads together took for products, for the bound test and for candidates. */
+  seconds(): number[] {
+    const { engine, weights } = this.job
+    const milliseconds = new Float64Array(
+      engine.arena.memory.buffer,
+      this.at.milliseconds,
+      weights.chunks * TIMED_PARTS,
+    )
+    const totals = new Array<number>(TIMED_PARTS).fill(0)
+    milliseconds.forEach((ms, i) => (totals[i % TIMED_PARTS] += ms / 1000))
     return totals
   }
 
@@ -95,23 +141,21 @@ export class RowBlock {
   async collect(leftOut: readonly boolean[], dense: SparseRows): Promise<SparseRows> {
     const { at } = this
     const { engine, layer, weights, rows } = this.job
+    const { arena } = engine
+    const lists = { chunks: weights.chunks, starts: at.starts, ends: at.places }
+    const next = arena.words(at.next, rows).fill(0)
+    await engine.run('countEntries', { ...lists, counts: at.next }, 1)
     const offsets = new Uint32Array(rows + 1)
-    const active = this.perRow('active')
-    for (let r = 0, d = 0; r < rows; r++)
-      offsets[r + 1] = offsets[r] + (leftOut[r] ? sparseRow(dense, d++).values.length : active[r])
-    engine.arena.words(at.next, rows).forEach((_, r, next) => {
+    for (let r = 0, d = 0; r < rows; r++) {
+      offsets[r + 1] = offsets[r] + (leftOut[r] ? sparseRow(dense, d++).values.length : next[r])
       next[r] = leftOut[r] ? NOWHERE : offsets[r]
-    })
+    }
     const count = offsets[rows]
-    using out = new Block(engine.arena, count * 8, 'sparseEncode: entries')
-    const places = { indices: out.address, values: out.address + count * 4 }
-    await engine.run(
-      'scatter',
-      { chunks: weights.chunks, starts: at.starts, ends: at.places, next: at.next, ...places },
-      1,
-    )
-    const indices = engine.arena.words(places.indices, count).slice()
-    const values = engine.arena.floats(places.values, count).slice()
+    using out = new Block(arena, count * 8, 'sparseEncode: entries')
+    const places = { next: at.next, indices: out.address, values: out.address + count * 4 }
+    await engine.run('scatter', { ...lists, ...places }, 1)
+    const indices = arena.words(places.indices, count).slice()
+    const values = arena.floats(places.values, count).slice()
     for (let r = 0, d = 0; r < rows; r++)
       if (leftOut[r]) {
         const row = sparseRow(dense, d++)
@@ -129,16 +173,16 @@ export class RowBlock {
 
 /** Bytes of all that a block keeps. Of `entries`, room for the worst case, memory is touched only as far as there are some. */
 function sizesOf(job: Job) {
-  const { rows, weights } = job
-  const { padded, chunks } = weights
+  const { rows, layer, weights } = job
+  const { chunks } = weights
   return {
-    values: Math.ceil(rows / INT8_ROWS) * INT8_ROWS * padded,
-    residuals: rows * padded,
+    values: wholeTiles(rows) * layer.padded,
     constants: rows * ROW_BYTES,
     large: rows * MAX_LARGE * LARGE_BYTES,
+    dimensions: MAX_LARGE_DIMENSIONS * 4,
     leftOut: rows,
-    copies: rowChunks(rows) * padded * 4,
-    tallies: chunks * rows * TALLY_BYTES,
+    tallies: chunks * rows * 4,
+    milliseconds: chunks * TIMED_PARTS * 8,
     starts: chunks * 4,
     places: chunks * 4,
     next: rows * 4,
@@ -146,12 +190,9 @@ function sizesOf(job: Job) {
   }
 }
 
-function rowChunks(rows: number): number {
-  return Math.ceil(rows / ROWS_PER_CHUNK)
-}
-
 function chunkEntryBytes({ rows, most, weights }: Job): number {
-  return rows * Math.min(most + 1, weights.groupsPerChunk) * GROUP * ENTRY_BYTES
+  const features = weights.groupsPerChunk * GROUP
+  return rows * Math.min(most + GROUP, features) * ENTRY_BYTES
 }
 
 function aligned(bytes: number): number {

@@ -1,48 +1,46 @@
 /*
  * Exact screening: sparseEncode computes only the outputs that could be positive, and gives the dense kernel's bits.
  *
- *     W, once a layer                          rows of x, 256 at a time
- *       | quantize-columns.ts                    | quantize-rows.ts
- *     int8 values v, scales, norms             large numbers, int8 values q1, residuals q2, norms
+ *     W, once an encoder                       rows of x, 256 at a time
+ *       | quantize-features.ts                   | quantize-rows.ts
+ *     int8 values v, scales, norms             large numbers, int8 values q, norms
  *       |                                        |
- *       +------ for each group of 8 columns -----+      column-group.ts, shared out among threads
+ *       +---- a few groups of 16 features -------+      shared out among threads
  *                          |
- *     estimate = large . w + scale step q1 . v + b      int8-tile.ts
- *     estimate + bound > 0 ?                            bound-test.ts; why it holds: bound.ts
- *                          | possible
- *     estimate += scale step2 q2 . v                    int8-tile.ts
- *     estimate + smaller bound > 0 ?                    bound-test.ts
+ *     q . v                                             int8-tile.ts
+ *                          |
+ *     large . w + scale step q . v + b + bound > 0 ?    bound-test.ts; why it holds: bound.ts
  *                          | candidates
  *     x . w + b, in float32, > 0 ?                      recompute.ts
- *                          | entries: row, column, value
+ *                          | entries: feature, row, value
  *     the entries in order, row by row                  scatter.ts
  *
  * Rows for which no bound holds, and rows with candidates nearly everywhere, are left out and computed densely.
  */
 import { noScreenCounts, type ScreenCounts } from '../../screen-counts.ts'
 import { stackRows, type SparseRows } from '../../sparse.ts'
+import { PaddedRows, type EncoderWeights } from '../encoder-weights.ts'
 import type { Engine } from '../engine.ts'
-import type { PackedLinear } from '../panels.ts'
 import { encodeDensely } from '../sparse-encode.ts'
 import { Block } from '../tensors.ts'
 import { MAX_INPUTS } from './bound.ts'
-import { ENTRY_BYTES, MAX_OUTPUTS, ROWS_AT_ONCE } from './layout.ts'
+import { ENTRY_BYTES, GROUP, MAX_OUTPUTS, ROWS_AT_ONCE } from './layout.ts'
 import { RowBlock } from './row-block.ts'
 import { quantizeWeights, type QuantizedWeights } from './weights.ts'
 
 /**
- * A row goes dense where it has candidates in more than this share of the groups of some chunk: recomputing a group for a
- * row takes longer than the dense kernel needs for it, and rows with so many in one chunk have many in the others.
+ * A row goes dense where more than this share of the features of some chunk are candidates: one alone takes about three times
+ * as long as in a tile of the dense kernel, and rows with so many in one chunk have many in the others.
  */
-const DENSE_SHARE = 0.8
+const DENSE_SHARE = 1 / 3
 
 /** Multiply-adds of a call from which on screening is faster than the dense kernel, measured (bench/README.md, `sae`). */
-const WORTH_SCREENING = 2 ** 21
+const WORTH_SCREENING = 2 ** 22
 
 /** Room for a block's entries in the worst case: memory that is asked for, and touched only as far as it is needed. */
 const MOST_ENTRY_BYTES = 2 ** 26
 
-type Seconds = 'secondsPreparing' | 'secondsScreening' | 'secondsCollecting' | 'secondsDense'
+type Seconds = keyof ScreenCounts & `seconds${string}`
 
 /** Tests choose otherwise: a bound that is too small; rows that never go dense, however many candidates. */
 interface ScreenOptions {
@@ -60,7 +58,7 @@ export class Screen {
   readonly counts: ScreenCounts = noScreenCounts()
   private readonly engine: Engine
   private readonly options: Required<ScreenOptions>
-  private readonly prepared = new Map<PackedLinear, QuantizedWeights>()
+  private readonly prepared = new Map<EncoderWeights, QuantizedWeights>()
 
   constructor(engine: Engine, options: ScreenOptions = {}) {
     this.engine = engine
@@ -68,30 +66,31 @@ export class Screen {
   }
 
   /** The positive entries of x W + b for rows of x, by address. */
-  async encode(layer: PackedLinear, x: number, rows: number): Promise<SparseRows> {
+  async encode(layer: EncoderWeights, x: number, rows: number): Promise<SparseRows> {
     if (!this.options.always && rows * layer.in * layer.out < WORTH_SCREENING)
       return this.dense(layer, x, rows, 'smallRows')
     if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0 || layer.out > MAX_OUTPUTS)
       return this.dense(layer, x, rows, 'denseRows')
     const weights = await this.weights(layer)
+    using input = new PaddedRows(this.engine, layer, x, rows)
     const parts: SparseRows[] = []
     const most = Math.ceil(MOST_ENTRY_BYTES / (layer.out * ENTRY_BYTES))
     for (let r = 0, count; r < rows; r += count) {
       count = Math.min(ROWS_AT_ONCE, most, rows - r)
-      parts.push(await this.encodeBlock(layer, weights, x + r * layer.in * 4, count))
+      parts.push(await this.encodeBlock(layer, weights, input.address + r * layer.padded * 4, count))
     }
     return stackRows(parts, layer.out)
   }
 
   /** Frees what was prepared for a layer. */
-  release(layer: PackedLinear): void {
+  release(layer: EncoderWeights): void {
     const weights = this.prepared.get(layer)
     this.prepared.delete(layer)
     weights?.int8.free()
-    weights?.columns.free()
+    weights?.features.free()
   }
 
-  private async weights(layer: PackedLinear): Promise<QuantizedWeights> {
+  private async weights(layer: EncoderWeights): Promise<QuantizedWeights> {
     const weights = this.prepared.get(layer) ?? quantizeWeights(this.engine, layer)
     this.prepared.set(layer, weights)
     await this.timed('secondsPreparing', () => weights.ready)
@@ -99,28 +98,32 @@ export class Screen {
   }
 
   private async encodeBlock(
-    layer: PackedLinear,
+    layer: EncoderWeights,
     weights: QuantizedWeights,
     x: number,
     rows: number,
   ): Promise<SparseRows> {
     const { engine, options, counts } = this
-    const most = Math.floor(options.denseShare * weights.groupsPerChunk)
+    const most = Math.floor(options.denseShare * weights.groupsPerChunk * GROUP)
     using block = new RowBlock({ engine, layer, weights, x, rows, most })
-    const leftOut = await this.timed('secondsScreening', () => block.screen(options.boundFactor))
+    await this.timed('secondsRows', () => block.quantize(options.boundFactor))
+    const leftOut = await block.screen()
     const dense = await this.denseRows(layer, x, leftOut)
     const result = await this.timed('secondsCollecting', () => block.collect(leftOut, dense))
+    const [products, test, candidates] = block.seconds()
+    counts.secondsProducts += products / engine.threads
+    counts.secondsTest += test / engine.threads
+    counts.secondsCandidates += candidates / engine.threads
     counts.rows += rows - dense.shape[0]
     counts.outputs += (rows - dense.shape[0]) * layer.out
-    counts.afterInt8 += block.total('afterInt8', leftOut)
-    counts.candidates += block.total('candidates', leftOut)
+    counts.candidates += block.candidates(leftOut)
     counts.active += result.values.length
     return result
   }
 
-  /** The rows that `chosen` says, computed densely. */
-  private async denseRows(layer: PackedLinear, x: number, chosen: readonly boolean[]): Promise<SparseRows> {
-    const places = chosen.flatMap((is, r) => (is ? [x + r * layer.in * 4] : []))
+  /** The rows that `chosen` says, of x in whole steps, computed densely. */
+  private async denseRows(layer: EncoderWeights, x: number, chosen: readonly boolean[]): Promise<SparseRows> {
+    const places = chosen.flatMap((is, r) => (is ? [x + r * layer.padded * 4] : []))
     const { arena } = this.engine
     using copy = new Block(arena, places.length * layer.in * 4, 'sparseEncode: rows that go dense')
     for (const [i, place] of places.entries())
@@ -129,7 +132,7 @@ export class Screen {
   }
 
   private async dense(
-    layer: PackedLinear,
+    layer: EncoderWeights,
     x: number,
     rows: number,
     why: 'denseRows' | 'smallRows',

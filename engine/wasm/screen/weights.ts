@@ -1,50 +1,51 @@
-// A linear layer's columns, quantised once.
+// An encoder's features, quantised once.
+import type { EncoderWeights } from '../encoder-weights.ts'
 import type { Engine } from '../engine.ts'
-import type { PackedLinear } from '../panels.ts'
 import { normSlack } from './bound.ts'
-import { COLUMN_BYTES, GROUP, STEP } from './layout.ts'
+import { FEATURE_BYTES, GROUP } from './layout.ts'
 import { Block } from '../tensors.ts'
 
-/** Groups that a thread takes at a time, at least; there are at most MAX_CHUNKS such chunks. */
-const GROUPS_PER_CHUNK = 48
+/** Features that a thread takes at a time: a sixteenth of all, but no fewer and no more than so many. */
+const [LEAST, MOST, CHUNKS] = [64, 384, 16]
 const MAX_CHUNKS = 1024
 
-/** A linear layer's columns as the screen reads them, beside the float32 panels: a quarter of their size. */
+/** An encoder's features as the screen reads them, beside the float32 weights: a quarter of their size. */
 export interface QuantizedWeights {
-  /** `in` rounded up to whole steps. */
-  readonly padded: number
   readonly groups: number
   /** The same on any number of threads, because rows are left out by what a chunk finds. */
   readonly groupsPerChunk: number
   readonly chunks: number
   readonly int8: Block // [groups][padded / 4][GROUP][4]
-  readonly columns: Block // [groups] of COLUMN_BYTES
+  readonly features: Block // [groups] of FEATURE_BYTES
   /** When they are filled. */
   readonly ready: Promise<void>
 }
 
 /**
- * Makes every column int8 numbers and what bounds their error; see bound.ts. The last group's columns that are not
- * there are zero, as the panels are: never positive.
+ * Makes every feature int8 numbers and what bounds their error; see bound.ts. The last group's features that are not
+ * there are zero: never positive.
  */
-export function quantizeWeights(engine: Engine, layer: PackedLinear): QuantizedWeights {
+export function quantizeWeights(engine: Engine, layer: EncoderWeights): QuantizedWeights {
   const { arena } = engine
-  const padded = Math.ceil(layer.in / STEP) * STEP
   const groups = Math.ceil(layer.out / GROUP)
-  const groupsPerChunk = Math.max(GROUPS_PER_CHUNK, Math.ceil(groups / MAX_CHUNKS))
-  const what = `8-bit columns of a layer [${layer.in}, ${layer.out}]`
+  const usual = Math.min(MOST, Math.max(LEAST, Math.ceil(layer.out / CHUNKS)))
+  const groupsPerChunk = Math.max(Math.ceil(usual / GROUP), Math.ceil(groups / MAX_CHUNKS))
+  const what = `8-bit features of a layer [${layer.in}, ${layer.out}]`
   const weights = {
-    padded,
     groups,
     groupsPerChunk,
     chunks: Math.ceil(groups / groupsPerChunk),
-    int8: new Block(arena, groups * GROUP * padded, what),
-    columns: new Block(arena, groups * COLUMN_BYTES, what),
+    int8: new Block(arena, groups * GROUP * layer.padded, what),
+    features: new Block(arena, groups * FEATURE_BYTES, what),
   }
-  const from = { weights: layer.weights.address, inputs: layer.in, bias: layer.bias.address }
-  const to = { int8: weights.int8.address, padded, columns: weights.columns.address }
-  const range = { first: 0, last: groups, perChunk: groupsPerChunk }
-  const slack = normSlack(layer.in)
-  const ready = engine.run('quantizeColumns', { ...from, ...to, slack, ...range }, weights.chunks)
+  const from = { weights: layer.weights.address, bias: layer.bias.address, padded: layer.padded }
+  const to = { int8: weights.int8.address, features: weights.features.address }
+  const perChunk = groupsPerChunk * GROUP
+  const range = { first: 0, last: groups * GROUP, perChunk }
+  const ready = engine.run(
+    'quantizeFeatures',
+    { ...from, ...to, slack: normSlack(layer.in), ...range },
+    weights.chunks,
+  )
   return { ...weights, ready }
 }

@@ -1,7 +1,6 @@
 // The job board of a pool: what its threads share beside the memory.
-import type { Kernels } from '../instance.ts'
 import type { Numbers } from '../kernels.ts'
-import type { Task } from './task.ts'
+import type { Task, Thread } from './task.ts'
 import { TASKS, type TaskName } from './tasks.ts'
 
 /**
@@ -54,7 +53,7 @@ export class JobBoard {
   }
 
   /** Takes chunks of the job that is up until none is left. */
-  work(kernels: Kernels, scratch: number): void {
+  work(thread: Thread): void {
     const { words } = this
     const job = Atomics.load(words, CLAIM) >>> CHUNK_BITS
     if (job === JOB_NUMBERS) return
@@ -64,7 +63,7 @@ export class JobBoard {
     for (let i = 0; i < task.names.length; i++) args[task.names[i]] = this.args[i]
     for (let chunk = this.claim(job, count); chunk >= 0; chunk = this.claim(job, count)) {
       try {
-        task.run(args, { kernels, chunk, scratch })
+        task.run(args, { ...thread, chunk })
       } catch (error) {
         Atomics.store(words, FAILED, 1)
         throw error

@@ -60,10 +60,10 @@ export class Pool {
 
   private async runNow(task: TaskName, args: Numbers, chunks: number): Promise<void> {
     if (this.broken) throw this.broken
-    const { kernels, scratches, mayBlock } = this.options
+    const { kernels, memory, scratches, mayBlock } = this.options
     this.board.post(task, args, chunks)
     try {
-      this.board.work(kernels, scratches[0])
+      this.board.work({ kernels, memory, scratch: scratches[0] })
     } catch (cause) {
       throw (this.broken = new Error('wasm pool: a kernel failed. Make a new backend', { cause }))
     }

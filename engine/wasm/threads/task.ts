@@ -2,13 +2,16 @@
 import type { Kernels } from '../instance.ts'
 import { KERNELS, type KernelName, type Names, type Numbers, type ParameterOf } from '../kernels.ts'
 
-/** What a thread brings to a chunk. */
-export interface Turn {
+/** What a thread has: kernels, the memory they work on, and the address of its own scratch in it. */
+export interface Thread {
   readonly kernels: Kernels
-  /** The chunk's number. */
-  readonly chunk: number
-  /** The address of the thread's own scratch memory. */
+  readonly memory: WebAssembly.Memory
   readonly scratch: number
+}
+
+/** A thread, and the number of the chunk that it takes. */
+export interface Turn extends Thread {
+  readonly chunk: number
 }
 
 /** Which thread runs a chunk never changes a bit of what it computes. */

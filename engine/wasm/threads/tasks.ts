@@ -65,6 +65,13 @@ const attention = task(
 
 const meanRows = task('x out rows width', (args, { kernels }) => kernels.meanRows(args))
 
+/** A chunk is a range of features. */
+const preActivations = task(
+  'x rows padded weights bias out outputs last perChunk',
+  (args, { kernels, chunk, scratch }) =>
+    kernels.preActivations({ ...args, ...partOf(args, chunk), sums: scratch }),
+)
+
 /** Each chunk has a row of scratch in `blocks`. */
 const sparseDecode = task(
   'offsets indices values table width bias out last perChunk blocks',
@@ -88,6 +95,7 @@ export const TASKS = {
   subtract: ranged('subtract'),
   meanRows,
   select: ranged('select'),
+  preActivations,
   sparseDecode,
   ...SCREEN_TASKS,
 } satisfies Readonly<Record<string, Task>>

@@ -13,11 +13,12 @@ export interface WorkerStart {
 
 /** A worker's life: wait for a job, take chunks of it, until the pool is closed. An error ends the worker and names itself. */
 export function work(start: WorkerStart): void {
-  const kernels = kernelsOf(start.module, start.memory)
+  const { memory, scratch } = start
+  const thread = { kernels: kernelsOf(start.module, memory), memory, scratch }
   const board = new JobBoard(start.board)
   for (let job = 0; ;) {
     job = board.waitForJob(job)
     if (board.closed) return
-    board.work(kernels, start.scratch)
+    board.work(thread)
   }
 }

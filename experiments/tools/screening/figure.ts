@@ -1,8 +1,7 @@
-/** A feature of one token: what it is before ReLU, and the most it can be by int8 values alone and with the residual. */
+/** A feature of one token: what it is before ReLU, and the most it can be by int8 values. */
 export interface BoundedFeature {
   readonly preActivation: number
-  readonly afterInt8: number
-  readonly afterResidual: number
+  readonly limit: number
 }
 
 const [WIDTH, HEIGHT] = [640, 440]
@@ -14,25 +13,24 @@ const [LOW, HIGH] = [-2, 2]
 /** Upper limits over pre-activations, as an SVG: no point lies below the diagonal, and none below zero is computed. */
 export function drawBounds(all: readonly BoundedFeature[]): string {
   const isShown = (value: number) => value >= LOW && value <= HIGH
-  const features = all.filter(({ preActivation, afterInt8 }) => isShown(preActivation) && isShown(afterInt8))
+  const features = all.filter(({ preActivation, limit }) => isShown(preActivation) && isShown(limit))
   const scale = (from: number, to: number) => (value: number) =>
     from + ((value - LOW) / (HIGH - LOW)) * (to - from)
   const x = scale(PLOT.left, PLOT.right)
   const y = scale(PLOT.bottom, PLOT.top)
   const at = (value: number) => value.toFixed(1)
-  const points = (kind: 'afterInt8' | 'afterResidual', color: string) =>
-    features
-      .map(
-        (feature) =>
-          `<circle cx="${at(x(feature.preActivation))}" cy="${at(y(feature[kind]))}" r="2.2" fill="${color}"/>`,
-      )
-      .join('\n')
+  const points = features
+    .map(
+      ({ preActivation, limit }) =>
+        `<circle cx="${at(x(preActivation))}" cy="${at(y(limit))}" r="2.2" fill="#1f5fa8"/>`,
+    )
+    .join('\n')
   const text = (px: number, py: number, content: string, anchor = 'middle') =>
     `<text x="${at(px)}" y="${at(py)}" text-anchor="${anchor}">${content}</text>`
   const ticks = Array.from({ length: HIGH - LOW + 1 }, (_, i) => LOW + i)
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" font-family="sans-serif" font-size="12">
 <title>Upper limits of an SAE's pre-activations by exact screening</title>
-<desc>For ${features.length} of one token's ${all.length} features, those near zero: its pre-activation across, and upwards the most it can be by int8 values alone (orange) and with their residual (blue). All points lie on or above the diagonal; those below zero are never computed in float32.</desc>
+<desc>For ${features.length} of one token's ${all.length} features, those near zero: its pre-activation across, and upwards the most it can be by int8 values. All points lie on or above the diagonal; those below zero are never computed in float32.</desc>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 <rect x="${PLOT.left}" y="${at(y(0))}" width="${PLOT.right - PLOT.left}" height="${at(PLOT.bottom - y(0))}" fill="#eee"/>
 <path d="M${at(x(LOW))} ${at(y(LOW))}L${at(x(HIGH))} ${at(y(HIGH))}" stroke="#999" stroke-dasharray="4 4"/>
@@ -41,10 +39,7 @@ ${ticks.map((tick) => text(x(tick), PLOT.bottom + 16, String(tick)) + text(PLOT.
 ${text((PLOT.left + PLOT.right) / 2, HEIGHT - 12, 'pre-activation, x · w + b')}
 <text transform="translate(18 ${(PLOT.top + PLOT.bottom) / 2}) rotate(-90)" text-anchor="middle">computed + bound: the most it can be</text>
 ${text(PLOT.right - 8, PLOT.bottom - 10, 'at most 0: ReLU makes it 0, never computed', 'end')}
-${points('afterInt8', '#d95f02')}
-${points('afterResidual', '#1f5fa8')}
-<circle cx="${PLOT.left + 16}" cy="${PLOT.top + 14}" r="4" fill="#d95f02"/>${text(PLOT.left + 26, PLOT.top + 18, 'int8 values', 'start')}
-<circle cx="${PLOT.left + 16}" cy="${PLOT.top + 32}" r="4" fill="#1f5fa8"/>${text(PLOT.left + 26, PLOT.top + 36, 'with residual', 'start')}
+${points}
 </svg>
 `
 }

@@ -1,6 +1,6 @@
 // How close does exact screening's bound come to the pre-activations it bounds? Draws a token's features.
 //   npm run screening
-// Prints how many features the int8 values and their residual leave possible, and writes the figure of sae/README.md.
+// Prints how many features the int8 values leave possible, and writes the figure of sae/README.md.
 import { fileURLToPath } from 'node:url'
 import { createReferenceBackend } from '../../../engine/reference/backend.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -13,7 +13,7 @@ import { openModel } from '../../lab/models/models.ts'
 import { print, printJson } from '../../lab/cli/print.ts'
 import { writeAtomically } from '../../lab/cli/write-node.ts'
 import { drawBounds, type BoundedFeature } from './figure.ts'
-import { columnScale, norm, splitRow, type SplitRow } from './split.ts'
+import { featureScale, norm, splitRow } from './split.ts'
 
 const hook = 'blocks.3.hook_resid_pre'
 const figure = fileURLToPath(new URL('../../../sae/screening.svg', import.meta.url))
@@ -22,20 +22,17 @@ const command = createCommand('screening', 'how close the bound of exact screeni
   .option('--out <file>', 'the figure to write', figure)
   .parse()
 
-/** Each feature's pre-activation, and the most it can be by int8 values alone and with the residual; all in float64. */
+/** Each feature's pre-activation, and the most it can be by int8 values; all in float64. */
 function boundFeatures(x: Float32Array, weight: Tensor, bias: Tensor): BoundedFeature[] {
   const features = weight.shape[1]
   const row = splitRow(x)
   return Array.from({ length: features }, (_, j) => {
     const w = Float64Array.from(x, (_, k) => weight.data[k * features + j])
-    const scale = columnScale(w) || 1
+    const scale = featureScale(w) || 1
     const v = w.map((value) => Math.round(value / scale) * scale)
     const known = bias.data[j] + dot(row.large, w)
-    const [ofNorm, ofError] = [norm(w), norm(w.map((value, k) => value - v[k]))]
-    const limit = (quantized: SplitRow['int8']) =>
-      known + dot(quantized.value, v) + quantized.ofNorm * ofNorm + quantized.ofError * ofError
-    const preActivation = bias.data[j] + dot(x, w)
-    return { preActivation, afterInt8: limit(row.int8), afterResidual: limit(row.withResidual) }
+    const bound = row.ofNorm * norm(w) + row.ofError * norm(w.map((value, k) => value - v[k]))
+    return { preActivation: bias.data[j] + dot(x, w), limit: known + dot(row.int8, v) + bound }
   })
 }
 
@@ -59,16 +56,15 @@ runMain(async () => {
   const count = (kind: keyof BoundedFeature) => features.filter((feature) => feature[kind] > 0).length
   const counts = {
     features: features.length,
-    afterInt8: count('afterInt8'),
-    afterResidual: count('afterResidual'),
+    possible: count('limit'),
     active: count('preActivation'),
   }
   const { out, json } = command.opts<{ out: string; json?: boolean }>()
   await writeAtomically(out, drawBounds(features))
   if (json) return printJson({ hook, text, token: last, ...counts, figure: out })
   print(
-    `${hook}, last token of "${text}": of ${counts.features} features int8 values leave ${counts.afterInt8} possible, ` +
-      `with their residual ${counts.afterResidual}; ${counts.active} are active`,
+    `${hook}, last token of "${text}": of ${counts.features} features int8 values leave ${counts.possible} possible; ` +
+      `${counts.active} are active`,
   )
   print(`figure: ${out}`)
 })

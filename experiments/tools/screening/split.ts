@@ -1,26 +1,20 @@
-// The screen’s bounds of one token worked out in float64: what its int8 values and their residual leave possible.
+// The screen’s bound of one token worked out in float64: what its int8 values leave possible.
 import {
-  COLUMN_MOST,
+  FEATURE_MOST,
   ROW_MOST,
-  LANE_MOST,
+  SUM16_MOST,
   LARGE,
   MAX_LARGE,
   rowRounding,
 } from '../../../engine/wasm/screen/bound.ts'
 import { STEP } from '../../../engine/wasm/screen/layout.ts'
 
-/** A row in int8: what its numbers stand for, and the factors of |w_j| and of |d_j| in the bound. */
-interface Quantized {
-  readonly value: Float64Array
-  readonly ofNorm: number
-  readonly ofError: number
-}
-
-/** A row as the screen splits it: what stays float32 (zero elsewhere), and the rest in int8, alone and with its residual. */
+/** A row as the screen splits it: what stays float32 (zero elsewhere), the rest in int8, and the factors of |w_j| and of |d_j|. */
 export interface SplitRow {
   readonly large: Float64Array
-  readonly int8: Quantized
-  readonly withResidual: Quantized
+  readonly int8: Float64Array // what the values stand for
+  readonly ofNorm: number
+  readonly ofError: number
 }
 
 /** What engine/wasm/screen/quantize-rows.ts does, in float64. */
@@ -28,18 +22,11 @@ export function splitRow(x: Float32Array): SplitRow {
   const limit = largeLimit(x)
   const large = Float64Array.from(x, (value) => (Math.abs(value) > limit ? value : 0))
   const rest = Float64Array.from(x, (value, k) => value - large[k])
-  const step1 = rest.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / ROW_MOST || 1
-  const step2 = step1 / (2 * ROW_MOST)
-  const int8 = rest.map((value) => Math.round(value / step1) * step1)
-  const both = rest.map((value, k) => int8[k] + Math.round((value - int8[k]) / step2) * step2)
-  const left = (quantized: Float64Array) => norm(rest.map((value, k) => value - quantized[k]))
-  const rounding = rowRounding(x.length) * (norm(x) + left(int8))
-  const bound = (value: Float64Array): Quantized => ({
-    value,
-    ofNorm: left(value) + rounding,
-    ofError: norm(value) + rounding,
-  })
-  return { large, int8: bound(int8), withResidual: bound(both) }
+  const step = rest.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / ROW_MOST || 1
+  const int8 = rest.map((value) => Math.round(value / step) * step)
+  const residual = norm(rest.map((value, k) => value - int8[k]))
+  const rounding = rowRounding(x.length) * (norm(x) + residual)
+  return { large, int8, ofNorm: residual + rounding, ofError: norm(int8) + rounding }
 }
 
 /** Above which size numbers of a row stay float32. */
@@ -53,8 +40,8 @@ function largeLimit(x: Float32Array): number {
   }
 }
 
-/** A column's scale: its numbers divided by it are what engine/wasm/screen/quantize-columns.ts rounds. */
-export function columnScale(w: Float64Array): number {
+/** A feature's scale: its numbers divided by it are what engine/wasm/screen/quantize-features.ts rounds. */
+export function featureScale(w: Float64Array): number {
   const largest = w.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   // of each 16-bit sum of a step: numbers 0, 1, 4, 5, ... or 2, 3, 6, 7, ...; those of one sign
   const lanes = new Map<string, number>()
@@ -62,7 +49,7 @@ export function columnScale(w: Float64Array): number {
     const lane = `${Math.floor(k / STEP)} ${k & 2} ${value < 0}`
     lanes.set(lane, (lanes.get(lane) ?? 0) + Math.abs(value))
   }
-  return Math.max(largest / COLUMN_MOST, Math.max(...lanes.values()) / (LANE_MOST - STEP / 4))
+  return Math.max(largest / FEATURE_MOST, Math.max(...lanes.values()) / (SUM16_MOST - STEP / 4))
 }
 
 export function norm(numbers: Iterable<number>): number {

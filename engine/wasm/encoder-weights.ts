@@ -1,0 +1,84 @@
+// An encoder's weights, feature by feature, as its tiles read them.
+import { checkPrepareLinear } from '../checks.ts'
+import { freedOnFailure } from '../scope.ts'
+import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
+import type { Engine } from './engine.ts'
+import { READ_AT_ONCE } from './panels.ts'
+import { Block, freeBlock } from './tensors.ts'
+import { ENCODER_GROUP, ENCODER_STEP } from './tile-sizes.ts'
+
+/**
+ * W [in, out] as an encoder reads it: [out in whole groups][padded], a feature's numbers side by side, so that one feature
+ * alone can be computed without reading any other. What is padding is zero, in the bias too.
+ */
+export interface EncoderWeights {
+  readonly in: number
+  readonly out: number
+  /** `in` in whole steps. */
+  readonly padded: number
+  readonly weights: Block
+  readonly bias: Block
+}
+
+/** Rows of W that are turned at once: the 64 bytes of a cache line are written together. */
+const TURNED_AT_ONCE = 16
+
+/** Reads weight [in, out] and turns it. @throws if the bias is not [out] */
+export async function loadEncoder(
+  engine: Engine,
+  weight: WeightSource,
+  bias: WeightSource,
+): Promise<EncoderWeights> {
+  const { arena } = engine
+  const [inputs, outputs] = checkPrepareLinear(weight.shape, bias.shape, false)
+  const padded = wholeSteps(inputs)
+  const features = Math.ceil(outputs / ENCODER_GROUP) * ENCODER_GROUP
+  return freedOnFailure(freeBlock, async (keep) => {
+    const layer = {
+      ...{ in: inputs, out: outputs, padded },
+      weights: keep(new Block(arena, features * padded * 4, weight.name)),
+      bias: keep(new Block(arena, features * 4, `the bias of ${weight.name}`)),
+    }
+    const turned = () => arena.floats(layer.weights.address, features * padded)
+    if (padded > inputs) turned().fill(0)
+    else turned().fill(0, outputs * padded)
+    await forEachRowBlock(weight, Math.max(READ_AT_ONCE, TURNED_AT_ONCE * outputs), (rows, first, count) => {
+      const into = turned()
+      for (let r = 0; r < count; r += TURNED_AT_ONCE) {
+        const last = Math.min(count, r + TURNED_AT_ONCE)
+        for (let n = 0; n < outputs; n++)
+          for (let k = r; k < last; k++) into[n * padded + first + k] = rows[k * outputs + n]
+      }
+    })
+    arena
+      .floats(layer.bias.address, features)
+      .fill(0)
+      .set((await readTensor(bias)).data)
+    return layer
+  })
+}
+
+function wholeSteps(inputs: number): number {
+  return Math.ceil(inputs / ENCODER_STEP) * ENCODER_STEP
+}
+
+/** Rows of x as an encoder reads them: in whole steps, copied if they are not. `using` frees the copy. */
+export class PaddedRows {
+  readonly address: number
+  private readonly copy: Block | undefined
+
+  constructor(engine: Engine, { in: inputs, padded }: EncoderWeights, x: number, rows: number) {
+    const { arena } = engine
+    if (padded === inputs) this.address = x
+    else {
+      this.copy = new Block(arena, rows * padded * 4, 'sparseEncode: padded rows')
+      this.address = this.copy.address
+      const [from, to] = [arena.floats(x, rows * inputs), arena.floats(this.address, rows * padded).fill(0)]
+      for (let r = 0; r < rows; r++) to.set(from.subarray(r * inputs, (r + 1) * inputs), r * padded)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.copy?.free()
+  }
+}
