@@ -1,8 +1,10 @@
 // Chooses features, takes them out and turns them up, and measures what that does.
 import { setImmediate } from 'node:timers/promises'
 import { createRandom } from '../../engine/random.ts'
+import { piecesOf } from '../../gpt2/pieces.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
+import { strongestTokens } from '../lab/analysis/features/strongest-tokens.ts'
 import type { Category } from '../lab/analysis/input.ts'
 import { resolveThreshold, type ThresholdSpec } from '../lab/analysis/threshold.ts'
 import { featureColumns, type FeatureColumn } from '../lab/models/features.ts'
@@ -35,7 +37,7 @@ interface Settings {
 
 /** A chosen feature and what is to be done with it. */
 interface Planned {
-  readonly chosen: ChosenFeature & Pick<TestedFeature, 'layer' | 'strongest'>
+  readonly chosen: ChosenFeature & Pick<TestedFeature, 'layer' | 'strongest' | 'token'>
   readonly remove: Edit
   readonly steer: Edit
 }
@@ -123,11 +125,13 @@ async function planLayers(
   quiet: boolean,
 ) {
   const lengths = ids.map((text) => text.length)
+  const pieces = ids.map((text) => piecesOf(model, text))
   const planned: Planned[] = []
   const without: AblationResults['without_specialist'] = []
   await forEachLayer(model, ids, hooks, quiet, async ({ hook, layer, sae, features }) => {
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const active = [...new Set(means.indices)]
+    const tokens = strongestTokens(features, pieces)
     const directions = await decoderRows(sae, active) // [active, d_in]
     const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
     const firingMean = (feature: number, category: Category): number => {
@@ -147,7 +151,7 @@ async function planLayers(
       const coefficient = one.steering_length / norms.get(one.feature)!
       const chosenLengths = rows.map((row) => lengths[row])
       planned.push({
-        chosen: { ...one, layer, strongest: strongestPlace(column) },
+        chosen: { ...one, layer, strongest: strongestPlace(column), token: tokens.get(one.feature)! },
         remove: { hook, direction, coefficients: removal(activations) },
         steer: { hook, direction, coefficients: steering(chosenLengths, coefficient) },
       })

@@ -9,18 +9,21 @@ import {
 import type { Draws } from '../lab/analysis/null-model.ts'
 import { createCommand } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
 import type { QualityOptions } from './quality.ts'
 
 export type Options = ExperimentOptions & TextOptions & LayerOptions & Draws & QualityOptions
 
 export const command = addLayerOptions(
   addDrawOptions(
-    addEngineOptions(
-      createCommand(
-        'start',
-        'the post’s analysis: which features stand for which kind of text, layer by layer',
+    addResultOptions(
+      addEngineOptions(
+        createCommand(
+          'start',
+          'the post’s analysis: which features stand for which kind of text, layer by layer',
+        ),
       ),
+      'black-box',
     ),
   ).addOption(
     textsOption(
@@ -35,7 +38,6 @@ export const command = addLayerOptions(
     '--held-out <file>',
     'measure that on a .txt file too, whose paragraphs are documents: a blank line between two',
   )
-  .option('--out <folder>', 'where the results go (default: results/black-box/MODEL)')
   .addHelpText(
     'after',
     '\nExamples:\n  npm start\n  npm start -- --texts mine.csv --layers 2,4 --threshold q99\n  npm -s start -- --json > results.json',
