@@ -31,7 +31,7 @@ export function sampleReport({
   hostile = false,
   textsEach = 5,
   names = hostile ? [HOSTILE[0], HOSTILE[1], HOSTILE[7]] : ['Python', 'Math', 'Formal'],
-} = {}): BlackBoxReport {
+}: { hostile?: boolean; textsEach?: number; names?: readonly string[] } = {}): BlackBoxReport {
   const text = (t: number): string => (hostile ? HOSTILE[t % HOSTILE.length] : `text ${t} of the\n\tsample`)
   const say = (name: string, i: number): string => (hostile ? HOSTILE[i % HOSTILE.length] : name)
   const texts = names.flatMap((category, c) =>
