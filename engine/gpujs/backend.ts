@@ -10,20 +10,25 @@ import { attentionMix, attentionPattern } from './attention.ts'
 import { center } from './center.ts'
 import { Device, type DeviceOptions } from './device.ts'
 import { embed } from './embed.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { lostNumbers } from './lost-numbers.ts'
 import { meanRows } from './mean-rows.ts'
 import { isGpu, type Mode } from './modes.ts'
+import { preActivations } from './pre-activations.ts'
 import {
+  prepareEncoder,
   prepareLinear,
   prepareTable,
   type GpuCache,
+  type GpuEncoder,
   type GpuLinear,
   type GpuNorm,
   type GpuTable,
 } from './prepared.ts'
+import { relu } from './relu.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
@@ -83,6 +88,8 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
 
     prepareLinear: (weight, bias, { transposed } = { transposed: false }) =>
       prepareLinear(device, weight, bias, transposed),
+    prepareEncoder: (weight, bias, selection = { keep: 'positive' }) =>
+      prepareEncoder(device, weight, bias, selection),
     prepareTable: (weight) => prepareTable(device, weight),
     async prepareNorm(weight, bias): Promise<GpuNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
@@ -113,15 +120,29 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
         ),
       )
     },
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const size = check.checkAttention(q, k, v, heads, texts)
-      using pattern = await attentionPattern(device, own('attention', q), own('attention', k), size, texts)
+      using pattern = await attentionPattern(
+        device,
+        own('attention', q),
+        own('attention', k),
+        size,
+        texts,
+        scale,
+      )
       return note(await attentionMix(device, pattern, own('attention', v), size, texts))
     },
-    async attentionPattern(q, k, heads, texts) {
+    async attentionPattern(q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
       return note(
-        await attentionPattern(device, own('attentionPattern', q), own('attentionPattern', k), size, texts),
+        await attentionPattern(
+          device,
+          own('attentionPattern', q),
+          own('attentionPattern', k),
+          size,
+          texts,
+          scale,
+        ),
       )
     },
     async attentionMix(pattern, v, heads, texts) {
@@ -143,6 +164,8 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
       return note(await subtract(device, own('subtract', a), own('subtract', b), broadcast))
     },
     gelu: async (x) => note(await gelu(device, own('gelu', x))),
+    geluErf: async (x) => note(await geluErf(device, own('geluErf', x))),
+    relu: async (x) => note(await relu(device, own('relu', x))),
     async center(x) {
       matrixShape('center', x.shape)
       return note(await center(device, own('center', x)))
@@ -163,9 +186,14 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
       check.checkTopK(x, k)
       return topK(device, own('topK', x), k)
     },
-    async sparseEncode(x, layer) {
-      check.checkLinear(x, layer, undefined, 'sparseEncode')
-      return sparseEncode(device, own('sparseEncode', x), prepared<GpuLinear>('sparseEncode', layer))
+    async sparseEncode(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'sparseEncode')
+      return sparseEncode(device, own('sparseEncode', x), prepared<GpuEncoder>('sparseEncode', encoder))
+    },
+    async preActivations(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'preActivations')
+      const layer = prepared<GpuEncoder>('preActivations', encoder)
+      return note(await preActivations(device, own('preActivations', x), layer))
     },
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)
@@ -176,9 +204,11 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
   }
 }
 
-type GpuResource = GpuLinear | GpuTable | GpuNorm | GpuCache
+type GpuResource = GpuLinear | GpuEncoder | GpuTable | GpuNorm | GpuCache
 
 function tensorsOf(resource: GpuResource): GpuTensor[] {
+  if ('layer' in resource)
+    return [...tensorsOf(resource.layer), ...(resource.threshold ? [resource.threshold] : [])]
   if ('capacity' in resource && 'rows' in resource) return resource.rows ? [resource.rows] : []
   if (!('parts' in resource)) return [resource.weight, resource.bias]
   const weights = resource.parts.map(({ weight }) => weight)

@@ -1,5 +1,5 @@
 // The specification as a backend: every op as plain loops.
-import type { Backend, DeviceTensor, Linear, Norm, RowCache, Table } from '../backend.ts'
+import type { Backend, DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
 import * as check from '../checks.ts'
 import { Tensor, matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights/weights.ts'
@@ -8,11 +8,20 @@ import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'
 import { center } from './center.ts'
 import { embed } from './embed.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
-import type { ReferenceCache, ReferenceLinear, ReferenceNorm, ReferenceTable } from './prepared.ts'
+import { preActivations } from './pre-activations.ts'
+import type {
+  ReferenceCache,
+  ReferenceEncoder,
+  ReferenceLinear,
+  ReferenceNorm,
+  ReferenceTable,
+} from './prepared.ts'
+import { relu } from './relu.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
@@ -26,9 +35,14 @@ function host(op: string, x: DeviceTensor): Tensor {
 }
 
 /** The weights, or the cache, that this backend made: its own keep their numbers in host memory. */
-function prepared<T>(op: string, resource: Linear | Table | Norm | RowCache): T {
-  const { weight, rows } = resource as { weight?: unknown; rows?: unknown }
-  if (weight instanceof Tensor || rows instanceof Tensor) return resource as T
+function prepared<T>(op: string, resource: Linear | Encoder | Table | Norm | RowCache): T {
+  const { layer, weight, rows } = resource as {
+    layer?: { weight?: unknown }
+    weight?: unknown
+    rows?: unknown
+  }
+  if (layer?.weight instanceof Tensor || weight instanceof Tensor || rows instanceof Tensor)
+    return resource as T
   throw check.foreignWeights(op, 'reference')
 }
 
@@ -56,6 +70,18 @@ export function createReferenceBackend(): Backend {
         transposed,
         weight: await readTensor(weight),
         bias: bias ? await readTensor(bias) : Tensor.zeros([outputs]),
+      }
+    },
+    async prepareEncoder(weight, bias, selection = { keep: 'positive' }): Promise<ReferenceEncoder> {
+      check.checkPrepareEncoder(weight.shape, bias.shape, selection)
+      const layer = await this.prepareLinear(weight, bias)
+      return {
+        in: layer.in,
+        out: layer.out,
+        keep: selection.keep,
+        layer: prepared('prepareEncoder', layer),
+        threshold: selection.keep === 'above' ? await readTensor(selection.threshold) : undefined,
+        k: selection.keep === 'largest' ? selection.k : undefined,
       }
     },
     async prepareTable(weight): Promise<ReferenceTable> {
@@ -90,18 +116,18 @@ export function createReferenceBackend(): Backend {
         residual && host('linear', residual),
       )
     },
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const size = check.checkAttention(q, k, v, heads, texts)
       return attentionMix(
-        attentionPattern(host('attention', q), host('attention', k), size, texts),
+        attentionPattern(host('attention', q), host('attention', k), size, texts, scale),
         host('attention', v),
         size,
         texts,
       )
     },
-    async attentionPattern(q, k, heads, texts) {
+    async attentionPattern(q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
-      return attentionPattern(host('attentionPattern', q), host('attentionPattern', k), size, texts)
+      return attentionPattern(host('attentionPattern', q), host('attentionPattern', k), size, texts, scale)
     },
     async attentionMix(pattern, v, heads, texts) {
       const size = check.checkMix(pattern, v, heads, texts)
@@ -120,6 +146,8 @@ export function createReferenceBackend(): Backend {
       return subtract(host('subtract', a), host('subtract', b))
     },
     gelu: async (x) => gelu(host('gelu', x)),
+    geluErf: async (x) => geluErf(host('geluErf', x)),
+    relu: async (x) => relu(host('relu', x)),
     async center(x) {
       matrixShape('center', x.shape)
       return center(host('center', x))
@@ -140,9 +168,13 @@ export function createReferenceBackend(): Backend {
       check.checkTopK(x, k)
       return topK(host('topK', x), k)
     },
-    async sparseEncode(x, layer) {
-      check.checkLinear(x, layer, undefined, 'sparseEncode')
-      return sparseEncode(host('sparseEncode', x), prepared<ReferenceLinear>('sparseEncode', layer))
+    async sparseEncode(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'sparseEncode')
+      return sparseEncode(host('sparseEncode', x), prepared<ReferenceEncoder>('sparseEncode', encoder))
+    },
+    async preActivations(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'preActivations')
+      return preActivations(host('preActivations', x), prepared<ReferenceEncoder>('preActivations', encoder))
     },
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)

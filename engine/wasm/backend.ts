@@ -10,7 +10,15 @@ import { runLinear } from './linear.ts'
 import { kernelModule } from './module.ts'
 import { prepareLinear, type PackedLinear } from './panels.ts'
 import type { Platform } from './platform/platform.ts'
-import { live, loadBlock, type WasmCache, type WasmNorm, type WasmTable } from './prepared.ts'
+import {
+  live,
+  loadBlock,
+  prepareEncoder,
+  type PackedEncoder,
+  type WasmCache,
+  type WasmNorm,
+  type WasmTable,
+} from './prepared.ts'
 import { selfCheck } from './self-check.ts'
 import { Screen } from './screen/screen.ts'
 import { runSparseDecode } from './sparse-decode.ts'
@@ -78,6 +86,13 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     return out
   }
 
+  async function bent(op: 'gelu' | 'geluErf' | 'relu', x: DeviceTensor): Promise<WasmTensor> {
+    const from = wasmTensor(op, x, engine.arena)
+    const out = make(op, x.shape)
+    await engine.runRanged(op, { x: from.address, out: out.address }, from.size, LEAST_NUMBERS)
+    return out
+  }
+
   /** A new tensor, not zeroed, freed with this scope. */
   function make(op: string, shape: Shape): WasmTensor {
     const block = new Block(engine.arena, sizeOf(shape) * 4, `${op}: a tensor [${shape.join(', ')}]`)
@@ -120,6 +135,8 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     prepareLinear: (weight, bias, layout) => prepareLinear(engine, weight, bias, layout),
 
+    prepareEncoder: (weight, bias, selection) => prepareEncoder(engine, weight, bias, selection),
+
     async prepareTable(weight): Promise<WasmTable> {
       const [rows, width] = matrixShape('prepareTable', weight.shape)
       return { rows, width, block: await loadBlock(engine.arena, weight) }
@@ -139,13 +156,15 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     },
 
     release(resource) {
-      const owned = resource as PackedLinear | WasmTable | WasmNorm | WasmCache
-      if ('block' in owned) {
+      const owned = resource as PackedLinear | PackedEncoder | WasmTable | WasmNorm | WasmCache
+      if ('layer' in owned) {
+        for (const block of [owned.layer.weights, owned.layer.bias, owned.threshold]) block?.free()
+        screen?.release(owned.layer)
+      } else if ('block' in owned) {
         owned.block.free()
         made.delete(owned.block)
       } else if ('weights' in owned) {
         for (const block of [owned.weights, owned.bias]) block.free()
-        screen?.release(owned)
       } else for (const { block } of [owned.weight, owned.bias]) block.free()
     },
 
@@ -176,19 +195,25 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       return out
     },
 
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const size = check.checkAttention(q, k, v, heads, texts)
       const [qAt, kAt, vAt] = [q, k, v].map((x) => addressOf('attention', x))
       const out = make('attention', q.shape)
-      await runAttention(engine, size, texts, { q: qAt, k: kAt, v: vAt, pattern: 0, out: out.address })
+      await runAttention(engine, size, texts, { q: qAt, k: kAt, v: vAt, pattern: 0, out: out.address }, scale)
       return out
     },
 
-    async attentionPattern(q, k, heads, texts) {
+    async attentionPattern(q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
       const [qAt, kAt] = [q, k].map((x) => addressOf('attentionPattern', x))
       const pattern = make('attentionPattern', [heads, size.queries, size.longest])
-      await runAttention(engine, size, texts, { q: qAt, k: kAt, v: 0, pattern: pattern.address, out: 0 })
+      await runAttention(
+        engine,
+        size,
+        texts,
+        { q: qAt, k: kAt, v: 0, pattern: pattern.address, out: 0 },
+        scale,
+      )
       return pattern
     },
 
@@ -216,12 +241,11 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     subtract: (a, b) => elementwise('subtract', a, b),
 
-    async gelu(x) {
-      const from = wasmTensor('gelu', x, engine.arena)
-      const out = make('gelu', x.shape)
-      await engine.runRanged('gelu', { x: from.address, out: out.address }, from.size, LEAST_NUMBERS)
-      return out
-    },
+    gelu: (x) => bent('gelu', x),
+
+    geluErf: (x) => bent('geluErf', x),
+
+    relu: (x) => bent('relu', x),
 
     center: (x) => byRow('center', x),
 
@@ -257,12 +281,25 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       )
     },
 
-    async sparseEncode(x, layer) {
-      const rows = check.checkLinear(x, layer, undefined, 'sparseEncode')
-      const packed = layer as PackedLinear
-      live('sparseEncode', packed.weights, engine.arena)
+    async sparseEncode(x, encoder) {
+      const rows = check.checkLinear(x, encoder, undefined, 'sparseEncode')
+      const { keep, layer, ...selection } = encoder as PackedEncoder
+      live('sparseEncode', layer?.weights, engine.arena)
       const from = addressOf('sparseEncode', x)
-      return screen ? screen.encode(packed, from, rows) : encodeDensely(engine, packed, from, rows)
+      return screen && keep === 'positive'
+        ? screen.encode(layer, from, rows)
+        : encodeDensely(engine, layer, from, rows, selection)
+    },
+
+    async preActivations(x, encoder) {
+      const rows = check.checkLinear(x, encoder, undefined, 'preActivations')
+      const { layer } = encoder as PackedEncoder
+      live('preActivations', layer?.weights, engine.arena)
+      const from = addressOf('preActivations', x)
+      const out = make('preActivations', [rows, encoder.out])
+      const place = { x: from, rows, residual: 0, out: out.address }
+      await runLinear(engine, layer, { ...place, activation: 'none' })
+      return out
     },
 
     async sparseDecode(x, table, bias) {

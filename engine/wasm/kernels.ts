@@ -30,9 +30,12 @@ export const KERNELS = {
   softmax: i32s('x out width first last'),
   center: i32s('x out width first last'),
   gelu: i32s('x out first last'),
+  geluErf: i32s('x out first last'),
+  relu: i32s('x out first last'),
   add: i32s('a b out width bStride first last'),
   subtract: i32s('a b out width bStride first last'),
   meanRows: i32s('x out rows width'),
+  select: i32s('x outputs threshold k indices counts first last'),
   sparseDecode: i32s('offsets indices values table width bias out first last block'),
   quantizeColumns: {
     ...i32s('weights inputs bias int8 padded columns'),

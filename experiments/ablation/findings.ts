@@ -3,6 +3,7 @@ import { namedFeature } from '../lab/report/tokens.ts'
 import { count, showShare, showSigned } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** What was found: in a plain sentence, and the numbers behind it. */
 export interface Finding {
@@ -66,7 +67,7 @@ function selectivity(results: AblationResults): Finding | null {
 /** The question taken at its word: the feature with the highest score, against the one with the largest effect. */
 function topClause({ features }: AblationResults): string {
   const layers = [...Map.groupBy(features, ({ layer }) => layer).values()]
-  const cost = ({ removed, category }: TestedFeature) => removed[category].loss
+  const cost = ({ removed, category }: TestedFeature) => ofCategory(removed, category).loss
   const hits = layers.filter((tested) => {
     const best = Math.max(...tested.map(({ score }) => score))
     const most = Math.max(...tested.map(cost))
@@ -166,7 +167,7 @@ const lower = (text: string): string => text[0].toLowerCase() + text.slice(1)
 /** The specialist whose removal turns most predictions of its category. */
 function flips({ features }: AblationResults): Finding | null {
   const specialists = features.filter(({ kind }) => kind === 'specialist')
-  const share = ({ removed, category }: (typeof specialists)[number]) => removed[category].flips
+  const share = ({ removed, category }: (typeof specialists)[number]) => ofCategory(removed, category).flips
   const [most] = specialists.toSorted((a, b) => share(b) - share(a))
   if (!most) return null
   return {

@@ -9,6 +9,7 @@ import {
 import { createCommand, integerIn, numberIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
+import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
   readonly textsPerCategory?: number
@@ -66,6 +67,7 @@ export const command = addResultOptions(
   )
   .option('--resamples <n>', 'bootstrap draws for each interval', positiveInteger('resamples'), 2000)
   .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 31), 0)
+  .addOption(longOption())
   .addHelpText(
     'after',
     '\nExamples:\n  npm run ablation\n  npm run ablation -- --layers 4 --random 8 --generate "import "\n  npm run -s ablation -- --json > results.json',

@@ -5,6 +5,7 @@ import { count, showSigned } from '../lab/report/numbers.ts'
 import { namedFeature } from '../lab/report/tokens.ts'
 import type { AblationResults, Generation, TestedFeature } from './effects.ts'
 import { correlationGrid, showRho } from './show.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** What a first look needs, on a screen; the rest is in the report. */
 export function summaryTables(results: AblationResults): string {
@@ -29,14 +30,14 @@ function specialistTable({ features, categories }: AblationResults): string {
     const specialist = tested.find(({ kind }) => kind === 'specialist')
     if (!specialist) return '–'
     const randoms = tested.filter(({ kind }) => kind === 'random')
-    const cost = ({ removed }: TestedFeature) => removed[category].loss
+    const cost = ({ removed }: TestedFeature) => ofCategory(removed, category).loss
     const random = randoms.length > 0 ? ` (${showSigned(mean(randoms.map(cost)), 3)})` : ''
     const [number, token] = namedFeature(specialist.feature, specialist.token).split(/ (.*)/)
     return [`#${number} ${showSigned(cost(specialist), 3)}${random}`, token]
   }
   return formatTable(
     ['', ...layers.map((layer) => `layer ${layer}`)],
-    Object.keys(categories).map((name) => [name, ...layers.map((layer) => cell(layer, name))]),
+    categories.map(({ category }) => [category, ...layers.map((layer) => cell(layer, category))]),
   )
 }
 

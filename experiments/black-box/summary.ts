@@ -4,6 +4,7 @@ import type { AnalysedLayer, LayerQuality } from '../lab/analysis/layer-analysis
 import { namedFeature } from '../lab/report/tokens.ts'
 import type { TableCell } from '../lab/cli/table.ts'
 import { tableByLayer } from './statistics-tables.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** What a first look needs, on a screen: where features fire most strongly, and which stand for a category. */
 export function summaryTables(layers: readonly AnalysedLayer[]): string {
@@ -13,7 +14,7 @@ export function summaryTables(layers: readonly AnalysedLayer[]): string {
         'it fires most',
       layers,
       ({ categories, feature_tokens: tokens }, name) => {
-        const { peak } = categories[name]
+        const { peak } = ofCategory(categories, name)
         return peak ? numbered(peak.value.toFixed(2), peak.feature, tokens) : '–'
       },
     ),
@@ -32,8 +33,8 @@ function specialistCell(
   { categories, statistics, feature_tokens: tokens }: AnalysedLayer,
   name: string,
 ): TableCell {
-  const [feature] = categories[name].full_search.features
-  const { value, within_chance } = statistics.categories[name].score
+  const [feature] = ofCategory(categories, name).full_search.features
+  const { value, within_chance } = ofCategory(statistics.categories, name).score
   const mark = within_chance ? ' ?' : ''
   return feature === undefined ? `${value}${mark}` : numbered(`${value}${mark}`, feature, tokens)
 }

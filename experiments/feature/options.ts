@@ -3,6 +3,7 @@ import { textsOption, type TextOptions } from '../lab/analysis/analysis-options.
 import { createCommand, integerIn, listOf } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
+import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions {
   readonly layer: number
@@ -22,8 +23,12 @@ export const command = addResultOptions(
     listOf('feature', integerIn('feature', 0)),
   )
   .addOption(
-    textsOption('as for npm start: JSON, CSV, a folder, or the word published', 'those of npm start'),
+    textsOption(
+      'as for npm start: JSON, JSON lines, CSV, TSV, a folder, or the word published',
+      'those of npm start',
+    ),
   )
+  .addOption(longOption())
   .addHelpText(
     'after',
     '\nExamples:\n  npm run feature -- --layer 4 --feature 12\n  npm run -s feature -- --layer 4 --feature 12,34 --json > features.json',

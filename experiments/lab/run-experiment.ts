@@ -14,6 +14,7 @@ import type { Made } from './report/report-page.ts'
 import { indexLinks, updateResultsIndex } from './report/results-index.ts'
 import type { TokenText } from './report/tokens.ts'
 import { identicalTexts, type LabelledText } from './texts/texts.ts'
+import { namedAfter, tokenizeTexts, type Long } from './texts/tokenize-texts.ts'
 
 /** What every experiment can be told, beside options of its own. */
 export interface ExperimentOptions extends EngineOptions {
@@ -21,6 +22,7 @@ export interface ExperimentOptions extends EngineOptions {
   readonly out?: string
   readonly json?: boolean
   readonly verbose?: boolean
+  readonly long: Long
 }
 
 /** Adds --out and --verbose. name: the experiment's folder below results/ */
@@ -102,7 +104,11 @@ export function runExperiment<Options extends ExperimentOptions>(
       const identical = identicalTexts(labelled)
       const quiet = options.json ?? false
       const model = await openModel(options.model, ops, { ...options, quiet })
-      const ids = labelled.map(({ text }) => model.tokenize(text))
+      const { ids, long } = tokenizeTexts(
+        model,
+        namedAfter(command.opts<{ texts?: string }>().texts, labelled),
+        options.long,
+      )
       const hooks = experiment.hooks(model, options)
       await model.prepareSaes(hooks)
       const tokenTexts = labelled.map(({ category }, row) => ({
@@ -118,6 +124,7 @@ export function runExperiment<Options extends ExperimentOptions>(
           command: commandLine(script, process.argv.slice(2)),
         })),
         ...outcome.provenance,
+        ...(long === undefined ? {} : { long }),
         ...(identical === undefined ? {} : { identical }),
       }
       const folder = resolve(options.out ?? join('results', name, safeName(model.name)))

@@ -1,6 +1,6 @@
 import type { Activation, TextSpan } from '../../engine/backend.ts'
-import { toDense, type SparseRows } from '../../engine/sparse.ts'
-import type { Shape, Tensor } from '../../engine/tensor.ts'
+import { positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
+import { Tensor, type Shape } from '../../engine/tensor.ts'
 import { sumRoundings, type Expected } from './compare.ts'
 import type { HostLinear } from './host-ops.ts'
 
@@ -41,6 +41,18 @@ function naiveGeluOf(x: number): number {
   return x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))
 }
 
+/** x (1/2 + the normal density integrated from 0 to x), by Simpson's rule; beyond 9 nothing is left to integrate. */
+function naiveGeluErfOf(x: number): number {
+  if (!Number.isFinite(x)) return x === Infinity ? x : NaN
+  const [end, steps] = [Math.max(-9, Math.min(9, x)), 600]
+  const density = (u: number) => Math.exp((-u * u) / 2) / Math.sqrt(2 * Math.PI)
+  const terms = list(
+    steps + 1,
+    (i) => (i % steps === 0 ? 1 : i % 2 === 1 ? 4 : 2) * density((end * i) / steps),
+  )
+  return x * (0.5 + (sum(terms) * end) / (3 * steps))
+}
+
 /** Roundings in a float32 GELU, relative to |x|: the cubic, tanh, 1 + tanh (which cancels where x < 0), two products. */
 const GELU_ROUNDINGS = 8
 /** The largest slope of GELU: how much it can enlarge an error of its input. */
@@ -49,12 +61,24 @@ const GELU_SLOPE = 1.13
 const activate: Record<Activation, (x: number) => number> = {
   none: (x) => x,
   gelu: naiveGeluOf,
+  geluErf: naiveGeluErfOf,
   relu: (x) => Math.max(x, 0),
 }
 
 export function naiveGelu(x: Tensor): Expected {
   const values = Array.from(x.data, naiveGeluOf)
   return { shape: x.shape, values, magnitudes: x.data.map(Math.abs), roundings: GELU_ROUNDINGS }
+}
+
+export function naiveGeluErf(x: Tensor): Expected {
+  return { ...naiveGelu(x), values: Array.from(x.data, naiveGeluErfOf) }
+}
+
+export function naiveRelu(x: Tensor): Expected {
+  return exactly(
+    x.shape,
+    Array.from(x.data, (value) => Math.max(value, 0)),
+  )
 }
 
 export function naiveLinear(
@@ -226,4 +250,32 @@ export function naiveAttention(
   texts: readonly TextSpan[],
 ): Expected {
   return naiveMix(naivePattern(q, k, heads, texts), v, heads, texts)
+}
+
+/** What is above 0 and above its column's threshold, or NaN. */
+export function entriesAbove(dense: Tensor, threshold: Tensor): SparseRows {
+  const width = threshold.data.length
+  return keepWhere(dense, (value, at) => !(value <= 0) && !(value <= threshold.data[at % width]))
+}
+
+/** Of each row what fewer than k others are ahead of: larger, or as large and further left. NaN is as large as infinity. */
+export function largestEntries(dense: Tensor, k: number): SparseRows {
+  const height = (value: number) => (Number.isNaN(value) ? Infinity : value)
+  const ranks = list(dense.shape[0], (r) => {
+    const row = Array.from(dense.row(r), height)
+    const order = [...row.keys()].sort((a, b) => (row[a] === row[b] ? a - b : row[b] > row[a] ? 1 : -1))
+    const rank = new Uint32Array(row.length)
+    for (const [place, index] of order.entries()) rank[index] = place
+    return Array.from(rank)
+  }).flat()
+  return keepWhere(dense, (_, at) => ranks[at] < k)
+}
+
+function keepWhere(dense: Tensor, isKept: (value: number, at: number) => boolean): SparseRows {
+  return positiveEntries(
+    new Tensor(
+      dense.shape,
+      dense.data.map((value, at) => (isKept(value, at) ? value : 0)),
+    ),
+  )
 }

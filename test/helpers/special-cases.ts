@@ -43,6 +43,8 @@ export const specialCases: Readonly<Record<string, Case>> = {
   add: (host, special) => host.add(withSpecial(special), weight),
   'subtract, from itself': (host, special) => host.subtract(withSpecial(special), withSpecial(special)),
   gelu: (host, special) => host.gelu(withSpecial(special)),
+  geluErf: (host, special) => host.geluErf(withSpecial(special)),
+  relu: (host, special) => host.relu(withSpecial(special)),
   center: (host, special) => host.center(withSpecial(special)),
   softmax: (host, special) => host.softmax(withSpecial(special)),
   attentionPattern: async (host, special) => {
@@ -65,6 +67,10 @@ export const specialCases: Readonly<Record<string, Case>> = {
   },
   sparseEncode: async (host, special) =>
     toDense(await host.sparseEncode(withSpecial(special), { weight: matrix })),
+  'sparseEncode, the largest': async (host, special) =>
+    toDense(
+      await host.sparseEncode(withSpecial(special), { weight: matrix, selection: { keep: 'largest', k: 3 } }),
+    ),
   'sparseDecode, in the values': async (host, special) => {
     const dense = withSpecial(special)
     return host.sparseDecode(positiveEntries(dense), matrix, matrix.rows(0, 1).reshape([12]))

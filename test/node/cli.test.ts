@@ -13,12 +13,8 @@ import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { createProgress, progressLine } from '../../experiments/lab/cli/progress.ts'
 import { print, visibleLine } from '../../experiments/lab/cli/print.ts'
 import { formatTable } from '../../experiments/lab/cli/table.ts'
-import {
-  checkWritable,
-  makeFolder,
-  writeAllAtomically,
-  writeAtomically,
-} from '../../experiments/lab/cli/write-node.ts'
+import { checkWritable, writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
+import { refusesReadOnly } from '../helpers/read-only.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/cli/command.ts')
 
@@ -236,6 +232,11 @@ files('of a set keep their former content when one of them fails', async () => {
   assert.is(fs.readFileSync(join(folder, 'results.json'), 'utf8'), 'old')
 })
 
+files('on a read-only file system: the topmost missing folder is the one that is told', async () => {
+  const path = join(folder, 'never/b/c.txt')
+  await refusesReadOnly(join(folder, 'never'), path, () => writeAtomically(path, ''))
+})
+
 files('of a set appear together', async () => {
   await writeAllAtomically(join(folder, 'set'), { 'a.json': '{}', 'cards/b.html': '<p>' })
   assert.equal(fs.readdirSync(join(folder, 'set')).sort(), ['a.json', 'cards'])
@@ -314,25 +315,6 @@ progress('is silent when asked to be', () => {
 })
 
 progress.run()
-
-const folders = suite('folders')
-
-folders(
-  'of a missing path the topmost folder is made first, and its error is the one that is told',
-  async () => {
-    const made: string[] = []
-    const readOnly = (path: fs.PathLike) => {
-      made.push(String(path))
-      return Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' }))
-    }
-    const top = join(tmpdir(), `never-${process.pid}`)
-    const error = await makeFolder(join(top, 'b/c'), readOnly as never).catch((error: Error) => error)
-    assert.is((error as NodeJS.ErrnoException).code, 'EROFS')
-    assert.equal(made, [top])
-  },
-)
-
-folders.run()
 
 const tables = suite('tables')
 

@@ -19,6 +19,7 @@ import type {
   Step,
   Tested,
 } from './layer-analysis.ts'
+import { ofCategory } from './by-category.ts'
 
 /** A layer's numbers and what they were made from. */
 export interface LayerInput {
@@ -90,8 +91,8 @@ function* statisticsInParts(
 function tokensOf({ analysis, tokens }: LayerInput, { categories }: LayerStatistics): Record<string, string> {
   const named = [
     ...Object.keys(analysis.firing_texts).map(Number),
-    ...Object.values(analysis.categories).flatMap(({ full_search }) => full_search.features),
-    ...Object.values(categories).flatMap(({ auroc }) => auroc?.feature ?? []),
+    ...analysis.categories.flatMap(({ full_search }) => full_search.features),
+    ...categories.flatMap(({ auroc }) => auroc?.feature ?? []),
   ]
   const known = named.flatMap((feature) => {
     const token = tokens?.get(feature)
@@ -110,7 +111,9 @@ function* studyLayer(
   yield
   const resampled = bootstrap(means, categories, draws)
   yield
-  const chosen = categories.map(({ name }) => analysis.categories[name].full_search.features.at(0))
+  const chosen = categories.map(({ name }) =>
+    ofCategory(analysis.categories, name).full_search.features.at(0),
+  )
   const columns = columnsAbove(means, analysis.threshold)
   const resampledSums = resampleScores(columns, chosen, categories, draws)
   yield
@@ -166,9 +169,10 @@ function* layerStatistics(
   yield
   const byNorm = (value: number | undefined): number | null =>
     value === undefined || streamNorm === null ? null : value / streamNorm
-  const statistics = categories.map(({ name, rows }, c): [string, CategoryStatistics] => [
-    name,
-    {
+  const statistics = categories.map(({ name, rows }, c): CategoryStatistics => {
+    const { peak, aggregate_top5 } = ofCategory(analysis.categories, name)
+    return {
+      category: name,
       texts: rows.length,
       score: scores.categories[c],
       auroc: aurocs[c],
@@ -176,11 +180,11 @@ function* layerStatistics(
       aggregate_interval: intervals[c]?.aggregate ?? null,
       peak_step: step(c, 'peaks'),
       aggregate_step: step(c, 'aggregates'),
-      peak_by_norm: byNorm(analysis.categories[name].peak?.value),
-      aggregate_by_norm: byNorm(analysis.categories[name].aggregate_top5),
+      peak_by_norm: byNorm(peak?.value),
+      aggregate_by_norm: byNorm(aggregate_top5),
       equal_pairs_score: equal?.best[c] ?? null,
-    },
-  ])
+    }
+  })
   return {
     ...draws,
     stream_norm: streamNorm,
@@ -190,7 +194,7 @@ function* layerStatistics(
       ...{ pairs: equal.pairs, threshold: equalThreshold!, sum_best_scores: equal.sum, chance: equal.chance },
     },
     threshold_curve: curve,
-    categories: Object.fromEntries(statistics),
+    categories: statistics,
   }
 }
 

@@ -16,6 +16,7 @@ const NAMES: Record<keyof Provenance, string> = {
   bos: 'BOS',
   pooling: 'Pooling',
   threshold: 'Threshold',
+  long: 'Long texts',
   identical: 'Identical texts',
   seed: 'Seed',
   command: 'Command',
