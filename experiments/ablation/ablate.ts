@@ -2,8 +2,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { createRandom } from '../../engine/random.ts'
 import type { Tensor } from '../../engine/tensor.ts'
+import { piecesOf } from '../../gpt2/pieces.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
+import { strongestTokens } from '../lab/analysis/features/strongest-tokens.ts'
 import type { Category } from '../lab/analysis/input.ts'
 import { resolveThreshold, type ThresholdSpec } from '../lab/analysis/threshold.ts'
 import { featureColumns, type FeatureColumn } from '../lab/models/features.ts'
@@ -38,7 +40,7 @@ interface Settings {
 
 /** A chosen feature and what is to be done with it. */
 interface Planned {
-  readonly chosen: ChosenFeature & Pick<TestedFeature, 'layer' | 'strongest'>
+  readonly chosen: ChosenFeature & Pick<TestedFeature, 'layer' | 'strongest' | 'token'>
   readonly remove: Edit
   readonly steer: Edit
 }
@@ -124,11 +126,13 @@ async function planLayers(
   quiet: boolean,
 ) {
   const lengths = ids.map((text) => text.length)
+  const pieces = ids.map((text) => piecesOf(model, text))
   const planned: Planned[] = []
   const without: AblationResults['without_specialist'] = []
   await forEachLayer(model, ids, hooks, quiet, async ({ layer, sae, stream, features }) => {
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const active = [...new Set(means.indices)]
+    const tokens = strongestTokens(features, pieces)
     const directions = await decoderRows(sae, active) // [active, d_out]
     const analysis = analyseLayer(means, categories, resolveThreshold(settings.threshold, means), layer)
     const firingMean = (feature: number, category: Category): number => {
@@ -154,7 +158,7 @@ async function planLayers(
       const coefficient = one.steering_length / norms.get(one.feature)!
       const chosenLengths = rows.map((row) => lengths[row])
       planned.push({
-        chosen: { ...one, layer, strongest: strongestPlace(column) },
+        chosen: { ...one, layer, strongest: strongestPlace(column), token: tokens.get(one.feature)! },
         remove: { hook: at, direction, coefficients: removal(activations, units) },
         steer: { hook: at, direction, coefficients: steering(chosenLengths, coefficient) },
       })

@@ -6,17 +6,18 @@ import { count, shorten, showNumber } from '../lab/report/numbers.ts'
 import { chartDocument } from '../lab/report/page-node.ts'
 import { renderReport, type Made } from '../lab/report/report-page.ts'
 import { scatter } from '../lab/report/scatter.ts'
-import { findingList, section } from '../lab/report/sections.ts'
+import { findingList, folded, pictureOf, section } from '../lab/report/sections.ts'
 import { dataTable, figure, type DataTable } from '../lab/report/tables.ts'
-import { visible } from '../lab/report/tokens.ts'
+import { namedFeature, visible } from '../lab/report/tokens.ts'
 import type { AblationResults, Effect, Generation, TestedFeature } from './effects.ts'
+import { QUESTION, type Finding } from './findings.ts'
 import { correlationGrid, showRho } from './show.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
 interface AblationReport extends Made {
-  findings: readonly string[]
+  findings: readonly Finding[]
   results: AblationResults
 }
 
@@ -27,27 +28,26 @@ const SECTIONS = [
   { name: 'Written on', href: '#written' },
   { name: 'The texts', href: '#texts' },
 ]
-const QUESTION =
+const BACKGROUND =
   'A specialist fires in the texts of one category and hardly elsewhere. That says what it goes with, not what it does. ' +
   'So it is taken out of the residual stream, token by token, and nothing else is changed: what the model predicts then ' +
   'tells whether it used the feature. The other way round, its direction is added to the stream. Random active features of ' +
   'about the same size, and the specialists of other categories, say what any such edit does.'
 
 /** The report as one self-contained HTML file. */
-export function renderAblationReport({ provenance, links, findings, results }: AblationReport): string {
+export function renderAblationReport({ findings, results, ...made }: AblationReport): string {
   const document = chartDocument()
   const layers = [...Map.groupBy(results.features, ({ layer }) => layer)]
   return renderReport({
-    title: 'Does the most selective feature matter most?',
-    description:
-      'What removing and steering the features of sparse autoencoders does to GPT-2’s predictions.',
+    ...made,
+    title: QUESTION,
     eyebrow: 'clearbox · ablation and steering',
-    question: QUESTION,
+    background: BACKGROUND,
     sections: SECTIONS.filter(({ href }) => href !== '#written' || results.generations.length > 0),
-    ...{ provenance, links },
-    opening: findingsSection(findings, results),
+    picture: pictureOf(DOTS, selectivityPanels(document, layers)),
+    claims: findingsSection(findings, results),
     body: [
-      correlationSection(document, layers, results),
+      correlationSection(results),
       removalSection(document, layers),
       steeringSection(document, layers),
       writtenSection(results.generations),
@@ -57,9 +57,23 @@ export function renderAblationReport({ provenance, links, findings, results }: A
   })
 }
 
-function findingsSection(findings: readonly string[], results: AblationResults): VNode {
+function findingsSection([answer, ...others]: readonly Finding[], results: AblationResults): VNode {
+  const list = (found: readonly Finding[]): VNode =>
+    findingList(
+      found.map(({ sentence, figures }) => [
+        visible(sentence),
+        folded('The figures', sentence, html`<p class="detail">${visible(figures)}</p>`),
+      ]),
+    )
+  const untold = others.filter(({ told }) => !told)
   return section('findings', 'What was found', [
-    findingList(findings.map(visible)),
+    list([answer, ...others.filter(({ told }) => told)]),
+    untold.length > 0 &&
+      folded(
+        `${count(untold.length, 'more comparison')} cannot clearly be told`,
+        'what was found',
+        list(untold),
+      ),
     html`<aside class="notice" aria-label="How it was measured">
       <p>${method(results)}</p>
     </aside>`,
@@ -81,8 +95,12 @@ function method({ settings, categories, without_specialist: without }: AblationR
 
 type Layers = readonly [layer: number, features: TestedFeature[]][]
 
+const DOTS =
+  'A feature a dot, filled for specialists, a ring for random features: how selective it is, and what the loss on its ' +
+  'category’s texts gains when it is taken out. If the most selective mattered most, dots would rise to the right.'
+
 /** Each tested feature as a dot: its score, and what its removal costs. */
-function correlationSection(document: Document, layers: Layers, results: AblationResults): VNode {
+function selectivityPanels(document: Document, layers: Layers): VNode {
   const axes = { x: 'specialist score', y: 'change of loss, nats a token' }
   const panels = layers.map(([layer, features]) => {
     const points = features.map(({ score, removed, category, kind }) => ({
@@ -92,20 +110,24 @@ function correlationSection(document: Document, layers: Layers, results: Ablatio
     const description = `${count(points.length, 'feature')}; ${count(points.filter(({ strong }) => strong).length, 'specialist')} among them.`
     return html`<li><b>Layer ${layer}</b>${scatter(document, points, axes, { title, description })}</li>`
   })
-  const grid = correlationGrid(results)
-  const caption =
-    'A feature a dot, filled for specialists, a ring for random features: how selective it is, and what the loss on its ' +
-    'category’s texts gains when it is taken out. If the most selective mattered most, dots would rise to the right.'
-  const charts = html`<ul class="panels">
+  return html`<ul class="panels">
     ${panels}
   </ul>`
+}
+
+function correlationSection(results: AblationResults): VNode {
+  const grid = correlationGrid(results)
   return section('selectivity', 'Selectivity and effect', [
-    figure(caption, charts, featureTable(results.features)),
     dataTable({
       caption: 'Spearman’s rank correlation with its 95 % interval; mean: of the layers',
       columns: ['What is known, and what it does', ...grid.columns],
       rows: grid.rows.map(({ name, cells }) => ({ head: name, cells: cells.map(showRho) })),
     }),
+    folded(
+      'Every tested feature',
+      'its selectivity and its effect',
+      dataTable(featureTable(results.features)),
+    ),
   ])
 }
 
@@ -123,7 +145,10 @@ function featureTable(features: readonly TestedFeature[]): DataTable {
       ...['Feature', 'Kind', 'Category', 'Score', 'Fires in', 'AUROC', 'Size'],
       ...['Taken out: loss', 'KL', 'flips', 'Turned up: loss', 'KL', 'flips'],
     ],
-    rows: features.map((one) => ({ head: `L${one.layer} ${one.feature}`, cells: numbers(one) })),
+    rows: features.map((one) => ({
+      head: `L${one.layer} ${namedFeature(one.feature, one.token)}`,
+      cells: numbers(one),
+    })),
   }
 }
 
@@ -180,11 +205,13 @@ function effectFigure(
         columns: ['Specialist of', 'Feature', ...names.map(visible)],
         rows: grid.rows.map((name, row) => ({
           head: name,
-          cells: [specialists.at(row)?.feature ?? '–', ...grid.values[row].map(showNumber)],
+          cells: [nameOf(specialists.at(row)), ...grid.values[row].map(showNumber)],
         })),
       },
     )}`
 }
+
+const nameOf = (one: TestedFeature | undefined): string => (one ? namedFeature(one.feature, one.token) : '–')
 
 function writtenSection(generations: readonly Generation[]): VNode | null {
   if (generations.length === 0) return null
@@ -194,8 +221,8 @@ function writtenSection(generations: readonly Generation[]): VNode | null {
       The specialists are those whose removal costs their own texts most.
     </p>`,
     generations.map(
-      ({ layer, feature, category, prompt, text, fires, ...written }) =>
-        html`<h3>L${layer} ${feature}, ${visible(category)}</h3>
+      ({ layer, feature, token, category, prompt, text, fires, ...written }) =>
+        html`<h3>L${layer} ${namedFeature(feature, token)}, ${visible(category)}</h3>
           <p>
             ${text === null ? 'From the prompt:' : `From the start of text ${text + 1}, up to the token at which it fires most:`}
           </p>

@@ -59,7 +59,7 @@ export async function continueTexts(
   }
   const generations: Generation[] = []
   for (const one of chosen) {
-    const { layer, feature, category, steering_length, strongest } = one
+    const { layer, feature, token, category, steering_length, strongest } = one
     const ids = promptOf(one)!
     const hook = hooks.find((one) => layerOf(one) === layer)!
     let fires = false
@@ -77,7 +77,7 @@ export async function continueTexts(
     })
     const text = own === null && strongest ? strongest.text : null
     const { prompt } = decodePrompt(model, ids)
-    generations.push({ layer, feature, category, prompt, text, fires, ...continuations })
+    generations.push({ layer, feature, token, category, prompt, text, fires, ...continuations })
   }
   return generations
 }

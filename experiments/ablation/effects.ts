@@ -34,6 +34,8 @@ export interface ChosenFeature {
 
 export interface TestedFeature extends ChosenFeature {
   layer: number
+  /** The token on which it fires most, of all texts. */
+  token: string
   /** In how many of the measured texts of its category it fires; in 0, removing it cannot do anything there. */
   fires_in: number
   /** Among the beginnings of all texts, the token at which it fires most; null where it fires in none. */
@@ -82,6 +84,8 @@ interface TextPlace {
 export interface Generation {
   layer: number
   feature: number
+  /** As of the tested feature. */
+  token: string
   category: string
   prompt: string
   /** The text that the prompt is the beginning of, up to where the feature fires most; null for a prompt of one's own. */

@@ -1,8 +1,17 @@
 // What was found, in sentences computed from the data at hand.
-import { count, showSigned } from '../lab/report/numbers.ts'
+import { namedFeature } from '../lab/report/tokens.ts'
+import { count, showShare, showSigned } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
+
+/** What was found: in a plain sentence, and the numbers behind it. */
+export interface Finding {
+  /** Whether the data tell one way or the other. */
+  readonly told: boolean
+  readonly sentence: string
+  readonly figures: string
+}
 
 type Verdict = 'more' | 'less' | 'unclear' | 'too few'
 
@@ -12,42 +21,51 @@ function verdictOf({ interval: [low, high], too_few }: Estimate): Verdict {
   return low > 0 ? 'more' : high < 0 ? 'less' : 'unclear'
 }
 
+const isTold = (estimate: Estimate): boolean => ['more', 'less'].includes(verdictOf(estimate))
+
 const between = ({ interval: [low, high] }: Estimate, digits: number): string =>
   `95 % interval ${showSigned(low, digits)} to ${showSigned(high, digits)}`
 
-/** A sentence each. */
-export function findings(results: AblationResults): string[] {
-  const sentences = results.contrasts.map(contrastSentence)
+/** The question's answer, then what else was found. */
+export function findings(results: AblationResults): Finding[] {
   return [
-    selectivitySentence(results),
-    shiftSentence(results),
-    sizeSentence(results),
-    ...sentences,
-    flipSentence(results),
-  ].filter((sentence) => sentence !== null)
+    selectivity(results),
+    shift(results),
+    size(results),
+    ...results.contrasts.map(contrast),
+    flips(results),
+  ].filter((finding) => finding !== null)
 }
 
+export const QUESTION = 'Does the most selective feature matter most?'
+
 /** The question of the experiment, and its answer. */
-export function selectivitySentence(results: AblationResults): string | null {
+function selectivity(results: AblationResults): Finding | null {
   const row = overall(results, 'score', 'removed_loss')
   if (!row) return null
-  const question = 'Does the most selective feature matter most?'
   if (!row.rho)
-    return `${question} It cannot be told: scores or effects of the ${row.features} tested features do not vary.`
+    return {
+      told: false,
+      sentence: `It cannot be told whether the most selective feature matters most: scores or effects of the ${row.features} tested features do not vary.`,
+      figures: '',
+    }
   const verdict = {
-    more: 'By and large, yes',
-    less: 'No, rather the reverse',
-    unclear: 'It cannot be told from these features',
-    'too few': 'It cannot be told, the features are too few',
+    more: 'By and large, the most selective feature matters most',
+    less: 'The most selective feature does not matter most, rather the reverse',
+    unclear: 'It cannot be told from these features whether the most selective one matters most',
+    'too few': 'It cannot be told whether the most selective feature matters most, the features are too few',
   }[verdictOf(row.rho)]
-  return (
-    `${question} ${verdict}: the rank correlation between a feature’s specialist score and what its removal adds to the loss on ` +
-    `its category’s texts is ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}; ${scope(row, results)}). ${topSentence(results)}`
-  )
+  return {
+    told: isTold(row.rho),
+    sentence: `${verdict}: ${topClause(results)}.`,
+    figures:
+      'The rank correlation between a feature’s specialist score and what its removal adds to the loss on its category’s ' +
+      `texts is ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}; ${scope(row, results)}).`,
+  }
 }
 
 /** The question taken at its word: the feature with the highest score, against the one with the largest effect. */
-function topSentence({ features }: AblationResults): string {
+function topClause({ features }: AblationResults): string {
   const layers = [...Map.groupBy(features, ({ layer }) => layer).values()]
   const cost = ({ removed, category }: TestedFeature) => ofCategory(removed, category).loss
   const hits = layers.filter((tested) => {
@@ -55,11 +73,11 @@ function topSentence({ features }: AblationResults): string {
     const most = Math.max(...tested.map(cost))
     return tested.some((one) => one.score === best && cost(one) === most)
   })
-  return `The feature with the highest score is the one whose removal costs most in ${hits.length} of ${count(layers.length, 'layer')}.`
+  return `the feature with the highest score is the one whose removal costs most in ${hits.length} of ${count(layers.length, 'layer')}`
 }
 
 /** The same by how far predictions move in any direction, which loss, going up or down, does not show. */
-function shiftSentence(results: AblationResults): string | null {
+function shift(results: AblationResults): Finding | null {
   const row = overall(results, 'score', 'removed_kl')
   if (!row?.rho) return null
   const verdict = {
@@ -69,11 +87,15 @@ function shiftSentence(results: AblationResults): string | null {
     'too few':
       'may move predictions further, or less, where it is more selective: it cannot be told, the features are too few',
   }[verdictOf(row.rho)]
-  return `Taking a feature out ${verdict}: rank correlation of score and KL divergence ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`
+  return {
+    told: isTold(row.rho),
+    sentence: `Taking a feature out ${verdict}.`,
+    figures: `The rank correlation of score and KL divergence is ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`,
+  }
 }
 
 /** Whether something simpler than selectivity, how much the feature writes, goes with its effect. */
-function sizeSentence(results: AblationResults): string | null {
+function size(results: AblationResults): Finding | null {
   const row = overall(results, 'size', 'removed_loss')
   if (!row?.rho) return null
   const verdict = {
@@ -83,7 +105,11 @@ function sizeSentence(results: AblationResults): string | null {
     'too few':
       'may go with its effect on the loss, or against it: it cannot be told, the features are too few',
   }[verdictOf(row.rho)]
-  return `How much a feature writes into the stream ${verdict}: rank correlation ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`
+  return {
+    told: isTold(row.rho),
+    sentence: `How much a feature writes into the stream ${verdict}.`,
+    figures: `The rank correlation of size and change of loss is ${showSigned(row.rho.value, 2)} (${between(row.rho, 2)}).`,
+  }
 }
 
 const scope = (row: RankCorrelation, { features }: AblationResults): string => {
@@ -91,52 +117,64 @@ const scope = (row: RankCorrelation, { features }: AblationResults): string => {
   return `${row.features} features${layers > 1 ? `, mean of ${layers} layers` : ''}`
 }
 
-const subjects: Record<Contrast['name'], [sentence: string, other: string, unit: string]> = {
+const subjects: Record<Contrast['name'], [subject: string, verb: string, other: string, unit: string]> = {
   random: [
-    'Removing a category’s specialist changes the loss on its texts by',
+    'Removing a category’s specialist',
+    'changes the loss on its texts',
     'removing random active features of about the same size',
     'nats a token',
   ],
   other_specialists: [
-    'Removing a category’s specialist changes the loss on its texts by',
+    'Removing a category’s specialist',
+    'changes the loss on its texts',
     'removing the specialists of other categories',
     'nats a token',
   ],
   other_categories: [
-    'Removing a specialist changes the loss on its own category’s texts by',
-    'its removal on the texts of the other categories',
+    'Removing a specialist',
+    'changes the loss on its own category’s texts',
+    'the loss on the texts of the other categories',
     'nats a token',
   ],
   steering_random: [
-    'Adding a specialist’s direction shifts the next-token distribution on its texts by a KL divergence of',
+    'Adding a specialist’s direction',
+    'shifts the next-token distribution on its texts',
     'adding random features’ directions at the same length',
-    'nats',
+    'nats of KL divergence',
   ],
 }
 
-function contrastSentence({ name, specialist, other, difference, pairs }: Contrast): string {
-  const [sentence, against, unit] = subjects[name]
+function contrast({ name, specialist, other, difference, pairs }: Contrast): Finding {
+  const [subject, verb, against, unit] = subjects[name]
   const show = (value: number) => (name === 'steering_random' ? value.toFixed(4) : showSigned(value, 4))
-  const verdict = {
-    more: `more than ${against}`,
-    less: `less than ${against}`,
-    unclear: `not clearly more or less than ${against}`,
-    'too few': `and it cannot be told from ${count(pairs, 'pair')} of layer and category whether that is more or less than ${against}`,
+  const sentence = {
+    more: `${subject} ${verb} more than ${against}.`,
+    less: `${subject} ${verb} less than ${against}.`,
+    unclear: `${subject} ${verb} not clearly more or less than ${against}.`,
+    'too few': `Whether ${lower(subject)} ${verb} more or less than ${against} cannot be told from ${count(pairs, 'pair')} of layer and category.`,
   }[verdictOf(difference)]
-  return (
-    `${sentence} ${show(specialist)} ${unit}, ${verdict} (${show(other)}; ` +
-    `difference ${showSigned(difference.value, 4)}, ${between(difference, 4)}).`
-  )
+  return {
+    told: isTold(difference),
+    sentence,
+    figures:
+      `By ${show(specialist)} ${unit}, against ${show(other)}; ` +
+      `the difference is ${showSigned(difference.value, 4)} (${between(difference, 4)}).`,
+  }
 }
 
+const lower = (text: string): string => text[0].toLowerCase() + text.slice(1)
+
 /** The specialist whose removal turns most predictions of its category. */
-function flipSentence({ features }: AblationResults): string | null {
+function flips({ features }: AblationResults): Finding | null {
   const specialists = features.filter(({ kind }) => kind === 'specialist')
-  const flips = ({ removed, category }: (typeof specialists)[number]) => ofCategory(removed, category).flips
-  const [most] = specialists.toSorted((a, b) => flips(b) - flips(a))
+  const share = ({ removed, category }: (typeof specialists)[number]) => ofCategory(removed, category).flips
+  const [most] = specialists.toSorted((a, b) => share(b) - share(a))
   if (!most) return null
-  return (
-    `Without feature ${most.feature} of layer ${most.layer}, another token becomes the most probable after ` +
-    `${(100 * flips(most)).toFixed(1)} % of the tokens of ${most.category}: the most that any specialist does.`
-  )
+  return {
+    told: true,
+    sentence:
+      `Of all specialists, feature ${namedFeature(most.feature, most.token)} of layer ${most.layer} turns most predictions when it is taken out: ` +
+      `${showShare(share(most))} of those on texts of ${most.category}.`,
+    figures: 'That is the share of tokens after which another next token becomes the most probable.',
+  }
 }

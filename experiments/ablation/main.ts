@@ -15,7 +15,7 @@ import { ablate } from './ablate.ts'
 import { renderAblationReport } from './ablation-page.ts'
 import { continueTexts } from './continuations.ts'
 import { correlationsCsv, effectsCsv } from './csv.ts'
-import { findings } from './findings.ts'
+import { findings, QUESTION, type Finding } from './findings.ts'
 import { command, FULL_SIZE, SMALL, type Options } from './options.ts'
 import { summaryTables } from './summary.ts'
 
@@ -33,19 +33,33 @@ runExperiment<Options>(command, {
     const results = { ...measured, generations }
     const found = findings(results)
     return {
+      question: QUESTION,
       provenance: { threshold: describeThreshold(threshold) },
       results: { findings: found, ...results },
       reports: [
         {
+          answer: found[0].sentence,
           tables: { 'effects.csv': effectsCsv(results), 'correlations.csv': correlationsCsv(results) },
           page: (made) => renderAblationReport({ ...made, findings: found, results }),
-          text: [summaryTables(results), found.map((finding) => `- ${visibleLine(finding)}`).join('\n')],
+          text: [summaryTables(results), findingLines(found, options.verbose)],
         },
       ],
       done: `${count(results.features.length, 'feature')} of ${count(hooks.length, 'layer')}`,
     }
   },
 })
+
+/** The answer first; what the data do not clearly tell is counted, and listed where all is to be printed. */
+function findingLines([answer, ...found]: readonly Finding[], verbose = false): string {
+  const line = ({ sentence, figures }: Finding) =>
+    `- ${visibleLine(verbose ? `${sentence} ${figures}` : sentence)}`
+  if (verbose) return [answer, ...found].map(line).join('\n')
+  const untold = found.filter(({ told }) => !told).length
+  const rest = `- ${count(untold, 'more comparison')} cannot clearly be told: in the report, and with --verbose.`
+  return [...[answer, ...found.filter(({ told }) => told)].map(line), ...(untold > 0 ? [rest] : [])].join(
+    '\n',
+  )
+}
 
 function usualTexts(model: OpenModel, quiet: boolean): number {
   if (model.gpt2.config.nLayers < FULL_SIZE.layers) return SMALL.texts

@@ -8,7 +8,7 @@ import {
 } from '../lab/analysis/analysis-options.ts'
 import { createCommand, integerIn, numberIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
 import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
@@ -26,11 +26,14 @@ export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
 export const SMALL = { texts: 8 }
 export const FULL_SIZE = { texts: 2, layers: 12 }
 
-export const command = addEngineOptions(
-  createCommand(
-    'ablation',
-    'take specialists out of the residual stream, steer with them, and see what changes',
+export const command = addResultOptions(
+  addEngineOptions(
+    createCommand(
+      'ablation',
+      'take specialists out of the residual stream, steer with them, and see what changes',
+    ),
   ),
+  'ablation',
 )
   .addOption(
     textsOption(
@@ -65,7 +68,6 @@ export const command = addEngineOptions(
   .option('--resamples <n>', 'bootstrap draws for each interval', positiveInteger('resamples'), 2000)
   .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 31), 0)
   .addOption(longOption())
-  .option('--out <folder>', 'where the results go (default: results/ablation/MODEL)')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run ablation\n  npm run ablation -- --layers 4 --random 8 --generate "import "\n  npm run -s ablation -- --json > results.json',

@@ -1,7 +1,8 @@
 // The experiment's tables for a terminal.
 import { mean } from '../lab/analysis/statistics.ts'
-import { formatTable } from '../lab/cli/table.ts'
+import { formatTable, type TableCell } from '../lab/cli/table.ts'
 import { count, showSigned } from '../lab/report/numbers.ts'
+import { namedFeature } from '../lab/report/tokens.ts'
 import type { AblationResults, Generation, TestedFeature } from './effects.ts'
 import { correlationGrid, showRho } from './show.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
@@ -24,14 +25,15 @@ export function summaryTables(results: AblationResults): string {
 /** A row for each category, a column for each layer. */
 function specialistTable({ features, categories }: AblationResults): string {
   const layers = [...new Set(features.map(({ layer }) => layer))]
-  const cell = (layer: number, category: string): string => {
+  const cell = (layer: number, category: string): TableCell => {
     const tested = features.filter((one) => one.layer === layer && one.category === category)
     const specialist = tested.find(({ kind }) => kind === 'specialist')
     if (!specialist) return '–'
     const randoms = tested.filter(({ kind }) => kind === 'random')
     const cost = ({ removed }: TestedFeature) => ofCategory(removed, category).loss
     const random = randoms.length > 0 ? ` (${showSigned(mean(randoms.map(cost)), 3)})` : ''
-    return `#${specialist.feature} ${showSigned(cost(specialist), 3)}${random}`
+    const [number, token] = namedFeature(specialist.feature, specialist.token).split(/ (.*)/)
+    return [`#${number} ${showSigned(cost(specialist), 3)}${random}`, token]
   }
   return formatTable(
     ['', ...layers.map((layer) => `layer ${layer}`)],
@@ -53,13 +55,22 @@ function correlationTable(results: AblationResults): string {
 const LINE = 90
 
 /** The end of the prompt, and what was made of it. */
-function writtenTable({ layer, feature, category, prompt, text, fires, ...written }: Generation): string {
+function writtenTable({
+  layer,
+  feature,
+  token,
+  category,
+  prompt,
+  text,
+  fires,
+  ...written
+}: Generation): string {
   const characters = [...prompt]
   const end = characters.length > LINE ? `…${characters.slice(-LINE).join('')}` : prompt
   const cut = (made: string) => ([...made].length > LINE ? `${[...made].slice(0, LINE).join('')}…` : made)
   const from = text === null ? 'the prompt' : `the start of text ${text + 1}, where it fires most`
   return [
-    `Written on from ${from}: feature ${feature} of layer ${layer} (${category})`,
+    `Written on from ${from}: feature ${namedFeature(feature, token)} of layer ${layer} (${category})`,
     formatTable(
       ['', end],
       [

@@ -15,7 +15,7 @@ import { print, printJson, visibleLine } from '../lab/cli/print.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
 import { readFeatures, rowsByCategory } from '../lab/analysis/input.ts'
-import { withStatistics } from '../lab/analysis/layer-statistics.ts'
+import { withStatisticsShown } from '../lab/analysis/layer-statistics.ts'
 import type { Draws } from '../lab/analysis/null-model.ts'
 import { addDrawOptions, drawsOf, thresholdOption } from '../lab/analysis/analysis-options.ts'
 import type { AnalysedLayer } from '../lab/analysis/layer-analysis.ts'
@@ -78,7 +78,8 @@ runMain(async () => {
   const categories = rowsByCategory(labelled)
   const [analysis] = await naming(`${options.features} with ${options.labels}`, async () => {
     const analysis = analyseLayer(features, categories, threshold, options.layer)
-    return withStatistics([{ analysis, means: features, streamNorm: null }], categories, drawsOf(options))
+    const inputs = [{ analysis, means: features, streamNorm: null }]
+    return withStatisticsShown(inputs, categories, drawsOf(options), options.json ?? false)
   })
   const identical = identicalTexts(labelled)
   const basis = {

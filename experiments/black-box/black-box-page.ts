@@ -12,7 +12,7 @@ import type { TokenText } from '../lab/report/tokens.ts'
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import type { PostClaim } from './post-claims.ts'
 import { firingSection, reportedFeatures } from './report-features.ts'
-import { categoriesSection, changesSection, topFeaturesSection } from './report-layers.ts'
+import { categoriesSection, changesSection, specialistPicture, topFeaturesSection } from './report-layers.ts'
 import { claimsSection, replicationSection } from './report-replication.ts'
 import { chanceSection, qualitySection, scaleSection, verdictList } from './report-statistics.ts'
 
@@ -44,7 +44,7 @@ const SECTIONS = [
   { name: 'The SAEs', href: '#quality' },
   { name: 'Token by token', href: '#tokens' },
 ]
-const QUESTION =
+const BACKGROUND =
   'Inside a language model, each token becomes a list of numbers that nobody can read. A sparse autoencoder (SAE) rewrites ' +
   'that list as features, most of them silent at any time. Do some of those features stand for a kind of text? Texts of ' +
   'several categories go through the model; at every layer we look for the features that fire most strongly in each ' +
@@ -55,17 +55,17 @@ const QUESTION =
  * @throws naming layer, feature and text where highlights and analysis do not fit together
  */
 export function renderBlackBoxReport(report: BlackBoxReport): string {
-  const { provenance, links, layers, texts } = report
+  const { layers, texts } = report
   const document = chartDocument()
   const cards = reportedFeatures(layers, report.explained, texts)
   return renderReport({
+    ...report,
     title: 'A black box made less opaque',
-    description: 'Which features of sparse autoencoders stand for which kind of text, layer by layer.',
     eyebrow: 'clearbox · the black-box experiment',
-    question: QUESTION,
+    background: BACKGROUND,
     sections: SECTIONS,
-    ...{ provenance, links },
-    opening: findingsSection(report.verdicts),
+    picture: specialistPicture(document, layers),
+    claims: findingsSection(report.verdicts),
     body: [
       replicationSection(report.replication ?? []),
       claimsSection(report.claims ?? []),

@@ -9,7 +9,7 @@ import { drawsOf } from '../lab/analysis/analysis-options.ts'
 import { analyseTexts } from '../lab/analysis/analyse-texts.ts'
 import { briefDashboards } from '../lab/analysis/features/explain.ts'
 import { rowsByCategory } from '../lab/analysis/input.ts'
-import { withStatistics } from '../lab/analysis/layer-statistics.ts'
+import { withStatisticsShown } from '../lab/analysis/layer-statistics.ts'
 import { postLayers, replicate, replicationTable } from '../lab/analysis/replication.ts'
 import {
   defaultThreshold,
@@ -18,8 +18,8 @@ import {
   showThreshold,
 } from '../lab/analysis/threshold.ts'
 import { count } from '../lab/report/numbers.ts'
-import { visibleLine } from '../lab/cli/print.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
+import { visibleLine } from '../lab/cli/print.ts'
 import { runExperiment } from '../lab/run-experiment.ts'
 import { textsNamed } from '../lab/texts/named-texts.ts'
 import { renderBlackBoxReport } from './black-box-page.ts'
@@ -29,7 +29,7 @@ import { command, type Options } from './options.ts'
 import { claimsText, postClaims } from './post-claims.ts'
 import { measureQuality } from './quality.ts'
 import { qualityLines, summaryTables } from './summary.ts'
-import { showVerdict, verdicts } from './verdicts.ts'
+import { answerOf, QUESTION, showBriefly, showVerdict, verdicts } from './verdicts.ts'
 
 runExperiment<Options>(command, {
   name: 'black-box',
@@ -42,7 +42,7 @@ runExperiment<Options>(command, {
     const analysed = await analyseTexts(model, ids, categories, hooks, threshold, quiet)
     const quality = await measureQuality(model, ids, hooks, options, quiet)
     const inputs = analysed.map(({ result }) => ({ ...result, quality: quality.layers.get(result.hook) }))
-    const layers = withStatistics(inputs, categories, drawsOf(options))
+    const layers = await withStatisticsShown(inputs, categories, drawsOf(options), quiet)
     const found = verdicts(layers)
     const changes = compareLayers(layers)
     const sameThreshold = showThreshold(threshold) === showThreshold(POST_THRESHOLD)
@@ -53,6 +53,7 @@ runExperiment<Options>(command, {
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const tokens = texts.reduce((sum, text) => sum + text.tokens, 0)
     return {
+      question: QUESTION,
       provenance: { threshold: describeThreshold(threshold) },
       results: {
         ...{ verdicts: found, sae_quality: quality.note, replication, claims, texts, layers, changes },
@@ -60,6 +61,7 @@ runExperiment<Options>(command, {
       },
       reports: [
         {
+          answer: answerOf(layers),
           tables: {
             'categories.csv': categoriesCsv(layers),
             'firing-texts.csv': firingCsv(layers, labelled),
@@ -73,7 +75,8 @@ runExperiment<Options>(command, {
             summaryTables(layers),
             ...(replication.length > 0 ? [replicationTable(replication), claimsText(claims)] : []),
             qualityLines(layers, quality.note),
-            found.map((verdict) => `- ${visibleLine(showVerdict(verdict))}`).join('\n'),
+            ...(options.verbose ? found.map((verdict) => visibleLine(showVerdict(verdict))) : []),
+            found.map((verdict) => `- ${visibleLine(showBriefly(verdict))}`).join('\n'),
           ],
         },
       ],

@@ -9,7 +9,7 @@ import {
 import type { Draws } from '../lab/analysis/null-model.ts'
 import { createCommand } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
 import { longOption } from '../lab/texts/tokenize-texts.ts'
 import type { QualityOptions } from './quality.ts'
 
@@ -17,11 +17,14 @@ export type Options = ExperimentOptions & TextOptions & LayerOptions & Draws & Q
 
 export const command = addLayerOptions(
   addDrawOptions(
-    addEngineOptions(
-      createCommand(
-        'start',
-        'the post’s analysis: which features stand for which kind of text, layer by layer',
+    addResultOptions(
+      addEngineOptions(
+        createCommand(
+          'start',
+          'the post’s analysis: which features stand for which kind of text, layer by layer',
+        ),
       ),
+      'black-box',
     ),
   ).addOption(
     textsOption(
@@ -37,7 +40,6 @@ export const command = addLayerOptions(
     'measure that on a .txt file too, whose paragraphs are documents: a blank line between two',
   )
   .addOption(longOption())
-  .option('--out <folder>', 'where the results go (default: results/black-box/MODEL)')
   .addHelpText(
     'after',
     '\nExamples:\n  npm start\n  npm start -- --texts mine.csv --layers 2,4 --threshold q99\n  npm -s start -- --json > results.json',

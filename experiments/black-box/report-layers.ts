@@ -5,14 +5,20 @@ import type { AnalysedLayer, LayerAnalysis, LayerChange } from '../lab/analysis/
 import { bars, curves, heatmap, scaledHeatmap, type Grid } from '../lab/report/charts.ts'
 import { featureLink } from '../lab/report/feature-card.ts'
 import { count, showCorrelation, showNumber } from '../lab/report/numbers.ts'
-import { section } from '../lab/report/sections.ts'
+import { pictureOf, section } from '../lab/report/sections.ts'
 import { dataTable, figure, lines, noted, type Cell } from '../lab/report/tables.ts'
+import { namedFeature, visible } from '../lab/report/tokens.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** `L5`; `L?` where the analysis was not told which layer it saw. */
 export function layerName(layer: number | null): string {
   return `L${layer ?? '?'}`
+}
+
+/** A link to the card of a layer's feature, with the token on which it fires most. */
+export function linkTo({ layer, feature_tokens: tokens }: AnalysedLayer, feature: number): VNode {
+  return featureLink(layer, feature, tokens[feature])
 }
 
 /** The category names, in the analysis's order. */
@@ -42,7 +48,7 @@ export function measureFigure(
 ): VNode {
   const names = categoryNames(layers)
   const grid: Grid = {
-    rows: names,
+    rows: names.map(visible),
     columns: layers.map(({ layer }) => layerName(layer)),
     values: names.map((name) => layers.map((layer) => measure.value(layer, name))),
   }
@@ -52,7 +58,10 @@ export function measureFigure(
     ${figure(measure.meaning, charts(curves(document, grid, measure.curveTitle), grid), {
       caption: measure.caption,
       columns: ['Category', ...grid.columns],
-      rows: names.map((name) => ({ head: name, cells: layers.map((layer) => cell(layer, name)) })),
+      rows: names.map((name) => ({
+        head: visible(name),
+        cells: layers.map((layer) => cell(layer, name)),
+      })),
     })}`
 }
 
@@ -68,9 +77,9 @@ const measures = (threshold: string): readonly Measure[] => [
     meaning:
       'The strongest feature of the category: the highest token-mean activation any feature reaches in any one of its texts.',
     value: ({ categories }, name) => ofCategory(categories, name).peak?.value ?? null,
-    detail: ({ layer, categories }, name) => {
-      const { peak } = ofCategory(categories, name)
-      return peak ? [['feature ', featureLink(layer, peak.feature)]] : []
+    detail: (layer, name) => {
+      const { peak } = ofCategory(layer.categories, name)
+      return peak ? [['feature ', linkTo(layer, peak.feature)]] : []
     },
   },
   {
@@ -92,12 +101,32 @@ const measures = (threshold: string): readonly Measure[] => [
       `Texts of the category in which a feature is above the threshold (${threshold}), minus texts of all other categories ` +
       'in which it is; the best of the category’s five strongest features, as the post has it (“What chance gives” searches all). Below 0, it fires more outside than inside.',
     value: ({ categories }, name) => ofCategory(categories, name).specialist?.score ?? null,
-    detail: ({ layer, categories }, name) => {
-      const { specialist: s } = ofCategory(categories, name)
-      return s ? [['feature ', featureLink(layer, s.feature)], `${s.inside} in, ${s.outside} out`] : []
+    detail: (layer, name) => {
+      const { specialist: s } = ofCategory(layer.categories, name)
+      return s ? [['feature ', linkTo(layer, s.feature)], `${s.inside} in, ${s.outside} out`] : []
     },
   },
 ]
+
+/** The best score of every category in every layer, where it is beyond chance. */
+export function specialistPicture(document: Document, layers: readonly AnalysedLayer[]): VNode {
+  const names = categoryNames(layers)
+  const score = ({ statistics }: AnalysedLayer, name: string): number | null => {
+    const { value, within_chance } = ofCategory(statistics.categories, name).score
+    return within_chance ? null : value
+  }
+  const grid: Grid = {
+    rows: names.map(visible),
+    columns: layers.map(({ layer }) => layerName(layer)),
+    values: names.map((name) => layers.map((layer) => score(layer, name))),
+  }
+  const about = { title: 'The best specialist score by category and layer', description: extremes(grid) }
+  return pictureOf(
+    'How well the best feature of each kind of text stands for it at each layer: the texts of the kind that make it fire, ' +
+      'minus others. – is within chance.',
+    scaledHeatmap(document, grid, about),
+  )
+}
 
 /** Peak, aggregate and specialist score: category x layer as a heatmap, and a curve for each category. */
 export function categoriesSection(document: Document, layers: readonly AnalysedLayer[]): VNode {
@@ -142,7 +171,7 @@ export function changesSection(document: Document, changes: readonly LayerChange
   const correlation = ({ categories }: LayerChange, name: string) =>
     ofCategory(categories, name).peak_profile_correlation
   const values = names.map((name) => changes.map((change) => correlation(change, name)))
-  const grid: Grid = { rows: names, columns, values }
+  const grid: Grid = { rows: names.map(visible), columns, values }
   const about = {
     title: 'Correlation of a category’s peak features in neighbouring layers',
     description: extremes(grid),
@@ -164,16 +193,22 @@ export function changesSection(document: Document, changes: readonly LayerChange
       caption:
         'From one layer to the next: correlation of the peak features; below it the differences of peak, sum and score',
       columns: ['Category', ...columns],
-      rows: names.map((name) => ({ head: name, cells: changes.map((change) => cell(change, name)) })),
+      rows: names.map((name) => ({
+        head: visible(name),
+        cells: changes.map((change) => cell(change, name)),
+      })),
     }),
   )
 }
 
 /** The five strongest features of each layer, and which is the most frequent and the most selective. */
-export function topFeaturesSection(document: Document, layers: readonly LayerAnalysis[]): VNode {
+export function topFeaturesSection(document: Document, layers: readonly AnalysedLayer[]): VNode {
   const max = Math.max(0, ...layers.flatMap(({ top5_strongest: top }) => top.map(([, value]) => value)))
-  const panel = (analysis: LayerAnalysis): VNode => {
-    const rows = analysis.top5_strongest.map(([feature, value]) => ({ label: `#${feature}`, value }))
+  const panel = (analysis: AnalysedLayer): VNode => {
+    const rows = analysis.top5_strongest.map(([feature, value]) => ({
+      label: namedFeature(feature, analysis.feature_tokens[feature]),
+      value,
+    }))
     const description = rows.map(({ label, value }) => `${label} ${showNumber(value)}`).join(', ')
     const name = `Layer ${analysis.layer ?? '?'}`
     return html`<li>
@@ -188,9 +223,11 @@ export function topFeaturesSection(document: Document, layers: readonly LayerAna
     figure('Each feature’s highest token-mean activation in any text. All layers share one scale.', panels, {
       caption: 'The five strongest features of each layer',
       columns: ['Layer', '1st', '2nd', '3rd', '4th', '5th'],
-      rows: layers.map(({ layer, top5_strongest: top }) => ({
-        head: layerName(layer),
-        cells: top.map(([feature, value]) => noted(featureLink(layer, feature), showNumber(value))),
+      rows: layers.map((layer) => ({
+        head: layerName(layer.layer),
+        cells: layer.top5_strongest.map(([feature, value]) =>
+          noted(linkTo(layer, feature), showNumber(value)),
+        ),
       })),
     }),
     dataTable({
@@ -201,14 +238,14 @@ export function topFeaturesSection(document: Document, layers: readonly LayerAna
   ])
 }
 
-function standingOut(analysis: LayerAnalysis): Cell[] {
-  const { layer, strongest, most_frequent: frequent, most_selective: selective } = analysis
+function standingOut(analysis: AnalysedLayer): Cell[] {
+  const { strongest, most_frequent: frequent, most_selective: selective } = analysis
   const cell = <T extends { feature: number }>(found: T | null, note: (found: T) => string): Cell =>
-    found ? noted(featureLink(layer, found.feature), note(found)) : '–'
+    found ? noted(linkTo(analysis, found.feature), note(found)) : '–'
   return [
     cell(strongest, ({ value, text }) => `${showNumber(value)} in text ${text + 1}`),
     cell(frequent, ({ texts }) => `in ${count(texts, 'text')}`),
-    cell(selective, ({ category, score }) => `${category}, score ${score}`),
+    cell(selective, ({ category, score }) => `${visible(category)}, score ${score}`),
     noted(analysis.pairs_above_threshold, `above ${showNumber(analysis.threshold)}`),
   ]
 }

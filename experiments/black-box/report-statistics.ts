@@ -3,19 +3,19 @@ import { html } from '../lab/report/html.ts'
 import type { ComponentChildren, VNode } from 'preact'
 import type { AnalysedLayer, LayerQuality, Tested, Verdict } from '../lab/analysis/layer-analysis.ts'
 import { curve, distributionStrip, type Grid } from '../lab/report/charts.ts'
-import { featureLink } from '../lab/report/feature-card.ts'
 import { count, showNumber } from '../lab/report/numbers.ts'
-import { findingList, layerParts, section } from '../lab/report/sections.ts'
+import { findingList, folded, layerParts, section } from '../lab/report/sections.ts'
 import { dataTable, figure, lines, type Cell } from '../lab/report/tables.ts'
-import { layerName, measureFigure } from './report-layers.ts'
+import { namedFeature, visible } from '../lab/report/tokens.ts'
+import { layerName, linkTo, measureFigure } from './report-layers.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
-/** Each claim of the post, whether it holds here, and the numbers behind that. */
+/** Each claim of the post, whether it holds here, and, folded, the numbers behind that. */
 export function verdictList(verdicts: readonly Verdict[]): VNode {
   return findingList(
-    verdicts.map(({ claim, status, detail }) => [
-      ...[html`<strong>${claim}</strong>`, ': ', verdictBadge(status), '. '],
-      html`<span class="detail">${detail}</span>`,
+    verdicts.map(({ claim, status, brief, detail }) => [
+      ...[html`<strong>${claim}</strong>`, ': ', verdictBadge(status), ` (${visible(brief)}).`],
+      folded('The figures', claim, html`<p class="detail">${visible(detail)}</p>`),
     ]),
   )
 }
@@ -67,12 +67,13 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
   const strips = html`<ul class="multiples">
     ${categories.map(({ category, score }) => {
       const about = {
-        title: `${layerName(layer.layer)}, ${category}: score ${score.value}`,
+        title: `${layerName(layer.layer)}, ${visible(category)}: score ${score.value}`,
         description: `95 % of the shuffles stay within ${score.chance_q95}; p ${showP(score)}.`,
       }
       const strip = { counts: score.null_scores, observed: score.value, max }
       return html`<li>
-        <b>${category}${score.within_chance ? ' ?' : ''}</b>${distributionStrip(document, strip, about)}
+        <b>${visible(category)}${score.within_chance ? ' ?' : ''}</b
+        >${distributionStrip(document, strip, about)}
       </li>`
     })}
   </ul>`
@@ -83,26 +84,29 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
       'not beyond chance.',
     columns: ['Category', 'Best score', 'Features with it', 'AUROC', 'Its feature'],
     rows: categories.map(({ category, score, auroc }) => ({
-      head: category,
+      head: visible(category),
       cells: [
         tested(String(score.value), `it takes ${score.needed ?? '–'}`, score),
         featureList(layer, category),
         auroc ? tested(auroc.value.toFixed(2), `chance ${auroc.chance_q95.toFixed(2)}`, auroc) : '–',
-        auroc ? String(auroc.feature) : '–',
+        auroc ? nameIn(layer, auroc.feature) : '–',
       ],
     })),
   })
 }
 
+const nameIn = ({ feature_tokens: tokens }: AnalysedLayer, feature: number): string =>
+  namedFeature(feature, tokens[feature])
+
 const LISTED = 3
 
 /** All features that share the best score, as many as fit a cell. */
-function featureList({ layer, categories, firing_texts }: AnalysedLayer, name: string): ComponentChildren {
-  const { features } = ofCategory(categories, name).full_search
+function featureList(layer: AnalysedLayer, name: string): ComponentChildren {
+  const { features } = ofCategory(layer.categories, name).full_search
   if (features.length === 0) return '–'
   const shown = features.slice(0, LISTED).flatMap((feature, i) => {
     // Only the features that the analysis names have a card to link to.
-    const link = feature in firing_texts ? featureLink(layer, feature) : String(feature)
+    const link = feature in layer.firing_texts ? linkTo(layer, feature) : nameIn(layer, feature)
     return i === 0 ? [link] : [', ', link]
   })
   return features.length > LISTED ? [...shown, ` and ${features.length - LISTED} more`] : shown

@@ -1,5 +1,5 @@
 // The statistics as text for a terminal: category by layer, a table each.
-import { formatTable } from '../lab/cli/table.ts'
+import { formatTable, type TableCell } from '../lab/cli/table.ts'
 import type { AnalysedLayer } from '../lab/analysis/layer-analysis.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 import { categoriesOf } from '../lab/texts/texts.ts'
@@ -45,7 +45,7 @@ export function intervalTable(layers: readonly AnalysedLayer[]): string {
 export function tableByLayer(
   title: string,
   layers: readonly AnalysedLayer[],
-  cell: (layer: AnalysedLayer, name: string) => string,
+  cell: (layer: AnalysedLayer, name: string) => TableCell,
 ): string {
   const head = ['', ...layers.map(({ layer }) => `layer ${layer ?? '?'}`)]
   const names = categoriesOf(layers[0].categories)

@@ -1,6 +1,8 @@
 // What `npm start` shows in the terminal, beside its verdicts.
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import type { AnalysedLayer, LayerQuality } from '../lab/analysis/layer-analysis.ts'
+import { namedFeature } from '../lab/report/tokens.ts'
+import type { TableCell } from '../lab/cli/table.ts'
 import { tableByLayer } from './statistics-tables.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
@@ -8,11 +10,12 @@ import { ofCategory } from '../lab/analysis/by-category.ts'
 export function summaryTables(layers: readonly AnalysedLayer[]): string {
   return [
     tableByLayer(
-      'The strongest feature (#) of each kind of text, and how strongly it fires on average over one text',
+      'The strongest feature (#) of each kind of text, how strongly it fires on average over one text, and the token on which\n' +
+        'it fires most',
       layers,
-      ({ categories }, name) => {
+      ({ categories, feature_tokens: tokens }, name) => {
         const { peak } = ofCategory(categories, name)
-        return peak ? `${peak.value.toFixed(2)} #${peak.feature}` : '–'
+        return peak ? numbered(peak.value.toFixed(2), peak.feature, tokens) : '–'
       },
     ),
     tableByLayer(
@@ -26,10 +29,20 @@ export function summaryTables(layers: readonly AnalysedLayer[]): string {
 }
 
 /** The best score of all features, and the first of those that have it. */
-function specialistCell({ categories, statistics }: AnalysedLayer, name: string): string {
+function specialistCell(
+  { categories, statistics, feature_tokens: tokens }: AnalysedLayer,
+  name: string,
+): TableCell {
   const [feature] = ofCategory(categories, name).full_search.features
   const { value, within_chance } = ofCategory(statistics.categories, name).score
-  return `${value}${feature === undefined ? '' : ` #${feature}`}${within_chance ? ' ?' : ''}`
+  const mark = within_chance ? ' ?' : ''
+  return feature === undefined ? `${value}${mark}` : numbered(`${value}${mark}`, feature, tokens)
+}
+
+/** A value and the feature's number, and below them the token on which it fires most. */
+function numbered(value: string, feature: number, tokens: AnalysedLayer['feature_tokens']): TableCell {
+  const [number, token] = namedFeature(feature, tokens[feature]).split(/ (.*)/)
+  return [`${value} #${number}`, token]
 }
 
 /** How good the SAEs are, in a line for these texts and one for those held out. */

@@ -33,6 +33,8 @@ export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
   ]
 }
 
+const EVERY_CATEGORY = 'Every category has a specialist feature'
+
 /** In the deepest layer, every category must have a feature whose score is beyond chance. */
 function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const last = layers[layers.length - 1]
@@ -57,7 +59,10 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
     (layers.length > 1 ? `Beyond chance by layer: ${byLayer.join(', ')} of ${all}. ` : '') +
     `Without a threshold, by AUROC: ${told.length} of ${all}.`
   return {
-    claim: 'Every category has a specialist feature',
+    claim: EVERY_CATEGORY,
+    brief:
+      `${beyond.length} of ${all} have one beyond chance at layer ${last.layer ?? '?'}` +
+      (untold.length > 0 ? `, of ${untold.length} it cannot be told` : ''),
     status: within.length > 0 ? 'does not hold' : untold.length > 0 ? 'cannot be told' : 'holds',
     detail,
   }
@@ -86,7 +91,33 @@ const list = (
   say: (category: CategoryStatistics) => string,
 ): string => categories.map((one) => `${one.category} ${say(one)}`).join(', ') || 'none'
 
-/** A verdict as a line: `Peaks rise with depth in every category: does not hold. The peak ...` */
+/** A verdict as a line with all its numbers: `Peaks rise with depth in every category: does not hold. The peak ...` */
 export function showVerdict({ claim, status, detail }: Verdict): string {
   return `${claim}: ${status}. ${detail}`
+}
+
+/** A verdict in one plain sentence: `Every category has a specialist feature: holds (7 of 7 have one ...).` */
+export function showBriefly({ claim, status, brief }: Verdict): string {
+  return `${claim}: ${status} (${brief}).`
+}
+
+export const QUESTION = 'Which features of sparse autoencoders stand for which kind of text, layer by layer?'
+
+/** What was found, in one plain sentence. */
+export function answerOf(layers: readonly AnalysedLayer[]): string {
+  const { layer, statistics } = layers[layers.length - 1]
+  const scores = Object.values(statistics.categories).map(({ score }) => score)
+  const beyond = scores.filter((score) => !score.within_chance).length
+  const specialisation = {
+    holds: ', and from the first layer to the last such features become more selective',
+    'holds only because everything grows':
+      ', which become more selective from the first layer to the last only because everything grows',
+    'does not hold': ', but not a more selective one than at the first layer',
+    'cannot be told': '; whether such features become more selective with depth cannot be told',
+    'not tested': '',
+  }[specialisationVerdict(layers).status]
+  return (
+    `At layer ${layer ?? '?'}, ${beyond} of ${scores.length} kinds of text ${beyond === 1 ? 'has' : 'have'} a feature of ` +
+    `${beyond === 1 ? 'its' : 'their'} own that chance does not explain${specialisation}.`
+  )
 }

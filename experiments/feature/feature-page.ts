@@ -16,8 +16,8 @@ import {
 import { sentences } from '../lab/report/feature-sentences.ts'
 import { chartDocument } from '../lab/report/page-node.ts'
 import { renderReport, type Made } from '../lab/report/report-page.ts'
-import { findingList, section } from '../lab/report/sections.ts'
-import { tokenLegend, type TokenText } from '../lab/report/tokens.ts'
+import { findingList, pictureOf, section } from '../lab/report/sections.ts'
+import { namedFeature, tokenLegend, visible, type TokenText } from '../lab/report/tokens.ts'
 
 /** All that the page shows; nothing in it needs escaping. */
 interface FeatureReport extends Made {
@@ -26,12 +26,12 @@ interface FeatureReport extends Made {
 }
 
 const SHOWN_TEXTS = 10
-const QUESTION =
+const BACKGROUND =
   'An SAE’s feature is a number and a direction; nobody says what it stands for. What it fires on, and what it does to ' +
   'the model’s next word, are two ways to find out. They need not agree.'
 
 /** A feature's page as one self-contained HTML file. */
-export function renderFeatureReport({ provenance, links, explained, texts }: FeatureReport): string {
+export function renderFeatureReport({ explained, texts, ...made }: FeatureReport): string {
   const { dashboard } = explained
   // In the order of their strongest tokens.
   const firing = dashboard.firing_texts.map(({ text, mean }) => [text, mean] as const)
@@ -42,13 +42,13 @@ export function renderFeatureReport({ provenance, links, explained, texts }: Fea
       ? []
       : [{ name: 'The same feature at Neuronpedia', href: dashboard.neuronpedia }]
   return renderReport({
-    title: `Layer ${dashboard.layer}, feature ${dashboard.feature}`,
-    description: 'What one feature of a sparse autoencoder fires on, and what it does.',
+    ...made,
+    title: `Layer ${dashboard.layer}, feature ${namedFeature(dashboard.feature, dashboard.firing_texts.at(0)?.token)}`,
     eyebrow: 'clearbox · what a feature means',
-    question: QUESTION,
-    provenance,
-    links: [...links, ...neuronpedia],
-    opening: section('findings', 'What was found', findingList(sentences(dashboard, categories))),
+    background: BACKGROUND,
+    links: [...made.links, ...neuronpedia],
+    picture: strongestPicture(feature, texts),
+    claims: section('findings', 'What was found', findingList(sentences(dashboard, categories).map(visible))),
     body: [
       dashboard.max !== null && firingSection(feature, texts),
       section('lens', 'What it says to the next word', [html`<p>${LENS_NOTE}</p>`, lensPart(dashboard)]),
@@ -57,6 +57,15 @@ export function renderFeatureReport({ provenance, links, explained, texts }: Fea
     footer: 'The same numbers stand in results.json, every firing token in tokens.csv, beside this file.',
     cards: { features: [feature], texts, shown: SHOWN_TEXTS },
   })
+}
+
+/** Where it fires most. */
+function strongestPicture(feature: Feature, texts: readonly TokenText[]): VNode | null {
+  if (feature.texts.length === 0) return null
+  return pictureOf(
+    'The text in which it fires most strongly: the darker a token, the more strongly it fires there.',
+    html`<div class="card">${firingTexts({ ...feature, texts: feature.texts.slice(0, 1) }, texts, 1)}</div>`,
+  )
 }
 
 function firingSection(feature: Feature, texts: readonly TokenText[]): VNode {

@@ -9,6 +9,7 @@ import { runExperiment, type Report } from '../lab/run-experiment.ts'
 import { textsNamed } from '../lab/texts/named-texts.ts'
 import { tokensCsv } from './csv.ts'
 import { explainFromTexts } from './explain-from-texts.ts'
+import { answer as featureAnswer } from '../lab/report/feature-sentences.ts'
 import { renderFeatureReport } from './feature-page.ts'
 import { terminalCard, wantsColour } from './terminal.ts'
 import { command, type Options } from './options.ts'
@@ -37,21 +38,21 @@ runExperiment<Options>(command, {
       const { feature } = one.dashboard
       const others = linksTo(features.filter((other) => other !== feature))
       return {
+        answer: featureAnswer(one.dashboard),
         place: placeOf(feature),
         results: resultsOf([one]),
         tables: { 'tokens.csv': tokensCsv(one.column, tokenTexts) },
-        page: ({ provenance, links }) =>
+        page: (made) =>
           renderFeatureReport({
-            provenance,
-            explained: one,
-            texts: tokenTexts,
-            links: [...links, ...others],
+            ...{ ...made, explained: one, texts: tokenTexts },
+            links: [...made.links, ...others],
           }),
         text: [terminalCard(one, tokenTexts, colour)],
         styled: colour,
       }
     })
     return {
+      question: 'What does this feature fire on, and what does it say to the next word?',
       provenance: {
         threshold: 'a feature fires where its activation is above 0',
         pooling: 'none: activations of single tokens',

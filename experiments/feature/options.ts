@@ -2,7 +2,7 @@
 import { textsOption, type TextOptions } from '../lab/analysis/analysis-options.ts'
 import { createCommand, integerIn, listOf } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
 import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions {
@@ -10,8 +10,11 @@ export interface Options extends ExperimentOptions, TextOptions {
   readonly feature: readonly number[]
 }
 
-export const command = addEngineOptions(
-  createCommand('feature', 'what a feature means: what it fires on, what it promotes, what is like it'),
+export const command = addResultOptions(
+  addEngineOptions(
+    createCommand('feature', 'what a feature means: what it fires on, what it promotes, what is like it'),
+  ),
+  'feature',
 )
   .requiredOption('--layer <n>', 'the layer whose SAE it is of (required)', integerIn('layer', 0))
   .requiredOption(
@@ -26,7 +29,6 @@ export const command = addEngineOptions(
     ),
   )
   .addOption(longOption())
-  .option('--out <folder>', 'where the folders of results go (default: results/feature/MODEL)')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run feature -- --layer 4 --feature 12\n  npm run -s feature -- --layer 4 --feature 12,34 --json > features.json',

@@ -2,7 +2,14 @@
 import { styleText } from 'node:util'
 import { visibleLine } from '../lab/cli/print.ts'
 import { formatTable } from '../lab/cli/table.ts'
-import { excerpt, firingTokens, showToken, tokenRuns, type TokenText } from '../lab/report/tokens.ts'
+import {
+  excerpt,
+  firingTokens,
+  namedFeature,
+  showToken,
+  tokenRuns,
+  type TokenText,
+} from '../lab/report/tokens.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { sentences } from '../lab/report/feature-sentences.ts'
 
@@ -31,7 +38,7 @@ export function terminalCard(
     return `${most.toFixed(2).padStart(8)}  ${visibleLine(texts[text].category)}: ${line}`
   })
   return [
-    `Layer ${layer}, feature ${feature}`,
+    `Layer ${layer}, feature ${namedFeature(feature, firing.at(0)?.token)}`,
     ...found.map((sentence) => `- ${visibleLine(sentence)}`),
     ...(neuronpedia === null ? [] : [neuronpedia]),
     ...(firing.length === 0 ? [] : ['', 'Strongest texts, the tokens that fire marked', ...strongest]),
@@ -94,9 +101,9 @@ function relativesTable({ layer, nearest, next_layer: next }: ExplainedFeature['
   const more = next === null ? [] : [`goes with it in layer ${next.layer}`, 'correlation', 'both fire']
   const table = Array.from({ length: rows }, (_, i) => {
     const [near, other] = [nearest[i], correlated[i]]
-    const left = near ? [`${near.feature}`, near.cosine.toFixed(3)] : ['', '']
+    const left = near ? [namedFeature(near.feature, near.token), near.cosine.toFixed(3)] : ['', '']
     const right = other
-      ? [`${other.feature}`, other.correlation.toFixed(3), `${other.together}`]
+      ? [namedFeature(other.feature, other.token), other.correlation.toFixed(3), `${other.together}`]
       : ['', '', '']
     return [...left, ...(next === null ? [] : right)]
   })

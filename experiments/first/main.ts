@@ -4,11 +4,14 @@
 // A template for an experiment of one's own: copy this folder and change the question.
 import { createBackend } from '../../engine/backends.ts'
 import { sparseRow } from '../../engine/sparse.ts'
+import { piecesOf } from '../../gpt2/pieces.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
+import { strongestTokens } from '../lab/analysis/features/strongest-tokens.ts'
 import { createCommand, runMain } from '../lab/cli/cli.ts'
 import { print, printJson, printNote } from '../lab/cli/print.ts'
 import { captureStreams, encodeStream } from '../lab/models/features.ts'
 import { openModel, withSae } from '../lab/models/models.ts'
+import { namedFeature } from '../lab/report/tokens.ts'
 import { addGivenText, tokenizeGiven } from '../lab/texts/given-text-node.ts'
 
 const command = addGivenText(createCommand('first', "a text's strongest features at each layer of a model"))
@@ -28,12 +31,19 @@ runMain(async () => {
   for (const [hook, stream] of streams) {
     const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, stream)) // sparse [tokens, d_sae]
     const { indices, values } = sparseRow(meanFeatures(features, [ids.length]), 0) // mean over tokens, not BOS
-    const strongest = Array.from(indices, (feature, i) => ({ feature, mean: values[i] }))
+    const tokens = strongestTokens(features, [piecesOf(model, ids)])
+    const strongest = Array.from(indices, (feature, i) => ({
+      feature,
+      mean: values[i],
+      token: tokens.get(feature)!,
+    }))
     layers.push({ hook, strongest: strongest.sort((a, b) => b.mean - a.mean).slice(0, 5) })
   }
   await ops.dispose()
   if (json) return printJson({ model: model.name, ids, long, layers })
   if (long) printNote(long)
   for (const { hook, strongest } of layers)
-    print(`${hook} ${strongest.map(({ feature, mean }) => `#${feature} ${mean.toFixed(2)}`).join('  ')}`)
+    print(
+      `${hook} ${strongest.map(({ feature, mean, token }) => `#${namedFeature(feature, token)} ${mean.toFixed(2)}`).join('  ')}`,
+    )
 })

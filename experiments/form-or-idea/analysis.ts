@@ -1,6 +1,7 @@
 // From token ids to each layer's results: how alike the cells are, and which features stand for a topic or a form.
 import { piecesOf } from '../../gpt2/pieces.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
+import { strongestTokens } from '../lab/analysis/features/strongest-tokens.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { explainLayers, type ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
 import type { Shuffles } from '../lab/analysis/null-model.ts'
@@ -76,9 +77,14 @@ interface LayerSettings extends Settings {
   readonly threshold: ThresholdSpec
 }
 
+interface Pieces {
+  /** Of each text a string a token, BOS first. */
+  readonly pieces: readonly (readonly string[])[]
+}
+
 /** A layer's results. kinds: for each text those of its tokens, BOS first */
 export function analyseLayer(
-  { hook, layer, features }: Pick<OpenLayer, 'hook' | 'layer' | 'features'>,
+  { hook, layer, features, pieces }: Pick<OpenLayer, 'hook' | 'layer' | 'features'> & Pieces,
   kinds: readonly (readonly TokenKind[])[],
   design: Design,
   settings: LayerSettings,
@@ -92,9 +98,14 @@ export function analyseLayer(
     lengths,
     specialists.map(({ feature }) => feature),
   )
+  const tokens = strongestTokens(features, pieces)
   const located = specialists.map((specialist): LocatedSpecialist => {
     const rows = rowsOf(design, specialist.topic, specialist.form)
-    return { ...specialist, symbols: symbolShare(activations.get(specialist.feature)!, kinds, rows) }
+    return {
+      ...specialist,
+      symbols: symbolShare(activations.get(specialist.feature)!, kinds, rows),
+      token: tokens.get(specialist.feature)!,
+    }
   })
   const transfer = {
     topic: meanTransfer(cellSpecialists(located, 'topic')),

@@ -10,7 +10,7 @@ interface Asked {
   readonly cosine: CosineStatistics
 }
 
-/** A sentence each. permutations: how many shuffles the p-values are of */
+/** An answer each. permutations: how many shuffles the p-values are of */
 export function answers(asked: readonly Asked[], permutations: number): Answer[] {
   const tests = asked.flatMap(({ cosine }) => [cosine.idea_effect, cosine.form_effect])
   const corrected = holm(tests.map(({ p }) => p))
@@ -18,7 +18,7 @@ export function answers(asked: readonly Asked[], permutations: number): Answer[]
   return asked.map(({ layer, cosine }, i) => {
     const [ideaP, formP] = corrected.slice(2 * i)
     const verdict = tellable ? verdictOf(cosine, ideaP, formP) : 'too few shuffles'
-    return { layer, verdict, sentence: sentenceOf(layer, verdict, cosine, ideaP, formP) }
+    return { layer, verdict, sentence: sentenceOf(layer, verdict), figures: figuresOf(cosine, ideaP, formP) }
   })
 }
 
@@ -44,9 +44,13 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
   undecided: 'one of surface form and idea beyond chance, but not clearly more than the other',
 }
 
-function sentenceOf(
-  layer: number | null,
-  verdict: Verdict,
+function sentenceOf(layer: number | null, verdict: Verdict): string {
+  const who = layer === null ? 'the tokens themselves follow' : `layer ${layer} follows`
+  const subject = verdict === 'too few shuffles' ? `Whether ${who}` : capitalised(who)
+  return `${subject} ${VERDICTS[verdict]}.`
+}
+
+function figuresOf(
   { idea_effect, form_effect, difference }: CosineStatistics,
   ideaP: number,
   formP: number,
@@ -54,11 +58,8 @@ function sentenceOf(
   const effect = ({ value }: Effect, p: number): string =>
     `${showCosine(value)} (${p <= SIGNIFICANT ? '' : 'within chance, '}p ${showP(p)})`
   const [low, high] = difference.interval.map(showCosine)
-  const who = layer === null ? 'the tokens themselves follow' : `layer ${layer} follows`
-  const subject = verdict === 'too few shuffles' ? `Whether ${who}` : capitalised(who)
   return (
-    `${subject} ${VERDICTS[verdict]}: ` +
-    `sharing a form changes the cosine of two sets of texts by ${effect(form_effect, formP)}, sharing a topic by ` +
+    `Sharing a form changes the cosine of two sets of texts by ${effect(form_effect, formP)}, sharing a topic by ` +
     `${effect(idea_effect, ideaP)}; the difference is ${showCosine(difference.value)} (95 % interval ${low} to ${high}).`
   )
 }
@@ -72,11 +73,11 @@ const BRIEFLY: Readonly<Record<Verdict, string>> = {
   undecided: 'it cannot be told',
 }
 
-/**
- * The question of the experiment, answered in a sentence over all layers, and what the tokens themselves follow.
- * @param asked the tokens (layer null) and at least one layer, in the order of `found`
- */
-export function overallAnswer(asked: readonly Asked[], found: readonly Answer[]): string {
+export const QUESTION =
+  'Do the features of sparse autoencoders follow what a text says, or how it is written?'
+
+/** The question of the experiment, answered in a sentence over all layers, with what the tokens themselves follow. */
+export function overallAnswer(found: readonly Answer[]): string {
   const groups = Map.groupBy(
     found.filter(({ layer }) => layer !== null),
     ({ verdict }) => verdict,
@@ -88,14 +89,21 @@ export function overallAnswer(asked: readonly Asked[], found: readonly Answer[])
         : `at ${layers.length > 1 ? 'layers' : 'layer'} ${layers.map(({ layer }) => layer).join(', ')}`
     return `${BRIEFLY[verdict]} ${where}`
   })
-  const cosines = asked.filter(({ layer }) => layer !== null).map(({ cosine }) => cosine)
-  const [tokens] = asked.filter(({ layer }) => layer === null)
   const [ofTokens] = found.filter(({ layer }) => layer === null)
   return (
-    `Surface form or idea? ${capitalised(verdicts.join('; '))}: sharing a form adds ` +
-    `${rangeOf(cosines.map(({ form_effect }) => form_effect.value))} to the cosine of two sets of texts’ features, sharing a topic ` +
-    `${rangeOf(cosines.map(({ idea_effect }) => idea_effect.value))}. The tokens alone, before any model: ` +
-    `${BRIEFLY[ofTokens.verdict].replace(/,$/, '')} (${showCosine(tokens.cosine.form_effect.value)} and ${showCosine(tokens.cosine.idea_effect.value)}).`
+    `Surface form or idea? ${capitalised(verdicts.join('; '))}; the tokens alone, before any model: ` +
+    `${BRIEFLY[ofTokens.verdict].replace(/,$/, '')}.`
+  )
+}
+
+/** The numbers behind it. asked: the tokens (layer null) and at least one layer */
+export function overallFigures(asked: readonly Asked[]): string {
+  const cosines = asked.filter(({ layer }) => layer !== null).map(({ cosine }) => cosine)
+  const [tokens] = asked.filter(({ layer }) => layer === null)
+  return (
+    `Sharing a form adds ${rangeOf(cosines.map(({ form_effect }) => form_effect.value))} to the cosine of two sets of texts’ ` +
+    `features, sharing a topic ${rangeOf(cosines.map(({ idea_effect }) => idea_effect.value))}; of the tokens alone ` +
+    `${showCosine(tokens.cosine.form_effect.value)} and ${showCosine(tokens.cosine.idea_effect.value)}.`
   )
 }
 

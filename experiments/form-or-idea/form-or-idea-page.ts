@@ -5,17 +5,17 @@ import type { ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
 import { cardsSection, SHOWN_TEXTS } from '../lab/report/feature-card.ts'
 import { chartDocument } from '../lab/report/page-node.ts'
 import { renderReport, type Made } from '../lab/report/report-page.ts'
-import { findingList, section } from '../lab/report/sections.ts'
+import { findingList, folded, section } from '../lab/report/sections.ts'
 import type { TokenText } from '../lab/report/tokens.ts'
 import type { Design } from './design.ts'
 import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
-import { cellsSection, relationsSection } from './report-cells.ts'
+import { cellsSection, cosinePicture, relationsSection } from './report-cells.ts'
 import { shownFeatures, specialistsSection } from './report-specialists.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
 interface FormOrIdeaReport extends Made {
-  /** Over all layers, in a sentence. */
-  readonly answer: string
+  /** The numbers behind the answer, in a sentence. */
+  readonly figures: string
   readonly answers: readonly Answer[]
   readonly design: Design
   /** What the tokens themselves say. */
@@ -31,7 +31,7 @@ const SECTIONS = [
   { name: 'Specialists', href: '#specialists' },
   { name: 'Token by token', href: '#tokens' },
 ]
-const QUESTION =
+const BACKGROUND =
   'A formula, a sentence and a line of code can say the same. Do the features of a sparse autoencoder follow what is said, or ' +
   'how it is written? The same ideas go through the model in every form. If features stand for ideas, texts on the same topic ' +
   'should light up the same features whatever their form; if they stand for surface form, texts of the same form should, ' +
@@ -39,18 +39,18 @@ const QUESTION =
 
 /** The report as one self-contained HTML file. */
 export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
-  const { provenance, links, answers, design, tokens, analysed, tokenTexts: texts } = report
+  const { answers, design, tokens, analysed, tokenTexts: texts } = report
   const document = chartDocument()
   const layers = analysed.map(({ result }) => result)
   const cards = analysed.map((layer) => shownFeatures(layer, texts))
   return renderReport({
+    ...report,
     title: 'Surface form or idea?',
-    description: 'Whether the features of sparse autoencoders follow what a text says or how it is written.',
     eyebrow: 'clearbox · form or idea',
-    question: QUESTION,
+    background: BACKGROUND,
     sections: SECTIONS,
-    ...{ provenance, links },
-    opening: answerSection(report.answer, answers),
+    picture: cosinePicture(document, tokens, layers, answers),
+    claims: answersSection(report.figures, answers),
     body: [
       relationsSection(document, tokens, layers, answers),
       cellsSection(document, design, tokens, layers),
@@ -63,12 +63,18 @@ export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
   })
 }
 
-function answerSection(answer: string, answers: readonly Answer[]): VNode {
-  return section('answers', 'The answer', [
-    html`<p><strong>${answer}</strong></p>`,
-    html`<details>
-      <summary>Layer by layer, with p-values corrected for all of them</summary>
-      ${findingList(answers.map(({ sentence }) => sentence))}
-    </details>`,
+function answersSection(figures: string, answers: readonly Answer[]): VNode {
+  return section('answers', 'Layer by layer', [
+    findingList(
+      answers.map(({ sentence, figures }) => [
+        sentence,
+        folded('The figures', sentence, html`<p class="detail">${figures}</p>`),
+      ]),
+    ),
+    folded(
+      'Over all layers',
+      'the figures',
+      html`<p class="detail">${`${figures} P-values are corrected for all layers.`}</p>`,
+    ),
   ])
 }

@@ -17,6 +17,8 @@ export interface Resemblance {
 export type LocatedSpecialist = Specialist & {
   /** How much of its activation, in the texts it is a specialist for, falls on symbols, and how many of their tokens are symbols. */
   readonly symbols: SymbolShare
+  /** On which it fires most. */
+  readonly token: string
 }
 
 export interface LayerResult extends Resemblance {
@@ -42,5 +44,7 @@ export type Verdict = 'surface form' | 'idea' | 'both' | 'neither' | 'undecided'
 export interface Answer {
   readonly layer: number | null
   readonly verdict: Verdict
+  /** The verdict in a plain sentence, and the numbers behind it in another. */
   readonly sentence: string
+  readonly figures: string
 }

@@ -9,7 +9,7 @@ import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
 import { briefDashboards } from '../lab/analysis/features/explain.ts'
 import { count } from '../lab/report/numbers.ts'
 import { analyseModel, compareCells, tokenShares } from './analysis.ts'
-import { answers, overallAnswer } from './answer.ts'
+import { answers, overallAnswer, overallFigures, QUESTION } from './answer.ts'
 import { pairsCsv, specialistsCsv } from './csv.ts'
 import { createDesign, labelledTexts } from './design.ts'
 import { renderFormOrIdeaReport } from './form-or-idea-page.ts'
@@ -32,13 +32,15 @@ runExperiment<Options>(command, {
     const tokens = compareCells(tokenShares(ids, model.gpt2.config.dVocab), design, settings)
     const asked = [{ layer: null, ...tokens }, ...layers]
     const found = answers(asked, permutations)
-    const answer = overallAnswer(asked, found)
+    const answer = overallAnswer(found)
+    const figures = overallFigures(asked)
     const { topics, forms, ideas, texts } = design
     const features = analysed.flatMap(({ explained }) => briefDashboards(explained))
     return {
+      question: QUESTION,
       provenance: { threshold: describeThreshold(threshold) },
       results: {
-        answer,
+        figures,
         answers: found,
         permutations,
         topics,
@@ -51,13 +53,28 @@ runExperiment<Options>(command, {
       },
       reports: [
         {
+          answer,
           tables: {
             'pairs.csv': pairsCsv(design, tokens, layers),
             'specialists.csv': specialistsCsv(layers),
           },
           page: (made) =>
-            renderFormOrIdeaReport({ ...made, answer, answers: found, design, tokens, analysed, tokenTexts }),
-          text: [summaryTables(tokens, layers, found, design), answer],
+            renderFormOrIdeaReport({
+              ...made,
+              figures,
+              answers: found,
+              design,
+              tokens,
+              analysed,
+              tokenTexts,
+            }),
+          text: [
+            summaryTables(tokens, layers, found, design),
+            ...(options.verbose
+              ? [figures, ...found.map(({ sentence, figures }) => `- ${sentence} ${figures}`)]
+              : []),
+            answer,
+          ],
         },
       ],
       done: `${texts.length} texts, ${ids.flat().length - ids.length} tokens, ${count(hooks.length, 'layer')}`,

@@ -2,7 +2,7 @@
 import { addLayerOptions, type LayerOptions } from '../lab/analysis/analysis-options.ts'
 import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
 import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, LayerOptions {
@@ -12,18 +12,20 @@ export interface Options extends ExperimentOptions, LayerOptions {
 }
 
 export const command = addLayerOptions(
-  addEngineOptions(
-    createCommand(
-      'form-or-idea',
-      'do features follow what a text says, or how it is written? Layer by layer',
+  addResultOptions(
+    addEngineOptions(
+      createCommand(
+        'form-or-idea',
+        'do features follow what a text says, or how it is written? Layer by layer',
+      ),
     ),
+    'form-or-idea',
   ),
 )
   .option('--top <k>', 'strongest features of each set that are compared', positiveInteger('top'), 20)
   .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
   .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .addOption(longOption())
-  .option('--out <folder>', 'where the results go (default: results/form-or-idea/MODEL)')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run form-or-idea\n  npm run form-or-idea -- --layers 2,4 --permutations 10000\n  npm run -s form-or-idea -- --json > results.json',

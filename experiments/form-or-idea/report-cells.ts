@@ -4,7 +4,7 @@ import type { VNode } from 'preact'
 import { heatmap, type Grid } from '../lab/report/charts.ts'
 import { matrixChart, stepWithin, type Matrix } from '../lab/report/matrix.ts'
 import { showCorrelation } from '../lab/report/numbers.ts'
-import { layerParts, section } from '../lab/report/sections.ts'
+import { layerParts, pictureOf, section } from '../lab/report/sections.ts'
 import { colourScale, dataTable, figure } from '../lab/report/tables.ts'
 import { showP, showCosine } from './answer.ts'
 import { cellNames, type Design } from './design.ts'
@@ -19,29 +19,59 @@ const RELATIONS: readonly [relation: keyof ByRelation, name: string][] = [
 
 const nameOf = (layer: number | null): string => (layer === null ? 'tokens' : `L${layer}`)
 
+type Layers = readonly LayerResult[]
+
+/** One likeness of two cells that share the topic, the form, or neither, layer by layer. */
+function relationMap(
+  document: Document,
+  title: string,
+  all: readonly ByRelation[],
+  answers: readonly Answer[],
+): { grid: Grid; chart: VNode } {
+  const columns = answers.map(({ layer }) => nameOf(layer))
+  const values = RELATIONS.map(([relation]) => all.map((one) => one[relation]))
+  const grid: Grid = { rows: RELATIONS.map(([, name]) => name), columns, values }
+  const description = RELATIONS.map(
+    ([, name], r) => `${name}: ${values[r].map((value, c) => `${columns[c]} ${showCorrelation(value)}`).join(', ')}`,
+  ) // prettier-ignore
+  return {
+    grid,
+    chart: heatmap(document, grid, { title, description: description.join('. ') }, showCorrelation),
+  }
+}
+
+/** How alike two cells' features are. */
+export function cosinePicture(
+  document: Document,
+  tokens: Resemblance,
+  layers: Layers,
+  answers: readonly Answer[],
+): VNode {
+  const cosines = [tokens, ...layers].map(({ cosine }) => cosine)
+  return pictureOf(
+    'How alike the features of two sets of texts are (cosine) that share the topic, the form, or neither. “tokens”: how ' +
+      'alike they are before any model reads them.',
+    relationMap(document, 'Cosine of mean features', cosines, answers).chart,
+  )
+}
+
 /** What two cells have in common that share the topic, the form, or neither, layer by layer. */
 export function relationsSection(
   document: Document,
   tokens: Resemblance,
-  layers: readonly LayerResult[],
+  layers: Layers,
   answers: readonly Answer[],
 ): VNode {
   const all = [tokens, ...layers]
-  const columns = answers.map(({ layer }) => nameOf(layer))
   const measure = (title: string, caption: string, of: (one: Resemblance) => ByRelation): VNode => {
-    const values = RELATIONS.map(([relation]) => all.map((one) => of(one)[relation]))
-    const grid: Grid = { rows: RELATIONS.map(([, name]) => name), columns, values }
-    const description = RELATIONS.map(
-      ([, name], r) => `${name}: ${values[r].map((value, c) => `${columns[c]} ${showCorrelation(value)}`).join(', ')}`,
-    ) // prettier-ignore
-    const about = { title, description: description.join('. ') }
+    const { grid, chart } = relationMap(document, title, all.map(of), answers)
     return html`<h3>${title}</h3>
-      ${figure(caption, heatmap(document, grid, about, showCorrelation), {
+      ${figure(caption, chart, {
         caption: title,
-        columns: ['Two sets share', ...columns],
+        columns: ['Two sets share', ...grid.columns],
         rows: grid.rows.map((head, r) => ({
           head,
-          cells: values[r].map((value) => value.toFixed(3)),
+          cells: grid.values[r].map((value) => value!.toFixed(3)),
         })),
       })}`
   }

@@ -7,7 +7,7 @@ import { featureIn } from '../lab/report/feature-parts.ts'
 import { levelOf, showNumber } from '../lab/report/numbers.ts'
 import { layerParts, section } from '../lab/report/sections.ts'
 import { dataTable, type Cell } from '../lab/report/tables.ts'
-import type { TokenText } from '../lab/report/tokens.ts'
+import { namedFeature, type TokenText } from '../lab/report/tokens.ts'
 import { showP } from './answer.ts'
 import type { LayerResult, LocatedSpecialist } from './layer-result.ts'
 import { wholeSpecialists, type Share } from './specialists.ts'
@@ -83,7 +83,7 @@ function wholeTable({ layer, threshold, specialists }: LayerResult): VNode {
     rows: wholeSpecialists(specialists).map((one) => ({
       head: html`${placeOf(one)} <small>${one.kind}</small>`,
       cells: [
-        ...[featureLink(layer, one.feature), showNumber(one.score)],
+        ...[featureLink(layer, one.feature, one.token), showNumber(one.score)],
         ...[shareCell(one.inside), shareCell(one.outside), showP(one.p_corrected!)],
         ...symbolCells(one),
       ],
@@ -103,7 +103,7 @@ function cellTable({ layer, specialists }: LayerResult): VNode {
       .map((one) => ({
         head: html`${placeOf(one)} <small>${one.kind}</small>`,
         cells: [
-          ...[one.feature, showNumber(one.score)],
+          ...[namedFeature(one.feature, one.token), showNumber(one.score)],
           ...[one.inside, one.elsewhere!, one.outside].map(shareCell),
           ...symbolCells(one),
         ],

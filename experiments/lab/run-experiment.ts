@@ -1,7 +1,6 @@
 // The frame of every experiment that leaves a report: opens what it needs, runs it, writes and shows what it found.
 import { piecesOf } from '../../gpt2/pieces.ts'
 import type { Command } from 'commander'
-import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
@@ -10,6 +9,7 @@ import { checkWritable, safeName, writeAllAtomically } from './cli/write-node.ts
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, type OpenModel } from './models/models.ts'
 import { provenanceLines, provenanceOf, type Provenance } from './models/provenance.ts'
+import { MIXED, newRun, readPublished } from './report/published-node.ts'
 import type { Made } from './report/report-page.ts'
 import { indexLinks, updateResultsIndex } from './report/results-index.ts'
 import type { TokenText } from './report/tokens.ts'
@@ -21,7 +21,15 @@ export interface ExperimentOptions extends EngineOptions {
   readonly seed?: number
   readonly out?: string
   readonly json?: boolean
+  readonly verbose?: boolean
   readonly long: Long
+}
+
+/** Adds --out and --verbose. name: the experiment's folder below results/ */
+export function addResultOptions(command: Command, name: string): Command {
+  return command
+    .option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
+    .option('--verbose', 'also print the figures behind what was found, which the report has')
 }
 
 /** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */
@@ -51,7 +59,9 @@ interface Prepared<Options> {
 
 /** What it found. */
 interface Outcome {
-  /** What --json prints, behind `provenance`. */
+  /** What it asks, in a sentence. */
+  readonly question: string
+  /** What --json prints, behind `run`, `question` and `provenance`. */
   readonly results: object
   /** How it was made, where no option says so; `hooks` unless they are all. */
   readonly provenance: Partial<Provenance> & { readonly threshold: string }
@@ -67,6 +77,8 @@ export interface Report {
   readonly place?: string
   /** Unless they are the outcome's. */
   readonly results?: object
+  /** What it found, in one plain sentence. */
+  readonly answer: string
   readonly tables: Readonly<Record<string, string>>
   readonly page: (made: Made) => string
   /** What the terminal shows, a paragraph each. */
@@ -85,6 +97,7 @@ export function runExperiment<Options extends ExperimentOptions>(
   runMain(() =>
     withBackend(options, async (ops) => {
       const started = performance.now()
+      const run = newRun()
       const { name, script = name } = experiment
       await checkWritable(join(options.out ?? 'results', 'results.json'))
       const labelled = await experiment.texts(options)
@@ -115,10 +128,11 @@ export function runExperiment<Options extends ExperimentOptions>(
         ...(identical === undefined ? {} : { identical }),
       }
       const folder = resolve(options.out ?? join('results', name, safeName(model.name)))
-      for (const report of outcome.reports) await write(report, outcome, provenance, folder, options.out)
+      for (const report of outcome.reports)
+        await write(report, outcome, { run, provenance }, folder, options.out)
       if (options.out === undefined) await updateResultsIndex('results')
 
-      if (quiet) return void process.stdout.write(asJson(provenance, outcome.results) + '\n')
+      if (quiet) return void process.stdout.write(asJson({ run, provenance }, outcome) + '\n')
       print(`${provenanceLines(provenance)}\n`)
       const seconds = (performance.now() - started) / 1000
       for (const report of outcome.reports) show(report, outcome, folder, seconds)
@@ -126,38 +140,43 @@ export function runExperiment<Options extends ExperimentOptions>(
   )
 }
 
-const asJson = (provenance: Provenance, results: object): string => toJson({ provenance, ...results }, 1)
+type Origin = Pick<Made, 'run' | 'provenance'>
+
+/** The answers, in the order of the reports, are one where there is one report. */
+function asJson({ run, provenance }: Origin, { question, results, reports }: Outcome): string {
+  const [answer, ...others] = reports.map((report) => report.answer)
+  return toJson(
+    { run, question, answer: others.length > 0 ? [answer, ...others] : answer, provenance, ...results },
+    1,
+  )
+}
 
 async function write(
-  { place, results, tables, page }: Report,
+  report: Report,
   outcome: Outcome,
-  provenance: Provenance,
-  folder: string,
+  origin: Origin,
+  base: string,
   out: string | undefined,
 ): Promise<void> {
-  await tellWhatIsReplaced(join(folder, place ?? ''), provenance.command)
+  const { place, results = outcome.results, tables, page, answer } = report
+  const folder = join(base, place ?? '')
+  await tellWhatIsReplaced(folder, origin.provenance.command)
   const links = indexLinks(out, place === undefined ? 2 : 3)
-  await writeAllAtomically(join(folder, place ?? ''), {
-    'results.json': asJson(provenance, results ?? outcome.results) + '\n',
+  const { question } = outcome
+  // In this order: see `Published`.
+  await writeAllAtomically(folder, {
+    'results.json': asJson(origin, { ...outcome, results, reports: [report] }) + '\n',
     ...tables,
-    'report.html': page({ provenance, links }),
+    'report.html': page({ ...origin, question, answer, links }),
   })
 }
 
-/** Another command's results in this folder are not lost without a word. */
+/** Another command's results in this folder are not lost without a word: it brings them back. */
 async function tellWhatIsReplaced(folder: string, command: string): Promise<void> {
-  const before = await commandOf(join(folder, 'results.json'))
-  if (before !== undefined && before !== command) printNote(`note: replaces the results of: ${before}`)
-}
-
-/** What made these results; undefined where there are none, or none that can be read. */
-async function commandOf(path: string): Promise<string | undefined> {
-  try {
-    const { provenance } = JSON.parse(await readFile(path, 'utf8')) as { provenance: { command: string } }
-    return provenance.command
-  } catch {
-    return undefined
-  }
+  const before = await readPublished(folder)
+  if (before.mixed) printNote(`note: ${folder}: ${MIXED}; this run replaces them`)
+  else if (before.command !== undefined && before.command !== command)
+    printNote(`note: replaces the results of: ${before.command}`)
 }
 
 function show(

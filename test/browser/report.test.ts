@@ -120,6 +120,21 @@ test('without script the page still shows each feature’s strongest texts and n
   })
 })
 
+test('on paper all that is folded is open', async ({ browser, tame }) => {
+  await visit(browser, tame, {}, async (page) => {
+    const hidden = () =>
+      page
+        .locator('details .detail, details table, details article')
+        .evaluateAll(
+          (elements) =>
+            elements.filter((element) => !element.checkVisibility({ contentVisibilityAuto: true })).length,
+        )
+    assert.ok((await hidden()) > 20)
+    await page.emulateMedia({ media: 'print' })
+    assert.is(await hidden(), 0)
+  })
+})
+
 test('every frame that scrolls can be reached by keyboard and says what it is', async ({ browser, tame }) => {
   await visit(browser, tame, { width: 390 }, async (page) => {
     await openAll(page)

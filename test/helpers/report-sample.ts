@@ -27,8 +27,11 @@ export const HOSTILE = [
  * A report in which every string is hostile where `hostile`: the real analysis on invented activations, the
  * same at each call. 3 layers, 3 categories of `textsEach` texts; feature 4 c + k leans to category c.
  */
-export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxReport {
-  const names = hostile ? [HOSTILE[0], HOSTILE[1], HOSTILE[7]] : ['Python', 'Math', 'Formal']
+export function sampleReport({
+  hostile = false,
+  textsEach = 5,
+  names = hostile ? [HOSTILE[0], HOSTILE[1], HOSTILE[7]] : ['Python', 'Math', 'Formal'],
+}: { hostile?: boolean; textsEach?: number; names?: readonly string[] } = {}): BlackBoxReport {
   const text = (t: number): string => (hostile ? HOSTILE[t % HOSTILE.length] : `text ${t} of the\n\tsample`)
   const say = (name: string, i: number): string => (hostile ? HOSTILE[i % HOSTILE.length] : name)
   const texts = names.flatMap((category, c) =>
@@ -53,7 +56,14 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
     const matrix = Tensor.of([texts.length, FEATURES.length], dense)
     const means = positiveEntries(matrix)
     const quality = layer === 2 ? { texts: QUALITY, held_out: QUALITY } : undefined
-    return { means, analysis: analyseLayer(means, categories, 2, layer), streamNorm: layer + 1, quality }
+    const tokens = new Map(FEATURES.map((feature) => [feature, say(' the', feature)]))
+    return {
+      means,
+      analysis: analyseLayer(means, categories, 2, layer),
+      streamNorm: layer + 1,
+      quality,
+      tokens,
+    }
   })
   const layers = withStatistics(inputs, categories, { permutations: 40, resamples: 40, seed: 0 })
   return {
@@ -68,6 +78,9 @@ export function sampleReport({ hostile = false, textsEach = 5 } = {}): BlackBoxR
       ...{ pooling: say('mean', 7), threshold: say('2', 8), seed: say('1', 9), command: say('npm start', 1) },
       version: say('0.1.0', 0),
     },
+    run: { id: say('0f-1', 0), date: '2026-01-02T03:04:59.000Z' },
+    question: say('Which features?', 1),
+    answer: say('Three of them.', 2),
     links: [{ name: say('All results', 3), href: '../../index.html' }],
     verdicts: hostile ? HOSTILE.map(hostileVerdict) : verdicts(layers),
     qualityNote: say('measured on all texts', 2),
@@ -100,19 +113,24 @@ export function explained(
     ...{ neuronpedia: layer === 1 ? `https://example.org/${feature}` : null },
     ...activationStatistics(column, pieces),
     ...{ promoted: [{ id: 1, token, logit: 0.5 }], suppressed: [{ id: 2, token, logit: -0.25 }] },
-    nearest: [{ feature: 3, cosine: 0.4 }],
+    nearest: [{ feature: 3, cosine: 0.4, token }],
     next_layer:
       layer === 2
         ? null
         : {
             ...{ layer: layer + 1, hook: `blocks.${layer + 1}.hook_resid_pre` },
-            features: [{ feature: 7, correlation: 0.9, together: 5, firing_tokens: 6 }],
+            features: [{ feature: 7, correlation: 0.9, together: 5, firing_tokens: 6, token }],
           },
   }
   return { dashboard, column }
 }
 
-const hostileVerdict = (text: string): Verdict => ({ claim: text, status: 'holds', detail: text })
+const hostileVerdict = (text: string): Verdict => ({
+  claim: text,
+  status: 'holds',
+  brief: text,
+  detail: text,
+})
 
 const QUALITY = {
   ...{

@@ -8,13 +8,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AblationResults } from '../../experiments/ablation/effects.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
+import type { Finding } from '../../experiments/ablation/findings.ts'
 import { reportsBeside } from '../helpers/links.ts'
 import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
 import { categoriesOf } from '../../experiments/lab/texts/texts.ts'
 
 interface Results extends AblationResults {
   provenance: Record<string, string>
-  findings: string[]
+  findings: Finding[]
+  answer: string
+  run: { id: string }
 }
 
 const script = 'experiments/ablation/main.ts'
@@ -59,8 +62,8 @@ command('prints nothing but JSON, the same as in results.json, and writes all fo
 })
 
 command('the same seed gives the same numbers and texts; another draws other ones', () => {
-  const { provenance: _, stdout: __, ...again } = results('again')
-  const { provenance, stdout: ___, ...first } = shared
+  const { provenance: _, run: __, stdout: ___, ...again } = results('again')
+  const { provenance, run: ____, stdout: _____, ...first } = shared
   assert.is(provenance.model, 'tiny')
   assert.equal(again, first)
   const other = results('other', '--seed', '3')
@@ -119,15 +122,26 @@ command(
     assert.equal([status, stderr], [0, ''])
     const path = join(cwd, 'results/ablation/tiny')
     const { findings, generations } = JSON.parse(readFileSync(join(path, 'results.json'), 'utf8')) as Results
-    for (const finding of findings) assert.match(stdout, `- ${finding}\n`)
+    const told = findings.filter(({ told }, i) => told || i === 0)
+    const untold = findings.length - told.length
+    assert.ok(untold > 1)
+    const said = [
+      ...told.map(({ sentence }) => sentence),
+      `${untold} more comparisons cannot clearly be told: in the report, and with --verbose.`,
+    ]
+    assert.match(stdout, `\n\n${said.map((sentence) => `- ${sentence}\n`).join('')}\n`)
+    const { stdout: verbose } = runScript(script, [...quick, '--verbose'], cwd)
+    for (const { sentence, figures } of findings) assert.match(verbose, `- ${sentence} ${figures}\n`)
     assert.match(stdout, `Written on from the start of text ${generations[0].text! + 1}, where it fires most`)
     assert.match(stdout, 'results.json, effects.csv, correlations.csv')
     assert.not.match(stdout, '\u001b')
     const { document } = parseHTML(readFileSync(join(path, 'report.html'), 'utf8'))
-    assert.equal(
-      Array.from(document.querySelectorAll('.findings li'), (item) => item.textContent),
-      findings,
-    )
+    assert.is(document.querySelector('.answer')?.textContent, findings[0].sentence)
+    const items = Array.from(document.querySelectorAll('.findings li'), (item) => item.textContent)
+    const inOrder = [...told, ...findings.filter((one) => !told.includes(one))]
+    for (const [i, { sentence, figures }] of inOrder.entries())
+      assert.ok(items[i].startsWith(sentence) && items[i].endsWith(figures), items[i])
+    assert.is(document.querySelectorAll('.behind .findings li').length, untold)
     for (const link of document.querySelectorAll('a[href^="#"]'))
       assert.ok(document.getElementById(link.getAttribute('href')!.slice(1)), link.getAttribute('href')!)
     assert.equal(reportsBeside(join(path, 'report.html')), [join(path, 'report.html')])

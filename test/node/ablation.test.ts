@@ -9,7 +9,7 @@ import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
 import { tooFewForRanks, tooFewForSign } from '../../experiments/lab/analysis/statistics.ts'
-import { findings, selectivitySentence } from '../../experiments/ablation/findings.ts'
+import { findings, type Finding } from '../../experiments/ablation/findings.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { ablate, chooseTexts, strongestPlace } from '../../experiments/ablation/ablate.ts'
 import { renderAblationReport } from '../../experiments/ablation/ablation-page.ts'
@@ -248,7 +248,15 @@ function planted(sign: 1 | 0 | -1, names = ['a', 'b'], layers = [1, 2]): Ablatio
       const effect: Effect = { loss: order / 100, kl: Math.abs(order) / 50, flips: 0.25 }
       const effects = names.map((name) => ({ category: name, ...(name === category ? effect : none) }))
       const kind = i >= 10 ? 'specialist' : 'random'
-      const rest = { auroc: i / 12, size: 1, steering_length: 2, fires_in: 1, layer, strongest: null }
+      const rest = {
+        token: ` t${i}`,
+        auroc: i / 12,
+        size: 1,
+        steering_length: 2,
+        fires_in: 1,
+        layer,
+        strongest: null,
+      }
       return { feature: i, kind, category, score: i, ...rest, removed: effects, steered: effects }
     }),
   )
@@ -267,27 +275,31 @@ function planted(sign: 1 | 0 | -1, names = ['a', 'b'], layers = [1, 2]): Ablatio
   }
 }
 
+const saidOf = (found: readonly Finding[]): string =>
+  found.map(({ sentence, figures }) => `${sentence} ${figures}`).join('\n')
+const answerOf = (results: AblationResults): string => saidOf(findings(results).slice(0, 1))
+
 test('a planted order turns the answer, and a planted difference each comparison', () => {
   assert.match(
-    selectivitySentence(planted(1))!,
-    /yes: .* is \+1\.00 .*24 features, mean of 2 layers.*in 2 of 2 layers/,
+    answerOf(planted(1)),
+    /matters most: .* in 2 of 2 layers\. .* is \+1\.00 .*24 features, mean of 2 layers/,
   )
-  assert.match(selectivitySentence(planted(-1))!, /the reverse: .* is −1\.00 .*in 0 of 2 layers/)
-  assert.match(selectivitySentence(planted(0))!, /cannot be told from these features: /)
+  assert.match(answerOf(planted(-1)), /the reverse: .* in 0 of 2 layers\. .* is −1\.00 /)
+  assert.match(answerOf(planted(0)), /cannot be told from these features whether/)
   const flat = planted(1).features.map((one) => ({ ...one, score: 3 }))
   const unvaried = {
     ...planted(1),
     features: flat,
     correlations: correlations(flat, { resamples: 9, seed: 1 }),
   }
-  assert.match(selectivitySentence(unvaried)!, /do not vary/)
-  const said = (sign: 1 | 0 | -1) => findings(planted(sign, ['a', 'b'], [1, 2, 3])).join('\n')
-  assert.match(said(1), /\+0\.1050 nats a token, more than removing random/)
-  assert.match(said(-1), /−0\.1050 nats a token, less than removing random/)
+  assert.match(answerOf(unvaried), /do not vary/)
+  const said = (sign: 1 | 0 | -1) => saidOf(findings(planted(sign, ['a', 'b'], [1, 2, 3])))
+  assert.match(said(1), /more than removing random .*\. By \+0\.1050 nats a token/)
+  assert.match(said(-1), /less than removing random .*\. By −0\.1050 nats a token/)
   assert.match(said(0), /not clearly more or less than removing random/)
-  assert.match(said(1), /own category’s texts by \+0\.1050 .*more than its removal on the texts of the other/)
+  assert.match(said(1), /own category’s texts more than the loss on the texts of the other .* \+0\.1050 /)
   assert.match(said(1), /predictions further where it is more selective/)
-  assert.match(said(1), /25\.0 % of the tokens/)
+  assert.match(said(1), /feature 10 “·t10” of layer 1 turns most .*: 25 % of those on texts of a/)
 })
 
 test('what could not have come out otherwise cannot be told: a few pairs, a few features', () => {
@@ -295,11 +307,14 @@ test('what could not have come out otherwise cannot be told: a few pairs, a few 
   assert.equal([1, 5, 6].map(tooFewForSign), [true, true, false])
   assert.equal([[3], [4], [5], [3, 3], [2, 2, 2, 2, 2]].map(tooFewForRanks), [true, true, false, true, true]) // prettier-ignore
   assert.equal([[3, 4], [2, 2, 2, 2, 2, 2]].map(tooFewForRanks), [false, false]) // prettier-ignore
-  const said = findings(planted(1)).join('\n')
-  assert.match(said, 'it cannot be told from 4 pairs of layer and category whether that is more or less')
+  const said = saidOf(findings(planted(1)))
+  assert.match(
+    said,
+    'changes the loss on its texts more or less than removing random active features of about the same size cannot be told from 4 pairs',
+  )
   const features = planted(1).features.filter(({ layer, feature }) => layer === 1 && feature < 4)
   const few = { ...planted(1), features, correlations: correlations(features, { resamples: 9, seed: 1 }) }
-  assert.match(selectivitySentence(few)!, /cannot be told, the features are too few: .* is \+1\.00/)
+  assert.match(answerOf(few), /^It cannot be told whether .*, the features are too few: .*\. .* is \+1\.00/)
 })
 
 test('the specialist of one category is held against those of the others, on its texts', () => {
@@ -332,7 +347,10 @@ test('on the terminal: what the specialist costs, and the mean of its random fea
     // prettier-ignore
     assert.match(told, new RegExp(`│ ${name} +│ ${cell.replace(/[+()]/g, '\\$&')} │ ${cell.replace(/[+()]/g, '\\$&')} │`))
   const alone = planted(1).features.filter(({ kind, category }) => kind === 'specialist' && category === 'a')
-  assert.match(summaryTables({ ...planted(1), features: alone }), /│ a +│ #10 \+0.100 │ .*\n│ b +│ – +│ – /)
+  assert.match(
+    summaryTables({ ...planted(1), features: alone }),
+    /│ a +│ #10 \+0.100 │ .*\n│ +│ “·t10” +│ .*\n│ b +│ – +│ – /,
+  )
 })
 
 test('the strongest specialists, each once', () => {
@@ -361,6 +379,7 @@ test('hostile names and texts: the report has as many elements as a tame one, th
   const generation = {
     layer: 1,
     feature: 3,
+    token: HOSTILE[4],
     category: HOSTILE[1],
     fires: false,
     off: HOSTILE[2],
@@ -369,10 +388,14 @@ test('hostile names and texts: the report has as many elements as a tame one, th
   const page = (hostile: boolean) => {
     const results = planted(1, hostile ? [HOSTILE[0], HOSTILE[1]] : ['a', 'b'])
     results.generations.push({ ...generation, prompt: HOSTILE[3], text: 1, as_it_is: HOSTILE[0] })
-    const { provenance } = sampleReport()
     return {
       results,
-      html: renderAblationReport({ provenance, links: [], findings: findings(results), results }),
+      html: renderAblationReport({
+        ...sampleReport({ hostile }),
+        links: [],
+        findings: findings(results),
+        results,
+      }),
     }
   }
   const [tame, hostile] = [page(false), page(true)]

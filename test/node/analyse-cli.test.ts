@@ -66,7 +66,7 @@ command('prints nothing but JSON: the analysis, the threshold and where it came 
   }
   const [means, categories] = [positiveEntries(dense), rowsByCategory(fromCategories(labels))]
   const analysis = analyseLayer(means, categories, 5, 4)
-  const draws = { permutations: 1000, resamples: 1000, seed: 0 }
+  const draws = { permutations: 1000, resamples: 2000, seed: 0 }
   const expected = withStatistics([{ analysis, means, streamNorm: null }], categories, draws)
   assert.equal(result.layers, JSON.parse(JSON.stringify(expected)))
   assert.equal(

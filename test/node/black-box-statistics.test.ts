@@ -10,7 +10,7 @@ import { bootstrap, intervalsOf, resampleScores } from '../../experiments/lab/an
 import { columnsAbove, labelsOf } from '../../experiments/lab/analysis/columns.ts'
 import { meanNorm, thresholdCurve, thresholdForPairs } from '../../experiments/lab/analysis/confound.ts'
 import type { Category } from '../../experiments/lab/analysis/input.ts'
-import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
+import { withStatistics, withStatisticsShown } from '../../experiments/lab/analysis/layer-statistics.ts'
 import {
   bestScores,
   chanceScore,
@@ -217,14 +217,12 @@ resampling('another seed draws other texts and deals other labels, in all that i
   const drawn = (seed: number) => {
     const draws = { ...DRAWS, seed }
     const [{ statistics }] = withStatistics(inputs, categories, draws)
-    const { score, auroc, aggregate_interval, aggregate_step } = ofCategory(
-      statistics.categories,
-      'category 1',
-    )
+    const { score, auroc, aggregate_interval } = ofCategory(statistics.categories, 'category 1')
+    const steps = statistics.categories.map(({ peak_step, aggregate_step }) => [peak_step, aggregate_step])
     return {
       ...{ resampled: bootstrap(means, categories, draws) },
       ...{ scores: resampleScores(columns, [0, 1, 2, 3], categories, draws) },
-      ...{ score, auroc, aggregate_interval, aggregate_step },
+      ...{ score, auroc, aggregate_interval, steps },
       ...{ rise: statistics.rise_to_last!.interval, curve: statistics.threshold_curve },
     }
   }
@@ -322,6 +320,56 @@ rises('sums stand in the order of the draws: two layers that are alike rise in n
   assert.is(ofCategory(last.statistics.categories, 'category 0').peak_step, null)
   assert.ok(middle.statistics.rise_to_last!.value < 0)
 })
+
+rises('a step is counted draw by draw, and a draw in which nothing changes is no rise', () => {
+  const { means, categories } = withPlant(4, 5)
+  const louder = { ...means, values: means.values.map((value) => 2 * value) }
+  const inputs = [means, louder, louder].map((means, layer) => ({
+    analysis: analyseLayer(means, categories, 5, layer),
+    ...{ means, streamNorm: null },
+  }))
+  const [up, still] = withStatistics(inputs, categories, DRAWS)
+  const least = 1 / (1 + DRAWS.resamples)
+  for (const { peak_step, aggregate_step } of Object.values(up.statistics.categories))
+    assert.equal([peak_step, aggregate_step], [{ p_rise: least, p_fall: 1 }, { p_rise: least, p_fall: 1 }]) // prettier-ignore
+  assert.equal(ofCategory(still.statistics.categories, 'category 0').peak_step, { p_rise: 1, p_fall: least })
+})
+
+rises(
+  'with progress the numbers are the same, every part is counted, and others are heard in between',
+  async () => {
+    const { means, categories } = withPlant(4, 5)
+    const inputs = [0, 1].map((layer) => ({
+      analysis: analyseLayer(means, categories, 5, layer),
+      ...{ means, streamNorm: null },
+    }))
+    let heard = 0
+    let running = true
+    const listen = () => {
+      heard++
+      if (running) setImmediate(listen)
+    }
+    setImmediate(listen)
+    const { write } = process.stderr
+    const terminal = { isTTY: process.stderr.isTTY, columns: process.stderr.columns }
+    let said = ''
+    Object.assign(process.stderr, { isTTY: true, columns: 200 })
+    process.stderr.write = (chunk: string | Uint8Array) => {
+      said += String(chunk)
+      return true
+    }
+    const shown = await withStatisticsShown(inputs, categories, DRAWS, false).finally(() => {
+      running = false
+      process.stderr.write = write
+      Object.assign(process.stderr, terminal)
+    })
+    assert.equal(shown, withStatistics(inputs, categories, DRAWS))
+    assert.match(said, 'statistics')
+    assert.match(said, '12/12 parts')
+    assert.not.match(said, '13/12')
+    assert.ok(heard >= 12, `${heard}`)
+  },
+)
 
 rises('p counts the draws that rise as much, those that rise exactly as much included', () => {
   // One text a category: whatever the labels, the scores are the same, and so is the rise.

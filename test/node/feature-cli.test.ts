@@ -97,8 +97,8 @@ command(
     )
     assert.equal([status, stderr], [0, ''])
     for (const part of [
-      'Layer 5, feature 0\n',
-      'Layer 5, feature 1\n',
+      /Layer 5, feature 0( “.+”)?\n/,
+      /Layer 5, feature 1( “.+”)?\n/,
       'promotes',
       'no layer follows',
       'report: file://',

@@ -28,7 +28,7 @@ function explained(column: readonly number[][], changes: Partial<FeatureDashboar
         shownTexts.map((text) => text.pieces),
       ),
       ...{ promoted: [token(' up', 0.5)], suppressed: [token(EVIL, -0.5)] },
-      ...{ nearest: [{ feature: 3, cosine: 0.4 }], next_layer: null },
+      ...{ nearest: [{ feature: 3, cosine: 0.4, token: null }], next_layer: null },
       ...changes,
     },
   }
@@ -38,7 +38,7 @@ const words = suite('sentences, terminal and report')
 
 words('each sentence follows its figures: planted, and taken away', () => {
   const names = ['Python', 'Social', 'Social', 'Social']
-  const features = [{ feature: 77, correlation: 0.9, together: 5, firing_tokens: 6 }]
+  const features = [{ feature: 77, correlation: 0.9, together: 5, firing_tokens: 6, token: ' x' }]
   const next = { layer: 9, hook: 'blocks.9.hook_resid_pre', features }
   const say = (column: number[][], changes?: Partial<FeatureDashboard>) =>
     sentences(explained(column, changes).dashboard, names).join('\n')
@@ -55,7 +55,10 @@ words('each sentence follows its figures: planted, and taken away', () => {
   )
   assert.match(fires, 'Of its 2 strongest texts, 1 is Python; of all texts, 25 % are.')
   assert.match(fires, 'promotes “·up” and suppresses')
-  assert.match(fires, 'In layer 9, feature 77 goes with it most: correlation 0.90, both fire on 5 tokens.')
+  assert.match(
+    fires,
+    'In layer 9, feature 77 “·x” goes with it most: correlation 0.90, both fire on 5 tokens.',
+  )
   const silent = say(
     [
       [0, 0, 0, 0],
@@ -132,8 +135,9 @@ words('the report shows what is found, texts as texts, links, and no section for
     version: '',
   }
   const links = [{ name: 'All results', href: '../../../index.html' }]
+  const made = { provenance, links, run: { id: 'a', date: '2026-01-02' }, question: 'What?', answer: 'This.' }
   const page = (one: ExplainedFeature) =>
-    parseHTML(renderFeatureReport({ provenance, explained: one, texts: shownTexts, links })).document
+    parseHTML(renderFeatureReport({ ...made, explained: one, texts: shownTexts })).document
   const neuronpedia = 'https://www.neuronpedia.org/gpt2-small/8-res-jb/12'
   const document = page(
     explained(
@@ -145,15 +149,15 @@ words('the report shows what is found, texts as texts, links, and no section for
     ),
   )
   assert.is(document.querySelector('img'), null)
-  assert.is(document.querySelector('h1')?.textContent, 'Layer 8, feature 12')
+  assert.is(document.querySelector('h1')?.textContent, 'Layer 8, feature 12 “</script><img·src=x…”')
   assert.equal(
     [...document.querySelectorAll('nav a')].map((link) => link.getAttribute('href')),
     ['../../../index.html', neuronpedia],
   )
   assert.equal(
     [...document.querySelectorAll('.texts')].map((list) => list.querySelectorAll('mark').length),
-    [3, 3],
-    'the strongest texts, and the same from strong to weak',
+    [2, 3, 3],
+    'the picture, the strongest texts, and the same from strong to weak',
   )
   assert.match(document.querySelector('.histogram desc')?.textContent ?? '', '3 activations from 0 to 2')
   const chips = [...document.querySelectorAll('.facets dd')].map((list) => list.textContent?.trim())

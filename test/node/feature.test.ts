@@ -7,6 +7,7 @@ import { Tensor } from '../../engine/tensor.ts'
 import { featureColumns } from '../../experiments/lab/models/features.ts'
 import { pearson } from '../../experiments/lab/analysis/statistics.ts'
 import { activationStatistics } from '../../experiments/lab/analysis/features/activations.ts'
+import { strongestTokens } from '../../experiments/lab/analysis/features/strongest-tokens.ts'
 import { correlatedFeatures } from '../../experiments/lab/analysis/features/correlate.ts'
 import { randomTensor } from '../helpers/random.ts'
 
@@ -176,6 +177,20 @@ activations('a feature that fires nowhere has no maximum, no texts and an empty 
   assert.equal([figures.firing_texts, figures.quantile_examples], [[], []])
   assert.is(Math.max(...figures.histogram.counts), 0)
 })
+
+activations(
+  'the token on which a feature fires most, of all texts; BOS never counts, the first of equals does',
+  () => {
+    const texts = [
+      ['BOS', 'a', 'b'],
+      ['BOS', 'c', 'd', 'e'],
+    ]
+    // Three features over seven tokens: the first fires most at BOS, the second nowhere, the third twice alike.
+    const rows = [[9, 0, 0], [1, 0, 2], [0, 0, 5], [9, 0, 0], [3, 0, 5], [2, 0, 0], [0, 0, 1]] // prettier-ignore
+    const tokens = strongestTokens(positiveEntries(Tensor.of([7, 3], rows.flat())), texts)
+    assert.equal([...tokens].sort(), [[0, 'c'], [2, 'b']]) // prettier-ignore
+  },
+)
 
 activations('BOS never counts, and every firing token stands in one bin and one text', () => {
   fc.assert(

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
+import { piecesOf } from '../../gpt2/pieces.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
@@ -11,7 +12,7 @@ import { isOneLine, runScript } from '../helpers/cli.ts'
 interface Result {
   model: string
   ids: number[]
-  layers: { hook: string; strongest: { feature: number; mean: number }[] }[]
+  layers: { hook: string; strongest: { feature: number; mean: number; token: string }[] }[]
 }
 
 const first = (...args: string[]) => runScript('experiments/first/main.ts', args)
@@ -47,7 +48,12 @@ command(
       strongest.map(({ feature }) => feature),
       expected.map(({ feature }) => feature),
     )
-    for (const [i, { mean }] of strongest.entries()) assert.ok(Math.abs(mean - expected[i].mean) < 1e-6)
+    const pieces = piecesOf(model, result.ids)
+    for (const [i, { feature, mean, token }] of strongest.entries()) {
+      assert.ok(Math.abs(mean - expected[i].mean) < 1e-6)
+      const column = Array.from({ length: tokens - 1 }, (_, t) => features.data[(t + 1) * width + feature])
+      assert.is(token, pieces[1 + column.indexOf(Math.max(...column))])
+    }
     await ops.dispose()
   },
 )
@@ -59,7 +65,10 @@ command('prints a line a layer, with a text of its own where none is given', () 
   const lines = stdout.trimEnd().split('\n')
   assert.is(lines.length, 6)
   for (const [layer, line] of lines.entries())
-    assert.match(line, new RegExp(`^blocks\\.${layer}\\.hook_resid_pre (#\\d+ \\d+\\.\\d\\d {0,2}){5}$`))
+    assert.match(
+      line,
+      new RegExp(`^blocks\\.${layer}\\.hook_resid_pre (#\\d+ “\\S+” \\d+\\.\\d\\d {0,2}){5}$`),
+    )
 })
 
 command('takes a model', () => {

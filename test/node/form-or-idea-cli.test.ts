@@ -106,9 +106,9 @@ command(
     const { document } = parseHTML(read('report.html'))
     assert.equal(
       Array.from(document.querySelectorAll('.findings li'), (item) => item.textContent),
-      results.answers.map(({ sentence }) => sentence),
+      results.answers.map(({ sentence, figures }) => `${sentence}The figures: ${sentence}${figures}`),
     )
-    assert.is(document.querySelector('#answers + p')!.textContent, results.answer)
+    assert.is(document.querySelector('.answer')!.textContent, results.answer)
     assert.is(document.querySelectorAll('#cells ~ details svg').length, 3)
     for (const link of document.querySelectorAll('a[href^="#"]'))
       assert.ok(document.getElementById(link.getAttribute('href')!.slice(1)), link.getAttribute('href')!)
@@ -118,7 +118,7 @@ command(
 command('to a person it prints the answers and where the files are', () => {
   const { stdout, status } = run('--layers', '2', '--permutations', '20', '--out', join(folder, 'text'))
   assert.is(status, 0)
-  assert.match(stdout, /^Surface form or idea\? .* at layer 2: /m)
+  assert.match(stdout, /^Surface form or idea\? .* at layer 2; /m)
   assert.match(stdout, 'results.json, pairs.csv, specialists.csv')
 })
 

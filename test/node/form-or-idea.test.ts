@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { meanSparseRows, positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { analyseLayer, compareCells, tokenShares } from '../../experiments/form-or-idea/analysis.ts'
-import { answers, overallAnswer, showCosine } from '../../experiments/form-or-idea/answer.ts'
+import { answers, overallAnswer, overallFigures, showCosine } from '../../experiments/form-or-idea/answer.ts'
 import { createDesign, labelsOf, relationOf, type Design } from '../../experiments/form-or-idea/design.ts'
 import { jackknifeError } from '../../experiments/form-or-idea/jackknife.ts'
 import { shuffledLabels } from '../../experiments/lab/analysis/null-model.ts'
@@ -68,20 +68,19 @@ const answerTo = (form: number, topic: number, seed = 1) =>
 const verdicts = suite('surface form or idea?')
 
 verdicts('features that stand for forms alone: surface form', () => {
-  const { verdict, sentence, layer } = answerTo(3, 0)
+  const { verdict, sentence, figures, layer } = answerTo(3, 0)
   assert.is(verdict, 'surface form')
   assert.is(layer, 3)
-  assert.match(
-    sentence,
-    /^Layer 3 follows surface form more than idea: sharing a form .* by \+0\.\d+ \(p 0\.00/,
-  )
-  assert.match(sentence, /sharing a topic by [+−]0\.\d+ \(within chance, p/)
+  assert.is(sentence, 'Layer 3 follows surface form more than idea.')
+  assert.match(figures, /^Sharing a form .* by \+0\.\d+ \(p 0\.00/)
+  assert.match(figures, /sharing a topic by [+−]0\.\d+ \(within chance, p/)
 })
 
 verdicts('features that stand for topics alone: idea', () => {
-  const { verdict, sentence } = answerTo(0, 3)
+  const { verdict, sentence, figures } = answerTo(0, 3)
   assert.is(verdict, 'idea')
-  assert.match(sentence, /^Layer 3 follows idea more than surface form: sharing a form .* \(within chance, p/)
+  assert.is(sentence, 'Layer 3 follows idea more than surface form.')
+  assert.match(figures, /^Sharing a form .* \(within chance, p/)
 })
 
 verdicts('both as strong: both; neither: neither', () => {
@@ -134,7 +133,7 @@ verdicts('with so few shuffles that no p could be 0.05 it cannot be told', () =>
   assert.is(plant(38).verdict, 'too few shuffles')
   assert.match(
     plant(38).sentence,
-    /^Whether layer 3 follows either cannot be told from so few shuffles, as no corrected p can reach 0\.05: /,
+    /^Whether layer 3 follows either cannot be told from so few shuffles, as no corrected p can reach 0\.05\.$/,
   )
 })
 
@@ -144,22 +143,25 @@ verdicts('one sentence for all layers: what was planted in them, and where they 
       layer: i === 0 ? null : i,
       ...compareCells(planted(form, topic, 1), DESIGN, SETTINGS),
     }))
-    return overallAnswer(asked, answers(asked, SETTINGS.permutations))
+    return `${overallAnswer(answers(asked, SETTINGS.permutations))} ${overallFigures(asked)}`
   }
   const [form, idea, noise]: [number, number][] = [[3, 0], [0, 3], [0, 0]] // prettier-ignore
   assert.match(
     overall(idea, form, form),
-    /^Surface form or idea\? Surface form at all 2 layers: .*alone, before any model: the idea \(/,
+    /^Surface form or idea\? Surface form at all 2 layers; the tokens alone, before any model: the idea\. Sharing /,
   )
   assert.match(
     overall(form, idea, idea),
-    /\? The idea at all 2 layers: .* before any model: surface form \(\+0/,
+    /\? The idea at all 2 layers; .* before any model: surface form\. Sharing/,
   )
-  assert.match(overall(form, form, idea, form), /\? Surface form at layers 1, 3; the idea at layer 2: /)
-  assert.match(overall(form, noise), /\? Neither beyond chance at layer 1: /)
+  assert.match(
+    overall(form, form, idea, form),
+    /\? Surface form at layers 1, 3; the idea at layer 2; the tokens/,
+  )
+  assert.match(overall(form, noise), /\? Neither beyond chance at layer 1; /)
   assert.match(
     overall(noise, [3, 3]),
-    /\? Both, neither clearly more, at layer 1: .*: neither beyond chance \(/,
+    /\? Both, neither clearly more, at layer 1; .*: neither beyond chance\. /,
   )
   // The smallest and the largest effect of the layers; the tokens' do not count among them.
   const [low, high] = [2, 5].map((effect) => overall(noise, [effect, 0]).match(/form adds (\S+) to the/)![1])
@@ -369,17 +371,24 @@ experts(
     const design = sampleDesign(2, 2, 2)
     const { form } = labelsOf(design)
     const kinds = Array.from(form, (f): TokenKind[] => ['symbol', 'word', f === 0 ? 'symbol' : 'word'])
+    const pieces = kinds.map(() => ['<|endoftext|>', ' word', ' +'])
     const features = sparse(
       design.texts.flatMap((_, row) => [[0, 50], [form[row] ? 0 : 2, 0], [form[row] ? 0 : 6, 0]]), // prettier-ignore
     )
-    const result = analyseLayer({ hook: 'blocks.2.hook_resid_pre', layer: 2, features }, kinds, design, {
-      ...SETTINGS,
-      top: 1,
-      threshold: { kind: 'value', value: 3 },
-    })
+    const result = analyseLayer(
+      { hook: 'blocks.2.hook_resid_pre', layer: 2, features, pieces },
+      kinds,
+      design,
+      {
+        ...SETTINGS,
+        top: 1,
+        threshold: { kind: 'value', value: 3 },
+      },
+    )
     assert.is(result.threshold, 3)
     const specialist = result.specialists.find((one) => one.form === 'form 0' && one.topic === null)!
     assert.equal([specialist.feature, specialist.symbols], [0, { of_activation: 0.75, of_tokens: 0.5 }])
+    assert.is(specialist.token, ' +')
     assert.is(pick(result.specialists, 'form', null, 'form 1'), undefined)
     assert.equal(result.transfer.form, { elsewhere: 1, outside: 0 })
     assert.equal(result.transfer.topic, { elsewhere: 0, outside: 0.5 })

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { kernelModule } from '../../engine/wasm/module.ts'
-import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { anySeed, holds, randomTensor } from '../helpers/random.ts'
 import { preActivations, type Layer } from '../helpers/screening.ts'
 

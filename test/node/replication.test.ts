@@ -126,13 +126,13 @@ test('the report has the same table, and no section where there is nothing to co
 })
 
 const found: Verdict[] = [
-  { claim: 'Specialisation rises with depth', status: 'holds', detail: '' },
-  { claim: 'Every category has a specialist feature', status: 'does not hold', detail: '' },
-  { claim: 'Aggregates rise with depth in every category', status: 'not tested', detail: '' },
+  { claim: 'Specialisation rises with depth', status: 'holds', brief: '', detail: '' },
+  { claim: 'Every category has a specialist feature', status: 'does not hold', brief: '', detail: '' },
+  { claim: 'Aggregates rise with depth in every category', status: 'not tested', brief: '', detail: '' },
   {
     claim: 'Peaks rise with depth in every category',
     status: 'holds only because everything grows',
-    detail: '',
+    ...{ brief: '', detail: '' },
   },
 ]
 

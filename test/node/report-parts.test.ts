@@ -5,13 +5,14 @@ import { renderToString } from 'preact-render-to-string'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bars, curve, heatmap, type Grid } from '../../experiments/lab/report/charts.ts'
+import { renderBlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
 import { featureCard } from '../../experiments/lab/report/feature-card.ts'
 import { levelOf, shorten, showNumber, showShare } from '../../experiments/lab/report/numbers.ts'
 import { chartDocument, renderPage } from '../../experiments/lab/report/page-node.ts'
 import { provenanceTable } from '../../experiments/lab/report/provenance-table.ts'
 import { dataTable, figure } from '../../experiments/lab/report/tables.ts'
 import { csv } from '../../experiments/lab/report/csv.ts'
-import { firingTokens, tokenRuns, visible } from '../../experiments/lab/report/tokens.ts'
+import { firingTokens, namedFeature, tokenRuns, visible } from '../../experiments/lab/report/tokens.ts'
 import { explained, HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
 const parse = (markup: string): Document =>
@@ -34,7 +35,7 @@ parts('each part shows hostile strings as text: no element, no attribute comes o
         [null, -3],
       ],
     }
-    const provenance = sampleReport({ hostile: true }).provenance
+    const { provenance, run } = sampleReport({ hostile: true })
     const table = {
       caption: hostile,
       columns: [hostile],
@@ -49,7 +50,7 @@ parts('each part shows hostile strings as text: no element, no attribute comes o
       bars(document, [{ label: hostile, value: 1 }], 1, about),
       figure(hostile, hostile, table),
       dataTable(table),
-      provenanceTable(provenance),
+      provenanceTable(provenance, run),
       featureCard(document, feature, tokens, 3),
     ].map((part) => renderToString(part))
     for (const part of markup) {
@@ -156,9 +157,40 @@ parts('a share has three significant digits; 100 % is all, 0 % none', () => {
   ])
 })
 
+parts('tiny numbers keep three digits: none looks like 0', () => {
+  assert.equal([1e-4, 0.00123, 0.0009996, 9.99e-5, -1.234e-7, 1e-300].map(showNumber), [
+    ...['0.000100', '0.00123', '0.00100', '9.99e−5', '−1.23e−7', '1.00e−300'],
+  ])
+})
+
+parts('a feature is named with its token, shortened where it is long', () => {
+  assert.equal(
+    [
+      namedFeature(3, null),
+      namedFeature(3, ' the'),
+      namedFeature(3, '\n'),
+      namedFeature(3, ''),
+      namedFeature(3, 'a'.repeat(30)),
+    ],
+    ['3', '3 “·the”', '3 “↵”', '3 “…”', `3 “${'a'.repeat(19)}…”`],
+  )
+})
+
+parts('invisible characters of a category’s name are seen wherever it stands in a report', () => {
+  const names = ['a\u3164b', '\u202etxt', 'x\u00a0y']
+  const sample = sampleReport({ names })
+  const { document } = parseHTML(renderBlackBoxReport(sample))
+  document.querySelectorAll('script, style').forEach((element) => element.remove())
+  const markup = document.body.innerHTML
+  for (const [i, seen] of ['a[U+3164]b', '[U+202E]txt', 'x[U+00A0]y'].entries()) {
+    assert.ok(markup.split(seen).length > 20, seen)
+    assert.not.ok(markup.includes(names[i]) && i < 2, `${seen} stands somewhere as it is`)
+  }
+})
+
 parts('numbers and steps', () => {
   assert.equal([0, 0.0456, 9.534, 21.68, 143.7, -12, -0.5, null].map(showNumber), [
-    ...['0', '0.046', '9.53', '21.7', '144', '−12', '−0.500', '–'],
+    ...['0', '0.0456', '9.53', '21.7', '144', '−12', '−0.500', '–'],
   ])
   assert.equal(
     [0, 0.001, 1, 4, 8, -1, -8, null].map((value) => levelOf(value, 8)),

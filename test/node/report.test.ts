@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { renderBlackBoxReport } from '../../experiments/black-box/black-box-page.ts'
 import { namedFeatures } from '../../experiments/lab/analysis/analyse-layer.ts'
 import { SHOWN_TEXTS } from '../../experiments/lab/report/feature-card.ts'
-import { showVerdict } from '../../experiments/black-box/verdicts.ts'
+import type { Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { HOSTILE, sampleReport } from '../helpers/report-sample.ts'
 
 const all = (node: Document | Element, selector: string): Element[] =>
@@ -18,13 +18,13 @@ report('every layer, category and feature is there, each with its table', () => 
   const { document } = parseHTML(renderBlackBoxReport(sample))
   const charts = all(document, 'svg[role=img]')
   const cards = sample.explained.flat().length
-  // Three heatmaps, four curves and, in each layer, a null a category, the layer changes, a bar chart and a curve a layer;
+  // The picture, three heatmaps, four curves and, in each layer, a null a category, the layer changes, a bar chart and a curve a layer;
   // in each card a histogram.
-  assert.is(charts.length, 3 + 4 * 3 + 3 * 3 + 1 + 3 + 3 + cards)
+  assert.is(charts.length, 1 + 3 + 4 * 3 + 3 * 3 + 1 + 3 + 3 + cards)
   for (const chart of charts)
     assert.ok(text(chart.querySelector('title')) && text(chart.querySelector('desc')))
   for (const map of all(document, '.measure .chart')) assert.is(all(map, 'rect').length, 9)
-  assert.is(all(document, 'figure').length, all(document, 'figure details table caption').length)
+  assert.is(all(document, 'figure').length, 1 + all(document, 'figure details table caption').length)
   assert.is(all(document, '.measure').length, 3)
   const named = sample.layers.flatMap((layer) => namedFeatures(layer).map((f) => `L${layer.layer}-${f}`))
   assert.equal(
@@ -32,9 +32,13 @@ report('every layer, category and feature is there, each with its table', () => 
     named,
   )
   const said = all(document, '.findings li').map((item) => text(item).replace(/\s+/g, ' ').trim())
-  assert.equal(said, sample.verdicts.map(showVerdict))
+  const shown = ({ claim, status, brief, detail }: Verdict) =>
+    `${claim}: ${status} (${brief}).The figures: ${claim}${detail}`
+  assert.equal(said, sample.verdicts.map(shown))
+  assert.is(text(document.querySelector('.answer')), sample.answer)
   assert.match(text(document.querySelector('.notice')), /trained separately.*not comparable/)
-  assert.is(all(document, '.provenance tr').length, 12)
+  assert.is(all(document, '.provenance tr').length, 13)
+  assert.match(text(document.querySelector('.provenance tr:last-child')), /2026-01-02 03:04 UTC, 0f-1/)
 })
 
 report('scores, chance, size and quality stand in their tables as in the figures', () => {
@@ -51,7 +55,7 @@ report('scores, chance, size and quality stand in their tables as in the figures
       assert.ok(rows[c][1].startsWith(`${score.value}${score.within_chance ? ' ?' : ''}`), rows[c][1])
       assert.ok(rows[c][1].endsWith(`p ${score.p_corrected.toFixed(3)}`))
       assert.ok(rows[c][3].startsWith(auroc!.value.toFixed(2)))
-      assert.is(rows[c][4], String(auroc!.feature))
+      assert.is(rows[c][4], `${auroc!.feature} “·the”`)
     }
     const [, norm, count, observed, , equal] = table('scale', 0)[l]
     const { sum_best_scores: sum, equal_pairs } = statistics
@@ -114,7 +118,7 @@ report(
     const [first] = sample.explained[1]
     const card = document.getElementById(`L1-${first.dashboard.feature}`)
     const facets = all(card ?? document, '.facets div').map((part) => text(part).replace(/\s+/g, ' ').trim())
-    const parts = [/^Promotes ?“·the” 0.500$/, /^Suppresses ?“·the” −0.250$/, /cosine ?3 0.40$/, /correlation ?7 0.90, on 5 tokens$/] // prettier-ignore
+    const parts = [/^Promotes ?“·the” 0.500$/, /^Suppresses ?“·the” −0.250$/, /cosine ?3 “·the” 0.40$/, /correlation ?7 “·the” 0.90, on 5 tokens$/] // prettier-ignore
     for (const [i, part] of parts.entries()) assert.match(facets[i], part)
     assert.match(text(card?.querySelector('.histogram p')), `of the ${first.dashboard.tokens} tokens; where`)
     const weak = all(all(card ?? document, '.texts')[1], 'li').map(text)
@@ -134,8 +138,8 @@ report('cells are read with spaces between a number and its note', () => {
   const { document } = parseHTML(renderBlackBoxReport(sampleReport()))
   const table = all(document, 'table').find((one) => text(one.querySelector('caption')).includes('stand out'))
   const cells = all(table ?? document, 'tbody tr:first-child td').map(text)
-  assert.match(cells[0], /^\d+ [\d.]+ in text \d+$/)
-  assert.match(cells[2], /^\d+ \w+, score \d+$/)
+  assert.match(cells[0], /^\d+ “·the” [\d.]+ in text \d+$/)
+  assert.match(cells[2], /^\d+ “·the” \w+, score \d+$/)
 })
 
 report('hostile strings everywhere: as many elements as in a tame report, and none that runs', () => {

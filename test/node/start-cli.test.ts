@@ -9,11 +9,12 @@ import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
 import type { AnalysedLayer, LayerChange, Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
-import { showVerdict } from '../../experiments/black-box/verdicts.ts'
+import { showBriefly, showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { showNumber } from '../../experiments/lab/report/numbers.ts'
+import { namedFeature } from '../../experiments/lab/report/tokens.ts'
 import { categoriesRows } from '../helpers/categories-rows.ts'
 import { reportsBeside } from '../helpers/links.ts'
 import { runScript } from '../helpers/cli.ts'
@@ -173,7 +174,8 @@ command('report.html shows the same numbers, and texts as texts', () => {
       assert.match(cell, new RegExp(`\\b${feature}\\b`))
     }
   const text = document.body.textContent.replace(/\s+/g, ' ')
-  for (const verdict of verdicts) assert.ok(text.includes(showVerdict(verdict)), showVerdict(verdict))
+  for (const { claim, status, brief, detail } of verdicts)
+    for (const part of [`${claim}: ${status} (${brief}).`, detail]) assert.ok(text.includes(part), part)
   assert.is(document.querySelector('img'), null)
   assert.is(document.querySelector('[onmouseover], [onerror]'), null)
   assert.not.match(html, /<script>alert/)
@@ -187,7 +189,7 @@ command('--permutations, --resamples and --seed decide the statistics, and nothi
     const { statistics: others, ...same_ } = shared.layers[i]
     same(figures, same_)
     assert.equal([statistics.permutations, statistics.resamples, statistics.seed], [50, 60, 7])
-    assert.equal([others.permutations, others.resamples, others.seed], [1000, 1000, 0])
+    assert.equal([others.permutations, others.resamples, others.seed], [1000, 2000, 0])
     assert.is(statistics.stream_norm, others.stream_norm)
   }
 })
@@ -283,13 +285,18 @@ command('the terminal shows every category and layer, the findings, and where th
   assert.is(stderr, '')
   const path = join(cwd, 'results/black-box/tiny')
   const { layers, verdicts } = JSON.parse(read(path, 'results.json')) as Results
-  for (const { categories, statistics } of layers)
+  for (const { categories, statistics, feature_tokens: tokens } of layers)
     for (const { category, peak, full_search } of categories) {
       assert.match(stdout, `${peak!.value.toFixed(2)} #${peak!.feature}`)
+      assert.match(stdout, ` ${namedFeature(0, tokens[peak!.feature]).slice(2)} `)
       const { value, within_chance } = ofCategory(statistics.categories, category).score
-      assert.match(stdout, ` ${value} #${full_search.features[0]}${within_chance ? ' ?' : ''} `)
+      assert.match(stdout, ` ${value}${within_chance ? ' ?' : ''} #${full_search.features[0]} `)
     }
-  for (const verdict of verdicts) assert.match(stdout, `- ${showVerdict(verdict)}\n`)
+  const claims = verdicts.map((verdict) => `- ${showBriefly(verdict)}\n`).join('')
+  assert.match(stdout, `\n\n${claims}\n8 texts, `)
+  assert.not.match(stdout, verdicts[0].detail)
+  const verbose = runScript(script, ['--texts', textsJson, '--verbose', '--no-quality'], cwd)
+  for (const verdict of verdicts) assert.match(verbose.stdout, showVerdict(verdict))
   const recovered = layers.map(({ quality }) => quality!.texts.ce_recovered)
   const ends = [Math.min(...recovered), Math.max(...recovered)].map((value) => value.toFixed(2))
   assert.match(stdout, `CE recovered ${ends.join(' to ')}, `)

@@ -7,7 +7,7 @@ import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
 import type { Category } from '../../experiments/lab/analysis/input.ts'
 import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.ts'
 import type { AnalysedLayer, Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
-import { showVerdict, verdicts } from '../../experiments/black-box/verdicts.ts'
+import { answerOf, showBriefly, showVerdict, verdicts } from '../../experiments/black-box/verdicts.ts'
 import { randomNumbers } from '../helpers/random.ts'
 import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
 
@@ -56,13 +56,14 @@ function layersFrom(
   features: readonly SparseRows[],
   categories: readonly Category[],
   norms: readonly (number | null)[] = [],
+  resamples = 200,
 ): AnalysedLayer[] {
   const inputs = features.map((means, i) => ({
     analysis: analyseLayer(means, categories, THRESHOLD, 2 * i),
     means,
     streamNorm: norms.at(i) ?? null,
   }))
-  return withStatistics(inputs, categories, { permutations: 300, resamples: 20, seed: 1 })
+  return withStatistics(inputs, categories, { permutations: 300, resamples, seed: 1 })
 }
 
 /** `each` texts for each of the names, in order; feature f of text t is `value(f, t)`. */
@@ -89,8 +90,8 @@ said('peaks and aggregates that rise in every category hold where the stream kee
   assert.is(aggregates.status, 'holds')
   assert.is(
     peaks.detail,
-    'The peak activation rises at every step from layer 0 to 4 in 3 of 3 categories. With the texts resampled 20 times, 6 of 6 ' +
-      'steps clearly rise and 0 clearly do not (95 % intervals, corrected for 6 steps). From the first layer to the last it ' +
+    'The peak activation rises at every step from layer 0 to 4 in 3 of 3 categories. With the texts resampled 200 times, 6 of 6 ' +
+      'steps clearly rise (each in 95 % of the resamples) and 0 clearly fall or stand still (corrected for 6 steps). From the first layer to the last it ' +
       'grows 3.0-fold (median), while the stream that the SAEs read grows 1.0-fold; divided by the stream’s length it ' +
       'still rises in 3 of 3 categories.',
   )
@@ -113,7 +114,7 @@ said('they do not hold where one category stands still or falls, and the step is
   assert.is(peaks.status, 'does not hold')
   assert.is(aggregates.status, 'does not hold')
   assert.match(peaks.detail, 'in 2 of 3 categories; it stands still or falls in Math (layer 0 to 2). With')
-  assert.match(peaks.detail, /5 of 6 steps clearly rise and 1 clearly does not/)
+  assert.match(peaks.detail, /5 of 6 steps clearly rise .* and 1 clearly falls or stands still/)
   const [still] = verdictsOn({ own: all }, { own: all }, { own: all, loud: 2 })
   assert.is(still.status, 'does not hold')
   assert.match(still.detail, 'falls in Python (layer 0 to 2), Math (layer 0 to 2), Formal (layer 0 to 2).')
@@ -248,7 +249,7 @@ said('a rise of peaks that hangs on the choice of texts cannot be told', () => {
   assert.is(peaks.status, 'cannot be told')
   assert.is(aggregates.status, 'cannot be told')
   assert.match(peaks.detail, 'rises at every step from layer 0 to 2 in 3 of 3 categories')
-  assert.match(peaks.detail, '0 of 3 steps clearly rise and 0 clearly do not')
+  assert.match(peaks.detail, /0 of 3 steps clearly rise .* and 0 clearly fall or stand still/)
 })
 
 said('of a rise in whole numbers, 1 is above 0, and a p of 0.05 is small enough', () => {
@@ -353,9 +354,57 @@ said('where nothing fires, nothing holds', () => {
   assert.match(silent[2].detail, '0 of 3 categories have a score above 0')
 })
 
+/** Texts of a layer of which one feature a category fires, as strongly as `value` says. */
+const oneFeature = (value: (category: number, text: number) => number) =>
+  dense(10, 3, (f, t) => (f === Math.floor(t / 10) ? value(f, t % 10) : 0))
+
+said('that all steps rise needs no correction for their number; that one falls does', () => {
+  // The two strongest of ten texts get louder, the others softer: a resample without both has a lower peak.
+  // 0.8^10 = 0.11 of the resamples, of three such texts 0.7^10 = 0.03.
+  const quiet = oneFeature(() => 6)
+  const louder = (texts: number) => oneFeature((_, t) => (t < texts ? 8 : 5))
+  const status = (texts: number, resamples = 2000) =>
+    verdicts(layersFrom([quiet, louder(texts)], named(10), [10, 10], resamples))[0].status
+  assert.is(status(2), 'cannot be told')
+  assert.is(status(3), 'holds', 'each of three steps in 97 % of the resamples')
+  // One category falls where three of its ten texts are drawn: 0.03 is beyond chance for one step, not for three.
+  const softer = (texts: number) => oneFeature((category, t) => (category > 0 ? 9 : t < texts ? 7 : 5))
+  const fall = (texts: number, resamples = 2000) => {
+    const from = oneFeature((category, t) => (category > 0 ? 6 : t < texts ? 8 : 4))
+    return verdicts(layersFrom([from, softer(texts)], named(10), [10, 10], resamples))[0]
+  }
+  assert.is(fall(3).status, 'cannot be told')
+  assert.is(fall(4).status, 'does not hold', '0.6^10 = 0.006')
+  assert.is(fall(4).brief, 'of 3 steps from layer to layer, 2 clearly rise and 1 clearly falls')
+  // 59 resamples are too few for a p of 0.05 / 3, and are said to be.
+  assert.is(fall(10, 59).status, 'does not hold')
+  assert.is(fall(10, 58).status, 'cannot be told')
+  assert.match(fall(10, 58).detail, 'so few resamples cannot tell a fall: it takes at least 59')
+})
+
+said('the answer in one sentence follows the specialists and their rise', () => {
+  const answer = (...plants: Plant[]) => answerOf(layersOf(...plants))
+  assert.is(
+    answer({ own: [1, 1, 1] }, { own: [9, 8, 7] }),
+    'At layer 2, 3 of 3 kinds of text have a feature of their own that chance does not explain, and from the first layer to ' +
+      'the last such features become more selective.',
+  )
+  assert.match(
+    answer({ own: all }, { own: [9, 0, 0] }),
+    /^At layer 2, 1 of 3 kinds of text has a .*, but not a more/,
+  )
+  assert.match(answer({ own: all }), /^At layer 0, 3 of 3 .* does not explain\.$/)
+})
+
 said('a verdict as a line: the claim, the verdict, the numbers', () => {
-  const line = showVerdict({ claim: 'Peaks rise', status: 'does not hold', detail: 'In 2 of 7.' })
-  assert.is(line, 'Peaks rise: does not hold. In 2 of 7.')
+  const verdict = {
+    claim: 'Peaks rise',
+    status: 'does not hold',
+    brief: '2 of 7',
+    detail: 'In 2 of 7.',
+  } as const
+  assert.is(showVerdict(verdict), 'Peaks rise: does not hold. In 2 of 7.')
+  assert.is(showBriefly(verdict), 'Peaks rise: does not hold (2 of 7).')
 })
 
 said.run()

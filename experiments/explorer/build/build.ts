@@ -1,9 +1,9 @@
 // Builds the Explorer into a folder, whole or not at all.
-import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { onEarlyExit } from '../../lab/cli/cleanup.ts'
+import { draftOf, sweepDrafts } from '../../lab/cli/draft-node.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { showBytes } from '../../lab/cli/progress.ts'
 import { checkWritable, explain, makeFolder } from '../../lab/cli/write-node.ts'
@@ -42,7 +42,8 @@ export async function buildExplorer(
   const sources = await readSources()
   for (const { file } of Object.values(sources).flat())
     contents.set(`source/${file}.txt`, await readFile(repository(file)))
-  const draft = `${out}.${randomUUID()}.partial`
+  await sweepDrafts(dirname(out))
+  const draft = draftOf(out)
   const takeBack = onEarlyExit(() => rmSync(draft, { recursive: true, force: true }))
   try {
     onStep('page and workers')
@@ -81,7 +82,7 @@ async function checkReplaceable(out: string): Promise<void> {
 
 /** Puts the finished folder in the place of the earlier one, if there is one. */
 async function replace(out: string, draft: string): Promise<void> {
-  const former = `${out}.${randomUUID()}.partial`
+  const former = draftOf(out)
   const had = await rename(out, former).then(
     () => true,
     (error: NodeJS.ErrnoException) => {

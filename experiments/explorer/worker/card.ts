@@ -46,10 +46,11 @@ export function cardReader(
     let explained = await explainFeatures(model, asked, [feature], pieces)
     const next = model.saes.at(layer + 1)
     if (next !== undefined)
-      explained = withNextLayer(explained, {
-        hook: next.config.hookName,
-        features: await activations(layer + 1),
-      })
+      explained = withNextLayer(
+        explained,
+        { hook: next.config.hookName, features: await activations(layer + 1) },
+        pieces,
+      )
     const [{ dashboard, column }] = explained
     const strongest = dashboard.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
       const text = texts[index]

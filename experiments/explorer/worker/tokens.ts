@@ -1,5 +1,6 @@
 // A text as tokens, and tokens as the page shows them.
 import { bosOf } from '../../../gpt2/config.ts'
+import { piecesOf } from '../../../gpt2/pieces.ts'
 import type { Token } from '../protocol.ts'
 import { Fault } from './fault.ts'
 import type { Model } from './model.ts'
@@ -23,7 +24,7 @@ export function tokenize({ gpt2: { config }, tokenizer }: Model, text: string): 
 
 /** The tokens as the page shows them. ids: BOS first */
 export function shownTokens({ tokenizer }: Pick<Model, 'tokenizer'>, ids: readonly number[]): Token[] {
-  const decode = tokenizer.stream()
+  const pieces = piecesOf({ tokenizer }, ids)
   const shown = tokenizer.pieces(ids)
-  return ids.map((id, i) => ({ id, piece: decode(id), shown: shown[i] }))
+  return ids.map((id, i) => ({ id, piece: pieces[i], shown: shown[i] }))
 }

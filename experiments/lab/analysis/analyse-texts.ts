@@ -5,6 +5,7 @@ import type { OpenModel } from '../models/models.ts'
 import { analyseLayer, namedFeatures } from './analyse-layer.ts'
 import { meanNorm } from './confound.ts'
 import { explainLayers, type ExplainedLayer } from './features/explain-layers.ts'
+import { strongestTokens } from './features/strongest-tokens.ts'
 import type { Category } from './input.ts'
 import type { LayerAnalysis } from './layer-analysis.ts'
 import { thresholdAt, type ThresholdSpec } from './threshold.ts'
@@ -17,6 +18,8 @@ interface LayerResult {
   readonly means: SparseRows
   /** Mean length of the vectors that the SAE read. */
   readonly streamNorm: number
+  /** Of each feature the token on which it fires most. */
+  readonly tokens: ReadonlyMap<number, string>
 }
 
 /**
@@ -33,10 +36,11 @@ export async function analyseTexts(
   quiet: boolean,
 ): Promise<ExplainedLayer<LayerResult>[]> {
   const lengths = texts.map((ids) => ids.length)
-  return explainLayers(model, texts, hooks, quiet, ({ hook, layer, sae, stream, features }) => {
+  return explainLayers(model, texts, hooks, quiet, ({ hook, layer, sae, stream, features, pieces }) => {
     const means = meanFeatures(features, lengths) // [texts, d_sae]
     const analysis = analyseLayer(means, categories, thresholdAt(hook, threshold, means), layer)
     const streamNorm = meanNorm(stream, lengths, sae.config.centered)
-    return { result: { hook, analysis, means, streamNorm }, named: namedFeatures(analysis) }
+    const tokens = strongestTokens(features, pieces)
+    return { result: { hook, analysis, means, streamNorm, tokens }, named: namedFeatures(analysis) }
   })
 }

@@ -58,7 +58,7 @@ export function addDrawOptions(command: Command): Command {
       '--resamples <n>',
       'how often each category’s texts are drawn anew, for the intervals',
       positiveInteger('resamples'),
-      1000,
+      2000,
     )
     .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 32 - 1), 0)
 }

@@ -127,6 +127,16 @@ export interface Tested {
   within_chance: boolean
 }
 
+/**
+ * Whether a number rises from one layer to the next, by the resampled texts, the same being drawn in both. `p_rise` is
+ * small where it rises in nearly all resamples, `p_fall` where it falls or stands still in nearly all. Neither is corrected
+ * for the number of steps.
+ */
+export interface Step {
+  p_rise: number
+  p_fall: number
+}
+
 export interface CategoryStatistics extends OfCategory {
   /** How many there are of it. */
   texts: number
@@ -141,12 +151,9 @@ export interface CategoryStatistics extends OfCategory {
   /** What 95 % of the resamples of the category's texts give. Null where nothing fires. */
   peak_interval: [low: number, high: number] | null
   aggregate_interval: [low: number, high: number] | null
-  /**
-   * From this layer to the next: the difference in the resamples, the same texts being drawn in both, at a level that is
-   * corrected (Bonferroni) for all steps of all categories. Null at the last layer.
-   */
-  peak_step: [low: number, high: number] | null
-  aggregate_step: [low: number, high: number] | null
+  /** From this layer to the next. Null at the last layer. */
+  peak_step: Step | null
+  aggregate_step: Step | null
   /** Divided by `stream_norm`. */
   peak_by_norm: number | null
   aggregate_by_norm: number | null
@@ -161,7 +168,12 @@ export interface LayerQuality {
 }
 
 /** A layer's numbers and what there is to say for them; `quality` is null where it was not measured. */
-export type AnalysedLayer = LayerAnalysis & { statistics: LayerStatistics; quality: LayerQuality | null }
+export type AnalysedLayer = LayerAnalysis & {
+  statistics: LayerStatistics
+  quality: LayerQuality | null
+  /** Of each feature that is named anywhere, the token on which it fires most; empty where no tokens are at hand. */
+  feature_tokens: Record<string, string>
+}
 
 /** How one category's numbers change from one layer to the next. Null where either layer has none. */
 export interface CategoryChange extends OfCategory {
@@ -192,6 +204,8 @@ export interface Verdict {
    * they are too few, or chance and the choice of texts would explain either.
    */
   status: 'holds' | 'holds only because everything grows' | 'does not hold' | 'cannot be told' | 'not tested'
+  /** Why, in a few plain words: a clause. */
+  brief: string
   /** The numbers behind it, in sentences. */
   detail: string
 }

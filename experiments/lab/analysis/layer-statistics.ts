@@ -1,6 +1,8 @@
 // Whether a layer's numbers mean anything: what chance gives, and what is left where sizes are held still.
+import { setImmediate } from 'node:timers/promises'
 import type { SparseRows } from '../../../engine/sparse.ts'
-import { holm, jointLevel, percentileInterval, permutationPValue, SIGNIFICANT, sum } from './statistics.ts'
+import { createProgress } from '../cli/progress.ts'
+import { holm, percentileInterval, permutationPValue, SIGNIFICANT, sum } from './statistics.ts'
 import { aurocNull, bestAurocs, rankColumns } from './auroc.ts'
 import { bootstrap, intervalsOf, resampleScores, type Resampled } from './bootstrap.ts'
 import { columnsAbove, labelsOf } from './columns.ts'
@@ -14,6 +16,7 @@ import type {
   LayerQuality,
   LayerStatistics,
   Rise,
+  Step,
   Tested,
 } from './layer-analysis.ts'
 import { ofCategory } from './by-category.ts'
@@ -26,6 +29,8 @@ export interface LayerInput {
   /** Mean length of the SAE's input vectors; null where it is not known. */
   readonly streamNorm: number | null
   readonly quality?: LayerQuality
+  /** Of each feature the token on which it fires most, where tokens are at hand. */
+  readonly tokens?: ReadonlyMap<number, string>
 }
 
 /**
@@ -37,31 +42,89 @@ export function withStatistics(
   categories: readonly Category[],
   draws: Draws,
 ): AnalysedLayer[] {
+  const work = statisticsInParts(layers, categories, draws)
+  let part = work.next()
+  while (!part.done) part = work.next()
+  return part.value
+}
+
+/** The parts of the work on one layer, of about as long each. */
+const PARTS = 6
+
+/** The same with progress, and heard by Ctrl-C between the parts of the work: with thousands of texts it takes a minute. */
+export async function withStatisticsShown(
+  layers: readonly LayerInput[],
+  categories: readonly Category[],
+  draws: Draws,
+  quiet: boolean,
+): Promise<AnalysedLayer[]> {
+  const total = PARTS * layers.length
+  using progress = createProgress({ label: 'statistics', total, unit: 'parts', quiet })
+  const work = statisticsInParts(layers, categories, draws)
+  for (;;) {
+    const part = work.next()
+    if (part.done) return part.value
+    progress.step()
+    await setImmediate()
+  }
+}
+
+function* statisticsInParts(
+  layers: readonly LayerInput[],
+  categories: readonly Category[],
+  draws: Draws,
+): Generator<void, AnalysedLayer[]> {
   const fewest = Math.min(...layers.map(({ analysis }) => analysis.pairs_above_threshold))
-  const studies = layers.map((layer) => studyLayer(layer, categories, draws))
-  const level = jointLevel((layers.length - 1) * categories.length)
-  return layers.map((layer, i) => {
+  const studies: Study[] = []
+  for (const layer of layers) studies.push(yield* studyLayer(layer, categories, draws))
+  const found: AnalysedLayer[] = []
+  for (const [i, layer] of layers.entries()) {
     const equalPairs = layers.length > 1 ? fewest : null
-    const statistics = layerStatistics(layer, categories, draws, equalPairs, studies.slice(i), level)
-    return { ...layer.analysis, statistics, quality: layer.quality ?? null }
+    const statistics = yield* layerStatistics(layer, categories, draws, equalPairs, studies.slice(i))
+    const feature_tokens = tokensOf(layer, statistics)
+    found.push({ ...layer.analysis, statistics, quality: layer.quality ?? null, feature_tokens })
+  }
+  return found
+}
+
+/** The tokens of all features that the analysis or its statistics name. */
+function tokensOf({ analysis, tokens }: LayerInput, { categories }: LayerStatistics): Record<string, string> {
+  const named = [
+    ...Object.keys(analysis.firing_texts).map(Number),
+    ...analysis.categories.flatMap(({ full_search }) => full_search.features),
+    ...categories.flatMap(({ auroc }) => auroc?.feature ?? []),
+  ]
+  const known = named.flatMap((feature) => {
+    const token = tokens?.get(feature)
+    return token === undefined ? [] : [[feature, token] as const]
   })
+  return Object.fromEntries(known)
 }
 
 /** What a layer gives draw by draw; the same draw is the same labels, or the same texts, in every layer. */
-function studyLayer({ analysis, means }: LayerInput, categories: readonly Category[], draws: Draws) {
+function* studyLayer(
+  { analysis, means }: LayerInput,
+  categories: readonly Category[],
+  draws: Draws,
+): Generator<void, Study> {
   const search = searchAt(means, analysis.threshold, labelsOf(categories), categories.length, draws)
+  yield
+  const resampled = bootstrap(means, categories, draws)
+  yield
   const chosen = categories.map(({ name }) =>
     ofCategory(analysis.categories, name).full_search.features.at(0),
   )
   const columns = columnsAbove(means, analysis.threshold)
-  return {
-    search,
-    resampled: bootstrap(means, categories, draws),
-    resampledSums: resampleScores(columns, chosen, categories, draws),
-  }
+  const resampledSums = resampleScores(columns, chosen, categories, draws)
+  yield
+  return { search, resampled, resampledSums }
 }
 
-type Study = ReturnType<typeof studyLayer>
+interface Study {
+  readonly search: ReturnType<typeof searchAt>
+  readonly resampled: readonly Resampled[]
+  readonly resampledSums: Float64Array
+}
 
 /** How the best scores, added up, change from one layer to another. */
 function riseBetween(from: Study, to: Study): Rise {
@@ -75,27 +138,35 @@ function riseBetween(from: Study, to: Study): Rise {
   }
 }
 
+/** Whether a number rises from one layer to the next. [resamples] each, the same texts at the same place */
+function stepBetween(from: Float64Array, to: Float64Array): Step {
+  const rises = minus(to, from).filter((step) => step > 0).length
+  const draws = from.length
+  return { p_rise: permutationPValue(draws - rises, draws), p_fall: permutationPValue(rises, draws) }
+}
+
 const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((value, draw) => value - b[draw])
 
-function layerStatistics(
+function* layerStatistics(
   { analysis, means, streamNorm }: LayerInput,
   categories: readonly Category[],
   draws: Draws,
   fewestPairs: number | null,
   [study, ...later]: readonly Study[],
-  level: number,
-): LayerStatistics {
+): Generator<void, LayerStatistics> {
   const labels = labelsOf(categories)
   const search = (threshold: number) => searchAt(means, threshold, labels, categories.length, draws)
   const scores = testScores(study.search, categories)
   const aurocs = testAurocs(means, labels, categories, draws)
+  yield
   const intervals = study.resampled.map(intervalsOf)
   const step = (c: number, of: keyof Resampled) =>
-    later.length > 0
-      ? percentileInterval(minus(later[0].resampled[c][of], study.resampled[c][of]), level)
-      : null
+    later.length > 0 ? stepBetween(study.resampled[c][of], later[0].resampled[c][of]) : null
   const equalThreshold = fewestPairs === null ? null : thresholdForPairs(means, fewestPairs)
   const equal = equalThreshold === null ? null : search(equalThreshold)
+  yield
+  const curve = thresholdCurve(means, labels, categories.length, draws.seed)
+  yield
   const byNorm = (value: number | undefined): number | null =>
     value === undefined || streamNorm === null ? null : value / streamNorm
   const statistics = categories.map(({ name, rows }, c): CategoryStatistics => {
@@ -122,7 +193,7 @@ function layerStatistics(
     equal_pairs: equal && {
       ...{ pairs: equal.pairs, threshold: equalThreshold!, sum_best_scores: equal.sum, chance: equal.chance },
     },
-    threshold_curve: thresholdCurve(means, labels, categories.length, draws.seed),
+    threshold_curve: curve,
     categories: statistics,
   }
 }

@@ -1,9 +1,9 @@
 // Files written whole or not at all, and the words for what can go wrong.
-import { randomUUID } from 'node:crypto'
 import { constants, existsSync, rmSync } from 'node:fs'
 import { access, lstat, mkdir, open, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { onEarlyExit } from './cleanup.ts'
+import { draftOf, sweepDrafts } from './draft-node.ts'
 import { UserError } from './user-error.ts'
 
 /**
@@ -18,7 +18,8 @@ export async function writeAtomically(path: string, data: string | Uint8Array): 
 
 /**
  * Writes a set of files that belong together: all of them are complete on the disk before the first
- * gets its name, so a full disk or an error leaves the former set as it was.
+ * gets its name, so a full disk or an error leaves the former set as it was. They get their names in the order given: a
+ * process that is killed meanwhile leaves the first new beside the last old. What dead processes left is removed.
  * @param files file name, which may contain folders, to content
  * @throws UserError that names the path and the cause
  */
@@ -53,9 +54,10 @@ async function writeAll(files: readonly [path: string, data: string | Uint8Array
     for (const [path, data] of files)
       await explain(path, async () => {
         const target = await writableTarget(path)
-        const temporary = `${target}.${randomUUID()}.partial`
+        const temporary = draftOf(target)
         drafts.push({ path, target, temporary })
         await makeFolder(dirname(target))
+        await sweepDrafts(dirname(target))
         await using file = await open(temporary, 'wx')
         await file.writeFile(data)
         await file.sync()

@@ -114,9 +114,9 @@ export function bars(
   const band = { type: 'band', axis: 'left', label: null, tickSize: 0, padding: 0.28 } as const
   const place = { x: 'value', y: (_: unknown, r: number) => r }
   const options: PlotOptions = {
-    ...{ width: 300, height: Math.max(1, rows.length) * 26, margin: 0, marginLeft: 66, marginRight: 46 },
+    ...{ width: 340, height: Math.max(1, rows.length) * 26, margin: 0, marginLeft: 124, marginRight: 46 },
     x: { domain: [0, Math.max(max, 1e-9)], axis: null },
-    y: { ...band, domain: [...rows.keys()], tickFormat: (r: number) => shorten(rows[r].label, 9) },
+    y: { ...band, domain: [...rows.keys()], tickFormat: (r: number) => shorten(rows[r].label, 17) },
     marks: [
       Plot.barX(rows, { ...place, fill: 'var(--bar)', rx: 2 }),
       Plot.text(rows, {

@@ -12,16 +12,16 @@ import {
 } from './feature-parts.ts'
 import { count, showNumber, showShare } from './numbers.ts'
 import { layerParts, section } from './sections.ts'
-import { firingText, tokenLegend, tokenText, type TokenText } from './tokens.ts'
+import { firingText, namedFeature, tokenLegend, tokenText, type TokenText } from './tokens.ts'
 
 /** The address of a feature's card within the page; unique to layer and feature. */
 export function featureId({ layer, feature }: { layer: number | null; feature: number }): string {
   return `L${layer ?? ''}-${feature}`
 }
 
-/** A link to the feature's card. */
-export function featureLink(layer: number | null, feature: number): VNode {
-  return html`<a href="#${featureId({ layer, feature })}">${String(feature)}</a>`
+/** A link to the feature's card, with the token on which it fires most. */
+export function featureLink(layer: number | null, feature: number, token: string | null | undefined): VNode {
+  return html`<a href="#${featureId({ layer, feature })}">${namedFeature(feature, token)}</a>`
 }
 
 /**
@@ -44,7 +44,8 @@ export function featureCard(
     `Highest on one token: ${showNumber(dashboard.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
   return html`<article class="card" id=${id} aria-labelledby="${id}-name">
     <h4 id="${id}-name">
-      <span class="layer">Layer ${dashboard.layer}</span> feature ${String(dashboard.feature)}
+      <span class="layer">Layer ${dashboard.layer}</span> feature
+      ${' '}${namedFeature(dashboard.feature, dashboard.firing_texts.at(0)?.token)}
     </h4>
     <ul class="roles" aria-label="Roles">
       ${feature.roles.map((role) => html`<li>${role}</li>`)}

@@ -11,8 +11,10 @@ import {
   excerpt,
   firingTokens,
   markedRuns,
+  namedFeature,
   showToken,
   tokenRuns,
+  visible,
   type Firing,
   type TokenText,
 } from './tokens.ts'
@@ -98,7 +100,7 @@ export function strongToWeak(
     const runs = tokenRuns(cut.pieces, cut.firing, max)
     return html`<li>
       <p class="note">
-        near ${100 * share} %: ${showNumber(own)} · <b>${texts[text].category}</b> · text ${text + 1}
+        near ${100 * share} %: ${showNumber(own)} · <b>${visible(texts[text].category)}</b> · text ${text + 1}
       </p>
       <p class="tokens" dir="auto">${cut.before && '…'}${markedRuns(runs)}${cut.after && '…'}</p>
     </li>`
@@ -127,15 +129,17 @@ export function lensPart({ promoted, suppressed }: FeatureDashboard): VNode {
 /** The nearest features of its layer, and those of the next that go with it; `name` shows a feature's number. */
 export function relativesPart(
   { layer, nearest, next_layer: next, ...dashboard }: FeatureDashboard,
-  name: (feature: number, layer: number) => VNode | string = String,
+  name: (feature: number, layer: number, token: string | null) => VNode | string = (feature, _, token) =>
+    namedFeature(feature, token),
 ): VNode {
   const near = nearest.map(
-    ({ feature, cosine }) => html`<li>${name(feature, layer)} <small>${showCorrelation(cosine)}</small></li>`,
+    ({ feature, cosine, token }) =>
+      html`<li>${name(feature, layer, token)} <small>${showCorrelation(cosine)}</small></li>`,
   )
   const along = next?.features.map(
-    ({ feature, correlation, together }) =>
+    ({ feature, correlation, together, token }) =>
       html`<li>
-        ${name(feature, next.layer)}${' '}
+        ${name(feature, next.layer, token)}${' '}
         <small>${showCorrelation(correlation)}, on ${count(together, 'token')}</small>
       </li>`,
   )

@@ -1,6 +1,6 @@
 // What was found about a feature, in sentences.
 import { count, showCorrelation, showNumber, showShare } from './numbers.ts'
-import { showToken } from './tokens.ts'
+import { namedFeature, showToken } from './tokens.ts'
 import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
 import type { FeatureDashboard, TokenEffect } from '../analysis/features/feature-dashboard.ts'
 
@@ -15,6 +15,13 @@ export function sentences(dashboard: FeatureDashboard, categories: readonly stri
     lens(dashboard),
     ...relatives(dashboard),
   ]
+}
+
+/** What it fires on and what it promotes, in one plain sentence. */
+export function answer({ firing_texts: [strongest], density, promoted }: FeatureDashboard): string {
+  const says = `its direction promotes ${list(promoted.slice(0, 3))}`
+  if (strongest === undefined) return `It fires on none of these texts’ tokens; ${says}.`
+  return `It fires on ${showShare(density)} of the tokens, most strongly on ${showToken(strongest.token)}, and ${says}.`
 }
 
 function firing({ tokens, ...dashboard }: FeatureDashboard, categories: readonly string[]): string {
@@ -41,25 +48,23 @@ function company({ firing_texts }: FeatureDashboard, categories: readonly string
 }
 
 function lens({ promoted, suppressed }: FeatureDashboard): string {
-  const list = (tokens: readonly TokenEffect[]) =>
-    tokens
-      .slice(0, 5)
-      .map(({ token }) => showToken(token))
-      .join(' ')
-  return `Read through the unembedding, its direction promotes ${list(promoted)} and suppresses ${list(suppressed)}.`
+  const [up, down] = [promoted, suppressed].map((tokens) => list(tokens.slice(0, 5)))
+  return `Read through the unembedding, its direction promotes ${up} and suppresses ${down}.`
 }
+
+const list = (tokens: readonly TokenEffect[]): string => tokens.map(({ token }) => showToken(token)).join(' ')
 
 function relatives({ layer, nearest: [near], next_layer: next, ...dashboard }: FeatureDashboard): string[] {
   const found: string[] = []
   if (near)
     found.push(
-      `Nearest direction in layer ${layer}: feature ${near.feature}, cosine ${showCorrelation(near.cosine)}.`,
+      `Nearest direction in layer ${layer}: feature ${namedFeature(near.feature, near.token)}, cosine ${showCorrelation(near.cosine)}.`,
     )
   if (next === null) return [...found, `Layer ${layer} is the last that has an SAE: no layer follows.`]
   const [most] = next.features
   if (most)
     found.push(
-      `In layer ${next.layer}, feature ${most.feature} goes with it most: correlation ${showCorrelation(most.correlation)}, ` +
+      `In layer ${next.layer}, feature ${namedFeature(most.feature, most.token)} goes with it most: correlation ${showCorrelation(most.correlation)}, ` +
         `both fire on ${count(most.together, 'token')}.`,
     )
   else if (dashboard.firing_tokens > 0)

@@ -1,11 +1,15 @@
 // How numbers look on a page, and which of the eight steps of the colour scale they take.
 
-/** Three significant digits, a real minus sign, `–` where there is no number: `143.7` becomes `144`. */
+/**
+ * Three significant digits, a real minus sign, `–` where there is no number: `143.7` becomes `144`, `0.0000123`
+ * becomes `1.23e−5`.
+ */
 export function showNumber(value: number | null): string {
   if (value === null || Number.isNaN(value)) return '–'
   const size = Math.abs(value)
-  const digits = Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3
-  return value.toFixed(digits).replace('-', '−')
+  const whole = Number.isInteger(value) || size >= 100
+  const shown = whole ? value.toFixed(0) : size < 1e-4 ? value.toExponential(2) : value.toPrecision(3)
+  return shown.replaceAll('-', '−')
 }
 
 /** A correlation: two digits after the point. */
@@ -49,4 +53,9 @@ export function levelColour(level: number): string {
 export function shorten(label: string, length: number): string {
   const characters = Array.from(label)
   return characters.length <= length ? label : `${characters.slice(0, length - 1).join('')}…`
+}
+
+/** To the minute, the same in every time zone: `2026-01-02 03:04 UTC`. date: ISO 8601 */
+export function showDate(date: string): string {
+  return `${date.slice(0, 16).replace('T', ' ')} UTC`
 }

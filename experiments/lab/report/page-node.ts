@@ -10,10 +10,15 @@ interface Page {
   title: string
   description: string
   body: VNode
+  /** The id of the run that made it. */
+  run?: string
   /** Data for the script, under the id it is looked up by. */
   data?: { id: string; value: unknown }
   script?: string
 }
+
+/** The name under which a page's head has its run. */
+export const RUN_META = 'clearbox-run'
 
 const THEME = ['palette', 'page', 'parts', 'media']
 
@@ -42,9 +47,10 @@ export function renderPage({ title, description, body, data, ...page }: Page): s
     h('meta', { 'http-equiv': 'Content-Security-Policy', content: policy.join('; ') }),
     h('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
     h('meta', { name: 'color-scheme', content: 'light dark' }),
+    page.run && h('meta', { name: RUN_META, content: page.run }),
+    h('title', null, title),
     h('meta', { name: 'description', content: description }),
     h('link', { rel: 'icon', href: 'data:,' }),
-    h('title', null, title),
     raw('style', {}, style),
   ])
   const scripts = [

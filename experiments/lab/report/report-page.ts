@@ -5,8 +5,9 @@ import type { Provenance } from '../models/provenance.ts'
 import type { Feature } from './feature-parts.ts'
 import { renderPage } from './page-node.ts'
 import { provenanceTable } from './provenance-table.ts'
+import type { Run } from './published-node.ts'
 import { showAllScript, TOKEN_DATA_ID, tokenData } from './show-all.ts'
-import type { TokenText } from './tokens.ts'
+import { visible, type TokenText } from './tokens.ts'
 
 /** A link: what it is called, and where it leads from this page. */
 export interface PageLink {
@@ -14,23 +15,28 @@ export interface PageLink {
   readonly href: string
 }
 
-/** How a report was made, and the other pages that it leads to. Nothing in it needs escaping. */
+/** How a report was made, what it asks and answers, and the other pages that it leads to. Nothing in it needs escaping. */
 export interface Made {
+  readonly run: Run
   readonly provenance: Provenance
+  /** What the experiment asks, in a sentence. */
+  readonly question: string
+  /** What it found, in one plain sentence. */
+  readonly answer: string
   readonly links: readonly PageLink[]
 }
 
 interface ReportPage extends Made {
   readonly title: string
-  /** In a sentence, for who lists pages. */
-  readonly description: string
   /** What the page belongs to, small above the title. */
   readonly eyebrow: string
-  /** What the experiment asks, for someone who knows nothing of it. */
-  readonly question: string
+  /** What the experiment asks and how, for someone who knows nothing of it. */
+  readonly background: string
+  /** What one picture says of the answer; null where there is nothing to draw. */
+  readonly picture: VNode | null
   readonly sections?: readonly PageLink[]
-  /** What was found, beside how it was made. */
-  readonly opening: VNode
+  /** What was found, claim by claim, beside how it was made. */
+  readonly claims: VNode
   readonly body: ComponentChildren
   readonly footer: string
   /** The features whose texts are not all in the page: a button shows the others. */
@@ -41,19 +47,32 @@ interface ReportPage extends Made {
   }
 }
 
-/** The report as one self-contained HTML file. */
-export function renderReport({ title, description, provenance, cards, ...page }: ReportPage): string {
+/** The report as one self-contained HTML file: the answer and a picture, then the claims, then all the rest. */
+export function renderReport({ title, run, provenance, question, cards, ...page }: ReportPage): string {
   return renderPage({
     title: `${title} · ${provenance.model}`,
-    description,
+    description: question,
+    run: run.id,
     body: html`<main>
       <header>
         <p class="eyebrow">${page.eyebrow}</p>
         <h1>${title}</h1>
-        <p class="question">${page.question}</p>
-        ${linkList('Sections', page.sections ?? [])} ${linkList('Other pages', page.links)}
+        ${question !== title && html`<p class="question">${visible(question)}</p>`}
+        <p class="answer">${visible(page.answer)}</p>
+        ${linkList('Other pages', page.links)}
       </header>
-      <div class="opening">${page.opening} ${provenanceTable(provenance)}</div>
+      ${page.picture}
+      <div class="opening">
+        <div>
+          ${page.claims}
+          <details>
+            <summary>What this is about</summary>
+            <p>${page.background}</p>
+          </details>
+          ${linkList('Sections', page.sections ?? [])}
+        </div>
+        ${provenanceTable(provenance, run)}
+      </div>
       ${page.body}
       <footer>${page.footer}</footer>
     </main>`,

@@ -1,20 +1,21 @@
 // The page that lists all results.
 import { html } from './html.ts'
 import type { VNode } from 'preact'
-import { parseHTML } from 'linkedom'
-import { open, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { showDate } from './numbers.ts'
 import type { PageLink } from './report-page.ts'
 import { renderPage } from './page-node.ts'
-import { dataTable } from './tables.ts'
+import { MIXED, readPublished, type Published } from './published-node.ts'
+import { visible } from './tokens.ts'
 import { writeAtomically } from '../cli/write-node.ts'
 
 /** A report that some experiment left under the results folder. */
-interface FoundReport {
+interface FoundReport extends Published {
   /** Folders from the results folder down: the experiment, the model, and what else tells reports apart. */
   readonly path: readonly string[]
   readonly title: string
-  readonly written: Date
+  readonly date: string
 }
 
 /**
@@ -25,12 +26,9 @@ export function indexLinks(out: string | undefined, depth = 2): PageLink[] {
   return out === undefined ? [{ name: 'All results', href: `${'../'.repeat(depth)}index.html` }] : []
 }
 
-/** Far behind a page's title, which stands before its style. */
-const HEAD_BYTES = 4096
-
 /**
- * Rewrites `index.html` in the results folder: a page that links every `report.html` below it, by experiment, with its
- * title, model and date. To be called when an experiment has written its report there.
+ * Rewrites `index.html` in the results folder: a page that links every `report.html` below it, by experiment, with what
+ * it asks, what it found, the command and the date; a folder that mixes runs is marked. To be called when an experiment has written its report there.
  * @returns the page's path
  * @throws UserError if the page cannot be written
  */
@@ -62,17 +60,14 @@ async function findReports(folder: string): Promise<FoundReport[]> {
     .sort((a, b) => a.join('/').localeCompare(b.join('/'), 'en', { numeric: true }))
   return Promise.all(
     places.map(async (path) => {
-      const file = join(folder, ...path, 'report.html')
-      return { path, title: (await titleOf(file)) || path.join(' '), written: (await stat(file)).mtime }
+      const found = await readPublished(join(folder, ...path))
+      const { mtime } = await stat(join(folder, ...path, 'report.html'))
+      return {
+        ...found,
+        ...{ path, title: found.title ?? path.join(' '), date: found.date ?? mtime.toISOString() },
+      }
     }),
   )
-}
-
-async function titleOf(file: string): Promise<string> {
-  await using handle = await open(file)
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
-  const { document } = parseHTML(buffer.toString('utf8', 0, bytesRead))
-  return document.querySelector('title')?.textContent?.trim() ?? ''
 }
 
 function indexPage(reports: readonly FoundReport[]): VNode {
@@ -85,20 +80,24 @@ function indexPage(reports: readonly FoundReport[]): VNode {
       ([experiment, found]) =>
         html`<section>
           <h2>${experiment}</h2>
-          ${dataTable({
-            caption: `Reports of ${experiment}`,
-            columns: ['Report', 'Model', 'Written'],
-            rows: found.map(({ path, title, written }) => ({
-              head: html`<a href=${[...path.map(encodeURIComponent), 'report.html'].join('/')}>${title}</a>`,
-              cells: [{ content: path[1] ?? '–' }, { content: showDate(written) }],
-            })),
-          })}
+          <ul class="results">
+            ${found.map(entry)}
+          </ul>
         </section>`,
     )}
   </main>`
 }
 
-/** To the minute, the same in every time zone. */
-function showDate(date: Date): string {
-  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+function entry({ path, title, question, answer, model, command, date, mixed }: FoundReport): VNode {
+  const address = [...path.map(encodeURIComponent), 'report.html'].join('/')
+  return html`<li>
+    <h3><a href=${address}>${visible(title)}</a></h3>
+    ${question !== undefined && html`<p class="question">${visible(question)}</p>`}
+    ${answer !== undefined && html`<p class="answer">${visible(answer)}</p>`}
+    ${mixed && html`<p class="mixed">${`Careful, ${MIXED}. Run it again.`}</p>`}
+    <p class="facts">
+      ${[model ?? path[1], showDate(date)].filter(Boolean).map(visible).join(' · ')}
+      ${command !== undefined && [html`<br />`, html`<code>${visible(command)}</code>`]}
+    </p>
+  </li>`
 }

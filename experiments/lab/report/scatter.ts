@@ -2,7 +2,6 @@
 import * as Plot from '@observablehq/plot'
 import type { PlotOptions } from '@observablehq/plot'
 import type { VNode } from 'preact'
-import { showNumber } from './numbers.ts'
 import { drawChart, type About } from './svg.ts'
 
 /** A dot; `strong` ones are filled and drawn above the others, which are rings. */
@@ -19,7 +18,12 @@ export function scatter(
   axes: { x: string; y: string },
   about: About,
 ): VNode {
-  const axis = { tickFormat: showNumber, labelArrow: 'none', ticks: 4, nice: true } as const
+  const axis = {
+    tickFormat: (tick: number) => String(Number(tick.toPrecision(3))).replace('-', '−'),
+    labelArrow: 'none',
+    ticks: 4,
+    nice: true,
+  } as const
   const [rings, dots] = [false, true].map((strong) => points.filter((point) => point.strong === strong))
   const place = { x: 'x', y: 'y' }
   const has0 = (values: readonly number[]) => (Math.min(...values) < 0 && Math.max(...values) > 0 ? [0] : [])

@@ -17,6 +17,22 @@ export function findingList(findings: readonly ComponentChildren[]): VNode {
   </ul>`
 }
 
+/** What unfolds. about: what it is of, for who does not see where it stands */
+export function folded(summary: string, about: string, content: ComponentChildren): VNode {
+  return html`<details class="behind">
+    <summary>${summary}<span class="sr">: ${about}</span></summary>
+    ${content}
+  </details>`
+}
+
+/** The picture under the answer: what is to be seen in it, and its charts. */
+export function pictureOf(caption: string, charts: ComponentChildren): VNode {
+  return html`<figure class="picture">
+    ${charts}
+    <figcaption>${caption}</figcaption>
+  </figure>`
+}
+
 /** A part of a section for each layer, the last one open. */
 export function layerParts(
   parts: readonly { title: string; note?: string; content: ComponentChildren }[],

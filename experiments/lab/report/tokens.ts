@@ -2,6 +2,7 @@
 import { html } from './html.ts'
 import type { VNode } from 'preact'
 import { visible } from '../cli/visible.ts'
+import { shorten } from './numbers.ts'
 import { levelClass } from './tables.ts'
 
 export { visible }
@@ -49,6 +50,14 @@ export function showToken(token: string): string {
   return `“${visible(token).replaceAll('\n', '').replaceAll('\t', '').replaceAll(' ', '·')}”`
 }
 
+const TOKEN_LENGTH = 20
+
+/** A feature's number, and the token on which it fires most, as far as there is one: `147 “·import”`. */
+export function namedFeature(feature: number, token: string | null | undefined): string {
+  if (token === null || token === undefined) return String(feature)
+  return `${feature} ${showToken(token === '' ? '…' : shorten(token, TOKEN_LENGTH))}`
+}
+
 /** A text after BOS as runs to mark. `max` is the feature's highest activation in any text. */
 export function tokenRuns(pieces: readonly string[], firing: Firing, max: number): TokenRun[] {
   const runs: TokenRun[] = []
@@ -79,7 +88,7 @@ export function firingText(text: TokenText, index: number, mean: number, firing:
   const values = firing.filter((_, i) => i % 2 === 1)
   const strongest = runs.filter((run) => run.level > 0)[values.indexOf(Math.max(...values))]
   const note = `text ${index + 1} · mean ${mean.toPrecision(3)} · strongest ${strongest.title}`
-  return { category: text.category, note, runs }
+  return { category: visible(text.category), note, runs }
 }
 
 /** A text with its firing tokens marked. */

@@ -15,7 +15,7 @@ export function correlatedFeatures(
   column: FeatureColumn,
   others: SparseRows,
   count: number,
-): CorrelatedFeature[] {
+): Omit<CorrelatedFeature, 'token'>[] {
   const width = others.shape[1]
   const [sumY, sumYY, sumXY] = [0, 1, 2].map(() => new Float64Array(width))
   const [least, most] = [new Float64Array(width).fill(Infinity), new Float64Array(width)]
@@ -42,7 +42,7 @@ export function correlatedFeatures(
       }
     }
   if (leastX === mostX) return [] // nothing goes up and down with a constant
-  const correlated: CorrelatedFeature[] = []
+  const correlated: Omit<CorrelatedFeature, 'token'>[] = []
   for (let feature = 0; feature < width; feature++) {
     if (together[feature] < LEAST_TOGETHER) continue
     if (firing[feature] === tokens && least[feature] === most[feature]) continue // constant: what varies is rounding

@@ -11,17 +11,17 @@ const ROWS_AT_ONCE = 1024
 
 /**
  * The features of the same SAE whose decoder rows point most nearly the same way, by cosine similarity; a row of
- * zeros points nowhere and is left out. -> a list for each of `features`, nearest first
+ * zeros points nowhere and is left out. -> a list for each of `features`, nearest first; its tokens are the caller's
  */
 export async function nearestFeatures(
   sae: Sae,
   features: readonly number[],
   count: number,
-): Promise<NearFeature[][]> {
+): Promise<Omit<NearFeature, 'token'>[][]> {
   const { dSae } = sae.config
   const own = await decoderRows(sae, features)
   const ownNorms = features.map((_, i) => Math.sqrt(dot(own.row(i), own.row(i))))
-  const near: NearFeature[][] = features.map(() => [])
+  const near: Omit<NearFeature, 'token'>[][] = features.map(() => [])
   for (let first = 0; first < dSae; first += ROWS_AT_ONCE) {
     const ids = Array.from({ length: Math.min(ROWS_AT_ONCE, dSae - first) }, (_, i) => first + i)
     const rows = await decoderRows(sae, ids) // [ids, d_out]

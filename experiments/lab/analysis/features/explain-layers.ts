@@ -12,22 +12,25 @@ export interface ExplainedLayer<T> {
 
 /**
  * @param texts ids with BOS
- * @param analyse a layer's result, and the features to explain
+ * @param analyse a layer's result, and the features to explain; `pieces`: of each text a string a token, BOS first
  */
 export async function explainLayers<T>(
   model: OpenModel,
   texts: readonly (readonly number[])[],
   hooks: readonly string[],
   quiet: boolean,
-  analyse: (layer: OpenLayer) => { result: T; named: readonly number[] },
+  analyse: (layer: OpenLayer & { pieces: readonly (readonly string[])[] }) => {
+    result: T
+    named: readonly number[]
+  },
 ): Promise<ExplainedLayer<T>[]> {
   const pieces = texts.map((ids) => piecesOf(model, ids))
   const layers: ExplainedLayer<T>[] = []
   await forEachLayer(model, texts, hooks, quiet, async (layer) => {
-    const { result, named } = analyse(layer)
+    const { result, named } = analyse({ ...layer, pieces })
     const explained = await explainFeatures(model, layer, named, pieces)
     const before = layers.pop()
-    if (before) layers.push({ ...before, explained: withNextLayer(before.explained, layer) })
+    if (before) layers.push({ ...before, explained: withNextLayer(before.explained, layer, pieces) })
     layers.push({ result, explained })
   })
   return layers

@@ -10,6 +10,7 @@ import { activationStatistics } from './activations.ts'
 import { correlatedFeatures } from './correlate.ts'
 import { logitLens, nearestFeatures, streamDirections, type LogitLens } from './directions.ts'
 import type { FeatureDashboard, TokenEffect } from './feature-dashboard.ts'
+import { strongestTokens } from './strongest-tokens.ts'
 
 /** How many tokens, and how many related features, are listed. */
 const LISTED = 10
@@ -44,6 +45,7 @@ export async function explainFeatures(
     await streamDirections(model.gpt2, sae, await decoderRows(sae, wanted)),
   )
   const nearest = await nearestFeatures(sae, wanted, LISTED)
+  const tokens = strongestTokens(features, pieces)
   return wanted.map((feature, i) => {
     const column = columns.get(feature)!
     const dashboard: FeatureDashboard = {
@@ -53,7 +55,7 @@ export async function explainFeatures(
       neuronpedia: neuronpediaLink(model.name, hook, feature),
       ...activationStatistics(column, pieces),
       ...effects[i],
-      nearest: nearest[i],
+      nearest: nearest[i].map((near) => ({ ...near, token: tokens.get(near.feature) ?? null })),
       next_layer: null,
     }
     return { dashboard, column }
@@ -64,12 +66,17 @@ export async function explainFeatures(
 export function withNextLayer(
   explained: readonly ExplainedFeature[],
   { hook, features }: LayerFeatures,
+  pieces: readonly (readonly string[])[],
 ): ExplainedFeature[] {
+  const tokens = strongestTokens(features, pieces)
   return explained.map(({ dashboard, column }) => {
     const next_layer = {
       layer: layerOf(hook),
       hook,
-      features: correlatedFeatures(column, features, LISTED),
+      features: correlatedFeatures(column, features, LISTED).map((one) => ({
+        ...one,
+        token: tokens.get(one.feature)!,
+      })),
     }
     return { dashboard: { ...dashboard, next_layer }, column }
   })

@@ -41,6 +41,8 @@ export interface TokenEffect {
 export interface NearFeature {
   feature: number
   cosine: number
+  /** On which it fires most in these texts; null where it fires in none. */
+  token: string | null
 }
 
 /** A feature of another SAE that fires on the same tokens. */
@@ -48,6 +50,8 @@ export interface CorrelatedFeature {
   feature: number
   /** Pearson's, over all tokens of all texts, BOS left out. */
   correlation: number
+  /** On which it fires most. */
+  token: string
   /** Tokens on which both fire, and on which this one fires. */
   together: number
   firing_tokens: number
