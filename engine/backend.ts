@@ -143,6 +143,8 @@ export interface Backend {
   topK(x: DeviceTensor, k: number): Promise<{ values: Float32Array; indices: Uint32Array }[]>
   /** The positive entries of relu(x W + b), a list a row. [rows, in] -> sparse [rows, out] */
   sparseEncode(x: DeviceTensor, layer: Linear): Promise<SparseRows>
+  /** Each entry times factor(row, index); an entry whose factor is 0 is left out. sparse [rows, n] -> the same */
+  scaleEntries(x: SparseRows, factor: (row: number, index: number) => number): Promise<SparseRows>
   /** The sum of value * row(index) over a row's entries, plus bias [width]. sparse [rows, n] on table [n, width] -> [rows, width] */
   sparseDecode(x: SparseRows, table: Table, bias: DeviceTensor): Promise<DeviceTensor>
 

@@ -1,5 +1,5 @@
 // Matrices that are mostly zero: SAE features.
-import { Tensor, showShape, type Shape } from './tensor.ts'
+import { Tensor, numbersLike, showShape, type Shape } from './tensor.ts'
 
 /**
  * A matrix that is mostly zero, a list of (index, value) a row: SAE features have about 60 entries of 24,576.
@@ -38,7 +38,7 @@ export function positiveEntries(dense: Tensor): SparseRows {
     offsets[r + 1] = offsets[r] + count
   }
   const indices = new Uint32Array(offsets[rows])
-  const values = new Float32Array(offsets[rows])
+  const values = dense.like([offsets[rows]]).data
   for (let r = 0, at = 0; r < rows; r++)
     for (let j = 0; j < width; j++) {
       const value = dense.data[r * width + j]
@@ -78,7 +78,7 @@ export function stackRows(parts: readonly SparseRows[], width: number): SparseRo
     shape: [rows, width],
     offsets: new Uint32Array(rows + 1),
     indices: new Uint32Array(entries),
-    values: new Float32Array(entries),
+    values: parts.length > 0 ? numbersLike(parts[0].values, entries) : new Float32Array(entries),
   }
   let row = 0
   let at = 0
@@ -91,6 +91,40 @@ export function stackRows(parts: readonly SparseRows[], width: number): SparseRo
     at += part.values.length
   }
   return stacked
+}
+
+/** Each entry times a factor; an entry whose factor is 0 is left out. */
+export function scaleEntries(x: SparseRows, factor: (row: number, index: number) => number): SparseRows {
+  const [rows, width] = x.shape
+  const parts = Array.from({ length: rows }, (_, row) => {
+    const { indices, values } = sparseRow(x, row)
+    const kept = Array.from(indices.keys()).filter((entry) => factor(row, indices[entry]) !== 0)
+    const scaled = numbersLike(values, kept.length)
+    for (const [to, entry] of kept.entries()) scaled[to] = values[entry] * factor(row, indices[entry])
+    return {
+      shape: [1, width],
+      offsets: Uint32Array.of(0, kept.length),
+      indices: Uint32Array.from(kept, (entry) => indices[entry]),
+      values: scaled,
+    }
+  })
+  return stackRows(parts, width)
+}
+
+/** y = factor x, so dx = factor dy: a number for each entry of x, 0 for those left out. dY: one for each entry kept */
+export function scaleGradient(
+  dY: Float32Array,
+  x: SparseRows,
+  factor: (row: number, index: number) => number,
+): Float32Array {
+  const dX = numbersLike(dY, x.values.length)
+  let kept = 0
+  for (let row = 0; row < x.shape[0]; row++)
+    for (let entry = x.offsets[row]; entry < x.offsets[row + 1]; entry++) {
+      const by = factor(row, x.indices[entry])
+      if (by !== 0) dX[entry] = by * dY[kept++]
+    }
+  return dX
 }
 
 /** Mean over each text's rows, absent entries counting as zero; lengths[i] rows belong to text i. Sums in float64. */

@@ -2,6 +2,7 @@
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
 import { freedOnFailure, runScope } from '../scope.ts'
+import { scaleEntries } from '../sparse.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
 import { embed } from './embed.ts'
@@ -264,6 +265,8 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       const from = addressOf('sparseEncode', x)
       return screen ? screen.encode(packed, from, rows) : encodeDensely(engine, packed, from, rows)
     },
+
+    scaleEntries: async (x, factor) => scaleEntries(x, factor),
 
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)

@@ -1,0 +1,106 @@
+/*
+ * What a backend gives beside its ops when it can take gradients: a rule for each op.
+ *
+ * Training and attribution ask how one number, a loss or a logit, changes as each of the numbers that it was computed
+ * from is nudged. Those answers are its gradient, and they are found backwards: an op that made Y from X is given dY, the
+ * gradient at Y, and its rule gives dX, the gradient at X. tape.ts remembers which ops made what, and calls the rules.
+ *
+ * A rule is given dY first, then what the op was given, or what it made where that is shorter. Gradients of weights are
+ * added to what is there already, because weights may be used more than once: a tied unembedding is.
+ * What needs no rule of its own is not here: center's is center itself, reshape's is reshape, and add's passes dY on.
+ * engine/reference/*-backward.ts say as plain loops what each rule means.
+ */
+import type { Backend, DeviceTensor, Linear, Norm, Table, TextSpan } from './backend.ts'
+import type { SparseRows } from './sparse.ts'
+import type { Shape } from './tensor.ts'
+
+/** Weights that a backend prepared, and that have gradients. */
+export type Weights = Linear | Table | Norm
+
+/** The gradient of prepared weights: of a Linear weight [in, out], however it is stored, of a Table [rows, width], of a Norm [width]. */
+export interface WeightGradient {
+  readonly weight: DeviceTensor
+  /** Of a Linear [out] and a Norm [width]; a Table has none. */
+  readonly bias?: DeviceTensor
+}
+
+export interface Backward {
+  /** Zeros that gradients are added to. Of the reference, the numbers are of the kind that `like` holds. */
+  zeros(shape: Shape, like: DeviceTensor): DeviceTensor
+
+  // --- weights: adds to `gradient` ---
+  /** dW[ids[t]] += dY[t]. dY [n, width] */
+  embed(
+    dY: DeviceTensor,
+    table: Table | Linear,
+    ids: readonly number[],
+    gradient: WeightGradient,
+  ): Promise<void>
+  /** dW += X^T dY and db += the sum of dY's rows. dY [rows, out], x [rows, in] */
+  linearWeights(dY: DeviceTensor, x: DeviceTensor, gradient: WeightGradient): Promise<void>
+  /** dW[index] += value * dY[row] for every entry. dY [rows, width], x sparse [rows, n] */
+  sparseDecodeWeights(dY: DeviceTensor, x: SparseRows, gradient: WeightGradient): Promise<void>
+  /** dW[i, index] += x[row, i] dF[entry] and db[index] += dF[entry] for every entry of f. x [rows, in] */
+  sparseEncodeWeights(
+    dF: Float32Array,
+    f: SparseRows,
+    x: DeviceTensor,
+    gradient: WeightGradient,
+  ): Promise<void>
+
+  // --- activations ---
+  /** Gives dX, and adds to the norm's gradient if it is given. dY and x [rows, width] -> the same */
+  layerNorm(
+    dY: DeviceTensor,
+    x: DeviceTensor,
+    norm: Norm,
+    eps: number,
+    gradient?: WeightGradient,
+  ): Promise<DeviceTensor>
+  /** dX = dY W^T. dY [rows, out] -> [rows, in] */
+  linear(dY: DeviceTensor, layer: Linear): Promise<DeviceTensor>
+  /** dY where y = relu(x) is positive, else 0. any shape -> the same */
+  relu(dY: DeviceTensor, y: DeviceTensor): Promise<DeviceTensor>
+  /** dY * gelu'(x). any shape -> the same */
+  gelu(dY: DeviceTensor, x: DeviceTensor): Promise<DeviceTensor>
+  /** y = softmax(x). dY and y [rows, width] -> the same */
+  softmax(dY: DeviceTensor, y: DeviceTensor): Promise<DeviceTensor>
+  /** dP and pattern [heads, queries, keys] -> [dQ, dK], of the shapes of q and k */
+  attentionPattern(
+    dP: DeviceTensor,
+    pattern: DeviceTensor,
+    q: DeviceTensor,
+    k: DeviceTensor,
+    heads: number,
+    texts: readonly TextSpan[],
+  ): Promise<[DeviceTensor, DeviceTensor]>
+  /** dY [queries, width] -> [dP, dV], of the shapes of pattern and v; dP is 0 where a query may not look */
+  attentionMix(
+    dY: DeviceTensor,
+    pattern: DeviceTensor,
+    v: DeviceTensor,
+    heads: number,
+    texts: readonly TextSpan[],
+  ): Promise<[DeviceTensor, DeviceTensor]>
+  /** The sum of dY's rows: the gradient of one row that was added to each. [rows, width] -> [width] */
+  sumRows(dY: DeviceTensor): Promise<DeviceTensor>
+  /** dX[indices[t]] += dY[t]. dY [n, width] -> [rows, width] */
+  takeRows(dY: DeviceTensor, indices: readonly number[], rows: number): Promise<DeviceTensor>
+  /** dX[r] = dY[text] / the text's length. dY [texts, width] -> [rows, width] */
+  meanRows(dY: DeviceTensor, lengths: readonly number[]): Promise<DeviceTensor>
+  /** dF[entry] = dY[row] . W[index], a number for each entry of x. dY [rows, width], x sparse [rows, n] */
+  sparseDecode(dY: DeviceTensor, x: SparseRows, table: Table): Promise<Float32Array>
+  /** dX[row] = the sum of dF[entry] W[:, index] over the row's entries of f. -> [rows, in] */
+  sparseEncode(dF: Float32Array, f: SparseRows, layer: Linear): Promise<DeviceTensor>
+}
+
+/** A backend that has the rules. */
+export interface Differentiable extends Backend {
+  readonly backward: Backward
+}
+
+/** @throws if the backend has no rules */
+export function rulesOf(ops: Backend): Backward {
+  if ('backward' in ops) return (ops as Differentiable).backward
+  throw new Error(`${ops.name} has no backward rules yet: take gradients on reference or wasm`)
+}

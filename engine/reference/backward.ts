@@ -1,0 +1,73 @@
+// The reference backend's backward rules: plain loops in host memory.
+import type { Backward, WeightGradient } from '../backward.ts'
+import type { DeviceTensor, Linear, Norm, RowCache, Table } from '../backend.ts'
+import * as check from '../checks.ts'
+import type { Tensor } from '../tensor.ts'
+import { attentionMixBackward, attentionPatternBackward } from './attention-backward.ts'
+import { embedBackward } from './embed-backward.ts'
+import { geluBackward } from './gelu-backward.ts'
+import { layerNormBackward } from './layer-norm-backward.ts'
+import { linearBackward, linearWeightsBackward, reluBackward, sumRows } from './linear-backward.ts'
+import { meanRowsBackward } from './mean-rows-backward.ts'
+import type { ReferenceLinear, ReferenceNorm, ReferenceTable } from './prepared.ts'
+import { softmaxBackward } from './softmax-backward.ts'
+import { sparseDecodeBackward, sparseDecodeWeightsBackward } from './sparse-decode-backward.ts'
+import { sparseEncodeBackward, sparseEncodeWeightsBackward } from './sparse-encode-backward.ts'
+import { takeRowsBackward } from './take-rows-backward.ts'
+
+/** `host` and `prepared` give what a backend's tensors and weights hold, or say that they are another's. */
+export function referenceBackward(
+  host: (op: string, x: DeviceTensor) => Tensor,
+  prepared: <T>(op: string, resource: Linear | Table | Norm | RowCache) => T,
+): Backward {
+  const weightOf = (gradient: WeightGradient) => host('gradient', gradient.weight)
+  const biasOf = ({ bias }: WeightGradient) => bias && host('gradient', bias)
+  return {
+    zeros: (shape, like) => host('zeros', like).like(shape),
+    async embed(dY, table, ids, gradient) {
+      embedBackward(host('embed', dY), table, ids, weightOf(gradient))
+    },
+    async linearWeights(dY, x, gradient) {
+      linearWeightsBackward(host('linear', dY), host('linear', x), weightOf(gradient), biasOf(gradient))
+    },
+    async sparseDecodeWeights(dY, x, gradient) {
+      sparseDecodeWeightsBackward(host('sparseDecode', dY), x, weightOf(gradient))
+    },
+    async sparseEncodeWeights(dF, f, x, gradient) {
+      sparseEncodeWeightsBackward(dF, f, host('sparseEncode', x), weightOf(gradient), biasOf(gradient))
+    },
+    layerNorm: async (dY, x, norm, eps, gradient) =>
+      layerNormBackward(
+        host('layerNorm', dY),
+        host('layerNorm', x),
+        prepared<ReferenceNorm>('layerNorm', norm),
+        eps,
+        gradient && weightOf(gradient),
+        gradient && biasOf(gradient),
+      ),
+    linear: async (dY, layer) =>
+      linearBackward(host('linear', dY), prepared<ReferenceLinear>('linear', layer)),
+    relu: async (dY, y) => reluBackward(host('relu', dY), host('relu', y)),
+    gelu: async (dY, x) => geluBackward(host('gelu', dY), host('gelu', x)),
+    softmax: async (dY, y) => softmaxBackward(host('softmax', dY), host('softmax', y)),
+    async attentionPattern(dP, pattern, q, k, heads, texts) {
+      const size = check.checkPattern('attentionPattern', q, k, heads, texts)
+      const [gradient, probabilities, queries, keys] = [dP, pattern, q, k].map((x) =>
+        host('attentionPattern', x),
+      )
+      return attentionPatternBackward(gradient, probabilities, queries, keys, size, texts)
+    },
+    async attentionMix(dY, pattern, v, heads, texts) {
+      const size = check.checkMix(pattern, v, heads, texts)
+      const [gradient, probabilities, values] = [dY, pattern, v].map((x) => host('attentionMix', x))
+      return attentionMixBackward(gradient, probabilities, values, size, texts)
+    },
+    sumRows: async (dY) => sumRows(host('sumRows', dY)),
+    takeRows: async (dY, indices, rows) => takeRowsBackward(host('takeRows', dY), indices, rows),
+    meanRows: async (dY, lengths) => meanRowsBackward(host('meanRows', dY), lengths),
+    sparseDecode: async (dY, x, table) =>
+      sparseDecodeBackward(host('sparseDecode', dY), x, prepared<ReferenceTable>('sparseDecode', table)),
+    sparseEncode: async (dF, f, layer) =>
+      sparseEncodeBackward(dF, f, prepared<ReferenceLinear>('sparseEncode', layer)),
+  }
+}
