@@ -1,7 +1,6 @@
 // Edits of one feature: taken out of the stream, or its direction added.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
-import { sparseColumn } from '../engine/sparse.ts'
 import { encode } from './encoder.ts'
 import type { Sae } from './weights.ts'
 
@@ -30,7 +29,10 @@ export function steering(lengths: readonly number[], coefficient: number): Float
   return lengths.map((length) => new Float32Array(length).fill(coefficient, 1))
 }
 
-/** A hook that adds coefficients[t] * direction to row t. coefficients: one a row, direction [d_in] */
+/**
+ * A hook that adds coefficients[t] * direction to row t, which no gradient goes through: they are given, not computed.
+ * coefficients: one a row, direction [d_in]
+ */
 export function addDirection(coefficients: Float32Array, direction: Float32Array): StreamEdit {
   const change = Tensor.zeros([coefficients.length, direction.length])
   for (const [row, coefficient] of coefficients.entries())
@@ -48,14 +50,17 @@ type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coeffici
 export function liveEdit(sae: Sae, feature: number, direction: Float32Array, change: LiveChange): StreamEdit {
   let begun = false
   return async (x, ops) => {
-    const coefficients =
-      change.kind === 'up'
-        ? new Float32Array(x.shape[0]).fill(change.coefficient)
-        : sparseColumn(await encode(ops, sae, x), feature).map((value) => -value)
-    if (!begun) coefficients[0] = 0
+    const first = begun ? 0 : 1 // row
     begun = true
-    if (change.kind === 'off' && coefficients.some((value) => value !== 0)) change.onFiring()
-    return addDirection(coefficients, direction)(x, ops)
+    if (change.kind === 'up') {
+      const coefficients = new Float32Array(x.shape[0]).fill(change.coefficient, first)
+      return addDirection(coefficients, direction)(x, ops)
+    }
+    const features = await encode(ops, sae, x) // sparse [rows, d_sae]
+    const off = await ops.scaleEntries(features, (row, index) => (index === feature && row >= first ? -1 : 0))
+    if (off.values.length > 0) change.onFiring()
+    const nothing = ops.upload(Tensor.zeros([sae.config.dIn]))
+    return ops.add(x, await ops.sparseDecode(off, sae.W_dec, nothing))
   }
 }
 
