@@ -127,11 +127,11 @@ export async function prepareEncoderOn(ops: Backend, problem: Problem): Promise<
   const { m, k, n, a, b } = problem
   const bias = Math.fround(-2.8 * Math.sqrt(k / 9)) // a product of two uniform numbers in -1..1 has variance 1/9
   const biases = new Tensor([n], new Float32Array(n).fill(bias))
-  const layer = await ops.prepareLinear(sourceOf('B', new Tensor([k, n], b)), sourceOf('bias', biases))
+  const encoder = await ops.prepareEncoder(sourceOf('B', new Tensor([k, n], b)), sourceOf('bias', biases))
   const x = new Tensor([m, k], a)
   return {
-    run: () => inScope(ops, (ops) => ops.sparseEncode(ops.upload(x), layer)),
+    run: () => inScope(ops, (ops) => ops.sparseEncode(ops.upload(x), encoder)),
     expected: problem.expected.map((value) => Math.max(0, value + bias)),
-    release: () => ops.release(layer),
+    release: () => ops.release(encoder),
   }
 }

@@ -28,9 +28,9 @@ export function opCost(call: OpCall): OpCost {
       return { ...cost, bytes: cost.bytes + (options?.residual ? sizeOf(options.residual.shape) * FLOAT : 0) }
     }
     case 'sparseEncode': {
-      const [x, layer] = call.args
-      const { flops, bytes, dimensions } = matrixCost(x.shape[0], layer.in, layer.out)
-      return { flops, bytes: bytes - x.shape[0] * layer.out * FLOAT, dimensions } // hardly any outputs are kept
+      const [x, encoder] = call.args
+      const { flops, bytes, dimensions } = matrixCost(x.shape[0], encoder.in, encoder.out)
+      return { flops, bytes: bytes - x.shape[0] * encoder.out * FLOAT, dimensions } // hardly any outputs are kept
     }
     case 'sparseDecode': {
       const [x, table] = call.args

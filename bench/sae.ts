@@ -109,9 +109,9 @@ function startEncoder(
     async verify(problem) {
       release()
       const { x, weight, bias } = problem
-      const layer = await ops.prepareLinear(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
-      release = () => ops.release(layer)
-      run = () => inScope(ops, (ops) => ops.sparseEncode(ops.upload(x), layer))
+      const encoder = await ops.prepareEncoder(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
+      release = () => ops.release(encoder)
+      run = () => inScope(ops, (ops) => ops.sparseEncode(ops.upload(x), encoder))
       await check(await run(), problem)
     },
     time: shortRuns(() => run()),
@@ -139,8 +139,8 @@ async function verify(all: SparseRows, found: SparseRows, { x, weight, bias }: E
       throw new Error(`bench sae: wrong result: screened and dense ${part} differ; nothing is timed`)
   const tokens = Math.min(VERIFIED, x.shape[0])
   const reference = createReferenceBackend()
-  const layer = await reference.prepareLinear(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
-  const expected = toDense(await reference.sparseEncode(x.rows(0, tokens), layer))
+  const encoder = await reference.prepareEncoder(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
+  const expected = toDense(await reference.sparseEncode(x.rows(0, tokens), encoder))
   checkClose('sparseEncode', expected.shape, toDense(sliceRows(found, 0, tokens)).data, expected.data)
 }
 

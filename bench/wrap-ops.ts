@@ -3,7 +3,8 @@ import type { Backend } from '../engine/backend.ts'
 
 /** What a backend has beside its ops. */
 type Other = 'name' | 'mode' | 'screening' | 'scope' | 'upload' | 'download' | 'reshape'
-type Resource = 'prepareLinear' | 'prepareTable' | 'prepareNorm' | 'createCache' | 'release' | 'dispose'
+type Resource =
+  'prepareLinear' | 'prepareEncoder' | 'prepareTable' | 'prepareNorm' | 'createCache' | 'release' | 'dispose'
 type OpName = Exclude<keyof Backend, Other | Resource>
 const isNoOp = /^(upload|download|reshape|prepare.*|createCache|release|dispose)$/
 

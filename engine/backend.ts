@@ -1,6 +1,7 @@
 // What every backend gives, an op a line; model code knows nothing else of the engine.
 import type { Shape, Tensor } from './tensor.ts'
 import type { ScreenCounts } from './screen-counts.ts'
+import type { Selection } from './selection.ts'
 import type { SparseRows } from './sparse.ts'
 import type { WeightSource } from './weights/weights.ts'
 
@@ -14,10 +15,18 @@ export interface DeviceTensor {
   readonly backend: string
 }
 
-/** A matrix and its bias, prepared once for `linear` and `sparseEncode`: x [rows, in] -> [rows, out]. */
+/** A matrix and its bias, prepared once for `linear`: x [rows, in] -> [rows, out]. */
 export interface Linear {
   readonly in: number
   readonly out: number
+  readonly keep?: never // an Encoder is no Linear
+}
+
+/** A matrix, its bias and a selection, prepared once for `sparseEncode` and `preActivations`: x [rows, in] -> [rows, out]. */
+export interface Encoder {
+  readonly in: number
+  readonly out: number
+  readonly keep: Selection['keep']
 }
 
 /** A matrix prepared once for reading whole rows: `embed` and `sparseDecode`. */
@@ -81,6 +90,11 @@ export interface Backend {
   // --- weights, prepared once ---
   /** weight [in, out], bias [out] (zeros if left out). `transposed`: weight is stored [out, in], as a tied unembedding is. */
   prepareLinear(weight: WeightSource, bias?: WeightSource, layout?: { transposed: boolean }): Promise<Linear>
+  /**
+   * weight [in, out], bias [out]. The selection is part of what is prepared, because its thresholds are weights; left out,
+   * what is positive is kept.
+   */
+  prepareEncoder(weight: WeightSource, bias: WeightSource, selection?: Selection): Promise<Encoder>
   /** weight [rows, width]. */
   prepareTable(weight: WeightSource): Promise<Table>
   /** weight and bias [width]. */
@@ -88,7 +102,7 @@ export interface Backend {
   /** An empty cache for rows of `width` numbers, at most `capacity` of them. */
   createCache(capacity: number, width: number): RowCache
   /** Frees prepared weights, a cache, or a tensor made outside any scope. Using it afterwards is an error. */
-  release(resource: Linear | Table | Norm | RowCache | DeviceTensor): void
+  release(resource: Linear | Encoder | Table | Norm | RowCache | DeviceTensor): void
 
   // --- ops ---
   /** Row ids[i] of the table; of a transposed Linear, the weights into output ids[i]. ids: n numbers -> [n, width] */
@@ -141,8 +155,10 @@ export interface Backend {
   meanRows(x: DeviceTensor, lengths: readonly number[]): Promise<DeviceTensor>
   /** The k largest of each row, largest first; a tie goes to the lower index; NaN counts as infinity. */
   topK(x: DeviceTensor, k: number): Promise<{ values: Float32Array; indices: Uint32Array }[]>
-  /** The positive entries of relu(x W + b), a list a row. [rows, in] -> sparse [rows, out] */
-  sparseEncode(x: DeviceTensor, layer: Linear): Promise<SparseRows>
+  /** The entries of x W + b that the encoder's selection keeps, one list per row. [rows, in] -> sparse [rows, out] */
+  sparseEncode(x: DeviceTensor, encoder: Encoder): Promise<SparseRows>
+  /** x W + b: all that sparseEncode selects from, the same bits. [rows, in] -> [rows, out] */
+  preActivations(x: DeviceTensor, encoder: Encoder): Promise<DeviceTensor>
   /** Each entry times factor(row, index); an entry whose factor is 0 is left out. sparse [rows, n] -> the same */
   scaleEntries(x: SparseRows, factor: (row: number, index: number) => number): Promise<SparseRows>
   /** The sum of value * row(index) over a row's entries, plus bias [width]. sparse [rows, n] on table [n, width] -> [rows, width] */

@@ -10,17 +10,17 @@
  * What needs no rule of its own is not here: center's is center itself, reshape's is reshape, and add's passes dY on.
  * engine/reference/*-backward.ts say as plain loops what each rule means.
  */
-import type { Backend, DeviceTensor, Linear, Norm, Table, TextSpan } from './backend.ts'
+import type { Backend, DeviceTensor, Encoder, Linear, Norm, Table, TextSpan } from './backend.ts'
 import type { SparseRows } from './sparse.ts'
 import type { Shape } from './tensor.ts'
 
 /** Weights that a backend prepared, and that have gradients. */
-export type Weights = Linear | Table | Norm
+export type Weights = Linear | Encoder | Table | Norm
 
-/** The gradient of prepared weights: of a Linear weight [in, out], however it is stored, of a Table [rows, width], of a Norm [width]. */
+/** The gradient of prepared weights: of a Linear or an Encoder weight [in, out], however it is stored, of a Table [rows, width], of a Norm [width]. */
 export interface WeightGradient {
   readonly weight: DeviceTensor
-  /** Of a Linear [out] and a Norm [width]; a Table has none. */
+  /** Of a Linear or an Encoder [out], of a Norm [width]; a Table has none. */
   readonly bias?: DeviceTensor
 }
 
@@ -58,7 +58,7 @@ export interface Backward {
     gradient?: WeightGradient,
   ): Promise<DeviceTensor>
   /** dX = dY W^T. dY [rows, out] -> [rows, in] */
-  linear(dY: DeviceTensor, layer: Linear): Promise<DeviceTensor>
+  linear(dY: DeviceTensor, layer: Linear | Encoder): Promise<DeviceTensor>
   /** dY where y = relu(x) is positive, else 0. any shape -> the same */
   relu(dY: DeviceTensor, y: DeviceTensor): Promise<DeviceTensor>
   /** dY * gelu'(x). any shape -> the same */
@@ -90,8 +90,8 @@ export interface Backward {
   meanRows(dY: DeviceTensor, lengths: readonly number[]): Promise<DeviceTensor>
   /** dF[entry] = dY[row] . W[index], a number for each entry of x. dY [rows, width], x sparse [rows, n] */
   sparseDecode(dY: DeviceTensor, x: SparseRows, table: Table): Promise<Float32Array>
-  /** dX[row] = the sum of dF[entry] W[:, index] over the row's entries of f. -> [rows, in] */
-  sparseEncode(dF: Float32Array, f: SparseRows, layer: Linear): Promise<DeviceTensor>
+  /** dX[row] = the sum of dF[entry] W[:, index] over the row's entries of f, whatever selected them. -> [rows, in] */
+  sparseEncode(dF: Float32Array, f: SparseRows, encoder: Encoder): Promise<DeviceTensor>
 }
 
 /** A backend that has the rules. */

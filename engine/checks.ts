@@ -2,7 +2,8 @@
  * What each op demands of its arguments, said once for every backend: the same wrong call gives the
  * same error everywhere, with the op, both shapes and the dimensions that differ.
  */
-import type { DeviceTensor, Linear, Norm, RowCache, Table, TextSpan } from './backend.ts'
+import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table, TextSpan } from './backend.ts'
+import type { Selection } from './selection.ts'
 import type { SparseRows } from './sparse.ts'
 import { matrixShape, showShape, sizeOf, type Shape } from './tensor.ts'
 
@@ -25,6 +26,25 @@ export function checkPrepareLinear(
   return [inputs, outputs]
 }
 
+/** The size a prepared encoder has: weight [in, out]. */
+export function checkPrepareEncoder(weight: Shape, bias: Shape, selection: Selection): void {
+  const [, outputs] = matrixShape('prepareEncoder', weight)
+  const vectors: Record<string, Shape> = { bias }
+  if (selection.keep === 'above') vectors.threshold = selection.threshold.shape
+  for (const [name, shape] of Object.entries(vectors))
+    if (shape.length !== 1 || shape[0] !== outputs)
+      throw new Error(
+        `prepareEncoder: weight ${showShape(weight)} needs a ${name} [${outputs}], got ${showShape(shape)}`,
+      )
+  if (
+    selection.keep === 'largest' &&
+    !(Number.isInteger(selection.k) && selection.k >= 1 && selection.k <= outputs)
+  )
+    throw new Error(
+      `prepareEncoder: k is a whole number from 1 to the ${outputs} outputs, got ${selection.k}`,
+    )
+}
+
 export function checkPrepareNorm(weight: Shape, bias: Shape): void {
   if (weight.length !== 1 || bias.length !== 1 || weight[0] !== bias[0])
     throw new Error(
@@ -45,7 +65,12 @@ export function checkLayerNorm(x: DeviceTensor, norm: Norm): [rows: number, widt
   return [rows, width]
 }
 
-export function checkLinear(x: DeviceTensor, layer: Linear, residual?: DeviceTensor, op = 'linear'): number {
+export function checkLinear(
+  x: DeviceTensor,
+  layer: Linear | Encoder,
+  residual?: DeviceTensor,
+  op = 'linear',
+): number {
   const [rows, width] = matrixShape(op, x.shape)
   if (width !== layer.in)
     throw new Error(

@@ -31,7 +31,7 @@ export interface Step {
 type Note = <M extends Made>(step: Step & { readonly made: M }, saved?: readonly DeviceTensor[]) => M
 
 type Moves = 'upload' | 'download' | 'reshape' | 'scope' | 'release' | 'dispose'
-type Preparations = 'prepareLinear' | 'prepareTable' | 'prepareNorm' | 'createCache'
+type Preparations = 'prepareLinear' | 'prepareEncoder' | 'prepareTable' | 'prepareNorm' | 'createCache'
 type Ops = Omit<Backend, 'name' | 'mode' | 'screening' | Moves | Preparations>
 type Rule = (dY: DeviceTensor, pull: Pull) => Promise<(Gradient | undefined)[]>
 
@@ -125,13 +125,22 @@ export function recordedOps(
       return note({ made: await inner.meanRows(x, lengths), from: [x], rule })
     },
     topK: (x, k) => inner.topK(x, k),
-    async sparseEncode(x, layer) {
-      const made = await inner.sparseEncode(x, layer)
+    async preActivations(x, encoder) {
+      const rule: Rule = async (dY, { rules, wants, weights }) => {
+        if (weights) await rules.linearWeights(dY, x, weights)
+        return wants(0) ? [await rules.linear(dY, encoder)] : []
+      }
+      const made = await inner.preActivations(x, encoder)
+      return note({ made, from: [x], weights: encoder, rule }, [x])
+    },
+    /** What is kept passes its gradient on; which is kept is taken as given. */
+    async sparseEncode(x, encoder) {
+      const made = await inner.sparseEncode(x, encoder)
       const rule = async (dF: Float32Array, { rules, wants, weights }: Pull) => {
         if (weights) await rules.sparseEncodeWeights(dF, made, x, weights)
-        return wants(0) ? [await rules.sparseEncode(dF, made, layer)] : []
+        return wants(0) ? [await rules.sparseEncode(dF, made, encoder)] : []
       }
-      return note({ made, from: [x], weights: layer, rule }, [x])
+      return note({ made, from: [x], weights: encoder, rule }, [x])
     },
     async scaleEntries(x, factor) {
       checkKnown('scaleEntries', x)

@@ -176,6 +176,7 @@ class Recorder {
         if (!this.#saved.has(this.rootOf(resource))) inner.release(resource)
       },
       prepareLinear: (...args) => inner.prepareLinear(...args),
+      prepareEncoder: (...args) => inner.prepareEncoder(...args),
       prepareTable: (...args) => inner.prepareTable(...args),
       prepareNorm: (...args) => inner.prepareNorm(...args),
       createCache: (...args) => inner.createCache(...args),

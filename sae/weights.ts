@@ -1,5 +1,5 @@
 // The weights of an SAE.
-import type { Backend, DeviceTensor, Linear, Table } from '../engine/backend.ts'
+import type { Backend, DeviceTensor, Encoder, Table } from '../engine/backend.ts'
 import { freedOnFailure } from '../engine/scope.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
 import type { Shape } from '../engine/tensor.ts'
@@ -10,7 +10,7 @@ import type { SaeConfig } from './config.ts'
 export interface Sae {
   readonly config: SaeConfig
   readonly ops: Backend
-  readonly encoder: Linear // W_enc [d_in, d_sae], b_enc [d_sae]
+  readonly encoder: Encoder // W_enc [d_in, d_sae], b_enc [d_sae]
   readonly W_dec: Table // [d_sae, d_in], a row a feature: the direction it writes
   readonly b_dec: DeviceTensor // [d_in]
 }
@@ -32,11 +32,11 @@ export function saeShapes({ dIn, dSae }: SaeConfig): Map<string, Shape> {
 export async function loadSae(ops: Backend, store: WeightStore, config: SaeConfig): Promise<Sae> {
   const tensors = selectTensors(store, saeShapes(config), { ignored: /^scaling_factor$/ })
   const source = (name: string) => finiteSource(store.label, tensors.get(name)!)
-  const release = (part: Linear | Table) => ops.release(part)
+  const release = (part: Encoder | Table) => ops.release(part)
   return freedOnFailure(release, async (keep) => ({
     config,
     ops,
-    encoder: keep(await ops.prepareLinear(source('W_enc'), source('b_enc'))),
+    encoder: keep(await ops.prepareEncoder(source('W_enc'), source('b_enc'))),
     W_dec: keep(await ops.prepareTable(source('W_dec'))),
     b_dec: ops.upload(await readTensor(source('b_dec'))),
   }))

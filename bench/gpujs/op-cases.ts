@@ -87,9 +87,9 @@ export function opCases(tokens: number): OpCase[] {
       // 2.8 standard deviations below zero leave about 60 of 24,576 features active
       const bias = numbers([features], 3, 0, -2.8 * 0.05 * Math.sqrt(dModel / 9))
       const weight = sourceOf('W_enc', numbers([dModel, features], 2, 0.05))
-      const layer = await ops.prepareLinear(weight, sourceOf('b_enc', bias))
+      const encoder = await ops.prepareEncoder(weight, sourceOf('b_enc', bias))
       const x = ops.upload(numbers(stream, 1))
-      return (ops) => ops.sparseEncode(x, layer)
+      return (ops) => ops.sparseEncode(x, encoder)
     }),
     makeCase('sparseDecode', [tokens, features, dModel], 2 * 60 * size, 61 * size, async (ops) => {
       const table = await ops.prepareTable(sourceOf('W_dec', numbers([features, dModel], 2, 0.05)))

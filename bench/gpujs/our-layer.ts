@@ -10,22 +10,28 @@ export function ourContestant(ops: Backend): Contestant {
 }
 
 async function prepare(ops: Backend, { x, weight, bias, relu }: Problem): Promise<Prepared> {
-  const layer = await ops.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias))
   const input = ops.upload(x)
-  const result = await ops.linear(input, layer, { activation: relu ? 'relu' : 'none' })
-  const oneRow = async (ops: Backend, x: DeviceTensor) =>
-    void (await ops.download(await ops.takeRows(x, [0])))
-  return {
-    upload: () => ops.scope((ops) => oneRow(ops, ops.upload(x))),
-    compute: () =>
-      ops.scope(async (ops) => {
-        if (relu) await ops.sparseEncode(input, layer)
-        else await oneRow(ops, await ops.linear(input, layer))
-      }),
-    readBack: async () =>
-      relu ? toDense(await ops.sparseEncode(input, layer)).data : (await ops.download(result)).data,
-    release() {
-      for (const resource of [layer, input, result]) ops.release(resource)
-    },
+  const weights = [sourceOf('weight', weight), sourceOf('bias', bias)] as const
+  const upload = () => ops.scope((ops) => readRow(ops, ops.upload(x)))
+  if (relu) {
+    const encoder = await ops.prepareEncoder(...weights)
+    return {
+      upload,
+      compute: () => ops.scope(async (ops) => void (await ops.sparseEncode(input, encoder))),
+      readBack: async () => toDense(await ops.sparseEncode(input, encoder)).data,
+      release: () => [encoder, input].forEach((resource) => ops.release(resource)),
+    }
   }
+  const layer = await ops.prepareLinear(...weights)
+  const result = await ops.linear(input, layer)
+  return {
+    upload,
+    compute: () => ops.scope(async (ops) => readRow(ops, await ops.linear(input, layer))),
+    readBack: async () => (await ops.download(result)).data,
+    release: () => [layer, input, result].forEach((resource) => ops.release(resource)),
+  }
+}
+
+async function readRow(ops: Backend, x: DeviceTensor): Promise<void> {
+  await ops.download(await ops.takeRows(x, [0]))
 }

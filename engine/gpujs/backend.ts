@@ -17,10 +17,13 @@ import { linear } from './linear.ts'
 import { lostNumbers } from './lost-numbers.ts'
 import { meanRows } from './mean-rows.ts'
 import { isGpu, type Mode } from './modes.ts'
+import { preActivations } from './pre-activations.ts'
 import {
+  prepareEncoder,
   prepareLinear,
   prepareTable,
   type GpuCache,
+  type GpuEncoder,
   type GpuLinear,
   type GpuNorm,
   type GpuTable,
@@ -84,6 +87,8 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
 
     prepareLinear: (weight, bias, { transposed } = { transposed: false }) =>
       prepareLinear(device, weight, bias, transposed),
+    prepareEncoder: (weight, bias, selection = { keep: 'positive' }) =>
+      prepareEncoder(device, weight, bias, selection),
     prepareTable: (weight) => prepareTable(device, weight),
     async prepareNorm(weight, bias): Promise<GpuNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
@@ -164,9 +169,14 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
       check.checkTopK(x, k)
       return topK(device, own('topK', x), k)
     },
-    async sparseEncode(x, layer) {
-      check.checkLinear(x, layer, undefined, 'sparseEncode')
-      return sparseEncode(device, own('sparseEncode', x), prepared<GpuLinear>('sparseEncode', layer))
+    async sparseEncode(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'sparseEncode')
+      return sparseEncode(device, own('sparseEncode', x), prepared<GpuEncoder>('sparseEncode', encoder))
+    },
+    async preActivations(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'preActivations')
+      const layer = prepared<GpuEncoder>('preActivations', encoder)
+      return note(await preActivations(device, own('preActivations', x), layer))
     },
     scaleEntries: async (x, factor) => scaleEntries(x, factor),
 
@@ -179,9 +189,11 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
   }
 }
 
-type GpuResource = GpuLinear | GpuTable | GpuNorm | GpuCache
+type GpuResource = GpuLinear | GpuEncoder | GpuTable | GpuNorm | GpuCache
 
 function tensorsOf(resource: GpuResource): GpuTensor[] {
+  if ('layer' in resource)
+    return [...tensorsOf(resource.layer), ...(resource.threshold ? [resource.threshold] : [])]
   if ('capacity' in resource && 'rows' in resource) return resource.rows ? [resource.rows] : []
   if (!('parts' in resource)) return [resource.weight, resource.bias]
   const weights = resource.parts.map(({ weight }) => weight)

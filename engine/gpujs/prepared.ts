@@ -1,6 +1,7 @@
 // Weights and caches as the gpu.js backend keeps them.
-import { checkPrepareLinear } from '../checks.ts'
-import type { Linear, Norm, RowCache, Table } from '../backend.ts'
+import { checkPrepareEncoder, checkPrepareLinear } from '../checks.ts'
+import type { Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
+import type { Selection } from '../selection.ts'
 import { freedOnFailure } from '../scope.ts'
 import { Tensor, matrixShape, showShape } from '../tensor.ts'
 import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
@@ -22,6 +23,12 @@ export interface GpuLinear extends Linear {
   readonly parts: readonly Part[]
   readonly bias: GpuTensor // [out]
   readonly noBias: GpuTensor // [out], zeros: what every part but the first adds
+}
+
+export interface GpuEncoder extends Encoder {
+  readonly layer: GpuLinear
+  readonly threshold?: GpuTensor // [out], where what is above it is kept
+  readonly k?: number // where the k largest are kept
 }
 
 export interface GpuTable extends Table {
@@ -63,6 +70,23 @@ export async function prepareLinear(
       bias: keep(await device.upload(bias ? await readTensor(bias) : Tensor.zeros([outputs]))),
       noBias: await device.upload(Tensor.zeros([outputs])),
     }
+  })
+}
+
+export async function prepareEncoder(
+  device: Device,
+  weight: WeightSource,
+  bias: WeightSource,
+  selection: Selection,
+): Promise<GpuEncoder> {
+  checkPrepareEncoder(weight.shape, bias.shape, selection)
+  const { keep } = selection
+  return freedOnFailure(freeTensor, async (hold) => {
+    const threshold =
+      keep === 'above' ? hold(await device.upload(await readTensor(selection.threshold))) : undefined
+    const layer = await prepareLinear(device, weight, bias, false)
+    const k = keep === 'largest' ? selection.k : undefined
+    return { in: layer.in, out: layer.out, keep, layer, threshold, k }
   })
 }
 

@@ -1,15 +1,16 @@
 import { positiveEntries, stackRows, type SparseRows } from '../sparse.ts'
-import type { Tensor } from '../tensor.ts'
+import type { Shape, Tensor } from '../tensor.ts'
 import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
-import { linear } from './linear.ts'
 import { isGpu } from './modes.ts'
-import type { GpuLinear } from './prepared.ts'
+import { preActivations } from './pre-activations.ts'
+import type { GpuEncoder } from './prepared.ts'
 import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
+import { topK } from './top-k.ts'
 
 /*
- * relu(x W + b) has about 60 positive numbers among a row's 24,576. Naive: read all of them back. Better: find on the
+ * x W + b has about 60 positive numbers among a row's 24,576. Naive: read all of them back. Better: find on the
  * GPU which they are, and read those back. A thread cannot append to a list, so the list is made in two steps: count,
  * then fetch.
  */
@@ -54,17 +55,52 @@ function activeValue(this: Thread, dense: Matrix, rows: Row, columns: Row): numb
   return dense[rows[this.thread.x]][columns[this.thread.x]]
 }
 
-export async function sparseEncode(device: Device, x: GpuTensor, layer: GpuLinear): Promise<SparseRows> {
+/** One thread a number: 0 where it is not above its column's threshold. Written so that NaN goes through. */
+function clipBelow(this: Thread, dense: Matrix, threshold: Row): number {
+  const value = dense[this.thread.y][this.thread.x]
+  if (value <= threshold[this.thread.x]) return 0
+  return value
+}
+
+export async function sparseEncode(device: Device, x: GpuTensor, encoder: GpuEncoder): Promise<SparseRows> {
   const parts: SparseRows[] = []
-  for (const [first, last] of rowBlocks(device, x.shape[0], Math.max(layer.in, layer.out))) {
+  for (const [first, last] of rowBlocks(device, x.shape[0], Math.max(encoder.in, encoder.out))) {
     using part = await rowsOf(device, x, first, last)
-    using dense = await linear(device, part, layer, 'relu')
-    // In host memory there is no way back to shorten.
-    parts.push(
-      isGpu(device.mode) ? await fetchActive(device, dense) : positiveEntries(await dense.download()),
-    )
+    using dense = await preActivations(device, part, encoder)
+    parts.push(await select(device, dense, encoder))
   }
-  return stackRows(parts, layer.out)
+  return stackRows(parts, encoder.out)
+}
+
+async function select(device: Device, dense: GpuTensor, { threshold, k }: GpuEncoder): Promise<SparseRows> {
+  if (k !== undefined) return inOrder(await topK(device, dense, k), dense.shape)
+  if (!threshold) return active(device, dense)
+  using clipped = await device.run(clipBelow, { grid: dense.shape }, dense, threshold)
+  return await active(device, clipped)
+}
+
+/** The positive entries. In host memory there is no way back to shorten. */
+async function active(device: Device, dense: GpuTensor): Promise<SparseRows> {
+  return isGpu(device.mode) ? fetchActive(device, dense) : positiveEntries(await dense.download())
+}
+
+/** Lists of a row's largest numbers as sparse rows: those at or below 0 are left out, the others stand by column. */
+function inOrder(
+  lists: readonly { values: Float32Array; indices: Uint32Array }[],
+  [, width]: Shape,
+): SparseRows {
+  const rows = lists.map(({ values, indices }) => {
+    const order = Array.from(indices.keys(), (rank) => rank)
+      .filter((rank) => !(values[rank] <= 0))
+      .sort((a, b) => indices[a] - indices[b])
+    return {
+      shape: [1, width],
+      offsets: Uint32Array.of(0, order.length),
+      indices: Uint32Array.from(order, (rank) => indices[rank]),
+      values: Float32Array.from(order, (rank) => values[rank]),
+    }
+  })
+  return stackRows(rows, width)
 }
 
 /** The positive entries of a dense matrix that lies on the device; the matrix itself stays there. */

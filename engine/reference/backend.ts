@@ -1,5 +1,5 @@
 // The specification as a backend: every op as plain loops.
-import type { DeviceTensor, Linear, Norm, RowCache, Table } from '../backend.ts'
+import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
 import * as check from '../checks.ts'
 import type { Differentiable } from '../backward.ts'
 import { scaleEntries } from '../sparse.ts'
@@ -15,7 +15,14 @@ import { gelu } from './gelu.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
-import type { ReferenceCache, ReferenceLinear, ReferenceNorm, ReferenceTable } from './prepared.ts'
+import { preActivations } from './pre-activations.ts'
+import type {
+  ReferenceCache,
+  ReferenceEncoder,
+  ReferenceLinear,
+  ReferenceNorm,
+  ReferenceTable,
+} from './prepared.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
@@ -29,9 +36,14 @@ function host(op: string, x: DeviceTensor): Tensor {
 }
 
 /** The weights, or the cache, that this backend made: its own keep their numbers in host memory. */
-function prepared<T>(op: string, resource: Linear | Table | Norm | RowCache): T {
-  const { weight, rows } = resource as { weight?: unknown; rows?: unknown }
-  if (weight instanceof Tensor || rows instanceof Tensor) return resource as T
+function prepared<T>(op: string, resource: Linear | Encoder | Table | Norm | RowCache): T {
+  const { layer, weight, rows } = resource as {
+    layer?: { weight?: unknown }
+    weight?: unknown
+    rows?: unknown
+  }
+  if (layer?.weight instanceof Tensor || weight instanceof Tensor || rows instanceof Tensor)
+    return resource as T
   throw check.foreignWeights(op, 'reference')
 }
 
@@ -60,6 +72,18 @@ export function createReferenceBackend(): Differentiable {
         transposed,
         weight: await readTensor(weight),
         bias: bias ? await readTensor(bias) : Tensor.zeros([outputs]),
+      }
+    },
+    async prepareEncoder(weight, bias, selection = { keep: 'positive' }): Promise<ReferenceEncoder> {
+      check.checkPrepareEncoder(weight.shape, bias.shape, selection)
+      const layer = await this.prepareLinear(weight, bias)
+      return {
+        in: layer.in,
+        out: layer.out,
+        keep: selection.keep,
+        layer: prepared('prepareEncoder', layer),
+        threshold: selection.keep === 'above' ? await readTensor(selection.threshold) : undefined,
+        k: selection.keep === 'largest' ? selection.k : undefined,
       }
     },
     async prepareTable(weight): Promise<ReferenceTable> {
@@ -144,9 +168,13 @@ export function createReferenceBackend(): Differentiable {
       check.checkTopK(x, k)
       return topK(host('topK', x), k)
     },
-    async sparseEncode(x, layer) {
-      check.checkLinear(x, layer, undefined, 'sparseEncode')
-      return sparseEncode(host('sparseEncode', x), prepared<ReferenceLinear>('sparseEncode', layer))
+    async sparseEncode(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'sparseEncode')
+      return sparseEncode(host('sparseEncode', x), prepared<ReferenceEncoder>('sparseEncode', encoder))
+    },
+    async preActivations(x, encoder) {
+      check.checkLinear(x, encoder, undefined, 'preActivations')
+      return preActivations(host('preActivations', x), prepared<ReferenceEncoder>('preActivations', encoder))
     },
     scaleEntries: async (x, factor) => scaleEntries(x, factor),
     async sparseDecode(x, table, bias) {

@@ -1,6 +1,6 @@
 // The reference backend's backward rules: plain loops in host memory.
 import type { Backward, WeightGradient } from '../backward.ts'
-import type { DeviceTensor, Linear, Norm, RowCache, Table } from '../backend.ts'
+import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
 import * as check from '../checks.ts'
 import type { Tensor } from '../tensor.ts'
 import { attentionMixBackward, attentionPatternBackward } from './attention-backward.ts'
@@ -9,7 +9,7 @@ import { geluBackward } from './gelu-backward.ts'
 import { layerNormBackward } from './layer-norm-backward.ts'
 import { linearBackward, linearWeightsBackward, reluBackward, sumRows } from './linear-backward.ts'
 import { meanRowsBackward } from './mean-rows-backward.ts'
-import type { ReferenceLinear, ReferenceNorm, ReferenceTable } from './prepared.ts'
+import type { ReferenceEncoder, ReferenceLinear, ReferenceNorm, ReferenceTable } from './prepared.ts'
 import { softmaxBackward } from './softmax-backward.ts'
 import { sparseDecodeBackward, sparseDecodeWeightsBackward } from './sparse-decode-backward.ts'
 import { sparseEncodeBackward, sparseEncodeWeightsBackward } from './sparse-encode-backward.ts'
@@ -18,10 +18,14 @@ import { takeRowsBackward } from './take-rows-backward.ts'
 /** `host` and `prepared` give what a backend's tensors and weights hold, or say that they are another's. */
 export function referenceBackward(
   host: (op: string, x: DeviceTensor) => Tensor,
-  prepared: <T>(op: string, resource: Linear | Table | Norm | RowCache) => T,
+  prepared: <T>(op: string, resource: Linear | Encoder | Table | Norm | RowCache) => T,
 ): Backward {
   const weightOf = (gradient: WeightGradient) => host('gradient', gradient.weight)
   const biasOf = ({ bias }: WeightGradient) => bias && host('gradient', bias)
+  const matrixOf = (op: string, layer: Linear | Encoder): ReferenceLinear => {
+    const own = prepared<ReferenceLinear | ReferenceEncoder>(op, layer)
+    return 'layer' in own ? own.layer : own
+  }
   return {
     zeros: (shape, like) => host('zeros', like).like(shape),
     async embed(dY, table, ids, gradient) {
@@ -45,8 +49,7 @@ export function referenceBackward(
         gradient && weightOf(gradient),
         gradient && biasOf(gradient),
       ),
-    linear: async (dY, layer) =>
-      linearBackward(host('linear', dY), prepared<ReferenceLinear>('linear', layer)),
+    linear: async (dY, layer) => linearBackward(host('linear', dY), matrixOf('linear', layer)),
     relu: async (dY, y) => reluBackward(host('relu', dY), host('relu', y)),
     gelu: async (dY, x) => geluBackward(host('gelu', dY), host('gelu', x)),
     softmax: async (dY, y) => softmaxBackward(host('softmax', dY), host('softmax', y)),
@@ -67,7 +70,6 @@ export function referenceBackward(
     meanRows: async (dY, lengths) => meanRowsBackward(host('meanRows', dY), lengths),
     sparseDecode: async (dY, x, table) =>
       sparseDecodeBackward(host('sparseDecode', dY), x, prepared<ReferenceTable>('sparseDecode', table)),
-    sparseEncode: async (dF, f, layer) =>
-      sparseEncodeBackward(dF, f, prepared<ReferenceLinear>('sparseEncode', layer)),
+    sparseEncode: async (dF, f, encoder) => sparseEncodeBackward(dF, f, matrixOf('sparseEncode', encoder)),
   }
 }

@@ -1,5 +1,5 @@
 // Weights and caches as the reference backend keeps them.
-import type { Linear, Norm, RowCache, Table } from '../backend.ts'
+import type { Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** y = x W + b; weight as stored, [in, out], or [out, in] where `transposed`. */
@@ -7,6 +7,12 @@ export interface ReferenceLinear extends Linear {
   readonly weight: Tensor
   readonly bias: Tensor // [out]
   readonly transposed: boolean
+}
+
+export interface ReferenceEncoder extends Encoder {
+  readonly layer: ReferenceLinear
+  readonly threshold?: Tensor // [out], where what is above it is kept
+  readonly k?: number // where the k largest are kept
 }
 
 export interface ReferenceTable extends Table {

@@ -4,7 +4,7 @@ import { weightAt } from './linear-backward.ts'
 import type { ReferenceLinear } from './prepared.ts'
 import { RowSums } from './row-sums.ts'
 
-/** f = relu(x W + b), so dx = the sum over active j of df_j W[:, j]: what is not active passes nothing on. -> [rows, in] */
+/** f = what was kept of x W + b, so dx = the sum over kept j of df_j W[:, j]: the others pass nothing on. -> [rows, in] */
 export function sparseEncodeBackward(dF: Float32Array, f: SparseRows, layer: ReferenceLinear): Tensor {
   const dX = layer.weight.like([f.shape[0], layer.in])
   const sums = new Float64Array(layer.in)
@@ -17,7 +17,7 @@ export function sparseEncodeBackward(dF: Float32Array, f: SparseRows, layer: Ref
   return dX
 }
 
-/** dW[:, j] = the sum over rows of x df_j, and db_j of df_j: only active features' columns. Added to dW [in, out] and db. */
+/** dW[:, j] = the sum over rows of x df_j, and db_j of df_j: only kept columns. Added to dW [in, out] and db. */
 export function sparseEncodeWeightsBackward(
   dF: Float32Array,
   f: SparseRows,

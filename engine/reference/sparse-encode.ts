@@ -1,11 +1,13 @@
 import { positiveEntries, stackRows, type SparseRows } from '../sparse.ts'
 import type { Tensor } from '../tensor.ts'
-import { linear } from './linear.ts'
-import type { ReferenceLinear } from './prepared.ts'
+import { preActivations } from './pre-activations.ts'
+import type { ReferenceEncoder } from './prepared.ts'
+import { select } from './select.ts'
 
-/** relu(x W + b), keeping only what is positive: a row at a time, so that no more than one dense row is ever held. */
-export function sparseEncode(x: Tensor, layer: ReferenceLinear): SparseRows {
+/** What the encoder's selection keeps of x W + b: a row at a time, so that no more than one dense row is ever held. */
+export function sparseEncode(x: Tensor, encoder: ReferenceEncoder): SparseRows {
   const parts: SparseRows[] = []
-  for (let r = 0; r < x.shape[0]; r++) parts.push(positiveEntries(linear(x.rows(r, r + 1), layer, 'relu')))
-  return stackRows(parts, layer.out)
+  for (let r = 0; r < x.shape[0]; r++)
+    parts.push(positiveEntries(select(preActivations(x.rows(r, r + 1), encoder), encoder)))
+  return stackRows(parts, encoder.out)
 }

@@ -11,7 +11,15 @@ import { runLinear } from './linear.ts'
 import { kernelModule } from './module.ts'
 import { prepareLinear, type PackedLinear } from './panels.ts'
 import type { Platform } from './platform/platform.ts'
-import { live, loadBlock, type WasmCache, type WasmNorm, type WasmTable } from './prepared.ts'
+import {
+  live,
+  loadBlock,
+  prepareEncoder,
+  type PackedEncoder,
+  type WasmCache,
+  type WasmNorm,
+  type WasmTable,
+} from './prepared.ts'
 import { selfCheck } from './self-check.ts'
 import { Screen } from './screen/screen.ts'
 import { runSparseDecode } from './sparse-decode.ts'
@@ -121,6 +129,8 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
 
     prepareLinear: (weight, bias, layout) => prepareLinear(engine, weight, bias, layout),
 
+    prepareEncoder: (weight, bias, selection) => prepareEncoder(engine, weight, bias, selection),
+
     async prepareTable(weight): Promise<WasmTable> {
       const [rows, width] = matrixShape('prepareTable', weight.shape)
       return { rows, width, block: await loadBlock(engine.arena, weight) }
@@ -140,13 +150,15 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
     },
 
     release(resource) {
-      const owned = resource as PackedLinear | WasmTable | WasmNorm | WasmCache
-      if ('block' in owned) {
+      const owned = resource as PackedLinear | PackedEncoder | WasmTable | WasmNorm | WasmCache
+      if ('layer' in owned) {
+        for (const block of [owned.layer.weights, owned.layer.bias, owned.threshold]) block?.free()
+        screen?.release(owned.layer)
+      } else if ('block' in owned) {
         owned.block.free()
         made.delete(owned.block)
       } else if ('weights' in owned) {
         for (const block of [owned.weights, owned.bias]) block.free()
-        screen?.release(owned)
       } else for (const { block } of [owned.weight, owned.bias]) block.free()
     },
 
@@ -258,12 +270,25 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       )
     },
 
-    async sparseEncode(x, layer) {
-      const rows = check.checkLinear(x, layer, undefined, 'sparseEncode')
-      const packed = layer as PackedLinear
-      live('sparseEncode', packed.weights, engine.arena)
+    async sparseEncode(x, encoder) {
+      const rows = check.checkLinear(x, encoder, undefined, 'sparseEncode')
+      const { keep, layer, ...selection } = encoder as PackedEncoder
+      live('sparseEncode', layer?.weights, engine.arena)
       const from = addressOf('sparseEncode', x)
-      return screen ? screen.encode(packed, from, rows) : encodeDensely(engine, packed, from, rows)
+      return screen && keep === 'positive'
+        ? screen.encode(layer, from, rows)
+        : encodeDensely(engine, layer, from, rows, selection)
+    },
+
+    async preActivations(x, encoder) {
+      const rows = check.checkLinear(x, encoder, undefined, 'preActivations')
+      const { layer } = encoder as PackedEncoder
+      live('preActivations', layer?.weights, engine.arena)
+      const from = addressOf('preActivations', x)
+      const out = make('preActivations', [rows, encoder.out])
+      const place = { x: from, rows, residual: 0, out: out.address }
+      await runLinear(engine, layer, { ...place, activation: 'none' })
+      return out
     },
 
     scaleEntries: async (x, factor) => scaleEntries(x, factor),

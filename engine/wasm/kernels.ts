@@ -33,6 +33,7 @@ export const KERNELS = {
   add: i32s('a b out width bStride first last'),
   subtract: i32s('a b out width bStride first last'),
   meanRows: i32s('x out rows width'),
+  select: i32s('x outputs threshold k indices counts first last'),
   sparseDecode: i32s('offsets indices values table width bias out first last block'),
   quantizeColumns: {
     ...i32s('weights inputs bias int8 padded columns'),

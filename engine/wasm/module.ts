@@ -13,6 +13,7 @@ import { quantizeColumns } from './screen/quantize-columns.ts'
 import { screen } from './screen/column-group.ts'
 import { quantizeRows } from './screen/quantize-rows.ts'
 import { scatter } from './screen/scatter.ts'
+import { select } from './select.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { tileOfAnySize } from './tile.ts'
@@ -35,6 +36,7 @@ function emitKernels(options: KernelOptions) {
     add: add(),
     subtract: subtract(),
     meanRows: meanRows(),
+    select: select(),
     sparseDecode: sparseDecode(emitter),
     quantizeColumns: quantizeColumns(emitter),
     quantizeRows: quantizeRows(emitter),

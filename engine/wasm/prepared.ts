@@ -1,12 +1,21 @@
-// Tables, norms and caches as the wasm backend keeps them.
-import type { Norm, RowCache, Table } from '../backend.ts'
-import { foreignWeights } from '../checks.ts'
+// Encoders, tables, norms and caches as the wasm backend keeps them.
+import type { Encoder, Norm, RowCache, Table } from '../backend.ts'
+import type { Selection } from '../selection.ts'
+import { checkPrepareEncoder, foreignWeights } from '../checks.ts'
 import { freedOnFailure } from '../scope.ts'
 import { sizeOf } from '../tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'
+import type { Engine } from './engine.ts'
 import type { Arena } from './memory.ts'
-import { READ_AT_ONCE } from './panels.ts'
+import { prepareLinear, READ_AT_ONCE, type PackedLinear } from './panels.ts'
 import { Block, freeBlock, type WasmTensor } from './tensors.ts'
+
+/** An encoder's matrix, and what it selects by. */
+export interface PackedEncoder extends Encoder {
+  readonly layer: PackedLinear
+  readonly threshold?: Block // [out], where what is above it is kept
+  readonly k?: number // where the k largest are kept
+}
 
 export interface WasmTable extends Table {
   readonly block: Block
@@ -31,6 +40,23 @@ export async function loadBlock(arena: Arena, weight: WeightSource): Promise<Blo
       arena.floats(block.address + firstRow * width * 4, rows.length).set(rows),
     )
     return block
+  })
+}
+
+/** Reads an encoder's weight [in, out] into panels. @throws if bias or threshold is not [out], or k not from 1 to out */
+export async function prepareEncoder(
+  engine: Engine,
+  weight: WeightSource,
+  bias: WeightSource,
+  selection: Selection = { keep: 'positive' },
+): Promise<PackedEncoder> {
+  checkPrepareEncoder(weight.shape, bias.shape, selection)
+  const { keep } = selection
+  return freedOnFailure(freeBlock, async (hold) => {
+    const threshold = keep === 'above' ? hold(await loadBlock(engine.arena, selection.threshold)) : undefined
+    const layer = await prepareLinear(engine, weight, bias)
+    const k = keep === 'largest' ? selection.k : undefined
+    return { in: layer.in, out: layer.out, keep, layer, threshold, k }
   })
 }
 

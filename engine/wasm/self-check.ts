@@ -1,5 +1,6 @@
 // Holds every kernel to the reference backend, before code of an experimental compiler flag is trusted.
 import type { Backend, DeviceTensor } from '../backend.ts'
+import type { Selection } from '../selection.ts'
 import { createReferenceBackend } from '../reference/backend.ts'
 import { positiveEntries, toDense } from '../sparse.ts'
 import { Tensor, type Shape } from '../tensor.ts'
@@ -49,6 +50,7 @@ function cases(): [name: string, run: Case][] {
   ]
   const [q, k, v] = [waves([8, 2 * WIDTH], 3), waves([145, 2 * WIDTH], 4), waves([145, 2 * WIDTH], 5)]
   const table = waves([300, WIDTH], 6)
+  const threshold = sourceOf('threshold', waves([OUTPUTS], 11))
   return [
     ...ROWS.map((rows): [string, Case] => [`linear of ${rows} rows`, (ops) => linearOf(ops, rows)]),
     ['attention', (ops) => ops.attention(ops.upload(q), ops.upload(k), ops.upload(v), 2, texts)],
@@ -60,7 +62,9 @@ function cases(): [name: string, run: Case][] {
     ['add', (ops) => ops.add(ops.upload(x), ops.upload(row))],
     ['subtract', (ops) => ops.subtract(ops.upload(x), ops.upload(row))],
     ['meanRows', (ops) => ops.meanRows(ops.upload(x), [3, 4])],
-    ['sparseEncode', sparseEncodeOf],
+    ['sparseEncode', (ops) => sparseEncodeOf(ops, -9)],
+    ['sparseEncode, above thresholds', (ops) => sparseEncodeOf(ops, 0, { keep: 'above', threshold })],
+    ['sparseEncode, the largest', (ops) => sparseEncodeOf(ops, 0, { keep: 'largest', k: 7 })],
     ['sparseDecode', (ops) => sparseDecodeOf(ops, table, row)],
   ]
 }
@@ -78,15 +82,15 @@ async function linearOf(ops: Backend, rows: number): Promise<DeviceTensor> {
   return out
 }
 
-/** Few enough outputs are positive for all rows to be screened; rows for whole tiles and parts of one. */
-async function sparseEncodeOf(ops: Backend): Promise<DeviceTensor> {
-  const bias = new Tensor([OUTPUTS], new Float32Array(OUTPUTS).fill(-9))
-  const layer = await ops.prepareLinear(
+/** With a bias of -9 few enough outputs are positive for all rows to be screened; rows for whole tiles and parts of one. */
+async function sparseEncodeOf(ops: Backend, bias: number, selection?: Selection): Promise<DeviceTensor> {
+  const encoder = await ops.prepareEncoder(
     sourceOf('weight', waves([INPUTS, OUTPUTS], 7)),
-    sourceOf('bias', bias),
+    sourceOf('bias', new Tensor([OUTPUTS], new Float32Array(OUTPUTS).fill(bias))),
+    selection,
   )
-  const features = await ops.sparseEncode(ops.upload(waves([21, INPUTS], 9)), layer)
-  ops.release(layer)
+  const features = await ops.sparseEncode(ops.upload(waves([21, INPUTS], 9)), encoder)
+  ops.release(encoder)
   return ops.upload(toDense(features))
 }
 

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import type { Activation, Backend, TextSpan } from '../../engine/backend.ts'
+import type { Selection } from '../../engine/selection.ts'
 import { positiveEntries, toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import { checkOp, checkSameBits, type Expected } from '../helpers/compare.ts'
 import type { HostOps } from '../helpers/host-ops.ts'
 import { hostOps } from '../helpers/host-ops.ts'
@@ -204,6 +206,16 @@ export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> 
       const layer = { weight, bias: randomTensor([outputs], 3, 0.5, -1) }
       const expected = naive.naiveLinear(x, layer, { activation: 'relu' })
       await close(ops, 1, async (host) => toDense(await host.sparseEncode(x, layer)), expected)
+      await close(ops, 1, (host) => host.preActivations(x, layer), naive.naiveLinear(x, layer))
+      const dense = await hostOps(ops).preActivations(x, layer)
+      const threshold = randomTensor([outputs], 4, 0.5, 0.5)
+      const kept = async (selection: Selection) =>
+        toDense(await hostOps(ops).sparseEncode(x, { ...layer, selection }))
+      checkSameBits(
+        await kept({ keep: 'above', threshold: sourceOf('threshold', threshold) }),
+        toDense(naive.entriesAbove(dense, threshold)),
+      )
+      checkSameBits(await kept({ keep: 'largest', k: 5 }), toDense(naive.largestEntries(dense, 5)))
     }
   },
 

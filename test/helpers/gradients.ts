@@ -1,10 +1,17 @@
 // Ops as functions of all their numbers, so that gradients can be held to finite differences and to each other.
-import type { Backend, DeviceTensor, Linear, Norm, Table } from '../../engine/backend.ts'
+import type { Backend, DeviceTensor, Encoder, Linear, Norm, Table } from '../../engine/backend.ts'
 import type { Source } from '../../engine/gradients.ts'
 import { record, type Tape } from '../../engine/tape.ts'
 import { sizeOf, Tensor, type Shape } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import type { ReferenceLinear, ReferenceNorm, ReferenceTable } from '../../engine/reference/prepared.ts'
+import type { Weights } from '../../engine/backward.ts'
+import type { Selection } from '../../engine/selection.ts'
+import type {
+  ReferenceEncoder,
+  ReferenceLinear,
+  ReferenceNorm,
+  ReferenceTable,
+} from '../../engine/reference/prepared.ts'
 import { reference } from './backends.ts'
 import { randomNumbers } from './random.ts'
 
@@ -17,6 +24,7 @@ export function doubles(shape: Shape, numbers: ArrayLike<number>): Tensor {
 export interface Given {
   readonly x: readonly DeviceTensor[]
   readonly linear: Linear
+  readonly encoder: Encoder
   readonly table: Table
   readonly norm: Norm
 }
@@ -25,18 +33,21 @@ export interface Given {
 export interface GradientCase {
   readonly x?: readonly Shape[]
   readonly linear?: { readonly in: number; readonly out: number; readonly transposed?: boolean }
+  /** An encoder that keeps what is positive, above thresholds of 0 to 0.5, or the k largest. */
+  readonly encoder?: { readonly in: number; readonly out: number; readonly keep: Encoder['keep'] }
   readonly table?: Shape
   readonly norm?: number
   run(tape: Tape, given: Given): Promise<DeviceTensor>
 }
 
 /** The shapes of all numbers that a case depends on, in order: tensors, then weights and biases. */
-function shapesOf({ x = [], linear, table, norm }: GradientCase): Shape[] {
+function shapesOf({ x = [], linear, encoder, table, norm }: GradientCase): Shape[] {
   const shapes = [...x]
   if (linear) {
     const { in: inputs, out, transposed } = linear
     shapes.push(transposed ? [out, inputs] : [inputs, out], [out])
   }
+  if (encoder) shapes.push([encoder.in, encoder.out], [encoder.out])
   if (table) shapes.push(table)
   if (norm) shapes.push([norm], [norm])
   return shapes
@@ -62,16 +73,15 @@ async function start(
 ): Promise<{ output: DeviceTensor; given: Given; release: () => void }> {
   const left = numbers.map((tensor) => (ops ? Tensor.of(tensor.shape, tensor.data) : tensor))
   const x = left.splice(0, test.x?.length ?? 0).map((tensor) => tape.upload(tensor))
-  const held: (Linear | Table | Norm)[] = []
-  const keep = <W extends Linear | Table | Norm>(weights: W): W => {
+  const held: Weights[] = []
+  const keep = <W extends Weights>(weights: W): W => {
     held.push(weights)
     return weights
   }
-  let [linear, table, norm]: (ReferenceLinear | ReferenceTable | ReferenceNorm | undefined)[] = []
   const given: { -readonly [K in keyof Given]?: Given[K] } = { x }
   if (test.linear) {
     const [weight, bias] = left.splice(0, 2)
-    linear = {
+    const linear: ReferenceLinear = {
       in: test.linear.in,
       out: test.linear.out,
       weight,
@@ -83,14 +93,41 @@ async function start(
       ? keep(await ops.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias), layout))
       : linear
   }
+  if (test.encoder) {
+    const { in: inputs, out, keep: kept } = test.encoder
+    const [weight, bias] = left.splice(0, 2)
+    const threshold = Tensor.of(
+      [out],
+      Array.from({ length: out }, (_, i) => (i % 3) / 4),
+    )
+    const k = Math.ceil(out / 3)
+    const selection: Selection =
+      kept === 'above'
+        ? { keep: kept, threshold: sourceOf('threshold', threshold) }
+        : kept === 'largest'
+          ? { keep: kept, k }
+          : { keep: kept }
+    const layer: ReferenceLinear = { in: inputs, out, weight, bias, transposed: false }
+    const own: ReferenceEncoder = {
+      in: inputs,
+      out,
+      keep: kept,
+      layer,
+      threshold: kept === 'above' ? threshold : undefined,
+      k: kept === 'largest' ? k : undefined,
+    }
+    given.encoder = ops
+      ? keep(await ops.prepareEncoder(sourceOf('weight', weight), sourceOf('bias', bias), selection))
+      : own
+  }
   if (test.table) {
     const [weight] = left.splice(0, 1)
-    table = { rows: weight.shape[0], width: weight.shape[1], weight }
+    const table: ReferenceTable = { rows: weight.shape[0], width: weight.shape[1], weight }
     given.table = ops ? keep(await ops.prepareTable(sourceOf('weight', weight))) : table
   }
   if (test.norm) {
     const [weight, bias] = left.splice(0, 2)
-    norm = { weight, bias }
+    const norm: ReferenceNorm = { weight, bias }
     given.norm = ops ? keep(await ops.prepareNorm(sourceOf('weight', weight), sourceOf('bias', bias))) : norm
   }
   const all = given as Given
@@ -122,21 +159,23 @@ function gradientsOf(
 ): Promise<Tensor[]> {
   return record(ops ?? reference, async (tape) => {
     const { output, given, release } = await start(test, numbers, ops, tape)
-    const sources: Source[] = [...given.x]
-    for (const weights of [given.linear, given.table, given.norm]) if (weights) sources.push(weights)
-    const given64 = ops ? Tensor.of(dY.shape, dY.data) : dY
-    const gradients = await tape.backward(output, tape.upload(given64), sources)
+    const sources: Source[] = [...given.x, ...weightsOf(given)]
+    const gradient = ops ? Tensor.of(dY.shape, dY.data) : dY
+    const gradients = await tape.backward(output, tape.upload(gradient), sources)
     const found = given.x.map((x) => gradients.at(x))
-    for (const weights of [given.linear, given.table, given.norm])
-      if (weights) {
-        const { weight, bias } = gradients.of(weights)
-        found.push(weight, ...(bias ? [bias] : []))
-      }
+    for (const weights of weightsOf(given)) {
+      const { weight, bias } = gradients.of(weights)
+      found.push(weight, ...(bias ? [bias] : []))
+    }
     const tensors = await Promise.all(found.map((gradient) => tape.download(gradient)))
     const transposed = test.linear?.transposed ? given.x.length : -1
     release()
     return tensors.map((tensor, i) => (i === transposed ? turned(tensor) : tensor))
   })
+}
+
+function weightsOf({ linear, encoder, table, norm }: Partial<Given>): Weights[] {
+  return [linear, encoder, table, norm].filter((weights) => weights !== undefined)
 }
 
 /** Rows for columns. */

@@ -1,6 +1,7 @@
-import type { Activation, Backend, DeviceTensor, TextSpan } from '../../engine/backend.ts'
+import type { Activation, Backend, DeviceTensor, Encoder, TextSpan } from '../../engine/backend.ts'
+import type { Selection } from '../../engine/selection.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
-import type { Tensor } from '../../engine/tensor.ts'
+import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 
 /** y = x W + b before a backend has prepared it; weight [in, out], or [out, in] where `transposed`. */
@@ -8,6 +9,13 @@ export interface HostLinear {
   readonly weight: Tensor
   readonly bias?: Tensor
   readonly transposed?: boolean
+}
+
+/** An encoder before a backend has prepared it; weight [in, out], bias [out], zeros if left out. */
+export interface HostEncoder {
+  readonly weight: Tensor
+  readonly bias?: Tensor
+  readonly selection?: Selection
 }
 
 export type HostOps = ReturnType<typeof hostOps>
@@ -29,6 +37,15 @@ export function hostOps(ops: Backend) {
     const layer = await ops.prepareLinear(sourceOf('weight', weight), biasSource, { transposed })
     const result = await work(layer)
     ops.release(layer)
+    return result
+  }
+  const withEncoder = async <T>(
+    { weight, bias = Tensor.zeros([weight.shape[1]]), selection }: HostEncoder,
+    work: (encoder: Encoder) => Promise<T>,
+  ): Promise<T> => {
+    const encoder = await ops.prepareEncoder(sourceOf('weight', weight), sourceOf('bias', bias), selection)
+    const result = await work(encoder)
+    ops.release(encoder)
     return result
   }
   const withTable = async <T>(
@@ -90,10 +107,13 @@ export function hostOps(ops: Backend) {
       return result
     },
 
-    sparseEncode: (x: Tensor, layer: HostLinear): Promise<SparseRows> =>
-      withLinear(layer, async (layer) => {
+    preActivations: (x: Tensor, encoder: HostEncoder) =>
+      withEncoder(encoder, (encoder) => compute((ops) => ops.preActivations(ops.upload(x), encoder))),
+
+    sparseEncode: (x: Tensor, encoder: HostEncoder): Promise<SparseRows> =>
+      withEncoder(encoder, async (encoder) => {
         const device = ops.upload(x)
-        const result = await ops.sparseEncode(device, layer)
+        const result = await ops.sparseEncode(device, encoder)
         ops.release(device)
         return result
       }),

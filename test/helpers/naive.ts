@@ -1,6 +1,6 @@
 import type { Activation, TextSpan } from '../../engine/backend.ts'
-import { toDense, type SparseRows } from '../../engine/sparse.ts'
-import type { Shape, Tensor } from '../../engine/tensor.ts'
+import { positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
+import { Tensor, type Shape } from '../../engine/tensor.ts'
 import { sumRoundings, type Expected } from './compare.ts'
 import type { HostLinear } from './host-ops.ts'
 
@@ -226,4 +226,32 @@ export function naiveAttention(
   texts: readonly TextSpan[],
 ): Expected {
   return naiveMix(naivePattern(q, k, heads, texts), v, heads, texts)
+}
+
+/** What is above 0 and above its column's threshold, or NaN. */
+export function entriesAbove(dense: Tensor, threshold: Tensor): SparseRows {
+  const width = threshold.data.length
+  return keepWhere(dense, (value, at) => !(value <= 0) && !(value <= threshold.data[at % width]))
+}
+
+/** Of each row what fewer than k others are ahead of: larger, or as large and further left. NaN is as large as infinity. */
+export function largestEntries(dense: Tensor, k: number): SparseRows {
+  const height = (value: number) => (Number.isNaN(value) ? Infinity : value)
+  const ranks = list(dense.shape[0], (r) => {
+    const row = Array.from(dense.row(r), height)
+    const order = [...row.keys()].sort((a, b) => (row[a] === row[b] ? a - b : row[b] > row[a] ? 1 : -1))
+    const rank = new Uint32Array(row.length)
+    for (const [place, index] of order.entries()) rank[index] = place
+    return Array.from(rank)
+  }).flat()
+  return keepWhere(dense, (_, at) => ranks[at] < k)
+}
+
+function keepWhere(dense: Tensor, isKept: (value: number, at: number) => boolean): SparseRows {
+  return positiveEntries(
+    new Tensor(
+      dense.shape,
+      dense.data.map((value, at) => (isKept(value, at) ? value : 0)),
+    ),
+  )
 }

@@ -65,6 +65,10 @@ export const specialCases: Readonly<Record<string, Case>> = {
   },
   sparseEncode: async (host, special) =>
     toDense(await host.sparseEncode(withSpecial(special), { weight: matrix })),
+  'sparseEncode, the largest': async (host, special) =>
+    toDense(
+      await host.sparseEncode(withSpecial(special), { weight: matrix, selection: { keep: 'largest', k: 3 } }),
+    ),
   'sparseDecode, in the values': async (host, special) => {
     const dense = withSpecial(special)
     return host.sparseDecode(positiveEntries(dense), matrix, matrix.rows(0, 1).reshape([12]))

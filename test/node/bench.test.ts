@@ -272,7 +272,11 @@ async function useOps(ops: Backend): Promise<void> {
   await checked.linear(x, layer, { activation: 'gelu', residual: x })
   await checked.attention(x, x, x, 2, [{ queries: 20, keys: 20 }])
   await checked.add(x, x)
-  const features = await checked.sparseEncode(x, layer)
+  const encoder = await ops.prepareEncoder(
+    sourceOf('W', Tensor.of([4, 4], (x as Tensor).data.subarray(0, 16))),
+    vector(0),
+  )
+  const features = await checked.sparseEncode(x, encoder)
   await checked.sparseDecode(
     features,
     await ops.prepareTable(sourceOf('D', (x as Tensor).rows(0, 4))),

@@ -18,6 +18,7 @@ async function prepare(ops: Backend) {
     tensor: (...shape: number[]) => ops.upload(Tensor.zeros(shape)),
     zeros,
     layer: await ops.prepareLinear(zeros([768, 3072]), zeros([3072])),
+    encoder: await ops.prepareEncoder(zeros([768, 3072]), zeros([3072])),
     table: await ops.prepareTable(zeros([10, 8])),
     norm: await ops.prepareNorm(zeros([8]), zeros([8])),
     cache: ops.createCache(4, 8),
@@ -48,6 +49,19 @@ const calls: readonly [message: string, call: (p: Prepared) => unknown][] = [
     'prepareLinear: weight [4, 6] needs a bias [6], got [1, 6]',
     ({ ops, zeros }) => ops.prepareLinear(zeros([4, 6]), zeros([1, 6])),
   ],
+  [
+    'prepareEncoder: weight [4, 6] needs a bias [6], got [4]',
+    ({ ops, zeros }) => ops.prepareEncoder(zeros([4, 6]), zeros([4])),
+  ],
+  [
+    'prepareEncoder: weight [4, 6] needs a threshold [6], got [1]',
+    ({ ops, zeros }) =>
+      ops.prepareEncoder(zeros([4, 6]), zeros([6]), { keep: 'above', threshold: zeros([1]) }),
+  ],
+  ...[0, 7, 1.5, NaN].map((k): [string, (p: Prepared) => unknown] => [
+    `prepareEncoder: k is a whole number from 1 to the 6 outputs, got ${k}`,
+    ({ ops, zeros }) => ops.prepareEncoder(zeros([4, 6]), zeros([6]), { keep: 'largest', k }),
+  ]),
   [
     'prepareTable: expected [rows, width], got [2, 3, 4]',
     ({ ops, zeros }) => ops.prepareTable(zeros([2, 3, 4])),
@@ -137,7 +151,11 @@ const calls: readonly [message: string, call: (p: Prepared) => unknown][] = [
   ],
   [
     'sparseEncode: x [5, 769] x W [768, 3072]: inner dimensions 769 and 768 differ',
-    ({ ops, tensor, layer }) => ops.sparseEncode(tensor(5, 769), layer),
+    ({ ops, tensor, encoder }) => ops.sparseEncode(tensor(5, 769), encoder),
+  ],
+  [
+    'preActivations: x [5, 769] x W [768, 3072]: inner dimensions 769 and 768 differ',
+    ({ ops, tensor, encoder }) => ops.preActivations(tensor(5, 769), encoder),
   ],
   [
     'sparseDecode: x [5, 9]: 9 and the table’s rows 10 differ',
@@ -253,13 +271,14 @@ for (const [ops, prepared] of preparedOn) {
     const x = ops.upload(Tensor.zeros([2, 768]))
     for (const other of [...all, twin]) {
       if (other === ops || (other.name === 'reference' && ops.name === 'reference')) continue // both in host memory
-      const { layer, table, norm, cache } = await prepare(other)
+      const { layer, encoder, table, norm, cache } = await prepare(other)
       await other.append(cache, other.upload(Tensor.zeros([1, 8])))
       const rows = ops.upload(Tensor.zeros([1, 8]))
       const expected = (op: string) =>
         `${op} on ${ops.name}: these weights, or this cache, were made on another backend; make them on this one`
       assert.is(await messageOf(() => ops.linear(x, layer)), expected('linear'))
-      assert.is(await messageOf(() => ops.sparseEncode(x, layer)), expected('sparseEncode'))
+      for (const op of ['sparseEncode', 'preActivations'] as const)
+        assert.is(await messageOf(() => ops[op](x, encoder)), expected(op))
       assert.is(await messageOf(() => ops.embed(layer, [0])), expected('embed'))
       assert.is(await messageOf(() => ops.embed(table, [0])), expected('embed'))
       assert.is(
@@ -268,7 +287,7 @@ for (const [ops, prepared] of preparedOn) {
       )
       assert.is(await messageOf(() => ops.append(cache, rows)), expected('append'))
       assert.match(await messageOf(() => ops.layerNorm(rows, norm, 1e-5)), `layerNorm on ${ops.name}: the`)
-      for (const part of [layer, table, norm, cache]) other.release(part)
+      for (const part of [layer, encoder, table, norm, cache]) other.release(part)
     }
     await twin.dispose()
   })

@@ -90,15 +90,16 @@ test('gpujs: the parts of a layer whose bias cannot be read', async () => {
   await device.dispose()
 })
 
-test('a released layer takes its 8-bit columns with it', async () => {
+test('a released encoder takes its 8-bit columns with it', async () => {
   const screened = await createBackend('wasm', { threads: 1, sparseEncoder: 'screened' })
   const x = screened.upload(randomSaeTensors(32, 64, 1).b_dec.reshape([1, 32])) as WasmTensor
   const before = x.block.arena.usedBytes
-  const layer = await screened.prepareLinear(sourceOf('w', randomSaeTensors(32, 64, 2).W_enc))
+  const { W_enc, b_enc } = randomSaeTensors(32, 64, 2)
+  const encoder = await screened.prepareEncoder(sourceOf('w', W_enc), sourceOf('b', b_enc))
   const prepared = x.block.arena.usedBytes
-  await screened.sparseEncode(x, layer)
+  await screened.sparseEncode(x, encoder)
   assert.ok(x.block.arena.usedBytes > prepared, 'the screen has made its columns')
-  screened.release(layer)
+  screened.release(encoder)
   assert.is(x.block.arena.usedBytes, before)
   await screened.dispose()
 })

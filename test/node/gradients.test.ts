@@ -135,19 +135,29 @@ const cases: Readonly<Record<string, (...sizes: Sizes) => GradientCase>> = {
       return tape.add(tape.reshape(turned, [rows, width]), x[0])
     },
   }),
-  'sparseEncode, sparseDecode': (rows, width, other) => ({
-    x: [[rows, width], [width]],
-    linear: { in: width, out: other },
-    table: [other, width],
-    run: async (tape, { x, linear, table }) =>
-      tape.sparseDecode(await tape.sparseEncode(x[0], linear), table, x[1]),
+  preActivations: (rows, width, other) => ({
+    x: [[rows, width]],
+    encoder: { in: width, out: other, keep: 'positive' },
+    run: (tape, { x, encoder }) => tape.preActivations(x[0], encoder),
   }),
+  ...Object.fromEntries(
+    (['positive', 'above', 'largest'] as const).map((keep) => [
+      `sparseEncode of what is ${keep}, sparseDecode`,
+      (rows: number, width: number, other: number): GradientCase => ({
+        x: [[rows, width], [width]],
+        encoder: { in: width, out: other, keep },
+        table: [other, width],
+        run: async (tape, { x, encoder, table }) =>
+          tape.sparseDecode(await tape.sparseEncode(x[0], encoder), table, x[1]),
+      }),
+    ]),
+  ),
   'sparse rows scaled, and decoded twice': (rows, width, other) => ({
     x: [[rows, width], [width]],
-    linear: { in: width, out: other },
+    encoder: { in: width, out: other, keep: 'positive' },
     table: [other, width],
-    async run(tape, { x, linear, table }) {
-      const features = await tape.sparseEncode(x[0], linear)
+    async run(tape, { x, encoder, table }) {
+      const features = await tape.sparseEncode(x[0], encoder)
       const scaled = await tape.scaleEntries(features, (row, index) => (index % 2 === 0 ? 0 : row - 1.5))
       const [all, part] = [features, scaled].map((f) => tape.sparseDecode(f, table, x[1]))
       return tape.add(await all, await part)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Activation } from '../../engine/backend.ts'
+import type { Selection } from '../../engine/selection.ts'
 import { positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor, type Shape } from '../../engine/tensor.ts'
 import { columnsOf, sourceOf } from '../../engine/weights/weights.ts'
@@ -174,15 +175,71 @@ for (const ops of await startBackends()) {
     })
   })
 
-  test('sparseEncode: the positive entries of linear with ReLU, bit for bit', async () => {
+  test('preActivations: the product and the bias', async () => {
     await holds([anyRows, anyWidth, anyWidth, anySeed], async (rows, inputs, outputs, seed) => {
       const x = randomTensor([rows, inputs], seed)
-      for (const layer of bothLayouts(inputs, outputs, seed + 1))
-        checkSameSparse(
-          await host.sparseEncode(x, layer),
-          positiveEntries(await host.linear(x, layer, { activation: 'relu' })),
-        )
+      const [layer] = bothLayouts(inputs, outputs, seed + 1)
+      await checkOp(ops, (host) => host.preActivations(x, layer), naive.naiveLinear(x, layer))
     })
+  })
+
+  test('sparseEncode: what its selection keeps of preActivations, bit for bit', async () => {
+    const cases = [anyRows, anyWidth, anyWidth, anySeed, fc.nat()] as const
+    await holds([...cases], async (rows, inputs, outputs, seed, at) => {
+      const x = randomTensor([rows, inputs], seed)
+      const [layer] = bothLayouts(inputs, outputs, seed + 1)
+      const dense = await host.preActivations(x, layer)
+      checkSameSparse(await host.sparseEncode(x, layer), positiveEntries(dense))
+      const threshold = randomTensor([outputs], seed + 2, 0.5, 0.2) // some are below zero
+      const above: Selection = { keep: 'above', threshold: sourceOf('threshold', threshold) }
+      checkSameSparse(
+        await host.sparseEncode(x, { ...layer, selection: above }),
+        naive.entriesAbove(dense, threshold),
+      )
+      if (outputs === 0) return
+      const k = 1 + (at % outputs)
+      checkSameSparse(
+        await host.sparseEncode(x, { ...layer, selection: { keep: 'largest', k } }),
+        naive.largestEntries(dense, k),
+      )
+    })
+  })
+
+  test('sparseEncode: what just reaches its threshold goes, ties go to the lower index, zeros are not kept', async () => {
+    const levels = [2, -1, 3, 0, 3, 1, 2, 3, -0, 2, 1e-40, 3] // 13 outputs of each: whole vectors and a tail
+    const row = new Tensor(
+      [1, levels.length * 13],
+      Float32Array.from({ length: levels.length * 13 }, (_, j) => levels[j % levels.length]),
+    )
+    const layer = { weight: row } // x [1] times it: the numbers themselves
+    const x = Tensor.of([1, 1], [1])
+    const at = (level: number) => Array.from(row.data.keys()).filter((j) => row.data[j] === level)
+    const indicesOf = async (selection: Selection) => [
+      ...(await host.sparseEncode(x, { ...layer, selection })).indices,
+    ]
+    const threshold = sourceOf(
+      'threshold',
+      new Tensor([row.data.length], new Float32Array(row.data.length).fill(2)),
+    )
+    assert.equal(await indicesOf({ keep: 'above', threshold }), at(3))
+    const twos = at(2).slice(0, 5)
+    assert.equal(
+      await indicesOf({ keep: 'largest', k: at(3).length + 5 }),
+      [...at(3), ...twos].sort((a, b) => a - b),
+    )
+    assert.equal(await indicesOf({ keep: 'largest', k: 2 }), at(3).slice(0, 2))
+    const positive = [...row.data.keys()].filter((j) => row.data[j] > 0)
+    assert.equal(await indicesOf({ keep: 'largest', k: row.data.length }), positive)
+  })
+
+  test('sparseEncode: an SAE of 24,576 features, 32 of them kept', async () => {
+    const x = randomTensor([3, 8], 1)
+    const layer = { weight: randomTensor([8, 24_576], 2), bias: randomTensor([24_576], 3) }
+    const dense = await host.preActivations(x, layer)
+    checkSameSparse(
+      await host.sparseEncode(x, { ...layer, selection: { keep: 'largest', k: 32 } }),
+      naive.largestEntries(dense, 32),
+    )
   })
 
   test('sparseEncode: an SAE’s shape, few features active, some tokens with none', async () => {
@@ -205,8 +262,28 @@ for (const ops of await startBackends()) {
     x.row(2)[0] = Infinity
     const [layer] = bothLayouts(20, 50, 2)
     const found = await host.sparseEncode(x, layer)
-    checkSameSparse(found, positiveEntries(await host.linear(x, layer, { activation: 'relu' })))
+    const dense = await host.preActivations(x, layer)
+    checkSameSparse(found, positiveEntries(dense))
     assert.is(found.offsets[2] - found.offsets[1], 50)
+    const threshold = Tensor.zeros([50])
+    const above = { keep: 'above', threshold: sourceOf('threshold', threshold) } as const
+    checkSameSparse(
+      await host.sparseEncode(x, { ...layer, selection: above }),
+      naive.entriesAbove(dense, threshold),
+    )
+    for (const k of [1, 7, 49])
+      checkSameSparse(
+        await host.sparseEncode(x, { ...layer, selection: { keep: 'largest', k } }),
+        naive.largestEntries(dense, k),
+      )
+    const weight = Tensor.of([1, 5], [Infinity, NaN, Infinity, NaN, 1]) // NaN is as high as infinity, and no higher
+    for (const k of [1, 2, 3]) {
+      const largest = { weight, selection: { keep: 'largest', k } } as const
+      assert.equal(
+        [...(await host.sparseEncode(Tensor.of([1, 1], [1]), largest)).indices],
+        [0, 1, 2].slice(0, k),
+      )
+    }
   })
 
   test('sparseDecode: the dense product, for rows without entries too', async () => {

@@ -272,8 +272,8 @@ test('on a backend: screened where it is worth it or asked for, counted and desc
       const ops = await createBackend('wasm', { threads: 1, sparseEncoder })
       assert.is(describeMode(ops), ops.mode)
       assert.is(ops.screening?.rows, sparseEncoder === 'dense' ? undefined : 0)
-      const layer = await ops.prepareLinear(sourceOf('weight', weight), sourceOf('bias', bias))
-      const features = await ops.sparseEncode(ops.upload(randomTensor([9, inputs], 3, 2)), layer)
+      const encoder = await ops.prepareEncoder(sourceOf('weight', weight), sourceOf('bias', bias))
+      const features = await ops.sparseEncode(ops.upload(randomTensor([9, inputs], 3, 2)), encoder)
       encoded.push(features)
       const isScreened = sparseEncoder === 'screened' || (worthIt && !sparseEncoder)
       if (ops.screening) {

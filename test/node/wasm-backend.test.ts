@@ -175,7 +175,7 @@ test('sparse encode, sparse decode and top-k agree with the reference', async ()
   const [weight, bias, x] = [randomTensor([24, 500], 8), randomTensor([500], 9), randomTensor([150, 24], 10)]
   const [table, tableBias] = [randomTensor([500, 41], 11), randomTensor([41], 12)]
   const encode = async (ops: Backend) =>
-    ops.sparseEncode(ops.upload(x), await ops.prepareLinear(sourceOf('w', weight), sourceOf('b', bias)))
+    ops.sparseEncode(ops.upload(x), await ops.prepareEncoder(sourceOf('w', weight), sourceOf('b', bias)))
   const sparse = await encode(reference)
   await agrees(1e-5, async (ops) => ops.upload(toDense(await encode(ops))))
   // some 250 entries a row add up to hundreds and cancel

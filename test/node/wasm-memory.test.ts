@@ -4,6 +4,7 @@ import type { Backend } from '../../engine/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { createWasmBackend } from '../../engine/wasm/backend.ts'
 import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import { releaseGpt2, run } from '../../gpt2/model.ts'
 import { releaseSae } from '../../sae/weights.ts'
 import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
@@ -55,6 +56,22 @@ test('SAEs loaded, run on a text and released leave nothing', () =>
       await inner.sparseDecode(features, sae.W_dec, sae.b_dec)
     })
     releaseSae(sae)
+  }))
+
+test('encoders of every selection leave nothing', () =>
+  staysFlat(async (ops) => {
+    const { W_enc, b_enc } = randomSaeTensors(24, 100, 1)
+    const [weight, bias] = [sourceOf('w', W_enc), sourceOf('b', b_enc)]
+    const selections = [{ keep: 'above', threshold: bias } as const, { keep: 'largest', k: 3 } as const]
+    for (const selection of [undefined, ...selections]) {
+      const encoder = await ops.prepareEncoder(weight, bias, selection)
+      await ops.scope(async (inner) => {
+        const x = inner.upload(randomTensor([7, 24], 1))
+        await inner.sparseEncode(x, encoder)
+        await inner.preActivations(x, encoder)
+      })
+      ops.release(encoder)
+    }
   }))
 
 test('tensors made outside scopes, caches and tables are gone when released', () =>

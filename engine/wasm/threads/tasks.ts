@@ -82,6 +82,7 @@ export const TASKS = {
   add: ranged('add'),
   subtract: ranged('subtract'),
   meanRows,
+  select: ranged('select'),
   sparseDecode,
   ...SCREEN_TASKS,
 } satisfies Readonly<Record<string, Task>>
