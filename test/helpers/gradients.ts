@@ -179,7 +179,7 @@ function weightsOf({ linear, encoder, table, norm }: Partial<Given>): Weights[] 
 }
 
 /** Rows for columns. */
-function turned(x: Tensor): Tensor {
+export function turned(x: Tensor): Tensor {
   const [rows, width] = x.shape
   const y = x.like([width, rows])
   for (let r = 0; r < rows; r++) for (let c = 0; c < width; c++) y.data[c * rows + r] = x.data[r * width + c]
