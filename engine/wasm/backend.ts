@@ -1,10 +1,12 @@
 // The ops as WebAssembly SIMD kernels on threads.
 import type { Backend, DeviceTensor } from '../backend.ts'
+import type { Differentiable } from '../backward.ts'
 import * as check from '../checks.ts'
 import { freedOnFailure, runScope } from '../scope.ts'
 import { scaleEntries } from '../sparse.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
+import { wasmBackward } from './backward.ts'
 import { embed } from './embed.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { runLinear } from './linear.ts'
@@ -67,7 +69,12 @@ function startBackend(engine: Engine, { sparseEncoder }: WasmOptions, note = '')
 }
 
 /** The ops of one scope: `made` is what is freed when it ends. Without `screen`, sparseEncode computes densely. */
-function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefined, mode: string): Backend {
+function scopedBackend(
+  engine: Engine,
+  made: Set<Block>,
+  screen: Screen | undefined,
+  mode: string,
+): Differentiable {
   async function byRow(op: 'softmax' | 'center', x: DeviceTensor): Promise<WasmTensor> {
     const [rows, width] = matrixShape(op, x.shape)
     const from = addressOf(op, x)
@@ -105,6 +112,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
   return {
     name: 'wasm',
     mode,
+    backward: wasmBackward(engine, make),
     get screening() {
       return screen?.counts
     },

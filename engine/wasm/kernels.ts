@@ -33,6 +33,12 @@ export const KERNELS = {
   add: i32s('a b out width bStride first last'),
   subtract: i32s('a b out width bStride first last'),
   meanRows: i32s('x out rows width'),
+  copyStrided: i32s('from rowStride columnStride to toStride rows columns'),
+  geluBackward: i32s('dY x out first last'),
+  reluBackward: i32s('dY y out first last'),
+  layerNormBackward: { ...i32s('dY x weight out products width'), eps: 'f64', ...i32s('first last') },
+  softmaxBackward: { ...i32s('dY y out width'), scale: 'f32', ...i32s('first last') },
+  sparseDot: i32s('offsets indices dY table width out first last'),
   select: i32s('x outputs threshold k indices counts first last'),
   sparseDecode: i32s('offsets indices values table width bias out first last block'),
   quantizeColumns: {

@@ -18,7 +18,7 @@ const ROUNDER = 1.5 * 2 ** 23
 const EXP_UNDERFLOW = -104 // e^-104 rounds to 0
 const EXP_OVERFLOW = 89 // e^89 rounds to infinity
 
-/** The locals that `emitExp` and `emitGelu` work in. */
+/** The locals that `emitExp`, `emitGelu` and `emitGeluSlope` work in. */
 export interface MathLocals {
   readonly n: V128
   readonly r: V128
@@ -57,4 +57,19 @@ export function emitGelu(x: V128, exponent: V128, locals: MathLocals, madd: Mult
   local.set(exponent, f32x4.mul(exponent, x))
   emitExp(exponent, locals, madd)
   local.set(x, f32x4.div(x, f32x4.add(exponent, splat(1))))
+}
+
+/** x = gelu'(x) = s + s (1 - s) x 2u', with s = 1 / (1 + exp(-2u)) and u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2). */
+export function emitGeluSlope(x: V128, exponent: V128, locals: MathLocals, madd: MultiplyAdd): void {
+  const { n: s, r: slope } = locals
+  local.set(exponent, f32x4.mul(x, x))
+  local.set(exponent, madd(exponent, -2 * SQRT_2_OVER_PI * 0.044715, -2 * SQRT_2_OVER_PI))
+  local.set(exponent, f32x4.mul(exponent, x))
+  emitExp(exponent, locals, madd)
+  local.set(s, f32x4.div(splat(1), f32x4.add(exponent, splat(1))))
+  local.set(slope, f32x4.mul(x, x))
+  local.set(slope, madd(slope, 6 * SQRT_2_OVER_PI * 0.044715, 2 * SQRT_2_OVER_PI))
+  local.set(slope, f32x4.mul(slope, x))
+  local.set(slope, f32x4.mul(slope, f32x4.sub(splat(1), s)))
+  local.set(x, madd(s, slope, s))
 }

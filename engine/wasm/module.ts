@@ -2,12 +2,16 @@
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
+import { copyStrided } from './copy-strided.ts'
 import { moduleBytes, type NamedFunc } from './function.ts'
 import { gelu } from './gelu.ts'
+import { geluBackward } from './gelu-backward.ts'
 import { emitterFor, type KernelOptions } from './emitter.ts'
 import type { KERNELS } from './kernels.ts'
 import { layerNorm } from './layer-norm.ts'
+import { layerNormBackward } from './layer-norm-backward.ts'
 import { linear } from './linear.ts'
+import { reluBackward } from './linear-backward.ts'
 import { meanRows } from './mean-rows.ts'
 import { quantizeColumns } from './screen/quantize-columns.ts'
 import { screen } from './screen/column-group.ts'
@@ -15,7 +19,9 @@ import { quantizeRows } from './screen/quantize-rows.ts'
 import { scatter } from './screen/scatter.ts'
 import { select } from './select.ts'
 import { softmax } from './softmax.ts'
+import { softmaxBackward } from './softmax-backward.ts'
 import { sparseDecode } from './sparse-decode.ts'
+import { sparseDot } from './sparse-decode-backward.ts'
 import { tileOfAnySize } from './tile.ts'
 
 /** The module's bytes; its only import is the memory (see instance.ts). */
@@ -36,6 +42,12 @@ function emitKernels(options: KernelOptions) {
     add: add(),
     subtract: subtract(),
     meanRows: meanRows(),
+    copyStrided: copyStrided(),
+    geluBackward: geluBackward(emitter),
+    reluBackward: reluBackward(),
+    layerNormBackward: layerNormBackward(emitter),
+    softmaxBackward: softmaxBackward(),
+    sparseDot: sparseDot(),
     select: select(),
     sparseDecode: sparseDecode(emitter),
     quantizeColumns: quantizeColumns(emitter),

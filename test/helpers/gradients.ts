@@ -16,7 +16,7 @@ import { reference } from './backends.ts'
 import { randomNumbers } from './random.ts'
 
 /** A tensor of float64 numbers: the reference's loops take them and round nothing. Typed as what every op takes. */
-export function doubles(shape: Shape, numbers: ArrayLike<number>): Tensor {
+function doubles(shape: Shape, numbers: ArrayLike<number>): Tensor {
   return new Tensor(shape, Float64Array.from(numbers) as unknown as Float32Array)
 }
 

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Backend, DeviceTensor } from '../../engine/backend.ts'
+import type { DeviceTensor } from '../../engine/backend.ts'
 import type { WeightGradient, Weights } from '../../engine/backward.ts'
+import { createBackend } from '../../engine/backends.ts'
 import { record } from '../../engine/tape.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import type { Gpt2Config } from '../../gpt2/config.ts'
@@ -153,7 +154,10 @@ async function checkCase(
   }
 }
 
-const backends: readonly (readonly [Backend, number])[] = [[reference, 1e-5]]
+const backends = [
+  [reference, 1e-5],
+  [await createBackend('wasm'), 1e-4],
+] as const
 for (const [ops, limit] of backends) {
   const test = suite(`gradients against PyTorch: ${ops.name}`)
   test.after(() => ops.dispose())

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import { checkAgainstReference, checkByNudging, type GradientCase } from '../helpers/gradients.ts'
 import { reference } from '../helpers/backends.ts'
+import { createBackend } from '../../engine/backends.ts'
 import { anySeed, holds } from '../helpers/random.ts'
 
 // Every op's rule: the reference's loops in float64 against nudging each number, and every backend against those.
@@ -176,9 +177,10 @@ for (const [name, make] of Object.entries(cases))
   )
 nudged.run()
 
+const wasm = await createBackend('wasm')
 for (const [ops, limit] of [
   [reference, 1e-5],
-  // wasm
+  [wasm, 1e-4],
 ] as const) {
   const test = suite(`gradients: ${ops.name} against the reference in float64`)
   test.after(() => ops.dispose())
