@@ -149,6 +149,13 @@ export interface Backend {
   center(x: DeviceTensor): Promise<DeviceTensor>
   /** exp(x - max) / sum, a row at a time. [rows, width] -> the same */
   softmax(x: DeviceTensor): Promise<DeviceTensor>
+  /** -log softmax(x)[target], a row at a time, in nats: how little a row of logits expected its target. [rows, width] -> [rows] */
+  crossEntropy(x: DeviceTensor, targets: readonly number[]): Promise<DeviceTensor>
+  /**
+   * The Kullback-Leibler divergence KL(p || q) in nats of p = softmax(a) and q = softmax(b), a row at a time.
+   * a and b [rows, width] -> [rows]
+   */
+  klDivergence(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
   /** The rows `indices` of x, in that order. [rows, width] -> [n, width] */
   takeRows(x: DeviceTensor, indices: readonly number[]): Promise<DeviceTensor>
   /** Mean over each text's rows; lengths[i] rows belong to text i. [rows, width] -> [texts, width] */

@@ -1,6 +1,7 @@
 // Every backend by its name: what a user can ask for, and how it starts.
 import type { Backend } from './backend.ts'
 import type { Mode } from './gpujs/modes.ts'
+import { isNode } from './runtime.ts'
 import { createReferenceBackend } from './reference/backend.ts'
 
 /** What a backend may be told when it starts; each takes what concerns it. */
@@ -17,8 +18,8 @@ interface BackendEntry {
   readonly description: string
   /** The options that mean something to it; another one is refused, not ignored. */
   readonly options: readonly (keyof BackendOptions)[]
-  /** Set where it starts in a browser only. */
-  readonly browserOnly?: true
+  /** Set where a plain install in Node cannot start it: a browser does, or, in Node, an optional package. */
+  readonly needs?: 'browser' | 'browser or package webgpu'
   /** The most that all tensors and weights may take together; left out: what the machine has. */
   readonly mostBytes?: number
   create(options: BackendOptions): Promise<Backend>
@@ -33,7 +34,6 @@ async function createGpuJs(mode: Mode, options: BackendOptions): Promise<Backend
 /** The SIMD kernels, with what Node or the browser gives them: threads, flags. */
 async function createWasm(options: BackendOptions): Promise<Backend> {
   const { createWasmBackend } = await import('./wasm/backend.ts')
-  const isNode = typeof process !== 'undefined' && Boolean(process.versions?.node)
   const platform = isNode
     ? (await import('./wasm/platform/platform-node.ts')).nodePlatform
     : (await import('./wasm/platform/platform-browser.ts')).browserPlatform
@@ -66,13 +66,13 @@ export const backends: Readonly<Record<string, BackendEntry>> = {
   'gpujs:webgl2': {
     description: 'gpu.js kernels as WebGL2 fragment shaders',
     options: [],
-    browserOnly: true,
+    needs: 'browser',
     create: (options) => createGpuJs('webgl2', options),
   },
   'gpujs:webgpu': {
     description: 'gpu.js kernels as WebGPU compute shaders',
     options: [],
-    browserOnly: true,
+    needs: 'browser or package webgpu',
     create: (options) => createGpuJs('webgpu', options),
   },
 }

@@ -65,6 +65,10 @@ export interface Backward {
   gelu(dY: DeviceTensor, x: DeviceTensor): Promise<DeviceTensor>
   /** y = softmax(x). dY and y [rows, width] -> the same */
   softmax(dY: DeviceTensor, y: DeviceTensor): Promise<DeviceTensor>
+  /** y = -log softmax(x)[target]. dY [rows], x [rows, width] -> [rows, width] */
+  crossEntropy(dY: DeviceTensor, x: DeviceTensor, targets: readonly number[]): Promise<DeviceTensor>
+  /** y = KL(softmax(a) || softmax(b)). dY [rows] -> [dA, dB], both [rows, width] */
+  klDivergence(dY: DeviceTensor, a: DeviceTensor, b: DeviceTensor): Promise<[DeviceTensor, DeviceTensor]>
   /** dP and pattern [heads, queries, keys] -> [dQ, dK], of the shapes of q and k */
   attentionPattern(
     dP: DeviceTensor,

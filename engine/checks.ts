@@ -196,6 +196,24 @@ export function checkTopK(x: DeviceTensor, k: number): [rows: number, width: num
   return [rows, width]
 }
 
+export function checkCrossEntropy(
+  x: DeviceTensor,
+  targets: readonly number[],
+): [rows: number, width: number] {
+  const [rows, width] = matrixShape('crossEntropy', x.shape)
+  same('crossEntropy', `x ${showShape(x.shape)}`, rows, 'the number of targets', targets.length)
+  checkIds('crossEntropy', targets, width)
+  return [rows, width]
+}
+
+export function checkKlDivergence(a: DeviceTensor, b: DeviceTensor): [rows: number, width: number] {
+  const [rows, width] = matrixShape('klDivergence', a.shape)
+  if (showShape(a.shape) !== showShape(b.shape))
+    throw new Error(`klDivergence: a ${showShape(a.shape)} and b ${showShape(b.shape)} differ in shape`)
+  if (width === 0) throw new Error(`klDivergence: ${showShape(a.shape)} has rows of no logits`)
+  return [rows, width]
+}
+
 export function checkSparseDecode(x: SparseRows, table: Table, bias: DeviceTensor): void {
   same('sparseDecode', `x ${showShape(x.shape)}`, x.shape[1], 'the table’s rows', table.rows)
   if (bias.shape.length !== 1 || bias.shape[0] !== table.width)

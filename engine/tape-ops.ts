@@ -115,6 +115,14 @@ export function recordedOps(
       const rule: Rule = async (dY, { rules }) => [await rules.softmax(dY, made)]
       return note({ made, from: [x], rule }, [made])
     },
+    async crossEntropy(x, targets) {
+      const rule: Rule = async (dY, { rules }) => [await rules.crossEntropy(dY, x, targets)]
+      return note({ made: await inner.crossEntropy(x, targets), from: [x], rule }, [x])
+    },
+    async klDivergence(a, b) {
+      const rule: Rule = (dY, { rules }) => rules.klDivergence(dY, a, b)
+      return note({ made: await inner.klDivergence(a, b), from: [a, b], rule }, [a, b])
+    },
     async takeRows(x, indices) {
       const [rows] = matrixShape('takeRows', x.shape)
       const rule: Rule = async (dY, { rules }) => [await rules.takeRows(dY, indices, rows)]

@@ -9,9 +9,11 @@ import { add, subtract } from './add.ts'
 import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'
 import { center } from './center.ts'
+import { crossEntropy } from './cross-entropy.ts'
 import { Device, type DeviceOptions } from './device.ts'
 import { embed } from './embed.ts'
 import { gelu } from './gelu.ts'
+import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { lostNumbers } from './lost-numbers.ts'
@@ -156,6 +158,14 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
     async softmax(x) {
       matrixShape('softmax', x.shape)
       return note(await softmax(device, own('softmax', x)))
+    },
+    async crossEntropy(x, targets) {
+      check.checkCrossEntropy(x, targets)
+      return note(await crossEntropy(device, own('crossEntropy', x), targets))
+    },
+    async klDivergence(a, b) {
+      check.checkKlDivergence(a, b)
+      return note(await klDivergence(device, own('klDivergence', a), own('klDivergence', b)))
     },
     async takeRows(x, indices) {
       check.checkIds('takeRows', indices, matrixShape('takeRows', x.shape)[0])

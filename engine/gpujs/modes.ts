@@ -1,4 +1,5 @@
 // gpu.js' modes: what each needs here, and what really ran.
+import { isNode } from '../runtime.ts'
 
 /** The ways gpu.js can run a kernel. */
 export const modes = ['cpu', 'webasm', 'webgl2', 'webgpu'] as const
@@ -42,6 +43,9 @@ export async function loadGpuJs(): Promise<GpuJs> {
   return gpujs
 }
 
+const DRIVER_ADVICE =
+  ': it takes a graphics driver (Linux: a Vulkan driver and the loader, libvulkan1; a driver in an unusual place is named by VK_DRIVER_FILES); or take gpujs:webasm'
+
 export function cannotRun(mode: Mode, reason: string, cause?: unknown): Error {
   return new Error(`gpujs:${mode} cannot run here: ${reason}`, { cause })
 }
@@ -56,10 +60,23 @@ export async function checkMode({ GPU }: GpuJs, mode: Mode): Promise<void> {
   if (mode === 'webasm' && typeof WebAssembly === 'undefined') throw cannot('there is no WebAssembly')
   if (mode === 'webgl2' && !GPU.isWebGL2Supported)
     throw cannot('there is no WebGL2 context; run it in a browser with WebGL2, or take gpujs:webasm')
-  if (mode === 'webgpu' && !(globalThis.navigator && 'gpu' in navigator))
-    throw cannot('there is no navigator.gpu; run it in a browser with WebGPU, or take gpujs:webasm')
-  if (mode === 'webgpu' && !(await GPU.isWebGPUAvailable()))
-    throw cannot('navigator.gpu is there, but no adapter answers')
+  if (mode === 'webgpu') await checkWebGpu(GPU)
+}
+
+async function checkWebGpu(GPU: GpuJs['GPU']): Promise<void> {
+  if (isNode) {
+    const { provideWebGpu } = await import('./webgpu-node.ts')
+    await provideWebGpu().catch((error: Error) => {
+      throw cannotRun('webgpu', error.message, error)
+    })
+  }
+  if (!('gpu' in (globalThis.navigator ?? {})))
+    throw cannotRun(
+      'webgpu',
+      'there is no navigator.gpu; run it in a browser with WebGPU, or take gpujs:webasm',
+    )
+  if (!(await GPU.isWebGPUAvailable()))
+    throw cannotRun('webgpu', `WebGPU is there, but no adapter answers${isNode ? DRIVER_ADVICE : ''}`)
 }
 
 function canMakeFunctions(): boolean {

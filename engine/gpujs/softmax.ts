@@ -13,7 +13,7 @@ export function softenedNaive(this: Thread<'width'>, x: Matrix): number {
 }
 
 /** Better, first step: one thread a row, which walks it for its largest number. */
-function rowHighest(this: Thread<'width'>, x: Matrix): number {
+export function rowHighest(this: Thread<'width'>, x: Matrix): number {
   let highest = x[this.thread.x][0]
   for (let i = 1; i < this.constants.width; i++)
     if (x[this.thread.x][i] > highest) highest = x[this.thread.x][i]
@@ -21,7 +21,7 @@ function rowHighest(this: Thread<'width'>, x: Matrix): number {
 }
 
 /** Better, second step: one thread a row, which adds up its exponentials. */
-function rowTotal(this: Thread<'width'>, x: Matrix, highest: Row): number {
+export function rowTotal(this: Thread<'width'>, x: Matrix, highest: Row): number {
   let total = 0
   for (let block = 0; block < this.constants.width; block += 256) {
     const end = Math.min(block + 256, this.constants.width)

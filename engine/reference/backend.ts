@@ -10,8 +10,10 @@ import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'
 import { referenceBackward } from './backward.ts'
 import { center } from './center.ts'
+import { crossEntropy } from './cross-entropy.ts'
 import { embed } from './embed.ts'
 import { gelu } from './gelu.ts'
+import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
 import { linear } from './linear.ts'
 import { meanRows } from './mean-rows.ts'
@@ -155,6 +157,14 @@ export function createReferenceBackend(): Differentiable {
     async softmax(x) {
       matrixShape('softmax', x.shape)
       return softmax(host('softmax', x))
+    },
+    async crossEntropy(x, targets) {
+      check.checkCrossEntropy(x, targets)
+      return crossEntropy(host('crossEntropy', x), targets)
+    },
+    async klDivergence(a, b) {
+      check.checkKlDivergence(a, b)
+      return klDivergence(host('klDivergence', a), host('klDivergence', b))
     },
     async takeRows(x, indices) {
       check.checkIds('takeRows', indices, matrixShape('takeRows', x.shape)[0])

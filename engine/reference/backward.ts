@@ -4,8 +4,10 @@ import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../ba
 import * as check from '../checks.ts'
 import type { Tensor } from '../tensor.ts'
 import { attentionMixBackward, attentionPatternBackward } from './attention-backward.ts'
+import { crossEntropyBackward } from './cross-entropy-backward.ts'
 import { embedBackward } from './embed-backward.ts'
 import { geluBackward } from './gelu-backward.ts'
+import { klDivergenceBackward } from './kl-divergence-backward.ts'
 import { layerNormBackward } from './layer-norm-backward.ts'
 import { linearBackward, linearWeightsBackward, reluBackward, sumRows } from './linear-backward.ts'
 import { meanRowsBackward } from './mean-rows-backward.ts'
@@ -53,6 +55,10 @@ export function referenceBackward(
     relu: async (dY, y) => reluBackward(host('relu', dY), host('relu', y)),
     gelu: async (dY, x) => geluBackward(host('gelu', dY), host('gelu', x)),
     softmax: async (dY, y) => softmaxBackward(host('softmax', dY), host('softmax', y)),
+    crossEntropy: async (dY, x, targets) =>
+      crossEntropyBackward(host('crossEntropy', dY), host('crossEntropy', x), targets),
+    klDivergence: async (dY, a, b) =>
+      klDivergenceBackward(host('klDivergence', dY), host('klDivergence', a), host('klDivergence', b)),
     async attentionPattern(dP, pattern, q, k, heads, texts) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
       const [gradient, probabilities, queries, keys] = [dP, pattern, q, k].map((x) =>

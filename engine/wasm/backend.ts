@@ -7,8 +7,10 @@ import { scaleEntries } from '../sparse.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
 import { wasmBackward } from './backward.ts'
+import { runCrossEntropy } from './cross-entropy.ts'
 import { embed } from './embed.ts'
 import { Engine, type EngineOptions } from './engine.ts'
+import { runKlDivergence } from './kl-divergence.ts'
 import { runLinear } from './linear.ts'
 import { kernelModule } from './module.ts'
 import { prepareLinear, type PackedLinear } from './panels.ts'
@@ -27,7 +29,7 @@ import { Screen } from './screen/screen.ts'
 import { runSparseDecode } from './sparse-decode.ts'
 import { encodeDensely } from './sparse-encode.ts'
 import { Block, freeBlock, WasmTensor, wasmTensor } from './tensors.ts'
-import { topKOfRow } from './top-k.ts'
+import { largestOfRows, topKOfRow } from './top-k.ts'
 
 /** Numbers of an elementwise op below which a chunk of it is not worth another thread's waking up. */
 const LEAST_NUMBERS = 1 << 14
@@ -248,6 +250,22 @@ function scopedBackend(
 
     softmax: (x) => byRow('softmax', x),
 
+    async crossEntropy(x, targets) {
+      const [rows, width] = check.checkCrossEntropy(x, targets)
+      const place = { x: addressOf('crossEntropy', x), rows, width, least: LEAST_NUMBERS / width }
+      const out = make('crossEntropy', [rows])
+      await runCrossEntropy(engine, place, targets, out)
+      return out
+    },
+
+    async klDivergence(a, b) {
+      const [rows, width] = check.checkKlDivergence(a, b)
+      const [aAt, bAt] = [a, b].map((x) => addressOf('klDivergence', x))
+      const out = make('klDivergence', [rows])
+      await runKlDivergence(engine, { a: aAt, b: bAt, rows, width, least: LEAST_NUMBERS / width }, out)
+      return out
+    },
+
     async takeRows(x, indices) {
       const [rows, width] = matrixShape('takeRows', x.shape)
       check.checkIds('takeRows', indices, rows)
@@ -272,7 +290,10 @@ function scopedBackend(
 
     async topK(x, k) {
       const [rows, width] = check.checkTopK(x, k)
-      const numbers = floatsOf(wasmTensor('topK', x, engine.arena))
+      const source = wasmTensor('topK', x, engine.arena)
+      if (k === 1)
+        return largestOfRows(engine, { x: source.address, rows, width, least: LEAST_NUMBERS / width })
+      const numbers = floatsOf(source)
       return Array.from({ length: rows }, (_, r) =>
         topKOfRow(numbers.subarray(r * width, (r + 1) * width), k),
       )

@@ -10,7 +10,8 @@ import type { PackedLinear } from './panels.ts'
 import { live, type PackedEncoder, type WasmTable } from './prepared.ts'
 import { forEachActive, runSparseDot } from './sparse-decode-backward.ts'
 import { encodeBackward } from './sparse-encode-backward.ts'
-import { wasmTensor, type WasmTensor } from './tensors.ts'
+import { klDivergenceBackward } from './kl-divergence-backward.ts'
+import { Block, wasmTensor, type WasmTensor } from './tensors.ts'
 
 /** Numbers of an elementwise rule below which a chunk of it is not worth another thread's waking up. */
 const LEAST_NUMBERS = 1 << 14
@@ -115,6 +116,33 @@ export function wasmBackward(engine: Engine, make: (op: string, shape: Shape) =>
       const place = { dY: addressOf('softmax', dY), y: addressOf('softmax', y), out: out.address, width }
       await engine.runRanged('softmaxBackward', { ...place, scale: 1 }, rows, LEAST_NUMBERS / width)
       return out
+    },
+
+    async crossEntropy(dY, x, targets) {
+      const [rows, width] = check.checkCrossEntropy(x, targets)
+      const out = make('crossEntropy', x.shape)
+      using words = new Block(engine.arena, rows * 4, 'crossEntropy: targets')
+      engine.arena.words(words.address, rows).set(targets)
+      const place = { dY: addressOf('crossEntropy', dY), x: addressOf('crossEntropy', x), out: out.address }
+      const all = { ...place, targets: words.address, width }
+      await engine.runRanged('crossEntropyBackward', all, rows, LEAST_NUMBERS / width)
+      return out
+    },
+
+    async klDivergence(dY, a, b) {
+      const [rows, width] = check.checkKlDivergence(a, b)
+      const [dA, dB] = [make('klDivergence', a.shape), make('klDivergence', b.shape)]
+      const pairs = [
+        [a, dA],
+        [b, dB],
+      ] as const
+      for (const [x, out] of pairs) {
+        const place = { x: addressOf('klDivergence', x), out: out.address, width }
+        await engine.runRanged('softmax', place, rows, LEAST_NUMBERS / width)
+      }
+      const place = { dY: addressOf('klDivergence', dY), dA: dA.address, dB: dB.address, rows, width }
+      klDivergenceBackward(engine, place)
+      return [dA, dB]
     },
 
     async attentionPattern(dP, pattern, q, k, heads, texts) {

@@ -102,12 +102,12 @@ export class Engine {
   /** Runs a task of `count` rows, or numbers, in chunks of at least `least` of them. */
   async runRanged<T extends RangedTask>(
     task: T,
-    args: Omit<TaskArgs<T>, 'first' | 'last' | 'perChunk'>,
+    args: Omit<TaskArgs<T>, 'first' | 'last' | 'scratch' | 'perChunk'>,
     count: number,
     least: number,
   ): Promise<void> {
     const perChunk = this.share(count, least)
-    const all = { ...args, first: 0, last: count, perChunk } as TaskArgs<T>
+    const all = { ...args, first: 0, last: count, scratch: 0, perChunk } as TaskArgs<T>
     await this.run(task, all, count === 0 ? 0 : Math.ceil(count / perChunk))
   }
 

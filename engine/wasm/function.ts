@@ -1,6 +1,7 @@
 // WebAssembly functions with names: they are written and called by the names of their parameters, not by their order.
 import { call as callInOrder, func as funcInOrder, i32, importMemory, Module } from 'wasmati'
 import type { AnyFunc, Func, Input, Local, StackVar, ToTypeTuple, TupleN, ValueType } from 'wasmati'
+import { constantsIn } from './constants.ts'
 import type { Signature } from './kernels.ts'
 import { MAX_PAGES } from './memory.ts'
 
@@ -14,6 +15,7 @@ export function moduleBytes(
 ): Uint8Array<ArrayBuffer> {
   const marker = funcInOrder({ in: [], out: [i32] }, () => i32.const(Number(paired)))
   const memory = importMemory({ min: 1, max: MAX_PAGES, shared })
+  constantsIn(memory)
   return new Uint8Array(Module({ memory, exports: { ...exports, paired: marker } }).toBytes())
 }
 

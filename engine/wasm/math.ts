@@ -8,15 +8,8 @@
  * out right. Measured over the whole range (test/node/wasm-math.test.ts): at most 2 units in the last place.
  */
 import { f32x4, i32x4, local } from 'wasmati'
+import { constant } from './constants.ts'
 import { splat, type MultiplyAdd, type V128 } from './emit.ts'
-
-const EXP = [0.5, 0.16666576266288757, 0.041666556149721146, 0.008363178931176662, 0.0013926184037700295]
-const LN2_HIGH = 0.693359375
-const LN2_LOW = -2.12194440054690581e-4
-/** Added to a small number it leaves no bits for a fraction: the sum's last bits are the rounded number. */
-const ROUNDER = 1.5 * 2 ** 23
-const EXP_UNDERFLOW = -104 // e^-104 rounds to 0
-const EXP_OVERFLOW = 89 // e^89 rounds to infinity
 
 /** The locals that `emitExp`, `emitGelu` and `emitGeluSlope` work in. */
 export interface MathLocals {
@@ -28,24 +21,23 @@ export interface MathLocals {
 /** x = exp(x). NaN stays NaN, -infinity gives 0, infinity stays. */
 export function emitExp(x: V128, { n, r, sum }: MathLocals, madd: MultiplyAdd): void {
   // x = clamp(x); pmax(x, y) is x < y ? y : x, which leaves NaN in x, and pmin alike
-  local.set(x, f32x4.pmax(x, splat(EXP_UNDERFLOW)))
-  local.set(x, f32x4.pmin(x, splat(EXP_OVERFLOW)))
+  local.set(x, f32x4.pmax(x, constant('underflow')))
+  local.set(x, f32x4.pmin(x, constant('overflow')))
   // n = ROUNDER + round(x / ln 2); r = x - round(x / ln 2) ln 2
-  local.set(n, madd(x, Math.LOG2E, ROUNDER))
-  local.set(sum, f32x4.sub(n, splat(ROUNDER)))
-  local.set(r, madd(sum, -LN2_HIGH, x))
-  local.set(r, madd(sum, -LN2_LOW, r))
+  local.set(n, madd(x, 'log2e', 'rounder'))
+  local.set(sum, f32x4.sub(n, constant('rounder')))
+  local.set(r, madd(sum, 'lessLn2High', x))
+  local.set(r, madd(sum, 'lessLn2Low', r))
   // sum = 1 + r + r^2 p(r)
-  local.set(sum, splat(EXP[4]))
-  for (const coefficient of [EXP[3], EXP[2], EXP[1], EXP[0], 1, 1]) local.set(sum, madd(sum, r, coefficient))
+  local.set(sum, constant('exp4'))
+  for (const coefficient of ['exp3', 'exp2', 'exp1', 'exp0', 'one', 'one'] as const)
+    local.set(sum, madd(sum, r, coefficient))
   // n -= ROUNDER, as whole numbers: x = sum * 2^(n >> 1) * 2^(n - (n >> 1)), powers of two as a float's exponent bits
-  local.set(n, i32x4.sub(n, splat(ROUNDER)))
+  local.set(n, i32x4.sub(n, constant('rounder')))
   local.set(r, i32x4.shr_s(n, 1))
-  local.set(sum, f32x4.mul(sum, i32x4.shl(i32x4.add(r, i32x4.splat(127)), 23)))
-  local.set(x, f32x4.mul(sum, i32x4.shl(i32x4.add(i32x4.sub(n, r), i32x4.splat(127)), 23)))
+  local.set(sum, f32x4.mul(sum, i32x4.shl(i32x4.add(r, constant('exponentBias')), 23)))
+  local.set(x, f32x4.mul(sum, i32x4.shl(i32x4.add(i32x4.sub(n, r), constant('exponentBias')), 23)))
 }
-
-const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI)
 
 /**
  * x = x / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3): GPT-2's GELU, because (1 + tanh u) / 2 = 1 / (1 + exp(-2u)).
@@ -53,23 +45,27 @@ const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI)
  */
 export function emitGelu(x: V128, exponent: V128, locals: MathLocals, madd: MultiplyAdd): void {
   local.set(exponent, f32x4.mul(x, x))
-  local.set(exponent, madd(exponent, -2 * SQRT_2_OVER_PI * 0.044715, -2 * SQRT_2_OVER_PI))
+  local.set(exponent, madd(exponent, 'gelu3', 'gelu1'))
   local.set(exponent, f32x4.mul(exponent, x))
   emitExp(exponent, locals, madd)
-  local.set(x, f32x4.div(x, f32x4.add(exponent, splat(1))))
+  local.set(x, f32x4.div(x, f32x4.add(exponent, constant('one'))))
 }
 
 /** x = gelu'(x) = s + s (1 - s) x 2u', with s = 1 / (1 + exp(-2u)) and u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2). */
 export function emitGeluSlope(x: V128, exponent: V128, locals: MathLocals, madd: MultiplyAdd): void {
   const { n: s, r: slope } = locals
   local.set(exponent, f32x4.mul(x, x))
-  local.set(exponent, madd(exponent, -2 * SQRT_2_OVER_PI * 0.044715, -2 * SQRT_2_OVER_PI))
+  local.set(exponent, madd(exponent, 'gelu3', 'gelu1'))
   local.set(exponent, f32x4.mul(exponent, x))
   emitExp(exponent, locals, madd)
-  local.set(s, f32x4.div(splat(1), f32x4.add(exponent, splat(1))))
+  // s = 1 / (1 + exponent)
+  local.set(exponent, f32x4.add(exponent, constant('one')))
+  local.set(s, f32x4.div(constant('one'), exponent))
+  // slope = -2u' x (s - 1)
   local.set(slope, f32x4.mul(x, x))
-  local.set(slope, madd(slope, 6 * SQRT_2_OVER_PI * 0.044715, 2 * SQRT_2_OVER_PI))
+  local.set(slope, f32x4.mul(slope, splat(3)))
+  local.set(slope, madd(slope, 'gelu3', 'gelu1'))
   local.set(slope, f32x4.mul(slope, x))
-  local.set(slope, f32x4.mul(slope, f32x4.sub(splat(1), s)))
+  local.set(slope, f32x4.mul(slope, f32x4.sub(s, constant('one'))))
   local.set(x, madd(s, slope, s))
 }

@@ -3,8 +3,9 @@
 /** Every block starts at a multiple of a cache line. */
 const ALIGNMENT = 64
 const PAGE_BYTES = 65536
-/** The first bytes are never handed out, so that address 0 can mean "none". */
-const FIRST_BYTE = ALIGNMENT
+/** The first bytes are never handed out: address 0 can mean "none", and the modules' constants lie behind (constants.ts). */
+export const CONSTANTS_AT = ALIGNMENT
+const FIRST_BYTE = 2 * ALIGNMENT
 
 /** 4 GiB in pages of 64 KiB, all that a 32-bit address reaches; the last page stays unused, so that no end address is 2^32. */
 export const MAX_PAGES = 65536
@@ -70,6 +71,11 @@ export class Arena {
   /** `length` float32 numbers at an address: a view, valid until the memory grows (always, if it is shared). */
   floats(start: number, length: number): Float32Array {
     return new Float32Array(this.memory.buffer, start, length)
+  }
+
+  /** `length` float64 numbers at an address: a view likewise. */
+  doubles(start: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, start, length)
   }
 
   /** `length` whole numbers of 32 bits at an address: a view likewise. */

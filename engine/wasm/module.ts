@@ -3,11 +3,14 @@ import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
 import { copyStrided } from './copy-strided.ts'
+import { crossEntropy } from './cross-entropy.ts'
+import { crossEntropyBackward } from './cross-entropy-backward.ts'
 import { moduleBytes, type NamedFunc } from './function.ts'
 import { gelu } from './gelu.ts'
 import { geluBackward } from './gelu-backward.ts'
 import { emitterFor, type KernelOptions } from './emitter.ts'
 import type { KERNELS } from './kernels.ts'
+import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
 import { layerNormBackward } from './layer-norm-backward.ts'
 import { linear } from './linear.ts'
@@ -23,6 +26,7 @@ import { softmaxBackward } from './softmax-backward.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseDot } from './sparse-decode-backward.ts'
 import { tileOfAnySize } from './tile.ts'
+import { largest } from './top-k.ts'
 
 /** The module's bytes; its only import is the memory (see instance.ts). */
 export function kernelModule(options: KernelOptions): Uint8Array<ArrayBuffer> {
@@ -37,12 +41,16 @@ function emitKernels(options: KernelOptions) {
     attention: attention(emitter, anyTile),
     layerNorm: layerNorm(emitter),
     softmax: softmax(emitter),
+    crossEntropy: crossEntropy(emitter),
+    klDivergence: klDivergence(emitter),
+    largest: largest(),
     center: center(),
     gelu: gelu(emitter),
     add: add(),
     subtract: subtract(),
     meanRows: meanRows(),
     copyStrided: copyStrided(),
+    crossEntropyBackward: crossEntropyBackward(emitter),
     geluBackward: geluBackward(emitter),
     reluBackward: reluBackward(),
     layerNormBackward: layerNormBackward(emitter),

@@ -57,6 +57,9 @@ function cases(): [name: string, run: Case][] {
     ['attentionPattern', (ops) => ops.attentionPattern(ops.upload(q), ops.upload(k), 2, texts)],
     ['layerNorm', async (ops) => layerNormOf(ops, x, row)],
     ['softmax', (ops) => ops.softmax(ops.upload(x))],
+    ['crossEntropy', (ops) => ops.crossEntropy(ops.upload(x), [0, 5, 38, 1, 2, 3, 4])],
+    ['klDivergence', (ops) => ops.klDivergence(ops.upload(x), ops.upload(waves([7, WIDTH], 11)))],
+    ['topK', largestOf],
     ['center', (ops) => ops.center(ops.upload(x))],
     ['gelu', (ops) => ops.gelu(ops.upload(x))],
     ['add', (ops) => ops.add(ops.upload(x), ops.upload(row))],
@@ -92,6 +95,14 @@ async function sparseEncodeOf(ops: Backend, bias: number, selection?: Selection)
   const features = await ops.sparseEncode(ops.upload(waves([21, INPUTS], 9)), encoder)
   ops.release(encoder)
   return ops.upload(toDense(features))
+}
+
+/** The largest of rows of all lengths up to WIDTH. */
+async function largestOf(ops: Backend): Promise<DeviceTensor> {
+  const places = Tensor.zeros([WIDTH])
+  for (let width = 1; width <= WIDTH; width++)
+    places.data[width - 1] = (await ops.topK(ops.upload(waves([1, width], width)), 1))[0].indices[0]
+  return ops.upload(places)
 }
 
 async function layerNormOf(ops: Backend, x: Tensor, row: Tensor): Promise<DeviceTensor> {

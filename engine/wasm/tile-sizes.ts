@@ -3,6 +3,9 @@
 /** How many products a float32 sum takes before it is added to the others and begins again from zero: see tile.ts. */
 export const SUM_BLOCK = 128
 
+/** How many exponentials of a row that is summed are held at once, in a thread's scratch memory. */
+export const EXPONENTIALS = 512
+
 /** Rows of the largest tile: its 6 x 2 accumulators, 2 vectors of weights and 1 of x fill 15 registers. */
 export const TILE_ROWS = 6
 

@@ -1,3 +1,72 @@
+import { f32, f32x4, i32, i32x4, local } from 'wasmati'
+import { forLanes, forUpTo, increment, splat, when, type I32Input, type Lanes } from './emit.ts'
+import type { Engine } from './engine.ts'
+import { func } from './function.ts'
+import { KERNELS } from './kernels.ts'
+import { Block } from './tensors.ts'
+
+/** The largest number of each row of x, by address, and where it stands; as topK's, of k = 1. */
+export async function largestOfRows(
+  engine: Engine,
+  { x, rows, width, least }: { x: number; rows: number; width: number; least: number },
+): Promise<{ values: Float32Array; indices: Uint32Array }[]> {
+  using places = new Block(engine.arena, rows * 4, 'topK: places')
+  await engine.runRanged('largest', { x, places: places.address, width }, rows, least)
+  const indices = engine.arena.words(places.address, rows).slice()
+  return Array.from(indices, (index, r) => ({
+    values: engine.arena.floats(x + (r * width + index) * 4, 1).slice(),
+    indices: indices.subarray(r, r + 1),
+  }))
+}
+
+/** places[r] = the first column that holds the row's largest number, NaN counting as infinity, for a range of rows. */
+export function largest() {
+  return func(
+    { in: KERNELS.largest, locals: { i32: 4, f32: 1, v128: 5 } },
+    (
+      { x, places, width, first, last },
+      { i32: [c, bytes, at, bits], f32: [row], v128: [value, ...maxes] },
+    ) => {
+      const [max, ...others] = maxes
+      /** value = one number, in all lanes, or four; pmin(infinity, y) is y < infinity ? y : infinity */
+      const read = (load: Lanes['load'], address: I32Input, offset = 0) => {
+        local.set(value, load(address, offset))
+        local.set(value, f32x4.pmin(splat(Infinity), value))
+      }
+      local.set(bytes, i32.mul(width, 4))
+      increment(x, i32.mul(first, bytes))
+      increment(places, i32.mul(first, 4))
+      forUpTo(first, last, 1, () => {
+        // max = the largest, in all lanes
+        for (const one of maxes) local.set(one, splat(-Infinity))
+        const takeLargest = ({ load }: Lanes, vectors: number) => {
+          for (let i = 0; i < vectors; i++) {
+            read(load, i32.add(x, c), i * 16)
+            local.set(maxes[i], f32x4.max(maxes[i], value))
+          }
+        }
+        forLanes(c, bytes, takeLargest, maxes.length)
+        for (const other of others) local.set(max, f32x4.max(max, other))
+        local.set(row, f32x4.extract_lane(0, max))
+        for (const lane of [1, 2, 3]) local.set(row, f32.max(row, f32x4.extract_lane(lane, max)))
+        local.set(max, f32x4.splat(row))
+        // at = where the first number as large stands, in bytes
+        local.set(at, i32.const(-1))
+        forLanes(c, bytes, ({ load }) => {
+          when(i32.eq(at, -1), () => {
+            read(load, i32.add(x, c))
+            local.set(bits, i32x4.bitmask(f32x4.eq(value, max)))
+            when(bits, () => local.set(at, i32.add(c, i32.shl(i32.ctz(bits), 2))))
+          })
+        })
+        i32.store({}, places, i32.shr_u(at, 2))
+        increment(x, bytes)
+        increment(places, 4)
+      })
+    },
+  )
+}
+
 /** Up to this many, the largest are kept in order while the row goes by; beyond, the whole row is sorted. */
 const FEW = 64
 

@@ -164,6 +164,30 @@ export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> 
       RUNS,
     ),
 
+  crossEntropy: (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed, fc.constantFrom(1e-3, 1, 30)],
+      async (rows, width, seed, scale) => {
+        const x = randomTensor([rows, width], seed, scale)
+        const targets = Array.from({ length: rows }, (_, r) => (seed + 7 * r) % width)
+        await close(ops, 2, (host) => host.crossEntropy(x, targets), naive.naiveCrossEntropy(x, targets))
+      },
+      RUNS,
+    ),
+
+  klDivergence: (ops) =>
+    holds(
+      [anyRows, anyWidth, anySeed, fc.constantFrom(1e-3, 1, 30)],
+      async (rows, width, seed, scale) => {
+        const [a, b] = [
+          randomTensor([rows, width], seed, scale),
+          randomTensor([rows, width], seed + 1, scale),
+        ]
+        await close(ops, 2, (host) => host.klDivergence(a, b), naive.naiveKlDivergence(a, b))
+      },
+      RUNS,
+    ),
+
   takeRows: (ops) =>
     holds(
       [anyRows, anyWidth, anySeed],

@@ -6,16 +6,16 @@ import { createReferenceBackend } from '../../engine/reference/backend.ts'
 export const reference = createReferenceBackend()
 
 /**
- * Starts every registered backend that runs in Node: registering one is all it takes to have it tested. Prints what
- * runs, and which backends `npm run test:browser` tests instead. A backend that cannot start here fails the test file,
+ * Starts every registered backend that runs in a plain Node: registering one is all it takes to have it tested.
+ * Prints what runs, and which backends `npm run test:browser` and `test:webgpu` test instead. A backend that cannot start here fails the test file,
  * so that none is left out without a sound.
  */
 export async function startBackends(): Promise<readonly Backend[]> {
   const started: Backend[] = []
   const names = Object.keys(backends)
-  for (const name of names) if (!backends[name].browserOnly) started.push(await createBackend(name))
+  for (const name of names) if (backends[name].needs === undefined) started.push(await createBackend(name))
   console.log(`backends: ${started.map(({ name, mode }) => `${name} (${mode})`).join('; ')}`)
-  const inBrowser = names.filter((name) => backends[name].browserOnly)
-  console.log(`tested in the browser: ${inBrowser.join(', ')}`)
+  const elsewhere = names.filter((name) => backends[name].needs !== undefined)
+  console.log(`tested by test:browser and test:webgpu: ${elsewhere.join(', ')}`)
   return started
 }

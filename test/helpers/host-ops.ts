@@ -95,6 +95,9 @@ export function hostOps(ops: Backend) {
     gelu: (x: Tensor) => compute((ops) => ops.gelu(ops.upload(x))),
     center: (x: Tensor) => compute((ops) => ops.center(ops.upload(x))),
     softmax: (x: Tensor) => compute((ops) => ops.softmax(ops.upload(x))),
+    crossEntropy: (x: Tensor, targets: readonly number[]) =>
+      compute((ops) => ops.crossEntropy(ops.upload(x), targets)),
+    klDivergence: (a: Tensor, b: Tensor) => compute((ops) => ops.klDivergence(ops.upload(a), ops.upload(b))),
     takeRows: (x: Tensor, indices: readonly number[]) =>
       compute((ops) => ops.takeRows(ops.upload(x), indices)),
     meanRows: (x: Tensor, lengths: readonly number[]) =>

@@ -136,6 +136,40 @@ export function naiveSoftmax(x: Tensor): Expected {
   })
 }
 
+/** One number a row: what works it out is given the rows of `xs`. */
+function perRow(xs: readonly Tensor[], roundings: number, row: (...rows: number[][]) => Estimate): Expected {
+  const [rows] = xs[0].shape
+  const of = (r: number) => row(...xs.map((x) => Array.from(x.row(r))))
+  return { ...perElement([rows, 1], roundings, (r) => () => of(r)), shape: [rows] }
+}
+
+/** log of the sum of e^x. */
+function logTotal(x: readonly number[]): number {
+  const top = Math.max(...x)
+  return top + Math.log(sum(x.map((exponent) => Math.exp(exponent - top))))
+}
+
+/** log (sum of e^x) - x[target]: an error of the sum is relative, so its logarithm's is absolute. */
+export function naiveCrossEntropy(x: Tensor, targets: readonly number[]): Expected {
+  let r = 0
+  return perRow([x], softmaxRoundings(x.shape[1]), (row) => {
+    const value = logTotal(row) - row[targets[r++]]
+    return { value, magnitude: 1 + 2 * largest(row) + Math.abs(value) }
+  })
+}
+
+export function naiveKlDivergence(a: Tensor, b: Tensor): Expected {
+  return perRow([a, b], softmaxRoundings(a.shape[1]), (rowA, rowB) => {
+    const range = 2 * Math.max(largest(rowA), largest(rowB))
+    const logRatios = rowA.map((x, i) => x - logTotal(rowA) - (rowB[i] - logTotal(rowB)))
+    const terms = rowA.flatMap((_, i) => {
+      const p = probabilities(rowA, range)(i).value
+      return p === 0 ? [] : [p * logRatios[i]]
+    })
+    return { value: Math.max(0, sum(terms)), magnitude: (1 + range) * (1 + sumOfSizes(terms)) }
+  })
+}
+
 export function naiveMeanRows(x: Tensor, lengths: readonly number[]): Expected {
   const first = list(lengths.length, (text) => sum(lengths.slice(0, text)))
   return perElement([lengths.length, x.shape[1]], sumRoundings(Math.max(0, ...lengths)), (text) => (j) => {

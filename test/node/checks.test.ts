@@ -110,6 +110,24 @@ const calls: readonly [message: string, call: (p: Prepared) => unknown][] = [
     ({ ops, tensor }) => ops.add(tensor(5, 8, 2), tensor(8)),
   ],
   [
+    'crossEntropy: x [5, 8]: 5 and the number of targets 2 differ',
+    ({ ops, tensor }) => ops.crossEntropy(tensor(5, 8), [0, 1]),
+  ],
+  ['crossEntropy: id 8 is not in 0..7', ({ ops, tensor }) => ops.crossEntropy(tensor(2, 8), [7, 8])],
+  ['crossEntropy: expected [rows, width], got [8]', ({ ops, tensor }) => ops.crossEntropy(tensor(8), [])],
+  [
+    'klDivergence: a [5, 8] and b [5, 7] differ in shape',
+    ({ ops, tensor }) => ops.klDivergence(tensor(5, 8), tensor(5, 7)),
+  ],
+  [
+    'klDivergence: [5, 0] has rows of no logits',
+    ({ ops, tensor }) => ops.klDivergence(tensor(5, 0), tensor(5, 0)),
+  ],
+  [
+    'klDivergence: expected [rows, width], got [8]',
+    ({ ops, tensor }) => ops.klDivergence(tensor(8), tensor(8)),
+  ],
+  [
     'meanRows: x [5, 8]: 5 and the texts’ total length 6 differ',
     ({ ops, tensor }) => ops.meanRows(tensor(5, 8), [2, 4]),
   ],
@@ -256,6 +274,9 @@ for (const [ops, prepared] of preparedOn) {
         await refused(op, (x) => ops[op](x, own))
       }
       await refused('takeRows', (x) => ops.takeRows(x, [0]))
+      await refused('crossEntropy', (x) => ops.crossEntropy(x, [0, 1]))
+      await refused('klDivergence', (x) => ops.klDivergence(own, x))
+      await refused('klDivergence', (x) => ops.klDivergence(x, own))
       await refused('meanRows', (x) => ops.meanRows(x, [2]))
       await refused('topK', (x) => ops.topK(x, 1))
       await refused('append', (x) => ops.append(prepared.cache, x))

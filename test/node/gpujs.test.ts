@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { GPU } from 'gpu.js'
@@ -35,11 +36,20 @@ const devices = [await Device.start('cpu'), await Device.start('webasm', { threa
 
 const modes = suite('gpujs: modes')
 
-for (const mode of ['webgl2', 'webgpu'])
-  modes(`gpujs:${mode} fails in Node with the reason, and names a mode that runs`, async () => {
-    const message = await messageOf(() => createBackend(`gpujs:${mode}`))
-    assert.match(message, new RegExp(`^gpujs:${mode} cannot run here: there is no .* take gpujs:webasm$`))
-  })
+modes('gpujs:webgl2 fails in Node with the reason, and names a mode that runs', async () => {
+  const message = await messageOf(() => createBackend('gpujs:webgl2'))
+  assert.match(message, /^gpujs:webgl2 cannot run here: there is no WebGL2 context; .* take gpujs:webasm$/)
+})
+
+modes('gpujs:webgpu without its package says what to install', async () => {
+  const message = await messageOf(() => createBackend('gpujs:webgpu'))
+  assert.match(
+    message,
+    /^gpujs:webgpu cannot run here: .* not installed: npm install --no-save --save-dev webgpu@([\d.]+) \(132 MB\), or take gpujs:webasm$/,
+  )
+  const peer = JSON.parse(readFileSync('package.json', 'utf8')) as { peerDependencies: { webgpu: string } }
+  assert.ok(message.includes(`webgpu@${peer.peerDependencies.webgpu} `), message)
+})
 
 modes('what really ran is read back from gpu.js: another mode is an error with its reason', () => {
   const ran = (mode: string, fallbackReason: string | null) =>

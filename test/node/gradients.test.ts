@@ -121,6 +121,21 @@ const cases: Readonly<Record<string, (...sizes: Sizes) => GradientCase>> = {
   gelu: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.gelu(x[0]) }),
   center: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.center(x[0]) }),
   softmax: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.softmax(x[0]) }),
+  crossEntropy: (rows, width, other) => ({
+    x: [[rows, width]],
+    run: (tape, { x }) =>
+      tape.crossEntropy(
+        x[0],
+        Array.from({ length: rows }, (_, row) => (row * other) % width),
+      ),
+  }),
+  klDivergence: (rows, width) => ({
+    x: [
+      [rows, width],
+      [rows, width],
+    ],
+    run: (tape, { x }) => tape.klDivergence(x[0], x[1]),
+  }),
   'takeRows, one twice': (rows, width) => ({
     x: [[rows, width]],
     run: (tape, { x }) => tape.takeRows(x[0], [rows - 1, 0, rows - 1]),

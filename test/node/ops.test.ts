@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 import { startBackends } from '../helpers/backends.ts'
-import { checkOp, checkSameBits, type Expected } from '../helpers/compare.ts'
+import { checkOp, checkSameBits, checkSameNumbers, type Expected } from '../helpers/compare.ts'
 import { hostOps } from '../helpers/host-ops.ts'
 import * as naive from '../helpers/naive.ts'
 import { anyRows, anySeed, anyWidth, holds, randomTensor } from '../helpers/random.ts'
@@ -163,6 +163,54 @@ for (const ops of await startBackends()) {
       assert.ok(Math.abs(p - plain.data[i]) <= 2e-4 * plain.data[i])
   })
 
+  test('crossEntropy', async () => {
+    const anyScale = fc.constantFrom(1e-3, 1, 30, 1e4)
+    await holds([anyRows, anyWidth, anySeed, anyScale], async (rows, width, seed, scale) => {
+      const x = randomTensor([rows, width], seed, scale)
+      const targets = Array.from({ length: rows }, (_, r) => (seed + 7 * r) % width)
+      await checkOp(ops, (host) => host.crossEntropy(x, targets), naive.naiveCrossEntropy(x, targets))
+      const all = await host.crossEntropy(x, targets)
+      for (const [r, target] of targets.entries())
+        checkSameNumbers((await host.crossEntropy(x.rows(r, r + 1), [target])).data, [all.data[r]])
+    })
+  })
+
+  test('klDivergence', async () => {
+    const [anyScale, anyDistance] = [fc.constantFrom(1, 30, 1e4), fc.constantFrom(1e-3, 1, 20)]
+    await holds(
+      [anyRows, anyWidth, anySeed, anyScale, anyDistance],
+      async (rows, width, seed, scale, distance) => {
+        const a = randomTensor([rows, width], seed, scale)
+        const change = randomTensor([rows, width], seed + 1, distance).data
+        const b = new Tensor(
+          a.shape,
+          a.data.map((value, i) => value + change[i]),
+        )
+        await checkOp(ops, (host) => host.klDivergence(a, b), naive.naiveKlDivergence(a, b))
+        const all = await host.klDivergence(a, b)
+        assert.ok(all.data.every((value) => value >= 0))
+        for (let r = 0; r < rows; r++)
+          checkSameNumbers((await host.klDivergence(a.rows(r, r + 1), b.rows(r, r + 1))).data, [all.data[r]])
+        assert.ok((await host.klDivergence(a, a)).data.every((value) => value < 1e-6 * scale))
+      },
+    )
+  })
+
+  test('crossEntropy and klDivergence over a vocabulary, by hand', async () => {
+    const even = Tensor.zeros([2, 50257])
+    const targets = [0, 50256]
+    for (const value of (await host.crossEntropy(even, targets)).data)
+      assert.ok(Math.abs(value - Math.log(50257)) < 1e-5)
+    const sure = Tensor.zeros([2, 50257])
+    for (const [r, target] of targets.entries()) sure.row(r)[target] = Math.log(50256) // half of all
+    for (const value of (await host.crossEntropy(sure, targets)).data)
+      assert.ok(Math.abs(value - Math.log(2)) < 1e-5)
+    // p 1/2 and 50,256 times 1/(2 50,256); q all 1/50,257
+    const expected = Math.log(50257 / 2) / 2 + Math.log(50257 / 2 / 50256) / 2
+    for (const value of (await host.klDivergence(sure, even)).data)
+      assert.ok(Math.abs(value - expected) < 1e-4, `${value}, expected ${expected}`)
+  })
+
   test('takeRows, in any order and with repeats', async () => {
     await holds(
       [anyRows, anyWidth, anySeed, fc.array(fc.nat(), { maxLength: 9 })],
@@ -212,6 +260,12 @@ for (const ops of await startBackends()) {
     const x = randomTensor([2, 50257], 4)
     x.row(1)[50000] = Infinity
     x.row(1).fill(-Infinity, 0, 3)
+    const beforeIt = new Tensor(x.shape, x.data.slice())
+    beforeIt.row(1)[49999] = NaN
+    assert.equal(
+      (await host.topK(beforeIt, 1)).map(({ indices }) => indices[0]),
+      [x.row(0).indexOf(Math.max(...x.row(0))), 49999],
+    )
     for (const [r, { indices, values }] of (await host.topK(x, 10)).entries()) {
       const sorted = Array.from(x.row(r)).sort((a, b) => b - a)
       assert.equal(Array.from(values), sorted.slice(0, 10))
@@ -235,6 +289,11 @@ for (const ops of await startBackends()) {
           [(host) => host.center(x), naive.naiveCenter(x)],
           [(host) => host.softmax(x), naive.naiveSoftmax(x)],
           [(host) => host.meanRows(x, [1, 2]), naive.naiveMeanRows(x, [1, 2])],
+          [(host) => host.crossEntropy(x, [0, 0, 0]), naive.naiveCrossEntropy(x, [0, 0, 0])],
+          ...[x, randomTensor(x.shape, seed + 3)].flatMap((y): typeof calls => [
+            [(host) => host.klDivergence(x, y), naive.naiveKlDivergence(x, y)],
+            [(host) => host.klDivergence(y, x), naive.naiveKlDivergence(y, x)],
+          ]),
         ]
         for (const [call, expected] of calls) await checkOp(ops, call, expected)
       },

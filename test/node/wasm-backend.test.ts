@@ -100,6 +100,10 @@ test('big elementwise work is shared between threads and agrees too', async () =
   await agrees(1e-6, (ops) => ops.gelu(ops.upload(a)))
   await agrees(1e-6, (ops) => ops.softmax(ops.upload(a)))
   await agrees(1e-6, (ops) => ops.center(ops.upload(a)))
+  const targets = Array.from({ length: 700 }, (_, r) => (r * 5) % 333)
+  await agrees(1e-6, (ops) => ops.crossEntropy(ops.upload(a), targets))
+  await agrees(1e-6, (ops) => ops.klDivergence(ops.upload(a), ops.upload(b)))
+  for (const ops of backends) assert.equal(await ops.topK(ops.upload(a), 1), await reference.topK(a, 1))
 })
 
 const texts = fc.array(

@@ -44,7 +44,7 @@ test('blocks are aligned, never overlap, and joined again when freed', () => {
       for (const { start } of held) arena.release(start)
       assert.is(arena.usedBytes, 0)
       const size = arena.memory.buffer.byteLength
-      arena.allocate(size - 64, 'everything')
+      arena.allocate(size - 128, 'everything')
       assert.is(arena.memory.buffer.byteLength, size)
     }),
     { numRuns: 100, seed: 3 },

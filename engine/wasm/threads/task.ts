@@ -39,11 +39,12 @@ type RangeKernel = { [K in KernelName]: 'first' extends ParameterOf<K> ? K : nev
 
 /**
  * The task of a kernel that works on a range: its numbers are the kernel's own, and a chunk is a part of the range.
+ * `scratch`, where the kernel has one, is the thread's.
  */
 export function ranged<K extends RangeKernel>(kernel: K): Task<ParameterOf<K> | 'perChunk'> {
   const names = [...Object.keys(KERNELS[kernel]), 'perChunk']
   return {
     names: names as (ParameterOf<K> | 'perChunk')[],
-    run: (args, { kernels, chunk }) => kernels[kernel]({ ...args, ...partOf(args, chunk) }),
+    run: (args, { kernels, chunk, scratch }) => kernels[kernel]({ ...args, ...partOf(args, chunk), scratch }),
   }
 }
