@@ -95,8 +95,8 @@ export class GatheredGradients implements Gradients {
 
   #checkAsked(x: object): void {
     if (this.#asked.has(x)) return
-    const what = 'shape' in x ? `the tensor ${showShape(x.shape as Shape)}` : 'these weights'
-    throw new Error(`gradients: ${what} was not among backward's sources; name it there`)
+    const what = 'shape' in x ? `the tensor ${showShape(x.shape as Shape)} was` : 'these weights were'
+    throw new Error(`gradients: ${what} not among backward’s sources: name what you ask for there`)
   }
 
   #zerosOf(weights: Weights): WeightGradient {

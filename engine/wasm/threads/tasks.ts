@@ -108,21 +108,24 @@ function packPanel(
  * The panels of W [inputs, outputs] into those of W^T [outputs, inputs], block by block of panel x panel numbers; a chunk is
  * a range of the new panels.
  */
-const turnPanels = task('weights inputs outputs out panel first last perChunk', (args, { kernels, chunk }) => {
-  const { weights, inputs, outputs, out, panel } = args
-  const { first, last } = partOf(args, chunk)
-  for (let p = first; p < last; p++)
-    for (let n = 0; n < outputs; n += panel)
-      kernels.copyStrided({
-        from: weights + (n * inputs + p * panel * panel) * 4,
-        rowStride: 4,
-        columnStride: panel * 4,
-        to: out + (p * outputs + n) * panel * 4,
-        toStride: panel * 4,
-        rows: Math.min(panel, outputs - n),
-        columns: Math.min(panel, inputs - p * panel),
-      })
-})
+const turnPanels = task(
+  'weights inputs outputs out panel first last perChunk',
+  (args, { kernels, chunk }) => {
+    const { weights, inputs, outputs, out, panel } = args
+    const { first, last } = partOf(args, chunk)
+    for (let p = first; p < last; p++)
+      for (let n = 0; n < outputs; n += panel)
+        kernels.copyStrided({
+          from: weights + (n * inputs + p * panel * panel) * 4,
+          rowStride: 4,
+          columnStride: panel * 4,
+          to: out + (p * outputs + n) * panel * 4,
+          toStride: panel * 4,
+          rows: Math.min(panel, outputs - n),
+          columns: Math.min(panel, inputs - p * panel),
+        })
+  },
+)
 
 /**
  * C = A B for each head: A [m, k], B [k, n] and C [m, n] have their numbers at strides from row to row (`...Row`), from column to
