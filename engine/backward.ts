@@ -12,7 +12,7 @@
  */
 import type { Backend, DeviceTensor, Encoder, Linear, Norm, Table, TextSpan } from './backend.ts'
 import type { SparseRows } from './sparse.ts'
-import type { Shape } from './tensor.ts'
+import type { Shape, Tensor } from './tensor.ts'
 
 /** Weights that a backend prepared, and that have gradients. */
 export type Weights = Linear | Encoder | Table | Norm
@@ -22,6 +22,25 @@ export interface WeightGradient {
   readonly weight: DeviceTensor
   /** Of a Linear or an Encoder [out], of a Norm [width]; a Table has none. */
   readonly bias?: DeviceTensor
+}
+
+/** What AdamW remembers of each parameter: running means of its gradient and of the gradient's square. */
+export interface Moments {
+  readonly mean: WeightGradient
+  readonly square: WeightGradient
+}
+
+/** One step of AdamW; the fields have their names in the paper, or in PyTorch. */
+export interface AdamStep {
+  /** The step's number, from 1. */
+  readonly t: number
+  readonly rate: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly eps: number
+  readonly weightDecay: number
+  /** What gradients are multiplied by first, as clipping asks. */
+  readonly scale: number
 }
 
 export interface Backward {
@@ -47,6 +66,19 @@ export interface Backward {
     x: DeviceTensor,
     gradient: WeightGradient,
   ): Promise<void>
+
+  // --- learning ---
+  /** The sum of all squares, added in the same order on any number of threads. */
+  squares(x: DeviceTensor): Promise<number>
+  /** Moves weights, or a tensor, in place by one step of AdamW (Loshchilov and Hutter 2019), and updates the moments. */
+  adamW(
+    parameters: Weights | DeviceTensor,
+    gradient: WeightGradient,
+    moments: Moments,
+    step: AdamStep,
+  ): Promise<void>
+  /** Prepared weights as they are now: of a Linear or an Encoder weight [in, out], of the others as they were prepared. */
+  readWeights(weights: Weights): Promise<{ readonly weight: Tensor; readonly bias?: Tensor }>
 
   // --- activations ---
   /** Gives dX, and adds to the norm's gradient if it is given. dY and x [rows, width] -> the same */

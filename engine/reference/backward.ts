@@ -1,8 +1,9 @@
 // The reference backend's backward rules: plain loops in host memory.
-import type { Backward, WeightGradient } from '../backward.ts'
+import type { Backward, WeightGradient, Weights } from '../backward.ts'
 import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
 import * as check from '../checks.ts'
-import type { Tensor } from '../tensor.ts'
+import { Tensor } from '../tensor.ts'
+import { adamW } from './adam.ts'
 import { attentionMixBackward, attentionPatternBackward } from './attention-backward.ts'
 import { crossEntropyBackward } from './cross-entropy-backward.ts'
 import { embedBackward } from './embed-backward.ts'
@@ -42,6 +43,33 @@ export function referenceBackward(
     async sparseEncodeWeights(dF, f, x, gradient) {
       sparseEncodeWeightsBackward(dF, f, host('sparseEncode', x), weightOf(gradient), biasOf(gradient))
     },
+    async squares(x) {
+      return host('squares', x).data.reduce((sum, value) => sum + value * value, 0)
+    },
+    async adamW(parameters, gradient, { mean, square }, step) {
+      const [m, v] = [mean, square]
+      const target = isTensor(parameters)
+        ? { weight: host('adamW', parameters) }
+        : 'in' in parameters
+          ? matrixOf('adamW', parameters)
+          : prepared<ReferenceTable | ReferenceNorm>('adamW', parameters)
+      const isTurned = 'in' in parameters && matrixOf('adamW', parameters).transposed
+      const turned = isTurned ? parameters.in : undefined
+      adamW(target.weight, weightOf(gradient), { m: weightOf(m), v: weightOf(v) }, step, turned)
+      if ('bias' in target) adamW(target.bias, biasOf(gradient)!, { m: biasOf(m)!, v: biasOf(v)! }, step)
+    },
+    async readWeights(weights) {
+      if (!('in' in weights)) {
+        const { weight, bias } = prepared<ReferenceTable & Partial<ReferenceNorm>>('readWeights', weights)
+        return { weight: copyOf(weight), bias: bias && copyOf(bias) }
+      }
+      const { weight, bias, transposed, in: inputs, out } = matrixOf('readWeights', weights)
+      const read = weight.like([inputs, out])
+      for (let i = 0; i < inputs; i++)
+        for (let j = 0; j < out; j++)
+          read.data[i * out + j] = weight.data[transposed ? j * inputs + i : i * out + j]
+      return { weight: read, bias: copyOf(bias) }
+    },
     layerNorm: async (dY, x, norm, eps, gradient) =>
       layerNormBackward(
         host('layerNorm', dY),
@@ -78,4 +106,12 @@ export function referenceBackward(
       sparseDecodeBackward(host('sparseDecode', dY), x, prepared<ReferenceTable>('sparseDecode', table)),
     sparseEncode: async (dF, f, encoder) => sparseEncodeBackward(dF, f, matrixOf('sparseEncode', encoder)),
   }
+}
+
+function isTensor(parameters: Weights | DeviceTensor): parameters is DeviceTensor {
+  return 'shape' in parameters
+}
+
+function copyOf(x: Tensor): Tensor {
+  return new Tensor(x.shape, x.data.slice())
 }

@@ -114,7 +114,7 @@ function scopedBackend(
   return {
     name: 'wasm',
     mode,
-    backward: wasmBackward(engine, make),
+    backward: wasmBackward(engine, make, (layer) => screen?.release(layer)),
     get screening() {
       return screen?.counts
     },

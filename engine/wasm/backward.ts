@@ -2,11 +2,12 @@
 import type { Backward, WeightGradient } from '../backward.ts'
 import type { DeviceTensor, Encoder, Linear } from '../backend.ts'
 import * as check from '../checks.ts'
-import { matrixShape, sizeOf, type Shape } from '../tensor.ts'
+import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
+import { runAdamW, runSquares } from './adam.ts'
 import { runAttentionMixBackward, runAttentionPatternBackward } from './attention-backward.ts'
 import type { Engine } from './engine.ts'
 import { runLinearBackward, runLinearWeightsBackward, runSumRows } from './linear-backward.ts'
-import type { PackedLinear } from './panels.ts'
+import { readLinear, type PackedLinear } from './panels.ts'
 import { live, type PackedEncoder, type WasmTable } from './prepared.ts'
 import { forEachActive, runSparseDot } from './sparse-decode-backward.ts'
 import { encodeBackward } from './sparse-encode-backward.ts'
@@ -16,8 +17,15 @@ import { Block, wasmTensor, type WasmTensor } from './tensors.ts'
 /** Numbers of an elementwise rule below which a chunk of it is not worth another thread's waking up. */
 const LEAST_NUMBERS = 1 << 14
 
-/** The rules of one scope: `make` gives a new tensor of it, not zeroed. */
-export function wasmBackward(engine: Engine, make: (op: string, shape: Shape) => WasmTensor): Backward {
+/**
+ * The rules of one scope: `make` gives a new tensor of it, not zeroed; `changed` is told of layers whose weights have moved, so that
+ * what was made from them is made again.
+ */
+export function wasmBackward(
+  engine: Engine,
+  make: (op: string, shape: Shape) => WasmTensor,
+  changed: (layer: PackedLinear) => void,
+): Backward {
   const addressOf = (op: string, x: DeviceTensor) => wasmTensor(op, x, engine.arena).address
   const floatsOf = (op: string, x: DeviceTensor) => engine.arena.floats(addressOf(op, x), sizeOf(x.shape))
   const zeros = (shape: Shape) => {
@@ -68,6 +76,55 @@ export function wasmBackward(engine: Engine, make: (op: string, shape: Shape) =>
       if (!bias) return
       const db = floatsOf('sparseEncode', bias)
       for (const [entry, feature] of f.indices.entries()) db[feature] += dF[entry]
+    },
+
+    squares: (x) => runSquares(engine, { x: addressOf('squares', x), count: sizeOf(x.shape) }),
+
+    async adamW(parameters, gradient, { mean, square }, step) {
+      const at = (part: 'weight' | 'bias', w: number) => {
+        const [g, m, v] = [gradient, mean, square].map((of) => addressOf('adamW', of[part]!))
+        return { w, g, m, v }
+      }
+      if ('in' in parameters) {
+        const packed = packedOf('adamW', parameters)
+        const { in: inputs, out: outputs, weights, bias } = packed
+        await runAdamW(engine, { ...at('weight', weights.address), inputs, outputs }, step)
+        await runAdamW(engine, { ...at('bias', bias.address), count: outputs }, step)
+        return changed(packed)
+      }
+      const places: [part: 'weight' | 'bias', w: number, shape: Shape][] =
+        'shape' in parameters
+          ? [['weight', addressOf('adamW', parameters), parameters.shape]]
+          : 'rows' in parameters
+            ? [
+                [
+                  'weight',
+                  live('adamW', (parameters as WasmTable).block, engine.arena),
+                  gradient.weight.shape,
+                ],
+              ]
+            : (['weight', 'bias'] as const).map((part) => [
+                part,
+                addressOf('adamW', parameters[part]),
+                parameters[part].shape,
+              ])
+      for (const [part, w, shape] of places)
+        await runAdamW(engine, { ...at(part, w), count: sizeOf(shape) }, step)
+    },
+
+    async readWeights(weights) {
+      const copy = (shape: Shape, address: number) =>
+        new Tensor(shape, engine.arena.floats(address, sizeOf(shape)).slice())
+      if ('rows' in weights) {
+        const address = live('readWeights', (weights as WasmTable).block, engine.arena)
+        return { weight: copy([weights.rows, weights.width], address) }
+      }
+      if ('in' in weights) return readLinear(engine, packedOf('readWeights', weights))
+      const { weight, bias } = weights
+      return {
+        weight: copy(weight.shape, addressOf('readWeights', weight)),
+        bias: copy(bias.shape, addressOf('readWeights', bias)),
+      }
     },
 
     async layerNorm(dY, x, norm, eps, gradient) {

@@ -1,4 +1,5 @@
 // All kernels, in one module.
+import { adamW, squares } from './adam.ts'
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
 import { center } from './center.ts'
@@ -55,6 +56,8 @@ function emitKernels(options: KernelOptions) {
     reluBackward: reluBackward(),
     layerNormBackward: layerNormBackward(emitter),
     softmaxBackward: softmaxBackward(),
+    squares: squares(),
+    adamW: adamW(emitter),
     sparseDot: sparseDot(),
     select: select(),
     sparseDecode: sparseDecode(emitter),

@@ -13,3 +13,6 @@ export const TILE_ROWS = 6
 export function tilePanels(rows: number): number {
   return rows === 1 ? 4 : rows === 2 ? 2 : 1
 }
+
+/** Numbers whose squares are summed by one thread at a time. */
+export const SQUARES_PIECE = 1 << 14

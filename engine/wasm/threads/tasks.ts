@@ -169,6 +169,26 @@ const headProducts = task(
   },
 )
 
+/**
+ * Pieces of a parameter by AdamW: each is up to `columns` of `total` wide, and `rows` high. w, and its gradient g with m and v, lie
+ * `...Row` bytes apart from row to row, and `...Piece` from piece to piece. A chunk is a range of pieces.
+ */
+const adamW = task(
+  'w wRow wPiece g m v gRow gPiece rows columns total scale beta1 rest1 beta2 rest2 rate eps correction keep first last perChunk',
+  (args, { kernels, chunk }) => {
+    const { first, last } = partOf(args, chunk)
+    for (let piece = first; piece < last; piece++)
+      kernels.adamW({
+        ...args,
+        w: args.w + piece * args.wPiece,
+        g: args.g + piece * args.gPiece,
+        m: args.m + piece * args.gPiece,
+        v: args.v + piece * args.gPiece,
+        columns: Math.min(args.columns, args.total - piece * args.columns),
+      })
+  },
+)
+
 const meanRows = task('x out rows width', (args, { kernels }) => kernels.meanRows(args))
 
 /** Each chunk has a row of scratch in `blocks`. */
@@ -200,6 +220,8 @@ export const TASKS = {
   reluBackward: ranged('reluBackward'),
   layerNormBackward: ranged('layerNormBackward'),
   softmaxBackward: ranged('softmaxBackward'),
+  squares: ranged('squares'),
+  adamW,
   sparseDot: ranged('sparseDot'),
   select: ranged('select'),
   sparseDecode,
