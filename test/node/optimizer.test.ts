@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DeviceTensor } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
-import { rulesOf, type WeightGradient, type Weights } from '../../engine/backward.ts'
+import { rulesOf, type WeightGradient } from '../../engine/backward.ts'
 import { createRandom } from '../../engine/random.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { AdamW, clipScale, gradientLength, type Parameter } from '../../engine/train/optimizer.ts'
@@ -90,7 +90,7 @@ for (const [name, ops] of [
               : await rulesOf(ops).readWeights(parameter)
           checkNear(moved.weight.data, expected[w === matrix ? 0 : 1], 1e-6, 'weight')
           if (b) checkNear((moved as { bias: Tensor }).bias.data, expected[1], 1e-6, 'bias')
-          ops.release(parameter as Weights)
+          ops.release(parameter)
         }
         adam.release()
       },
