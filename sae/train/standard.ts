@@ -11,7 +11,7 @@ import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { rulesOf, type WeightGradient } from '../../engine/backward.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import type { Tensor } from '../../engine/tensor.ts'
-import { AdamW, clipScale, gradientLength, type Parameter } from '../../engine/train/optimizer.ts'
+import { clipScale, gradientLength, type AdamW, type Parameter } from '../../engine/train/optimizer.ts'
 import type { Sae } from '../weights.ts'
 
 /** How a batch went. */
@@ -63,7 +63,7 @@ export async function standardGradients(
   await rules.sparseDecodeWeights(error, f, dDec)
   await rules.sparseDecodeWeights(
     directions,
-    diagonal(sums.map((sum, j) => ((l1 / 2) * sum) / lengths[j])),
+    diagonal(sums.map((sum, j) => (sum === 0 ? 0 : ((l1 / 2) * sum) / lengths[j]))),
     dDec,
   )
   // W_enc and b_enc

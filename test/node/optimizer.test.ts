@@ -152,6 +152,13 @@ plain('a shuffle holds every number once; the seed decides the order', () => {
   assert.equal(order(1), order(1))
   assert.is.not(order(1).join(), order(2).join())
   assert.equal(shuffled(0, createRandom(1)), new Uint32Array(0))
+  const [orders, random] = [new Map<string, number>(), createRandom(3)]
+  for (let i = 0; i < 12000; i++) {
+    const order = shuffled(3, random).join()
+    orders.set(order, (orders.get(order) ?? 0) + 1)
+  }
+  assert.is(orders.size, 6)
+  for (const times of orders.values()) assert.ok(Math.abs(times - 2000) < 150, 'each order is as likely')
 })
 
 plain('a backend without rules has no optimiser', async () => {
