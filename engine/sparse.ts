@@ -129,20 +129,19 @@ export function scaleGradient(
 
 /** The columns that have entries, rising, and those entries: a row for each such column, indices of the rows they stood in. */
 export function transposeSparse(x: SparseRows): { columns: Uint32Array; entries: SparseRows } {
-  const counts = new Map<number, number>()
-  for (const column of x.indices) counts.set(column, (counts.get(column) ?? 0) + 1)
-  const columns = Uint32Array.from(counts.keys()).sort()
+  const counts = new Uint32Array(x.shape[1])
+  for (const column of x.indices) counts[column]++
+  const columns = Uint32Array.from(counts.keys()).filter((column) => counts[column] > 0)
   const offsets = new Uint32Array(columns.length + 1)
-  const next = new Map<number, number>() // where a column's next entry goes
+  const next = counts // from here on: where a column's next entry goes
   for (const [i, column] of columns.entries()) {
-    next.set(column, offsets[i])
-    offsets[i + 1] = offsets[i] + counts.get(column)!
+    offsets[i + 1] = offsets[i] + counts[column]
+    next[column] = offsets[i]
   }
   const [indices, values] = [new Uint32Array(x.indices.length), numbersLike(x.values, x.values.length)]
   for (let row = 0; row < x.shape[0]; row++)
     for (let entry = x.offsets[row]; entry < x.offsets[row + 1]; entry++) {
-      const to = next.get(x.indices[entry])!
-      next.set(x.indices[entry], to + 1)
+      const to = next[x.indices[entry]]++
       indices[to] = row
       values[to] = x.values[entry]
     }

@@ -75,7 +75,7 @@ export function wasmBackward(
       })
       if (!bias) return
       const db = floatsOf('sparseEncode', bias)
-      for (const [entry, feature] of f.indices.entries()) db[feature] += dF[entry]
+      for (let entry = 0; entry < dF.length; entry++) db[f.indices[entry]] += dF[entry]
     },
 
     squares: (x) => runSquares(engine, { x: addressOf('squares', x), count: sizeOf(x.shape) }),

@@ -71,8 +71,9 @@ export async function standardGradients(
   await rules.sparseEncodeWeights(dF, f, shifted, dEnc)
   // b_dec: added on the way out, subtracted on the way in
   const out = await rules.sumRows(error)
+  const inOneRow = singleRow(columnSums({ ...f, values: dF })) // W_enc times the sum of rows is the sum over rows
   const inward = config.subtractsDecoderBias
-    ? await rules.sumRows(await rules.sparseEncode(dF, f, encoder))
+    ? ops.reshape(await rules.sparseEncode(inOneRow.values, inOneRow, encoder), [config.dIn])
     : undefined
   const dBias = { weight: inward ? await ops.subtract(out, inward) : out }
 
@@ -115,16 +116,21 @@ function rowLengths(x: Tensor): Float64Array {
 
 function columnSums(x: SparseRows): Float64Array {
   const sums = new Float64Array(x.shape[1])
-  for (const [entry, column] of x.indices.entries()) sums[column] += x.values[entry]
+  for (let entry = 0; entry < x.values.length; entry++) sums[x.indices[entry]] += x.values[entry]
   return sums
 }
 
 /** A square matrix with these numbers on its diagonal; zeros are left out. */
 function diagonal(numbers: Float64Array): SparseRows {
   const size = numbers.length
-  const indices = Uint32Array.from(numbers.keys()).filter((index) => numbers[index] !== 0)
   const offsets = new Uint32Array(size + 1)
   for (let row = 0; row < size; row++) offsets[row + 1] = offsets[row] + Number(numbers[row] !== 0)
+  return { ...singleRow(numbers), shape: [size, size], offsets }
+}
+
+/** One sparse row; zeros are left out. */
+function singleRow(numbers: Float64Array): SparseRows {
+  const indices = Uint32Array.from(numbers.keys()).filter((index) => numbers[index] !== 0)
   const values = Float32Array.from(indices, (index) => numbers[index])
-  return { shape: [size, size], offsets, indices, values }
+  return { shape: [1, numbers.length], offsets: Uint32Array.of(0, indices.length), indices, values }
 }
