@@ -18,6 +18,7 @@ import type { ExperimentInput, ExperimentPart, ExperimentRun } from './experimen
 import { peakBytes } from './measured-process.ts'
 import { noCost } from './rows.ts'
 import { wrapOps } from './wrap-ops.ts'
+import { ofCategory } from '../experiments/lab/analysis/by-category.ts'
 
 const SHUFFLES = 1000
 
@@ -104,7 +105,7 @@ runMain(async () => {
       ],
       memory: { start: started.peak, loaded, done },
       peaks: layers.map(({ analysis }) =>
-        categories.map(({ name }) => analysis.categories[name].peak?.value ?? 0),
+        categories.map(({ name }) => ofCategory(analysis.categories, name).peak?.value ?? 0),
       ),
     }
     process.stdout.write(JSON.stringify(run))

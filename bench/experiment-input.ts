@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Category } from '../experiments/lab/analysis/input.ts'
 import { loadTexts } from '../experiments/lab/texts/texts-node.ts'
-import type { Gpt2Config } from '../gpt2/config.ts'
+import { bosOf, type Gpt2Config } from '../gpt2/config.ts'
 import { createTokenizer } from '../gpt2/tokenizer.ts'
 
 /** What a process that is measured finds in its folder, beside the model: `experiment.json`. */
@@ -48,17 +48,17 @@ const publishedLengths: Readonly<Record<string, readonly number[]>> = {
 }
 
 /** Token ids of our own texts, cut to the lengths of the post's: as many texts and tokens as it had, category by category. */
-export async function textsOfPublishedLengths({ bos, dVocab }: Gpt2Config): Promise<{
+export async function textsOfPublishedLengths(config: Gpt2Config): Promise<{
   texts: number[][]
   categories: Category[]
 }> {
   const own = await loadTexts(fileURLToPath(new URL('../experiments/lab/texts/texts.json', import.meta.url)))
-  const tokenizer = await createTokenizer({ vocabularySize: dVocab })
+  const tokenizer = await createTokenizer({ vocabularySize: config.dVocab })
   const texts: number[][] = []
   const categories = Object.entries(publishedLengths).map(([name, lengths]) => {
     const ids = own.filter(({ category }) => category === name).flatMap(({ text }) => tokenizer.encode(text))
     let at = 0
-    const rows = lengths.map((length) => texts.push([bos, ...ids.slice(at, (at += length))]) - 1)
+    const rows = lengths.map((length) => texts.push([bosOf(config), ...ids.slice(at, (at += length))]) - 1)
     return { name, rows }
   })
   return { texts, categories }

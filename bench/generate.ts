@@ -92,7 +92,7 @@ async function writeGreedily(
   count: number,
   onToken: () => void = () => {},
 ): Promise<{ ids: number[]; times: number[] }> {
-  const endless = { ...model, config: { ...model.config, bos: NaN } } // <|endoftext|> does not end it
+  const endless = { ...model, config: { ...model.config, bos: undefined } } // <|endoftext|> does not end it
   const [ids, times]: number[][] = [[], []]
   let start = performance.now()
   for await (const id of writeOn(endless, prompt, count, { temperature: 0 })) {

@@ -89,7 +89,7 @@ async function writeTensors(path: string, store: WeightStore): Promise<void> {
 function gpt2Json(config: Gpt2Config): string {
   return JSON.stringify({
     model_type: 'gpt2',
-    activation_function: 'gelu_new',
+    activation_function: 'gelu_new', // of the models that are timed
     n_layer: config.nLayers,
     n_embd: config.dModel,
     n_head: config.nHeads,

@@ -4,7 +4,7 @@ import type { Sae } from '../sae/weights.ts'
 import type { OpCall } from './wrap-ops.ts'
 
 /** Every prepared weight of a model, under the name of the part of the model that it is. */
-export function modelParts({ wte, wpe, blocks, ln_f }: Gpt2Weights): [name: string, weights: object][] {
+export function modelParts({ lm_head, wpe, blocks, ln_f }: Gpt2Weights): [name: string, weights: object][] {
   const ofBlocks = blocks.flatMap(({ ln_1, attn, ln_2, mlp }, layer): [string, object][] => [
     [`blocks.${layer}.ln_1`, ln_1],
     [`blocks.${layer}.attn.qkv`, attn.q],
@@ -15,7 +15,7 @@ export function modelParts({ wte, wpe, blocks, ln_f }: Gpt2Weights): [name: stri
     [`blocks.${layer}.mlp.c_fc, gelu`, mlp.c_fc],
     [`blocks.${layer}.mlp.c_proj`, mlp.c_proj],
   ])
-  return [['embedding', wpe], ...ofBlocks, ['ln_f', ln_f], ['unembedding', wte]]
+  return [['embedding', wpe], ...ofBlocks, ['ln_f', ln_f], ['unembedding', lm_head]]
 }
 
 export function saeParts({ encoder, W_dec }: Sae): [name: string, weights: object][] {

@@ -1,12 +1,12 @@
 // A pass through a model that is timed: its tokens, and what must be done at the least.
 import { sizeOf } from '../engine/tensor.ts'
-import type { Gpt2Config } from '../gpt2/config.ts'
+import { bosOf, type Gpt2Config } from '../gpt2/config.ts'
 import { weightShapes } from '../gpt2/weights.ts'
 import type { Cost } from './rows.ts'
 
 /** BOS, then `count - 1` tokens spread over the vocabulary, so that they read all over the embedding. */
-export function spreadIds({ bos, dVocab }: Pick<Gpt2Config, 'bos' | 'dVocab'>, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => (i === 0 ? bos : (i * 7919) % dVocab))
+export function spreadIds(config: Pick<Gpt2Config, 'bos' | 'dVocab'>, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => (i === 0 ? bosOf(config) : (i * 7919) % config.dVocab))
 }
 
 /** Every weight read once; each token through all blocks, the last one through the unembedding. Keys and values are not counted. */

@@ -41,8 +41,11 @@ export interface Norm {
   readonly bias: DeviceTensor
 }
 
-/** What a linear layer does to each output after the bias. GELU is GPT-2's tanh approximation (gelu_new). */
-export type Activation = 'none' | 'gelu' | 'relu'
+/**
+ * What a linear layer does to each output after the bias. `gelu` is GPT-2's tanh approximation (`gelu_new` in configs),
+ * `geluErf` the exact one (`gelu` in configs).
+ */
+export type Activation = 'none' | 'gelu' | 'geluErf' | 'relu'
 
 /**
  * How the rows of a batch belong to texts. Several texts go through at once, laid end to end
@@ -115,13 +118,14 @@ export interface Backend {
     layer: Linear,
     options?: { activation?: Activation; residual?: DeviceTensor },
   ): Promise<DeviceTensor>
-  /** softmax(q k^T / sqrt(dHead)) v, each query on the keys up to its own. q [queries, width], k and v [keys, width] -> [queries, width] */
+  /** softmax(q k^T scale) v, each query on the keys up to its own; scale 1 / sqrt(dHead) if left out. q [queries, width], k and v [keys, width] -> [queries, width] */
   attention(
     q: DeviceTensor,
     k: DeviceTensor,
     v: DeviceTensor,
     heads: number,
     texts: readonly TextSpan[],
+    scale?: number,
   ): Promise<DeviceTensor>
   /** attention's first half: the probabilities, zero where a query may not look. -> [heads, queries, longest text's keys] */
   attentionPattern(
@@ -129,6 +133,7 @@ export interface Backend {
     k: DeviceTensor,
     heads: number,
     texts: readonly TextSpan[],
+    scale?: number,
   ): Promise<DeviceTensor>
   /** attention's second half: pattern [heads, queries, keys] on v. -> [queries, width] */
   attentionMix(
@@ -145,6 +150,10 @@ export interface Backend {
   subtract(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
   /** GELU of every number; the same bits as linear's activation. any shape -> the same */
   gelu(x: DeviceTensor): Promise<DeviceTensor>
+  /** The exact GELU, likewise. */
+  geluErf(x: DeviceTensor): Promise<DeviceTensor>
+  /** The number where it is positive, else 0; NaN stays. The same bits as linear's. any shape -> the same */
+  relu(x: DeviceTensor): Promise<DeviceTensor>
   /** Each row minus its mean. [rows, width] -> the same */
   center(x: DeviceTensor): Promise<DeviceTensor>
   /** exp(x - max) / sum, a row at a time. [rows, width] -> the same */

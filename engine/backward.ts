@@ -95,6 +95,8 @@ export interface Backward {
   relu(dY: DeviceTensor, y: DeviceTensor): Promise<DeviceTensor>
   /** dY * gelu'(x). any shape -> the same */
   gelu(dY: DeviceTensor, x: DeviceTensor): Promise<DeviceTensor>
+  /** dY * geluErf'(x), likewise. */
+  geluErf(dY: DeviceTensor, x: DeviceTensor): Promise<DeviceTensor>
   /** y = softmax(x). dY and y [rows, width] -> the same */
   softmax(dY: DeviceTensor, y: DeviceTensor): Promise<DeviceTensor>
   /** y = -log softmax(x)[target]. dY [rows], x [rows, width] -> [rows, width] */
@@ -109,6 +111,7 @@ export interface Backward {
     k: DeviceTensor,
     heads: number,
     texts: readonly TextSpan[],
+    scale?: number,
   ): Promise<[DeviceTensor, DeviceTensor]>
   /** dY [queries, width] -> [dP, dV], of the shapes of pattern and v; dP is 0 where a query may not look */
   attentionMix(

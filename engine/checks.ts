@@ -239,3 +239,16 @@ export function foreignWeights(op: string, backend: string): Error {
     `${op} on ${backend}: these weights, or this cache, were made on another backend; make them on this one`,
   )
 }
+
+/** More threads than this only wait for each other; thousands end the process. */
+const THREADS_A_CORE = 4
+
+/** @throws unless the machine can do something with that many threads */
+export function checkThreads(backend: string, threads: number, cores: number): void {
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new Error(`${backend}: threads: expected 1 or more, got ${threads}`)
+  if (threads > THREADS_A_CORE * cores)
+    throw new Error(
+      `${backend}: threads: expected at most ${THREADS_A_CORE * cores}, ${THREADS_A_CORE} for each of the ${cores} cores here, got ${threads}`,
+    )
+}

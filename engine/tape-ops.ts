@@ -64,32 +64,34 @@ export function recordedOps(
       const rule: Rule = async (dY, { rules, weights }) => [await rules.layerNorm(dY, x, norm, eps, weights)]
       return note({ made: await inner.layerNorm(x, norm, eps), from: [x], weights: norm, rule }, [x])
     },
-    /** In steps, because GELU's rule needs what went into GELU; the bits are those of the fused op. */
+    /** In steps, because an activation's rule needs what went into it; the bits are those of the fused op. */
     async linear(x, layer, { activation = 'none', residual } = {}) {
       checkLinear(x, layer, residual)
-      const isRelu = activation === 'relu'
-      const y = await inner.linear(x, layer, { activation: isRelu ? 'relu' : 'none' })
+      const y = await inner.linear(x, layer)
       const rule: Rule = async (dY, { rules, wants, weights }) => {
-        const dZ = isRelu ? await rules.relu(dY, y) : dY
-        if (weights) await rules.linearWeights(dZ, x, weights)
-        return wants(0) ? [await rules.linear(dZ, layer)] : []
+        if (weights) await rules.linearWeights(dY, x, weights)
+        return wants(0) ? [await rules.linear(dY, layer)] : []
       }
-      note({ made: y, from: [x], weights: layer, rule }, isRelu ? [x, y] : [x])
-      const active = activation === 'gelu' ? await ops.gelu(y) : y
+      note({ made: y, from: [x], weights: layer, rule }, [x])
+      const active = activation === 'none' ? y : await ops[activation](y)
       return residual ? ops.add(active, residual) : active
     },
     /** The pattern is made again on the way back: it is much larger than what attention is made from. */
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const rule: Rule = async (dY, { ops, rules }) => {
-        const pattern = await ops.attentionPattern(q, k, heads, texts)
+        const pattern = await ops.attentionPattern(q, k, heads, texts, scale)
         const [dP, dV] = await rules.attentionMix(dY, pattern, v, heads, texts)
-        return [...(await rules.attentionPattern(dP, pattern, q, k, heads, texts)), dV]
+        return [...(await rules.attentionPattern(dP, pattern, q, k, heads, texts, scale)), dV]
       }
-      return note({ made: await inner.attention(q, k, v, heads, texts), from: [q, k, v], rule }, [q, k, v])
+      return note({ made: await inner.attention(q, k, v, heads, texts, scale), from: [q, k, v], rule }, [
+        q,
+        k,
+        v,
+      ])
     },
-    async attentionPattern(q, k, heads, texts) {
-      const made = await inner.attentionPattern(q, k, heads, texts)
-      const rule: Rule = (dP, { rules }) => rules.attentionPattern(dP, made, q, k, heads, texts)
+    async attentionPattern(q, k, heads, texts, scale) {
+      const made = await inner.attentionPattern(q, k, heads, texts, scale)
+      const rule: Rule = (dP, { rules }) => rules.attentionPattern(dP, made, q, k, heads, texts, scale)
       return note({ made, from: [q, k], rule }, [made, q, k])
     },
     async attentionMix(pattern, v, heads, texts) {
@@ -105,6 +107,15 @@ export function recordedOps(
     async gelu(x) {
       const rule: Rule = async (dY, { rules }) => [await rules.gelu(dY, x)]
       return note({ made: await inner.gelu(x), from: [x], rule }, [x])
+    },
+    async geluErf(x) {
+      const rule: Rule = async (dY, { rules }) => [await rules.geluErf(dY, x)]
+      return note({ made: await inner.geluErf(x), from: [x], rule }, [x])
+    },
+    async relu(x) {
+      const made = await inner.relu(x)
+      const rule: Rule = async (dY, { rules }) => [await rules.relu(dY, made)]
+      return note({ made, from: [x], rule }, [made])
     },
     async center(x) {
       const rule: Rule = async (dY, { ops }) => [await ops.center(dY)] // dx = dy - mean(dy)

@@ -19,10 +19,12 @@ export async function attention(
   h: DeviceTensor, // [tokens, dModel], normalised
   weights: BlockWeights['attn'],
   { config, hooks, texts }: Pass,
-  name: string, // `blocks.N.attn`
+  layer: number,
   cache?: LayerCache,
 ): Promise<DeviceTensor> {
+  const name = `blocks.${layer}.attn`
   const { nHeads } = config
+  const scale = scoreScale(config, layer)
   const heads = [h.shape[0], nHeads, config.dHead] // how hooks see q, k, v and z
   const q = await hooks.at(`${name}.hook_q`, await ops.linear(h, weights.q), ops, heads) // [tokens, dModel]
   let k = await hooks.at(`${name}.hook_k`, await ops.linear(h, weights.k), ops, heads) // [tokens, dModel]
@@ -32,9 +34,14 @@ export async function attention(
     v = await ops.append(cache.values, v) // [past + tokens, dModel]
   }
   const z = hooks.wants(`${name}.hook_pattern`)
-    ? await visibleAttention(ops, q, k, v, { nHeads, hooks, texts, name })
-    : await ops.attention(q, k, v, nHeads, texts) // [tokens, dModel]
+    ? await visibleAttention(ops, q, k, v, { nHeads, scale, hooks, texts, name })
+    : await ops.attention(q, k, v, nHeads, texts, scale) // [tokens, dModel]
   return hooks.at(`${name}.hook_z`, z, ops, heads)
+}
+
+/** What scores are multiplied by: 1 / sqrt(dHead), so that they do not grow with the width; some configs say otherwise. */
+function scoreScale({ dHead, scaledByHead, scaledByLayer }: Pass['config'], layer: number): number {
+  return (scaledByHead ? 1 / Math.sqrt(dHead) : 1) / (scaledByLayer ? layer + 1 : 1)
 }
 
 /** The same in two steps, with the pattern between them where a hook can see it. */
@@ -43,8 +50,14 @@ async function visibleAttention(
   q: DeviceTensor,
   k: DeviceTensor,
   v: DeviceTensor,
-  { nHeads, hooks, texts, name }: Pick<Pass, 'hooks' | 'texts'> & { nHeads: number; name: string },
+  {
+    nHeads,
+    scale,
+    hooks,
+    texts,
+    name,
+  }: Pick<Pass, 'hooks' | 'texts'> & { nHeads: number; scale: number; name: string },
 ): Promise<DeviceTensor> {
-  const pattern = await ops.attentionPattern(q, k, nHeads, texts) // [heads, tokens, keys]
+  const pattern = await ops.attentionPattern(q, k, nHeads, texts, scale) // [heads, tokens, keys]
   return ops.attentionMix(await hooks.at(`${name}.hook_pattern`, pattern, ops), v, nHeads, texts)
 }

@@ -22,7 +22,7 @@ export async function block(
   const before = await hooks.at(`${name}.hook_resid_pre`, x, ops) // [tokens, dModel]
 
   const h = await ops.layerNorm(before, weights.ln_1, config.eps) // [tokens, dModel]
-  const z = await attention(ops, h, weights.attn, pass, `${name}.attn`, cache) // [tokens, dModel]
+  const z = await attention(ops, h, weights.attn, pass, layer, cache) // [tokens, dModel]
   const attended = await addOutput(ops, before, z, weights.attn.c_proj, pass, `${name}.hook_attn_out`)
   const middle = await hooks.at(`${name}.hook_resid_mid`, attended, ops) // [tokens, dModel]
 

@@ -1,53 +1,56 @@
 /**
- * Byte-pair encoding of one pre-token: every byte begins as a part of its own, then the two neighbours whose union
- * has the lowest rank are merged (of equal ranks the leftmost), until no union of neighbours is a token.
+ * Byte-pair encoding of one pre-token: every byte begins as a part of its own, then the two neighbours whose merge
+ * has the lowest rank become one (of equal ranks the leftmost), until no neighbours merge.
  *
  * Searching all pairs for each merge takes n^2 steps: hours for a megabyte of one letter. Here the parts form a
  * linked list and the candidate pairs a heap: O(n log n).
  * Source: Sennrich, Haddow and Birch 2016, section 3.2; on bytes: Radford et al. 2019 (GPT-2), section 2.2.
  *
  * @param bytes the pre-token as a byte string: one character, 0 to 255, for each byte
- * @param ranks byte string -> token id, which is also its rank: lower ids were learned first; holds all 256 single bytes
- * @param longestToken the bytes of the longest key of `ranks`
+ * @param rankOf of a merge of two neighbours: lower ones were learned first, at most 2^21; undefined if there is none
+ * @param longestToken bytes of the longest result of a merge
+ * @returns the parts, in order
  */
 export function bytePairEncode(
   bytes: string,
-  ranks: ReadonlyMap<string, number>,
+  rankOf: (left: string, right: string) => number | undefined,
   longestToken: number,
-): number[] {
+): string[] {
   const end = bytes.length
   // A part is known by its first byte, and ends where the next part begins.
   const next = Array.from({ length: end }, (_, start) => start + 1)
   const previous = Array.from({ length: end }, (_, start) => start - 1)
-  const unionRank: (number | undefined)[] = []
+  const mergeRank: (number | undefined)[] = []
   const candidates = new Candidates()
 
-  /** Looks up the union of the part at `start` and its right neighbour. */
+  /** Looks up the merge of the part at `start` and its right neighbour. */
   const consider = (start: number): void => {
-    const unionEnd = next[start] < end ? next[next[start]] : Infinity
-    const rank = unionEnd - start <= longestToken ? ranks.get(bytes.slice(start, unionEnd)) : undefined
-    unionRank[start] = rank
+    const middle = next[start]
+    const mergeEnd = middle < end ? next[middle] : Infinity
+    const isShort = mergeEnd - start <= longestToken
+    const rank = isShort ? rankOf(bytes.slice(start, middle), bytes.slice(middle, mergeEnd)) : undefined
+    mergeRank[start] = rank
     if (rank !== undefined) candidates.push(rank, start)
   }
 
   for (let start = 0; start < end; start++) consider(start)
   for (let best = candidates.pop(); best !== undefined; best = candidates.pop()) {
     const { rank, start } = best
-    if (unionRank[start] !== rank) continue // one of the two parts has changed since
+    if (mergeRank[start] !== rank) continue // one of the two parts has changed since
     const merged = next[start]
     next[start] = next[merged]
     if (next[merged] < end) previous[next[merged]] = start
-    unionRank[merged] = undefined
+    mergeRank[merged] = undefined
     consider(start)
     if (start > 0) consider(previous[start])
   }
 
-  const ids: number[] = []
-  for (let start = 0; start < end; start = next[start]) ids.push(ranks.get(bytes.slice(start, next[start]))!)
-  return ids
+  const parts: string[] = []
+  for (let start = 0; start < end; start = next[start]) parts.push(bytes.slice(start, next[start]))
+  return parts
 }
 
-/** Positions are below 2^32 and ranks below 2^16, so that both fit one exact float64, ordered by rank, then position. */
+/** Positions are below 2^32 and ranks below 2^21, so that both fit one exact float64, ordered by rank, then position. */
 const POSITIONS = 2 ** 32
 
 /** A binary min-heap of pairs to merge: lowest rank first, of equal ranks the leftmost. */

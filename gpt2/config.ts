@@ -1,4 +1,5 @@
 // The config.json of a GPT-2.
+import type { Activation } from '../engine/backend.ts'
 import { JsonFields } from '../engine/weights/json-fields.ts'
 
 /** The sizes of a GPT-2, under TransformerLens' names in camel case. */
@@ -11,11 +12,25 @@ export interface Gpt2Config {
   readonly nCtx: number // positions the model knows
   readonly dVocab: number
   readonly eps: number // LayerNorm's, inside the root
-  readonly bos: number // <|endoftext|>, put before every text
+  readonly bos: number | undefined // <|endoftext|>, put before every text
+  readonly activation: Exclude<Activation, 'none'> // of the MLP
+  /** Whether scores of attention are divided by sqrt(dHead), and whether by the layer's number, from 1, too. */
+  readonly scaledByHead: boolean
+  readonly scaledByLayer: boolean
+  /** Whether the unembedding is said to be another matrix than the embedding. */
+  readonly untied: boolean
+}
+
+/** @throws if the model has none: it then runs on ids alone */
+export function bosOf({ bos, dVocab }: Pick<Gpt2Config, 'bos' | 'dVocab'>): number {
+  if (bos !== undefined) return bos
+  throw new Error(
+    `config.json: bos_token_id is missing or no id of the ${dVocab} tokens, and a text begins with BOS: set it, or give ids (--ids)`,
+  )
 }
 
 /** GPT-2 small: the `config.json` of openai-community/gpt2. */
-export const gpt2Small: Gpt2Config = {
+export const gpt2Small: Gpt2Config & { readonly bos: number } = {
   nLayers: 12,
   dModel: 768,
   nHeads: 12,
@@ -25,6 +40,10 @@ export const gpt2Small: Gpt2Config = {
   dVocab: 50257,
   eps: 1e-5,
   bos: 50256,
+  activation: 'gelu',
+  scaledByHead: true,
+  scaledByLayer: false,
+  untied: false,
 }
 
 /**
@@ -40,14 +59,18 @@ const MOST = {
   vocab_size: 2 ** 20,
 }
 
-/** The variants of GPT-2 that this is not. */
+/** The variants of GPT-2 that this is not. `reorder_and_upcast_attn` changes nothing where all is float32. */
 const required = {
   model_type: ['gpt2'],
-  activation_function: ['gelu_new', 'gelu_pytorch_tanh'], // two names of the tanh approximation
-  scale_attn_weights: [true, undefined],
-  scale_attn_by_inverse_layer_idx: [false, undefined],
-  tie_word_embeddings: [true, undefined],
   add_cross_attention: [false, undefined],
+}
+
+/** Activations by the names that configs have for them. */
+const ACTIVATIONS: Readonly<Record<string, Gpt2Config['activation']>> = {
+  gelu_new: 'gelu',
+  gelu_pytorch_tanh: 'gelu',
+  gelu: 'geluErf',
+  relu: 'relu',
 }
 
 /**
@@ -56,7 +79,7 @@ const required = {
  */
 export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
   const fields = new JsonFields(json, label)
-  fields.require(required)
+  fields.require({ ...required, activation_function: [...Object.keys(ACTIVATIONS), undefined] })
   const size = (name: keyof typeof MOST, otherwise?: number) =>
     fields.integer(name, { max: MOST[name], otherwise })
   const dModel = size('n_embd')
@@ -64,6 +87,7 @@ export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
   const dVocab = size('vocab_size')
   if (dModel % nHeads !== 0)
     throw new Error(`${label}: n_embd ${dModel} does not split into n_head ${nHeads} heads`)
+  const bos = fields.integer('bos_token_id', { min: 0, otherwise: dVocab })
   return {
     nLayers: size('n_layer'),
     dModel,
@@ -72,7 +96,11 @@ export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
     dMlp: size('n_inner', 4 * dModel),
     nCtx: size('n_positions'),
     dVocab,
-    eps: fields.positive('layer_norm_epsilon'),
-    bos: fields.integer('bos_token_id', { min: 0, max: dVocab - 1, otherwise: dVocab - 1 }),
+    eps: fields.positive('layer_norm_epsilon', gpt2Small.eps),
+    bos: bos < dVocab ? bos : undefined, // many configs have GPT-2's, whatever their vocabulary
+    activation: ACTIVATIONS[fields.text('activation_function', 'gelu_new')],
+    scaledByHead: fields.flag('scale_attn_weights', true),
+    scaledByLayer: fields.flag('scale_attn_by_inverse_layer_idx', false),
+    untied: !fields.flag('tie_word_embeddings', true),
   }
 }

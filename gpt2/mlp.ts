@@ -3,16 +3,17 @@ import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { Pass } from './pass.ts'
 import type { BlockWeights } from './weights.ts'
 
-/** The MLP's hidden layer: four times as wide as the stream, passed through GELU. -> [tokens, dMlp] */
+/** The MLP's hidden layer: four times as wide as the stream, passed through GELU, or what the config says. -> [tokens, dMlp] */
 export async function mlp(
   ops: Backend,
   h: DeviceTensor, // [tokens, dModel], normalised
   { c_fc }: BlockWeights['mlp'],
-  { hooks }: Pass,
+  { config, hooks }: Pass,
   name: string, // `blocks.N.mlp`
 ): Promise<DeviceTensor> {
+  const { activation } = config
   const post = hooks.wants(`${name}.hook_pre`)
-    ? await ops.gelu(await hooks.at(`${name}.hook_pre`, await ops.linear(h, c_fc), ops))
-    : await ops.linear(h, c_fc, { activation: 'gelu' }) // [tokens, dMlp], both steps in one
+    ? await ops[activation](await hooks.at(`${name}.hook_pre`, await ops.linear(h, c_fc), ops))
+    : await ops.linear(h, c_fc, { activation }) // [tokens, dMlp], both steps in one
   return hooks.at(`${name}.hook_post`, post, ops)
 }

@@ -20,7 +20,7 @@ export async function loadGpt2(
   ops: Backend,
   store: WeightStore,
   config: Gpt2Config,
-  onTensor?: (name: string) => void,
+  onTensor?: Parameters<typeof loadWeights>[3],
 ): Promise<Gpt2> {
   return { config, ops, weights: await loadWeights(ops, store, config, onTensor) }
 }
@@ -65,7 +65,7 @@ export async function run(
     if (lastOnly) x = await ops.takeRows(x, lastRows(texts))
     const normalized = await ops.layerNorm(x, weights.ln_f, config.eps) // [tokens, dModel]
     const last = await hooks.at('ln_final.hook_normalized', normalized, ops)
-    if (hooks.wantsLogits) await hooks.at('logits', await ops.linear(last, weights.wte), ops) // [tokens, dVocab]
+    if (hooks.wantsLogits) await hooks.at('logits', await ops.linear(last, weights.lm_head), ops) // [tokens, dVocab]
   })
 }
 

@@ -1,23 +1,24 @@
 // GPT-2's tokenizer.
 import { bytePairEncode } from './bpe.ts'
 
-/** Text to token ids and back: GPT-2's byte-level BPE. Holds no state between calls. */
+/** Text to token ids and back: byte-level BPE as GPT-2's. Holds no state between calls. */
 export interface Tokenizer {
-  /** Ids are 0 to `vocabularySize - 1`; the last is `endOfText`. */
+  /** Ids are 0 to `vocabularySize - 1`. */
   readonly vocabularySize: number
-  /** The id of `<|endoftext|>`, which GPT-2 also uses as BOS. */
-  readonly endOfText: number
+  /** The id of `<|endoftext|>`, or of what else a vocabulary has as BOS; undefined where it has none. */
+  readonly endOfText: number | undefined
   /** UTF-8 bytes of the longest token: a text of n bytes has at least n / longestToken tokens. */
   readonly longestToken: number
   /**
-   * The ids of a text, without BOS. Never `endOfText`: `<|endoftext|>` inside a text is plain characters.
+   * The ids of a text, without BOS. Never `endOfText`, nor another special token: inside a text it is plain characters.
    * Lone surrogates, which UTF-8 cannot write, become U+FFFD.
    * @throws if the text has more than `maxTokens` tokens; where its length alone tells, before any work.
    * Without `maxTokens`, a RangeError on a run of 4 million characters beyond U+FFFF: the regular expression's stack
    */
   encode(text: string, options?: { maxTokens?: number }): number[]
   /**
-   * The text of some ids; `endOfText` gives `<|endoftext|>`, bytes that are not UTF-8 give U+FFFD.
+   * The text of some ids; `endOfText` gives `<|endoftext|>`, bytes that are not UTF-8 give U+FFFD, an id that the
+   * vocabulary has no text for (padding) gives `⟨id 50300⟩`.
    * @throws if an id is not a whole number from 0 to `vocabularySize - 1`
    */
   decode(ids: readonly number[]): string
@@ -34,7 +35,7 @@ export interface Tokenizer {
   stream(): (id?: number) => string
 }
 
-const END_OF_TEXT = '<|endoftext|>'
+export const END_OF_TEXT = '<|endoftext|>'
 const GPT2_VOCABULARY_SIZE = 50257
 
 /**
@@ -44,51 +45,95 @@ const GPT2_VOCABULARY_SIZE = 50257
 const PRE_TOKEN =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu
 
+/** What makes one byte-level BPE differ from another. */
+export interface Vocabulary {
+  readonly size: number
+  /** The byte string of each id, one character a byte. */
+  readonly tokens: ReadonlyMap<number, string>
+  /** The ids that byte strings are encoded to. */
+  readonly ids: ReadonlyMap<string, number>
+  /** Of a merge of two byte strings; see bytePairEncode. */
+  readonly rankOf: (left: string, right: string) => number | undefined
+  /** Whether a pre-token that is a token is taken whole, whatever the merges would make of it. */
+  readonly takesWhole: boolean
+  /** Texts that are taken out, each as one token, before anything is cut. */
+  readonly added: ReadonlyMap<string, number>
+  readonly endOfText: number | undefined
+}
+
 /**
- * GPT-2's tokenizer, with all its 50,257 tokens or cut to its first merges: ids below `vocabularySize - 1` are
- * GPT-2's, and `vocabularySize - 1` is `<|endoftext|>`.
- * @param options.vocabularySize from 257 (the bytes alone) to 50,257, the default
- * @throws if `vocabularySize` is out of this range
+ * GPT-2's tokenizer, with all its 50,257 tokens or cut to its first merges: then ids below `vocabularySize - 1` are
+ * GPT-2's, and `vocabularySize - 1` is `<|endoftext|>`. Ids from 50,257 on are padding, without a text.
+ * @param options.vocabularySize from 257 (the bytes alone); 50,257 if left out
+ * @throws if `vocabularySize` is less
  */
 export async function createTokenizer({
   vocabularySize = GPT2_VOCABULARY_SIZE,
-}: { vocabularySize?: number } = {}): Promise<Tokenizer> {
-  if (!Number.isInteger(vocabularySize) || vocabularySize < 257 || vocabularySize > GPT2_VOCABULARY_SIZE)
+}: { vocabularySize?: number } = {}): Promise<Tokenizer & { readonly endOfText: number }> {
+  if (!Number.isInteger(vocabularySize) || vocabularySize < 257)
     throw new Error(
-      `tokenizer: vocabularySize ${vocabularySize} is not a whole number from 257 (256 bytes and ${END_OF_TEXT}) ` +
-        `to ${GPT2_VOCABULARY_SIZE} (GPT-2)`,
+      `tokenizer: vocabularySize ${vocabularySize} is not a whole number from 257 (256 bytes and ${END_OF_TEXT})`,
     )
-  const endOfText = vocabularySize - 1
+  const endOfText = Math.min(vocabularySize, GPT2_VOCABULARY_SIZE) - 1
   const tokens = await loadTokens(endOfText)
-  const ranks = new Map(tokens.map((bytes, id) => [bytes, id]))
-  const longestToken = tokens.reduce((longest, bytes) => Math.max(longest, bytes.length), 0)
+  const ids = new Map(tokens.map((bytes, id) => [bytes, id]))
+  const tokenizer = tokenizerOf({
+    size: vocabularySize,
+    tokens: new Map([...tokens.entries(), [endOfText, END_OF_TEXT]]),
+    ids,
+    rankOf: (left, right) => ids.get(left + right), // lower ids were learned first
+    takesWhole: true, // the merges would make the same of it
+    added: new Map(),
+    endOfText,
+  })
+  return { ...tokenizer, endOfText }
+}
+
+/** The tokenizer of any vocabulary of this kind. */
+export function tokenizerOf(vocabulary: Vocabulary): Tokenizer {
+  const { size, tokens, ids, rankOf, takesWhole, added, endOfText } = vocabulary
+  const made = [...ids.keys(), ...[...added.keys()].map(byteString)]
+  const longestToken = made.reduce((longest, bytes) => Math.max(longest, bytes.length), 1)
+  const cutAdded = cutterOf(added)
 
   const bytesOfId = (id: number): string => {
-    if (id === endOfText) return END_OF_TEXT
-    const bytes = tokens[id]
-    if (bytes === undefined)
+    const bytes = tokens.get(id)
+    if (bytes !== undefined) return bytes
+    if (!Number.isInteger(id) || id < 0 || id >= size)
       throw new Error(
-        `tokenizer: token id ${id} is not a whole number from 0 to ${vocabularySize - 1}: ` +
-          `this vocabulary has ${vocabularySize} tokens`,
+        `tokenizer: token id ${id} is not a whole number from 0 to ${size - 1}: this vocabulary has ${size} tokens`,
       )
-    return bytes
+    return byteString(`⟨id ${id}⟩`)
+  }
+
+  const idOf = (bytes: string): number => {
+    const id = ids.get(bytes)
+    if (id === undefined)
+      throw new Error(
+        `encode: this vocabulary has no token for ${showBytes(bytes)}, a byte of the text: take it out of the text`,
+      )
+    return id
   }
 
   return {
-    vocabularySize,
+    vocabularySize: size,
     endOfText,
     longestToken,
     encode(text, { maxTokens } = {}) {
       if (maxTokens !== undefined) refuseCertainlyTooLong(text, maxTokens, longestToken)
-      const ids: number[] = []
-      for (const [preToken] of text.matchAll(PRE_TOKEN)) {
-        const bytes = byteString(preToken)
-        const whole = ranks.get(bytes)
-        if (whole !== undefined) ids.push(whole)
-        else for (const id of bytePairEncode(bytes, ranks, longestToken)) ids.push(id)
+      const found: number[] = []
+      for (const part of cutAdded(text)) {
+        const whole = added.get(part)
+        if (whole !== undefined) found.push(whole)
+        else
+          for (const [preToken] of part.matchAll(PRE_TOKEN)) {
+            const bytes = byteString(preToken)
+            if (takesWhole && ids.has(bytes)) found.push(idOf(bytes))
+            else for (const token of bytePairEncode(bytes, rankOf, longestToken)) found.push(idOf(token))
+          }
       }
-      if (maxTokens !== undefined && ids.length > maxTokens) throw tooLong(`${ids.length}`, maxTokens)
-      return ids
+      if (maxTokens !== undefined && found.length > maxTokens) throw tooLong(`${found.length}`, maxTokens)
+      return found
     },
     decode: (ids) => utf8Decoder().decode(byteArray(ids.map(bytesOfId).join(''))),
     pieces: (ids) => ids.map((id) => showBytes(bytesOfId(id))),
@@ -98,6 +143,14 @@ export async function createTokenizer({
         id === undefined ? decoder.decode() : decoder.decode(byteArray(bytesOfId(id)), { stream: true })
     },
   }
+}
+
+/** Cuts a text into the added tokens in it, of two at one place the longer, and what is between them. */
+function cutterOf(added: ReadonlyMap<string, number>): (text: string) => string[] {
+  if (added.size === 0) return (text) => [text]
+  const longestFirst = [...added.keys()].sort((a, b) => b.length - a.length)
+  const pattern = new RegExp(`(${longestFirst.map((token) => RegExp.escape(token)).join('|')})`, 'u')
+  return (text) => text.split(pattern)
 }
 
 /**
@@ -137,7 +190,7 @@ function utf8Decoder(): TextDecoder {
 }
 
 /** UTF-8 as a byte string: a key that a Map can hold. TextEncoder writes a lone surrogate as U+FFFD. */
-function byteString(text: string): string {
+export function byteString(text: string): string {
   let bytes = ''
   for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte)
   return bytes

@@ -16,8 +16,10 @@ export interface BlockWeights {
 }
 
 export interface Gpt2Weights {
-  /** The token embedding, stored once: read by row on the way in, multiplied with on the way out. */
+  /** The token embedding, read by row on the way in. */
   readonly wte: Linear // [dModel, dVocab], stored [dVocab, dModel]
+  /** The unembedding, multiplied with on the way out: wte itself, unless a checkpoint has another. */
+  readonly lm_head: Linear // [dModel, dVocab], stored [dVocab, dModel]
   readonly wpe: Table // [nCtx, dModel]
   readonly blocks: readonly BlockWeights[]
   readonly ln_f: Norm
@@ -44,8 +46,42 @@ export function weightShapes({ nLayers, dModel, dMlp, nCtx, dVocab }: Gpt2Config
   return shapes
 }
 
+const PREFIX = 'transformer.'
+const LM_HEAD = 'lm_head.weight'
+
 /** Tensors of public checkpoints that are no weights: the causal mask's buffers, and wte's second name. */
 const ignored = /^(h\.\d+\.attn\.(bias|masked_bias)|lm_head\.weight)$/
+
+/** Numbers of each matrix that are compared at once. */
+const COMPARED = 2 ** 20
+
+/**
+ * Whether a checkpoint's `lm_head.weight` is another matrix than `wte.weight`: whatever its config says, as in transformers 5.
+ * @throws if the config says that it has one of its own, and it has none
+ */
+export async function hasOwnUnembedding(
+  store: WeightStore,
+  { untied, dModel, dVocab }: Pick<Gpt2Config, 'untied' | 'dModel' | 'dVocab'>,
+): Promise<boolean> {
+  const nameOf = (short: string) => [short, PREFIX + short].find((name) => store.names().includes(name))
+  const [head, wte] = [nameOf(LM_HEAD), nameOf('wte.weight')]
+  if (head === undefined) {
+    if (!untied) return false
+    throw new Error(
+      `${store.label}: missing the tensor ${LM_HEAD}, which tie_word_embeddings false in config.json asks for`,
+    )
+  }
+  const isLike = ({ shape }: WeightSource) => shape.length === 2 && shape[0] === dVocab && shape[1] === dModel
+  const [own, shared] = [store.get(head), wte === undefined ? undefined : store.get(wte)]
+  if (!shared || !isLike(own) || !isLike(shared)) return true // selectTensors says what is wrong
+  const size = dVocab * dModel
+  for (let start = 0; start < size; start += COMPARED) {
+    const [a, b] = [own, shared].map(() => new Float32Array(Math.min(COMPARED, size - start)))
+    await Promise.all([own.read(a, start), shared.read(b, start)])
+    if (a.some((value, i) => value !== b[i])) return true
+  }
+  return false
+}
 
 /**
  * Loads a checkpoint onto a backend, tensor by tensor, straight into the memory it is used from.
@@ -56,12 +92,16 @@ export async function loadWeights(
   ops: Backend,
   store: WeightStore,
   config: Gpt2Config,
-  onTensor: (name: string) => void = () => {},
+  onTensor: (source: WeightSource) => void = () => {},
 ): Promise<Gpt2Weights> {
-  const tensors = selectTensors(store, weightShapes(config), { prefix: 'transformer.', ignored })
+  const shapes = weightShapes(config)
+  const untied = await hasOwnUnembedding(store, config)
+  if (untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
+  const tensors = selectTensors(store, shapes, { prefix: PREFIX, ignored })
   const source = (name: string): WeightSource => {
-    onTensor(name)
-    return finiteSource(store.label, tensors.get(name)!)
+    const found = tensors.get(name)!
+    onTensor(found)
+    return finiteSource(store.label, found)
   }
   return freedOnFailure(
     (part: Linear | Table | Norm) => ops.release(part),
@@ -71,7 +111,10 @@ export async function loadWeights(
       const linear = async (name: string) =>
         keep(await ops.prepareLinear(source(`${name}.weight`), source(`${name}.bias`)))
 
-      const wte = keep(await ops.prepareLinear(source('wte.weight'), undefined, { transposed: true }))
+      const embedding = async (name: string) =>
+        keep(await ops.prepareLinear(source(name), undefined, { transposed: true }))
+      const wte = await embedding('wte.weight')
+      const lm_head = untied ? await embedding(LM_HEAD) : wte
       const wpe = keep(await ops.prepareTable(source('wpe.weight')))
       const blocks: BlockWeights[] = []
       for (let layer = 0; layer < config.nLayers; layer++) {
@@ -95,7 +138,7 @@ export async function loadWeights(
           mlp: { c_fc: await linear(`h.${layer}.mlp.c_fc`), c_proj: await linear(`h.${layer}.mlp.c_proj`) },
         })
       }
-      return { wte, wpe, blocks, ln_f: await norm('ln_f') }
+      return { wte, lm_head, wpe, blocks, ln_f: await norm('ln_f') }
     },
   )
 }
@@ -105,5 +148,5 @@ export function releaseWeights(ops: Backend, weights: Gpt2Weights): void {
   for (const { ln_1, attn, ln_2, mlp } of weights.blocks)
     for (const part of [ln_1, attn.q, attn.k, attn.v, attn.c_proj, ln_2, mlp.c_fc, mlp.c_proj])
       ops.release(part)
-  for (const part of [weights.wte, weights.wpe, weights.ln_f]) ops.release(part)
+  for (const part of new Set([weights.wte, weights.lm_head, weights.wpe, weights.ln_f])) ops.release(part)
 }

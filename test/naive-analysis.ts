@@ -31,7 +31,7 @@ export function naiveAnalysis(
   const named = new Set(ranked.slice(0, 5))
   if (frequent !== undefined) named.add(frequent)
 
-  const results: Record<string, CategoryAnalysis> = {}
+  const results: CategoryAnalysis[] = []
   const selective: (Specialist & { category: string })[] = []
   for (const { name, rows } of categories) {
     const inside = (feature: number): number[] => rows.map((row) => dense[row][feature])
@@ -53,7 +53,8 @@ export function naiveAnalysis(
     const meanDifference = differences.reduce((sum, one) => sum + one, 0) / values.length ** 2
     const [best] = rank(fires, score, value)
     const [specialist] = rank((feature) => top.includes(feature), score, value)
-    results[name] = {
+    results.push({
+      category: name,
       peak: top.length > 0 ? { feature: top[0], value: value(top[0]) } : null,
       aggregate_top5: aggregate,
       peak_to_aggregate: top.length > 0 ? value(top[0]) / aggregate : null,
@@ -63,7 +64,7 @@ export function naiveAnalysis(
         best_score: best === undefined ? null : score(best),
         features: rank(fires).filter((one) => score(one) === score(best) && above(inside(one)) > 0),
       },
-    }
+    })
     for (const feature of [top[0], specialist]) if (feature !== undefined) named.add(feature)
     selective.push(...rank(fires).map((feature) => ({ category: name, ...describe(feature) })))
   }

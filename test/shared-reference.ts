@@ -45,7 +45,8 @@ function analyse(folder: string, layer: number, threshold: number): unknown {
   ]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`analyse ended with ${status}: ${stderr}`)
-  return (JSON.parse(stdout) as { layers: unknown[] }).layers[0]
+  const [found] = (JSON.parse(stdout) as { layers: { categories: { category: string }[] }[] }).layers
+  return { ...found, categories: Object.fromEntries(found.categories.map((one) => [one.category, one])) }
 }
 
 const folder = process.argv[2]

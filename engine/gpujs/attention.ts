@@ -10,13 +10,13 @@ import type { GpuTensor } from './tensor.ts'
  */
 
 /** One thread a score: it reads one query and one key, dHead numbers each. Keys ahead of the query score nothing. */
-function scores(this: Thread<'dHead'>, q: Cube, k: Cube, firstKeys: Row, visible: Row): number {
+function scores(this: Thread<'dHead' | 'scale'>, q: Cube, k: Cube, firstKeys: Row, visible: Row): number {
   if (this.thread.x >= visible[this.thread.y]) return 0
   const key = firstKeys[this.thread.y] + this.thread.x
   let dot = 0
   for (let i = 0; i < this.constants.dHead; i++)
     dot += q[this.thread.y][this.thread.z][i] * k[key][this.thread.z][i]
-  return dot / Math.sqrt(this.constants.dHead)
+  return dot * this.constants.scale
 }
 
 /** One thread a query and head: it walks the query's scores for the largest. */
@@ -75,6 +75,7 @@ export async function attentionPattern(
   k: GpuTensor,
   { heads, dHead, queries, keys, longest }: AttentionSize,
   texts: readonly TextSpan[],
+  scale = 1 / Math.sqrt(dHead),
 ): Promise<GpuTensor> {
   const { firstKeys, visible } = viewsOf(texts)
   const [asked, offered] = [
@@ -82,7 +83,14 @@ export async function attentionPattern(
     { tensor: k, shape: [keys, heads, dHead] },
   ]
   const grid = [heads, queries, longest]
-  using score = await device.run(scores, { grid, constants: { dHead } }, asked, offered, firstKeys, visible)
+  using score = await device.run(
+    scores,
+    { grid, constants: { dHead, scale } },
+    asked,
+    offered,
+    firstKeys,
+    visible,
+  )
   if (queries === 0) return score.reshape(grid)
   const rows = [heads, queries]
   using highest = await device.run(highestScore, { grid: rows }, score, visible)

@@ -12,6 +12,7 @@ import { center } from './center.ts'
 import { crossEntropy } from './cross-entropy.ts'
 import { Device, type DeviceOptions } from './device.ts'
 import { embed } from './embed.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
@@ -30,6 +31,7 @@ import {
   type GpuNorm,
   type GpuTable,
 } from './prepared.ts'
+import { relu } from './relu.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
@@ -121,15 +123,29 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
         ),
       )
     },
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const size = check.checkAttention(q, k, v, heads, texts)
-      using pattern = await attentionPattern(device, own('attention', q), own('attention', k), size, texts)
+      using pattern = await attentionPattern(
+        device,
+        own('attention', q),
+        own('attention', k),
+        size,
+        texts,
+        scale,
+      )
       return note(await attentionMix(device, pattern, own('attention', v), size, texts))
     },
-    async attentionPattern(q, k, heads, texts) {
+    async attentionPattern(q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
       return note(
-        await attentionPattern(device, own('attentionPattern', q), own('attentionPattern', k), size, texts),
+        await attentionPattern(
+          device,
+          own('attentionPattern', q),
+          own('attentionPattern', k),
+          size,
+          texts,
+          scale,
+        ),
       )
     },
     async attentionMix(pattern, v, heads, texts) {
@@ -151,6 +167,8 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
       return note(await subtract(device, own('subtract', a), own('subtract', b), broadcast))
     },
     gelu: async (x) => note(await gelu(device, own('gelu', x))),
+    geluErf: async (x) => note(await geluErf(device, own('geluErf', x))),
+    relu: async (x) => note(await relu(device, own('relu', x))),
     async center(x) {
       matrixShape('center', x.shape)
       return note(await center(device, own('center', x)))

@@ -1,4 +1,5 @@
 // Runs kernels by gpu.js, and works around its faults (README.md).
+import { checkThreads } from '../checks.ts'
 import { Tensor, showShape, sizeOf, type Shape } from '../tensor.ts'
 import type { Kernel, KernelInput, Launch } from './kernel.ts'
 import {
@@ -33,6 +34,8 @@ const largeUpload = 2 ** 22
 const blobAdvice =
   "; its threads are workers made from blobs, and the code is made here: a Content-Security-Policy must allow worker-src blob: and script-src 'wasm-unsafe-eval'"
 
+const cores = (): number => globalThis.navigator?.hardwareConcurrency ?? 4
+
 /** Runs kernels in one of gpu.js's modes, and keeps tensors where that mode computes. */
 export class Device implements TensorOwner {
   readonly mode: Mode
@@ -56,6 +59,7 @@ export class Device implements TensorOwner {
 
   /** @throws with the reason if the mode cannot run here, or gpu.js runs another */
   static async start(mode: Mode, options: DeviceOptions = {}): Promise<Device> {
+    checkThreads(`gpujs:${mode}`, options.threads ?? 1, cores())
     const gpujs = await loadGpuJs()
     await checkMode(gpujs, mode)
     const device = new Device(gpujs, mode, options)
@@ -83,7 +87,7 @@ export class Device implements TensorOwner {
 
   #threads(): string {
     if (typeof SharedArrayBuffer === 'undefined') return '1 thread (no shared memory here)'
-    return `${this.#options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 4} threads where a kernel has 4,096 cells`
+    return `${this.#options.threads ?? cores()} threads where a kernel has 4,096 cells`
   }
 
   /** The most bytes one tensor may have: weights, and what `linear` and `sparseEncode` make, are cut. */

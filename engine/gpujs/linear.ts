@@ -2,9 +2,11 @@ import type { Activation } from '../backend.ts'
 import { Tensor } from '../tensor.ts'
 import { add, sumOfShares } from './add.ts'
 import type { Device } from './device.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear } from './prepared.ts'
+import { relu } from './relu.ts'
 import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
 
@@ -55,13 +57,6 @@ export function productFour(
     sum3 += part3
   }
   return [sum0 + bias[j], sum1 + bias[j + 1], sum2 + bias[j + 2], sum3 + bias[j + 3]]
-}
-
-/** One thread a number. Written so that NaN goes through. */
-export function clip(this: Thread, x: Matrix): number {
-  const value = x[this.thread.y][this.thread.x]
-  if (value <= 0) return 0
-  return value
 }
 
 /** x W + b: each part's share of the sum, added up. */
@@ -120,7 +115,5 @@ async function linearAtOnce(
 async function activate(device: Device, sums: GpuTensor, activation: Activation): Promise<GpuTensor> {
   if (activation === 'none') return sums
   using before = sums
-  return activation === 'gelu'
-    ? await gelu(device, before)
-    : await device.run(clip, { grid: before.shape }, before)
+  return await { gelu, geluErf, relu }[activation](device, before)
 }

@@ -4,7 +4,7 @@
  */
 import { Tensor } from '../tensor.ts'
 import type { Device } from './device.ts'
-import { clip } from './linear.ts'
+import { clip } from './relu.ts'
 import { activeCount } from './sparse-encode.ts'
 
 /** What to add to the mode: nothing where ReLU keeps NaN and infinity and the encoder lists them. */

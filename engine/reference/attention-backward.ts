@@ -5,8 +5,7 @@ import { forEachQuery } from './attention.ts'
 import { softmaxRowBackward } from './softmax-backward.ts'
 
 /**
- * P = softmax(S), S = Q K^T / sqrt(dHead), so dS by softmax's rule, then dQ = dS K / sqrt(dHead) and
- * dK = dS^T Q / sqrt(dHead), a head at a time. dP [heads, queries, longest] -> dQ [queries, width], dK [keys, width]
+ * P = softmax(S), S = Q K^T scale, so dS by softmax's rule, then dQ = dS K scale and dK = dS^T Q scale, a head at a time. dP [heads, queries, longest] -> dQ [queries, width], dK [keys, width]
  */
 export function attentionPatternBackward(
   dP: Tensor,
@@ -15,6 +14,7 @@ export function attentionPatternBackward(
   k: Tensor,
   size: AttentionSize,
   texts: readonly TextSpan[],
+  scale = 1 / Math.sqrt(size.dHead),
 ): [dQ: Tensor, dK: Tensor] {
   const { heads, width, dHead, queries, longest } = size
   const [dQ, dK] = [new Float64Array(q.data.length), new Float64Array(k.data.length)]
@@ -27,8 +27,8 @@ export function attentionPatternBackward(
       for (let key = 0; key < visible; key++)
         for (let i = head * dHead; i < (head + 1) * dHead; i++) {
           const [atQ, atK] = [query * width + i, (firstKey + key) * width + i]
-          dQ[atQ] += (dS[key] * k.data[atK]) / Math.sqrt(dHead)
-          dK[atK] += (dS[key] * q.data[atQ]) / Math.sqrt(dHead)
+          dQ[atQ] += dS[key] * k.data[atK] * scale
+          dK[atK] += dS[key] * q.data[atQ] * scale
         }
     })
   return [copied(dQ, q), copied(dK, k)]

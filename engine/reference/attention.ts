@@ -5,7 +5,7 @@ import { softmaxRow } from './softmax.ts'
 
 /**
  * How much each query looks at each key, a head at a time: softmax over the keys up to its own of
- * q . k / sqrt(dHead). What lies ahead gets exactly 0: that is all "causal" means.
+ * q . k times `scale`, 1 / sqrt(dHead) if left out. What lies ahead gets exactly 0: that is all "causal" means.
  * -> [heads, queries, longest]
  */
 export function attentionPattern(
@@ -13,6 +13,7 @@ export function attentionPattern(
   k: Tensor,
   size: AttentionSize,
   texts: readonly TextSpan[],
+  scale = 1 / Math.sqrt(size.dHead),
 ): Tensor {
   const { heads, width, dHead, queries, longest } = size
   const pattern = q.like([heads, queries, longest])
@@ -23,7 +24,7 @@ export function attentionPattern(
         let dot = 0
         for (let i = head * dHead; i < (head + 1) * dHead; i++)
           dot += q.data[query * width + i] * k.data[(firstKey + key) * width + i]
-        scores[key] = dot / Math.sqrt(dHead)
+        scores[key] = dot * scale
       }
       const row = (head * queries + query) * longest
       softmaxRow(scores.subarray(0, visible), pattern.data.subarray(row, row + visible))

@@ -12,6 +12,7 @@ import { referenceBackward } from './backward.ts'
 import { center } from './center.ts'
 import { crossEntropy } from './cross-entropy.ts'
 import { embed } from './embed.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
@@ -25,6 +26,7 @@ import type {
   ReferenceNorm,
   ReferenceTable,
 } from './prepared.ts'
+import { relu } from './relu.ts'
 import { softmax } from './softmax.ts'
 import { sparseDecode } from './sparse-decode.ts'
 import { sparseEncode } from './sparse-encode.ts'
@@ -120,18 +122,18 @@ export function createReferenceBackend(): Differentiable {
         residual && host('linear', residual),
       )
     },
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const size = check.checkAttention(q, k, v, heads, texts)
       return attentionMix(
-        attentionPattern(host('attention', q), host('attention', k), size, texts),
+        attentionPattern(host('attention', q), host('attention', k), size, texts, scale),
         host('attention', v),
         size,
         texts,
       )
     },
-    async attentionPattern(q, k, heads, texts) {
+    async attentionPattern(q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
-      return attentionPattern(host('attentionPattern', q), host('attentionPattern', k), size, texts)
+      return attentionPattern(host('attentionPattern', q), host('attentionPattern', k), size, texts, scale)
     },
     async attentionMix(pattern, v, heads, texts) {
       const size = check.checkMix(pattern, v, heads, texts)
@@ -150,6 +152,8 @@ export function createReferenceBackend(): Differentiable {
       return subtract(host('subtract', a), host('subtract', b))
     },
     gelu: async (x) => gelu(host('gelu', x)),
+    geluErf: async (x) => geluErf(host('geluErf', x)),
+    relu: async (x) => relu(host('relu', x)),
     async center(x) {
       matrixShape('center', x.shape)
       return center(host('center', x))

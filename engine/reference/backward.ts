@@ -7,6 +7,7 @@ import { adamW } from './adam.ts'
 import { attentionMixBackward, attentionPatternBackward } from './attention-backward.ts'
 import { crossEntropyBackward } from './cross-entropy-backward.ts'
 import { embedBackward } from './embed-backward.ts'
+import { geluErfBackward } from './gelu-erf-backward.ts'
 import { geluBackward } from './gelu-backward.ts'
 import { klDivergenceBackward } from './kl-divergence-backward.ts'
 import { layerNormBackward } from './layer-norm-backward.ts'
@@ -82,17 +83,18 @@ export function referenceBackward(
     linear: async (dY, layer) => linearBackward(host('linear', dY), matrixOf('linear', layer)),
     relu: async (dY, y) => reluBackward(host('relu', dY), host('relu', y)),
     gelu: async (dY, x) => geluBackward(host('gelu', dY), host('gelu', x)),
+    geluErf: async (dY, x) => geluErfBackward(host('geluErf', dY), host('geluErf', x)),
     softmax: async (dY, y) => softmaxBackward(host('softmax', dY), host('softmax', y)),
     crossEntropy: async (dY, x, targets) =>
       crossEntropyBackward(host('crossEntropy', dY), host('crossEntropy', x), targets),
     klDivergence: async (dY, a, b) =>
       klDivergenceBackward(host('klDivergence', dY), host('klDivergence', a), host('klDivergence', b)),
-    async attentionPattern(dP, pattern, q, k, heads, texts) {
+    async attentionPattern(dP, pattern, q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
       const [gradient, probabilities, queries, keys] = [dP, pattern, q, k].map((x) =>
         host('attentionPattern', x),
       )
-      return attentionPatternBackward(gradient, probabilities, queries, keys, size, texts)
+      return attentionPatternBackward(gradient, probabilities, queries, keys, size, texts, scale)
     },
     async attentionMix(dY, pattern, v, heads, texts) {
       const size = check.checkMix(pattern, v, heads, texts)

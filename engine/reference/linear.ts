@@ -1,12 +1,15 @@
 import type { Activation } from '../backend.ts'
 import type { Tensor } from '../tensor.ts'
+import { geluErfOf } from './gelu-erf.ts'
 import { geluOf } from './gelu.ts'
 import type { ReferenceLinear } from './prepared.ts'
+import { reluOf } from './relu.ts'
 
 const activations: Record<Activation, (x: number) => number> = {
   none: (x) => x,
   gelu: geluOf,
-  relu: (x) => (x <= 0 ? 0 : x), // NaN goes through
+  geluErf: geluErfOf,
+  relu: reluOf,
 }
 
 /**

@@ -107,17 +107,18 @@ function hideAhead(
         pattern.fill(0, row * longest + keys - queries + query + 1, (row + 1) * longest)
 }
 
-/** dS by softmax's rule, dQ = dS K and dK = dS^T Q, both over sqrt(dHead), a head and a text at a time; all by address. */
+/** dS by softmax's rule, dQ = dS K scale and dK = dS^T Q scale, a head and a text at a time; all by address. */
 export async function runAttentionPatternBackward(
   engine: Engine,
   size: AttentionSize,
   texts: readonly TextSpan[],
   { dP, pattern, q, k, dQ, dK }: Numbers<'dP' | 'pattern' | 'q' | 'k' | 'dQ' | 'dK'>,
+  scale = 1 / Math.sqrt(size.dHead),
 ): Promise<void> {
   const { heads, dHead, queries, keys, longest, width } = size
   using scores = new Block(engine.arena, heads * queries * longest * 4, 'attention: gradients of scores')
   const dS = scores.address
-  const rows = { dY: dP, y: pattern, out: dS, width: longest, scale: 1 / Math.sqrt(dHead) }
+  const rows = { dY: dP, y: pattern, out: dS, width: longest, scale }
   await engine.runRanged('softmaxBackward', rows, heads * queries, 1)
   engine.arena.floats(dK, keys * width).fill(0)
   for (const { queries: m, keys: n, ofQueries, ofKeys, ofPattern } of textRows(size, texts)) {

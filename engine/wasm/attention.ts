@@ -25,6 +25,7 @@ export async function runAttention(
   { heads, dHead, queries, longest }: AttentionSize,
   texts: readonly TextSpan[],
   addresses: Numbers<'q' | 'k' | 'v' | 'pattern' | 'out'>,
+  scale = 1 / Math.sqrt(dHead),
 ): Promise<void> {
   if (queries === 0) return
   const { arena, panel, threads } = engine
@@ -41,7 +42,7 @@ export async function runAttention(
   const memory = { ...addresses, plan: plan.address, work: work.address }
   await engine.run(
     'attention',
-    { ...memory, heads, dHead, queries, longest, panel, tiles, tilesPerChunk },
+    { ...memory, scale, heads, dHead, queries, longest, panel, tiles, tilesPerChunk },
     chunks,
   )
 }

@@ -96,6 +96,13 @@ function scopedBackend(
     return out
   }
 
+  async function bent(op: 'gelu' | 'geluErf' | 'relu', x: DeviceTensor): Promise<WasmTensor> {
+    const from = wasmTensor(op, x, engine.arena)
+    const out = make(op, x.shape)
+    await engine.runRanged(op, { x: from.address, out: out.address }, from.size, LEAST_NUMBERS)
+    return out
+  }
+
   /** A new tensor, not zeroed, freed with this scope. */
   function make(op: string, shape: Shape): WasmTensor {
     const block = new Block(engine.arena, sizeOf(shape) * 4, `${op}: a tensor [${shape.join(', ')}]`)
@@ -199,19 +206,25 @@ function scopedBackend(
       return out
     },
 
-    async attention(q, k, v, heads, texts) {
+    async attention(q, k, v, heads, texts, scale) {
       const size = check.checkAttention(q, k, v, heads, texts)
       const [qAt, kAt, vAt] = [q, k, v].map((x) => addressOf('attention', x))
       const out = make('attention', q.shape)
-      await runAttention(engine, size, texts, { q: qAt, k: kAt, v: vAt, pattern: 0, out: out.address })
+      await runAttention(engine, size, texts, { q: qAt, k: kAt, v: vAt, pattern: 0, out: out.address }, scale)
       return out
     },
 
-    async attentionPattern(q, k, heads, texts) {
+    async attentionPattern(q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
       const [qAt, kAt] = [q, k].map((x) => addressOf('attentionPattern', x))
       const pattern = make('attentionPattern', [heads, size.queries, size.longest])
-      await runAttention(engine, size, texts, { q: qAt, k: kAt, v: 0, pattern: pattern.address, out: 0 })
+      await runAttention(
+        engine,
+        size,
+        texts,
+        { q: qAt, k: kAt, v: 0, pattern: pattern.address, out: 0 },
+        scale,
+      )
       return pattern
     },
 
@@ -239,12 +252,11 @@ function scopedBackend(
 
     subtract: (a, b) => elementwise('subtract', a, b),
 
-    async gelu(x) {
-      const from = wasmTensor('gelu', x, engine.arena)
-      const out = make('gelu', x.shape)
-      await engine.runRanged('gelu', { x: from.address, out: out.address }, from.size, LEAST_NUMBERS)
-      return out
-    },
+    gelu: (x) => bent('gelu', x),
+
+    geluErf: (x) => bent('geluErf', x),
+
+    relu: (x) => bent('relu', x),
 
     center: (x) => byRow('center', x),
 

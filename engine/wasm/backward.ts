@@ -167,6 +167,21 @@ export function wasmBackward(
       return out
     },
 
+    /** gelu(x) = x P(x), so its slope is P(x) + x density(x). On one thread: few models have this activation. */
+    async geluErf(dY, x) {
+      const count = sizeOf(x.shape)
+      const out = make('geluErf', dY.shape)
+      const place = { x: addressOf('geluErf', x), out: out.address }
+      await engine.runRanged('geluErf', place, count, LEAST_NUMBERS)
+      const [slopes, from, by] = [floatsOf('geluErf', out), floatsOf('geluErf', x), floatsOf('geluErf', dY)]
+      for (let i = 0; i < count; i++) {
+        const below = from[i] === 0 ? 0.5 : slopes[i] / from[i]
+        const density = Math.exp(-(from[i] ** 2) / 2) / Math.sqrt(2 * Math.PI)
+        slopes[i] = by[i] * (below + from[i] * density)
+      }
+      return out
+    },
+
     async softmax(dY, y) {
       const [rows, width] = matrixShape('softmax', y.shape)
       const out = make('softmax', y.shape)
@@ -202,12 +217,18 @@ export function wasmBackward(
       return [dA, dB]
     },
 
-    async attentionPattern(dP, pattern, q, k, heads, texts) {
+    async attentionPattern(dP, pattern, q, k, heads, texts, scale) {
       const size = check.checkPattern('attentionPattern', q, k, heads, texts)
       const [dPAt, patternAt, qAt, kAt] = [dP, pattern, q, k].map((x) => addressOf('attentionPattern', x))
       const [dQ, dK] = [make('attentionPattern', q.shape), make('attentionPattern', k.shape)]
       const given = { dP: dPAt, pattern: patternAt, q: qAt, k: kAt }
-      await runAttentionPatternBackward(engine, size, texts, { ...given, dQ: dQ.address, dK: dK.address })
+      await runAttentionPatternBackward(
+        engine,
+        size,
+        texts,
+        { ...given, dQ: dQ.address, dK: dK.address },
+        scale,
+      )
       return [dQ, dK]
     },
 

@@ -13,14 +13,14 @@ export type V128 = Local<'v128'>
 export type I32Input = Input<'i32'>
 
 /** A vector: a local, or a constant in all four lanes. */
-export type Operand = V128 | ConstantName
+export type Operand = V128 | ConstantName | number
 
 /** Multiplies and adds: fused where the module may use relaxed SIMD, else as two rounded steps. */
 export type MultiplyAdd = (a: Operand, b: Operand, c: Operand) => StackVar<'v128'>
 
 /** a * b + c, four lanes at a time. `fused` needs an engine with relaxed SIMD (see features.ts). */
 export function multiplyAdd(fused: boolean): MultiplyAdd {
-  const value = (x: Operand) => (typeof x === 'string' ? constant(x) : x)
+  const value = (x: Operand) => (typeof x === 'string' ? constant(x) : typeof x === 'number' ? splat(x) : x)
   return fused
     ? (a, b, c) => f32x4.relaxed_madd(value(a), value(b), value(c))
     : (a, b, c) => f32x4.add(f32x4.mul(value(a), value(b)), value(c))

@@ -1,4 +1,5 @@
 // The module, the memory and the threads that all ops of the wasm backend work with.
+import { checkThreads } from '../checks.ts'
 import { detectFeatures } from './platform/features.ts'
 import { kernelsOf, type Kernels } from './instance.ts'
 import { fastestInt8 } from './platform/int8.ts'
@@ -21,9 +22,6 @@ export interface EngineOptions {
   /** A limit to the memory, at most 4 GiB. */
   readonly maximumBytes?: number
 }
-
-/** More threads than this only wait for each other; thousands end the process. */
-const THREADS_A_CORE = 4
 
 /** The module, the memory and the threads that all ops of the backend work with. */
 export class Engine {
@@ -58,12 +56,7 @@ export class Engine {
     if (int8 !== 'widened' && !features.int8Dot)
       throw new Error(`wasm: int8 "${int8}" needs relaxed SIMD, which is not here`)
     const threads = options.threads ?? (features.shared && platform.spawn ? platform.cores : 1)
-    if (!Number.isInteger(threads) || threads < 1)
-      throw new Error(`wasm: threads: expected 1 or more, got ${threads}`)
-    if (threads > THREADS_A_CORE * platform.cores)
-      throw new Error(
-        `wasm: threads: expected at most ${THREADS_A_CORE * platform.cores}, ${THREADS_A_CORE} for each of the ${platform.cores} cores here, got ${threads}`,
-      )
+    checkThreads('wasm', threads, platform.cores)
     if (threads > 1 && !(features.shared && platform.spawn))
       throw new Error('wasm: threads need shared memory: in a browser, a page that is cross-origin isolated')
 

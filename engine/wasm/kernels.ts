@@ -33,6 +33,8 @@ export const KERNELS = {
   largest: i32s('x places width first last'),
   center: i32s('x out width first last'),
   gelu: i32s('x out first last'),
+  geluErf: i32s('x out first last'),
+  relu: i32s('x out first last'),
   add: i32s('a b out width bStride first last'),
   subtract: i32s('a b out width bStride first last'),
   meanRows: i32s('x out rows width'),

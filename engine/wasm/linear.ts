@@ -4,7 +4,7 @@ import { forLanes, forUpTo, increment, limitTo, splat, whileBelow, when, type I3
 import { call, func } from './function.ts'
 import type { Emitter } from './emitter.ts'
 import { i32s, KERNELS } from './kernels.ts'
-import { emitGelu } from './math.ts'
+import { emitGelu, emitGeluErf } from './math.ts'
 import type { Engine } from './engine.ts'
 import type { PackedLinear } from './panels.ts'
 import { setTilePanels, type AnyTile } from './tile.ts'
@@ -12,7 +12,7 @@ import { TILE_ROWS } from './tile-sizes.ts'
 import { cutProduct } from './threads/product-shares.ts'
 
 /** The activations, by the number that the kernel knows them by. */
-const ACTIVATION = { none: 0, gelu: 1, relu: 2 } as const
+const ACTIVATION = { none: 0, gelu: 1, relu: 2, geluErf: 3 } as const
 
 /** out [rows, out] = activation(x [rows, in] W + b) + residual, all given by address; `residual` 0 means none. */
 export async function runLinear(
@@ -97,11 +97,11 @@ function finishTile({ madd }: Emitter) {
   return func(
     {
       in: i32s('rows width valid sums bias residual out stride activation'),
-      locals: { i32: 3, v128: 5 },
+      locals: { i32: 3, v128: 6 },
     },
     (
       { rows, width, valid, sums, bias, residual, out, stride, activation },
-      { i32: [row, c, end], v128: [value, exponent, n, r, sum] },
+      { i32: [row, c, end], v128: [value, exponent, n, r, sum, t] },
     ) => {
       local.set(end, i32.mul(valid, 4))
       // for each row, for each four columns, then each of the last ones
@@ -109,6 +109,9 @@ function finishTile({ madd }: Emitter) {
         forLanes(c, end, ({ load, store }) => {
           local.set(value, f32x4.add(load(i32.add(sums, c)), load(i32.add(bias, c))))
           when(i32.eq(activation, ACTIVATION.gelu), () => emitGelu(value, exponent, { n, r, sum }, madd))
+          when(i32.eq(activation, ACTIVATION.geluErf), () =>
+            emitGeluErf(value, exponent, t, { n, r, sum }, madd),
+          )
           when(i32.eq(activation, ACTIVATION.relu), () => local.set(value, f32x4.max(value, splat(0))))
           when(residual, () => local.set(value, f32x4.add(value, load(i32.add(residual, c)))))
           store(i32.add(out, c), value)

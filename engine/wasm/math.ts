@@ -7,7 +7,7 @@
  * before rounding. 2^n is multiplied in as two halves, so that results below 2^-126 and overflow to infinity come
  * out right. Measured over the whole range (test/node/wasm-math.test.ts): at most 2 units in the last place.
  */
-import { f32x4, i32x4, local } from 'wasmati'
+import { f32x4, i32x4, local, v128 } from 'wasmati'
 import { constant } from './constants.ts'
 import { splat, type MultiplyAdd, type V128 } from './emit.ts'
 
@@ -68,4 +68,32 @@ export function emitGeluSlope(x: V128, exponent: V128, locals: MathLocals, madd:
   local.set(slope, f32x4.mul(slope, x))
   local.set(slope, f32x4.mul(slope, f32x4.sub(s, constant('one'))))
   local.set(x, madd(s, slope, s))
+}
+
+/*
+ * The share of a normal distribution below -|x| is e^(-x^2 / 2) t p(t) with t = 1 / (1 + 0.28 |x|): p of degree 8 by least
+ * squares over all x, reweighted until the largest relative error, 1.2e-7 before rounding, was the same everywhere. All
+ * coefficients are small: little is lost in the sum.
+ */
+const TAIL_SLOPE = 0.28
+const TAIL = [
+  0.11170396627806692, 0.1116946505410264, 0.10316234723275167, 0.08309361295192892, 0.07474999311650417,
+  -0.010552590392793647, 0.09725442872775006, -0.0965852079855404, 0.025478767644805188,
+]
+
+/** x = x times the share of a normal distribution below x: the exact GELU. As in the plain formula, -infinity gives NaN. */
+export function emitGeluErf(x: V128, exponent: V128, t: V128, locals: MathLocals, madd: MultiplyAdd): void {
+  // exponent = exp(-x^2 / 2)
+  local.set(exponent, f32x4.mul(f32x4.mul(x, x), splat(-0.5)))
+  emitExp(exponent, locals, madd)
+  // exponent *= t p(t)
+  const { sum } = locals
+  local.set(t, f32x4.abs(x))
+  local.set(t, f32x4.div(splat(1), madd(t, TAIL_SLOPE, 1)))
+  local.set(sum, splat(TAIL[TAIL.length - 1]))
+  for (const coefficient of TAIL.slice(0, -1).reverse()) local.set(sum, madd(sum, t, coefficient))
+  local.set(exponent, f32x4.mul(exponent, f32x4.mul(sum, t)))
+  // x *= x < 0 ? exponent : 1 - exponent
+  local.set(sum, f32x4.sub(splat(1), exponent))
+  local.set(x, f32x4.mul(x, v128.bitselect(exponent, sum, f32x4.lt(x, splat(0)))))
 }

@@ -7,6 +7,7 @@ import { copyStrided } from './copy-strided.ts'
 import { crossEntropy } from './cross-entropy.ts'
 import { crossEntropyBackward } from './cross-entropy-backward.ts'
 import { moduleBytes, type NamedFunc } from './function.ts'
+import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { geluBackward } from './gelu-backward.ts'
 import { emitterFor, type KernelOptions } from './emitter.ts'
@@ -17,6 +18,7 @@ import { layerNormBackward } from './layer-norm-backward.ts'
 import { linear } from './linear.ts'
 import { reluBackward } from './linear-backward.ts'
 import { meanRows } from './mean-rows.ts'
+import { relu } from './relu.ts'
 import { quantizeColumns } from './screen/quantize-columns.ts'
 import { screen } from './screen/column-group.ts'
 import { quantizeRows } from './screen/quantize-rows.ts'
@@ -47,6 +49,8 @@ function emitKernels(options: KernelOptions) {
     largest: largest(),
     center: center(),
     gelu: gelu(emitter),
+    geluErf: geluErf(emitter),
+    relu: relu(),
     add: add(),
     subtract: subtract(),
     meanRows: meanRows(),

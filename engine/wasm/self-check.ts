@@ -62,6 +62,8 @@ function cases(): [name: string, run: Case][] {
     ['topK', largestOf],
     ['center', (ops) => ops.center(ops.upload(x))],
     ['gelu', (ops) => ops.gelu(ops.upload(x))],
+    ['geluErf', (ops) => ops.geluErf(ops.upload(x))],
+    ['relu', (ops) => ops.relu(ops.upload(x))],
     ['add', (ops) => ops.add(ops.upload(x), ops.upload(row))],
     ['subtract', (ops) => ops.subtract(ops.upload(x), ops.upload(row))],
     ['meanRows', (ops) => ops.meanRows(ops.upload(x), [3, 4])],

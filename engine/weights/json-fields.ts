@@ -53,8 +53,8 @@ export class JsonFields {
     throw this.#wrong(name, `a whole number from ${min}${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}`)
   }
 
-  positive(name: string): number {
-    const value = this.#fields[name]
+  positive(name: string, otherwise?: number): number {
+    const value = this.#fields[name] ?? otherwise
     if (typeof value === 'number' && value > 0 && value < Infinity) return value // 1e999 is JSON too
     throw this.#wrong(name, 'a positive number')
   }
@@ -74,6 +74,20 @@ export class JsonFields {
   /** The fields of an object within; of an empty one if it is left out. */
   object(name: string): JsonFields {
     return new JsonFields(JSON.stringify(this.#fields[name] ?? {}), `${this.label}: ${name}`)
+  }
+
+  /** The entries of a list; none if it is left out. */
+  list(name: string): readonly unknown[] {
+    const value = this.#fields[name] ?? []
+    if (Array.isArray(value)) return value
+    throw this.#wrong(name, 'a list')
+  }
+
+  /** Every field with its value: of the object itself, or of the one under `name`. */
+  entries(name?: string): [string, unknown][] {
+    const value = name === undefined ? this.#fields : this.#fields[name]
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value)
+    throw this.#wrong(name ?? '', 'an object')
   }
 
   #wrong(name: string, expected: string): Error {

@@ -1,9 +1,10 @@
 // The header of a safetensors file.
 import { showShape, type Shape } from '../tensor.ts'
 import { checkKeys, cut, show } from './json.ts'
+import { WeightsFileError } from './weights.ts'
 
 /** Every number type a file may hold, and its bytes. Those of FLOATS can be read as float32. */
-const BYTES = {
+export const BYTES = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -23,11 +24,6 @@ const BYTES = {
 
 export type Dtype = keyof typeof BYTES
 
-/** A malformed safetensors file, or a request that its tensors cannot meet. */
-export class SafetensorsError extends Error {
-  override readonly name = 'SafetensorsError'
-}
-
 /** Where a tensor lies: bytes `begin` to `end` (left out), counted from the start of the file. */
 export interface SafetensorsEntry {
   readonly dtype: Dtype
@@ -45,7 +41,7 @@ export interface SafetensorsHeader {
 /**
  * Reads the JSON header of a file whose data section is bytes `dataBegin` to `fileSize` (left out).
  * The format: https://github.com/huggingface/safetensors#format
- * @throws SafetensorsError unless the tensors cover the data section exactly, each as long as its shape says
+ * @throws WeightsFileError unless the tensors cover the data section exactly, each as long as its shape says
  */
 export function parseHeader(
   label: string,
@@ -59,7 +55,7 @@ export function parseHeader(
     if (name === '__metadata__') {
       for (const [key, text] of metadataOf(label, value)) metadata.set(key, text)
     } else if (name === '__proto__') {
-      throw new SafetensorsError(`${label}: a tensor is named "__proto__": this name is refused`)
+      throw new WeightsFileError(`${label}: a tensor is named "__proto__": this name is refused`)
     } else {
       entries.push([name, parseEntry(`${label}: tensor ${show(name)}`, value, dataBegin)])
     }
@@ -71,7 +67,7 @@ export function parseHeader(
 
 function parseJsonObject(label: string, bytes: Uint8Array): object {
   if (bytes[0] !== 0x7b)
-    throw new SafetensorsError(`${label}: the header is not a JSON object: expected "{" as its first byte`)
+    throw new WeightsFileError(`${label}: the header is not a JSON object: expected "{" as its first byte`)
   const deepest = 3 // the header { a tensor { its shape [
   try {
     const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -80,37 +76,37 @@ function parseJsonObject(label: string, bytes: Uint8Array): object {
   } catch (error) {
     const isJson = !(error instanceof SyntaxError || error instanceof TypeError)
     const { message } = error as Error
-    throw new SafetensorsError(`${label}: ${isJson ? '' : 'the header is not JSON in UTF-8: '}${message}`)
+    throw new WeightsFileError(`${label}: ${isJson ? '' : 'the header is not JSON in UTF-8: '}${message}`)
   }
 }
 
 function metadataOf(label: string, value: unknown): [string, string][] {
   if (!isObject(value))
-    throw new SafetensorsError(`${label}: expected __metadata__ to be an object, found ${show(value)}`)
+    throw new WeightsFileError(`${label}: expected __metadata__ to be an object, found ${show(value)}`)
   return Object.entries(value).map(([key, text]) => {
     if (typeof text === 'string') return [key, text]
     const name = `__metadata__ ${show(key)}`
-    throw new SafetensorsError(`${label}: expected ${name} to be a string, found ${show(text)}`)
+    throw new WeightsFileError(`${label}: expected ${name} to be a string, found ${show(text)}`)
   })
 }
 
 /** `label` names the file and the tensor. */
 function parseEntry(label: string, value: unknown, dataBegin: number): SafetensorsEntry {
   if (!isObject(value))
-    throw new SafetensorsError(`${label}: expected { dtype, shape, data_offsets }, found ${show(value)}`)
+    throw new WeightsFileError(`${label}: expected { dtype, shape, data_offsets }, found ${show(value)}`)
   const { dtype, shape, data_offsets: offsets } = value
   if (!isDtype(dtype))
-    throw new SafetensorsError(
+    throw new WeightsFileError(
       `${label}: unknown dtype ${show(dtype)}, expected one of ${Object.keys(BYTES).join(' ')}`,
     )
   if (!isCounts(shape))
-    throw new SafetensorsError(`${label}: expected a shape of whole numbers from 0, found ${show(shape)}`)
+    throw new WeightsFileError(`${label}: expected a shape of whole numbers from 0, found ${show(shape)}`)
   if (!isCounts(offsets) || offsets.length !== 2)
-    throw new SafetensorsError(`${label}: expected data_offsets [begin, end], found ${show(offsets)}`)
+    throw new WeightsFileError(`${label}: expected data_offsets [begin, end], found ${show(offsets)}`)
   const [begin, end] = offsets
   const expected = byteLength(label, dtype, shape)
   if (end - begin !== expected)
-    throw new SafetensorsError(
+    throw new WeightsFileError(
       `${label}: ${dtype} ${cut(showShape(shape))} takes ${expected} bytes, but data_offsets [${begin}, ${end}] hold ${end - begin}`,
     )
   return { dtype, shape, begin: dataBegin + begin, end: dataBegin + end }
@@ -122,7 +118,7 @@ function byteLength(label: string, dtype: Dtype, shape: Shape): number {
   for (const dimension of shape) {
     bytes *= dimension
     if (!Number.isSafeInteger(bytes))
-      throw new SafetensorsError(`${label}: shape ${cut(showShape(shape))} is too large to be addressed`)
+      throw new WeightsFileError(`${label}: shape ${cut(showShape(shape))} is too large to be addressed`)
   }
   return bytes
 }
@@ -139,22 +135,22 @@ function checkCoverage(
   for (const [name, { begin, end }] of entries) {
     const tensor = `tensor ${show(name)}`
     if (begin < reached)
-      throw new SafetensorsError(
+      throw new WeightsFileError(
         `${label}: ${tensor} begins at byte ${begin} of the file, but ${before} ends at ${reached}: they overlap`,
       )
     if (begin > reached)
-      throw new SafetensorsError(
+      throw new WeightsFileError(
         `${label}: a gap: ${before} ends at byte ${reached} of the file, the next, ${tensor}, begins at ${begin}`,
       )
     if (end > fileSize)
-      throw new SafetensorsError(
+      throw new WeightsFileError(
         `${label}: short file: ${tensor} ends at byte ${end}, but the file has ${fileSize}: was the download cut off?`,
       )
     reached = end
     before = tensor
   }
   if (reached !== fileSize)
-    throw new SafetensorsError(
+    throw new WeightsFileError(
       `${label}: ${before} ends at byte ${reached}, but the file has ${fileSize}: the rest belongs to no tensor`,
     )
 }

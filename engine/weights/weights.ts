@@ -2,6 +2,11 @@
 import type { Shape } from '../tensor.ts'
 import { Tensor, sizeOf, showShape } from '../tensor.ts'
 
+/** A file of weights that is malformed, or a request that its tensors cannot meet. */
+export class WeightsFileError extends Error {
+  override readonly name = 'WeightsFileError'
+}
+
 /**
  * One tensor that can be read piece by piece: from a file, from memory, or from a formula.
  * A backend reads it straight into the memory it computes from, so weights exist once.
@@ -9,6 +14,8 @@ import { Tensor, sizeOf, showShape } from '../tensor.ts'
 export interface WeightSource {
   readonly name: string
   readonly shape: Shape
+  /** How the file holds its numbers, e.g. `F16`; undefined where there is no file. */
+  readonly storedAs?: string
   /** Fills `into` with the elements from index `start` on, in row-major order. */
   read(into: Float32Array, start: number): Promise<void>
 }

@@ -16,7 +16,8 @@ import { contrasts, correlations } from './conclude.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, removal, steering, type Edit } from '../../sae/edit.ts'
 import { measureEdits, type Measured } from './measure.ts'
-import type { AblationResults, ChosenFeature, Effect, TestedFeature } from './effects.ts'
+import type { AblationResults, CategoryEffect, ChosenFeature, Effect, TestedFeature } from './effects.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** Texts as token ids with BOS, and which rows make up each category. */
 interface Texts {
@@ -66,13 +67,11 @@ export async function ablate(
     const tokens = sum(texts.map((text) => ids[text].length - 1))
     return { name, texts, tokens, perToken: (of: (text: number) => number) => sum(texts.map(of)) / tokens }
   })
-  const byCategory = (effects: readonly Effect[]): Record<string, Effect> =>
-    Object.fromEntries(
-      places.map(({ name, perToken }) => {
-        const measure = (what: keyof Effect) => perToken((text) => effects[text][what])
-        return [name, { loss: measure('loss'), kl: measure('kl'), flips: measure('flips') }]
-      }),
-    )
+  const byCategory = (effects: readonly Effect[]): CategoryEffect[] =>
+    places.map(({ name, perToken }) => {
+      const measure = (what: keyof Effect) => perToken((text) => effects[text][what])
+      return { category: name, loss: measure('loss'), kl: measure('kl'), flips: measure('flips') }
+    })
   const features = planned.map(({ chosen, remove }, i): TestedFeature => {
     const { texts } = places.find(({ name }) => name === chosen.category)!
     const fires = (text: number) => remove.coefficients[text].some((value) => value !== 0)
@@ -86,12 +85,12 @@ export async function ablate(
   const { textsPerCategory: texts_per_category, random, strength, resamples, seed } = settings
   return {
     settings: { texts_per_category, random, strength, resamples, seed },
-    categories: Object.fromEntries(
-      places.map(({ name, tokens, perToken }, i) => [
-        name,
-        { texts: [...chosen[i].rows], tokens, loss: perToken((text) => clean[text]) },
-      ]),
-    ),
+    categories: places.map(({ name, tokens, perToken }, i) => ({
+      category: name,
+      texts: [...chosen[i].rows],
+      tokens,
+      loss: perToken((text) => clean[text]),
+    })),
     without_specialist: without,
     features,
     contrasts: contrasts(features, settings),
@@ -153,7 +152,7 @@ async function planLayers(
       })
     }
     for (const { name } of categories)
-      if (!analysis.categories[name].specialist) without.push({ layer, category: name })
+      if (!ofCategory(analysis.categories, name).specialist) without.push({ layer, category: name })
   })
   return { planned, without }
 }

@@ -11,6 +11,8 @@ import { dataTable, figure, type DataTable } from '../lab/report/tables.ts'
 import { visible } from '../lab/report/tokens.ts'
 import type { AblationResults, Effect, Generation, TestedFeature } from './effects.ts'
 import { correlationGrid, showRho } from './show.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
+import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** All that the report shows; nothing in it needs escaping. */
 interface AblationReport extends Made {
@@ -65,7 +67,7 @@ function findingsSection(findings: readonly string[], results: AblationResults):
 }
 
 function method({ settings, categories, without_specialist: without }: AblationResults): string {
-  const texts = Object.values(categories).reduce((sum, { texts }) => sum + texts.length, 0)
+  const texts = categories.reduce((sum, { texts }) => sum + texts.length, 0)
   const missing = without.map(({ layer, category }) => `${category} in layer ${layer}`)
   return (
     `Features were chosen on all texts and measured on ${texts} of them, drawn by the seed. Removing subtracts the activation ` +
@@ -84,7 +86,7 @@ function correlationSection(document: Document, layers: Layers, results: Ablatio
   const axes = { x: 'specialist score', y: 'change of loss, nats a token' }
   const panels = layers.map(([layer, features]) => {
     const points = features.map(({ score, removed, category, kind }) => ({
-      ...{ x: score, y: removed[category].loss, strong: kind === 'specialist' },
+      ...{ x: score, y: ofCategory(removed, category).loss, strong: kind === 'specialist' },
     }))
     const title = `Layer ${layer}: specialist score and change of loss`
     const description = `${count(points.length, 'feature')}; ${count(points.filter(({ strong }) => strong).length, 'specialist')} among them.`
@@ -110,8 +112,9 @@ function correlationSection(document: Document, layers: Layers, results: Ablatio
 function featureTable(features: readonly TestedFeature[]): DataTable {
   const numbers = ({ removed, steered, category, ...one }: TestedFeature): (string | number)[] => [
     ...[one.kind, visible(category), one.score, one.fires_in, showNumber(one.auroc), showNumber(one.size)],
-    ...[removed[category].loss, removed[category].kl, 100 * removed[category].flips].map(showNumber),
-    ...[steered[category].loss, steered[category].kl, 100 * steered[category].flips].map(showNumber),
+    ...[removed, steered]
+      .map((effects) => ofCategory(effects, category))
+      .flatMap(({ loss, kl, flips }) => [loss, kl, 100 * flips].map(showNumber)),
   ]
   return {
     caption:
@@ -152,10 +155,10 @@ function effectFigure(
   edit: 'removed' | 'steered',
   measure: keyof Effect,
 ): VNode {
-  const names = Object.keys(features[0][edit])
+  const names = categoriesOf(features[0][edit])
   const specialists = features.filter(({ kind }) => kind === 'specialist')
   const random = features.filter(({ kind }) => kind === 'random')
-  const values = (one: TestedFeature) => names.map((name) => 1000 * one[edit][name][measure])
+  const values = (one: TestedFeature) => names.map((name) => 1000 * ofCategory(one[edit], name)[measure])
   const mean = names.map((_, i) => random.reduce((sum, one) => sum + values(one)[i], 0) / random.length)
   const rows = [
     ...specialists.map(({ category }) => category),
@@ -217,8 +220,8 @@ function textsSection({ categories }: AblationResults): VNode {
   const table = dataTable({
     caption: 'Texts of each category, and the model’s own loss on them',
     columns: ['Category', 'Texts', 'Tokens', 'Loss, nats a token'],
-    rows: Object.entries(categories).map(([name, { texts, tokens, loss }]) => ({
-      head: visible(name),
+    rows: categories.map(({ category, texts, tokens, loss }) => ({
+      head: visible(category),
       cells: [texts.length, tokens, showNumber(loss)],
     })),
   })

@@ -5,6 +5,7 @@ import type { Category } from '../lab/analysis/input.ts'
 import type { LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
 import { auroc } from '../lab/analysis/statistics.ts'
 import type { ChosenFeature } from './effects.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** What is known of a layer's features before anything is edited. */
 interface LayerFeatures {
@@ -37,7 +38,7 @@ export function chooseFeatures(layer: LayerFeatures, options: ChoiceOptions): Ch
   const random = createRandom(options.seed)
   const { analysis, categories } = layer
   const found = categories.flatMap((category) => {
-    const specialist = analysis.categories[category.name].specialist
+    const specialist = ofCategory(analysis.categories, category.name).specialist
     return specialist ? [{ category, feature: specialist.feature }] : []
   })
   const taken = new Set(found.map(({ feature }) => feature))

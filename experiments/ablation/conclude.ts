@@ -9,6 +9,7 @@ import {
   tooFewForSign,
 } from '../lab/analysis/statistics.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** One side by side comparison: a specialist in its category, and what it is held against. */
 interface Pair {
@@ -31,15 +32,15 @@ export function contrasts(features: readonly TestedFeature[], draws: Resamples):
     features.filter(({ kind }) => kind === 'random'),
     key,
   )
-  const own = ({ removed, category }: TestedFeature) => removed[category].loss
-  const ownSteered = ({ steered, category }: TestedFeature) => steered[category].kl
+  const own = ({ removed, category }: TestedFeature) => ofCategory(removed, category).loss
+  const ownSteered = ({ steered, category }: TestedFeature) => ofCategory(steered, category).kl
   const against: Record<Contrast['name'], (one: TestedFeature) => [number, number[]]> = {
     random: (one) => [own(one), (randoms.get(key(one)) ?? []).map(own)],
     other_specialists: (one) => [
       own(one),
       specialists
         .filter(({ layer, feature }) => layer === one.layer && feature !== one.feature)
-        .map(({ removed }) => removed[one.category].loss),
+        .map(({ removed }) => ofCategory(removed, one.category).loss),
     ],
     other_categories: (one) => [own(one), otherLosses(one)],
     steering_random: (one) => [ownSteered(one), (randoms.get(key(one)) ?? []).map(ownSteered)],
@@ -54,9 +55,7 @@ export function contrasts(features: readonly TestedFeature[], draws: Resamples):
 }
 
 function otherLosses({ removed, category }: TestedFeature): number[] {
-  return Object.entries(removed)
-    .filter(([name]) => name !== category)
-    .map(([, { loss }]) => loss)
+  return removed.filter((one) => one.category !== category).map(({ loss }) => loss)
 }
 
 function contrast(name: Contrast['name'], pairs: readonly Pair[], { resamples, seed }: Resamples): Contrast {
@@ -99,7 +98,7 @@ export function correlations(features: readonly TestedFeature[], draws: Resample
         layer,
         points: tested.flatMap((one): Point[] => {
           const known = one[predictor]
-          return known === null ? [] : [[known, one[edit][one.category][measure]]]
+          return known === null ? [] : [[known, ofCategory(one[edit], one.category)[measure]]]
         }),
       }))
       const each = groups.map(({ layer, points }) => ({ layer, groups: [points] }))

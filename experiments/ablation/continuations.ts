@@ -3,11 +3,13 @@ import { setImmediate } from 'node:timers/promises'
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { generate } from '../../gpt2/generate.ts'
 import { layerOf } from '../lab/models/hooks.ts'
-import { tokenizePrompt, withSae, type OpenModel } from '../lab/models/models.ts'
+import { withSae, type OpenModel } from '../lab/models/models.ts'
+import { tokenizePrompt } from '../lab/texts/tokenize-texts.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { lengthOf, liveEdit } from '../../sae/edit.ts'
 import type { Generation, TestedFeature } from './effects.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 interface ContinuationOptions {
   /** Left out, each feature has its own: the start of a text, up to the token at which it fires most. */
@@ -19,7 +21,7 @@ interface ContinuationOptions {
 
 /** The specialists whose removal costs their own category most, each once. */
 export function strongestSpecialists(features: readonly TestedFeature[], count: number): TestedFeature[] {
-  const cost = ({ removed, category }: TestedFeature) => removed[category].loss
+  const cost = ({ removed, category }: TestedFeature) => ofCategory(removed, category).loss
   const ranked = features.filter(({ kind }) => kind === 'specialist').toSorted((a, b) => cost(b) - cost(a))
   const same = (a: TestedFeature) => (b: TestedFeature) => a.layer === b.layer && a.feature === b.feature
   return ranked.filter((one, i) => ranked.findIndex(same(one)) === i).slice(0, count)
@@ -37,7 +39,7 @@ export async function continueTexts(
   { prompt, tokens, specialists }: ContinuationOptions,
   quiet: boolean,
 ): Promise<Generation[]> {
-  const own = prompt === undefined ? null : tokenizePrompt(model, prompt)
+  const own = prompt === undefined ? null : tokenizePrompt(model, { text: prompt, name: '--generate' })
   const promptOf = ({ strongest }: TestedFeature): readonly number[] | null =>
     own ?? (strongest && texts[strongest.text].slice(0, strongest.position + 1))
   const chosen = strongestSpecialists(

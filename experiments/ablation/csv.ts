@@ -8,7 +8,7 @@ export function effectsCsv({ features }: AblationResults): string {
     'layer,feature,kind,chosen_for,score,auroc,size,fires_in,steering_length,edit,texts_of,loss,kl,flips'
   const rows = features.flatMap((one) =>
     (['removed', 'steered'] as const).flatMap((edit) =>
-      Object.entries(one[edit]).map(([category, { loss, kl, flips }]) => [
+      one[edit].map(({ category, loss, kl, flips }) => [
         ...[one.layer, one.feature, one.kind, one.category, one.score, one.auroc],
         ...[one.size, one.fires_in, one.steering_length, edit, category, loss, kl, flips],
       ]),

@@ -1,6 +1,8 @@
 // What the experiment finds, as it stands in results.json.
 // Keys are snake_case because they are a file format; a text is its row among all texts, counted from 0.
 
+import type { OfCategory } from '../lab/analysis/by-category.ts'
+
 /** What an edit of the stream does to the predictions for some texts. BOS is never edited and never counted. */
 export interface Effect {
   /** Change of the mean loss, nats a token; above 0 the model predicts worse. The prediction made at BOS is in the mean. */
@@ -10,6 +12,9 @@ export interface Effect {
   /** Share of the tokens after which another next token becomes the most probable. */
   flips: number
 }
+
+/** The same for the texts of a category. */
+export type CategoryEffect = OfCategory & Effect
 
 /** A specialist of a category, or a random feature that matches one in size and belongs to the same category. */
 export interface ChosenFeature {
@@ -34,9 +39,9 @@ export interface TestedFeature extends ChosenFeature {
   /** Among the beginnings of all texts, the token at which it fires most; null where it fires in none. */
   strongest: TextPlace | null
   /** By category: f_j W_dec[j] taken out of the stream. */
-  removed: Record<string, Effect>
+  removed: CategoryEffect[]
   /** By category: the feature's direction added to the stream. */
-  steered: Record<string, Effect>
+  steered: CategoryEffect[]
 }
 
 /** A number and what 95 % of its bootstrap gives; null where there is none. */
@@ -91,7 +96,7 @@ export interface Generation {
 export interface AblationResults {
   settings: { texts_per_category: number; random: number; strength: number; resamples: number; seed: number }
   /** The measured texts of each category, and the model's mean loss on them. */
-  categories: Record<string, { texts: number[]; tokens: number; loss: number }>
+  categories: (OfCategory & { texts: number[]; tokens: number; loss: number })[]
   /** Categories without a specialist: none of their texts makes a feature fire. */
   without_specialist: { layer: number; category: string }[]
   features: TestedFeature[]

@@ -2,6 +2,7 @@
 import { count, showSigned } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 type Verdict = 'more' | 'less' | 'unclear' | 'too few'
 
@@ -48,7 +49,7 @@ export function selectivitySentence(results: AblationResults): string | null {
 /** The question taken at its word: the feature with the highest score, against the one with the largest effect. */
 function topSentence({ features }: AblationResults): string {
   const layers = [...Map.groupBy(features, ({ layer }) => layer).values()]
-  const cost = ({ removed, category }: TestedFeature) => removed[category].loss
+  const cost = ({ removed, category }: TestedFeature) => ofCategory(removed, category).loss
   const hits = layers.filter((tested) => {
     const best = Math.max(...tested.map(({ score }) => score))
     const most = Math.max(...tested.map(cost))
@@ -131,7 +132,7 @@ function contrastSentence({ name, specialist, other, difference, pairs }: Contra
 /** The specialist whose removal turns most predictions of its category. */
 function flipSentence({ features }: AblationResults): string | null {
   const specialists = features.filter(({ kind }) => kind === 'specialist')
-  const flips = ({ removed, category }: (typeof specialists)[number]) => removed[category].flips
+  const flips = ({ removed, category }: (typeof specialists)[number]) => ofCategory(removed, category).flips
   const [most] = specialists.toSorted((a, b) => flips(b) - flips(a))
   if (!most) return null
   return (

@@ -4,6 +4,7 @@ import { divergence, predictionOf, type Prediction } from '../../gpt2/divergence
 import type { HookTable } from '../../gpt2/hooks.ts'
 import { run, type Gpt2 } from '../../gpt2/model.ts'
 import { batches } from '../lab/models/features.ts'
+import { windowsOf, type Window } from '../lab/models/windows.ts'
 import type { Effect } from './effects.ts'
 import { addDirection, type Edit } from '../../sae/edit.ts'
 
@@ -19,7 +20,8 @@ const UNTOUCHED: Effect = { loss: 0, kl: 0, flips: 0 }
 /**
  * Runs every edit on every text that it changes: each text's tokens after an edit can only differ where the edit
  * is not 0, so the other texts are spared the pass. Holds the logits of one batch of texts, and those of one edit.
- * texts: ids with BOS. @param onEdit called after each edit of each batch with the texts times edits done so far, and awaited
+ * texts: ids with BOS; one longer than the model's positions is read in windows.
+ * @param onEdit called after each edit of each batch with the texts times edits done so far, and awaited
  */
 export async function measureEdits(
   model: Gpt2,
@@ -30,27 +32,43 @@ export async function measureEdits(
   const clean = texts.map(() => 0)
   const effects = edits.map(() => texts.map(() => UNTOUCHED))
   let done = 0
-  for (const batch of batches(texts.map((ids, text) => ({ text, ids, length: ids.length })))) {
+  const windows = texts.flatMap((ids, text) =>
+    windowsOf(ids, model.config.nCtx).map((window) => ({ text, ...window })),
+  )
+  for (const batch of batches(windows)) {
     const predictions = await predict(model, batch)
-    for (const [i, { text, ids }] of batch.entries()) clean[text] = lossOf(predictions[i], ids)
+    for (const [i, { text, ids }] of batch.entries()) clean[text] += lossOf(predictions[i], ids)
     for (const [edit, { hook, direction, coefficients }] of edits.entries()) {
-      const touched = batch.filter(({ text }) => coefficients[text].some((value) => value !== 0))
+      const touched = batch.flatMap((window, i) => {
+        const own = coefficientsIn(window, coefficients[window.text])
+        return own.some((value) => value !== 0) ? [{ ...window, own, clean: predictions[i] }] : []
+      })
       if (touched.length > 0) {
-        const joined = Float32Array.from(touched.flatMap(({ text }) => Array.from(coefficients[text])))
+        const joined = Float32Array.from(touched.flatMap(({ own }) => Array.from(own)))
         const logits = await logitsOf(model, touched, { [hook]: addDirection(joined, direction) })
-        for (const [i, { text, ids }] of touched.entries())
-          effects[edit][text] = compare(predictions[batch.indexOf(touched[i])], logits[i], ids)
+        for (const [i, { text, ids, clean }] of touched.entries())
+          effects[edit][text] = sumOf(effects[edit][text], compare(clean, logits[i], ids))
       }
-      await onEdit((done += batch.length))
+      await onEdit((done += batch.filter(({ last }) => last).length))
     }
   }
   return { clean, effects }
 }
 
-interface BatchText {
-  readonly text: number
-  readonly ids: readonly number[]
+/** Those of a window's tokens, of a text's; a later window's BOS is no token of the text and is not edited. */
+function coefficientsIn({ from, length }: Window, ofText: Float32Array): Float32Array {
+  const own = ofText.slice(from - 1, from - 1 + length)
+  if (from > 1) own[0] = 0
+  return own
 }
+
+const sumOf = (a: Effect, b: Effect): Effect => ({
+  loss: a.loss + b.loss,
+  kl: a.kl + b.kl,
+  flips: a.flips + b.flips,
+})
+
+type BatchText = Pick<Window, 'ids'>
 
 async function predict(model: Gpt2, batch: readonly BatchText[]): Promise<Prediction[][]> {
   const logits = await logitsOf(model, batch, {})

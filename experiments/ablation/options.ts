@@ -9,6 +9,7 @@ import {
 import { createCommand, integerIn, numberIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
   readonly textsPerCategory?: number
@@ -52,7 +53,7 @@ export const command = addEngineOptions(
   .addOption(thresholdOption('as in npm start: a number or a quantile (default: 5; q98 for tiny)'))
   .option(
     '--generate <prompt>',
-    'write on from this, with features turned off and up (default: for each the start of a text in which it fires most)',
+    'write on from this, which may be empty, with features turned off and up (default: for each the start of a text in which it fires most)',
   )
   .option('--tokens <n>', 'how many tokens to write', positiveInteger('tokens'), 24)
   .option(
@@ -63,6 +64,7 @@ export const command = addEngineOptions(
   )
   .option('--resamples <n>', 'bootstrap draws for each interval', positiveInteger('resamples'), 2000)
   .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 31), 0)
+  .addOption(longOption())
   .option('--out <folder>', 'where the results go (default: results/ablation/MODEL)')
   .addHelpText(
     'after',

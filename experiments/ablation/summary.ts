@@ -4,6 +4,7 @@ import { formatTable } from '../lab/cli/table.ts'
 import { count, showSigned } from '../lab/report/numbers.ts'
 import type { AblationResults, Generation, TestedFeature } from './effects.ts'
 import { correlationGrid, showRho } from './show.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** What a first look needs, on a screen; the rest is in the report. */
 export function summaryTables(results: AblationResults): string {
@@ -28,13 +29,13 @@ function specialistTable({ features, categories }: AblationResults): string {
     const specialist = tested.find(({ kind }) => kind === 'specialist')
     if (!specialist) return '–'
     const randoms = tested.filter(({ kind }) => kind === 'random')
-    const cost = ({ removed }: TestedFeature) => removed[category].loss
+    const cost = ({ removed }: TestedFeature) => ofCategory(removed, category).loss
     const random = randoms.length > 0 ? ` (${showSigned(mean(randoms.map(cost)), 3)})` : ''
     return `#${specialist.feature} ${showSigned(cost(specialist), 3)}${random}`
   }
   return formatTable(
     ['', ...layers.map((layer) => `layer ${layer}`)],
-    Object.keys(categories).map((name) => [name, ...layers.map((layer) => cell(layer, name))]),
+    categories.map(({ category }) => [category, ...layers.map((layer) => cell(layer, category))]),
   )
 }
 

@@ -6,9 +6,11 @@ import { openFile } from '../../engine/weights/files-node.ts'
 import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { showShape } from '../../engine/tensor.ts'
+import { meanFeatures } from '../../sae/pooling.ts'
 import { createCommand, integerIn, runMain } from '../lab/cli/cli.ts'
 import { UserError } from '../lab/cli/user-error.ts'
-import { identicalTexts } from '../lab/texts/texts.ts'
+import { readRows } from '../lab/texts/captured-rows.ts'
+import { identicalTexts, type LabelledText } from '../lab/texts/texts.ts'
 import { print, printJson, visibleLine } from '../lab/cli/print.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
@@ -68,7 +70,9 @@ Examples:
 runMain(async () => {
   const options = command.opts<Options>()
   const labelled = await loadTexts(options.labels)
-  const features = await naming(options.features, () => loadFeatures(options.features, options.tensor))
+  const { features, pooled } = await naming(options.features, () =>
+    loadFeatures(options.features, options.tensor, labelled),
+  )
   const spec = options.threshold ?? POST_THRESHOLD
   const threshold = await naming(options.features, async () => resolveThreshold(spec, features))
   const categories = rowsByCategory(labelled)
@@ -80,8 +84,9 @@ runMain(async () => {
   const basis = {
     features: `${options.features}, tensor ${options.tensor} ${showShape(features.shape)}`,
     labels: options.labels,
-    activations:
-      'token-mean SAE activations as they stand in the file; model and hook are not recorded there',
+    activations: pooled
+      ? 'SAE activations of tokens, as npm run capture writes them: the mean over each text’s rows but the first, BOS'
+      : 'token-mean SAE activations as they stand in the file; model and hook are not recorded there',
     ...(identical === undefined ? {} : { identical }),
     threshold_from: originOf(options.threshold),
   }
@@ -96,13 +101,27 @@ runMain(async () => {
     )
 })
 
-async function loadFeatures(path: string, tensor: string): Promise<SparseRows> {
+/** A row for each text; where the file has a row for each token, and says of which text, their means. */
+async function loadFeatures(
+  path: string,
+  tensor: string,
+  labelled: readonly LabelledText[],
+): Promise<{ features: SparseRows; pooled: boolean }> {
   const store = await openSafetensors(await openFile(path))
   try {
     const names = store.names()
     if (!names.includes(tensor))
       throw new Error(`there is no tensor "${tensor}"; choose with --tensor: ${names.join(', ')}`)
-    return await readFeatures(store.get(tensor))
+    const features = await readFeatures(store.get(tensor))
+    const captured = readRows(store.metadata)
+    if (captured === undefined) return { features, pooled: false }
+    const other =
+      captured.categories?.findIndex((category, row) => category !== labelled.at(row)?.category) ?? -1
+    if (other >= 0)
+      throw new Error(
+        `text ${other + 1} was captured as ${JSON.stringify(captured.categories![other])}, the labels say ${JSON.stringify(labelled.at(other)?.category)}: give the texts that were captured`,
+      )
+    return { features: meanFeatures(features, captured.lengths), pooled: true }
   } finally {
     await store.close()
   }

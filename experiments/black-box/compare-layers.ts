@@ -6,6 +6,8 @@ import type {
   LayerAnalysis,
   LayerChange,
 } from '../lab/analysis/layer-analysis.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
+import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** To be printed beside every comparison of layers. */
 export const LAYER_CAVEAT =
@@ -23,30 +25,29 @@ export function compareLayers(layers: readonly LayerAnalysis[]): LayerChange[] {
 
 function compareTwo(from: LayerAnalysis, to: LayerAnalysis): LayerChange {
   checkSameTexts(from, to)
-  const changes = Object.entries(to.categories).map(([name, after]): [string, CategoryChange] => {
-    const before = from.categories[name]
-    return [
-      name,
-      {
-        peak: difference(before.peak?.value, after.peak?.value),
-        aggregate_top5: after.aggregate_top5 - before.aggregate_top5,
-        specialist_score: difference(before.specialist?.score, after.specialist?.score),
-        peak_profile_correlation: pearson(peakProfile(from, before), peakProfile(to, after)),
-      },
-    ]
+  const changes = to.categories.map((after): CategoryChange => {
+    const { category } = after
+    const before = ofCategory(from.categories, category)
+    return {
+      category,
+      peak: difference(before.peak?.value, after.peak?.value),
+      aggregate_top5: after.aggregate_top5 - before.aggregate_top5,
+      specialist_score: difference(before.specialist?.score, after.specialist?.score),
+      peak_profile_correlation: pearson(peakProfile(from, before), peakProfile(to, after)),
+    }
   })
   return {
     from: from.layer,
     to: to.layer,
     strongest: difference(from.strongest?.value, to.strongest?.value),
     pairs_above_threshold: to.pairs_above_threshold - from.pairs_above_threshold,
-    categories: Object.fromEntries(changes),
+    categories: changes,
   }
 }
 
 function checkSameTexts(from: LayerAnalysis, to: LayerAnalysis): void {
   const describe = (layer: LayerAnalysis): string =>
-    `${layer.texts} texts in ${Object.keys(layer.categories).sort().join(', ')}`
+    `${layer.texts} texts in ${categoriesOf(layer.categories).sort().join(', ')}`
   if (describe(from) !== describe(to))
     throw new Error(
       `compareLayers: layer ${from.layer} is of ${describe(from)}; layer ${to.layer} of ${describe(to)}`,

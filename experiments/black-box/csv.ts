@@ -1,6 +1,7 @@
 // The tables beside results.json.
 import type { AnalysedLayer, LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
 import { csv } from '../lab/report/csv.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** A row a category and layer. */
 export function categoriesCsv(layers: readonly AnalysedLayer[]): string {
@@ -11,10 +12,10 @@ export function categoriesCsv(layers: readonly AnalysedLayer[]): string {
     'auroc,auroc_feature,auroc_chance_q95,auroc_p,auroc_p_corrected,auroc_within_chance,' +
     'peak_low,peak_high,aggregate_low,aggregate_high,peak_by_norm,aggregate_by_norm'
   const rows = layers.flatMap(({ layer, threshold, categories, statistics }) =>
-    Object.entries(categories).map(([name, { peak, specialist: s, full_search, ...found }]) => {
-      const { score, auroc, ...rest } = statistics.categories[name]
+    categories.map(({ category, peak, specialist: s, full_search, ...found }) => {
+      const { score, auroc, ...rest } = ofCategory(statistics.categories, category)
       return [
-        ...[layer, threshold, name, peak?.feature, peak?.value],
+        ...[layer, threshold, category, peak?.feature, peak?.value],
         ...[found.aggregate_top5, found.peak_to_aggregate, found.gini_top5],
         ...[s?.feature, s?.score, s?.inside, s?.outside, s?.value],
         ...[full_search.best_score, full_search.features.join(' ')],

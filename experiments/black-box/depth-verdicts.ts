@@ -2,6 +2,7 @@
 import { jointLevel, quantile, SIGNIFICANT, tooFewToResample } from '../lab/analysis/statistics.ts'
 import type { AnalysedLayer, CategoryStatistics, Verdict } from '../lab/analysis/layer-analysis.ts'
 import { count, showSigned } from '../lab/report/numbers.ts'
+import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** A number that is claimed to rise with depth in every category. */
 interface RisingNumber {
@@ -39,7 +40,7 @@ interface Steps {
 
 /** A step rises where its whole interval lies above 0, and does not where none of it does. */
 function stepsOf(layers: readonly AnalysedLayer[], step: RisingNumber['step']): Steps {
-  const from = layers.slice(0, -1).flatMap(({ statistics }) => Object.values(statistics.categories))
+  const from = layers.slice(0, -1).flatMap(({ statistics }) => statistics.categories)
   const level = jointLevel(from.length)
   const told = from.filter(({ texts }) => !tooFewToResample([texts], level)).map((one) => step(one)!)
   const texts = Math.min(...from.map((one) => one.texts))
@@ -60,7 +61,7 @@ function textsToResample(level: number): number {
 /** Every step must rise, whatever the texts; divided by the stream's length, the number from the first layer to the last. */
 function riseFacts(layers: readonly AnalysedLayer[], { value, byNorm, step }: RisingNumber): RiseFacts {
   const [first, last] = [layers[0], layers[layers.length - 1]]
-  const names = Object.keys(first.categories)
+  const names = categoriesOf(first.categories)
   const falls = names.flatMap((name) => fallsOf(layers, name, value))
   const [before, after] = [first, last].map(({ statistics }) => statistics.stream_norm)
   const streamGrowth = before === null || after === null ? null : after / before
@@ -141,7 +142,7 @@ function fallsOf(layers: readonly AnalysedLayer[], name: string, value: RisingNu
 }
 
 function medianGrowth(first: AnalysedLayer, last: AnalysedLayer, value: RisingNumber['value']): string {
-  const growth = Object.keys(first.categories)
+  const growth = categoriesOf(first.categories)
     .map((name) => value(last, name) / value(first, name))
     .filter(Number.isFinite)
     .sort((a, b) => a - b)
@@ -184,7 +185,7 @@ function specialisationStatus(layers: readonly AnalysedLayer[]): Verdict['status
 }
 
 const textCounts = ([{ statistics }]: readonly AnalysedLayer[]): number[] =>
-  Object.values(statistics.categories).map(({ texts }) => texts)
+  statistics.categories.map(({ texts }) => texts)
 
 /** What chance and the choice of texts say of the rise. */
 function riseSentence(layers: readonly AnalysedLayer[]): string {

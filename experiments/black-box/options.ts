@@ -10,6 +10,7 @@ import type { Draws } from '../lab/analysis/null-model.ts'
 import { createCommand } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { longOption } from '../lab/texts/tokenize-texts.ts'
 import type { QualityOptions } from './quality.ts'
 
 export type Options = ExperimentOptions & TextOptions & LayerOptions & Draws & QualityOptions
@@ -35,6 +36,7 @@ export const command = addLayerOptions(
     '--held-out <file>',
     'measure that on a .txt file too, whose paragraphs are documents: a blank line between two',
   )
+  .addOption(longOption())
   .option('--out <folder>', 'where the results go (default: results/black-box/MODEL)')
   .addHelpText(
     'after',

@@ -1,4 +1,5 @@
 // How good the SAEs are, and on which texts that is measured.
+import { bosOf } from '../../gpt2/config.ts'
 import { readFile } from 'node:fs/promises'
 import { sizeOf } from '../../engine/tensor.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
@@ -6,6 +7,7 @@ import { UserError } from '../lab/cli/user-error.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { measureSaes, measuringPasses } from '../lab/models/sae-quality.ts'
+import { windowsOf } from '../lab/models/windows.ts'
 import type { LayerQuality } from '../lab/analysis/layer-analysis.ts'
 
 /** Whether and on what the quality of the SAEs is measured. */
@@ -70,19 +72,18 @@ function isCheap({ gpt2 }: OpenModel, texts: readonly (readonly number[])[], pas
  * The documents of a text file, with BOS: paragraphs, with blank lines between them. One that is longer than the model's
  * positions is cut into several.
  */
-async function readHeldOut(path: string, { gpt2, tokenizer }: OpenModel): Promise<number[][]> {
+async function readHeldOut(path: string, { gpt2, tokenizer }: OpenModel): Promise<(readonly number[])[]> {
   const source = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UserError(
       `--held-out ${path}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`,
     )
   })
-  const { nCtx, bos } = gpt2.config
+  const { nCtx } = gpt2.config
+  const bos = bosOf(gpt2.config)
   const documents = source.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== '')
   if (documents.length === 0)
     throw new UserError(`--held-out ${path}: no text in it; expected paragraphs, a blank line between two`)
-  return documents.flatMap((document) => {
-    const ids = tokenizer.encode(document)
-    const cuts = Array.from({ length: Math.ceil(ids.length / (nCtx - 1)) }, (_, i) => i * (nCtx - 1))
-    return cuts.map((from) => [bos, ...ids.slice(from, from + nCtx - 1)])
-  })
+  return documents.flatMap((document) =>
+    windowsOf([bos, ...tokenizer.encode(document)], nCtx).map(({ ids }) => ids),
+  )
 }

@@ -17,11 +17,11 @@ function rolesOf(analysis: LayerAnalysis): Map<number, string[]> {
   const add = (feature: number | undefined, role: string): void => {
     if (feature !== undefined) roles.set(feature, [...(roles.get(feature) ?? []), role])
   }
-  for (const [name, { peak, specialist }] of Object.entries(analysis.categories)) {
-    add(peak?.feature, `peak of ${name}`)
+  for (const { category, peak, specialist } of analysis.categories) {
+    add(peak?.feature, `peak of ${category}`)
     add(
       specialist?.feature,
-      `specialist of ${name} among its five strongest, score ${showNumber(specialist?.score ?? null)}`,
+      `specialist of ${category} among its five strongest, score ${showNumber(specialist?.score ?? null)}`,
     )
   }
   const { strongest, most_selective: selective, most_frequent: frequent } = analysis

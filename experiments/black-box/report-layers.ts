@@ -7,6 +7,8 @@ import { featureLink } from '../lab/report/feature-card.ts'
 import { count, showCorrelation, showNumber } from '../lab/report/numbers.ts'
 import { section } from '../lab/report/sections.ts'
 import { dataTable, figure, lines, noted, type Cell } from '../lab/report/tables.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
+import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** `L5`; `L?` where the analysis was not told which layer it saw. */
 export function layerName(layer: number | null): string {
@@ -15,7 +17,7 @@ export function layerName(layer: number | null): string {
 
 /** The category names, in the analysis's order. */
 export function categoryNames(layers: readonly LayerAnalysis[]): string[] {
-  return Object.keys(layers[0]?.categories ?? {})
+  return categoriesOf(layers[0]?.categories ?? [])
 }
 
 /** One number of a category in a layer, how it is told, and what its table adds to it. */
@@ -65,9 +67,9 @@ const measures = (threshold: string): readonly Measure[] => [
     ...byCategory('Peak', 'below it the feature'),
     meaning:
       'The strongest feature of the category: the highest token-mean activation any feature reaches in any one of its texts.',
-    value: ({ categories }, name) => categories[name].peak?.value ?? null,
+    value: ({ categories }, name) => ofCategory(categories, name).peak?.value ?? null,
     detail: ({ layer, categories }, name) => {
-      const { peak } = categories[name]
+      const { peak } = ofCategory(categories, name)
       return peak ? [['feature ', featureLink(layer, peak.feature)]] : []
     },
   },
@@ -75,9 +77,9 @@ const measures = (threshold: string): readonly Measure[] => [
     ...byCategory('Aggregate', 'below it the peak’s share of the sum, and the Gini coefficient of the five'),
     meaning:
       'The sum of the category’s five highest feature maxima: how much its strongest features make together.',
-    value: ({ categories }, name) => categories[name].aggregate_top5,
+    value: ({ categories }, name) => ofCategory(categories, name).aggregate_top5,
     detail: ({ categories }, name) => {
-      const { peak_to_aggregate: share, gini_top5: gini } = categories[name]
+      const { peak_to_aggregate: share, gini_top5: gini } = ofCategory(categories, name)
       return share === null ? [] : [`share ${showNumber(share)}`, `Gini ${showNumber(gini)}`]
     },
   },
@@ -89,9 +91,9 @@ const measures = (threshold: string): readonly Measure[] => [
     meaning:
       `Texts of the category in which a feature is above the threshold (${threshold}), minus texts of all other categories ` +
       'in which it is; the best of the category’s five strongest features, as the post has it (“What chance gives” searches all). Below 0, it fires more outside than inside.',
-    value: ({ categories }, name) => categories[name].specialist?.score ?? null,
+    value: ({ categories }, name) => ofCategory(categories, name).specialist?.score ?? null,
     detail: ({ layer, categories }, name) => {
-      const { specialist: s } = categories[name]
+      const { specialist: s } = ofCategory(categories, name)
       return s ? [['feature ', featureLink(layer, s.feature)], `${s.inside} in, ${s.outside} out`] : []
     },
   },
@@ -135,9 +137,10 @@ function extremes({ rows, columns, values }: Grid): string {
 /** Whether a category's strongest feature fires in the same texts one layer on. */
 export function changesSection(document: Document, changes: readonly LayerChange[]): VNode | null {
   if (changes.length === 0) return null
-  const names = Object.keys(changes[0].categories)
+  const names = categoriesOf(changes[0].categories)
   const columns = changes.map(({ from, to }) => `${from ?? '?'}→${to ?? '?'}`)
-  const correlation = ({ categories }: LayerChange, name: string) => categories[name].peak_profile_correlation
+  const correlation = ({ categories }: LayerChange, name: string) =>
+    ofCategory(categories, name).peak_profile_correlation
   const values = names.map((name) => changes.map((change) => correlation(change, name)))
   const grid: Grid = { rows: names, columns, values }
   const about = {
@@ -147,7 +150,7 @@ export function changesSection(document: Document, changes: readonly LayerChange
   const signed = (value: number | null): string =>
     (value !== null && value > 0 ? '+' : '') + showNumber(value)
   const cell = (change: LayerChange, name: string): Cell => {
-    const { peak, aggregate_top5, specialist_score } = change.categories[name]
+    const { peak, aggregate_top5, specialist_score } = ofCategory(change.categories, name)
     const below = [`peak ${signed(peak)}`, `sum ${signed(aggregate_top5)}`, `score ${signed(specialist_score)}`] // prettier-ignore
     return lines(showCorrelation(correlation(change, name)), below)
   }

@@ -8,6 +8,7 @@ import { count, showNumber } from '../lab/report/numbers.ts'
 import { findingList, layerParts, section } from '../lab/report/sections.ts'
 import { dataTable, figure, lines, type Cell } from '../lab/report/tables.ts'
 import { layerName, measureFigure } from './report-layers.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** Each claim of the post, whether it holds here, and the numbers behind that. */
 export function verdictList(verdicts: readonly Verdict[]): VNode {
@@ -34,9 +35,7 @@ export function verdictBadge(status: Verdict['status']): VNode {
 /** What chance gives with the categories shuffled, and where the scores found stand among it. */
 export function chanceSection(document: Document, layers: readonly AnalysedLayer[]): VNode {
   const { permutations, seed } = layers[0].statistics
-  const scores = layers.map(({ statistics }) =>
-    Object.values(statistics.categories).map(({ score }) => score),
-  )
+  const scores = layers.map(({ statistics }) => statistics.categories.map(({ score }) => score))
   const reached = Math.max(...scores.flat().map((score) => score.chance_q95))
   const parts = layers.map((layer, l) => {
     const beyond = scores[l].filter((score) => !score.within_chance).length
@@ -63,17 +62,17 @@ export function chanceSection(document: Document, layers: readonly AnalysedLayer
 }
 
 function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
-  const entries = Object.entries(layer.statistics.categories)
-  const max = Math.max(...entries.map(([, { score }]) => Math.max(score.value, score.null_scores.length - 1)))
+  const { categories } = layer.statistics
+  const max = Math.max(...categories.map(({ score }) => Math.max(score.value, score.null_scores.length - 1)))
   const strips = html`<ul class="multiples">
-    ${entries.map(([name, { score }]) => {
+    ${categories.map(({ category, score }) => {
       const about = {
-        title: `${layerName(layer.layer)}, ${name}: score ${score.value}`,
+        title: `${layerName(layer.layer)}, ${category}: score ${score.value}`,
         description: `95 % of the shuffles stay within ${score.chance_q95}; p ${showP(score)}.`,
       }
       const strip = { counts: score.null_scores, observed: score.value, max }
       return html`<li>
-        <b>${name}${score.within_chance ? ' ?' : ''}</b>${distributionStrip(document, strip, about)}
+        <b>${category}${score.within_chance ? ' ?' : ''}</b>${distributionStrip(document, strip, about)}
       </li>`
     })}
   </ul>`
@@ -83,11 +82,11 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
       'the best AUROC, which needs no threshold, and what 95 % of the shuffles stay within, without correction. ? where it is ' +
       'not beyond chance.',
     columns: ['Category', 'Best score', 'Features with it', 'AUROC', 'Its feature'],
-    rows: entries.map(([name, { score, auroc }]) => ({
-      head: name,
+    rows: categories.map(({ category, score, auroc }) => ({
+      head: category,
       cells: [
         tested(String(score.value), `it takes ${score.needed ?? '–'}`, score),
-        featureList(layer, name),
+        featureList(layer, category),
         auroc ? tested(auroc.value.toFixed(2), `chance ${auroc.chance_q95.toFixed(2)}`, auroc) : '–',
         auroc ? String(auroc.feature) : '–',
       ],
@@ -99,7 +98,7 @@ const LISTED = 3
 
 /** All features that share the best score, as many as fit a cell. */
 function featureList({ layer, categories, firing_texts }: AnalysedLayer, name: string): ComponentChildren {
-  const { features } = categories[name].full_search
+  const { features } = ofCategory(categories, name).full_search
   if (features.length === 0) return '–'
   const shown = features.slice(0, LISTED).flatMap((feature, i) => {
     // Only the features that the analysis names have a card to link to.
@@ -158,11 +157,11 @@ function normFigure(document: Document, layers: readonly AnalysedLayer[]): VNode
       'Peak in percent of the stream’s length; below it what 95 % of the resampled texts give for the peak and for the aggregate themselves',
     curveTitle: (category) => `Peak of ${category} in percent of the stream’s length`,
     value: ({ statistics }, name) => {
-      const share = statistics.categories[name].peak_by_norm
+      const share = ofCategory(statistics.categories, name).peak_by_norm
       return share && 100 * share
     },
     detail: ({ statistics }, name) => {
-      const { peak_interval, aggregate_interval } = statistics.categories[name]
+      const { peak_interval, aggregate_interval } = ofCategory(statistics.categories, name)
       return [`peak ${range(peak_interval)}`, `sum ${range(aggregate_interval)}`]
     },
   })

@@ -1,6 +1,8 @@
 // The statistics as text for a terminal: category by layer, a table each.
 import { formatTable } from '../lab/cli/table.ts'
 import type { AnalysedLayer } from '../lab/analysis/layer-analysis.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
+import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** The best score and the best AUROC of all features, each beside what chance gives. */
 export function chanceTables(layers: readonly AnalysedLayer[]): string {
@@ -12,7 +14,7 @@ export function chanceTables(layers: readonly AnalysedLayer[]): string {
         `shuffles of the categories (seed ${seed}), corrected for their number; – where no score can be; ? is not beyond chance`,
       layers,
       ({ statistics }, name) => {
-        const { value, needed, within_chance } = statistics.categories[name].score
+        const { value, needed, within_chance } = ofCategory(statistics.categories, name).score
         return `${value} (${needed ?? '–'})${mark(within_chance)}`
       },
     ),
@@ -21,7 +23,7 @@ export function chanceTables(layers: readonly AnalysedLayer[]): string {
         'correction; ? as above',
       layers,
       ({ statistics }, name) => {
-        const { auroc } = statistics.categories[name]
+        const { auroc } = ofCategory(statistics.categories, name)
         if (!auroc) return '–'
         return `${auroc.value.toFixed(2)} (${auroc.chance_q95.toFixed(2)})${mark(auroc.within_chance)}`
       },
@@ -34,7 +36,7 @@ export function intervalTable(layers: readonly AnalysedLayer[]): string {
   const { resamples } = layers[0].statistics
   const title = `Peak in 95 % of ${resamples} resamples of each category’s texts`
   return tableByLayer(title, layers, ({ statistics }, name) => {
-    const { peak_interval: interval } = statistics.categories[name]
+    const { peak_interval: interval } = ofCategory(statistics.categories, name)
     return interval ? interval.map((bound) => bound.toFixed(1)).join('–') : '–'
   })
 }
@@ -46,7 +48,7 @@ export function tableByLayer(
   cell: (layer: AnalysedLayer, name: string) => string,
 ): string {
   const head = ['', ...layers.map(({ layer }) => `layer ${layer ?? '?'}`)]
-  const names = Object.keys(layers[0].categories)
+  const names = categoriesOf(layers[0].categories)
   const rows = names.map((name) => [name, ...layers.map((layer) => cell(layer, name))])
   return `${title}\n${formatTable(head, rows)}`
 }

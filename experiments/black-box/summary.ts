@@ -2,6 +2,7 @@
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import type { AnalysedLayer, LayerQuality } from '../lab/analysis/layer-analysis.ts'
 import { tableByLayer } from './statistics-tables.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** What a first look needs, on a screen: where features fire most strongly, and which stand for a category. */
 export function summaryTables(layers: readonly AnalysedLayer[]): string {
@@ -10,7 +11,7 @@ export function summaryTables(layers: readonly AnalysedLayer[]): string {
       'The strongest feature (#) of each kind of text, and how strongly it fires on average over one text',
       layers,
       ({ categories }, name) => {
-        const { peak } = categories[name]
+        const { peak } = ofCategory(categories, name)
         return peak ? `${peak.value.toFixed(2)} #${peak.feature}` : '–'
       },
     ),
@@ -26,8 +27,8 @@ export function summaryTables(layers: readonly AnalysedLayer[]): string {
 
 /** The best score of all features, and the first of those that have it. */
 function specialistCell({ categories, statistics }: AnalysedLayer, name: string): string {
-  const [feature] = categories[name].full_search.features
-  const { value, within_chance } = statistics.categories[name].score
+  const [feature] = ofCategory(categories, name).full_search.features
+  const { value, within_chance } = ofCategory(statistics.categories, name).score
   return `${value}${feature === undefined ? '' : ` #${feature}`}${within_chance ? ' ?' : ''}`
 }
 

@@ -51,16 +51,16 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
 export function categoryTable(analysis: LayerAnalysis): string {
   return formatTable(
     ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'of the top 5', 'score', 'best of all'],
-    Object.entries(analysis.categories).map(([name, category]) => [
-      name,
-      category.peak?.feature ?? dash,
-      show(category.peak?.value),
-      show(category.aggregate_top5),
-      show(category.peak_to_aggregate, 4),
-      show(category.gini_top5, 4),
-      category.specialist?.feature ?? dash,
-      category.specialist ? scoreOf(category.specialist) : dash,
-      category.full_search.best_score ?? dash,
+    analysis.categories.map((one) => [
+      one.category,
+      one.peak?.feature ?? dash,
+      show(one.peak?.value),
+      show(one.aggregate_top5),
+      show(one.peak_to_aggregate, 4),
+      show(one.gini_top5, 4),
+      one.specialist?.feature ?? dash,
+      one.specialist ? scoreOf(one.specialist) : dash,
+      one.full_search.best_score ?? dash,
     ]),
   )
 }

@@ -4,6 +4,7 @@ import { SIGNIFICANT } from '../lab/analysis/statistics.ts'
 import { count } from '../lab/report/numbers.ts'
 import type { AnalysedLayer, CategoryStatistics, Verdict } from '../lab/analysis/layer-analysis.ts'
 import { riseVerdict, specialisationVerdict } from './depth-verdicts.ts'
+import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /**
  * The claims of the post, each held against the numbers at hand. A claim that is true of the raw numbers is asked a
@@ -16,15 +17,15 @@ export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
     riseVerdict(layers, {
       claim: 'Peaks rise with depth in every category',
       what: 'The peak activation',
-      value: ({ categories }, name) => categories[name].peak?.value ?? 0,
-      byNorm: ({ statistics }, name) => statistics.categories[name].peak_by_norm ?? 0,
+      value: ({ categories }, name) => ofCategory(categories, name).peak?.value ?? 0,
+      byNorm: ({ statistics }, name) => ofCategory(statistics.categories, name).peak_by_norm ?? 0,
       step: ({ peak_step }) => peak_step,
     }),
     riseVerdict(layers, {
       claim: 'Aggregates rise with depth in every category',
       what: 'The sum of the five strongest features',
-      value: ({ categories }, name) => categories[name].aggregate_top5,
-      byNorm: ({ statistics }, name) => statistics.categories[name].aggregate_by_norm ?? 0,
+      value: ({ categories }, name) => ofCategory(categories, name).aggregate_top5,
+      byNorm: ({ statistics }, name) => ofCategory(statistics.categories, name).aggregate_by_norm ?? 0,
       step: ({ aggregate_step }) => aggregate_step,
     }),
     specialistVerdict(layers),
@@ -36,12 +37,12 @@ export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
 function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const last = layers[layers.length - 1]
   const { categories, permutations } = last.statistics
-  const scored = Object.entries(categories).sort(([, a], [, b]) => b.score.value - a.score.value)
-  const beyond = scored.filter(([, { score }]) => !score.within_chance)
-  const within = scored.filter(([, { score }]) => score.within_chance && score.needed !== null)
-  const untold = scored.filter(([, { score }]) => score.within_chance && score.needed === null)
-  const positive = Object.values(last.categories).filter(({ specialist }) => (specialist?.score ?? 0) > 0)
-  const told = Object.values(categories).filter(({ auroc }) => auroc && !auroc.within_chance)
+  const scored = categories.toSorted((a, b) => b.score.value - a.score.value)
+  const beyond = scored.filter(({ score }) => !score.within_chance)
+  const within = scored.filter(({ score }) => score.within_chance && score.needed !== null)
+  const untold = scored.filter(({ score }) => score.within_chance && score.needed === null)
+  const positive = last.categories.filter(({ specialist }) => (specialist?.score ?? 0) > 0)
+  const told = categories.filter(({ auroc }) => auroc && !auroc.within_chance)
   const all = scored.length
   const shortlist =
     `At layer ${last.layer ?? '?'}, ${positive.length} of ${all} categories have a score above 0 among their five strongest features. ` +
@@ -49,8 +50,7 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
     `(p ≤ 0.05 over ${permutations} shuffles, corrected for ${all} categories): ${list(beyond, ({ score }) => String(score.value))}`
   const rest = list(within, ({ score }) => `${score.value} (it takes ${score.needed})`)
   const byLayer = layers.map(
-    ({ statistics }) =>
-      Object.values(statistics.categories).filter(({ score }) => !score.within_chance).length,
+    ({ statistics }) => statistics.categories.filter(({ score }) => !score.within_chance).length,
   )
   const detail =
     `${shortlist}${within.length > 0 ? `; within chance: ${rest}` : ''}${untold.length > 0 ? untoldClause(untold, last) : ''}. ` +
@@ -65,27 +65,26 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
 
 /** Why it cannot be told of some categories, whatever their scores, and what it would take. */
 function untoldClause(
-  untold: readonly [string, CategoryStatistics][],
+  untold: readonly CategoryStatistics[],
   { statistics: { categories, permutations } }: AnalysedLayer,
 ): string {
-  const all = Object.values(categories)
-  const tests = all.length - all.filter(({ score }) => !score.within_chance).length
-  const sizes = untold.map(([, { texts }]) => texts)
+  const tests = categories.length - categories.filter(({ score }) => !score.within_chance).length
+  const sizes = untold.map(({ texts }) => texts)
   const texts = [...new Set([Math.min(...sizes), Math.max(...sizes)])].join(' to ')
   const shuffles = Math.ceil(tests / SIGNIFICANT) - 1
-  const more = Math.max(textsNeeded(all.length, tests), Math.min(...sizes) + 1)
+  const more = Math.max(textsNeeded(categories.length, tests), Math.min(...sizes) + 1)
   const why =
     permutations < shuffles
       ? `with ${count(permutations, 'shuffle')} a p corrected for ${count(tests, 'test')} cannot reach ${SIGNIFICANT}: it takes at least ${shuffles}`
-      : `with ${all.length} categories and ${texts} ${texts === '1' ? 'text' : 'texts'} in each of these a corrected p cannot reach ` +
+      : `with ${categories.length} categories and ${texts} ${texts === '1' ? 'text' : 'texts'} in each of these a corrected p cannot reach ` +
         `${SIGNIFICANT}: it takes at least ${more} texts a category`
   return `; cannot be told: ${list(untold, ({ score }) => String(score.value))} (${why})`
 }
 
 const list = (
-  categories: readonly [string, CategoryStatistics][],
+  categories: readonly CategoryStatistics[],
   say: (category: CategoryStatistics) => string,
-): string => categories.map(([name, category]) => `${name} ${say(category)}`).join(', ') || 'none'
+): string => categories.map((one) => `${one.category} ${say(one)}`).join(', ') || 'none'
 
 /** A verdict as a line: `Peaks rise with depth in every category: does not hold. The peak ...` */
 export function showVerdict({ claim, status, detail }: Verdict): string {

@@ -3,6 +3,7 @@ import { textsOption, type TextOptions } from '../lab/analysis/analysis-options.
 import { createCommand, integerIn, listOf } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions {
   readonly layer: number
@@ -19,8 +20,12 @@ export const command = addEngineOptions(
     listOf('feature', integerIn('feature', 0)),
   )
   .addOption(
-    textsOption('as for npm start: JSON, CSV, a folder, or the word published', 'those of npm start'),
+    textsOption(
+      'as for npm start: JSON, JSON lines, CSV, TSV, a folder, or the word published',
+      'those of npm start',
+    ),
   )
+  .addOption(longOption())
   .option('--out <folder>', 'where the folders of results go (default: results/feature/MODEL)')
   .addHelpText(
     'after',

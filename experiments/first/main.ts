@@ -1,16 +1,17 @@
 // What does a text light up in GPT-2? Prints the strongest SAE features at each layer.
 //   npm run first -- "The cat sat on the mat"
+//   npm run first -- --file - < story.txt
 // A template for an experiment of one's own: copy this folder and change the question.
 import { createBackend } from '../../engine/backends.ts'
 import { sparseRow } from '../../engine/sparse.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
-import { releaseSae } from '../../sae/weights.ts'
 import { createCommand, runMain } from '../lab/cli/cli.ts'
-import { print, printJson } from '../lab/cli/print.ts'
+import { print, printJson, printNote } from '../lab/cli/print.ts'
 import { captureStreams, encodeStream } from '../lab/models/features.ts'
-import { openModel } from '../lab/models/models.ts'
+import { openModel, withSae } from '../lab/models/models.ts'
+import { addGivenText, tokenizeGiven } from '../lab/texts/given-text-node.ts'
 
-const command = createCommand('first', "a text's strongest features at each layer of a model")
+const command = addGivenText(createCommand('first', "a text's strongest features at each layer of a model"))
   .option('--model <name>', 'as for npm start: tiny (bundled), a published model, or a folder', 'tiny')
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
   .parse()
@@ -21,19 +22,18 @@ runMain(async () => {
   const model = await openModel(name, ops, { quiet: json })
   if (model.saeHooks.length === 0) command.error(`error: there are no SAEs beside the model ${name}`)
   await model.prepareSaes(model.saeHooks)
-  const ids = model.tokenize(command.processedArgs[0] as string) // BOS first
+  const { ids, long } = await tokenizeGiven(model, command, command.processedArgs[0] as string) // BOS first
   const streams = await captureStreams(model.gpt2, [ids], model.saeHooks) // [tokens, dModel] each
   const layers = []
   for (const [hook, stream] of streams) {
-    const sae = await model.openSae(hook)
-    const features = await encodeStream(ops, sae, stream) // sparse [tokens, d_sae]
+    const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, stream)) // sparse [tokens, d_sae]
     const { indices, values } = sparseRow(meanFeatures(features, [ids.length]), 0) // mean over tokens, not BOS
     const strongest = Array.from(indices, (feature, i) => ({ feature, mean: values[i] }))
     layers.push({ hook, strongest: strongest.sort((a, b) => b.mean - a.mean).slice(0, 5) })
-    releaseSae(sae)
   }
   await ops.dispose()
-  if (json) return printJson({ model: model.name, ids, layers })
+  if (json) return printJson({ model: model.name, ids, long, layers })
+  if (long) printNote(long)
   for (const { hook, strongest } of layers)
     print(`${hook} ${strongest.map(({ feature, mean }) => `#${feature} ${mean.toFixed(2)}`).join('  ')}`)
 })

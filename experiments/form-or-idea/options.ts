@@ -3,6 +3,7 @@ import { addLayerOptions, type LayerOptions } from '../lab/analysis/analysis-opt
 import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import type { ExperimentOptions } from '../lab/run-experiment.ts'
+import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, LayerOptions {
   readonly top: number
@@ -21,6 +22,7 @@ export const command = addLayerOptions(
   .option('--top <k>', 'strongest features of each set that are compared', positiveInteger('top'), 20)
   .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
   .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .addOption(longOption())
   .option('--out <folder>', 'where the results go (default: results/form-or-idea/MODEL)')
   .addHelpText(
     'after',

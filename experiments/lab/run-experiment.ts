@@ -14,12 +14,14 @@ import type { Made } from './report/report-page.ts'
 import { indexLinks, updateResultsIndex } from './report/results-index.ts'
 import type { TokenText } from './report/tokens.ts'
 import { identicalTexts, type LabelledText } from './texts/texts.ts'
+import { namedAfter, tokenizeTexts, type Long } from './texts/tokenize-texts.ts'
 
 /** What every experiment can be told, beside options of its own. */
 export interface ExperimentOptions extends EngineOptions {
   readonly seed?: number
   readonly out?: string
   readonly json?: boolean
+  readonly long: Long
 }
 
 /** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */
@@ -89,7 +91,11 @@ export function runExperiment<Options extends ExperimentOptions>(
       const identical = identicalTexts(labelled)
       const quiet = options.json ?? false
       const model = await openModel(options.model, ops, { ...options, quiet })
-      const ids = labelled.map(({ text }) => model.tokenize(text))
+      const { ids, long } = tokenizeTexts(
+        model,
+        namedAfter(command.opts<{ texts?: string }>().texts, labelled),
+        options.long,
+      )
       const hooks = experiment.hooks(model, options)
       await model.prepareSaes(hooks)
       const tokenTexts = labelled.map(({ category }, row) => ({
@@ -105,6 +111,7 @@ export function runExperiment<Options extends ExperimentOptions>(
           command: commandLine(script, process.argv.slice(2)),
         })),
         ...outcome.provenance,
+        ...(long === undefined ? {} : { long }),
         ...(identical === undefined ? {} : { identical }),
       }
       const folder = resolve(options.out ?? join('results', name, safeName(model.name)))

@@ -27,7 +27,7 @@ async function close(
   await checkOp(ops, call, { ...expected, roundings: expected.roundings * slack })
 }
 
-const anyActivation = fc.constantFrom<Activation>('none', 'gelu', 'relu')
+const anyActivation = fc.constantFrom<Activation>('none', 'gelu', 'geluErf', 'relu')
 const anyTexts = fc.array(
   fc
     .record({ queries: fc.nat(9), past: fc.constantFrom(0, 0, 1, 15) })
@@ -142,6 +142,14 @@ export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> 
     const sweep = Float32Array.from({ length: 4001 }, (_, i) => (i - 2000) / 150)
     for (const x of [Tensor.of([1, 4001], sweep), Tensor.of([1, 5], [0, 1e-30, -1e-30, 50, -50])])
       await close(ops, 4, (host) => host.gelu(x), naive.naiveGelu(x))
+  },
+
+  'geluErf and relu': async (ops) => {
+    const sweep = Float32Array.from({ length: 4001 }, (_, i) => (i - 2000) / 150)
+    for (const x of [Tensor.of([1, 4001], sweep), Tensor.of([1, 5], [0, 1e-30, -1e-30, 50, -50])]) {
+      await close(ops, 4, (host) => host.geluErf(x), naive.naiveGeluErf(x))
+      await close(ops, 1, (host) => host.relu(x), naive.naiveRelu(x))
+    }
   },
 
   center: (ops) =>

@@ -13,17 +13,21 @@ export interface Ended {
 
 const environment = { ...process.env, CLEARBOX_DEBUG: '' }
 
-/** Runs a script to its end. script: its path from the root of the repository; cwd: that root if left out; env: beside this process's */
+/**
+ * Runs a script to its end. script: its path from the root of the repository; cwd: that root if left out; input: what it
+ * reads on standard input; env: variables beside this process's
+ */
 export function runScript(
   script: string,
   args: readonly string[],
   cwd = root,
-  env: Readonly<Record<string, string>> = {},
+  { input = '', env = {} }: { input?: string | Uint8Array; env?: Readonly<Record<string, string>> } = {},
 ): Ended {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, script), ...args], {
     encoding: 'utf8',
     cwd,
     env: { ...environment, ...env },
+    input,
     maxBuffer: 2 ** 28,
   })
   return { status, stdout, stderr }

@@ -81,11 +81,11 @@ export function hostOps(ops: Backend) {
         }),
       ),
 
-    attention: (q: Tensor, k: Tensor, v: Tensor, heads: number, texts: Texts) =>
-      compute((ops) => ops.attention(ops.upload(q), ops.upload(k), ops.upload(v), heads, texts)),
+    attention: (q: Tensor, k: Tensor, v: Tensor, heads: number, texts: Texts, scale?: number) =>
+      compute((ops) => ops.attention(ops.upload(q), ops.upload(k), ops.upload(v), heads, texts, scale)),
 
-    attentionPattern: (q: Tensor, k: Tensor, heads: number, texts: Texts) =>
-      compute((ops) => ops.attentionPattern(ops.upload(q), ops.upload(k), heads, texts)),
+    attentionPattern: (q: Tensor, k: Tensor, heads: number, texts: Texts, scale?: number) =>
+      compute((ops) => ops.attentionPattern(ops.upload(q), ops.upload(k), heads, texts, scale)),
 
     attentionMix: (pattern: Tensor, v: Tensor, heads: number, texts: Texts) =>
       compute((ops) => ops.attentionMix(ops.upload(pattern), ops.upload(v), heads, texts)),
@@ -93,6 +93,8 @@ export function hostOps(ops: Backend) {
     add: (a: Tensor, b: Tensor) => compute((ops) => ops.add(ops.upload(a), ops.upload(b))),
     subtract: (a: Tensor, b: Tensor) => compute((ops) => ops.subtract(ops.upload(a), ops.upload(b))),
     gelu: (x: Tensor) => compute((ops) => ops.gelu(ops.upload(x))),
+    geluErf: (x: Tensor) => compute((ops) => ops.geluErf(ops.upload(x))),
+    relu: (x: Tensor) => compute((ops) => ops.relu(ops.upload(x))),
     center: (x: Tensor) => compute((ops) => ops.center(ops.upload(x))),
     softmax: (x: Tensor) => compute((ops) => ops.softmax(ops.upload(x))),
     crossEntropy: (x: Tensor, targets: readonly number[]) =>

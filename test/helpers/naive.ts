@@ -41,6 +41,18 @@ function naiveGeluOf(x: number): number {
   return x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))
 }
 
+/** x (1/2 + the normal density integrated from 0 to x), by Simpson's rule; beyond 9 nothing is left to integrate. */
+function naiveGeluErfOf(x: number): number {
+  if (!Number.isFinite(x)) return x === Infinity ? x : NaN
+  const [end, steps] = [Math.max(-9, Math.min(9, x)), 600]
+  const density = (u: number) => Math.exp((-u * u) / 2) / Math.sqrt(2 * Math.PI)
+  const terms = list(
+    steps + 1,
+    (i) => (i % steps === 0 ? 1 : i % 2 === 1 ? 4 : 2) * density((end * i) / steps),
+  )
+  return x * (0.5 + (sum(terms) * end) / (3 * steps))
+}
+
 /** Roundings in a float32 GELU, relative to |x|: the cubic, tanh, 1 + tanh (which cancels where x < 0), two products. */
 const GELU_ROUNDINGS = 8
 /** The largest slope of GELU: how much it can enlarge an error of its input. */
@@ -49,12 +61,24 @@ const GELU_SLOPE = 1.13
 const activate: Record<Activation, (x: number) => number> = {
   none: (x) => x,
   gelu: naiveGeluOf,
+  geluErf: naiveGeluErfOf,
   relu: (x) => Math.max(x, 0),
 }
 
 export function naiveGelu(x: Tensor): Expected {
   const values = Array.from(x.data, naiveGeluOf)
   return { shape: x.shape, values, magnitudes: x.data.map(Math.abs), roundings: GELU_ROUNDINGS }
+}
+
+export function naiveGeluErf(x: Tensor): Expected {
+  return { ...naiveGelu(x), values: Array.from(x.data, naiveGeluErfOf) }
+}
+
+export function naiveRelu(x: Tensor): Expected {
+  return exactly(
+    x.shape,
+    Array.from(x.data, (value) => Math.max(value, 0)),
+  )
 }
 
 export function naiveLinear(

@@ -15,6 +15,10 @@ export const smallConfig: Gpt2Config = {
   dVocab: 61,
   eps: 1e-5,
   bos: 60,
+  activation: 'gelu',
+  scaledByHead: true,
+  scaledByLayer: false,
+  untied: false,
 }
 
 /** Weights from a formula: nothing is learned, but every part does something. */

@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import type { AblationResults } from '../../experiments/ablation/effects.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
 import { reportsBeside } from '../helpers/links.ts'
+import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
+import { categoriesOf } from '../../experiments/lab/texts/texts.ts'
 
 interface Results extends AblationResults {
   provenance: Record<string, string>
@@ -46,8 +48,8 @@ command.after(() => rmSync(folder, { recursive: true }))
 command('prints nothing but JSON, the same as in results.json, and writes all four files', () => {
   assert.is(read('results.json'), shared.stdout)
   assert.equal(readdirSync(join(folder, 'shared')).sort(), FILES)
-  assert.equal(Object.keys(shared.categories), Object.keys(categories))
-  assert.ok(Object.values(shared.categories).every(({ texts }) => texts.length === 2))
+  assert.equal(categoriesOf(shared.categories), Object.keys(categories))
+  assert.ok(shared.categories.every(({ texts }) => texts.length === 2))
   // A specialist a category, and one random feature beside each.
   assert.equal(shared.features.map(({ kind, layer }) => `${kind} ${layer}`).sort(), [
     ...['random 4', 'random 4', 'random 4', 'specialist 4', 'specialist 4', 'specialist 4'],
@@ -62,7 +64,7 @@ command('the same seed gives the same numbers and texts; another draws other one
   assert.is(provenance.model, 'tiny')
   assert.equal(again, first)
   const other = results('other', '--seed', '3')
-  const drawn = ({ categories }: Results) => Object.values(categories).map(({ texts }) => texts.join())
+  const drawn = ({ categories }: Results) => categories.map(({ texts }) => texts.join())
   assert.not.equal(drawn(other), drawn(shared))
 })
 
@@ -71,7 +73,7 @@ command('effects.csv and correlations.csv are results.json, row by row', () => {
   assert.is(effects.length, 6 * 2 * 3)
   for (const { layer, feature, edit, texts_of: category, loss, kl } of effects) {
     const one = shared.features.find((one) => one.layer === Number(layer) && one.feature === Number(feature))!
-    const found = one[edit as 'removed' | 'steered'][category]
+    const found = ofCategory(one[edit as 'removed' | 'steered'], category)
     assert.equal([Number(loss), Number(kl)], [found.loss, found.kl])
   }
   assert.equal(
@@ -95,6 +97,18 @@ command('each specialist writes on from the start of a text in which it fires, o
     own.generations.map(({ prompt, text }) => [prompt, text]),
     [['The captain', null], ['The captain', null]],
   ) // prettier-ignore
+})
+
+command('an empty prompt begins at <|endoftext|> alone, as in generate', () => {
+  const { generations } = results('empty', '--generate', '', '--tokens', '3')
+  const args = ['--prompt', '', '--temperature', '0', '--tokens', '3', '--json']
+  const { stdout } = runScript('experiments/tools/generate/main.ts', args)
+  const { text } = JSON.parse(stdout) as { text: string }
+  assert.ok(text.length > 0)
+  assert.equal(
+    generations.map(({ prompt, as_it_is }) => [prompt, as_it_is]),
+    generations.map(() => ['', text]),
+  )
 })
 
 command(

@@ -256,7 +256,7 @@ function planted(sign: 1 | 0 | -1, names = ['a', 'b'], layers = [1, 2]): Ablatio
       const order = sign === 0 ? [3, 11, 0, 8, 5, 6, 7, 2, 9, 1, 10, 4][i] : sign * i
       const category = names[i % 2]
       const effect: Effect = { loss: order / 100, kl: Math.abs(order) / 50, flips: 0.25 }
-      const effects = { [names[0]]: none, [names[1]]: none, [category]: effect }
+      const effects = names.map((name) => ({ category: name, ...(name === category ? effect : none) }))
       const kind = i >= 10 ? 'specialist' : 'random'
       const rest = { auroc: i / 12, size: 1, steering_length: 2, fires_in: 1, layer, strongest: null }
       return { feature: i, kind, category, score: i, ...rest, removed: effects, steered: effects }
@@ -265,10 +265,10 @@ function planted(sign: 1 | 0 | -1, names = ['a', 'b'], layers = [1, 2]): Ablatio
   const draws = { resamples: 400, seed: 1 }
   return {
     settings: { texts_per_category: 1, random: 5, strength: 2, ...draws },
-    categories: {
-      [names[0]]: { texts: [0], tokens: 5, loss: 4 },
-      [names[1]]: { texts: [1], tokens: 6, loss: 3 },
-    },
+    categories: [
+      { category: names[0], texts: [0], tokens: 5, loss: 4 },
+      { category: names[1], texts: [1], tokens: 6, loss: 3 },
+    ],
     without_specialist: [],
     features,
     contrasts: contrasts(features, draws),

@@ -121,8 +121,8 @@ command('a category steers neither the terminal nor what JSON shows there', () =
   assert.not.match(text.stdout, /[\u001b\u202e\u009b]/)
   const { stdout } = run('--features', files.features, '--labels', named, '--json')
   assert.not.match(stdout, /[\u001b\u202e\u009b]/)
-  const { layers } = JSON.parse(stdout) as { layers: { categories: Record<string, unknown> }[] }
-  assert.ok(category in layers[0].categories)
+  const { layers } = JSON.parse(stdout) as { layers: { categories: { category: string }[] }[] }
+  assert.is(layers[0].categories[0].category, category)
 })
 
 command('analyses activations that are all 0', () => {

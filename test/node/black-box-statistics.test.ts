@@ -22,6 +22,7 @@ import {
 import type { AnalysedLayer } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { auroc, jointLevel, tooFewToResample } from '../../experiments/lab/analysis/statistics.ts'
 import { randomNumbers } from '../helpers/random.ts'
+import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
 
 fc.configureGlobal({ seed: 7, numRuns: 150 })
 
@@ -59,9 +60,7 @@ chance('best scores are those of the analysis, at least 0', () => {
       const features = sparse(dense)
       const found = bestScores(columnsAbove(features, threshold), labelsOf(categories), categories.length)
       const { categories: figures } = analyseLayer(features, categories, threshold)
-      const expected = Object.values(figures).map(({ full_search }) =>
-        Math.max(0, full_search.best_score ?? 0),
-      )
+      const expected = figures.map(({ full_search }) => Math.max(0, full_search.best_score ?? 0))
       assert.equal(found, expected)
     }),
   )
@@ -104,6 +103,7 @@ chance(
     // Two of four texts are dealt to their own category in one of six labellings; three of nine in one of 84.
     assert.is(scoreNeeded([999], 2, 4, 1), null)
     assert.is(scoreNeeded([999], 3, 9, 3), 1)
+    assert.is(scoreNeeded([999], 3, 6, 1), 1, 'one of 20 is exactly 0.05')
     assert.equal([textsNeeded(3, 3), textsNeeded(2, 2), textsNeeded(7, 7)], [4, 5, 3]) // prettier-ignore
   },
 )
@@ -116,7 +116,7 @@ chance(
     // The planted score is in no draw: p is 1 / 80 of 79 shuffles, times four categories exactly 0.05.
     const score = (permutations: number) =>
       withStatistics([{ analysis, means, streamNorm: null }], categories, { ...DRAWS, permutations })[0]
-        .statistics.categories['category 0'].score
+        .statistics.categories[0].score
     assert.is(score(79).p_corrected, 0.05)
     assert.is(score(79).within_chance, false)
     assert.ok(score(79).needed! <= 9)
@@ -159,23 +159,23 @@ function analysed(planted: number, seed: number): AnalysedLayer {
 
 chance('a planted specialist stands out, and its category alone; taken away, nothing does', () => {
   const { categories: planted, sum_best_scores: sum } = analysed(9, 1).statistics
-  assert.is(planted['category 0'].score.value, 9)
-  assert.is(planted['category 0'].score.within_chance, false)
-  assert.is(planted['category 0'].auroc?.feature, 0)
-  assert.is(planted['category 0'].auroc?.within_chance, false)
-  near(planted['category 0'].auroc?.value, 0.95)
+  assert.is(ofCategory(planted, 'category 0').score.value, 9)
+  assert.is(ofCategory(planted, 'category 0').score.within_chance, false)
+  assert.is(ofCategory(planted, 'category 0').auroc?.feature, 0)
+  assert.is(ofCategory(planted, 'category 0').auroc?.within_chance, false)
+  near(ofCategory(planted, 'category 0').auroc?.value, 0.95)
   assert.ok(sum.p < 0.05 && sum.observed > sum.chance.q95)
   const { categories: without, sum_best_scores: rest } = analysed(0, 1).statistics
   assert.ok(rest.p > 0.05 && rest.observed <= rest.chance.q95)
-  for (const [name, { score, auroc }] of Object.entries({ ...without, rest: planted['category 2'] })) {
-    assert.ok(score.within_chance, name)
-    assert.ok(auroc?.within_chance, name)
+  for (const { category, score, auroc } of [...without, ofCategory(planted, 'category 2')]) {
+    assert.ok(score.within_chance, category)
+    assert.ok(auroc?.within_chance, category)
   }
 })
 
 chance('without a plant, hardly a data set has anything beyond chance', () => {
   const alarms = Array.from({ length: 40 }, (_, i) => analysed(0, 100 + i)).filter(({ statistics }) =>
-    Object.values(statistics.categories).some(({ score }) => !score.within_chance),
+    statistics.categories.some(({ score }) => !score.within_chance),
   )
   // Five in a hundred, if scores were not whole numbers: with them, fewer.
   assert.ok(alarms.length <= 5, `${alarms.length} of 40`)
@@ -206,6 +206,34 @@ areas('the best of a category is that of the plain definition, the lowest number
 
 const resampling = suite('bootstrap')
 
+resampling('another seed draws other texts and deals other labels, in all that is drawn', () => {
+  const { means, categories } = withPlant(4, 5)
+  const columns = columnsAbove(means, 5)
+  const inputs = [0, 1].map((layer) => ({
+    analysis: analyseLayer(means, categories, 5, layer),
+    means: layer === 1 ? withPlant(9, 6).means : means,
+    streamNorm: null,
+  }))
+  const drawn = (seed: number) => {
+    const draws = { ...DRAWS, seed }
+    const [{ statistics }] = withStatistics(inputs, categories, draws)
+    const { score, auroc, aggregate_interval, aggregate_step } = ofCategory(
+      statistics.categories,
+      'category 1',
+    )
+    return {
+      ...{ resampled: bootstrap(means, categories, draws) },
+      ...{ scores: resampleScores(columns, [0, 1, 2, 3], categories, draws) },
+      ...{ score, auroc, aggregate_interval, aggregate_step },
+      ...{ rise: statistics.rise_to_last!.interval, curve: statistics.threshold_curve },
+    }
+  }
+  const [first, again, other] = [3, 3, 5].map(drawn)
+  assert.equal(again, first)
+  for (const [name, figures] of Object.entries(other))
+    assert.not.equal(figures, first[name as keyof typeof first], name)
+})
+
 resampling('of two texts, one is left out in half of the resamples: the interval spans both', () => {
   const features = sparse([[4, 1], [10, 0], [3, 2]]) // prettier-ignore
   const [both, one, none] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 }).map(
@@ -214,13 +242,17 @@ resampling('of two texts, one is left out in half of the resamples: the interval
   assert.equal(both, { peak: [4, 10], aggregate: [5, 11] })
   assert.equal(one, { peak: [3, 3], aggregate: [5, 5] })
   assert.is(none, null)
+  // Two texts are drawn: the quieter one twice in a quarter of the resamples, which is 100 with a standard deviation of 9.
+  const [{ peaks }] = bootstrap(features, inOrder([2, 1, 0]), { resamples: 400, seed: 2 })
+  const quieter = peaks.filter((peak) => peak === 4).length
+  assert.ok(Math.abs(quieter - 100) < 35, `${quieter}`)
 })
 
 resampling(
   'no interval reaches above the figure, and scaling a layer scales its intervals: the same texts are drawn',
   () => {
     const { means, categories } = withPlant(4, 5)
-    const figures = Object.values(analyseLayer(means, categories, 5).categories)
+    const figures = analyseLayer(means, categories, 5).categories
     const twice = bootstrap(withPlant(4, 5, 2).means, categories, DRAWS).map(intervalsOf)
     for (const [c, intervals] of bootstrap(means, categories, DRAWS).map(intervalsOf).entries()) {
       assert.ok(intervals && intervals.peak[1] <= figures[c].peak!.value)
@@ -287,7 +319,7 @@ rises('sums stand in the order of the draws: two layers that are alike rise in n
   const [{ statistics }, middle, last] = withStatistics(layers, categories, DRAWS)
   assert.equal(statistics.rise_to_last, { value: 0, p: 1, interval: [0, 0] })
   assert.is(last.statistics.rise_to_last, null)
-  assert.is(last.statistics.categories['category 0'].peak_step, null)
+  assert.is(ofCategory(last.statistics.categories, 'category 0').peak_step, null)
   assert.ok(middle.statistics.rise_to_last!.value < 0)
 })
 
@@ -300,6 +332,17 @@ rises('p counts the draws that rise as much, those that rise exactly as much inc
   const [{ statistics }] = withStatistics([layer(2, 0), layer(3, 1)], inOrder([1, 1, 1]), DRAWS)
   assert.equal(statistics.rise_to_last, { value: 1, p: 1, interval: [1, 1] })
   assert.is(statistics.sum_best_scores.p, 1)
+})
+
+areas('p counts the draws that do as well, those that do exactly as well included', () => {
+  // One text a category: the label of the loudest text is alone in having 1, in a third of the deals.
+  const means = sparse([[1], [2], [0]])
+  const input = { analysis: analyseLayer(means, inOrder([1, 1, 1]), 5), means, streamNorm: null }
+  const [{ statistics }] = withStatistics([input], inOrder([1, 1, 1]), DRAWS)
+  const { value, p, p_corrected } = ofCategory(statistics.categories, 'category 1').auroc!
+  assert.is(value, 1)
+  near(p, 1 / 3, 0.08)
+  near(p_corrected, 3 * p)
 })
 
 const confound = suite('scale')
@@ -331,11 +374,11 @@ confound('a layer ten times as loud has more pairs and other scores, but the sam
   assert.is(quiet.statistics.equal_pairs?.pairs, quiet.pairs_above_threshold)
   assert.is(loud.statistics.equal_pairs?.pairs, quiet.pairs_above_threshold)
   assert.is(loud.statistics.equal_pairs?.sum_best_scores, quiet.statistics.sum_best_scores.observed)
-  for (const [name, figures] of Object.entries(quiet.statistics.categories)) {
-    const other = loud.statistics.categories[name]
+  for (const [c, figures] of quiet.statistics.categories.entries()) {
+    const other = loud.statistics.categories[c]
     assert.is(figures.equal_pairs_score, figures.score.value)
     assert.is(other.equal_pairs_score, figures.score.value)
-    near(figures.peak_by_norm!, quiet.categories[name].peak!.value / 7)
+    near(figures.peak_by_norm!, quiet.categories[c].peak!.value / 7)
     near(other.peak_by_norm!, figures.peak_by_norm!, 1e-6)
     near(other.aggregate_by_norm!, figures.aggregate_by_norm!, 1e-6)
     near(other.auroc!.value, figures.auroc!.value)
@@ -347,8 +390,8 @@ confound('one layer has no other to be equal to, and an unknown norm divides not
   const analysis = analyseLayer(means, categories, 5)
   const [{ statistics }] = withStatistics([{ analysis, means, streamNorm: null }], categories, DRAWS)
   assert.is(statistics.equal_pairs, null)
-  assert.is(statistics.categories['category 0'].equal_pairs_score, null)
-  assert.is(statistics.categories['category 0'].peak_by_norm, null)
+  assert.is(ofCategory(statistics.categories, 'category 0').equal_pairs_score, null)
+  assert.is(ofCategory(statistics.categories, 'category 0').peak_by_norm, null)
 })
 
 confound('the threshold curve: ever fewer pairs, scores as of the analysis at each threshold', () => {
@@ -358,7 +401,7 @@ confound('the threshold curve: ever fewer pairs, scores as of the analysis at ea
   const half = curve.find(({ quantile }) => quantile === 0.5)!
   near(half.pairs / means.values.length, 0.5, 0.01)
   const { categories: figures } = analyseLayer(means, categories, half.threshold)
-  const expected = Object.values(figures).map(({ full_search }) => Math.max(0, full_search.best_score ?? 0))
+  const expected = figures.map(({ full_search }) => Math.max(0, full_search.best_score ?? 0))
   assert.is(half.sum_best_scores, expected.reduce((sum, score) => sum + score, 0)) // prettier-ignore
   assert.ok(half.chance.mean > 0 && half.chance.mean <= half.chance.q95)
   assert.equal(thresholdCurve(sparse([[0], [0]]), labelsOf(inOrder([1, 1])), 2, 0), [])

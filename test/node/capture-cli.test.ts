@@ -65,6 +65,7 @@ command('writes every hook of the model and every SAE’s features, as the libra
   const ids = model.tokenize(text)
   assert.equal(result.ids, ids)
   assert.is(metadata.ids, ids.join(','))
+  assert.is(metadata.rows, `[[0,${ids.length}]]`)
   assert.is(metadata.model, 'tiny')
   assert.is(metadata.backend, 'reference')
   assert.is(metadata.mode, ops.mode)
@@ -143,7 +144,11 @@ command('without --json, prints the tokens and a table, and no text steers the t
 })
 
 const usage: [what: string, args: string[], message: RegExp][] = [
-  ['neither a text nor ids', ['--hooks', 'logits', '--out', out], /error: give --text or --ids\n/],
+  [
+    'neither a text nor ids',
+    ['--hooks', 'logits', '--out', out],
+    /error: give --text, --file, --texts or --ids\n/,
+  ],
   [
     'a text and ids',
     ['--text', 'x', '--ids', '1', '--hooks', 'logits', '--out', out],

@@ -13,12 +13,8 @@ import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { createProgress, progressLine } from '../../experiments/lab/cli/progress.ts'
 import { print, visibleLine } from '../../experiments/lab/cli/print.ts'
 import { formatTable } from '../../experiments/lab/cli/table.ts'
-import {
-  checkWritable,
-  makeFolder,
-  writeAllAtomically,
-  writeAtomically,
-} from '../../experiments/lab/cli/write-node.ts'
+import { checkWritable, writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
+import { refusesReadOnly } from '../helpers/read-only.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/cli/command.ts')
 
@@ -67,13 +63,24 @@ commands('a folder that cannot be written is told before the work, and not made'
   fs.rmSync(folder, { recursive: true })
 })
 
-commands('an option that npm took for its own is told of', async () => {
-  const { code, stderr } = await run(['--end', 'well'], { npm_config_json: 'true' })
-  assert.is(code, 0)
-  assert.is(
-    stderr,
-    'note: npm took --json for its own: put -- before the options: npm run fixture -- --json\n',
-  )
+commands('options that npm took for its own are told of, as they were typed', async () => {
+  const note = async (taken: NodeJS.ProcessEnv, ...args: string[]) =>
+    (await run(['--end', 'well', ...args], taken)).stderr
+  const of = (flags: string, typed: string) =>
+    `note: npm took ${flags} for its own: put -- before the options: npm run fixture -- ${typed}\n`
+  assert.is(await note({ npm_config_json: 'true' }), of('--json', '--json'))
+  const many = {
+    ...{ npm_config_layers: 'true', npm_config_top: '7', npm_config_dry_run: '', npm_config_json: 'true' },
+    ...{ npm_config_audit: '', npm_config_out: '' }, // npm's own settings, and what is like one
+  }
+  const typed = '--json --top=7 --layers ... --no-dry-run'
+  assert.is(await note(many), of('--json, --top, --layers, --no-dry-run', typed))
+  const given = ['--json', '--top=3', '--layers', '2', '--no-dry-run']
+  assert.is(await note(many, ...given), '')
+  // Where the options are wrong because of it, too.
+  const { code, stderr } = await run(['2,4'], { npm_config_layers: 'true' })
+  assert.is(code, 2)
+  assert.ok(stderr.startsWith(of('--layers', '--layers ...')), stderr)
 })
 
 commands('print results on standard output and exit 0', async () => {
@@ -90,7 +97,7 @@ commands('print results on standard output and exit 0', async () => {
   ])
   assert.equal(ended, {
     code: 0,
-    stdout: '{"end":"well","layers":[6,8],"top":3,"temperature":0.5,"json":true}\n',
+    stdout: '{"dryRun":true,"end":"well","layers":[6,8],"top":3,"temperature":0.5,"json":true}\n',
     stderr: '',
   })
 })
@@ -236,6 +243,11 @@ files('of a set keep their former content when one of them fails', async () => {
   assert.is(fs.readFileSync(join(folder, 'results.json'), 'utf8'), 'old')
 })
 
+files('on a read-only file system: the topmost missing folder is the one that is told', async () => {
+  const path = join(folder, 'never/b/c.txt')
+  await refusesReadOnly(join(folder, 'never'), path, () => writeAtomically(path, ''))
+})
+
 files('of a set appear together', async () => {
   await writeAllAtomically(join(folder, 'set'), { 'a.json': '{}', 'cards/b.html': '<p>' })
   assert.equal(fs.readdirSync(join(folder, 'set')).sort(), ['a.json', 'cards'])
@@ -314,25 +326,6 @@ progress('is silent when asked to be', () => {
 })
 
 progress.run()
-
-const folders = suite('folders')
-
-folders(
-  'of a missing path the topmost folder is made first, and its error is the one that is told',
-  async () => {
-    const made: string[] = []
-    const readOnly = (path: fs.PathLike) => {
-      made.push(String(path))
-      return Promise.reject(Object.assign(new Error('read-only'), { code: 'EROFS' }))
-    }
-    const top = join(tmpdir(), `never-${process.pid}`)
-    const error = await makeFolder(join(top, 'b/c'), readOnly as never).catch((error: Error) => error)
-    assert.is((error as NodeJS.ErrnoException).code, 'EROFS')
-    assert.equal(made, [top])
-  },
-)
-
-folders.run()
 
 const tables = suite('tables')
 

@@ -9,6 +9,7 @@ import { buildExplorer } from '../../experiments/explorer/build/build.ts'
 import { checkPath } from '../../experiments/explorer/build/bundle.ts'
 import { featureHints } from '../../experiments/explorer/build/hints.ts'
 import { cutFunction, readSources } from '../../experiments/explorer/build/sources.ts'
+import { refusesReadOnly } from '../helpers/read-only.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'clearbox-explore-'))
 const out = join(folder, 'explorer')
@@ -178,6 +179,20 @@ build('a path that Vite would cut short is refused in a line that names the sign
     )
   checkPath('/home/me/a b%20ä[x]/experiments/explorer/page')
 })
+
+build(
+  'where nothing can be written, that is said before the work, and of a read-only file system by name',
+  async () => {
+    const inFile = join(out, 'index.html/site')
+    const failure = await buildExplorer(inFile, () => assert.unreachable()).catch((error: Error) => error)
+    assert.is(
+      (failure as Error).message,
+      `cannot write ${inFile}: a part of the path is a file, not a folder (ENOTDIR)`,
+    )
+    const deep = join(folder, 'never/deep')
+    await refusesReadOnly(join(folder, 'never'), deep, () => buildExplorer(deep, () => {}))
+  },
+)
 
 build('replaces an earlier build, and no other folder', async () => {
   await writeFile(join(out, 'stale.js'), 'old')

@@ -152,6 +152,10 @@ directions(
     W_dec.row(2).fill(0)
     const sae = await saeOf(ops, tensors)
     assert.equal([...(await decoderRows(sae, [30, 2])).data], [...W_dec.row(30), ...W_dec.row(2)])
+    // More than are read at once.
+    const many = Array.from({ length: 1030 }, (_, i) => i % 31)
+    const rows = await decoderRows(sae, many)
+    assert.ok(many.every((feature, i) => rows.row(i).join() === W_dec.row(feature).join()))
     const [list, none] = await nearestFeatures(sae, [30, 2], dSae)
     assert.is(list[0].feature, 2050)
     near(list[0].cosine, 1)

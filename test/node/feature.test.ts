@@ -56,6 +56,7 @@ correlation('are those that statistics.ts finds on the dense numbers, BOS left o
     expected.map(({ correlation: _, ...rest }) => rest),
   )
   for (const [i, { correlation }] of found.entries()) near(correlation, expected[i].correlation!, 1e-12)
+  assert.equal(correlatedFeatures(column, positiveEntries(others), 7), found.slice(0, 7))
 })
 
 correlation(
@@ -91,6 +92,33 @@ correlation(
     assert.is(varies.feature, 0)
     assert.equal(rest, [])
     assert.equal(correlatedFeatures(constant, others, 5), [])
+  },
+)
+
+correlation('however quiet the two are, their correlation is the same', () => {
+  const quiet = (numbers: readonly number[]) => numbers.map((value) => value * 2 ** -20)
+  const [x, y] = [
+    [0, 1, 2, 4, 0],
+    [0, 3, 4, 9, 1],
+  ]
+  const found = ([x, y]: number[][]) =>
+    correlatedFeatures([Float32Array.from(x)], positiveEntries(Tensor.of([5, 1], y)), 1)
+  assert.equal(found([x, y].map(quiet)), found([x, y]))
+  assert.is(found([x, y]).length, 1)
+})
+
+correlation(
+  'a feature that varies by less than rounding leaves is left out, and is no correlation of infinity',
+  () => {
+    const next = Math.fround(0.1 * (1 + 2 ** -23))
+    const found = Array.from({ length: 60 }, (_, i) => {
+      const tokens = Array.from({ length: i + 4 }, (_, token) => token)
+      const x = Float32Array.of(0, ...tokens.map((token) => 1 + (token % 3)))
+      const y = [0, ...tokens.map((token) => (token === 0 ? next : 0.1))]
+      return correlatedFeatures([x], positiveEntries(Tensor.of([y.length, 1], y)), 1)
+    })
+    assert.ok(found.some(({ length }) => length === 0))
+    for (const { correlation } of found.flat()) assert.ok(Math.abs(correlation) <= 1, `${correlation}`)
   },
 )
 

@@ -211,6 +211,16 @@ figures('cosines are those of the cells’ mean features, for any cells and weig
   )
 })
 
+figures('they are shown a row a cell, in the cells’ order', () => {
+  const means = planted(2, 1, 3)
+  const { cosines, overlaps } = compareCells(means, DESIGN, { ...SETTINGS, permutations: 9 })
+  const cells = Uint32Array.from(DESIGN.texts.keys(), (row) => Math.floor(row / 6))
+  assert.equal(cosines.map(({ length }) => length), list(12, () => 12)) // prettier-ignore
+  assert.equal(cosines.flat(), [...cellCosines(dotProducts(means), cells, 12)])
+  assert.equal(overlaps.map(({ length }) => length), list(12, () => 12)) // prettier-ignore
+  assert.equal(overlaps.flat(), [...topOverlap(means, DESIGN, 5)])
+})
+
 figures('overlaps are those of the sets of strongest features', () => {
   const design = sampleDesign(2, 2, 2)
   fc.assert(

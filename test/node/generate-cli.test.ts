@@ -133,7 +133,7 @@ command('Ctrl-C in the middle ends it at once, with 130', async () => {
 })
 
 const usage: [args: string[], message: RegExp][] = [
-  [[], /required option '--prompt <text>' not specified/],
+  [[], /error: give --prompt or --file\n/],
   [['--prompt', 'x', '--tokens', '0'], /tokens: expected a whole number from 1, got '0'/],
   [['--prompt', 'x', '--temperature', '-1'], /temperature: expected a number from 0 to 100, got '-1'/],
   [['--prompt', 'x', '--top-k', '0'], /top-k: expected a whole number from 1, got '0'/],

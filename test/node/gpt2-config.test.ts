@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { gpt2Small, parseConfig } from '../../gpt2/config.ts'
+import { bosOf, gpt2Small, parseConfig } from '../../gpt2/config.ts'
 import { weightShapes } from '../../gpt2/weights.ts'
 import { sizeOf } from '../../engine/tensor.ts'
 import { messageOf } from '../helpers/compare.ts'
@@ -35,24 +35,43 @@ test('the public config, with fields that change nothing', () => {
   assert.equal(parseConfig(withFields({ activation_function: 'gelu_pytorch_tanh' })), gpt2Small)
 })
 
+test('variants of GPT-2 that are run, and what is left out as transformers has it', () => {
+  const variant = (fields: object) => parseConfig(withFields(fields))
+  assert.is(variant({ activation_function: 'gelu' }).activation, 'geluErf')
+  assert.is(variant({ activation_function: 'relu' }).activation, 'relu')
+  assert.is(variant({ scale_attn_weights: false }).scaledByHead, false)
+  assert.is(variant({ scale_attn_by_inverse_layer_idx: true }).scaledByLayer, true)
+  assert.is(variant({ tie_word_embeddings: false }).untied, true)
+  assert.equal(variant({ reorder_and_upcast_attn: true }), gpt2Small)
+  assert.equal(variant({ activation_function: undefined, layer_norm_epsilon: undefined }), gpt2Small)
+})
+
 test('sizes that are left out follow from others', () => {
   assert.is(parseConfig(withFields({ n_embd: 24 })).dMlp, 96)
   assert.is(parseConfig(withFields({ n_embd: 24 })).dHead, 2)
   assert.is(parseConfig(withFields({ n_inner: 7 })).dMlp, 7)
-  assert.is(parseConfig(withFields({ bos_token_id: undefined, vocab_size: 99 })).bos, 98)
   assert.is(parseConfig(withFields({ bos_token_id: 0 })).bos, 0)
+})
+
+test('BOS that is missing, or no token, is left to the tokenizer; a text without BOS is refused', async () => {
+  for (const fields of [{ bos_token_id: undefined }, { bos_token_id: null }, { bos_token_id: 50257 }]) {
+    const config = parseConfig(withFields(fields))
+    assert.is(config.bos, undefined)
+    assert.match(await messageOf(() => bosOf(config)), /bos_token_id is missing or no id of the 50257 tokens/)
+  }
+  assert.is(bosOf(gpt2Small), 50256)
 })
 
 const wrong: readonly [fields: object, message: string][] = [
   [{ model_type: 'llama' }, 'model_type is "llama", expected "gpt2"'],
   [{ model_type: undefined }, 'model_type is missing, expected "gpt2"'],
   [
-    { activation_function: 'gelu' },
-    'activation_function is "gelu", expected "gelu_new" or "gelu_pytorch_tanh"',
+    { activation_function: 'silu' },
+    'activation_function is "silu", expected "gelu_new" or "gelu_pytorch_tanh" or "gelu" or "relu"',
   ],
-  [{ scale_attn_weights: false }, 'scale_attn_weights is false, expected true'],
-  [{ scale_attn_by_inverse_layer_idx: true }, 'scale_attn_by_inverse_layer_idx is true, expected false'],
-  [{ tie_word_embeddings: false }, 'tie_word_embeddings is false, expected true'],
+  [{ scale_attn_weights: 'no' }, 'scale_attn_weights is "no", expected true or false'],
+  [{ scale_attn_by_inverse_layer_idx: 1 }, 'scale_attn_by_inverse_layer_idx is 1, expected true or false'],
+  [{ tie_word_embeddings: 0 }, 'tie_word_embeddings is 0, expected true or false'],
   [{ add_cross_attention: true }, 'add_cross_attention is true, expected false'],
   [{ n_embd: undefined }, 'n_embd is missing, expected a whole number from 1 to 65536'],
   [{ n_embd: '768' }, 'n_embd is "768", expected a whole number from 1 to 65536'],
@@ -77,8 +96,8 @@ const wrong: readonly [fields: object, message: string][] = [
   [{ n_embd: 'x'.repeat(5e6) }, `n_embd is "${'x'.repeat(76)}..., expected a whole number from 1 to 65536`],
   [{ layer_norm_epsilon: 0 }, 'layer_norm_epsilon is 0, expected a positive number'],
   [{ layer_norm_epsilon: '1e-5' }, 'layer_norm_epsilon is "1e-5", expected a positive number'],
-  [{ bos_token_id: 50257 }, 'bos_token_id is 50257, expected a whole number from 0 to 50256'],
-  [{ bos_token_id: -1 }, 'bos_token_id is -1, expected a whole number from 0 to 50256'],
+  [{ bos_token_id: -1 }, 'bos_token_id is -1, expected a whole number from 0'],
+  [{ bos_token_id: '0' }, 'bos_token_id is "0", expected a whole number from 0'],
 ]
 for (const [fields, message] of wrong)
   test(message, async () =>
@@ -134,7 +153,9 @@ test('any JSON gives a config of whole sizes, or an error that names the file', 
     [anyConfig],
     async (json) => {
       const parse = () => {
-        const { eps, ...sizes } = parseConfig(json, 'F')
+        const { eps, bos, activation, scaledByHead, scaledByLayer, untied, ...sizes } = parseConfig(json, 'F')
+        assert.ok([activation, scaledByHead, scaledByLayer, untied].every((value) => value !== undefined))
+        assert.ok(bos === undefined || (Number.isSafeInteger(bos) && bos >= 0 && bos < sizes.dVocab))
         assert.ok(eps > 0 && Number.isFinite(eps))
         for (const size of Object.values(sizes)) assert.ok(Number.isSafeInteger(size) && size >= 0)
         throw new Error('F: is fine')

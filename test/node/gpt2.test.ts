@@ -209,10 +209,10 @@ for (const model of models) {
     )
     const prefixed = changed(
       (names) => [...names.map((name) => `transformer.${name}`), 'h.0.attn.bias', 'lm_head.weight'],
-      (name) => small.get(name.replace('transformer.', '')),
+      (name) => small.get(name === 'lm_head.weight' ? 'wte.weight' : name.replace('transformer.', '')),
     )
     const seen: string[] = []
-    const loaded = await loadGpt2(ops, prefixed, smallConfig, (name) => seen.push(name))
+    const loaded = await loadGpt2(ops, prefixed, smallConfig, ({ name }) => seen.push(name))
     assert.equal(new Set(seen), new Set(small.names()))
     checkSameBits((await capture(loaded, [[1, 2]], ['logits'])).get('logits')!, await logitsOf([1, 2]))
     releaseGpt2(loaded)

@@ -222,6 +222,13 @@ for (const device of devices) {
     await ops.dispose()
   })
 
+  test('more threads than four a core are refused at once', async () => {
+    const most = 4 * navigator.hardwareConcurrency
+    const message = await messageOf(() => createGpuJsBackend(mode, { threads: most + 1 }))
+    assert.match(message, `gpujs:${mode}: threads: expected at most ${most}, 4 for each of the `)
+    await (await createGpuJsBackend(mode, { threads: most })).dispose()
+  })
+
   test('a freed tensor is an error', async () => {
     const ops = await createGpuJsBackend(mode)
     const x = ops.upload(Tensor.zeros([2, 3]))

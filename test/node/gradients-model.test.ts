@@ -38,7 +38,8 @@ const fixtures = JSON.parse(
 function configOf({ config }: Fixture): Gpt2Config {
   const { n_layers, d_model, n_heads, d_mlp, n_ctx, d_vocab, eps } = config
   const sizes = { nLayers: n_layers, dModel: d_model, nHeads: n_heads, dMlp: d_mlp, nCtx: n_ctx }
-  return { ...sizes, dHead: d_model / n_heads, dVocab: d_vocab, eps, bos: d_vocab - 1 }
+  const kind = { activation: 'gelu', scaledByHead: true, scaledByLayer: false, untied: false } as const
+  return { ...sizes, ...kind, dHead: d_model / n_heads, dVocab: d_vocab, eps, bos: d_vocab - 1 }
 }
 
 /** The gradient of the mean cross-entropy of next tokens by the logits: (softmax - 1 at the next token) / predictions. */

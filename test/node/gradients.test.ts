@@ -76,7 +76,7 @@ const cases: Readonly<Record<string, (...sizes: Sizes) => GradientCase>> = {
   }),
   'attention of one tensor with itself': (rows, width) => ({
     x: [[rows, width]],
-    run: (tape, { x: [x] }) => tape.attention(x, x, x, 1, [{ queries: rows, keys: rows }]),
+    run: (tape, { x: [x] }) => tape.attention(x, x, x, 1, [{ queries: rows, keys: rows }], 0.7),
   }),
   attentionPattern: (rows, width, past) => ({
     x: [
@@ -119,6 +119,8 @@ const cases: Readonly<Record<string, (...sizes: Sizes) => GradientCase>> = {
     run: (tape, { x }) => tape.subtract(x[0], x[1]),
   }),
   gelu: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.gelu(x[0]) }),
+  geluErf: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.geluErf(x[0]) }),
+  relu: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.relu(x[0]) }),
   center: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.center(x[0]) }),
   softmax: (rows, width) => ({ x: [[rows, width]], run: (tape, { x }) => tape.softmax(x[0]) }),
   crossEntropy: (rows, width, other) => ({

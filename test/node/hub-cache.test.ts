@@ -16,6 +16,7 @@ import {
   world,
 } from '../helpers/hub.ts'
 import * as hub from '../helpers/hub-server.ts'
+import { refusesReadOnly } from '../helpers/read-only.ts'
 import { refusal } from '../helpers/refusal.ts'
 
 const cache = suite('cache')
@@ -97,6 +98,35 @@ cache('refuses a folder where a file should be', async () => {
     await refusal(w.fetch([pinned], {}, plain)),
     `${path}: expected a file, found a folder: delete it and run this again`,
   )
+})
+
+cache('names a read-only file system, wherever in the cache it begins', async () => {
+  await using w = await world()
+  const folder = join(w.folder, 'new/deep')
+  await refusesReadOnly(join(w.folder, 'new'), folder, () => w.fetch([pinned], {}, cacheStore(folder)))
+  await refusesReadOnly(join(w.folder, 'models--'), w.blob, () => w.fetch([pinned]))
+  await refusesReadOnly(dirname(w.snapshot), join(w.snapshot, 'model.safetensors'), () => w.fetch([pinned]))
+})
+
+cache('names a file that is in the way of a folder', async () => {
+  await using w = await world()
+  const file = join(w.folder, 'file')
+  fs.writeFileSync(file, '')
+  const inTheWay = (path: string) =>
+    `cannot write ${path}: a part of the path is a file, not a folder \\((ENOTDIR|EEXIST)\\)`
+  for (const folder of [file, join(file, 'deep')])
+    assert.match(await refusal(w.fetch([pinned], {}, cacheStore(folder))), RegExp(`^${inTheWay(folder)}$`))
+  for (const [name, path] of [
+    ['blobs', w.blob],
+    ['snapshots', join(w.snapshot, 'model.safetensors')],
+  ]) {
+    const taken = join(w.snapshot, '../..', name)
+    fs.rmSync(taken, { recursive: true, force: true })
+    fs.mkdirSync(dirname(taken), { recursive: true })
+    fs.writeFileSync(taken, '')
+    assert.match(await refusal(w.fetch([pinned])), RegExp(`^${inTheWay(path)}$`))
+    fs.rmSync(taken)
+  }
 })
 
 cache('refuses a cached file of another size by name', async () => {

@@ -39,6 +39,7 @@ const storeCases: Case[] = [
       `^${file}expected the file, got status 502 from ${server}: the server has a fault of its own \\(tried 3 times; run`,
     ),
   ],
+  ['a request that took too long, then none', [hub.status(408)], undefined],
   ['too many requests, then none', [hub.status(429, { 'Retry-After': '1' })], undefined],
   [
     'too many requests for longer than one waits',

@@ -82,6 +82,7 @@ retries('are made where bytes come too slowly, over the time that they were wait
   assert.is(tooSlow(1, 100), undefined, 'counted anew')
   assert.is(tooSlow(198, 100), 995)
   assert.is(tooSlow(200, 200), undefined, 'just fast enough')
+  assert.is(tooSlow(1999, 2000), 999, 'rounded down, as what is too slow')
   assert.is(tooSlow(0, 300), 0)
   assert.is(tooSlow(1_000_000, 1), undefined)
 })

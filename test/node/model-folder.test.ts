@@ -88,8 +88,8 @@ const faults: Fault[] = [
   ],
   [
     'another activation',
-    settings(files.config, { activation_function: 'relu' }),
-    /activation_function is "relu", expected "gelu_new"/,
+    settings(files.config, { activation_function: 'silu' }),
+    /activation_function is "silu", expected "gelu_new"/,
   ],
   [
     'another number of layers',

@@ -56,6 +56,23 @@ for (const ops of await startBackends()) {
     await checkOp(ops, (host) => host.attentionMix(pattern, v, heads, texts), mixed)
   }
 
+  test('half the scale is half of q, to the bit', async () => {
+    const texts = [{ queries: 9, keys: 13 }, { queries: 2, keys: 2 }] // prettier-ignore
+    for (const dHead of [5, 16]) {
+      const { q, k, v } = randomInputs(texts, 3 * dHead, dHead)
+      const half = new Tensor(q.shape, q.data.map((value) => value / 2)) // prettier-ignore
+      const scale = 0.5 / Math.sqrt(dHead)
+      checkSameBits(
+        await host.attentionPattern(q, k, 3, texts, scale),
+        await host.attentionPattern(half, k, 3, texts),
+      )
+      checkSameBits(
+        await host.attention(q, k, v, 3, texts, scale),
+        await host.attention(half, k, v, 3, texts),
+      )
+    }
+  })
+
   test('texts of different lengths, cached ones too, one head to many', async () => {
     await holds([anyTexts, anyHeads, anyHeadWidth, anySeed], (texts, heads, dHead, seed) =>
       checkAll(randomInputs(texts, heads * dHead, seed), heads, texts),

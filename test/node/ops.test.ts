@@ -131,6 +131,22 @@ for (const ops of await startBackends()) {
     for (const x of [sweep, huge]) await checkOp(ops, (host) => host.gelu(x), naive.naiveGelu(x))
   })
 
+  test('geluErf and relu, over their whole range', async () => {
+    const sweep = Tensor.of(
+      [1, 4001],
+      Float32Array.from({ length: 4001 }, (_, i) => (i - 2000) / 150),
+    )
+    const huge = Tensor.of([1, 9], [0, 1e-30, -1e-30, 40, -40, 1e30, -1e30, 3e38, -3e38])
+    const check = async (x: Tensor) => {
+      await checkOp(ops, (host) => host.geluErf(x), naive.naiveGeluErf(x))
+      await checkOp(ops, (host) => host.relu(x), naive.naiveRelu(x))
+    }
+    for (const x of [sweep, huge]) await check(x)
+    await holds([anyRows, anyWidth, anySeed], async (rows, width, seed) =>
+      check(randomTensor([rows, width], seed, 6)),
+    )
+  })
+
   test('center', async () => {
     await holds([anyRows, anyWidth, anySeed], async (rows, width, seed) => {
       const x = randomTensor([rows, width], seed, 3, 7)
@@ -286,6 +302,8 @@ for (const ops of await startBackends()) {
           [(host) => host.add(x, weight), naive.naiveSum(x, weight, 1)],
           [(host) => host.subtract(x, x), naive.naiveSum(x, x, -1)],
           [(host) => host.gelu(x), naive.naiveGelu(x)],
+          [(host) => host.geluErf(x), naive.naiveGeluErf(x)],
+          [(host) => host.relu(x), naive.naiveRelu(x)],
           [(host) => host.center(x), naive.naiveCenter(x)],
           [(host) => host.softmax(x), naive.naiveSoftmax(x)],
           [(host) => host.meanRows(x, [1, 2]), naive.naiveMeanRows(x, [1, 2])],

@@ -25,21 +25,32 @@ function analyses(
   return published.layers.map(({ layer, categories }) => {
     const all = Object.entries(categories).map(([name, { peak, aggregate_top5, specialist }]) => {
       const figures = {
+        category: name,
         peak: { ...peak },
         aggregate_top5,
         specialist: { ...specialist, inside: specialist.score, outside: 0, value: 9 },
       } as CategoryAnalysis
       change(figures, name, layer)
-      return [name, figures]
+      return figures
     })
-    return { layer, categories: Object.fromEntries(all) as LayerAnalysis['categories'] } as LayerAnalysis
+    return { layer, categories: all } as LayerAnalysis
   })
+}
+
+/** A layer as it stands in figures.json. */
+interface Figures {
+  layer: number
+  categories: Record<string, CategoryAnalysis>
 }
 
 test('the published figures of layers 6 and 8 are those recomputed from the author’s activations', () => {
   const path = new URL('../reference/black-box/figures.json', import.meta.url)
-  const figures = JSON.parse(readFileSync(path, 'utf8')) as { layers: LayerAnalysis[] }
-  const rows = replicate(figures.layers)
+  const figures = JSON.parse(readFileSync(path, 'utf8')) as { layers: Figures[] }
+  const layers = figures.layers.map(({ layer, categories }) => ({
+    layer,
+    categories: Object.entries(categories).map(([category, rest]) => ({ ...rest, category })),
+  }))
+  const rows = replicate(layers as LayerAnalysis[])
   assert.is(rows.length, 14)
   for (const row of rows) assert.equal(row.differs, [], JSON.stringify(row))
 })
@@ -86,13 +97,22 @@ test('the terminal shows both figures, their difference and the verdict', () => 
     /URLs +│ +6 │ 8\.7 #20051 +│ 8\.00 #20051 +│ +−0\.70 │ +36\.5 │ +36\.50 │ +\+0\.00 │ 2 #20051 +│ 2 #20051 +│ differs: peak/,
   )
   assert.match(replicationTable(rows), '27 of 28 rows')
+  const silent = replicate(
+    analyses((figures, name, layer) => {
+      if (name === 'URLs' && layer === 6) Object.assign(figures, { peak: null, specialist: null })
+    }),
+  )
+  assert.match(
+    replicationTable(silent),
+    /URLs +│ +6 │ 8\.7 #20051 +│ – +│ +– │ +36\.5 │ +36\.50 │ +\+0\.00 │ 2 #20051 +│ – +│ differs: peak feature, peak, specialist, score/,
+  )
 })
 
 test('only layers that both have are compared; a missing category is an error', () => {
   assert.equal(replicate(analyses().filter(({ layer }) => layer === 8)).length, 7)
   assert.equal(replicate([]), [])
   const [first] = analyses()
-  delete first.categories.Math
+  first.categories = first.categories.filter(({ category }) => category !== 'Math')
   assert.throws(() => replicate([first]), /layer 6 was analysed without the post's category Math/)
 })
 

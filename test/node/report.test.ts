@@ -46,8 +46,8 @@ report('scores, chance, size and quality stand in their tables as in the figures
     )
   for (const [l, { statistics, pairs_above_threshold: pairs }] of sample.layers.entries()) {
     const rows = table('chance', l)
-    for (const [c, [name, { score, auroc }]] of Object.entries(statistics.categories).entries()) {
-      assert.is(rows[c][0], name)
+    for (const [c, { category, score, auroc }] of statistics.categories.entries()) {
+      assert.is(rows[c][0], category)
       assert.ok(rows[c][1].startsWith(`${score.value}${score.within_chance ? ' ?' : ''}`), rows[c][1])
       assert.ok(rows[c][1].endsWith(`p ${score.p_corrected.toFixed(3)}`))
       assert.ok(rows[c][3].startsWith(auroc!.value.toFixed(2)))
@@ -73,7 +73,7 @@ report('scores, chance, size and quality stand in their tables as in the figures
 
 report('a score within chance bears a question mark, one beyond it none', () => {
   const sample = sampleReport()
-  const [{ score }] = Object.values(sample.layers[2].statistics.categories)
+  const [{ score }] = sample.layers[2].statistics.categories
   for (const within of [true, false]) {
     score.within_chance = within
     const { document } = parseHTML(renderBlackBoxReport(sample))

@@ -17,7 +17,7 @@ const gpt2 = await smallGpt2(reference)
 const modelWith = (tensors: SaeTensors) => ({ gpt2, openSae: () => saeOf(reference, tensors) })
 
 /** 600 tokens and more: two batches, and texts of one to twenty tokens behind BOS. */
-const texts = Array.from({ length: 58 }, (_, i) => [smallConfig.bos, ...randomIds(1 + (i % 20), i)])
+const texts = Array.from({ length: 58 }, (_, i) => [smallConfig.bos!, ...randomIds(1 + (i % 20), i)])
 
 const near = (found: number, expected: number, limit = 1e-6): void =>
   assert.ok(Math.abs(found - expected) <= limit, `${found}, expected ${expected}`)

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { SafetensorsError } from '../../engine/weights/safetensors.ts'
+import { WeightsFileError } from '../../engine/weights/weights.ts'
 import { sizeOf } from '../../engine/tensor.ts'
 import { readTensor } from '../../engine/weights/weights.ts'
 import { FIXTURE, entryJson, errorOf, fileOf, openBytes } from '../fixtures/safetensors.ts'
 
 async function refuses(bytes: Uint8Array, message: RegExp): Promise<void> {
   const error = await errorOf(() => openBytes(bytes))
-  assert.instance(error, SafetensorsError)
+  assert.instance(error, WeightsFileError)
   assert.match(error.message, message)
   assert.match(error.message, /^file: /)
 }
@@ -167,7 +167,7 @@ malformed.run()
 
 const fuzz = suite('safetensors: fuzz')
 
-/** Opens and reads everything; anything but a SafetensorsError is a crash. Says whether the file was accepted. */
+/** Opens and reads everything; anything but a WeightsFileError is a crash. Says whether the file was accepted. */
 async function survives(bytes: Uint8Array): Promise<boolean> {
   try {
     const store = await openBytes(bytes)
@@ -183,7 +183,7 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
     assert.ok(covered <= bytes.length)
     return true
   } catch (error) {
-    if (error instanceof SafetensorsError) return false
+    if (error instanceof WeightsFileError) return false
     throw error
   }
 }

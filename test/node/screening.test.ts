@@ -148,6 +148,25 @@ test('sums that cancel, so that only the order of roundings makes them positive'
   }
 })
 
+test('products that underflow are computed densely: no bound covers what they lose or gain', async () => {
+  const [inputs, outputs] = [512, 16]
+  const step = 2 ** -149 // float32's smallest
+  for (const [inRow, inColumn] of [
+    [-74, -75],
+    [-106, -43], // the row alone is too small to be screened
+    [-43, -106], // the columns alone
+  ]) {
+    // 0.6 steps become a whole one: 512 in all instead of 307, and a bias between the two
+    const x = new Tensor([2, inputs], new Float32Array(2 * inputs).fill(0.6 * 2 ** inRow))
+    const weight = new Tensor([inputs, outputs], new Float32Array(inputs * outputs).fill(2 ** inColumn))
+    const bias = new Tensor([outputs], new Float32Array(outputs).fill(-400 * step))
+    for (const engine of single) {
+      const { dense } = await checkExact(engine, { weight, bias }, x)
+      assert.is(dense.values.length, 2 * outputs)
+    }
+  }
+})
+
 /**
  * A column that is almost as far from its 8-bit numbers as the bound allows, in the direction of the row, and a row that is
  * so far from its digits in the direction of the column; pre-activations just above zero.

@@ -8,19 +8,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
-import type {
-  AnalysedLayer,
-  CategoryStatistics,
-  LayerChange,
-  Verdict,
-} from '../../experiments/lab/analysis/layer-analysis.ts'
+import type { AnalysedLayer, LayerChange, Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { showVerdict } from '../../experiments/black-box/verdicts.ts'
 import { captureStreams, encodeStream } from '../../experiments/lab/models/features.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import type { FeatureDashboard } from '../../experiments/lab/analysis/features/feature-dashboard.ts'
 import { showNumber } from '../../experiments/lab/report/numbers.ts'
+import { categoriesRows } from '../helpers/categories-rows.ts'
 import { reportsBeside } from '../helpers/links.ts'
 import { runScript } from '../helpers/cli.ts'
+import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
+import { categoriesOf } from '../../experiments/lab/texts/texts.ts'
 
 interface Results {
   provenance: Record<string, string>
@@ -96,7 +94,7 @@ command('prints nothing but JSON, the same as in results.json, and writes all fo
   assert.is(verdicts.length, 4)
   for (const { categories } of layers)
     assert.equal(
-      Object.keys(categories),
+      categoriesOf(categories),
       hostile.map(([category]) => category),
     )
   assert.is(provenance.threshold, 'q98 of each layer’s positive token means')
@@ -128,47 +126,9 @@ command('of every feature that it names it tells what `feature` does', () => {
   same({ ...found, firing_texts: undefined, next_layer: null }, { ...first, next_layer: null })
 })
 
-function statisticsColumns({ score, auroc, ...rest }: CategoryStatistics): Record<string, string> {
-  const columns = {
-    ...{
-      score_needed: score.needed ?? '',
-      score_chance_q95: score.chance_q95,
-      score_p: score.p,
-      score_p_corrected: score.p_corrected,
-    },
-    ...{ score_within_chance: score.within_chance, score_at_equal_pairs: rest.equal_pairs_score },
-    ...{ auroc: auroc!.value, auroc_feature: auroc!.feature, auroc_chance_q95: auroc!.chance_q95 },
-    ...{ auroc_p: auroc!.p, auroc_p_corrected: auroc!.p_corrected },
-    ...{ auroc_within_chance: auroc!.within_chance },
-    ...{ peak_low: rest.peak_interval![0], peak_high: rest.peak_interval![1] },
-    ...{ aggregate_low: rest.aggregate_interval![0], aggregate_high: rest.aggregate_interval![1] },
-    ...{ peak_by_norm: rest.peak_by_norm, aggregate_by_norm: rest.aggregate_by_norm },
-  }
-  return Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, String(value)]))
-}
-
 command('categories.csv is results.json, a row a category and layer', () => {
   const { folder, layers } = shared
-  const expected = layers.flatMap(({ layer, threshold, categories, statistics }) =>
-    Object.entries(categories).map(([category, { peak, specialist, full_search, ...rest }]) => ({
-      layer: String(layer),
-      threshold: String(threshold),
-      category,
-      peak_feature: String(peak!.feature),
-      peak_value: String(peak!.value),
-      aggregate_top5: String(rest.aggregate_top5),
-      peak_to_aggregate: String(rest.peak_to_aggregate),
-      gini_top5: String(rest.gini_top5),
-      specialist_feature: String(specialist!.feature),
-      specialist_score: String(specialist!.score),
-      specialist_inside: String(specialist!.inside),
-      specialist_outside: String(specialist!.outside),
-      specialist_value: String(specialist!.value),
-      best_score: String(full_search.best_score),
-      best_features: full_search.features.join(' '),
-      ...statisticsColumns(statistics.categories[category]),
-    })),
-  )
+  const expected = categoriesRows(layers)
   assert.is(expected.length, 8)
   const found = [...csvParse(read(folder, 'categories.csv'))].map((row) => ({ ...row }))
   assert.equal(found, expected)
@@ -208,7 +168,7 @@ command('report.html shows the same numbers, and texts as texts', () => {
   )
   for (const { name, cells } of shown)
     for (const [i, cell] of cells.entries()) {
-      const { value, feature } = layers[i].categories[name].peak!
+      const { value, feature } = ofCategory(layers[i].categories, name).peak!
       assert.ok(cell.startsWith(showNumber(value)), cell)
       assert.match(cell, new RegExp(`\\b${feature}\\b`))
     }
@@ -270,7 +230,7 @@ command('a peak is the highest mean over a text’s tokens behind BOS, summed by
         if (sum / (ids.length - 1) > best.value) best = { feature, value: sum / (ids.length - 1) }
       }
     }
-    const { peak } = shared.layers[1].categories[category]
+    const { peak } = ofCategory(shared.layers[1].categories, category)
     assert.is(peak!.feature, best.feature, category)
     assert.ok(Math.abs(peak!.value - best.value) < 1e-6, category)
   }
@@ -291,7 +251,10 @@ command('texts as CSV and as a folder give the numbers that they give as JSON', 
     writeFileSync(join(folder, 'mine', `${category}.txt`), texts.join('\n'))
   const fromFolder = results('folder', '--texts', join(folder, 'mine'), ...layer)
   for (const [category] of hostile)
-    same(fromFolder.layers[1].categories[category], shared.layers[1].categories[category])
+    same(
+      ofCategory(fromFolder.layers[1].categories, category),
+      ofCategory(shared.layers[1].categories, category),
+    )
 })
 
 command('--threshold takes a number or a quantile', () => {
@@ -321,9 +284,9 @@ command('the terminal shows every category and layer, the findings, and where th
   const path = join(cwd, 'results/black-box/tiny')
   const { layers, verdicts } = JSON.parse(read(path, 'results.json')) as Results
   for (const { categories, statistics } of layers)
-    for (const [name, { peak, full_search }] of Object.entries(categories)) {
+    for (const { category, peak, full_search } of categories) {
       assert.match(stdout, `${peak!.value.toFixed(2)} #${peak!.feature}`)
-      const { value, within_chance } = statistics.categories[name].score
+      const { value, within_chance } = ofCategory(statistics.categories, category).score
       assert.match(stdout, ` ${value} #${full_search.features[0]}${within_chance ? ' ?' : ''} `)
     }
   for (const verdict of verdicts) assert.match(stdout, `- ${showVerdict(verdict)}\n`)

@@ -9,6 +9,7 @@ import { withStatistics } from '../../experiments/lab/analysis/layer-statistics.
 import type { AnalysedLayer, Verdict } from '../../experiments/lab/analysis/layer-analysis.ts'
 import { showVerdict, verdicts } from '../../experiments/black-box/verdicts.ts'
 import { randomNumbers } from '../helpers/random.ts'
+import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
 
 const TEXTS_EACH = 10
 const THRESHOLD = 5
@@ -190,6 +191,7 @@ said(
   () => {
     const specialists = verdicts(layersFrom([dense(1, 3, (f, t) => (f === t ? 9 : 1))], named(1)))[2]
     assert.is(specialists.status, 'cannot be told')
+    assert.match(specialists.detail, '3 of 3 categories have a score above 0')
     assert.match(
       specialists.detail,
       'cannot be told: Python 1, Math 1, Formal 1 (with 3 categories and 1 text in each of these a corrected p cannot ' +
@@ -219,6 +221,10 @@ said('too few shuffles tell nothing either', () => {
   )
   assert.is(at(59).status, 'does not hold')
   assert.match(at(59).detail, '2 of 3 have a score')
+  const last = withStatistics([input], categories, { permutations: 300, resamples: 20, seed: 1 })
+  const { categories: figures } = last[0].statistics
+  ofCategory(figures, 'Python').score.within_chance = true
+  assert.match(verdicts(last)[2].detail, '1 of 3 has a score')
 })
 
 said('a rise that chance gives as well cannot be told', () => {
@@ -245,6 +251,22 @@ said('a rise of peaks that hangs on the choice of texts cannot be told', () => {
   assert.match(peaks.detail, '0 of 3 steps clearly rise and 0 clearly do not')
 })
 
+said('of a rise in whole numbers, 1 is above 0, and a p of 0.05 is small enough', () => {
+  const layers = layersOf({ own: [2, 2, 2] }, { own: all })
+  const [{ statistics }] = layers
+  const { value } = statistics.rise_to_last!
+  const at = (interval: [number, number], changes = {}) => {
+    statistics.rise_to_last = { value, p: 0.05, interval, ...changes }
+    return verdicts(layers)[3].status
+  }
+  assert.is(at([1, 30]), 'holds')
+  assert.is(at([0, 30]), 'cannot be told')
+  assert.is(at([1, 30], { p: 0.06 }), 'cannot be told')
+  assert.is(at([-3, 1]), 'cannot be told')
+  assert.is(at([-3, 0]), 'does not hold')
+  assert.is(at([0, 1], { value: 0 }), 'does not hold')
+})
+
 said('exactly half is not most: of the categories, and of the rise at equal pairs', () => {
   const layers = layersOf({ own: [2, 2, 2] }, { own: all })
   const [from, to] = layers.map(({ statistics }) => statistics)
@@ -258,11 +280,12 @@ said('exactly half is not most: of the categories, and of the rise at equal pair
   assert.is(at(rise / 2 + 1), 'holds')
 
   const grown = layersOf(rising[0], rising[2])
-  const bound = (name: string, by: number) => (grown[1].statistics.categories[name].peak_by_norm = by)
+  const bound = (name: string, by: number) =>
+    (ofCategory(grown[1].statistics.categories, name).peak_by_norm = by)
   // Two of four: the fourth is the third again.
   for (const { categories, statistics } of grown) {
-    categories.Fourth = categories.Formal
-    statistics.categories.Fourth = { ...statistics.categories.Formal }
+    categories.push({ ...ofCategory(categories, 'Formal'), category: 'Fourth' })
+    statistics.categories.push({ ...ofCategory(statistics.categories, 'Formal'), category: 'Fourth' })
   }
   for (const name of ['Python', 'Math']) bound(name, 0)
   assert.is(verdicts(grown)[0].status, GROWTH)
@@ -293,6 +316,14 @@ said('a verdict that hangs on the first layer says so: planted there, and taken 
   const [fallen] = verdictsOn({ own: all, loud: 2 }, { own: all, loud: 1 }, { own: all, loud: 1.5 })
   assert.is(fallen.status, 'does not hold')
   assert.match(fallen.detail, /leans on layer 0: .*, and the claim holds\.$/)
+  const loudest = (...loud: number[]) => verdictsOn(...loud.map((one) => ({ own: all, loud: one })))[0]
+  // The claim alone hangs on it, and the share of categories alone.
+  assert.match(
+    loudest(1, 0.5, 1.5).detail,
+    /leans on layer 0: .* in 3 of 3 categories, and the claim holds\.$/,
+  )
+  assert.match(loudest(5, 1, 0.5, 2).detail, /leans on layer 0: .* it rises in 3 of 3 categories\.$/)
+  assert.not.match(loudest(2, 1).detail, 'leans on', 'two layers have one step')
 })
 
 said('so does specialisation', () => {
@@ -319,6 +350,7 @@ said('where nothing fires, nothing holds', () => {
   const silent = verdictsOn({ loud: 0 }, { loud: 0 })
   assert.ok(silent.every(({ status }) => status === 'does not hold'))
   assert.match(silent[0].detail, 'it grows from nothing')
+  assert.match(silent[2].detail, '0 of 3 categories have a score above 0')
 })
 
 said('a verdict as a line: the claim, the verdict, the numbers', () => {

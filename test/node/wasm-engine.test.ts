@@ -8,6 +8,9 @@ import { detectFeatures } from '../../engine/wasm/platform/features.ts'
 import { Arena, MAX_PAGES } from '../../engine/wasm/memory.ts'
 import type { Platform } from '../../engine/wasm/platform/platform.ts'
 import { nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
+import type { Kernels } from '../../engine/wasm/instance.ts'
+import { JobBoard } from '../../engine/wasm/threads/job-board.ts'
+import { Pool } from '../../engine/wasm/threads/pool.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 
@@ -143,6 +146,35 @@ test('a kernel that fails in a worker, or a worker that ends, is a clear error a
     spawn: (_, onEnd) => void setTimeout(() => onEnd(new Error('gone')), 20),
   }
   assert.match(await multiplyUntilError(ending), /worker 1 of 1 stopped: gone/)
+})
+
+test('the job whose chunk failed in a worker fails, however late the worker is heard of, and so do all after it', async () => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
+  const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
+  const trap = () => {
+    throw new Error('trap')
+  }
+  let fail = () => {}
+  let done = 0
+  const pool = new Pool({
+    kernels: { gelu: () => void (done++ === 0 && fail()) } as unknown as Kernels,
+    module,
+    memory,
+    scratches: [0, 0],
+    mayBlock: true,
+    // while the calling thread is at its first chunk, the worker takes the second
+    spawn: ({ board }, onEnd) => {
+      fail = () => {
+        assert.throws(() => new JobBoard(board).work({ gelu: trap } as unknown as Kernels, 0), 'trap')
+        setTimeout(() => onEnd(new Error('trap')), 20)
+      }
+    },
+  })
+  const run = () => errorOf(() => pool.run('gelu', { x: 0, out: 0, first: 0, last: 4, perChunk: 1 }, 4))
+  assert.match(await run(), /worker 1 of 1 stopped: trap\. Make a new backend/)
+  assert.is(done, 3)
+  assert.match(await run(), /worker 1 of 1 stopped: trap/)
+  assert.is(done, 3)
 })
 
 test('after dispose ops are refused', async () => {

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { geluErfOf } from '../../engine/reference/gelu-erf.ts'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Activation } from '../../engine/backend.ts'
@@ -87,6 +88,7 @@ async function run(engine: Engine, { x, weight, bias, residual, activation }: Ca
 const inFloat64: Record<Activation, (x: number) => number> = {
   none: (x) => x,
   relu: (x) => (x <= 0 ? 0 : x),
+  geluErf: geluErfOf,
   gelu: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
 }
 
@@ -122,7 +124,7 @@ const shapes = fc.record({
   inputs: fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(127, 128, 129, 257, 509)),
   outputs: fc.integer({ min: 0, max: 90 }),
   seed: fc.integer({ min: 0, max: 1 << 20 }),
-  activation: fc.constantFrom<Activation>('none', 'gelu', 'relu'),
+  activation: fc.constantFrom<Activation>('none', 'gelu', 'geluErf', 'relu'),
 })
 
 for (const [name, engine] of Object.entries(engines))
@@ -170,7 +172,7 @@ test('a row alone has the bits it has in any batch', async () => {
 
 test('NaN and infinity reach the outputs they belong to, and no others', async () => {
   for (const engine of Object.values(engines))
-    for (const activation of ['none', 'gelu', 'relu'] as const) {
+    for (const activation of ['none', 'gelu', 'geluErf', 'relu'] as const) {
       const input = { ...caseOf(9, 5, 19, 1, activation), residual: undefined }
       const clean = await run(engine, input)
       input.x.data[3 * 5 + 2] = NaN
@@ -181,7 +183,11 @@ test('NaN and infinity reach the outputs they belong to, and no others', async (
         const up = input.weight.data[4 * 19 + (i % 19)] > 0
         if (row === 3) assert.ok(Number.isNaN(result.data[i]))
         else if (row !== 7) assert.is(result.data[i], clean.data[i])
-        else assert.equal(result.data[i], up ? Infinity : { none: -Infinity, gelu: NaN, relu: 0 }[activation])
+        else
+          assert.equal(
+            result.data[i],
+            up ? Infinity : { none: -Infinity, gelu: NaN, geluErf: NaN, relu: 0 }[activation],
+          )
       }
     }
 })

@@ -18,7 +18,9 @@ test.after(() => ops.dispose())
 function verify(driver: string): Ended {
   const peer = fileURLToPath(new URL('peer.ts', import.meta.url))
   const env = { NODE_OPTIONS: `--import=${peer}`, VK_DRIVER_FILES: driver }
-  return runScript('experiments/tools/verify/main.ts', ['tiny', '--backend', 'gpujs:webgpu'], undefined, env)
+  return runScript('experiments/tools/verify/main.ts', ['tiny', '--backend', 'gpujs:webgpu'], undefined, {
+    env,
+  })
 }
 
 test('names the adapter that it runs on', () => {

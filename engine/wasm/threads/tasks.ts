@@ -34,9 +34,9 @@ const linear = task(
 
 /** A chunk is a range of tiles of queries of one head, numbered heads first; each has a workspace of its own in `work`. */
 const attention = task(
-  'q k v pattern out plan work heads dHead queries longest panel tiles tilesPerChunk',
+  'q k v pattern out plan work scale heads dHead queries longest panel tiles tilesPerChunk',
   (args, { kernels, chunk, scratch }) => {
-    const { pattern, plan, work, heads, dHead, queries, longest, panel, tiles, tilesPerChunk } = args
+    const { pattern, plan, work, scale, heads, dHead, queries, longest, panel, tiles, tilesPerChunk } = args
     const head = chunk % heads
     const part = partOf({ last: tiles, perChunk: tilesPerChunk }, Math.floor(chunk / heads))
     const ofHead = (address: number) => (address === 0 ? 0 : address + head * dHead * 4)
@@ -53,7 +53,7 @@ const attention = task(
       lastTile: part.last,
       stride: heads * dHead * 4,
       dHead,
-      scale: 1 / Math.sqrt(dHead),
+      scale,
       longest,
       packedKeys: own,
       packedValues: own + values,
@@ -208,6 +208,8 @@ export const TASKS = {
   largest: ranged('largest'),
   center: ranged('center'),
   gelu: ranged('gelu'),
+  geluErf: ranged('geluErf'),
+  relu: ranged('relu'),
   add: ranged('add'),
   subtract: ranged('subtract'),
   meanRows,

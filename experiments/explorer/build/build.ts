@@ -1,12 +1,12 @@
 // Builds the Explorer into a folder, whole or not at all.
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { onEarlyExit } from '../../lab/cli/cleanup.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { showBytes } from '../../lab/cli/progress.ts'
-import { explain } from '../../lab/cli/write-node.ts'
+import { checkWritable, explain, makeFolder } from '../../lab/cli/write-node.ts'
 import { bundle, checkPath } from './bundle.ts'
 import { collectFiles, repository } from './files.ts'
 import { readSources } from './sources.ts'
@@ -36,6 +36,7 @@ export async function buildExplorer(
 ): Promise<Built> {
   checkPath()
   await checkReplaceable(out)
+  await checkWritable(out)
   onStep('features of the bundled texts')
   const { files, contents } = await collectFiles()
   const sources = await readSources()
@@ -45,12 +46,12 @@ export async function buildExplorer(
   const takeBack = onEarlyExit(() => rmSync(draft, { recursive: true, force: true }))
   try {
     onStep('page and workers')
-    await explain(out, () => mkdir(draft, { recursive: true }))
+    await explain(out, () => makeFolder(draft))
     await bundle(draft, { files, sources }, reports)
     onStep('files')
     await explain(out, async () => {
       for (const [path, content] of contents) {
-        await mkdir(dirname(join(draft, path)), { recursive: true })
+        await makeFolder(dirname(join(draft, path)))
         await writeFile(join(draft, path), content)
       }
       await writeFile(join(draft, MARK), MARK_TEXT)

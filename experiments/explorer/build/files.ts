@@ -1,4 +1,5 @@
 // The files beside the page: the bundled model, its SAEs, and what they find in the bundled texts.
+import { bosOf } from '../../../gpt2/config.ts'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
@@ -45,7 +46,7 @@ export async function collectFiles(): Promise<Carried> {
     for (const [hook, stream] of await captureStreams(model.gpt2, ids, model.saeHooks)) {
       const features = await withSae(model, hook, (sae) => encodeStream(ops, sae, stream))
       const folder = `sae/${MODEL}/${hook}`
-      hints.push(featureHints(features, ids.flat(), model.gpt2.config.bos, name))
+      hints.push(featureHints(features, ids.flat(), bosOf(model.gpt2.config), name))
       saes.push({
         config: await readFile(repository(`${folder}/cfg.json`), 'utf8'),
         weights: carry(

@@ -12,7 +12,7 @@ export const KEPT = { neurons: 12, lens: 5, next: 10 }
  */
 export async function logitLens(ops: Backend, { gpt2 }: Model, x: DeviceTensor): Promise<DeviceTensor> {
   const normalized = await ops.layerNorm(x, gpt2.weights.ln_f, gpt2.config.eps) // [tokens, dModel]
-  const logits = await ops.linear(normalized, gpt2.weights.wte) // [tokens, dVocab]
+  const logits = await ops.linear(normalized, gpt2.weights.lm_head) // [tokens, dVocab]
   return ops.softmax(logits)
 }
 

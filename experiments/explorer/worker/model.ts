@@ -1,7 +1,8 @@
 // The model on its backend, with all its SAEs.
 import type { Backend } from '../../../engine/backend.ts'
 import { memorySource } from '../../../engine/weights/bytes.ts'
-import { openSafetensors, SafetensorsError } from '../../../engine/weights/safetensors.ts'
+import { openSafetensors } from '../../../engine/weights/safetensors.ts'
+import { WeightsFileError } from '../../../engine/weights/weights.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import { parseConfig } from '../../../gpt2/config.ts'
 import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
@@ -83,7 +84,7 @@ async function read<T>(
   try {
     return await load(await openSafetensors(memorySource(path, content)))
   } catch (error) {
-    if (!(error instanceof SafetensorsError)) throw error
+    if (!(error instanceof WeightsFileError)) throw error
     throw damaged(error.message, { cause: error })
   }
 }

@@ -1,4 +1,5 @@
 // A text as tokens, and tokens as the page shows them.
+import { bosOf } from '../../../gpt2/config.ts'
 import type { Token } from '../protocol.ts'
 import { Fault } from './fault.ts'
 import type { Model } from './model.ts'
@@ -17,7 +18,7 @@ export function tokenize({ gpt2: { config }, tokenizer }: Model, text: string): 
       `The text has ${ids?.length ?? `more than ${most}`} tokens; the model reads at most ${most}.`,
       'Shorten it: the explorer reads one text, not a book.',
     )
-  return [config.bos, ...ids]
+  return [bosOf(config), ...ids]
 }
 
 /** The tokens as the page shows them. ids: BOS first */

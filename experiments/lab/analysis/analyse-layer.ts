@@ -50,9 +50,7 @@ export function analyseLayer(
     top5_strongest: profiles.slice(0, 5).map(({ feature, value }) => [feature, value]),
     pairs_above_threshold: profiles.reduce((pairs, profile) => pairs + profile.above, 0),
     most_selective: mostSelective(candidates),
-    categories: Object.fromEntries(
-      candidates.map(({ category, ranked }) => [category, analyseCategory(ranked, width)]),
-    ),
+    categories: candidates.map(({ category, ranked }) => analyseCategory(category, ranked, width)),
   }
   return { ...findings, firing_texts: firingTexts(features, namedFeatures(findings)) }
 }
@@ -99,13 +97,14 @@ function scoreFeatures(inCategory: FeatureProfile[], inAllTexts: FeatureProfile[
 }
 
 /** A category's numbers from its features, ranked by value. `width` is the SAE's number of features. */
-function analyseCategory(ranked: Specialist[], width: number): CategoryAnalysis {
+function analyseCategory(category: string, ranked: Specialist[], width: number): CategoryAnalysis {
   const peak = ranked.at(0)
   const topFive = Array.from({ length: Math.min(5, width) }, (_, i) => ranked.at(i)?.value ?? 0)
   const aggregate = sum(topFive)
   const best = firstHighest(ranked, ({ score }) => score)
   const ties = ranked.filter(({ score, inside }) => score === best?.score && inside > 0)
   return {
+    category,
     peak: peak ? { feature: peak.feature, value: peak.value } : null,
     aggregate_top5: aggregate,
     peak_to_aggregate: peak ? peak.value / aggregate : null,
@@ -142,7 +141,7 @@ export function gini(values: readonly number[]): number {
 /** Every feature that `findings` names, each once, except the lists of the full search, which can be long. */
 export function namedFeatures(findings: Omit<LayerAnalysis, 'firing_texts'>): number[] {
   const { strongest, most_selective, most_frequent, top5_strongest, categories } = findings
-  const perCategory = Object.values(categories).flatMap(({ peak, specialist }) => [peak, specialist])
+  const perCategory = categories.flatMap(({ peak, specialist }) => [peak, specialist])
   const found = [...perCategory, strongest, most_selective, most_frequent].filter((one) => one !== null)
   return [...new Set([...found.map(({ feature }) => feature), ...top5_strongest.map(([feature]) => feature)])]
 }

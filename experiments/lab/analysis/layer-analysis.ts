@@ -1,4 +1,5 @@
 // What the analysis finds, as it stands in results.json and in `analyse --json`.
+import type { OfCategory } from './by-category.ts'
 import type { SaeEvaluation } from '../models/sae-quality.ts'
 
 /**
@@ -23,7 +24,7 @@ export interface Specialist extends FeatureValue {
 }
 
 /** One category in one layer. Null where no feature fires in any of the category's texts. */
-export interface CategoryAnalysis {
+export interface CategoryAnalysis extends OfCategory {
   /** The feature that fires most strongly in any one text of the category. */
   peak: FeatureValue | null
   /** Sum of the five highest feature maxima; a feature that does not fire counts as 0. */
@@ -60,7 +61,8 @@ export interface LayerAnalysis {
   pairs_above_threshold: number
   /** The best score of any feature for any category, among all features rather than five. */
   most_selective: (Specialist & { category: string }) | null
-  categories: Record<string, CategoryAnalysis>
+  /** In the order of the texts, as all lists of categories. */
+  categories: CategoryAnalysis[]
   /** For every feature named above (full_search aside): the texts that make it fire, strongest first. */
   firing_texts: Record<string, [text: number, value: number][]>
 }
@@ -89,7 +91,7 @@ export interface LayerStatistics {
   equal_pairs: { pairs: number; threshold: number; sum_best_scores: number; chance: Chance } | null
   /** From a low threshold to a high one; empty where no feature fires. */
   threshold_curve: ThresholdPoint[]
-  categories: Record<string, CategoryStatistics>
+  categories: CategoryStatistics[]
 }
 
 /**
@@ -125,7 +127,7 @@ export interface Tested {
   within_chance: boolean
 }
 
-export interface CategoryStatistics {
+export interface CategoryStatistics extends OfCategory {
   /** How many there are of it. */
   texts: number
   /**
@@ -162,7 +164,7 @@ export interface LayerQuality {
 export type AnalysedLayer = LayerAnalysis & { statistics: LayerStatistics; quality: LayerQuality | null }
 
 /** How one category's numbers change from one layer to the next. Null where either layer has none. */
-export interface CategoryChange {
+export interface CategoryChange extends OfCategory {
   peak: number | null
   aggregate_top5: number
   specialist_score: number | null
@@ -179,7 +181,7 @@ export interface LayerChange {
   to: number | null
   strongest: number | null
   pairs_above_threshold: number
-  categories: Record<string, CategoryChange>
+  categories: CategoryChange[]
 }
 
 /** What was found of one of the post's claims. */

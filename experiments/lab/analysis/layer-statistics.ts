@@ -16,6 +16,7 @@ import type {
   Rise,
   Tested,
 } from './layer-analysis.ts'
+import { ofCategory } from './by-category.ts'
 
 /** A layer's numbers and what they were made from. */
 export interface LayerInput {
@@ -49,7 +50,9 @@ export function withStatistics(
 /** What a layer gives draw by draw; the same draw is the same labels, or the same texts, in every layer. */
 function studyLayer({ analysis, means }: LayerInput, categories: readonly Category[], draws: Draws) {
   const search = searchAt(means, analysis.threshold, labelsOf(categories), categories.length, draws)
-  const chosen = categories.map(({ name }) => analysis.categories[name].full_search.features.at(0))
+  const chosen = categories.map(({ name }) =>
+    ofCategory(analysis.categories, name).full_search.features.at(0),
+  )
   const columns = columnsAbove(means, analysis.threshold)
   return {
     search,
@@ -95,9 +98,10 @@ function layerStatistics(
   const equal = equalThreshold === null ? null : search(equalThreshold)
   const byNorm = (value: number | undefined): number | null =>
     value === undefined || streamNorm === null ? null : value / streamNorm
-  const statistics = categories.map(({ name, rows }, c): [string, CategoryStatistics] => [
-    name,
-    {
+  const statistics = categories.map(({ name, rows }, c): CategoryStatistics => {
+    const { peak, aggregate_top5 } = ofCategory(analysis.categories, name)
+    return {
+      category: name,
       texts: rows.length,
       score: scores.categories[c],
       auroc: aurocs[c],
@@ -105,11 +109,11 @@ function layerStatistics(
       aggregate_interval: intervals[c]?.aggregate ?? null,
       peak_step: step(c, 'peaks'),
       aggregate_step: step(c, 'aggregates'),
-      peak_by_norm: byNorm(analysis.categories[name].peak?.value),
-      aggregate_by_norm: byNorm(analysis.categories[name].aggregate_top5),
+      peak_by_norm: byNorm(peak?.value),
+      aggregate_by_norm: byNorm(aggregate_top5),
       equal_pairs_score: equal?.best[c] ?? null,
-    },
-  ])
+    }
+  })
   return {
     ...draws,
     stream_norm: streamNorm,
@@ -119,7 +123,7 @@ function layerStatistics(
       ...{ pairs: equal.pairs, threshold: equalThreshold!, sum_best_scores: equal.sum, chance: equal.chance },
     },
     threshold_curve: thresholdCurve(means, labels, categories.length, draws.seed),
-    categories: Object.fromEntries(statistics),
+    categories: statistics,
   }
 }
 

@@ -41,18 +41,18 @@ export function replicate(layers: readonly LayerAnalysis[]): ReplicationRow[] {
     const analysis = layers.find((one) => one.layer === layer)
     if (analysis === undefined) return []
     return Object.entries(categories).map(([category, published]) => {
-      if (!Object.hasOwn(analysis.categories, category))
+      const ours = analysis.categories.find((one) => one.category === category)
+      if (ours === undefined)
         throw new Error(`replicate: layer ${layer} was analysed without the post's category ${category}`)
-      return compareRow(category, layer, published, analysis.categories[category])
+      return compareRow(layer, published, ours)
     })
   })
 }
 
 function compareRow(
-  category: string,
   layer: number,
   published: PostResult,
-  { peak, aggregate_top5, specialist }: CategoryAnalysis,
+  { category, peak, aggregate_top5, specialist }: CategoryAnalysis,
 ): ReplicationRow {
   const difference = {
     peak: peak && peak.value - published.peak.value,

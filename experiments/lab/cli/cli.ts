@@ -1,5 +1,5 @@
 // The command line of every command: its options’ parsers, its exit codes, its errors.
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, type Option } from 'commander'
 import { inspect } from 'node:util'
 import { printNote, visibleLine, visibleLines } from './print.ts'
 import { UserError } from './user-error.ts'
@@ -13,9 +13,7 @@ const EXIT = { ok: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 }
  */
 export function createCommand(name: string, description: string): Command {
   const call = `${callOf(name)} --`
-  if (process.env.npm_config_json === 'true' && !process.argv.includes('--json'))
-    printNote(`note: npm took --json for its own: put -- before the options: ${call} --json`)
-  return new Command(call)
+  return new NpmCommand(call)
     .description(description)
     .option('--json', 'print nothing but JSON on standard output')
     .helpOption('-h, --help', 'show this help')
@@ -24,6 +22,32 @@ export function createCommand(name: string, description: string): Command {
     .showSuggestionAfterError()
     .showHelpAfterError(`see the options with: ${call} --help`)
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? EXIT.ok : EXIT.usage))
+}
+
+/** A command that npm starts: before it reads its options it tells which of them npm took for its own. */
+class NpmCommand extends Command {
+  override parse(...given: Parameters<Command['parse']>): this {
+    const taken = this.options.flatMap((option) => takenByNpm(option) ?? [])
+    if (taken.length > 0) {
+      const flags = taken.map((flag) => flag.replace(/[ =].*/, ''))
+      printNote(
+        `note: npm took ${flags.join(', ')} for its own: put -- before the options: ${this.name()} ${taken.join(' ')}`,
+      )
+    }
+    return super.parse(...given)
+  }
+}
+
+/**
+ * The option as it was typed before a --, where npm keeps it from us: in the environment, as true and with its value
+ * among the arguments, or as the value behind =; what begins with --no- as nothing.
+ */
+function takenByNpm({ long, negate, required }: Option): string | undefined {
+  if (!long || process.argv.some((argument) => argument.split('=')[0] === long)) return undefined
+  const value = process.env[`npm_config_${long.replace(negate ? '--no-' : '--', '').replaceAll('-', '_')}`]
+  if (value === undefined || (value === '') !== negate) return undefined
+  if (!required || negate) return long
+  return value === 'true' ? `${long} ...` : `${long}=${value}`
 }
 
 /** What to type to run `npm run NAME` with these arguments again, quoted where a shell needs it. */

@@ -71,14 +71,14 @@ async function writeAll(files: readonly [path: string, data: string | Uint8Array
  * Makes a folder and those above it. The topmost that is missing is made by itself: of a read-only file system, Node's
  * recursive mkdir says that there is no such folder, and in /proc it never ends.
  */
-export async function makeFolder(path: string, make: typeof mkdir = mkdir): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   let missing = path
   while (dirname(missing) !== missing && !(await lstat(dirname(missing)).catch(() => undefined)))
     missing = dirname(missing)
-  await make(missing).catch((error: NodeJS.ErrnoException) => {
+  await mkdir(missing).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
   })
-  await make(path, { recursive: true })
+  await mkdir(path, { recursive: true })
 }
 
 /** A folder's path, or any other text, as a name for a folder of results. */

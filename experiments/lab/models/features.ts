@@ -1,10 +1,11 @@
 // Streams of many texts, and the features that an SAE finds in them.
 import type { Backend } from '../../../engine/backend.ts'
 import { stackRows, type SparseRows } from '../../../engine/sparse.ts'
-import { Tensor } from '../../../engine/tensor.ts'
+import { sizeOf, Tensor } from '../../../engine/tensor.ts'
 import { capture, type Gpt2 } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
 import type { Sae } from '../../../sae/weights.ts'
+import { windowsOf } from './windows.ts'
 
 /** How many tokens go through the model, or an SAE, at once. */
 const batchTokens = 512
@@ -25,8 +26,9 @@ export function batches<T extends { readonly length: number }>(texts: readonly T
 }
 
 /**
- * The stream at each of `hooks` for all texts: one forward pass serves every SAE, and it stops at the deepest.
- * texts: ids with BOS. -> a tensor [sum of lengths, dModel] a hook
+ * The stream at each of `hooks` for all texts, or any activation that has a row for each token: one forward pass serves
+ * all, and it stops at the deepest. A text longer than the model's positions goes through it in windows; a row for BOS
+ * stands before the text alone. texts: ids with BOS. -> a tensor [sum of lengths, ...] a hook
  */
 export async function captureStreams(
   model: Gpt2,
@@ -35,15 +37,31 @@ export async function captureStreams(
   onTexts: (done: number) => void = () => {},
 ): Promise<Map<string, Tensor>> {
   const tokens = texts.reduce((sum, text) => sum + text.length, 0)
-  const streams = new Map(hooks.map((hook) => [hook, Tensor.zeros([tokens, model.config.dModel])]))
+  const streams = new Map<string, Tensor>()
   let row = 0
   let done = 0
-  for (const batch of batches(texts)) {
-    const captured = await capture(model, batch, hooks)
+  for (const batch of batches(texts.flatMap((ids) => windowsOf(ids, model.config.nCtx)))) {
+    const captured = await capture(
+      model,
+      batch.map(({ ids }) => ids),
+      hooks,
+    )
     await eventsHandled()
-    for (const [hook, part] of captured) streams.get(hook)!.data.set(part.data, row * model.config.dModel)
-    row += batch.flat().length
-    onTexts((done += batch.length))
+    let from = 0
+    for (const window of batch) {
+      const to = from + window.length
+      if (window.from > 1) from++ // BOS
+      for (const [hook, part] of captured) {
+        const [, ...rest] = part.shape
+        const size = sizeOf(rest)
+        if (!streams.has(hook)) streams.set(hook, Tensor.zeros([tokens, ...rest]))
+        streams.get(hook)!.data.set(part.data.subarray(from * size, to * size), row * size)
+      }
+      row += to - from
+      from = to
+      if (window.last) done++
+    }
+    onTexts(done)
   }
   return streams
 }

@@ -3,10 +3,9 @@ import { closeSync, fstatSync, openSync, read } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openFile } from '../../../engine/weights/files-node.ts'
-import { openSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import { gpt2Small, parseConfig, type Gpt2Config } from '../../../gpt2/config.ts'
+import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { syntheticWeights } from '../../../gpt2/synthetic/weights.ts'
 import { parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
 import {
@@ -20,6 +19,8 @@ import { layerOf } from './hooks.ts'
 import { fetchFiles } from './hub/hub.ts'
 import { knownModels, type KnownModel, type SaeFiles } from './hub/known-models.ts'
 import { hubSettings } from './hub/settings.ts'
+import { findTokenizer } from './own-tokenizer.ts'
+import { openWeights, weightsPath } from './weight-files.ts'
 import { cacheStore, COMMIT, folderStore, type HubFile } from './hub/store.ts'
 
 /** A model and its SAEs before anything large is read. */
@@ -28,6 +29,8 @@ export interface ModelSource {
   /** Repository and revision of a known model. */
   readonly origin?: string
   readonly config: Gpt2Config
+  /** @throws if the folder's own is of another kind than GPT-2's */
+  tokenizer(): Promise<Tokenizer>
   weights(): Promise<WeightStore>
   /** By hook, in the model's order. */
   readonly saes: ReadonlyMap<string, SaeSource>
@@ -62,7 +65,7 @@ export async function findModel(name: string, options: SourceOptions = {}): Prom
   if (!found?.isDirectory())
     throw new UserError(
       `model "${name}" is neither tiny, nor synthetic, nor ${known}, ` +
-        'nor a folder with config.json and model.safetensors',
+        'nor a folder with config.json and model.safetensors or pytorch_model.bin',
     )
   return folderSource(name, name, join(name, 'sae'))
 }
@@ -78,6 +81,7 @@ function syntheticSource(): ModelSource {
   return {
     name: 'synthetic',
     config: gpt2Small,
+    tokenizer: () => createTokenizer(),
     weights: async () => syntheticWeights(),
     saes: new Map(saes),
     prepareSaes: async () => {},
@@ -92,11 +96,12 @@ async function folderSource(name: string, folder: string, saeFolder: string): Pr
     config: join(saeFolder, sae, 'cfg.json'),
     weights: join(saeFolder, sae, 'sae_weights.safetensors'),
   }))
-  return sourceOf(
+  const source = await sourceOf(
     name,
-    { config: join(folder, 'config.json'), weights: join(folder, 'model.safetensors'), saes },
+    { config: join(folder, 'config.json'), weights: await weightsPath(folder), saes },
     { locate: async (paths) => [...paths], find: async (path) => path },
   )
+  return { ...source, tokenizer: async () => (await findTokenizer(folder, source.config)).tokenizer }
 }
 
 /** A known model: its files from Hugging Face's cache, or a folder, fetched first where that is allowed. */
@@ -143,7 +148,7 @@ async function sourceOf<File>(
   files: ModelFiles<File>,
   { locate, find }: FilePlace<File>,
 ): Promise<ModelSource> {
-  const [configPath, weightsPath, ...saePaths] = await locate([
+  const [configPath, modelPath, ...saePaths] = await locate([
     files.config,
     files.weights,
     ...files.saes.map((sae) => sae.config),
@@ -161,7 +166,7 @@ async function sourceOf<File>(
     weightsOf.set(sae.hookName, weights)
     saes.set(sae.hookName, {
       config: sae,
-      weights: async () => openStore((await locate([weights]))[0]),
+      weights: async () => openWeights((await locate([weights]))[0]),
       async readAhead() {
         const path = await find(weights).catch(() => undefined)
         if (path !== undefined) await readAhead(path)
@@ -171,7 +176,8 @@ async function sourceOf<File>(
   return {
     name,
     config,
-    weights: () => openStore(weightsPath),
+    tokenizer: () => createTokenizer({ vocabularySize: config.dVocab }),
+    weights: () => openWeights(modelPath),
     saes,
     async prepareSaes(hooks) {
       await locate([...weightsOf].filter(([hook]) => hooks.includes(hook)).map(([, weights]) => weights))
@@ -202,10 +208,6 @@ async function readText(path: string): Promise<string> {
       `cannot read ${path}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`,
     )
   })
-}
-
-async function openStore(path: string): Promise<WeightStore> {
-  return openSafetensors(await openFile(path))
 }
 
 const AHEAD_BYTES = 2 ** 22

@@ -1,11 +1,13 @@
 // A model with its tokenizer and SAEs, opened on a backend.
 import type { Backend } from '../../../engine/backend.ts'
-import type { Gpt2Config } from '../../../gpt2/config.ts'
+import { bosOf, type Gpt2Config } from '../../../gpt2/config.ts'
+import type { WeightSource } from '../../../engine/weights/weights.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
-import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
+import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, releaseSae, saeShapes, type Sae } from '../../../sae/weights.ts'
+import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
 import type { SourceOptions } from './model-source.ts'
@@ -27,9 +29,18 @@ export interface OpenModel {
   openSae(hook: string): Promise<Sae>
   /** Has the system read this SAE's file while another one computes, so that opening it does not wait for the disk. */
   readAheadSae(hook: string): Promise<void>
-  /** BOS and the text's ids. @throws UserError if the text has no tokens or more than the model has positions */
-  tokenize(text: string): number[]
+  /**
+   * BOS and the text's ids.
+   * @param options what errors call the text; whether it may have more tokens than the model has positions
+   * @throws UserError if the text has no tokens, or too many: then with the tokenizer's error as its cause
+   */
+  tokenize(text: string, options?: TokenizeOptions): number[]
   release(): void
+}
+
+interface TokenizeOptions {
+  readonly name?: string
+  readonly anyLength?: boolean
 }
 
 /** The 8-bit columns that exact screening makes of an encoder, as a share of the SAE. */
@@ -49,12 +60,23 @@ export async function openModel(
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir })
   const shapes = weightShapes(source.config)
+  if (source.config.untied) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
   const bytes = float32Bytes(shapes)
   checkFits(name, bytes, limit)
-  const tokenizer = await createTokenizer({ vocabularySize: source.config.dVocab })
+  const tokenizer = await source.tokenizer()
+  const note = (text: string) => void (quiet || printNote(`${source.name}: ${text}`))
+  const config = withBos(source.config, tokenizer, note)
   const store = await source.weights()
   using progress = createProgress({ label: `loading ${name}`, total: shapes.size, unit: 'tensors', quiet })
-  const gpt2 = await loadGpt2(ops, store, source.config, () => progress.step()).finally(() => store.close())
+  let doubles = 0
+  const onTensor = ({ storedAs }: WeightSource) => {
+    if (storedAs === 'F64') doubles++
+    progress.step()
+  }
+  const gpt2 = await loadGpt2(ops, store, config, onTensor).finally(() => store.close())
+  if (doubles > 0) note(`${doubles} tensors are F64; they are rounded to float32`)
+  if (gpt2.weights.lm_head !== gpt2.weights.wte && !config.untied)
+    note('lm_head.weight is another matrix than wte.weight, whatever config.json says: it is the unembedding')
   const sae = (hook: string) => {
     const found = source.saes.get(hook)
     if (found) return found
@@ -81,9 +103,19 @@ export async function openModel(
       }
     },
     readAheadSae: (hook) => sae(hook).readAhead(),
-    tokenize: (text) => tokenize(tokenizer, source.config, text),
+    tokenize: (text, options) => tokenize(tokenizer, config, text, options),
     release: () => releaseGpt2(gpt2),
   }
+}
+
+/** BOS is what the tokenizer says: configs often keep GPT-2's id beside a vocabulary of another making. */
+export function withBos(config: Gpt2Config, tokenizer: Tokenizer, note: (text: string) => void): Gpt2Config {
+  const bos = tokenizer.endOfText ?? config.bos
+  if (config.bos !== undefined && bos !== config.bos)
+    note(
+      `config.json's bos_token_id is ${config.bos}, BOS is the tokenizer's ${tokenizer.pieces([bos!])[0]}, ${bos}`,
+    )
+  return { ...config, bos }
 }
 
 /** Opens the SAE of a hook, has `work` done with it, and releases it, also where the work fails. */
@@ -100,19 +132,24 @@ export async function withSae<T>(
   }
 }
 
-/** BOS and a prompt's ids. Unlike a text, a prompt may be empty: the model then writes on from BOS. */
-export function tokenizePrompt(model: Pick<OpenModel, 'gpt2' | 'tokenize'>, prompt: string): number[] {
-  return prompt === '' ? [model.gpt2.config.bos] : model.tokenize(prompt)
-}
-
-function tokenize(tokenizer: Tokenizer, { nCtx, bos }: Gpt2Config, text: string): number[] {
+function tokenize(
+  tokenizer: Tokenizer,
+  config: Gpt2Config,
+  text: string,
+  { name, anyLength = false }: TokenizeOptions = {},
+): number[] {
   const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
   let ids: number[]
   try {
-    ids = tokenizer.encode(text, { maxTokens: nCtx - 1 }) // one position is BOS's
+    ids = tokenizer.encode(text, anyLength ? {} : { maxTokens: config.nCtx - 1 }) // one position is BOS's
   } catch (error) {
-    throw new UserError(`text ${shown}: ${(error as Error).message}`, { cause: error })
+    throw new UserError(`${name === undefined ? 'text' : `${name}:`} ${shown}: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
-  if (ids.length === 0) throw new UserError('the text is empty; give at least one character')
-  return [bos, ...ids]
+  if (ids.length === 0)
+    throw new UserError(
+      `${name === undefined ? '' : `${name}: `}the text is empty; give at least one character`,
+    )
+  return [bosOf(config), ...ids]
 }

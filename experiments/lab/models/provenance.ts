@@ -1,6 +1,7 @@
 // How a result was made: all that decides its numbers, gathered from what really ran.
 import { readFile } from 'node:fs/promises'
 import type { Backend } from '../../../engine/backend.ts'
+import { bosOf } from '../../../gpt2/config.ts'
 import { describeBasis } from '../../../sae/config.ts'
 import type { OpenModel } from './models.ts'
 
@@ -17,6 +18,8 @@ export interface Provenance {
   bos: string
   pooling: string
   threshold: string
+  /** How many texts were cut or split, where that was asked for. */
+  long?: string
   /** Which texts are the same, where any are. */
   identical?: string
   seed?: string
@@ -41,7 +44,7 @@ export async function provenanceOf(
     mode: describeMode(ops),
     basis: [...new Set(saes.map(describeBasis))].join('; '),
     hook: showHooks(hooks),
-    bos: '<|endoftext|> before every text; its position is left out of every mean and count',
+    bos: `${model.tokenizer.pieces([bosOf(model.gpt2.config)])[0]} before every text; its position is left out of every mean and count`,
     pooling: 'features of each token, then the mean over the text’s tokens',
     threshold,
     seed: seed === undefined ? 'none: nothing is drawn at random' : String(seed),

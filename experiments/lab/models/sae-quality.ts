@@ -12,6 +12,7 @@ import { splice, zeroAblate } from '../../../sae/splice.ts'
 import type { Sae } from '../../../sae/weights.ts'
 import { batches } from './features.ts'
 import { withSae, type OpenModel } from './models.ts'
+import { windowsOf } from './windows.ts'
 
 /** How well an SAE does on some texts, as it stands in results.json. Losses are in nats a token. */
 export interface SaeEvaluation {
@@ -41,15 +42,16 @@ type Texts = readonly (readonly number[])[]
 
 /**
  * Measures the SAEs of some hooks: a forward pass for the model alone, two for each SAE.
- * @param texts ids with BOS
+ * @param wholeTexts ids with BOS; windows of a long text count as texts of their own
  * @param onPass is called with the number of passes done
  */
 export async function measureSaes(
   model: Pick<OpenModel, 'gpt2' | 'openSae'>,
-  texts: Texts,
+  wholeTexts: Texts,
   hooks: readonly string[],
   onPass: (done: number) => void = () => {},
 ): Promise<Map<string, SaeEvaluation>> {
+  const texts = wholeTexts.flatMap((text) => windowsOf(text, model.gpt2.config.nCtx).map(({ ids }) => ids))
   const evaluations = new Map<string, SaeEvaluation>()
   let done = 0
   const clean = await lossOf(model.gpt2, texts)
@@ -68,7 +70,7 @@ export async function measureSaes(
     onPass(++done)
     const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
     evaluations.set(hook, {
-      ...{ texts: texts.length, tokens, l0, explained_variance: explainedVariance, d_sae: dSae },
+      ...{ texts: wholeTexts.length, tokens, l0, explained_variance: explainedVariance, d_sae: dSae },
       ...{ dead_features: deadFeatures, dense_features: denseFeatures },
       ...{ ce_clean: clean, ce_spliced: spliced, ce_zero_ablated: zeroAblated },
       ce_recovered: lossRecovered({ clean, spliced, zeroAblated }),

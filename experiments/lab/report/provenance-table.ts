@@ -13,6 +13,7 @@ const NAMES: Record<keyof Provenance, string> = {
   bos: 'BOS',
   pooling: 'Pooling',
   threshold: 'Threshold',
+  long: 'Long texts',
   identical: 'Identical texts',
   seed: 'Seed',
   command: 'Command',

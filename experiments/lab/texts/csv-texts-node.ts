@@ -1,6 +1,6 @@
 // Texts with their categories from CSV. Its parser wants Node's Buffer: no page reads this file.
 import { CsvError, parse } from 'csv-parse/sync'
-import { checked, type LabelledText } from './texts.ts'
+import { checked, type LabelledText, type Least } from './texts.ts'
 
 /**
  * Texts from CSV (RFC 4180) with the columns `category` and `text`, named in its first row; other columns and
@@ -8,7 +8,7 @@ import { checked, type LabelledText } from './texts.ts'
  * @throws if a column is missing, a row has another number of fields than the first, a quote stands where none may (with
  *   line and field), or the texts are not as `parseJsonTexts` wants them
  */
-export function parseCsvTexts(source: string): LabelledText[] {
+export function parseCsvTexts(source: string, least?: Least): LabelledText[] {
   const [header = [], ...rows] = csvRows(source)
   const category = columnOf(header, 'category')
   const text = columnOf(header, 'text')
@@ -21,7 +21,7 @@ export function parseCsvTexts(source: string): LabelledText[] {
       )
     return [{ category: row[category], text: row[text], where }]
   })
-  return checked(found)
+  return checked(found, least)
 }
 
 function csvRows(source: string): string[][] {

@@ -1,15 +1,22 @@
 // Texts with their categories, from a file or a folder.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { extname, join, parse } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { parseCsvTexts } from './csv-texts-node.ts'
-import { parseJsonLinesTexts, parseJsonTexts, parseLineTexts, type LabelledText } from './texts.ts'
+import {
+  parseJsonLinesTexts,
+  parseJsonTexts,
+  parseLineTexts,
+  type LabelledText,
+  type Least,
+} from './texts.ts'
 
 /** Texts are captured in memory, token by token: what is larger than this was not meant. */
 const LARGEST_BYTES = 50_000_000
 
-const PARSERS: Readonly<Record<string, (source: string) => LabelledText[]>> = {
+const PARSERS: Readonly<Record<string, (source: string, options?: Least) => LabelledText[]>> = {
   '.json': parseJsonTexts,
   '.jsonl': parseJsonLinesTexts,
   '.csv': parseCsvTexts,
@@ -25,15 +32,15 @@ const PARSERS: Readonly<Record<string, (source: string) => LabelledText[]>> = {
  *   Anything else in it is passed over, with a note.
  * @throws UserError that names the path and what to mend; see `parseJsonTexts` and `parseCsvTexts`
  */
-export async function loadTexts(path: string): Promise<LabelledText[]> {
+export async function loadTexts(path: string, least?: Least): Promise<LabelledText[]> {
   return naming(path, async () => {
     const info = await stat(path)
-    if (info.isDirectory()) return parseLineTexts(await readFolder(path))
+    if (info.isDirectory()) return parseLineTexts(await readFolder(path), least)
     const ending = extname(path).toLowerCase()
     if (!info.isFile() || !(ending in PARSERS))
       throw new UserError(`${path}: expected a .json, .jsonl, .csv or .tsv file, or a folder of .txt files`)
     checkSize(path, info.size)
-    return PARSERS[ending](await readUtf8(path))
+    return PARSERS[ending](await readUtf8(path), least)
   })
 }
 
@@ -63,8 +70,23 @@ function checkSize(path: string, bytes: number): void {
     throw new UserError(`${path}: ${bytes} bytes, texts may have ${LARGEST_BYTES} (50 MB): take a sample`)
 }
 
+/**
+ * A whole file as text, or standard input where the path is `-`. `name`: what errors call it
+ * @throws UserError if it cannot be read, is larger than 50 MB or not UTF-8
+ */
+export async function readText(path: string, name = path): Promise<string> {
+  return naming(name, async () => {
+    const bytes = path === '-' ? await buffer(process.stdin) : await readFile(path)
+    checkSize(name, bytes.length)
+    return fromUtf8(bytes, name)
+  })
+}
+
 async function readUtf8(path: string): Promise<string> {
-  const bytes = await readFile(path)
+  return fromUtf8(await readFile(path), path)
+}
+
+function fromUtf8(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
@@ -79,8 +101,9 @@ async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     const { code, message } = cause as NodeJS.ErrnoException
-    throw new UserError(`${path}: ${code === 'ENOENT' ? 'there is no such file or folder' : message}`, {
-      cause,
-    })
+    const reason = { ENOENT: 'there is no such file or folder', EISDIR: 'expected a file, found a folder' }[
+      code ?? ''
+    ]
+    throw new UserError(`${path}: ${reason ?? message}`, { cause })
   }
 }

@@ -12,10 +12,15 @@ interface FoundText extends LabelledText {
   readonly where: string
 }
 
+/** How many categories there must be: two, unless nothing compares them. */
+export interface Least {
+  readonly leastCategories?: number
+}
+
 const JSON_SHAPES = '{ category: [text, ...], ... } or [{ "category": ..., "text": ... }, ...]'
 
-/** The categories of `texts`, in order of first appearance. */
-export function categoriesOf(texts: readonly LabelledText[]): string[] {
+/** The categories of texts, or of anything that has one, in order of first appearance. */
+export function categoriesOf(texts: readonly Pick<LabelledText, 'category'>[]): string[] {
   return [...new Set(texts.map(({ category }) => category))]
 }
 
@@ -49,12 +54,21 @@ export function fromCategories(record: Readonly<Record<string, readonly string[]
  * @throws if the source is not JSON (with line and column), has another shape, or holds an empty category, a
  *   blank text, the same category twice or in two spellings, or fewer than two categories
  */
-export function parseJsonTexts(source: string, { allowTrailingComma = false } = {}): LabelledText[] {
+export function parseJsonTexts(
+  source: string,
+  { allowTrailingComma = false, ...least }: Least & { allowTrailingComma?: boolean } = {},
+): LabelledText[] {
   const value = readJson(source, { allowTrailingComma })
   if (value instanceof Map)
-    return checked([...value].flatMap(([category, texts]) => textsOf(category, texts)))
+    return checked(
+      [...value].flatMap(([category, texts]) => textsOf(category, texts)),
+      least,
+    )
   if (Array.isArray(value))
-    return checked(value.map((entry, index) => textOfEntry(entry, `entry ${index + 1}`)))
+    return checked(
+      value.map((entry, index) => textOfEntry(entry, `entry ${index + 1}`)),
+      least,
+    )
   throw new Error(`expected ${JSON_SHAPES}, found ${kindOf(value)}`)
 }
 
@@ -62,12 +76,12 @@ export function parseJsonTexts(source: string, { allowTrailingComma = false } = 
  * Texts from JSON lines: an object `{ category, text }` a line, blank lines left out.
  * @throws as `parseJsonTexts` does
  */
-export function parseJsonLinesTexts(source: string): LabelledText[] {
+export function parseJsonLinesTexts(source: string, least?: Least): LabelledText[] {
   const found = source.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return []
     return [textOfEntry(readJson(line, { firstLine: index + 1 }), `line ${index + 1}`)]
   })
-  return checked(found)
+  return checked(found, least)
 }
 
 /**
@@ -75,12 +89,15 @@ export function parseJsonLinesTexts(source: string): LabelledText[] {
  * CRLF) and nothing else.
  * @throws if the texts are not as `parseJsonTexts` wants them
  */
-export function parseLineTexts(sources: readonly { category: string; source: string }[]): LabelledText[] {
+export function parseLineTexts(
+  sources: readonly { category: string; source: string }[],
+  least?: Least,
+): LabelledText[] {
   const found = sources.flatMap(({ category, source }) => {
     const lines = source.split(/\r?\n/).filter((line) => line.trim() !== '')
     return textsOf(category, lines)
   })
-  return checked(found)
+  return checked(found, least)
 }
 
 function textsOf(category: string, texts: Json): FoundText[] {
@@ -108,7 +125,7 @@ function textOfEntry(entry: Json, where: string): FoundText {
 }
 
 /** The texts without their places, their categories trimmed, after the checks that all formats share. */
-export function checked(found: readonly FoundText[]): LabelledText[] {
+export function checked(found: readonly FoundText[], { leastCategories = 2 }: Least = {}): LabelledText[] {
   const spellings = new Map<string, string>()
   const texts = found.map(({ category: spelling, text, where }) => {
     const category = spelling.trim()
@@ -122,8 +139,11 @@ export function checked(found: readonly FoundText[]): LabelledText[] {
     if (text.trim() === '') throw new Error(`${where} is empty`)
     return { category, text }
   })
-  if (spellings.size === 0) throw new Error('no categories: at least two are needed, each with its texts')
-  if (spellings.size === 1)
+  if (spellings.size === 0)
+    throw new Error(
+      `no categories: at least ${leastCategories === 1 ? 'one is' : 'two are'} needed, each with its texts`,
+    )
+  if (spellings.size < leastCategories)
     throw new Error(
       `only one category, ${JSON.stringify(texts[0].category)}: at least two are needed, as a score compares one with the others`,
     )

@@ -1,5 +1,6 @@
 // What does the model hold at a point of its forward pass? Writes activations for numpy and friends.
 //   npm run capture -- --text "Hello" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
+//   npm run capture -- --texts mine.jsonl --hooks blocks.3.hook_resid_pre --out mine.safetensors
 // Prints the tokens, and the name, shape and range of each tensor written.
 import { Option } from 'commander'
 import { closest, distance } from 'fastest-levenshtein'
@@ -7,21 +8,35 @@ import { toDense } from '../../../engine/sparse.ts'
 import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { hookNames } from '../../../gpt2/hooks.ts'
-import { capture } from '../../../gpt2/model.ts'
+import { capture, type Gpt2 } from '../../../gpt2/model.ts'
 import { describeBasis } from '../../../sae/config.ts'
 import type { Sae } from '../../../sae/weights.ts'
 import { createCommand, integerIn, listOf, runMain } from '../../lab/cli/cli.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
-import { encodeStream } from '../../lab/models/features.ts'
+import { captureStreams, encodeStream } from '../../lab/models/features.ts'
 import { openModel, withSae, type OpenModel } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { print, printJson, visibleLine } from '../../lab/cli/print.ts'
+import { createProgress } from '../../lab/cli/progress.ts'
+import { rowsMetadata, rowsOf } from '../../lab/texts/captured-rows.ts'
+import { fileOption, givenText } from '../../lab/texts/given-text-node.ts'
+import { textsNamed } from '../../lab/texts/named-texts.ts'
+import {
+  longOption,
+  namedAfter,
+  tokenizeTexts,
+  type Long,
+  type NamedText,
+} from '../../lab/texts/tokenize-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
 import { checkWritable, writeAtomically } from '../../lab/cli/write-node.ts'
 
 interface Options extends EngineOptions {
   readonly text?: string
+  readonly file?: string
   readonly ids?: readonly number[]
+  readonly texts?: string
+  readonly long: Long
   readonly hooks: readonly string[]
   readonly out: string
   readonly json?: boolean
@@ -37,8 +52,16 @@ const command = addEngineOptions(
   .addOption(
     new Option('--ids <list>', 'token ids instead of a text; nothing is added')
       .argParser(listOf('ids', integerIn('id', 0)))
-      .conflicts('text'),
+      .conflicts(['text', 'file', 'texts']),
   )
+  .addOption(fileOption().conflicts(['text', 'texts']))
+  .addOption(
+    new Option(
+      '--texts <path>',
+      'many texts, as for npm start: JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published',
+    ).conflicts('text'),
+  )
+  .addOption(longOption())
   .requiredOption(
     '--hooks <list>',
     `TransformerLens names, or HOOK${saeSuffix} for SAE features (required)`,
@@ -50,42 +73,68 @@ const command = addEngineOptions(
     `
 Hooks: ${hookNames({ nLayers: 1 }).join(', ').replaceAll('blocks.0', 'blocks.N')}
 
+The rows of a tensor are the tokens of all texts, one text behind the other, each with a row for BOS first. The file's
+metadata: ids, of all rows; rows, [first row, row after the last] of each text, as JSON; categories, of each text, as JSON.
+npm run analyse reads SAE features so written, and pools them.
+In Python: with safe_open("mine.safetensors", "np") as f: first, end = json.loads(f.metadata()["rows"])[2]
+
 Examples:
+  npm run capture -- --texts mine.jsonl --hooks blocks.3.hook_resid_pre --out mine.safetensors
   npm run capture -- --text "Hello world" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
   npm run capture -- --ids 4096,67,891 --hooks blocks.5.hook_resid_pre${saeSuffix} --out features.safetensors`,
   )
   .parse()
 
 const options = command.opts<Options>()
-if (options.text === undefined && options.ids === undefined) command.error('error: give --text or --ids')
+if ([options.text, options.ids, options.file, options.texts].every((given) => given === undefined))
+  command.error('error: give --text, --file, --texts or --ids')
 if (options.out === '') command.error('error: --out needs the name of a file')
 
 runMain(async () => {
   await checkWritable(options.out)
+  const { texts, categories } = await textsGiven()
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
-    const ids = options.ids ?? model.tokenize(options.text!)
+    const { ids, long } = options.ids ? { ids: [options.ids] } : tokenizeTexts(model, texts, options.long)
     const tensors = await captureAll(model, ids, options.hooks)
-    const metadata = { model: model.name, backend: ops.name, mode: ops.mode, ids: ids.join(',') }
+    const rows = rowsOf(ids)
+    const beginWithBos = ids.every(([first]) => first === model.gpt2.config.bos)
+    const metadata = {
+      ...{ model: model.name, backend: ops.name, mode: ops.mode, ids: ids.flat().join(',') },
+      ...(beginWithBos && rowsMetadata(rows, categories)),
+    }
     await writeAtomically(options.out, encodeSafetensors(tensors, new Map(Object.entries(metadata))))
     const saes = options.hooks.filter(isSae).map((name) => describeBasis(model.saeConfig(hookOf(name))))
     const result = {
-      ...metadata,
-      ids,
-      tokens: model.tokenizer.pieces(ids),
-      bos: options.ids ? 'nothing added to the ids given' : '<|endoftext|> before the text',
+      ...{ model: model.name, backend: ops.name, mode: ops.mode },
+      ids: ids.flat(),
+      tokens: model.tokenizer.pieces(ids.flat()),
+      texts: categories?.map((category, i) => ({ category, rows: rows[i] })),
+      bos: options.ids
+        ? 'nothing added to the ids given'
+        : `<|endoftext|> before ${ids.length > 1 ? 'each' : 'the'} text`,
+      long,
       basis: saes.length > 0 ? `SAEs read the ${[...new Set(saes)].join('; ')}` : 'the stream as it is',
       out: options.out,
       tensors: [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, ...range(tensor) })),
     }
     if (options.json) return printJson(result, 1)
-    for (const key of ['model', 'backend', 'mode', 'bos', 'basis', 'out'] as const)
-      print(`${key.padEnd(9)}${visibleLine(result[key])}`)
-    print(`tokens   ${result.tokens.map((piece) => visibleLine(JSON.stringify(piece))).join(' ')}`)
-    const rows = result.tensors.map(({ name, shape, min, max }) => [name, shape.join(' x '), min, max])
-    print(formatTable(['tensor', 'shape', 'min', 'max'], rows))
+    for (const key of ['model', 'backend', 'mode', 'bos', 'long', 'basis', 'out'] as const)
+      if (result[key] !== undefined) print(`${key.padEnd(9)}${visibleLine(result[key])}`)
+    if (ids.length > 1) print(`texts    ${ids.length}, ${result.ids.length} tokens with BOS`)
+    else print(`tokens   ${result.tokens.map((piece) => visibleLine(JSON.stringify(piece))).join(' ')}`)
+    const lines = result.tensors.map(({ name, shape, min, max }) => [name, shape.join(' x '), min, max])
+    print(formatTable(['tensor', 'shape', 'min', 'max'], lines))
   })
 })
+
+/** What --texts, --file or --text gives; those of --texts have categories. */
+async function textsGiven(): Promise<{ texts: NamedText[]; categories?: string[] }> {
+  const { texts, text = '', offline } = options
+  if (texts === undefined) return { texts: [await givenText(command, text)] }
+  const labelled = await textsNamed({ texts, offline }, { leastCategories: 1 })
+  return { texts: namedAfter(texts, labelled), categories: labelled.map(({ category }) => category) }
+}
 
 const isSae = (name: string): boolean => name.endsWith(saeSuffix)
 const hookOf = (name: string): string => (isSae(name) ? name.slice(0, -saeSuffix.length) : name)
@@ -93,12 +142,12 @@ const hookOf = (name: string): string => (isSae(name) ? name.slice(0, -saeSuffix
 /** The tensors of all names, in the order asked for; features become dense [tokens, d_sae]. */
 async function captureAll(
   model: OpenModel,
-  ids: readonly number[],
+  ids: readonly (readonly number[])[],
   names: readonly string[],
 ): Promise<Map<string, Tensor>> {
   refuseTypos(names.map(hookOf), hookNames(model.gpt2.config))
   for (const name of names.filter(isSae)) model.saeConfig(hookOf(name)) // an unknown SAE fails before the work
-  const captured = await userErrors(() => capture(model.gpt2, [ids], [...new Set(names.map(hookOf))]))
+  const captured = await userErrors(() => captureHooks(model.gpt2, ids, [...new Set(names.map(hookOf))]))
   const tensors = new Map<string, Tensor>()
   for (const name of names) {
     const hook = hookOf(name)
@@ -107,6 +156,27 @@ async function captureAll(
     tensors.set(name, isSae(name) ? toDense(await withSae(model, hook, encode)) : activation)
   }
   return tensors
+}
+
+/** One text that fits is captured as it is; many, or a long one, row by row. */
+async function captureHooks(
+  gpt2: Gpt2,
+  ids: readonly (readonly number[])[],
+  hooks: readonly string[],
+): Promise<Map<string, Tensor>> {
+  if (options.ids || (ids.length === 1 && ids[0].length <= gpt2.config.nCtx)) return capture(gpt2, ids, hooks)
+  const pattern = hooks.find((hook) => hook.endsWith('.hook_pattern'))
+  if (pattern !== undefined)
+    throw new Error(
+      `${pattern} [heads, tokens, keys] has no row for each token: capture one text that fits the context`,
+    )
+  using progress = createProgress({
+    label: 'forward pass',
+    total: ids.length,
+    unit: 'texts',
+    quiet: options.json,
+  })
+  return await captureStreams(gpt2, ids, hooks, (done) => progress.update(done))
 }
 
 const digits = (name: string): string => name.replace(/\D/g, '')

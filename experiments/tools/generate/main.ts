@@ -1,23 +1,38 @@
 // How does the model write on?
 //   npm run generate -- --prompt "The captain"
 //   npm run generate -- --prompt "The captain" --temperature 0      always the most probable token
+//   npm run generate -- --file - < story.txt                        from standard input, or a file
 // Prints the text as it comes, then why it ended and the speed.
+import { Option } from 'commander'
 import { setImmediate } from 'node:timers/promises'
 import { generate, type SamplingOptions } from '../../../gpt2/generate.ts'
-import { createCommand, integerIn, numberIn, positiveInteger, runMain } from '../../lab/cli/cli.ts'
-import { openModel, tokenizePrompt } from '../../lab/models/models.ts'
+import { createCommand, integerIn, numberIn, oneOf, positiveInteger, runMain } from '../../lab/cli/cli.ts'
+import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { count } from '../../lab/report/numbers.ts'
+import { fileOption, givenText } from '../../lab/texts/given-text-node.ts'
+import { tokenizePrompt, type NamedText } from '../../lab/texts/tokenize-texts.ts'
 import { printJson, printNote, visibleLine } from '../../lab/cli/print.ts'
 
 interface Options extends EngineOptions, SamplingOptions {
-  readonly prompt: string
+  readonly prompt?: string
+  readonly file?: string
+  readonly long: 'refuse' | 'cut'
   readonly tokens: number
   readonly json?: boolean
 }
 
 const command = addEngineOptions(createCommand('generate', 'write on from a prompt, a token at a time'))
-  .requiredOption('--prompt <text>', 'the beginning; <|endoftext|> is put before it (required)')
+  .option('--prompt <text>', 'the beginning; <|endoftext|> is put before it, and may stand alone')
+  .addOption(fileOption().conflicts('prompt'))
+  .addOption(
+    new Option(
+      '--long <way>',
+      'a prompt longer than the model’s context: refuse it, or cut it: its end is kept',
+    )
+      .argParser(oneOf('long', ['refuse', 'cut']))
+      .default('refuse'),
+  )
   .option('--tokens <n>', 'how many tokens to write at most', positiveInteger('tokens'), 60)
   .option(
     '--temperature <t>',
@@ -34,20 +49,23 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
   .option('--seed <n>', 'same seed, same text', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .addHelpText(
     'after',
-    '\nExample:\n  npm run generate -- --prompt "def add(a, b):" --temperature 0 --tokens 20',
+    '\nExamples:\n  npm run generate -- --prompt "def add(a, b):" --temperature 0 --tokens 20\n  npm run -s generate -- --file - --long cut < story.txt',
   )
   .parse()
 
-runMain(() => {
+runMain(async () => {
   const options = command.opts<Options>()
-  return withBackend(options, async (ops) => {
+  if (options.prompt === undefined && options.file === undefined)
+    command.error('error: give --prompt or --file')
+  const given = await givenText(command, options.prompt ?? '')
+  await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
-    const prompt = tokenizePrompt(model, options.prompt)
+    const { ids: prompt, long } = cutPrompt(model, given, options)
     const decode = model.tokenizer.stream()
     const write = (text: string): void => {
       if (!options.json) process.stdout.write(text.replace(/[^\n\t]+/g, visibleLine))
     }
-    write(options.prompt)
+    write(given.text)
     const ids: number[] = []
     let first = 0
     const started = performance.now()
@@ -70,7 +88,8 @@ runMain(() => {
     }
     const result = {
       ...settings,
-      prompt: options.prompt,
+      prompt: given.text,
+      long,
       ids,
       text: model.tokenizer.decode(ids),
       ended: whyEnded(ids.length, options.tokens, model.gpt2.config.nCtx - prompt.length),
@@ -85,12 +104,31 @@ runMain(() => {
         .map(([name, value]) => `${name} ${value ?? 'off'}`)
         .join(', '),
     )
+    if (long !== undefined) printNote(long)
     printNote(`ended ${result.ended}`)
     printNote(
       `${count(prompt.length, 'token')} of prompt in ${first.toFixed(0)} ms, then ${ids.length} at ${speed} tokens/s`,
     )
   })
 })
+
+/** The prompt's ids, BOS first. Cut, its end is kept, with room for the tokens asked for in up to half of the context. */
+function cutPrompt(
+  model: OpenModel,
+  given: NamedText,
+  { long, tokens }: Pick<Options, 'long' | 'tokens'>,
+): { ids: number[]; long?: string } {
+  const { text, name } = given
+  if (long === 'refuse' || text === '') return { ids: tokenizePrompt(model, given, '--long cut') }
+  const { nCtx } = model.gpt2.config
+  const [bos, ...ids] = model.tokenize(text, { name, anyLength: true })
+  if (ids.length < nCtx) return { ids: [bos, ...ids] }
+  const kept = nCtx - 1 - Math.min(tokens, Math.floor(nCtx / 2))
+  return {
+    ids: [bos, ...ids.slice(-kept)],
+    long: `the prompt has ${ids.length} tokens, more than ${nCtx - 1}: cut to the last ${kept}`,
+  }
+}
 
 /** free: positions behind the prompt; the token after the last position can still be told, but not read. */
 function whyEnded(made: number, askedFor: number, free: number): string {

@@ -1,4 +1,5 @@
 // Is each SAE fed what it was trained on, and does every text begin with BOS?
+import { bosOf } from '../../../gpt2/config.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { decode } from '../../../sae/decoder.ts'
 import { encode, saeInput } from '../../../sae/encoder.ts'
@@ -131,7 +132,7 @@ function hintFor(asConfigured: Reading, best: Reading): string | undefined {
  * @returns what is likely wrong; undefined if nothing is
  */
 export function checkBos(model: OpenModel, texts: readonly (readonly number[])[]): string | undefined {
-  const { bos } = model.gpt2.config
+  const bos = bosOf(model.gpt2.config)
   const without = texts.filter(([first]) => first !== bos).length
   if (without === 0) return undefined
   const first = texts.find(([id]) => id !== bos)![0]

@@ -16,6 +16,8 @@ export interface Finding {
 
 interface Nearness {
   readonly tolerance: number
+  /** Whether the tolerance is a share of each number. */
+  readonly relative?: boolean
   /** After the point, where the numbers are shown. */
   readonly digits: number
   readonly source: string
@@ -27,12 +29,14 @@ export function nearly(
   what: string,
   expected: readonly number[],
   got: readonly number[],
-  { tolerance, digits, source, required = true }: Nearness,
+  { tolerance, relative = false, digits, source, required = true }: Nearness,
 ): Finding {
   const show = (numbers: readonly number[]) => numbers.map((number) => number.toFixed(digits)).join(' ')
   const ok =
-    expected.length === got.length && expected.every((value, i) => Math.abs(value - got[i]) <= tolerance)
-  return { what, expected: show(expected), got: show(got), tolerance: `±${tolerance}`, source, required, ok }
+    expected.length === got.length &&
+    expected.every((value, i) => Math.abs(value - got[i]) <= tolerance * (relative ? Math.abs(value) : 1))
+  const shown = tolerance === 0 ? 'exact' : relative ? `±${100 * tolerance} %` : `±${tolerance}`
+  return { what, expected: show(expected), got: show(got), tolerance: shown, source, required, ok }
 }
 
 /** Words or ids that must be the same. */

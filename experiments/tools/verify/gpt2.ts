@@ -14,6 +14,7 @@ import { withSae, type OpenModel } from '../../lab/models/models.ts'
 import type { LabelledText } from '../../lab/texts/texts.ts'
 import { checkBos, soundAlarm, type Alarm } from './alarm.ts'
 import { exactly, nearly, type Finding } from './finding.ts'
+import { recordedLines, type Recorded } from './recorded.ts'
 import type { Expected, Splice } from './gpt2-expected.ts'
 
 interface ExpectedOptions {
@@ -23,6 +24,8 @@ interface ExpectedOptions {
   readonly sample: readonly string[]
   /** The post's texts, to be held to its numbers; left out where the model is not the post's. */
   readonly postTexts?: readonly LabelledText[]
+  /** What others recorded from this very model. */
+  readonly recorded?: Recorded
   readonly quiet?: boolean
 }
 
@@ -35,7 +38,7 @@ export interface ExpectedResult {
 export async function verifyExpected(
   model: OpenModel,
   expected: Expected,
-  { hooks, sample, postTexts, quiet = false }: ExpectedOptions,
+  { hooks, sample, postTexts, recorded, quiet = false }: ExpectedOptions,
 ): Promise<ExpectedResult> {
   const all = [...new Set([...expected.splices.map(({ hook }) => hook), ...hooks])]
   await model.prepareSaes(all)
@@ -53,6 +56,11 @@ export async function verifyExpected(
     ...(await verifyModel(model, expected)),
   ]
   for (const entry of expected.splices) findings.push(...(await verifySplice(model, entry)))
+  if (recorded) {
+    const hook = hooks.find((hook) => hook === 'blocks.7.hook_resid_pre')
+    const lines = await recordedLines(model, recorded, hook)
+    findings.push(...lines.map(({ what, expected, got, ...about }) => nearly(what, expected, got, about)))
+  }
   findings.push(...alarms.flatMap(verifyAlarm))
   const alarmOf = (hook: string) => alarms.find((alarm) => alarm.hook === hook)!
   findings.push(...hooks.flatMap((hook) => verifyRelease(expected, alarmOf(hook))))

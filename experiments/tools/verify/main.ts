@@ -2,6 +2,7 @@
 //   npm run verify            both models that need no download, against float64
 //   npm run verify -- tiny    one of them
 //   npm run verify -- gpt2    real weights, against what others publish of them
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { createCommand, integerIn, listOf, oneOf, runMain } from '../../lab/cli/cli.ts'
@@ -18,6 +19,7 @@ import { passed, type Check } from './check.ts'
 import { failedFindings, showFindings } from './finding.ts'
 import { gpt2Expected } from './gpt2-expected.ts'
 import { verifyExpected, type ExpectedResult } from './gpt2.ts'
+import type { Recorded } from './recorded.ts'
 import { verifySynthetic } from './synthetic.ts'
 import { verifyTiny } from './tiny.ts'
 
@@ -94,8 +96,14 @@ async function verifyGpt2(model: OpenModel, { layers, json, ...options }: Option
     hooks: model.saeHooks.filter((hook) => layers.includes(layerOf(hook))),
     sample: own.filter((_, i) => i % 10 === 0).map(({ text }) => text),
     postTexts: await postTexts(await hubSettings(process.env, options)),
+    recorded: await readRecorded(),
     quiet: json,
   })
+}
+
+async function readRecorded(): Promise<Recorded> {
+  const file = await readFile(new URL('gpt2-recorded.json', import.meta.url), 'utf8')
+  return JSON.parse(file) as Recorded
 }
 
 /** JSON has no infinity; an infinite error is printed as a word. */

@@ -66,7 +66,7 @@ export async function logitLens(
       centred.shape,
       centred.data.map((value, i) => value * weight.data[i % weight.data.length]),
     )
-    const logits = await ops.linear(ops.upload(scaled), weights.wte) // [2 n, dVocab]
+    const logits = await ops.linear(ops.upload(scaled), weights.lm_head) // [2 n, dVocab]
     best.push(...(await ops.topK(await ops.center(logits), count)))
   })
   const tokens = (row: number, sign: 1 | -1) =>

@@ -1,8 +1,8 @@
 // Files of the hub: what is missing is announced, fetched and put into the store.
-import { mkdir, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { UserError } from '../../cli/user-error.ts'
 import { createProgress, showBytes } from '../../cli/progress.ts'
-import { explain } from '../../cli/write-node.ts'
+import { explain, makeFolder } from '../../cli/write-node.ts'
 import { download, type RemoteFile } from './download.ts'
 import { isHash } from './identity.ts'
 import { ask, type Address, type Reply } from './request.ts'
@@ -132,7 +132,7 @@ async function fetchAnnounced(
 
 /** Refuses to begin what the disk cannot hold. */
 async function checkSpace(folder: string, announced: readonly Announced[], what: string): Promise<void> {
-  await explain(folder, () => mkdir(folder, { recursive: true }))
+  await explain(folder, () => makeFolder(folder))
   const { bavail, bsize } = await statfs(folder)
   const needed = announced.reduce((sum, { remote }) => sum + remote.size, 0)
   if (needed > bavail * bsize)

@@ -1,10 +1,10 @@
 // A file while it is being fetched: under a name of its own, beside its target.
 import { randomUUID } from 'node:crypto'
 import { renameSync, rmSync } from 'node:fs'
-import { constants, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { onEarlyExit } from '../../cli/cleanup.ts'
-import { explain } from '../../cli/write-node.ts'
+import { explain, makeFolder } from '../../cli/write-node.ts'
 
 /**
  * The bytes of a file that is being fetched, as `TARGET.ID.partial`. Each process fetches into a partial of its own, and
@@ -29,7 +29,7 @@ export interface Partial extends AsyncDisposable {
  */
 export async function openPartial(target: string, size: number): Promise<Partial> {
   const inWords = <T>(work: () => Promise<T>): Promise<T> => explain(target, work)
-  await inWords(() => mkdir(dirname(target), { recursive: true }))
+  await inWords(() => makeFolder(dirname(target)))
   const path = `${target}.${randomUUID()}.partial`
   await inWords(() => copyLongest(target, path, size))
   let file = await inWords(() => open(path, 'a'))

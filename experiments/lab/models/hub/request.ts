@@ -133,9 +133,8 @@ async function inTime<T>(
     return await coming
   } catch (error) {
     if (late) throw new TransientError(`${label}: no ${what} from ${host} within ${silenceMs / 1000} s`)
-    const { message, cause } = error as Error
-    const reason =
-      cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException }
+    const reason = cause?.message || cause?.code || message
     throw new TransientError(`${label}: the connection to ${host} broke: ${reason}: is this machine online?`)
   } finally {
     clearTimeout(timer)

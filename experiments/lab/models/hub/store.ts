@@ -1,9 +1,9 @@
 // Where files from the hub are kept: Hugging Face's cache, or a folder of plain files.
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { copyFile, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { UserError } from '../../cli/user-error.ts'
-import { explain, writeAtomically } from '../../cli/write-node.ts'
+import { explain, makeFolder, writeAtomically } from '../../cli/write-node.ts'
 
 /** A file of a repository on the hub. */
 export interface HubFile {
@@ -100,7 +100,7 @@ export function checkPath(path: string): string {
 async function link(blob: string, file: string, makeLink: typeof symlink): Promise<void> {
   const draft = `${file}.${randomUUID()}.partial`
   await explain(file, async () => {
-    await mkdir(dirname(file), { recursive: true })
+    await makeFolder(dirname(file))
     try {
       await makeLink(relative(dirname(file), blob), draft).catch(() => copyFile(blob, draft))
       await rename(draft, file)
