@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 
 const ENGINE = ['engine', 'engine/weights']
-const LIBRARY = [...ENGINE, 'gpt2', 'sae']
+const LIBRARY = [...ENGINE, 'engine/train', 'gpt2', 'sae']
 const CLI = 'experiments/lab/cli'
 const MODELS = 'experiments/lab/models'
 const TEXTS = 'experiments/lab/texts'
@@ -29,6 +29,7 @@ const MAY_IMPORT = {
     `${PLATFORM}/platform-node.ts`,
   ],
   'engine/weights': ['engine'],
+  'engine/train': ENGINE,
   'engine/reference': ENGINE,
   'engine/gpujs': ENGINE,
   'engine/wasm': [
@@ -48,7 +49,7 @@ const MAY_IMPORT = {
   [THREADS]: ['engine/wasm', `${SCREEN}/tasks.ts`, `${SCREEN}/layout.ts`],
   [PLATFORM]: ['engine/wasm', `${SCREEN}/int8-tile.ts`, `${THREADS}/pool.ts`, `${THREADS}/spawn-node.ts`],
   gpt2: ENGINE,
-  sae: ENGINE,
+  sae: [...ENGINE, 'engine/train'],
   [CLI]: [],
   [MODELS]: [...LIBRARY, CLI],
   [TEXTS]: [...LIBRARY, CLI, MODELS],

@@ -175,6 +175,8 @@ export interface Backend {
   sparseEncode(x: DeviceTensor, encoder: Encoder): Promise<SparseRows>
   /** x W + b: all that sparseEncode selects from, the same bits. [rows, in] -> [rows, out] */
   preActivations(x: DeviceTensor, encoder: Encoder): Promise<DeviceTensor>
+  /** Each entry times factor(row, index); an entry whose factor is 0 is left out. sparse [rows, n] -> the same */
+  scaleEntries(x: SparseRows, factor: (row: number, index: number) => number): Promise<SparseRows>
   /** The sum of value * row(index) over a row's entries, plus bias [width]. sparse [rows, n] on table [n, width] -> [rows, width] */
   sparseDecode(x: SparseRows, table: Table, bias: DeviceTensor): Promise<DeviceTensor>
 

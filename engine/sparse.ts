@@ -1,5 +1,5 @@
 // Matrices that are mostly zero: SAE features.
-import { Tensor, showShape, type Shape } from './tensor.ts'
+import { Tensor, numbersLike, showShape, type Shape } from './tensor.ts'
 
 /**
  * A matrix that is mostly zero, a list of (index, value) a row: SAE features have about 60 entries of 24,576.
@@ -38,7 +38,7 @@ export function positiveEntries(dense: Tensor): SparseRows {
     offsets[r + 1] = offsets[r] + count
   }
   const indices = new Uint32Array(offsets[rows])
-  const values = new Float32Array(offsets[rows])
+  const values = dense.like([offsets[rows]]).data
   for (let r = 0, at = 0; r < rows; r++)
     for (let j = 0; j < width; j++) {
       const value = dense.data[r * width + j]
@@ -79,7 +79,7 @@ export function stackRows(parts: readonly SparseRows[], width: number): SparseRo
     shape: [rows, width],
     offsets: new Uint32Array(rows + 1),
     indices: new Uint32Array(entries),
-    values: new Float32Array(entries),
+    values: parts.length > 0 ? numbersLike(parts[0].values, entries) : new Float32Array(entries),
   }
   let row = 0
   let at = 0
@@ -92,6 +92,61 @@ export function stackRows(parts: readonly SparseRows[], width: number): SparseRo
     at += part.values.length
   }
   return stacked
+}
+
+/** Each entry times a factor; an entry whose factor is 0 is left out. */
+export function scaleEntries(x: SparseRows, factor: (row: number, index: number) => number): SparseRows {
+  const [rows, width] = x.shape
+  const parts = Array.from({ length: rows }, (_, row) => {
+    const { indices, values } = sparseRow(x, row)
+    const kept = Array.from(indices.keys()).filter((entry) => factor(row, indices[entry]) !== 0)
+    const scaled = numbersLike(values, kept.length)
+    for (const [to, entry] of kept.entries()) scaled[to] = values[entry] * factor(row, indices[entry])
+    return {
+      shape: [1, width],
+      offsets: Uint32Array.of(0, kept.length),
+      indices: Uint32Array.from(kept, (entry) => indices[entry]),
+      values: scaled,
+    }
+  })
+  return stackRows(parts, width)
+}
+
+/** y = factor x, so dx = factor dy: a number for each entry of x, 0 for those left out. dY: one for each entry kept */
+export function scaleGradient(
+  dY: Float32Array,
+  x: SparseRows,
+  factor: (row: number, index: number) => number,
+): Float32Array {
+  const dX = numbersLike(dY, x.values.length)
+  let kept = 0
+  for (let row = 0; row < x.shape[0]; row++)
+    for (let entry = x.offsets[row]; entry < x.offsets[row + 1]; entry++) {
+      const by = factor(row, x.indices[entry])
+      if (by !== 0) dX[entry] = by * dY[kept++]
+    }
+  return dX
+}
+
+/** The columns that have entries, rising, and those entries: a row for each such column, indices of the rows they stood in. */
+export function transposeSparse(x: SparseRows): { columns: Uint32Array; entries: SparseRows } {
+  const counts = new Uint32Array(x.shape[1])
+  for (const column of x.indices) counts[column]++
+  const columns = Uint32Array.from(counts.keys()).filter((column) => counts[column] > 0)
+  const offsets = new Uint32Array(columns.length + 1)
+  const next = counts // from here on: where a column's next entry goes
+  for (const [i, column] of columns.entries()) {
+    offsets[i + 1] = offsets[i] + counts[column]
+    next[column] = offsets[i]
+  }
+  const [indices, values] = [new Uint32Array(x.indices.length), numbersLike(x.values, x.values.length)]
+  for (let row = 0; row < x.shape[0]; row++)
+    for (let entry = x.offsets[row]; entry < x.offsets[row + 1]; entry++) {
+      const to = next[x.indices[entry]]++
+      indices[to] = row
+      values[to] = x.values[entry]
+    }
+  return { columns, entries: { shape: [columns.length, x.shape[0]], offsets, indices, values } }
 }
 
 /** Mean over each text's rows, absent entries counting as zero; lengths[i] rows belong to text i. Sums in float64. */

@@ -46,6 +46,11 @@ export class Tensor {
     return new Tensor(shape, Float32Array.from(numbers))
   }
 
+  /** Zeros of the same kind: float32, or the float64 that tests of the reference's gradients compute in. */
+  like(shape: Shape): Tensor {
+    return new Tensor(shape, numbersLike(this.data, sizeOf(shape)))
+  }
+
   /** The same data under another shape of the same size. */
   reshape(shape: Shape): Tensor {
     return new Tensor(shape, this.data)
@@ -64,6 +69,11 @@ export class Tensor {
     if (from < 0 || to < from || to > rows) throw new Error(`rows: ${from}..${to} are not within 0..${rows}`)
     return new Tensor([to - from, width], this.data.subarray(from * width, to * width))
   }
+}
+
+/** `length` zeros of the kind that `numbers` are. */
+export function numbersLike(numbers: Float32Array, length: number): Float32Array {
+  return new (numbers.constructor as Float32ArrayConstructor)(length)
 }
 
 /** The two dimensions of a matrix, or an error that names the operation. */

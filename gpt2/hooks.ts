@@ -106,7 +106,7 @@ function suggest(name: string, { nLayers }: Gpt2Config): string {
   return `there are hook_embed, hook_pos_embed, blocks.N.{${blockHooks.join(', ')}}, ${finalHooks.join(', ')}`
 }
 
-/** A hook that works on numbers in host memory: tensor to tensor, on any backend. */
+/** A hook that works on numbers in host memory: tensor to tensor, on any backend. Gradients end there: a tape sees no host. */
 export function onHost(intervene: (x: Tensor) => Tensor): Hook {
   return async (x, ops) => ops.upload(intervene(await ops.download(x)))
 }

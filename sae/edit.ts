@@ -1,7 +1,7 @@
 // Edits of one feature: taken out, or its direction added.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
-import { sparseColumn } from '../engine/sparse.ts'
+import { fromBasis } from './basis.ts'
 import type { SaeConfig } from './config.ts'
 import { encode, saeInput } from './encoder.ts'
 import { unitsOf } from './normalise.ts'
@@ -56,11 +56,20 @@ export function steering(lengths: readonly number[], coefficient: number): Float
   return lengths.map((length) => new Float32Array(length).fill(coefficient, 1))
 }
 
-/** A hook that adds coefficients[t] * direction to row t. coefficients: one a row, direction [width] */
-export function addDirection(coefficients: Float32Array, direction: Float32Array): SaeHooks[string] {
+/** coefficients[t] * direction in row t. coefficients: one a row, direction [width] -> [rows, width] */
+function multiples(coefficients: Float32Array, direction: Float32Array): Tensor {
   const change = Tensor.zeros([coefficients.length, direction.length])
   for (const [row, coefficient] of coefficients.entries())
     if (coefficient !== 0) change.row(row).set(direction.map((value) => coefficient * value))
+  return change
+}
+
+/**
+ * A hook that adds coefficients[t] * direction to row t, which no gradient goes through: they are given, not computed.
+ * coefficients: one a row, direction [width]
+ */
+export function addDirection(coefficients: Float32Array, direction: Float32Array): SaeHooks[string] {
+  const change = multiples(coefficients, direction)
   return async (x, ops) => ops.add(x, ops.upload(change.reshape(x.shape)))
 }
 
@@ -72,26 +81,30 @@ type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coeffici
  * The first row it ever sees is BOS, and stays as it is. direction [width of the hook that the SAE rebuilds]
  */
 export function liveEdit(sae: Sae, feature: number, direction: Float32Array, change: LiveChange): SaeHooks {
-  const { hookName, hookNameOut } = sae.config
+  const { hookName, hookNameOut, dOut } = sae.config
   let begun = false
-  let coefficients: Float32Array // of the rows at hand
-  const read = async (x: DeviceTensor, ops: Backend): Promise<void> => {
-    if (change.kind === 'up') coefficients = new Float32Array(x.shape[0]).fill(change.coefficient)
-    else {
-      const units = await unitsAt(ops, sae, x)
-      coefficients = sparseColumn(await encode(ops, sae, x), feature).map((value, t) => -value * units[t])
-    }
-    if (!begun) coefficients[0] = 0
+  /** What is added to the rows at hand, [rows, width]. */
+  const changeOf = async (x: DeviceTensor, ops: Backend): Promise<DeviceTensor> => {
+    const [rows] = x.shape
+    const first = begun ? 0 : 1
     begun = true
-    if (change.kind === 'off' && coefficients.some((value) => value !== 0)) change.onFiring()
+    if (change.kind === 'up')
+      return ops.upload(multiples(new Float32Array(rows).fill(change.coefficient, first), direction))
+    const units = await unitsAt(ops, sae, x)
+    const off = await ops.scaleEntries(await encode(ops, sae, x), (row, index) =>
+      index === feature && row >= first ? -units[row] : 0,
+    )
+    if (off.values.length > 0) change.onFiring()
+    const part = await ops.sparseDecode(off, sae.W_dec, ops.upload(Tensor.zeros([dOut])))
+    const nothing = ops.upload(Tensor.zeros([rows, direction.length]))
+    return fromBasis(ops, { ...sae.config, centered: false }, hookNameOut, nothing, part)
   }
-  const add = (x: DeviceTensor, ops: Backend) => addDirection(coefficients, direction)(x, ops)
-  if (hookName !== hookNameOut) return { [hookName]: read, [hookNameOut]: add }
+  if (hookName === hookNameOut)
+    return { [hookName]: async (x, ops) => ops.add(x, ops.reshape(await changeOf(x, ops), x.shape)) }
+  let added: Tensor // a hook's tensors are gone when the next one is reached
   return {
-    async [hookName](x, ops) {
-      await read(x, ops)
-      return add(x, ops)
-    },
+    [hookName]: async (x, ops) => void (added = await ops.download(await changeOf(x, ops))),
+    [hookNameOut]: async (x, ops) => ops.add(x, ops.upload(added.reshape(x.shape))),
   }
 }
 

@@ -12,20 +12,19 @@ export type SaeHooks = Readonly<
   Record<string, (x: DeviceTensor, ops: Backend) => Promise<DeviceTensor | void>>
 >
 
+type FeatureEdit = (features: SparseRows, ops: Backend) => SparseRows | Promise<SparseRows>
+
 /**
  * Hooks that replace what stands at the SAE's hook by its reconstruction; of a transcoder, what stands at its other hook.
- * `edit` may change the features first: an ablation sets one to zero, steering raises it.
+ * `edit` may change the features first, by ops.scaleEntries where gradients are to go through it: an ablation sets one to
+ * zero, steering raises it.
  * @throws if the SAE was trained on another hook
  */
-export function splice(
-  sae: Sae,
-  hook: string,
-  edit: (features: SparseRows) => SparseRows = (f) => f,
-): SaeHooks {
+export function splice(sae: Sae, hook: string, edit: FeatureEdit = (f) => f): SaeHooks {
   checkHook(sae, hook)
   const { config } = sae
   const rebuild = async (ops: Backend, x: DeviceTensor) =>
-    reconstruct(ops, sae, x, edit(await encode(ops, sae, x)))
+    reconstruct(ops, sae, x, await edit(await encode(ops, sae, x), ops))
   if (config.hookNameOut === hook)
     return { [hook]: async (x, ops) => fromBasis(ops, config, hook, x, await rebuild(ops, x)) }
   let rebuilt: Tensor // a hook's tensors are gone when the next one is reached

@@ -2,6 +2,7 @@
 import type { Backend, DeviceTensor } from '../backend.ts'
 import * as check from '../checks.ts'
 import { freedOnFailure, runScope } from '../scope.ts'
+import { scaleEntries } from '../sparse.ts'
 import { matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights/weights.ts'
 import { add, subtract } from './add.ts'
@@ -205,6 +206,8 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
       const layer = prepared<GpuEncoder>('preActivations', encoder)
       return note(await preActivations(device, own('preActivations', x), layer))
     },
+    scaleEntries: async (x, factor) => scaleEntries(x, factor),
+
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)
       return note(

@@ -1,6 +1,6 @@
 import type { TextSpan } from '../backend.ts'
 import type { AttentionSize } from '../checks.ts'
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { softmaxRow } from './softmax.ts'
 
 /**
@@ -16,7 +16,7 @@ export function attentionPattern(
   scale = 1 / Math.sqrt(size.dHead),
 ): Tensor {
   const { heads, width, dHead, queries, longest } = size
-  const pattern = Tensor.zeros([heads, queries, longest])
+  const pattern = q.like([heads, queries, longest])
   const scores = new Float64Array(longest)
   for (let head = 0; head < heads; head++)
     forEachQuery(texts, (query, firstKey, visible) => {
@@ -40,7 +40,7 @@ export function attentionMix(
   texts: readonly TextSpan[],
 ): Tensor {
   const { heads, width, dHead, queries, longest } = size
-  const out = Tensor.zeros([queries, width])
+  const out = v.like([queries, width])
   for (let head = 0; head < heads; head++)
     forEachQuery(texts, (query, firstKey, visible) => {
       const row = (head * queries + query) * longest
@@ -55,7 +55,7 @@ export function attentionMix(
 }
 
 /** Calls `visit` with each query's row, its text's first key row, and how many keys it may look at. */
-function forEachQuery(
+export function forEachQuery(
   texts: readonly TextSpan[],
   visit: (query: number, firstKey: number, visible: number) => void,
 ): void {

@@ -1,11 +1,14 @@
 // The specification as a backend: every op as plain loops.
-import type { Backend, DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
+import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
 import * as check from '../checks.ts'
+import type { Differentiable } from '../backward.ts'
+import { scaleEntries } from '../sparse.ts'
 import { Tensor, matrixShape } from '../tensor.ts'
 import { readTensor } from '../weights/weights.ts'
 import { add, subtract } from './add.ts'
 import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'
+import { referenceBackward } from './backward.ts'
 import { center } from './center.ts'
 import { crossEntropy } from './cross-entropy.ts'
 import { embed } from './embed.ts'
@@ -49,10 +52,11 @@ function prepared<T>(op: string, resource: Linear | Encoder | Table | Norm | Row
 }
 
 /** The specification as a backend: plain loops in host memory, sums in float64, results in float32. */
-export function createReferenceBackend(): Backend {
-  const backend: Backend = {
+export function createReferenceBackend(): Differentiable {
+  const backend: Differentiable = {
     name: 'reference',
     mode: 'plain loops, float64 sums, 1 thread',
+    backward: referenceBackward(host, prepared),
 
     upload: (tensor) => tensor,
     download: async (x) => host('download', x),
@@ -186,6 +190,7 @@ export function createReferenceBackend(): Backend {
       check.checkLinear(x, encoder, undefined, 'preActivations')
       return preActivations(host('preActivations', x), prepared<ReferenceEncoder>('preActivations', encoder))
     },
+    scaleEntries: async (x, factor) => scaleEntries(x, factor),
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)
       return sparseDecode(x, prepared<ReferenceTable>('sparseDecode', table), host('sparseDecode', bias))

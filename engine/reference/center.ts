@@ -1,9 +1,9 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 
 /** Each row minus its mean: what LayerNorm would throw away first, and what the public SAEs never saw. */
 export function center(x: Tensor): Tensor {
   const [rows, width] = x.shape
-  const out = Tensor.zeros(x.shape)
+  const out = x.like(x.shape)
   for (let t = 0; t < rows; t++) {
     let sum = 0
     for (let i = 0; i < width; i++) sum += x.data[t * width + i]

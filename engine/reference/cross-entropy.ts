@@ -1,4 +1,4 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 
 /** A row's largest number, and the sum of exp(x - largest): log softmax(x)[i] = x[i] - largest - log total. */
 export function rowTotal(x: ArrayLike<number>): { largest: number; total: number } {
@@ -11,7 +11,7 @@ export function rowTotal(x: ArrayLike<number>): { largest: number; total: number
 
 /** -log softmax(x)[target] = log total - (x[target] - largest). [rows, width] -> [rows] */
 export function crossEntropy(x: Tensor, targets: readonly number[]): Tensor {
-  const out = Tensor.zeros([x.shape[0]])
+  const out = x.like([x.shape[0]])
   for (const [t, target] of targets.entries()) {
     const { largest, total } = rowTotal(x.row(t))
     out.data[t] = Math.log(total) - (x.row(t)[target] - largest)

@@ -4,7 +4,7 @@ import { Tensor } from '../tensor.ts'
  * The share of a normal distribution below x, by its series: 1/2 + density(x) (x + x^3/3 + x^5/(3 5) + ...), all of one
  * sign; far below 0, where that would be a difference of equal numbers, by Laplace's continued fraction of the tail.
  */
-function normalBelow(x: number): number {
+export function normalBelow(x: number): number {
   const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
   if (x < -4) {
     let fraction = -x

@@ -1,4 +1,4 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { rowTotal } from './cross-entropy.ts'
 
 /**
@@ -8,7 +8,7 @@ import { rowTotal } from './cross-entropy.ts'
  */
 export function klDivergence(a: Tensor, b: Tensor): Tensor {
   const [rows, width] = a.shape
-  const out = Tensor.zeros([rows])
+  const out = a.like([rows])
   for (let t = 0; t < rows; t++) {
     const [p, q] = [rowTotal(a.row(t)), rowTotal(b.row(t))]
     let sum = 0

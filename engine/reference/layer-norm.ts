@@ -1,10 +1,10 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import type { ReferenceNorm } from './prepared.ts'
 
 /** LayerNorm (Ba et al. 2016): each row is shifted to mean 0, scaled to variance 1, then by learned numbers. */
 export function layerNorm(x: Tensor, norm: ReferenceNorm, eps: number): Tensor {
   const [rows, width] = x.shape
-  const out = Tensor.zeros(x.shape)
+  const out = x.like(x.shape)
   for (let t = 0; t < rows; t++) {
     const row = x.row(t)
     let mean = 0

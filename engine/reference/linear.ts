@@ -1,5 +1,5 @@
 import type { Activation } from '../backend.ts'
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { geluErfOf } from './gelu-erf.ts'
 import { geluOf } from './gelu.ts'
 import type { ReferenceLinear } from './prepared.ts'
@@ -23,7 +23,7 @@ export function linear(
   residual?: Tensor,
 ): Tensor {
   const [rows] = x.shape
-  const out = Tensor.zeros([rows, layer.out])
+  const out = x.like([rows, layer.out])
   const sums = new Float64Array(layer.out)
   for (let t = 0; t < rows; t++) {
     sums.set(layer.bias.data)

@@ -1,9 +1,9 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 
 /** One mean a text, over its rows. */
 export function meanRows(x: Tensor, lengths: readonly number[]): Tensor {
   const width = x.shape[1]
-  const out = Tensor.zeros([lengths.length, width])
+  const out = x.like([lengths.length, width])
   let first = 0
   for (const [text, length] of lengths.entries()) {
     for (let i = 0; i < width; i++) {

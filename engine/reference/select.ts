@@ -1,16 +1,16 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import type { ReferenceEncoder } from './prepared.ts'
 import { topK } from './top-k.ts'
 
 /** Rows [rows, out] with 0 where the encoder's selection leaves a number out; what is at or below 0 is not looked at. */
 export function select(rows: Tensor, { threshold, k }: ReferenceEncoder): Tensor {
-  const kept = Tensor.zeros(rows.shape)
+  const kept = rows.like(rows.shape)
   if (threshold)
     for (const [at, value] of rows.data.entries())
       kept.data[at] = value <= threshold.data[at % threshold.data.length] ? 0 : value // NaN is not below anything
   else if (k)
-    for (const [row, { indices, values }] of topK(rows, k).entries())
-      for (const [rank, index] of indices.entries()) kept.row(row)[index] = values[rank]
+    for (const [row, { indices }] of topK(rows, k).entries())
+      for (const index of indices) kept.row(row)[index] = rows.row(row)[index]
   else return rows
   return kept
 }

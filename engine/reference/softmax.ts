@@ -1,4 +1,4 @@
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 
 /** exp(x - max) / sum: taking the maximum out first keeps exp from overflowing and changes nothing else. */
 export function softmaxRow(x: ArrayLike<number>, out: Float32Array): void {
@@ -11,7 +11,7 @@ export function softmaxRow(x: ArrayLike<number>, out: Float32Array): void {
 
 /** Turns each row into probabilities. [rows, width] -> the same */
 export function softmax(x: Tensor): Tensor {
-  const out = Tensor.zeros(x.shape)
+  const out = x.like(x.shape)
   for (let t = 0; t < x.shape[0]; t++) softmaxRow(x.row(t), out.row(t))
   return out
 }

@@ -1,11 +1,11 @@
 import type { SparseRows } from '../sparse.ts'
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import type { ReferenceTable } from './prepared.ts'
 
 /** bias + the sum of value * (the index's row of the table): work only for what is active. */
 export function sparseDecode(x: SparseRows, table: ReferenceTable, bias: Tensor): Tensor {
   const { width } = table
-  const out = Tensor.zeros([x.shape[0], width])
+  const out = bias.like([x.shape[0], width])
   const sums = new Float64Array(width)
   for (let t = 0; t < x.shape[0]; t++) {
     sums.set(bias.data)

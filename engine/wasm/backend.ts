@@ -1,9 +1,12 @@
 // The ops as WebAssembly SIMD kernels on threads.
 import type { Backend, DeviceTensor } from '../backend.ts'
+import type { Differentiable } from '../backward.ts'
 import * as check from '../checks.ts'
 import { freedOnFailure, runScope } from '../scope.ts'
+import { scaleEntries } from '../sparse.ts'
 import { matrixShape, sizeOf, Tensor, type Shape } from '../tensor.ts'
 import { runAttention } from './attention.ts'
+import { wasmBackward } from './backward.ts'
 import { runCrossEntropy } from './cross-entropy.ts'
 import { embed } from './embed.ts'
 import { Engine, type EngineOptions } from './engine.ts'
@@ -69,7 +72,12 @@ function startBackend(engine: Engine, { sparseEncoder }: WasmOptions, note = '')
 }
 
 /** The ops of one scope: `made` is what is freed when it ends. Without `screen`, sparseEncode computes densely. */
-function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefined, mode: string): Backend {
+function scopedBackend(
+  engine: Engine,
+  made: Set<Block>,
+  screen: Screen | undefined,
+  mode: string,
+): Differentiable {
   async function byRow(op: 'softmax' | 'center', x: DeviceTensor): Promise<WasmTensor> {
     const [rows, width] = matrixShape(op, x.shape)
     const from = addressOf(op, x)
@@ -114,6 +122,7 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
   return {
     name: 'wasm',
     mode,
+    backward: wasmBackward(engine, make, (layer) => screen?.release(layer)),
     get screening() {
       return screen?.counts
     },
@@ -322,6 +331,8 @@ function scopedBackend(engine: Engine, made: Set<Block>, screen: Screen | undefi
       await runPreActivations(engine, layer, { x: from, rows, out: out.address })
       return out
     },
+
+    scaleEntries: async (x, factor) => scaleEntries(x, factor),
 
     async sparseDecode(x, table, bias) {
       check.checkSparseDecode(x, table, bias)

@@ -11,7 +11,7 @@ import { f32x4, i32x4, local, v128 } from 'wasmati'
 import { constant } from './constants.ts'
 import { splat, type MultiplyAdd, type V128 } from './emit.ts'
 
-/** The locals that `emitExp` and `emitGelu` work in. */
+/** The locals that `emitExp`, `emitGelu` and `emitGeluSlope` work in. */
 export interface MathLocals {
   readonly n: V128
   readonly r: V128
@@ -49,6 +49,25 @@ export function emitGelu(x: V128, exponent: V128, locals: MathLocals, madd: Mult
   local.set(exponent, f32x4.mul(exponent, x))
   emitExp(exponent, locals, madd)
   local.set(x, f32x4.div(x, f32x4.add(exponent, constant('one'))))
+}
+
+/** x = gelu'(x) = s + s (1 - s) x 2u', with s = 1 / (1 + exp(-2u)) and u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2). */
+export function emitGeluSlope(x: V128, exponent: V128, locals: MathLocals, madd: MultiplyAdd): void {
+  const { n: s, r: slope } = locals
+  local.set(exponent, f32x4.mul(x, x))
+  local.set(exponent, madd(exponent, 'gelu3', 'gelu1'))
+  local.set(exponent, f32x4.mul(exponent, x))
+  emitExp(exponent, locals, madd)
+  // s = 1 / (1 + exponent)
+  local.set(exponent, f32x4.add(exponent, constant('one')))
+  local.set(s, f32x4.div(constant('one'), exponent))
+  // slope = -2u' x (s - 1)
+  local.set(slope, f32x4.mul(x, x))
+  local.set(slope, f32x4.mul(slope, splat(3)))
+  local.set(slope, madd(slope, 'gelu3', 'gelu1'))
+  local.set(slope, f32x4.mul(slope, x))
+  local.set(slope, f32x4.mul(slope, f32x4.sub(s, constant('one'))))
+  local.set(x, madd(s, slope, s))
 }
 
 /*

@@ -2,6 +2,7 @@
 import type { Linear } from '../backend.ts'
 import { checkPrepareLinear } from '../checks.ts'
 import { freedOnFailure } from '../scope.ts'
+import { Tensor } from '../tensor.ts'
 import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
 import type { Engine } from './engine.ts'
 import { Block, freeBlock } from './tensors.ts'
@@ -86,4 +87,15 @@ export function readColumn(engine: Engine, layer: PackedLinear, n: number, into:
   const panels = arena.floats(layer.weights.address, layer.in * padded)
   const from = columnStart(n, layer.in, panel)
   for (let k = 0; k < layer.in; k++) into[k] = panels[from + k * panel]
+}
+
+/** A packed W as it was given, [in, out], and its bias [out]. */
+export function readLinear({ arena, panel }: Engine, layer: PackedLinear): { weight: Tensor; bias: Tensor } {
+  const { in: inputs, out: outputs } = layer
+  const panels = arena.floats(layer.weights.address, inputs * Math.ceil(outputs / panel) * panel)
+  const weight = Tensor.zeros([inputs, outputs])
+  for (let k = 0; k < inputs; k++)
+    for (let n = 0; n < outputs; n++)
+      weight.data[k * outputs + n] = panels[columnStart(n, inputs, panel) + k * panel]
+  return { weight, bias: new Tensor([outputs], arena.floats(layer.bias.address, outputs).slice()) }
 }

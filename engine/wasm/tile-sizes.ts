@@ -24,3 +24,6 @@ export const ENCODER_GROUP = 16
 
 /** Rows and features of an encoder's tile: 8 sums, 2 of x and 1 of weights fill 11 registers of 256 bits. */
 export const [ENCODER_ROWS, ENCODER_FEATURES] = [2, 4]
+
+/** Numbers whose squares are summed by one thread at a time. */
+export const SQUARES_PIECE = 1 << 14

@@ -1,5 +1,6 @@
 // The tasks of all ops, and what each is told. Workers load this file, but nothing that emits code.
 import { workspace } from '../attention-plan.ts'
+import type { Kernels } from '../instance.ts'
 import type { Numbers } from '../kernels.ts'
 import { SCREEN_SCRATCH_BYTES } from '../screen/layout.ts'
 import { SCREEN_TASKS } from '../screen/tasks.ts'
@@ -63,6 +64,131 @@ const attention = task(
   },
 )
 
+/** Rows of a transposed matrix that share each cache line of what they are read from. */
+const TURNED_AT_ONCE = 16
+
+/** out [width, rows] = x [rows, width] turned; a chunk is a range of sixteens of out's rows. */
+const transpose = task('x rows width out first last perChunk', (args, { kernels, chunk }) => {
+  const { x, rows, width, out } = args
+  const { first, last } = partOf(args, chunk)
+  for (let r = first * TURNED_AT_ONCE; r < Math.min(width, last * TURNED_AT_ONCE); r += TURNED_AT_ONCE) {
+    const strides = { rowStride: 4, columnStride: width * 4, toStride: rows * 4 }
+    const count = Math.min(TURNED_AT_ONCE, width - r)
+    kernels.copyStrided({ ...strides, from: x + r * 4, to: out + r * rows * 4, rows: count, columns: rows })
+  }
+})
+
+/** B [inner, outputs], its numbers at these strides, into panels as the linear kernel reads them; a chunk is a range of panels. */
+const packPanels = task(
+  'from rowStride columnStride to inner outputs panel first last perChunk',
+  (args, { kernels, chunk }) => {
+    const { first, last } = partOf(args, chunk)
+    for (let p = first; p < last; p++) packPanel(kernels, args, p)
+  },
+)
+
+function packPanel(
+  kernels: Kernels,
+  at: Numbers<'from' | 'rowStride' | 'columnStride' | 'to' | 'inner' | 'outputs' | 'panel'>,
+  p: number,
+): void {
+  const { rowStride, columnStride, inner, outputs, panel } = at
+  kernels.copyStrided({
+    from: at.from + p * panel * columnStride,
+    rowStride,
+    columnStride,
+    to: at.to + p * inner * panel * 4,
+    toStride: panel * 4,
+    rows: inner,
+    columns: Math.min(panel, outputs - p * panel),
+  })
+}
+
+/**
+ * The panels of W [inputs, outputs] into those of W^T [outputs, inputs], block by block of panel x panel numbers; a chunk is
+ * a range of the new panels.
+ */
+const turnPanels = task(
+  'weights inputs outputs out panel first last perChunk',
+  (args, { kernels, chunk }) => {
+    const { weights, inputs, outputs, out, panel } = args
+    const { first, last } = partOf(args, chunk)
+    for (let p = first; p < last; p++)
+      for (let n = 0; n < outputs; n += panel)
+        kernels.copyStrided({
+          from: weights + (n * inputs + p * panel * panel) * 4,
+          rowStride: 4,
+          columnStride: panel * 4,
+          to: out + (p * outputs + n) * panel * 4,
+          toStride: panel * 4,
+          rows: Math.min(panel, outputs - n),
+          columns: Math.min(panel, inputs - p * panel),
+        })
+  },
+)
+
+/**
+ * C = A B for each head: A [m, k], B [k, n] and C [m, n] have their numbers at strides from row to row (`...Row`), from column to
+ * column (`...Column`) and from head to head (`...Head`). A chunk is a head, and has `workBytes` of `work` for copies of
+ * all three. `zeros`: n zeros.
+ */
+const headProducts = task(
+  'a aRow aColumn aHead b bRow bColumn bHead c cRow cHead m k n panel zeros work workBytes',
+  (args, { kernels, chunk: head, scratch }) => {
+    const { m, k, n, panel, zeros, workBytes } = args
+    const x = args.work + head * workBytes
+    const panels = Math.ceil(n / panel)
+    const [weights, out] = [x + m * k * 4, x + (m * k + panels * panel * k) * 4]
+    const { aRow: rowStride, aColumn: columnStride, aHead, bHead, cHead } = args
+    const from = args.a + head * aHead
+    kernels.copyStrided({ from, rowStride, columnStride, to: x, toStride: k * 4, rows: m, columns: k })
+    const b = { from: args.b + head * bHead, rowStride: args.bRow, columnStride: args.bColumn, to: weights }
+    for (let p = 0; p < panels; p++) packPanel(kernels, { ...b, inner: k, outputs: n, panel }, p)
+    const product = {
+      x,
+      rows: m,
+      inputs: k,
+      weights,
+      bias: zeros,
+      residual: 0,
+      out,
+      outputs: n,
+      activation: 0,
+    }
+    kernels.linear({ ...product, firstPanel: 0, lastPanel: panels, sums: scratch })
+    const to = args.c + head * cHead
+    kernels.copyStrided({
+      from: out,
+      rowStride: n * 4,
+      columnStride: 4,
+      to,
+      toStride: args.cRow,
+      rows: m,
+      columns: n,
+    })
+  },
+)
+
+/**
+ * Pieces of a parameter by AdamW: each is up to `columns` of `total` wide, and `rows` high. w, and its gradient g with m and v, lie
+ * `...Row` bytes apart from row to row, and `...Piece` from piece to piece. A chunk is a range of pieces.
+ */
+const adamW = task(
+  'w wRow wPiece g m v gRow gPiece rows columns total scale beta1 rest1 beta2 rest2 rate eps correction keep first last perChunk',
+  (args, { kernels, chunk }) => {
+    const { first, last } = partOf(args, chunk)
+    for (let piece = first; piece < last; piece++)
+      kernels.adamW({
+        ...args,
+        w: args.w + piece * args.wPiece,
+        g: args.g + piece * args.gPiece,
+        m: args.m + piece * args.gPiece,
+        v: args.v + piece * args.gPiece,
+        columns: Math.min(args.columns, args.total - piece * args.columns),
+      })
+  },
+)
+
 const meanRows = task('x out rows width', (args, { kernels }) => kernels.meanRows(args))
 
 /** A chunk is a range of features. */
@@ -94,6 +220,18 @@ export const TASKS = {
   add: ranged('add'),
   subtract: ranged('subtract'),
   meanRows,
+  transpose,
+  packPanels,
+  turnPanels,
+  headProducts,
+  crossEntropyBackward: ranged('crossEntropyBackward'),
+  geluBackward: ranged('geluBackward'),
+  reluBackward: ranged('reluBackward'),
+  layerNormBackward: ranged('layerNormBackward'),
+  softmaxBackward: ranged('softmaxBackward'),
+  squares: ranged('squares'),
+  adamW,
+  sparseDot: ranged('sparseDot'),
   select: ranged('select'),
   preActivations,
   sparseDecode,

@@ -1,0 +1,173 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { DeviceTensor } from '../../engine/backend.ts'
+import { createBackend } from '../../engine/backends.ts'
+import { rulesOf, type WeightGradient } from '../../engine/backward.ts'
+import { createRandom } from '../../engine/random.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { AdamW, clipScale, gradientLength, type Parameter } from '../../engine/train/optimizer.ts'
+import { rateAt, shuffled } from '../../engine/train/schedule.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
+import { reference } from '../helpers/backends.ts'
+import { checkSameNumbers, messageOf } from '../helpers/compare.ts'
+import { checkNear, turned } from '../helpers/gradients.ts'
+import { anySeed, anyWidth, holds, randomTensor } from '../helpers/random.ts'
+
+/** AdamW as PyTorch documents it, a number at a time. */
+function naiveAdamW(
+  w: number[],
+  gradients: readonly Float32Array[],
+  settings: Record<string, number>,
+): number[] {
+  const { rate, beta1, beta2, eps, weightDecay, scale } = settings
+  const [m, v] = [w.map(() => 0), w.map(() => 0)]
+  return gradients.reduce<number[]>((w, gradient, step) => {
+    return w.map((before, i) => {
+      const g = gradient[i] * scale
+      m[i] = beta1 * m[i] + (1 - beta1) * g
+      v[i] = beta2 * v[i] + (1 - beta2) * g * g
+      const mean = m[i] / (1 - beta1 ** (step + 1))
+      const square = v[i] / (1 - beta2 ** (step + 1))
+      return before * (1 - rate * weightDecay) - (rate * mean) / (Math.sqrt(square) + eps)
+    })
+  }, w)
+}
+
+const settings = { beta1: 0.8, beta2: 0.95, eps: 1e-6, weightDecay: 0.1 }
+const [rate, scale] = [0.02, 0.5]
+
+const screened = await createBackend('wasm', { sparseEncoder: 'screened' })
+for (const [name, ops] of [
+  ['reference', reference],
+  ['wasm, screened', screened],
+] as const) {
+  const test = suite(`optimizer: ${name}`)
+  test.after(() => ops.dispose())
+
+  test('AdamW moves weights of every kind in place, three steps, any odd width', () =>
+    holds(
+      [anyWidth, anyWidth, anySeed],
+      async (inputs, outputs, seed) => {
+        const [matrix, row] = [randomTensor([inputs, outputs], seed), randomTensor([outputs], seed + 1)]
+        const [weight, bias] = [sourceOf('weight', matrix), sourceOf('bias', row)]
+        const stored = sourceOf('weight', turned(matrix))
+        const tensor = ops.upload(Tensor.of(row.shape, row.data)) // a copy: it is moved in place
+        const kinds: [Parameter, Tensor, Tensor | undefined][] = [
+          [await ops.prepareLinear(weight, bias), matrix, row],
+          [await ops.prepareLinear(stored, bias, { transposed: true }), matrix, row],
+          [await ops.prepareEncoder(weight, bias), matrix, row],
+          [await ops.prepareTable(weight), matrix, undefined],
+          [await ops.prepareNorm(bias, bias), row, row],
+          [tensor, row, undefined],
+        ]
+        const adam = new AdamW(
+          ops,
+          kinds.map(([parameter]) => parameter),
+          settings,
+        )
+        const slopes = [3, 4, 5].map((step) => [matrix, row].map((x) => randomTensor(x.shape, seed + step)))
+        for (const [dMatrix, dRow] of slopes) {
+          const of = (x: Tensor) => ops.upload(x.shape.length === 2 ? dMatrix : dRow)
+          const gradients = new Map<Parameter, WeightGradient>(
+            kinds.map(([parameter, w, b]) => [parameter, { weight: of(w), bias: b && of(b) }]),
+          )
+          await adam.step((parameter) => gradients.get(parameter)!, { rate, scale })
+          for (const { weight, bias } of gradients.values())
+            for (const x of bias ? [weight, bias] : [weight]) ops.release(x)
+        }
+        assert.is(adam.steps, 3)
+        const expected = [matrix, row].map((x, i) =>
+          naiveAdamW(
+            [...x.data],
+            slopes.map((step) => step[i].data),
+            { ...settings, rate, scale },
+          ),
+        )
+        for (const [parameter, w, b] of kinds) {
+          const moved =
+            'shape' in parameter
+              ? { weight: await ops.download(parameter) }
+              : await rulesOf(ops).readWeights(parameter)
+          checkNear(moved.weight.data, expected[w === matrix ? 0 : 1], 1e-6, 'weight')
+          if (b) checkNear((moved as { bias: Tensor }).bias.data, expected[1], 1e-6, 'bias')
+          ops.release(parameter)
+        }
+        adam.release()
+      },
+      15,
+    ))
+
+  test('weights that were moved are what the next pass computes with, screened or not', async () => {
+    const [weight, bias, x] = [randomTensor([40, 300], 1), randomTensor([300], 2), randomTensor([9, 40], 3)]
+    const encoder = await ops.prepareEncoder(sourceOf('weight', weight), sourceOf('bias', bias))
+    const encode = () => ops.sparseEncode(given, encoder)
+    const given: DeviceTensor = ops.upload(x)
+    const before = await encode()
+    const adam = new AdamW(ops, [encoder])
+    const ones = { weight: ops.upload(randomTensor([40, 300], 4)), bias: ops.upload(randomTensor([300], 5)) }
+    await adam.step(() => ones, { rate: 0.1 })
+    const after = await encode()
+    const read = await rulesOf(ops).readWeights(encoder)
+    const fresh = await ops.prepareEncoder(sourceOf('weight', read.weight), sourceOf('bias', read.bias!))
+    const expected = await ops.sparseEncode(given, fresh)
+    checkSameNumbers(after.values, expected.values)
+    assert.is.not(before.values.join(), after.values.join())
+  })
+
+  test('the length of gradients, over pieces and beyond', async () => {
+    for (const size of [1, 3, 16384, 16385, 40003]) {
+      const x = randomTensor([size], size)
+      const expected = Math.sqrt(x.data.reduce((sum, value) => sum + value * value, 9))
+      const parts = { weight: ops.upload(x), bias: ops.upload(Tensor.of([1], [3])) }
+      checkNear([await gradientLength(ops, [parts])], [expected], 1e-6, 'length')
+    }
+  })
+
+  test.run()
+}
+
+const plain = suite('training: schedules, clipping, shuffles')
+
+plain('a rate rises in a straight line, stays, and falls in a line or a cosine', () => {
+  const rates = (shape: 'linear' | 'cosine') =>
+    Array.from({ length: 10 }, (_, step) =>
+      rateAt(step, { rate: 8, steps: 10, warmUp: 2, decay: 4, least: 0.5, shape }),
+    )
+  checkNear(rates('linear'), [4, 8, 8, 8, 8, 8, 8, 7, 6, 5], 1e-12, 'linear')
+  checkNear(rates('cosine').slice(6), [8, 6 + 2 * Math.SQRT1_2, 6, 6 - 2 * Math.SQRT1_2], 1e-12, 'cosine')
+  assert.is(rateAt(99, { rate: 3, steps: 10 }), 3)
+})
+
+plain('gradients are clipped to a length, and short ones left alone', () => {
+  assert.is(clipScale(0.5, 1), 1)
+  checkNear([clipScale(4, 1)], [0.25], 1e-6, 'scale')
+})
+
+plain('a shuffle holds every number once; the seed decides the order', () => {
+  const order = (seed: number) => shuffled(100, createRandom(seed))
+  assert.equal(
+    [...order(1)].sort((a, b) => a - b),
+    [...Array(100).keys()],
+  )
+  assert.equal(order(1), order(1))
+  assert.is.not(order(1).join(), order(2).join())
+  assert.equal(shuffled(0, createRandom(1)), new Uint32Array(0))
+  const [orders, random] = [new Map<string, number>(), createRandom(3)]
+  for (let i = 0; i < 12000; i++) {
+    const order = shuffled(3, random).join()
+    orders.set(order, (orders.get(order) ?? 0) + 1)
+  }
+  assert.is(orders.size, 6)
+  for (const times of orders.values()) assert.ok(Math.abs(times - 2000) < 150, 'each order is as likely')
+})
+
+plain('a backend without rules has no optimiser', async () => {
+  const ops = await createBackend('gpujs:cpu')
+  assert.is(
+    await messageOf(() => new AdamW(ops, [])),
+    'gpujs:cpu has no backward rules yet: take gradients on reference or wasm',
+  )
+  await ops.dispose()
+})
+
+plain.run()
