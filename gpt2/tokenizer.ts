@@ -12,7 +12,7 @@ export interface Tokenizer {
   /**
    * The ids of a text, without BOS. Never `endOfText`, nor another special token: inside a text it is plain characters.
    * Lone surrogates, which UTF-8 cannot write, become U+FFFD.
-   * @throws if the text has more than `maxTokens` tokens; where its length alone tells, before any work.
+   * @throws RangeError if the text has more than `maxTokens` tokens; where its length alone tells, before any work.
    * Without `maxTokens`, a RangeError on a run of 4 million characters beyond U+FFFF: the regular expression's stack
    */
   encode(text: string, options?: { maxTokens?: number }): number[]
@@ -178,8 +178,8 @@ function refuseCertainlyTooLong(text: string, maxTokens: number, longestToken: n
   if (bytes > mostBytes) throw tooLong(`more than ${maxTokens}`, maxTokens)
 }
 
-function tooLong(tokens: string, maxTokens: number): Error {
-  return new Error(
+function tooLong(tokens: string, maxTokens: number): RangeError {
+  return new RangeError(
     `encode: the text has ${tokens} tokens, at most ${maxTokens} are allowed: shorten it, or split it into several texts`,
   )
 }

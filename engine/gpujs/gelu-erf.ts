@@ -7,7 +7,7 @@ import type { GpuTensor } from './tensor.ts'
  * polynomial in t = 1 / (1 + 0.28 |x|), as in engine/wasm/math.ts, which says how it was fitted. Written out: a kernel
  * can use nothing from outside itself.
  */
-export function geluErfOf(this: Thread, x: Matrix): number {
+function geluErfOf(this: Thread, x: Matrix): number {
   const value = x[this.thread.y][this.thread.x]
   const t = 1 / (1 + 0.28 * Math.abs(value))
   let sum = 0.025478767644805188

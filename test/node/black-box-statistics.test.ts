@@ -350,7 +350,7 @@ rises(
       if (running) setImmediate(listen)
     }
     setImmediate(listen)
-    const { write } = process.stderr
+    const write = process.stderr.write.bind(process.stderr)
     const terminal = { isTTY: process.stderr.isTTY, columns: process.stderr.columns }
     let said = ''
     Object.assign(process.stderr, { isTTY: true, columns: 200 })

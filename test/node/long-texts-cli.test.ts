@@ -106,9 +106,9 @@ command(
     const { layers, basis } = JSON.parse(analyse(texts).stdout) as Started & {
       basis: { activations: string }
     }
-    const { statistics: _, quality: __, ...found } = layers[0]
-    const { statistics: ___, quality: ____, ...expected } = split.layers[0]
-    assert.equal(found, expected)
+    // What was captured has no tokens to name features by.
+    const findings = ({ statistics: _, quality: __, feature_tokens: ___, ...rest }: Started['layers'][0]) => rest
+    assert.equal(findings(layers[0]), findings(split.layers[0]))
     assert.match(basis.activations, 'the mean over each text’s rows but the first, BOS')
 
     const others = join(folder, 'others.jsonl')

@@ -120,7 +120,7 @@ const failures: [what: string, args: () => string[], status: number, message: Re
     'a text too long',
     () => ['--texts', write('long.json', `{"a": ["x"], "b": ["${'long '.repeat(200_000)}"]}`)],
     1,
-    /^error: text "long .*…": encode: .* at most 255/,
+    /^error: .*long\.json, text 1 of "b" \(2 of 2\): "long .*…": encode: .* at most 255.*--long cut/,
   ],
   [
     'a file as the folder',

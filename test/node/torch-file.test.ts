@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import type { PickledName} from '../../engine/weights/pickle.ts';
+import type { PickledName } from '../../engine/weights/pickle.ts'
 import { pickledFields, PickledRecord, unpickle } from '../../engine/weights/pickle.ts'
 import { openStateDict, openTorchFile } from '../../engine/weights/torch-file-node.ts'
 import { stateDictStore, TorchTensor } from '../../engine/weights/torch-tensors.ts'

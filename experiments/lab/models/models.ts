@@ -109,7 +109,7 @@ export async function openModel(
 }
 
 /** BOS is what the tokenizer says: configs often keep GPT-2's id beside a vocabulary of another making. */
-export function withBos(config: Gpt2Config, tokenizer: Tokenizer, note: (text: string) => void): Gpt2Config {
+function withBos(config: Gpt2Config, tokenizer: Tokenizer, note: (text: string) => void): Gpt2Config {
   const bos = tokenizer.endOfText ?? config.bos
   if (config.bos !== undefined && bos !== config.bos)
     note(

@@ -78,7 +78,8 @@ function refusing(
   try {
     return model.tokenize(text, { name })
   } catch (error) {
-    if (!(error instanceof UserError) || error.cause === undefined || ways === undefined) throw error
+    // Other faults, such as a folder without a tokenizer, have other ways on.
+    if (!(error instanceof UserError && error.cause instanceof RangeError) || ways === undefined) throw error
     throw new UserError(`${error.message}, or take ${ways}`, { cause: error })
   }
 }
