@@ -107,7 +107,8 @@ command(
       basis: { activations: string }
     }
     // What was captured has no tokens to name features by.
-    const findings = ({ statistics: _, quality: __, feature_tokens: ___, ...rest }: Started['layers'][0]) => rest
+    const findings = ({ statistics: _, quality: __, feature_tokens: ___, ...rest }: Started['layers'][0]) =>
+      rest
     assert.equal(findings(layers[0]), findings(split.layers[0]))
     assert.match(basis.activations, 'the mean over each text’s rows but the first, BOS')
 
