@@ -21,8 +21,8 @@ import { makeRow, threadsOf, type Row } from './rows.ts'
 
 interface ExperimentOptions extends EngineOptions {
   readonly repeats?: number
-  /** A command that runs the same experiment another way; it is given a folder, and prints an ExperimentRun. */
-  readonly beside?: string
+  /** Commands that run the same experiment another way; each is given a folder, and prints an ExperimentRun. */
+  readonly beside?: readonly string[]
 }
 
 const USUAL_REPEATS = 5
@@ -32,8 +32,8 @@ const THRESHOLD = 5
 
 /**
  * Model and SAEs come from float32 files that are warm in the system's cache; there are as many texts and tokens as the
- * post had. Every run is a process of its own, and those of another implementation, where there is one, stand between
- * ours: A B A B ... All must find the same peaks.
+ * post had. Every run is a process of its own, and those of other implementations, where there are any, stand between
+ * ours: A B C A B C ... All must find the same peaks.
  */
 export const experiment: Benchmark<ExperimentOptions> = {
   name: 'experiment',
@@ -43,11 +43,12 @@ export const experiment: Benchmark<ExperimentOptions> = {
       .option('--repeats <n>', 'runs of each (default: 5; quick: 1, on tiny)', positiveInteger('repeats'))
       .option(
         '--beside <command>',
-        'a command that does the same, between our runs: see bench/experiment-pytorch.py',
+        'a command that does the same, between our runs, may be given twice: see bench/experiment-pytorch.py',
+        (command: string, before: string[] = []) => [...before, command],
       ),
 
   async run(options) {
-    const { quick, quiet, beside, repeats = quick ? QUICK_REPEATS : USUAL_REPEATS } = options
+    const { quick, quiet, beside = [], repeats = quick ? QUICK_REPEATS : USUAL_REPEATS } = options
     const source = await findModel(quick ? 'tiny' : options.model, options)
     const hooks = hooksOf(source)
     const input: ExperimentInput = {
@@ -61,9 +62,11 @@ export const experiment: Benchmark<ExperimentOptions> = {
 
     const told = { ...options, model: folder.path }
     const ours = () => runScript<ExperimentRun>('bench experiment: ours', 'experiment-child.ts', told)
-    const theirs = () =>
-      runCommand<ExperimentRun>(`bench experiment: --beside ${beside}`, `${beside} "${folder.path}"`)
-    const works = beside ? [ours, theirs] : [ours]
+    const others = beside.map(
+      (command) => () =>
+        runCommand<ExperimentRun>(`bench experiment: --beside ${command}`, `${command} "${folder.path}"`),
+    )
+    const works = [ours, ...others]
     const runs: ExperimentRun[][] = works.map(() => [])
     using progress = createProgress({
       label: 'measuring',
@@ -86,8 +89,9 @@ export const experiment: Benchmark<ExperimentOptions> = {
 
   summary({ rows }) {
     const totals = rows.filter(({ work }) => work === 'total')
-    const [ours, other] = totals
-    return timesAsFast(other?.backend ?? 'another implementation (--beside)', [ours], totals.slice(1))
+    const [ours, ...others] = totals
+    if (others.length === 0) return timesAsFast('another implementation (--beside)', [ours], [])
+    return others.map((other) => timesAsFast(other.backend, [ours], [other])).join('; ')
   },
 }
 
