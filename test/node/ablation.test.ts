@@ -348,6 +348,15 @@ test('a planted order turns the answer, and a planted difference each comparison
   assert.match(said(1), /feature 10 “·t10” of layer 1 turns most .*: 25 % of those on texts of a/)
 })
 
+test('scores that do not vary tell nothing', () => {
+  const results = planted(1)
+  const features = results.features.map((one) => ({ ...one, score: 3 }))
+  const draws = { resamples: 50, seed: 1 }
+  const [answer] = findings({ ...results, features, correlations: correlations(features, draws) })
+  assert.not(answer.told)
+  assert.match(answer.sentence, 'scores or effects of the 24 tested features do not vary')
+})
+
 test('what could not have come out otherwise cannot be told: a few pairs, a few features', () => {
   // Four differences have one sign by chance in 2 of 16 cases, six in 2 of 64; three ranks are in order in 2 of 6.
   assert.equal([1, 5, 6].map(tooFewForSign), [true, true, false])
