@@ -1,6 +1,6 @@
 // The frame of every experiment that leaves a report: opens what it needs, runs it, writes and shows what it found.
 import { piecesOf } from '../../gpt2/pieces.ts'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
@@ -25,11 +25,14 @@ export interface ExperimentOptions extends EngineOptions {
   readonly long: Long
 }
 
-/** Adds --out and --verbose. name: the experiment's folder below results/ */
+/** Adds --out. name: the experiment's folder below results/ */
 export function addResultOptions(command: Command, name: string): Command {
-  return command
-    .option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
-    .option('--verbose', 'also print the figures behind what was found, which the report has')
+  return command.option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
+}
+
+/** --verbose, for an experiment that ends with what was found. */
+export function verboseOption(): Option {
+  return new Option('--verbose', 'also print the figures behind what was found, which the report has')
 }
 
 /** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */

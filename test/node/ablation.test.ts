@@ -2,12 +2,14 @@
 import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { toDense, type SparseRows } from '../../engine/sparse.ts'
+import { positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
+import { chooseFeatures } from '../../experiments/ablation/choose.ts'
 import { contrasts, correlations } from '../../experiments/ablation/conclude.ts'
 import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
+import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
 import { tooFewForRanks, tooFewForSign } from '../../experiments/lab/analysis/statistics.ts'
 import { findings, type Finding } from '../../experiments/ablation/findings.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
@@ -236,6 +238,50 @@ test('a specialist and its random features a category and layer, none twice, of 
       assert.ok(one.fires_in > 0 && Math.abs(Math.log(one.size / beside.size)) < 1.5)
     }
   }
+})
+
+test('each feature is turned up so many times its specialist’s mean where that fires, and its texts are counted', async () => {
+  const ids = [...texts, ...['x = y + 1', 'Dear Sir or Madam', 'omg yes'].map((text) => model.tokenize(text))]
+  const lengths = ids.map(({ length }) => length)
+  const stream = (await capture(model.gpt2, ids, [hook])).get(hook)!
+  const features = await encode(ops, sae, ops.upload(stream))
+  for (const one of small.features.filter(({ layer }) => layer === 3)) {
+    const rows = [0, 3].map((row) => row + ['Python', 'Formal', 'Social'].indexOf(one.category))
+    const specialist = small.features.find(
+      ({ kind, layer, category }) => kind === 'specialist' && layer === 3 && category === one.category,
+    )!
+    const columnOf = (feature: number) => featureColumns(features, lengths, [feature]).get(feature)!
+    const firing = rows.flatMap((row) => [...columnOf(specialist.feature)[row]]).filter((value) => value > 0)
+    const direction = (await decoderRows(sae, [specialist.feature])).row(0)
+    const mean = firing.reduce((sum, value) => sum + value, 0) / firing.length
+    near(one.steering_length / (2 * mean * Math.hypot(...direction)), 1, 1e-5)
+    const own = columnOf(one.feature)
+    assert.is(one.fires_in, rows.filter((row) => own[row].some((value) => value !== 0)).length)
+  }
+})
+
+test('a random feature is one of the four nearest in size, and its vector as long as the specialist’s', () => {
+  // Text 0 is all that category a has: feature 0 is its specialist, and feature f has the size of f times its norm, 2.
+  // Text 1 makes features 1 and 8 fire, of which 8 is the specialist of b.
+  const means = positiveEntries(Tensor.of([2, 9], [9, 1, 2, 3, 4, 5, 6, 7, 8, 0, 6, 0, 0, 0, 0, 0, 0, 7]))
+  const categories = ['a', 'b'].map((name, row) => ({ name, rows: [row] }))
+  const layer = {
+    ...{ analysis: analyseLayer(means, categories, 0.5, 0), categories, means, firingMean: () => 3 },
+    norms: new Map(Array.from({ length: 9 }, (_, feature) => [feature, 2])),
+  }
+  const chosen = Array.from({ length: 60 }, (_, seed) =>
+    chooseFeatures(layer, { random: 1, strength: 5, seed }),
+  )
+  const [ofA, ofB] = ['a', 'b'].map((name) => chosen.flat().filter(({ category }) => category === name))
+  assert.equal([...new Set(ofA.map(({ feature }) => feature))].sort(), [0, 4, 5, 6, 7])
+  assert.ok([...ofA, ...ofB].every(({ steering_length }) => steering_length === 5 * 3 * 2))
+})
+
+test('a single specialist is enough', async () => {
+  const settings = { textsPerCategory: 1, random: 0, strength: 1, resamples: 5, seed: 0 }
+  const one = { ids: texts.slice(0, 1), categories: [{ name: 'Python', rows: [0] }] }
+  const few = await ablate(model, one, [hook], { threshold: { kind: 'value', value: 0 }, ...settings }, true)
+  assert.is(few.features.length, 1)
 })
 
 /** Results in which score and effect rise together (1), in opposite order (-1) or have nothing to do (0). */
