@@ -37,6 +37,7 @@ export function releaseGpt2(model: Gpt2): void {
   model[Symbol.dispose]()
 }
 
+/** What of the forward pass is run again, or left out. */
 export interface RunOptions {
   /** Keys and values of what came before; only for a single text. */
   readonly cache?: readonly LayerCache[]
@@ -85,7 +86,10 @@ export function lastRows(texts: readonly (readonly number[])[]): number[] {
   return texts.map((text) => (end += text.length) - 1)
 }
 
-/** Runs the model and keeps the named activations. -> a tensor a name, rows of all texts */
+/**
+ * Runs the model and keeps the named activations. -> a tensor a name, rows of all texts
+ * @throws as `run` does
+ */
 export async function capture(
   model: Gpt2,
   texts: readonly (readonly number[])[],

@@ -23,6 +23,7 @@ export interface OpenModel extends Disposable {
   readonly tokenizer: Tokenizer
   /** The hooks that there are SAEs for, in the model's order. */
   readonly saeHooks: readonly string[]
+  /** What the SAE of this hook says of itself. @throws UserError if there is none */
   saeConfig(hook: string): SaeConfig
   /** Fetches the weights of these hooks' SAEs, all with one progress, where they are not on this machine yet. */
   prepareSaes(hooks: readonly string[]): Promise<void>
