@@ -56,9 +56,7 @@ export function cellCosines(
   weights?: Float64Array,
 ): Float64Array {
   const texts = cells.length
-  const weighted = weights
-    ? products.map((product, i) => weights[Math.floor(i / texts)] * weights[i % texts] * product)
-    : products
+  const weighted = weights ? weighProducts(products, weights) : products
   const { order, starts } = textsByLabel(cells, count)
   const sums = new Float64Array(count * count)
   for (let a = 0; a < count; a++)
@@ -74,6 +72,13 @@ export function cellCosines(
     const square = sums[Math.floor(i / count) * (count + 1)] * sums[(i % count) * (count + 1)]
     return square > 0 ? sum / Math.sqrt(square) : 0
   })
+}
+
+function weighProducts(products: Float64Array, weights: Float64Array): Float64Array {
+  const weighted = products.slice()
+  for (let a = 0, i = 0; a < weights.length; a++)
+    for (let b = 0; b < weights.length; b++, i++) weighted[i] *= weights[a] * weights[b]
+  return weighted
 }
 
 /** matrix [cells, cells], symmetric */
