@@ -19,6 +19,8 @@ export interface OpenModel {
   readonly name: string
   /** Repository and revision of a known model. */
   readonly origin?: string
+  /** Where the SAEs come from, if they were asked for. */
+  readonly saesOrigin?: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
   /** The hooks that there are SAEs for, in the model's order. */
@@ -55,10 +57,10 @@ const SCREEN_SHARE = 1 / 8
 export async function openModel(
   name: string,
   ops: Backend,
-  { quiet = false, offline, dir }: SourceOptions = {},
+  { quiet = false, offline, dir, saes }: SourceOptions = {},
   limit = memoryLimit(ops.name),
 ): Promise<OpenModel> {
-  const source = await findModel(name, { quiet, offline, dir })
+  const source = await findModel(name, { quiet, offline, dir, saes })
   const shapes = weightShapes(source.config)
   if (source.config.untied) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
   const bytes = float32Bytes(shapes)
@@ -86,6 +88,7 @@ export async function openModel(
   return {
     name: source.name,
     origin: source.origin,
+    saesOrigin: source.saesOrigin,
     gpt2,
     tokenizer,
     saeHooks: [...source.saes.keys()],
