@@ -43,11 +43,12 @@ for (const [file, name, hook, out] of [
   torch(`${file} gives what torch computes with it`, async () => {
     const { saes } = await findModel(MODEL, { saes: join(TORCH, file) })
     assert.equal([...saes.keys()], [hook])
-    const { config, weights } = saes.get(hook)!
+    const source = saes.get(hook)!
+    const { config } = source
     assert.is(config.hookNameOut, out)
     assert.is(config.centered, name !== 'heads')
     const ops = await createBackend('reference')
-    const store = await weights()
+    const store = await source.weights()
     const sae = await loadSae(ops, store, config)
     await store.close()
     const x = ops.upload(Tensor.of([5, 16], expected.x))
@@ -167,10 +168,11 @@ hubs('mlp-tm: centred, with the scale that stands in the release alone', async (
 })
 
 hubs('hook-z-kk: torch’s weights beside settings of their own kind', async () => {
-  const { config, weights } = await oneOf('gpt2-small-hook-z-kk', 3)
+  const source = await oneOf('gpt2-small-hook-z-kk', 3)
+  const { config } = source
   assert.is(config.hookName, 'blocks.3.attn.hook_z')
   assert.is(config.dSae, 24576)
-  const store = await weights()
+  const store = await source.weights()
   assert.equal(store.names().toSorted(), ['W_dec', 'W_enc', 'b_dec', 'b_enc'])
   await store.close()
 })

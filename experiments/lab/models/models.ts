@@ -10,6 +10,7 @@ import { loadSae, releaseSae, saeShapes, type Sae } from '../../../sae/weights.t
 import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
+import type { Published } from './hub/releases.ts'
 import type { SourceOptions } from './source-options.ts'
 import { findModel } from './model-source.ts'
 import { createProgress } from '../cli/progress.ts'
@@ -26,6 +27,8 @@ export interface OpenModel {
   /** The hooks that there are SAEs for, in the model's order. */
   readonly saeHooks: readonly string[]
   saeConfig(hook: string): SaeConfig
+  /** What the SAE's authors say of it, if they do. */
+  saePublished(hook: string): Published | undefined
   /** Fetches the weights of these hooks' SAEs, all with one progress, where they are not on this machine yet. */
   prepareSaes(hooks: readonly string[]): Promise<void>
   openSae(hook: string): Promise<Sae>
@@ -93,6 +96,7 @@ export async function openModel(
     tokenizer,
     saeHooks: [...source.saes.keys()],
     saeConfig: (hook) => sae(hook).config,
+    saePublished: (hook) => sae(hook).published,
     prepareSaes: (hooks) => source.prepareSaes(hooks),
     async openSae(hook) {
       const source = sae(hook)
