@@ -8,6 +8,7 @@ import { print, printNote, toJson } from './cli/print.ts'
 import { checkWritable, safeName, writeAllAtomically } from './cli/write-node.ts'
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, type OpenModel } from './models/models.ts'
+import { checkSaes } from './models/preflight.ts'
 import { provenanceLines, provenanceOf, type Provenance } from './models/provenance.ts'
 import { MIXED, newRun, readPublished } from './report/published-node.ts'
 import type { Made } from './report/report-page.ts'
@@ -22,12 +23,18 @@ export interface ExperimentOptions extends EngineOptions {
   readonly out?: string
   readonly json?: boolean
   readonly verbose?: boolean
+  readonly force?: boolean
   readonly long: Long
 }
 
-/** Adds --out. name: the experiment's folder below results/ */
+/** Adds --out and --force. name: the experiment's folder below results/ */
 export function addResultOptions(command: Command, name: string): Command {
-  return command.option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
+  return command
+    .option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
+    .option(
+      '--force',
+      'run also where an SAE hardly rebuilds these texts, which points to a wrong basis or hook',
+    )
 }
 
 /** --verbose, for an experiment that ends with what was found. */
@@ -114,6 +121,7 @@ export function runExperiment<Options extends ExperimentOptions>(
       )
       const hooks = experiment.hooks(model, options)
       await model.prepareSaes(hooks)
+      await checkSaes(model, ids, hooks, { quiet, force: options.force })
       const tokenTexts = labelled.map(({ category }, row) => ({
         category,
         pieces: piecesOf(model, ids[row]),

@@ -10,6 +10,7 @@ import { loadSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
+import type { Published } from './hub/releases.ts'
 import type { SourceOptions } from './source-options.ts'
 import { findModel } from './model-source.ts'
 import { createProgress } from '../cli/progress.ts'
@@ -19,12 +20,16 @@ export interface OpenModel extends Disposable {
   readonly name: string
   /** Repository and revision of a known model. */
   readonly origin?: string
+  /** Where the SAEs come from, if they were asked for. */
+  readonly saesOrigin?: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
   /** The hooks that there are SAEs for, in the model's order. */
   readonly saeHooks: readonly string[]
   /** What the SAE of this hook says of itself. @throws UserError if there is none */
   saeConfig(hook: string): SaeConfig
+  /** What the SAE's authors say of it, if they do. */
+  saePublished(hook: string): Published | undefined
   /** Fetches the weights of these hooks' SAEs, all with one progress, where they are not on this machine yet. */
   prepareSaes(hooks: readonly string[]): Promise<void>
   /**
@@ -61,10 +66,10 @@ const SCREEN_SHARE = 1 / 8
 export async function openModel(
   name: string,
   ops: Backend,
-  { quiet = false, offline, dir }: SourceOptions = {},
+  { quiet = false, offline, dir, saes }: SourceOptions = {},
   limit = memoryLimit(ops.name),
 ): Promise<OpenModel> {
-  const source = await findModel(name, { quiet, offline, dir })
+  const source = await findModel(name, { quiet, offline, dir, saes })
   const shapes = weightShapes(source.config)
   if (source.config.untied) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
   const bytes = float32Bytes(shapes)
@@ -92,10 +97,12 @@ export async function openModel(
   return {
     name: source.name,
     origin: source.origin,
+    saesOrigin: source.saesOrigin,
     gpt2,
     tokenizer,
     saeHooks: [...source.saes.keys()],
     saeConfig: (hook) => sae(hook).config,
+    saePublished: (hook) => sae(hook).published,
     prepareSaes: (hooks) => source.prepareSaes(hooks),
     async openSae(hook) {
       const source = sae(hook)

@@ -8,4 +8,6 @@ export interface SourceOptions {
   readonly offline?: boolean
   /** A folder of a known model's files, to be used instead of the hub and its cache. */
   readonly dir?: string
+  /** SAEs in place of the model's own: a release, a folder, a file, or a repository of the hub. */
+  readonly saes?: string
 }
