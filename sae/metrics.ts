@@ -9,6 +9,8 @@ export interface SaeQuality {
   readonly l0: number
   /** 1 - sum |x - x_hat|^2 / sum |x - mean(x)|^2, the mean taken over tokens, per dimension. */
   readonly explainedVariance: number
+  /** Mean over tokens of x . x_hat / (|x| |x_hat|); 0 where one of them is. */
+  readonly cosine: number
   /** Features active on no token shown. Few tokens leave many features without an occasion: not the same as useless. */
   readonly deadFeatures: number
   /** Features active on more than a tenth of the tokens: more likely to stand for a place or a size than for a thing. */
@@ -25,6 +27,7 @@ export class QualityMeter {
   #tokens = 0
   #active = 0
   #squaredError = 0
+  #cosines = 0
 
   constructor(dIn: number, dSae: number) {
     this.#sum = new Float64Array(dIn)
@@ -37,12 +40,17 @@ export class QualityMeter {
     const [tokens, dIn] = x.shape
     this.#tokens += tokens - skip
     for (let t = skip; t < tokens; t++) {
+      let [product, square, squareRebuilt] = [0, 0, 0]
       for (let i = 0; i < dIn; i++) {
-        const value = x.data[t * dIn + i]
+        const [value, rebuilt] = [x.data[t * dIn + i], reconstruction.data[t * dIn + i]]
+        product += value * rebuilt
+        square += value * value
+        squareRebuilt += rebuilt * rebuilt
         this.#sum[i] += value
         this.#sumOfSquares[i] += value * value
-        this.#squaredError += (value - reconstruction.data[t * dIn + i]) ** 2
+        this.#squaredError += (value - rebuilt) ** 2
       }
+      if (product !== 0) this.#cosines += product / Math.sqrt(square * squareRebuilt)
       this.#active += features.offsets[t + 1] - features.offsets[t]
       for (let entry = features.offsets[t]; entry < features.offsets[t + 1]; entry++)
         this.#firings[features.indices[entry]]++
@@ -57,6 +65,7 @@ export class QualityMeter {
       tokens: this.#tokens,
       l0: this.#active / this.#tokens,
       explainedVariance: 1 - this.#squaredError / variance,
+      cosine: this.#cosines / this.#tokens,
       deadFeatures: this.#firings.filter((tokens) => tokens === 0).length,
       denseFeatures: this.#firings.filter((tokens) => tokens > DENSE * this.#tokens).length,
     }

@@ -13,22 +13,40 @@ export interface AdamSettings {
   readonly weightDecay?: number
 }
 
+/** What a stopped training goes on from. */
+export interface AdamState {
+  readonly steps: number
+  /** Of each parameter in order: mean, then square, of its weight, and of its bias where it has one. */
+  readonly moments: readonly Tensor[]
+}
+
 /** AdamW (Loshchilov and Hutter 2019) over some parameters, with PyTorch's defaults but for the decay, which is 0. */
 export class AdamW {
   readonly #ops: Backend
   readonly #settings: Required<AdamSettings>
   readonly #moments: ReadonlyMap<Parameter, Moments>
-  #t = 0
+  #t: number
 
-  /** The moments begin at 0, and live until `release`. @throws if the backend has no backward rules */
-  constructor(ops: Backend, parameters: readonly Parameter[], settings: AdamSettings = {}) {
+  /**
+   * The moments begin at 0, or as they were saved of the same parameters in the same order, and live until `release`.
+   * @throws if the backend has no backward rules
+   */
+  constructor(
+    ops: Backend,
+    parameters: readonly Parameter[],
+    settings: AdamSettings = {},
+    saved?: AdamState,
+  ) {
     rulesOf(ops)
     this.#ops = ops
     this.#settings = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, ...settings }
+    this.#t = saved?.steps ?? 0
+    const moments = saved?.moments.values()
+    const begin = (shape: Shape) => ops.upload(moments?.next().value ?? Tensor.zeros(shape))
     this.#moments = new Map(
       parameters.map((parameter) => [
         parameter,
-        { mean: zerosOf(ops, parameter), square: zerosOf(ops, parameter) },
+        { mean: momentOf(parameter, begin), square: momentOf(parameter, begin) },
       ]),
     )
   }
@@ -49,20 +67,30 @@ export class AdamW {
       await rulesOf(this.#ops).adamW(parameter, gradientOf(parameter), moments, step)
   }
 
+  /** All that a training needs to go on with the same bits, but for the parameters themselves. */
+  async save(): Promise<AdamState> {
+    const moments: Tensor[] = []
+    for (const tensor of this.#tensors()) moments.push(await this.#ops.download(tensor))
+    return { steps: this.#t, moments }
+  }
+
   release(): void {
-    for (const { mean, square } of this.#moments.values())
-      for (const { weight, bias } of [mean, square])
-        for (const tensor of [weight, ...(bias ? [bias] : [])]) this.#ops.release(tensor)
+    for (const tensor of this.#tensors()) this.#ops.release(tensor)
+  }
+
+  #tensors(): DeviceTensor[] {
+    return [...this.#moments.values()].flatMap(({ mean, square }) =>
+      [mean, square].flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight])),
+    )
   }
 }
 
-/** Zeros of the shapes that a parameter's gradient has. */
-function zerosOf(ops: Backend, parameter: Parameter): WeightGradient {
-  const zeros = (shape: Shape) => ops.upload(Tensor.zeros(shape))
-  if ('shape' in parameter) return { weight: zeros(parameter.shape) }
-  if ('rows' in parameter) return { weight: zeros([parameter.rows, parameter.width]) }
-  if ('in' in parameter) return { weight: zeros([parameter.in, parameter.out]), bias: zeros([parameter.out]) }
-  return { weight: zeros(parameter.weight.shape), bias: zeros(parameter.bias.shape) }
+/** A tensor of each shape that a parameter's gradient has. */
+function momentOf(parameter: Parameter, begin: (shape: Shape) => DeviceTensor): WeightGradient {
+  if ('shape' in parameter) return { weight: begin(parameter.shape) }
+  if ('rows' in parameter) return { weight: begin([parameter.rows, parameter.width]) }
+  if ('in' in parameter) return { weight: begin([parameter.in, parameter.out]), bias: begin([parameter.out]) }
+  return { weight: begin(parameter.weight.shape), bias: begin(parameter.bias.shape) }
 }
 
 /** The Euclidean length of all gradients together. */

@@ -1,6 +1,6 @@
 // The frame of every experiment that leaves a report: opens what it needs, runs it, writes and shows what it found.
 import { piecesOf } from '../../gpt2/pieces.ts'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
@@ -8,6 +8,7 @@ import { print, printNote, toJson } from './cli/print.ts'
 import { checkWritable, safeName, writeAllAtomically } from './cli/write-node.ts'
 import { withBackend, type EngineOptions } from './models/engine-options.ts'
 import { openModel, type OpenModel } from './models/models.ts'
+import { checkSaes } from './models/preflight.ts'
 import { provenanceLines, provenanceOf, type Provenance } from './models/provenance.ts'
 import { MIXED, newRun, readPublished } from './report/published-node.ts'
 import type { Made } from './report/report-page.ts'
@@ -22,14 +23,23 @@ export interface ExperimentOptions extends EngineOptions {
   readonly out?: string
   readonly json?: boolean
   readonly verbose?: boolean
+  readonly force?: boolean
   readonly long: Long
 }
 
-/** Adds --out and --verbose. name: the experiment's folder below results/ */
+/** Adds --out and --force. name: the experiment's folder below results/ */
 export function addResultOptions(command: Command, name: string): Command {
   return command
     .option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
-    .option('--verbose', 'also print the figures behind what was found, which the report has')
+    .option(
+      '--force',
+      'run also where an SAE hardly rebuilds these texts, which points to a wrong basis or hook',
+    )
+}
+
+/** --verbose, for an experiment that ends with what was found. */
+export function verboseOption(): Option {
+  return new Option('--verbose', 'also print the figures behind what was found, which the report has')
 }
 
 /** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */
@@ -111,6 +121,7 @@ export function runExperiment<Options extends ExperimentOptions>(
       )
       const hooks = experiment.hooks(model, options)
       await model.prepareSaes(hooks)
+      await checkSaes(model, ids, hooks, { quiet, force: options.force })
       const tokenTexts = labelled.map(({ category }, row) => ({
         category,
         pieces: piecesOf(model, ids[row]),

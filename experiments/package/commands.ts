@@ -19,6 +19,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'write on from a prompt, a token at a time',
     load: () => import('../tools/generate/main.ts'),
   },
+  'train-sae': {
+    description: 'train a sparse autoencoder on a model’s activations',
+    load: () => import('../tools/train-sae/main.ts'),
+  },
   download: {
     description: 'fetch a published model and its SAEs ahead, and check them',
     load: () => import('../tools/download/main.ts'),

@@ -26,9 +26,10 @@ export function initialSae(ops: Backend, config: SaeConfig, random: Random): Pro
   return loadSae(ops, storeOf(tensors), config)
 }
 
-function storeOf(tensors: Readonly<Record<string, Tensor>>): WeightStore {
+/** Tensors in memory, as a store. */
+export function storeOf(tensors: Readonly<Record<string, Tensor>>): WeightStore {
   return {
-    label: 'initial weights',
+    label: 'weights in training',
     names: () => Object.keys(tensors),
     get: (name) => sourceOf(name, tensors[name]),
     close: async () => {},

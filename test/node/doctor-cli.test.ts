@@ -37,6 +37,14 @@ test('variants: what differs from GPT-2 is named', () => {
   )
 })
 
+test('SAEs in files of torch', () => {
+  const { status, stdout } = doctor('test/reference/sae-torch')
+  assert.is(status, 0)
+  assert.is(stdout.match(/^ {2}ok$/gm)?.length, 10)
+  assert.match(stdout, /SAE config: .*heads_cfg\.json\n(.*\n)* +hookName +blocks\.0\.attn\.hook_z\n/)
+  assert.match(stdout, /SAE weights: .*transcoder\.pkl\.gz\n +W_enc +\[16, 24\] F32\n/)
+})
+
 test('one part that cannot be run does not hide the others; exit code 1', () => {
   const folder = join(scratch, 'model')
   cpSync(join(ROOT, 'gpt2/tiny'), folder, { recursive: true })

@@ -210,7 +210,7 @@ models('download --offline hashes what is there, and finds a changed byte that n
 models('name the final stream layer 12', () => {
   assert.is(knownModels.gpt2.saes.length, 13)
   assert.equal(
-    knownModels.gpt2.saes.map(({ hook }) => layerOf(hook)),
+    knownModels.gpt2.saes.map(({ hook }) => layerOf(hook!)),
     Array.from({ length: 13 }, (_, layer) => layer),
   )
 })

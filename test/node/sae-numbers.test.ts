@@ -123,7 +123,12 @@ test('QualityMeter: a perfect reconstruction, the mean, and a feature only BOS h
   const perfect = new QualityMeter(3, 2)
   perfect.add(x, x, features)
   const [deadFeatures, denseFeatures] = [1, 1]
-  assert.equal(perfect.quality(), { tokens: 5, l0: 1, explainedVariance: 1, deadFeatures, denseFeatures })
+  const { cosine, ...others } = perfect.quality()
+  assert.equal(others, { tokens: 5, l0: 1, explainedVariance: 1, deadFeatures, denseFeatures })
+  assert.ok(Math.abs(cosine - 1) < 1e-12)
+  const turned = new QualityMeter(2, 2)
+  turned.add(Tensor.of([3, 2], [9, 9, 1, 0, 3, 0]), Tensor.of([3, 2], [0, 0, 5, 5, 0, 2]), features)
+  assert.ok(Math.abs(turned.quality().cosine - Math.SQRT1_2 / 2) < 1e-12, 'the mean of 45 and 90 degrees')
   const mean = new QualityMeter(3, 2)
   const means = [0, 1, 2].map((i) => [1, 2, 3, 4, 5].reduce((sum, t) => sum + x.row(t)[i], 0) / 5)
   mean.add(

@@ -11,6 +11,8 @@ import { encode } from '../../sae/encoder.ts'
 import { QualityMeter, type SaeQuality } from '../../sae/metrics.ts'
 import { initialSae } from '../../sae/train/initial.ts'
 import { parametersOf, standardGradients, standardStep } from '../../sae/train/standard.ts'
+import { ActivationPool } from '../../sae/train/pool.ts'
+import { SaeTraining } from '../../sae/train/training.ts'
 import { releaseSae, type Sae } from '../../sae/weights.ts'
 import { reference } from '../helpers/backends.ts'
 import { checkSameNumbers } from '../helpers/compare.ts'
@@ -156,5 +158,46 @@ training(
     await ops.dispose()
   },
 )
+
+training('a training that was saved goes on as if it had not been, dead features included', async () => {
+  const ops = await createBackend('wasm')
+  const config = saeConfig(12, 24, { centered: false })
+  const settings = { rate: 1e-2, steps: 30, warmUp: 5, decay: 10, l1: 6, l1WarmUp: 10, deadAfter: 64 }
+  const batches = Array.from({ length: 30 }, (_, i) => randomTensor([16, 12], 100 + i))
+  const resultsOf = async (training: SaeTraining, from: number, to: number) => {
+    const results = []
+    for (const x of batches.slice(from, to)) results.push(await training.step(x))
+    return results
+  }
+  const whole = await SaeTraining.begin(ops, config, settings, 1)
+  const expected = await resultsOf(whole, 0, 30)
+  const first = await SaeTraining.begin(ops, config, settings, 1)
+  const results = await resultsOf(first, 0, 13)
+  const saved = await first.save()
+  assert.is(saved.steps, 13)
+  first.release()
+  const second = await SaeTraining.resume(ops, config, settings, saved)
+  results.push(...(await resultsOf(second, 13, 30)))
+  assert.equal(results, expected)
+  const dead = expected.map(({ deadFeatures }) => deadFeatures)
+  assert.ok(dead.slice(0, 3).every((count) => count === 0) && dead[20] > 0, `dead: ${dead.join()}`)
+  const [weights, ofWhole] = [await second.weights(), await whole.weights()]
+  for (const [name, { data }] of weights) checkSameNumbers(data, ofWhole.get(name)!.data, name)
+  await ops.dispose()
+})
+
+training('a pool gives each row once, as its draws decide, and never fewer than asked for', () => {
+  const rows = Tensor.of([7, 1], [0, 1, 2, 3, 4, 5, 6])
+  const pool = new ActivationPool(1, 10)
+  pool.add(rows.rows(0, 4))
+  assert.not.ok(pool.isFull)
+  const taken = [...pool.take(2, createRandom(1)).data]
+  pool.add(rows.rows(4, 7))
+  taken.push(...pool.take(3, createRandom(2)).data, ...pool.rows.data)
+  assert.equal(taken.sort(), [0, 1, 2, 3, 4, 5, 6])
+  assert.throws(() => pool.take(3, createRandom(1)), 'pool: 3 rows asked for, 2 wait')
+  pool.add(Tensor.zeros([8, 1]))
+  assert.ok(pool.isFull)
+})
 
 training.run()

@@ -15,6 +15,7 @@ export interface EngineOptions {
   readonly saeEncoder?: 'dense' | 'screened'
   readonly offline?: boolean
   readonly dir?: string
+  readonly saes?: string
 }
 
 /** Adds --backend, --threads, --offline and --dir, and --model unless the command names models another way. */
@@ -40,6 +41,10 @@ export function addEngineOptions(command: Command, { model } = { model: true }):
       '--sae-encoder <way>',
       'dense or screened: the same features (default: screened where that is faster)',
       oneOf('sae-encoder', ['dense', 'screened']),
+    )
+    .option(
+      '--saes <which>',
+      'in place of the model’s own: a release (`npm run download -- --help` lists them), a folder or file, or OWNER/NAME[@REVISION][:FOLDER]',
     )
     .option('--offline', 'fetch nothing: use what is in the cache')
     .option('--dir <folder>', 'take a published model’s files from here, not from the hub or its cache')

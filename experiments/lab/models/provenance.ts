@@ -39,7 +39,10 @@ export async function provenanceOf(
   const saes = hooks.map((hook) => model.saeConfig(hook))
   return {
     model: model.origin === undefined ? model.name : `${model.name} (${model.origin})`,
-    sae: [...new Set(saes.map(({ modelName, dSae }) => `${modelName}, ${dSae} features`))].join('; '),
+    sae: [
+      ...(model.saesOrigin === undefined ? [] : [model.saesOrigin]),
+      ...new Set(saes.map(({ modelName, dSae }) => `${modelName}, ${dSae} features`)),
+    ].join('; '),
     backend: ops.name,
     mode: describeMode(ops),
     basis: [...new Set(saes.map(describeBasis))].join('; '),

@@ -1,14 +1,15 @@
 // A folder of a model or of SAEs, examined part by part: a fault in one part does not hide the next.
-import { readdir, readFile } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { showShape, type Shape } from '../../../engine/tensor.ts'
 import { JsonFields } from '../../../engine/weights/json-fields.ts'
 import { selectTensors } from '../../../engine/weights/named-weights.ts'
 import { parseConfig, type Gpt2Config } from '../../../gpt2/config.ts'
 import { hasOwnUnembedding, selectGpt2Tensors } from '../../../gpt2/weights.ts'
-import { parseSaeConfig } from '../../../sae/config.ts'
 import { saeShapes } from '../../../sae/weights.ts'
 import { findTokenizer } from '../../lab/models/own-tokenizer.ts'
+import type { SaeFiles } from '../../lab/models/hub/releases.ts'
+import { openSaeWeights, saeConfigOf, saesIn } from '../../lab/models/sae-source.ts'
 import { openWeights, weightsPath } from '../../lab/models/weight-files.ts'
 
 /** One file, or one kind of file, of a folder. */
@@ -28,14 +29,18 @@ export async function examineFolder(folder: string): Promise<Diagnosis[]> {
   const names: readonly string[] = await readdir(folder)
   const parts: Diagnosis[] = []
   if (names.includes('config.json')) parts.push(...(await examineModel(folder)))
-  if (names.includes('cfg.json')) parts.push(...(await examineSae(folder)))
-  const inside = names.includes('sae') ? join(folder, 'sae') : folder
-  for (const name of (await readdir(inside)).sort()) {
-    const here: readonly string[] = await readdir(join(inside, name)).catch(() => [])
-    if (here.includes('cfg.json')) parts.push(...(await examineSae(join(inside, name))))
-  }
+  const inside = names.includes('sae') && !names.includes('cfg.json') ? join(folder, 'sae') : folder
+  for (const files of await saesIn(inside)) if (await isThere(files)) parts.push(...(await examineSae(files)))
   return parts
 }
+
+/** Whether this is an SAE, and no other folder beside a model. */
+const isThere = ({ config = '' }: SaeFiles<string>) =>
+  config === '' ||
+  access(config).then(
+    () => true,
+    () => false,
+  )
 
 async function examineModel(folder: string): Promise<Diagnosis[]> {
   const file = join(folder, 'config.json')
@@ -72,20 +77,18 @@ async function examineModel(folder: string): Promise<Diagnosis[]> {
   return [ofConfig, tokenizer, weights]
 }
 
-async function examineSae(folder: string): Promise<Diagnosis[]> {
-  const file = join(folder, 'cfg.json')
-  const json = await readFile(file, 'utf8')
+async function examineSae(files: SaeFiles<string>): Promise<Diagnosis[]> {
+  const { weights: path } = files
   let shapes: Map<string, Shape> | undefined
-  const ofConfig = await examine('SAE config', file, undefined, async () => {
-    const config = parseSaeConfig(json, file)
+  const ofConfig = await examine('SAE config', files.config ?? path, undefined, async () => {
+    const config = await saeConfigOf(files)
     shapes = saeShapes(config)
     return { ...config }
   })
   if (!shapes) return [ofConfig]
   const expected = shapes
-  const path = join(folder, 'sae_weights.safetensors')
   const weights = await examine('SAE weights', path, undefined, async () => {
-    const store = await openWeights(path)
+    const store = await openSaeWeights(path)
     try {
       const tensors = selectTensors(store, expected, { ignored: /^scaling_factor$/ })
       return Object.fromEntries(

@@ -13,7 +13,7 @@ const command = createCommand(
 )
   .argument(
     '<folder>',
-    'config.json with weights and tokenizer, cfg.json with sae_weights.safetensors, or a folder of such SAEs',
+    'config.json with weights and tokenizer, cfg.json with sae_weights.safetensors, or a folder of such SAEs, or of files of torch (.pt, .pkl, .pkl.gz)',
   )
   .addHelpText(
     'after',

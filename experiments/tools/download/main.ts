@@ -1,6 +1,7 @@
 // Which files does a known model need, and are they here and right?
 //   npm run download -- gpt2                      what npm start needs: the model, four SAEs, the post's texts
 //   npm run download -- gpt2 --layers 0,12        other SAEs; 12 is the stream after the last block
+//   npm run download -- gpt2 --saes gpt2-small-mlp-tm --layers 6      of another release
 //   npm run download -- gpt2 --offline            fetches nothing: hashes all that is there
 //   npm run download -- distilgpt2 --dir weights  into a folder of plain files, for --dir elsewhere
 // Fetches what is missing, hashes what is there, prints a table.
@@ -9,10 +10,12 @@ import { basename } from 'node:path'
 import { postLayers } from '../../lab/analysis/replication.ts'
 import { createCommand, integerIn, listOf, oneOf, runMain } from '../../lab/cli/cli.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
+import { saeFilesOnHub } from '../../lab/models/find-saes.ts'
 import { layerOf } from '../../lab/models/hooks.ts'
 import { fetchFiles } from '../../lab/models/hub/hub.ts'
 import { describeHash, hashOf, isHash } from '../../lab/models/hub/identity.ts'
 import { knownModels, type KnownModel } from '../../lab/models/hub/known-models.ts'
+import { releases } from '../../lab/models/hub/releases.ts'
 import { hubSettings } from '../../lab/models/hub/settings.ts'
 import { cacheStore, folderStore, type HubFile } from '../../lab/models/hub/store.ts'
 import { print, printJson } from '../../lab/cli/print.ts'
@@ -21,7 +24,8 @@ import { postTexts } from '../../lab/texts/post-texts.ts'
 import { formatTable } from '../../lab/cli/table.ts'
 
 interface Options {
-  readonly layers: readonly number[]
+  readonly layers?: readonly number[]
+  readonly saes?: string
   readonly dir?: string
   readonly offline?: boolean
   readonly json?: boolean
@@ -33,12 +37,16 @@ const command = createCommand('download', 'fetch a published model and its SAEs 
   .argument('<model>', names.join(', '), oneOf('model', names))
   .option(
     '--layers <list>',
-    'SAEs of these layers; 12 is after the last',
+    `SAEs of these layers; 12 is after the last (default: ${postLayers.join()}, of --saes all)`,
     listOf('layers', integerIn('layer', 0, 12)),
-    postLayers,
+  )
+  .option(
+    '--saes <which>',
+    'other SAEs than the model’s own: a release below, or OWNER/NAME[@REVISION][:FOLDER]',
   )
   .option('--dir <folder>', 'into this folder, not into Hugging Face’s cache')
   .option('--offline', 'fetch nothing, check what is there')
+  .addHelpText('after', `\nReleases: ${Object.keys(releases).join(', ')}`)
   .parse()
 
 runMain(async () => {
@@ -46,10 +54,10 @@ runMain(async () => {
   const [name] = command.processedArgs as [string]
   const settings = await hubSettings(process.env, options)
   const store = options.dir === undefined ? cacheStore(settings.cacheFolder) : folderStore(options.dir)
-  const files = filesOf(knownModels[name], options.layers)
+  const files = await filesOf(knownModels[name], options)
   const paths = await fetchFiles(settings, store, files, {
     what: name,
-    command: `npm run download -- ${name}`,
+    command: `npm run download -- ${name}${options.saes === undefined ? '' : ` --saes ${options.saes}`}`,
     quiet: options.json,
   })
   if (name === 'gpt2') await postTexts(settings)
@@ -64,9 +72,17 @@ runMain(async () => {
   if (wrong.length > 0) throw new UserError(wrong.join('\n'))
 })
 
-function filesOf({ config, weights, saes }: KnownModel, layers: readonly number[]): HubFile[] {
-  const wanted = saes.filter(({ hook }) => layers.includes(layerOf(hook)))
-  return [config, weights, ...saes.map((sae) => sae.config), ...wanted.map((sae) => sae.weights)]
+async function filesOf(
+  { config, weights, saes }: KnownModel,
+  { saes: which, layers }: Options,
+): Promise<HubFile[]> {
+  const asked = which === undefined ? saes : await saeFilesOnHub(which)
+  if (!asked) throw new UserError(`--saes ${which}: it is on this machine already`)
+  const chosen = layers ?? (which === undefined ? postLayers : undefined)
+  const wanted = asked.filter(({ hook }) => !chosen || hook === undefined || chosen.includes(layerOf(hook)))
+  if (which !== undefined && wanted.length === 0)
+    throw new UserError(`--saes ${which}: no SAE of layer ${layers!.join(', ')} in it`)
+  return [config, weights, ...asked.flatMap((sae) => sae.config ?? []), ...wanted.map((sae) => sae.weights)]
 }
 
 interface Checked {

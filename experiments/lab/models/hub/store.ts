@@ -92,7 +92,7 @@ function checkRepo(repo: string): string {
 /** Names come from the network and from files. @throws UserError if `path` could lead out of its folder */
 export function checkPath(path: string): string {
   const parts = path.split('/')
-  if (!parts.every((part) => /^[\w.-]+$/.test(part) && !/^\.+$/.test(part)))
+  if (!parts.every((part) => /^[\w.+:-]+$/.test(part) && !/^(\.+|[a-z]:.*)$/i.test(part)))
     throw new UserError(`'${path}' is not a file's path in a repository: expected names, joined by /`)
   return path
 }

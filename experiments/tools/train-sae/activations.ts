@@ -1,0 +1,81 @@
+// What stands at a hook while the model reads texts, without end: the texts come again, in another order, when all were read.
+import { createRandom } from '../../../engine/random.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
+import { shuffled } from '../../../engine/train/schedule.ts'
+import { toBasis } from '../../../sae/basis.ts'
+import type { SaeConfig } from '../../../sae/config.ts'
+import { batches, captureStreams } from '../../lab/models/features.ts'
+import type { OpenModel } from '../../lab/models/models.ts'
+import { windowsOf } from '../../lab/models/windows.ts'
+
+/** BOS and a text’s token ids. */
+export type Ids = readonly number[]
+
+/** The texts' share that is held out, to measure the SAE on. */
+const HELD_OUT = 0.05
+
+/** Some texts, drawn by the seed, are held out, at least one; the others are trained on. */
+export function splitTexts(ids: readonly Ids[], seed: number): { training: Ids[]; heldOut: Ids[] } {
+  const held = new Set(shuffled(ids.length, createRandom(seed)).subarray(0, Math.ceil(HELD_OUT * ids.length)))
+  return {
+    training: ids.filter((_, text) => !held.has(text)),
+    heldOut: ids.filter((_, text) => held.has(text)),
+  }
+}
+
+/** A seed for the `n`th of many draws: what is drawn there depends on nothing that was drawn before. */
+export function seedOf(seed: number, n: number): number {
+  return (Math.imul(seed + 1, 0x9e3779b1) + n) >>> 0
+}
+
+/** Reads batches of passages; where it stands is a number. */
+export class ActivationSource {
+  /** Batches read so far. */
+  position: number
+  readonly #model: OpenModel
+  readonly #config: SaeConfig
+  readonly #passages: readonly Ids[]
+  readonly #seed: number
+  #epoch = { number: -1, from: 0, batches: [] as Ids[][] }
+
+  /** texts: ids with BOS */
+  constructor(model: OpenModel, config: SaeConfig, texts: readonly Ids[], seed: number, position = 0) {
+    this.#model = model
+    this.#config = config
+    this.#passages = texts.flatMap((text) => windowsOf(text, model.gpt2.config.nCtx).map(({ ids }) => ids))
+    this.#seed = seed
+    this.position = position
+  }
+
+  /** The next passages' tokens but BOS, on the SAE's basis. -> [tokens, d_in] */
+  async next(): Promise<Tensor> {
+    while (this.position >= this.#epoch.from + this.#epoch.batches.length) this.#nextEpoch()
+    const passages = this.#epoch.batches[this.position - this.#epoch.from]
+    this.position += 1
+    const hook = this.#config.hookName
+    const stream = (await captureStreams(this.#model.gpt2, passages, [hook])).get(hook)!
+    let row = 0
+    const rows = passages.flatMap(({ length }) => {
+      const first = row
+      row += length
+      return Array.from({ length: length - 1 }, (_, i) => first + 1 + i)
+    })
+    let made: Tensor | undefined
+    await this.#model.gpt2.ops.scope(async (ops) => {
+      const x = await toBasis(ops, this.#config, hook, ops.upload(stream))
+      made = await ops.download(await ops.takeRows(x, rows))
+    })
+    return made!
+  }
+
+  /** Every passage once, in an order that the seed and the epoch's number decide. */
+  #nextEpoch(): void {
+    const { number, from, batches: before } = this.#epoch
+    const order = shuffled(this.#passages.length, createRandom(seedOf(this.#seed, number + 1)))
+    this.#epoch = {
+      number: number + 1,
+      from: from + before.length,
+      batches: batches(Array.from(order, (passage) => this.#passages[passage])),
+    }
+  }
+}

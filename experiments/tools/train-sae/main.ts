@@ -1,0 +1,231 @@
+// How does an SAE come to be? Trains one on a model's activations.
+//   npm run train-sae -- --out mine/sae/layer3
+//   npm run train-sae -- --texts corpus --hook blocks.5.hook_resid_pre --tokens 2M --out mine/sae/layer5
+//   npm run train-sae -- --resume --out mine/sae/layer3               after Ctrl-C
+// Prints loss, L0 and explained variance as it goes; writes cfg.json, sae_weights.safetensors (SAELens') and report.html.
+import { Option } from 'commander'
+import { join } from 'node:path'
+import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
+import { plainConfig, type SaeConfig } from '../../../sae/config.ts'
+import { saeJson, saeTensors } from '../../../sae/save.ts'
+import { siteNames, siteOf } from '../../../sae/sites.ts'
+import { storeOf } from '../../../sae/train/initial.ts'
+import { loadSae } from '../../../sae/weights.ts'
+import {
+  commandLine,
+  createCommand,
+  integerIn,
+  numberIn,
+  oneOf,
+  positiveInteger,
+  runMain,
+} from '../../lab/cli/cli.ts'
+import { print, printJson, printNote } from '../../lab/cli/print.ts'
+import { formatTable } from '../../lab/cli/table.ts'
+import { UserError } from '../../lab/cli/user-error.ts'
+import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
+import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
+import { openModel, type OpenModel } from '../../lab/models/models.ts'
+import { provenanceOf } from '../../lab/models/provenance.ts'
+import { measureSaes, type SaeEvaluation } from '../../lab/models/sae-quality.ts'
+import { openWeights } from '../../lab/models/weight-files.ts'
+import { newRun } from '../../lab/report/published-node.ts'
+import { OWN_TEXTS, textsNamed } from '../../lab/texts/named-texts.ts'
+import { namedAfter, tokenizeTexts } from '../../lab/texts/tokenize-texts.ts'
+import { splitTexts, type Ids } from './activations.ts'
+import {
+  arithmeticOf,
+  checkCircumstances,
+  hashModel,
+  hashTexts,
+  hasCheckpoint,
+  readCheckpoint,
+  removeCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts'
+import { ARCHITECTURES, tokenCount, type Settings } from './settings.ts'
+import { trainSae, type Trained } from './train.ts'
+import { qualityRows, renderTrainingReport } from './training-page.ts'
+
+interface Options extends EngineOptions, Settings {
+  readonly texts: string
+  readonly out: string
+  readonly resume?: boolean
+  readonly checkpoint: number
+  readonly json?: boolean
+}
+
+const command = addEngineOptions(
+  createCommand('train-sae', 'train a sparse autoencoder on a model’s activations'),
+)
+  .option('--hook <name>', `where it reads: ${siteNames}`, 'blocks.3.hook_resid_pre')
+  .addOption(
+    new Option('--architecture <name>', 'what kind of SAE, by SAELens’ names')
+      .argParser(oneOf('architecture', ARCHITECTURES))
+      .default('standard'),
+  )
+  .option('--d-sae <n>', 'number of features', positiveInteger('d-sae'), 1024)
+  .option(
+    '--texts <path>',
+    'texts, as for npm start: JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published (default: our own 140)',
+    OWN_TEXTS,
+  )
+  .option(
+    '--tokens <n>',
+    'tokens to train on, such as 250k or 1M; texts come again when all were read',
+    tokenCount('tokens'),
+    1_000_000,
+  )
+  .option('--batch <n>', 'tokens in a step', positiveInteger('batch'), 1024)
+  .option(
+    '--buffer <n>',
+    'tokens that batches are drawn from, at least a batch',
+    tokenCount('buffer'),
+    16_384,
+  )
+  .option('--rate <x>', 'the learning rate', numberIn('rate', 0, 1), 1e-3)
+  .option(
+    '--l1 <x>',
+    'what activity costs: more makes fewer features active and explains less',
+    numberIn('l1', 0, Infinity),
+    2,
+  )
+  .option('--seed <n>', 'decides weights, order and batches', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .option('--checkpoint <n>', 'tokens between checkpoints', tokenCount('checkpoint'), 100_000)
+  .option('--resume', 'go on from the checkpoint in --out, with the options it was begun with')
+  .requiredOption('--out <folder>', 'the folder to write (required)')
+  .addHelpText(
+    'after',
+    `
+Loss of a batch: the mean over tokens of |x_hat - x|^2 + l1 * the sum of f_j |W_dec[j]|, where x is scaled so that its mean length
+is the root of its width; AdamW; gradients are clipped to 1. SAELens’ definitions. BOS is left out. A twentieth of the texts is held out.
+
+A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
+same bits as one that was not. Other weights, texts or arithmetic than it was begun with are refused.
+
+What is written is SAELens’ format. A model’s folder takes it as sae/NAME, and every command then finds it:
+  cp -r gpt2/tiny mine && npm run train-sae -- --model mine --hook blocks.3.hook_resid_pre --out mine/sae/layer3
+  npm run feature -- --model mine --layer 3 --feature 7`,
+  )
+  .parse()
+
+const options = command.opts<Options>()
+
+runMain(async () => {
+  const { out, resume, json: quiet } = options
+  await checkWritable(join(out, 'cfg.json'))
+  if (!resume && hasCheckpoint(out))
+    throw new UserError(`${out} holds a checkpoint: go on by --resume, or remove it to begin again`)
+  const from = resume ? await readCheckpoint(out) : undefined
+  const settings = from ? resumedSettings(from.settings) : settingsOf(options)
+  await withBackend(options, async (ops) => {
+    const model = await openModel(options.model, ops, { ...options, quiet })
+    const config = configFor(model, settings)
+    const texts = namedAfter(options.texts, await textsNamed(options, { leastCategories: 1 }))
+    const { ids, long } = tokenizeTexts(model, texts, 'split')
+    if (ids.length < 2) throw new UserError(`${options.texts}: expected two texts at least: one is held out`)
+    const circumstances = {
+      model: await hashModel(options.model, options),
+      texts: hashTexts(ids),
+      arithmetic: arithmeticOf(ops),
+    }
+    if (from) checkCircumstances(from.circumstances, circumstances)
+    const { training, heldOut } = splitTexts(ids, settings.seed)
+    if (!quiet) printNote(describeTexts(training, heldOut, settings))
+    const trained = await trainSae(model, config, training, {
+      ...{ settings, circumstances, from, quiet },
+      every: Math.max(1, Math.round(options.checkpoint / settings.batch)),
+      save: (checkpoint) => writeCheckpoint(out, checkpoint),
+    })
+    const scaled = { ...config, inputScale: trained.scale }
+    const weights = await saeTensors(storeOf(Object.fromEntries(trained.weights)), scaled)
+    await writeAllAtomically(out, {
+      'sae_weights.safetensors': encodeSafetensors(weights),
+      'cfg.json': saeJson(config),
+    })
+    const qualities = await measured(model, config, heldOut)
+    const report = join(out, 'report.html')
+    const provenance = {
+      ...(await provenanceOf({ ...model, saeConfig: () => config }, ops, [config.hookName], {
+        threshold: 'none: a feature is active where it is above 0',
+        seed: settings.seed,
+        command: commandLine('train-sae', process.argv.slice(2)),
+      })),
+      ...{ pooling: 'none: each token counts by itself', long },
+    }
+    const page = { run: newRun(), provenance, settings, trained, qualities }
+    await writeAllAtomically(out, { 'report.html': renderTrainingReport(page) })
+    await removeCheckpoint(out)
+    show(settings, trained, qualities, report)
+  })
+})
+
+function settingsOf({ hook, architecture, dSae, tokens, batch, buffer, rate, l1, seed }: Options): Settings {
+  if (buffer < batch)
+    throw new UserError(`--buffer ${buffer}: expected at least the ${batch} tokens of a batch (--batch)`)
+  return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, seed }
+}
+
+/** Those of the checkpoint. @throws UserError if the command line says otherwise */
+function resumedSettings(saved: Settings): Settings {
+  for (const name of Object.keys(saved) as (keyof Settings)[])
+    if (command.getOptionValueSource(name) === 'cli' && options[name] !== saved[name])
+      throw new UserError(
+        `--resume: this training was begun with ${name} ${saved[name]}, not ${options[name]}: leave the option out`,
+      )
+  return saved
+}
+
+/** @throws UserError if no SAE can be trained there */
+function configFor({ name, gpt2 }: OpenModel, { hook, dSae }: Settings): SaeConfig {
+  const { nLayers, dModel } = gpt2.config
+  const site = siteOf(hook)
+  if (!site || site.holds === 'normalized' || site.layer >= nLayers)
+    throw new UserError(
+      `--hook ${hook}: expected one of ${siteNames}, but ln2.hook_normalized; ${name} has blocks 0..${nLayers - 1}`,
+    )
+  return plainConfig({
+    ...{ dIn: dModel, dSae, hookName: hook },
+    ...{ centered: site.holds === 'stream', modelName: name },
+  })
+}
+
+/** How often the texts come again: an SAE learns few texts by heart. */
+function describeTexts(training: readonly Ids[], heldOut: readonly Ids[], { tokens }: Settings): string {
+  const own = training.reduce((sum, { length }) => sum + length - 1, 0)
+  return `${training.length} texts with ${own} tokens, each read ${(tokens / own).toFixed(1)} times; ${heldOut.length} texts are held out`
+}
+
+/** The SAE as it was written, and the model's own of that hook where there is one, on the same texts. */
+async function measured(
+  model: OpenModel,
+  config: SaeConfig,
+  texts: readonly Ids[],
+): Promise<Map<string, SaeEvaluation>> {
+  const hook = config.hookName
+  const openSae = async () => {
+    const store = await openWeights(join(options.out, 'sae_weights.safetensors'))
+    return loadSae(model.gpt2.ops, store, config).finally(() => store.close())
+  }
+  const qualities = new Map<string, SaeEvaluation>()
+  const measure = async (name: string, model: Pick<OpenModel, 'gpt2' | 'openSae'>) =>
+    qualities.set(name, (await measureSaes(model, texts, [hook])).get(hook)!)
+  await measure('trained here', { gpt2: model.gpt2, openSae })
+  if (model.saeHooks.includes(hook)) await measure(`that of ${model.name}`, model)
+  return qualities
+}
+
+function show(
+  settings: Settings,
+  { tokensPerSecond, history }: Trained,
+  qualities: ReadonlyMap<string, SaeEvaluation>,
+  report: string,
+): void {
+  const { out, json } = options
+  if (json)
+    return printJson({ settings, out, tokensPerSecond, history, qualities: Object.fromEntries(qualities) }, 1)
+  const { head, rows } = qualityRows(qualities)
+  print(formatTable(head, rows))
+  print(`${settings.tokens} tokens, ${Math.round(tokensPerSecond)} a second; written to ${out}`)
+  print(`report: ${report}`)
+}

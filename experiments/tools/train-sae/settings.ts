@@ -1,0 +1,48 @@
+// What decides a training: all of it is in the checkpoint.
+import { InvalidArgumentError } from 'commander'
+import type { TrainingSettings } from '../../../sae/train/training.ts'
+
+/** Those that SAEs are trained of here, by SAELens' names. */
+export const ARCHITECTURES = ['standard'] as const
+
+export interface Settings {
+  readonly hook: string
+  readonly architecture: (typeof ARCHITECTURES)[number]
+  readonly dSae: number
+  /** How many tokens it is trained on, those of repeated texts counted each time. */
+  readonly tokens: number
+  /** Tokens a step. */
+  readonly batch: number
+  /** Tokens that wait in the pool. */
+  readonly buffer: number
+  readonly rate: number
+  readonly l1: number
+  readonly seed: number
+}
+
+/** Tokens that may pass before a feature that was active on none of them is called dead. */
+export const DEAD_AFTER = 100_000
+
+export function stepsOf({ tokens, batch }: Settings): number {
+  return Math.ceil(tokens / batch)
+}
+
+/** The rate rises over the first twentieth of the steps and falls over the last fifth; the L1 cost rises over the first tenth. */
+export function trainingSettings(settings: Settings): TrainingSettings {
+  const steps = stepsOf(settings)
+  return {
+    ...{ rate: settings.rate, steps, warmUp: Math.ceil(steps / 20), decay: Math.floor(steps / 5) },
+    ...{ l1: settings.l1, l1WarmUp: Math.ceil(steps / 10), deadAfter: DEAD_AFTER },
+  }
+}
+
+/** An option's parser: `250000`, `250k`, `1.5M`. */
+export function tokenCount(label: string) {
+  return (text: string): number => {
+    const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([kM]?)$/.exec(text) ?? []
+    const value = Number(digits) * { '': 1, k: 1e3, M: 1e6 }[unit as '' | 'k' | 'M']
+    if (!(Number.isSafeInteger(value) && value > 0))
+      throw new InvalidArgumentError(`${label}: expected a number such as 250000, 250k or 1M, got '${text}'.`)
+    return value
+  }
+}

@@ -1,0 +1,127 @@
+// The report of a training: its curves, and how well the SAE does on texts that it was not trained on.
+import * as Plot from '@observablehq/plot'
+import type { VNode } from 'preact'
+import type { Provenance } from '../../lab/models/provenance.ts'
+import type { SaeEvaluation } from '../../lab/models/sae-quality.ts'
+import { html } from '../../lab/report/html.ts'
+import { showNumber, showShare } from '../../lab/report/numbers.ts'
+import { chartDocument } from '../../lab/report/page-node.ts'
+import type { Run } from '../../lab/report/published-node.ts'
+import { renderReport } from '../../lab/report/report-page.ts'
+import { pictureOf, section } from '../../lab/report/sections.ts'
+import { drawChart } from '../../lab/report/svg.ts'
+import { dataTable } from '../../lab/report/tables.ts'
+import type { Point } from './checkpoint.ts'
+import { DEAD_AFTER, type Settings } from './settings.ts'
+import type { Trained } from './train.ts'
+
+interface TrainingPage {
+  readonly run: Run
+  readonly provenance: Provenance
+  readonly settings: Settings
+  readonly trained: Trained
+  readonly qualities: ReadonlyMap<string, SaeEvaluation>
+}
+
+type Curve = Exclude<keyof Point, 'tokens'>
+
+const CURVES: Record<Curve, string> = {
+  loss: 'Loss',
+  l0: 'L0: active features a token',
+  explainedVariance: 'Explained variance',
+  deadFeatures: `Dead features: active on none of the last ${DEAD_AFTER} tokens`,
+}
+
+export function renderTrainingReport({
+  run,
+  provenance,
+  settings,
+  trained,
+  qualities,
+}: TrainingPage): string {
+  const { hook, dSae, tokens, architecture } = settings
+  const [quality] = qualities.values()
+  const { head, rows } = qualityRows(qualities)
+  const points = trained.history.map((point) => [
+    point.loss.toPrecision(4),
+    point.l0.toFixed(1),
+    showShare(point.explainedVariance),
+    point.deadFeatures,
+  ])
+  return renderReport({
+    ...{ run, provenance, links: [] },
+    title: 'An SAE, trained',
+    eyebrow: 'Training',
+    question: `How does an SAE of ${hook} come to be?`,
+    answer: `On ${quality.tokens} tokens held out, ${showNumber(quality.l0)} of its ${dSae} features are active a token, and they explain ${showShare(quality.explained_variance)} of the variance.`,
+    background:
+      'A sparse autoencoder rewrites an activation as a sum of few of many directions. It is trained to rebuild what it reads, ' +
+      'and pays for each activation by its size: so it finds directions that explain much and are seldom needed.',
+    picture: pictureOf(
+      `Each point is one batch of ${settings.batch} tokens; the cost of activity rises over the first tenth.`,
+      (Object.keys(CURVES) as Curve[]).map((name) => curveOf(trained.history, name)),
+    ),
+    claims: html`<p>
+      A ${architecture} SAE, trained on ${tokens} tokens: learning rate ${settings.rate}, L1 cost
+      ${' '}${settings.l1}, inputs multiplied by ${trained.scale.toPrecision(4)} (folded into the weights).
+    </p>`,
+    body: [
+      section(
+        'held-out',
+        'On texts held out',
+        dataTable({
+          caption:
+            'Loss recovered: 1 if putting the reconstruction in the stream’s place costs the model nothing',
+          columns: head,
+          rows: rows.map(([name, ...cells]) => ({ head: name, cells })),
+        }),
+      ),
+      section(
+        'numbers',
+        'The curves’ numbers',
+        dataTable({
+          caption: 'Batch by batch',
+          columns: ['Tokens', 'Loss', 'L0', 'Explained variance', 'Dead features'],
+          rows: trained.history.map((point, i) => ({ head: point.tokens, cells: points[i] })),
+        }),
+      ),
+    ],
+    footer: 'Explained variance: 1 − Σ|x − x̂|² / Σ|x − mean(x)|², the mean over tokens, per dimension.',
+  })
+}
+
+/** How well SAEs do, a row each, for the page and for the terminal. */
+export function qualityRows(qualities: ReadonlyMap<string, SaeEvaluation>): {
+  head: string[]
+  rows: (string | number)[][]
+} {
+  return {
+    head: ['SAE', 'tokens', 'L0', 'explained', 'loss recovered', 'features', 'active on none'],
+    rows: Array.from(qualities, ([name, quality]) => [
+      ...[name, quality.tokens, quality.l0.toFixed(1), quality.explained_variance.toFixed(3)],
+      ...[quality.ce_recovered.toFixed(3), quality.d_sae, quality.dead_features],
+    ]),
+  }
+}
+
+function curveOf(history: readonly Point[], name: Curve): VNode {
+  const [first, last] = [history[0], history[history.length - 1]]
+  const about = {
+    title: CURVES[name],
+    description: `from ${showNumber(first[name])} at ${first.tokens} tokens to ${showNumber(last[name])} at ${last.tokens}`,
+  }
+  const chart = drawChart(
+    chartDocument(),
+    {
+      ...{ width: 340, height: 180, marginLeft: 48, marginBottom: 34 },
+      x: { label: 'tokens', ticks: 4, tickFormat: '~s', labelArrow: 'none' },
+      y: { label: null, ticks: 4, zero: true },
+      marks: [Plot.line(history, { x: 'tokens', y: name, stroke: 'var(--stroke)', strokeWidth: 1.5 })],
+    },
+    about,
+  )
+  return html`<div>
+    <p><small>${CURVES[name]}</small></p>
+    ${chart}
+  </div>`
+}
