@@ -1,7 +1,7 @@
 // For each category the feature with the highest sum over the category's texts, fast enough for thousands of shuffles.
 
 /** A feature's whole numbers, one for each text, not negative. */
-export interface Weights {
+interface Weights {
   /** The texts that have a number of their own. */
   readonly texts: ArrayLike<number>
   readonly weights: ArrayLike<number>
