@@ -1,7 +1,8 @@
 // `bench kernels`: a matrix product from three plain loops to every instruction there is, a step at a time.
 import { availableParallelism } from 'node:os'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
-import { ladder } from './kernels/ladder.ts'
+import { ladder, type Rung } from './kernels/ladder.ts'
 import { matmulRunner, timeProducts, type Size } from './matmul.ts'
 
 /** GPT-2 small's MLP at 64 tokens, its projection at 512, and its MLP at one token: only the last is memory-bound. */
@@ -11,13 +12,22 @@ const sizes: readonly Size[] = [
   [1, 768, 3072],
 ]
 
-export const kernels: Benchmark<{ threads?: number }> = {
+/** The steps of these names, in the ladder's order. @throws UserError for a name that no step has */
+function chosen(rungs: readonly Rung[], only?: readonly string[]): readonly Rung[] {
+  const names = rungs.map(({ name }) => name)
+  const unknown = only?.find((name) => !names.includes(name))
+  if (unknown !== undefined)
+    throw new UserError(`--only "${unknown}": there is no such step; there are: ${names.join(' | ')}`)
+  return only ? rungs.filter(({ name }) => only.includes(name)) : rungs
+}
+
+export const kernels: Benchmark<{ threads?: number; only?: readonly string[] }> = {
   name: 'kernels',
   description: 'a product, from three loops to all the machine has',
-  addOptions: addThreads,
+  addOptions: (command) => addThreads(command).option('--only <step...>', 'these steps of the ladder alone'),
 
-  async run({ quick, quiet, threads = availableParallelism() }) {
-    const rungs = ladder(threads)
+  async run({ quick, quiet, threads = availableParallelism(), only }) {
+    const rungs = chosen(ladder(threads), only)
     if (!quiet) for (const { name, changes } of rungs) console.log(`${name}: ${changes}`)
     const starts = rungs.map((rung) => {
       const { name: work, threads, instructions, missing } = rung

@@ -78,7 +78,9 @@ export interface Backend {
   readonly screening?: Readonly<ScreenCounts>
 
   // --- moving numbers ---
+  /** The tensor's numbers, copied to where the backend keeps its own; freed with the scope around it. */
   upload(tensor: Tensor): DeviceTensor
+  /** The numbers at home. @throws for a tensor of another backend, or one that is freed */
   download(x: DeviceTensor): Promise<Tensor>
   /** The same numbers under another shape of the same size. */
   reshape(x: DeviceTensor, shape: Shape): DeviceTensor

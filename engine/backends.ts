@@ -76,12 +76,20 @@ export const backends: Readonly<Record<string, BackendEntry>> = {
 
 export const defaultBackend = 'wasm'
 
-/** Starts the backend of this name, or fails saying why: an explicit choice never falls back. */
-export async function createBackend(name = defaultBackend, options: BackendOptions = {}): Promise<Backend> {
+/**
+ * Starts the backend of this name; `await using` stops it where the block ends, as `dispose()` does.
+ * @throws saying why, for a name that is not known, an option that it has no use for, or where it cannot run here: an explicit
+ *   choice never falls back
+ */
+export async function createBackend(
+  name = defaultBackend,
+  options: BackendOptions = {},
+): Promise<Backend & AsyncDisposable> {
   if (!Object.hasOwn(backends, name))
     throw new Error(`backend "${name}" is not known; there are ${Object.keys(backends).join(', ')}`)
   for (const [option, value] of Object.entries(options))
     if (value !== undefined && !backends[name].options.includes(option as keyof BackendOptions))
       throw new Error(`backend "${name}" has no choice of ${option}; leave it out`)
-  return backends[name].create(options)
+  const ops = await backends[name].create(options)
+  return Object.assign(ops, { [Symbol.asyncDispose]: () => ops.dispose() })
 }

@@ -18,7 +18,7 @@ export function sparseRow(x: SparseRows, index: number): { indices: Uint32Array;
   return { indices: x.indices.subarray(from, to), values: x.values.subarray(from, to) }
 }
 
-/** One column of sparse rows, a number a row. */
+/** One column of sparse rows, a number a row: 0 where it has no entry. sparse [rows, width] -> [rows] */
 export function sparseColumn(x: SparseRows, column: number): Float32Array {
   return Float32Array.from({ length: x.shape[0] }, (_, row) => {
     const { indices, values } = sparseRow(x, row)
@@ -50,7 +50,7 @@ export function positiveEntries(dense: Tensor): SparseRows {
   return { shape: dense.shape, offsets, indices, values }
 }
 
-/** The dense [rows, width] matrix. */
+/** The dense matrix, absent entries as zeros. sparse [rows, width] -> [rows, width] */
 export function toDense(x: SparseRows): Tensor {
   const [rows, width] = x.shape
   const dense = Tensor.zeros(x.shape)

@@ -37,6 +37,7 @@ export class Tensor {
     return 'reference'
   }
 
+  /** A tensor of zeros. */
   static zeros(shape: Shape): Tensor {
     return new Tensor(shape, new Float32Array(sizeOf(shape)))
   }

@@ -4,6 +4,7 @@ import type { LayerCache } from './attention.ts'
 import type { Hook, HookTable } from './hooks.ts'
 import { run, type Gpt2 } from './model.ts'
 
+/** How the next token is drawn, and what is done to the model meanwhile. */
 export interface SamplingOptions {
   /** Divides the logits: below 1 bolder, above 1 wilder; 0 always takes the most probable token (greedy). */
   readonly temperature?: number
@@ -27,6 +28,8 @@ interface Candidate {
  * Writes on from a prompt, a token at a time: the prompt goes through once (prefill), then each new token
  * alone (decode), with the keys and values of all before it in a cache. Ends after `maxNewTokens`,
  * at <|endoftext|>, or where the model's positions end.
+ * @param prompt ids with BOS; yields an id at a time
+ * @throws for an option out of its range, and as `run` does
  */
 export async function* generate(
   model: Gpt2,

@@ -10,26 +10,34 @@ import { Hooks, type HookTable } from './hooks.ts'
 import { layerNorm } from './norm.ts'
 import { loadWeights, releaseWeights, type Gpt2Weights } from './weights.ts'
 
-/** GPT-2 (Radford et al. 2019): weights on a backend, ready to run. */
-export interface Gpt2 {
+/** GPT-2 (Radford et al. 2019): weights on a backend, ready to run; `using` frees them where the block ends. */
+export interface Gpt2 extends Disposable {
   readonly config: Gpt2Config
   readonly ops: Backend
   readonly weights: Gpt2Weights
 }
 
+/**
+ * Loads a model onto a backend. `store` may hold Hugging Face's names with or without `transformer.`; it is left open.
+ * @param onTensor called with each tensor as it is loaded
+ * @throws naming tensors that are missing, unknown, of another shape, or that hold NaN or infinity; nothing stays loaded
+ */
 export async function loadGpt2(
   ops: Backend,
   store: WeightStore,
   config: Gpt2Config,
   onTensor?: Parameters<typeof loadWeights>[3],
 ): Promise<Gpt2> {
-  return { config, ops, weights: await loadWeights(ops, store, config, onTensor) }
+  const weights = await loadWeights(ops, store, config, onTensor)
+  return { config, ops, weights, [Symbol.dispose]: () => releaseWeights(ops, weights) }
 }
 
-export function releaseGpt2({ ops, weights }: Gpt2): void {
-  releaseWeights(ops, weights)
+/** Frees what a model has on its backend, as the end of its `using` does. */
+export function releaseGpt2(model: Gpt2): void {
+  model[Symbol.dispose]()
 }
 
+/** What of the forward pass is run again, or left out. */
 export interface RunOptions {
   /** Keys and values of what came before; only for a single text. */
   readonly cache?: readonly LayerCache[]
@@ -78,7 +86,10 @@ export function lastRows(texts: readonly (readonly number[])[]): number[] {
   return texts.map((text) => (end += text.length) - 1)
 }
 
-/** Runs the model and keeps the named activations. -> a tensor a name, rows of all texts */
+/**
+ * Runs the model and keeps the named activations. -> a tensor a name, rows of all texts
+ * @throws as `run` does
+ */
 export async function capture(
   model: Gpt2,
   texts: readonly (readonly number[])[],

@@ -64,7 +64,7 @@ export interface Vocabulary {
 /**
  * GPT-2's tokenizer, with all its 50,257 tokens or cut to its first merges: then ids below `vocabularySize - 1` are
  * GPT-2's, and `vocabularySize - 1` is `<|endoftext|>`. Ids from 50,257 on are padding, without a text.
- * @param options.vocabularySize from 257 (the bytes alone); 50,257 if left out
+ * `vocabularySize` is from 257 (the bytes alone); 50,257 if left out.
  * @throws if `vocabularySize` is less
  */
 export async function createTokenizer({

@@ -1,7 +1,7 @@
 // clearbox/sae: sparse autoencoders, from the stream to features and back. What is not here is internal.
 export { parseSaeConfig, type SaeConfig } from './config.ts'
 export { decoderRows, reconstruct } from './decoder.ts'
-export { addDirection, removal, steering } from './edit.ts'
+export { addDirection, liveEdit, removal, steering } from './edit.ts'
 export { encode } from './encoder.ts'
 export { meanFeatures, withoutBos } from './pooling.ts'
 export { splice, zeroAblate } from './splice.ts'

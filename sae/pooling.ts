@@ -2,7 +2,11 @@
 import { meanSparseRows, sliceRows, stackRows, type SparseRows } from '../engine/sparse.ts'
 import { showShape } from '../engine/tensor.ts'
 
-/** The rows of every token but each text's first, BOS, whose activations are of another kind and size. */
+/**
+ * The rows of every token but each text's first, BOS, whose activations are of another kind and size.
+ * features [sum of lengths, d_sae], lengths with BOS -> sparse [sum of lengths - texts, d_sae]
+ * @throws if the lengths do not add up to the rows
+ */
 export function withoutBos(features: SparseRows, lengths: readonly number[]): SparseRows {
   const total = lengths.reduce((sum, length) => sum + length, 0)
   if (total !== features.shape[0])
@@ -17,6 +21,7 @@ export function withoutBos(features: SparseRows, lengths: readonly number[]): Sp
 /**
  * One row of features a text: the mean over its tokens, BOS left out (the post's published method).
  * features [sum of lengths, d_sae], lengths with BOS -> sparse [texts, d_sae]
+ * @throws if the lengths do not add up to the rows
  */
 export function meanFeatures(features: SparseRows, lengths: readonly number[]): SparseRows {
   return meanSparseRows(

@@ -35,7 +35,7 @@ export function splice(sae: Sae, hook: string, edit: FeatureEdit = (f) => f): Sa
   }
 }
 
-/** A hook that replaces what stands at it by zeros: what is left of the model when this place says nothing. */
+/** A hook that replaces what stands at it by zeros: what is left of the model when this place says nothing. any shape -> the same */
 export async function zeroAblate(x: DeviceTensor, ops: Backend): Promise<DeviceTensor> {
   return ops.upload(Tensor.zeros(x.shape))
 }

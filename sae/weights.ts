@@ -8,8 +8,8 @@ import { architectureOf } from './architectures/all.ts'
 import type { SaeConfig } from './config.ts'
 import { folded } from './fold.ts'
 
-/** A sparse autoencoder: weights on a backend, ready to run. */
-export interface Sae {
+/** A sparse autoencoder: weights on a backend, ready to run; `using` frees them where the block ends. */
+export interface Sae extends Disposable {
   readonly config: SaeConfig
   readonly ops: Backend
   readonly encoder: Encoder // W_enc [d_in, d_sae] and what else the architecture has
@@ -50,6 +50,9 @@ export async function loadSae(ops: Backend, store: WeightStore, config: SaeConfi
       ? keep(await ops.prepareLinear(source('W_skip'), undefined, { transposed: true }))
       : undefined,
     b_dec: ops.upload(await readTensor(source('b_dec'))),
+    [Symbol.dispose](this: Sae) {
+      for (const part of [this.encoder, this.W_dec, this.b_dec, this.W_skip]) if (part) ops.release(part)
+    },
   }))
 }
 
@@ -60,8 +63,9 @@ async function checkOnes(label: string, source: WeightSource): Promise<void> {
     throw new Error(`${label}: scaling_factor holds ${wrong}, expected ones: fine-tuned SAEs cannot be run`)
 }
 
-export function releaseSae({ ops, encoder, W_dec, b_dec, W_skip }: Sae): void {
-  for (const part of [encoder, W_dec, b_dec, W_skip]) if (part) ops.release(part)
+/** Frees what an SAE has on its backend, as the end of its `using` does. */
+export function releaseSae(sae: Sae): void {
+  sae[Symbol.dispose]()
 }
 
 /** Refuses an activation that the SAE was not trained on: wrong input gives features, but none that mean anything. */

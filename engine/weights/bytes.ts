@@ -6,10 +6,11 @@ export interface ByteSource {
   readonly size: number
   /** Fills `into`, which may be shared memory, with the bytes from position `at` on. */
   read(into: Uint8Array, at: number): Promise<void>
+  /** Gives the file back; nothing can be read any more. */
   close(): Promise<void>
 }
 
-/** Bytes that are in memory already. */
+/** Bytes that are in memory already. `label` is what errors call them. */
 export function memorySource(label: string, bytes: Uint8Array): ByteSource {
   const source: ByteSource = {
     label,

@@ -24,13 +24,15 @@ export interface WeightSource {
 export interface WeightStore {
   /** What error messages call the collection: a path or a model's name. */
   readonly label: string
+  /** Every tensor's name. */
   names(): readonly string[]
   /** @throws if there is no tensor of this name */
   get(name: string): WeightSource
+  /** Gives the file back; no tensor can be read any more. */
   close(): Promise<void>
 }
 
-/** Reads a whole tensor into host memory. */
+/** Reads a whole tensor into host memory, as float32. @throws WeightsFileError if the file cannot give it */
 export async function readTensor(source: WeightSource): Promise<Tensor> {
   const tensor = Tensor.zeros(source.shape)
   await source.read(tensor.data, 0)

@@ -8,7 +8,7 @@ import {
 } from '../lab/analysis/analysis-options.ts'
 import { createCommand, integerIn, numberIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, verboseOption, type ExperimentOptions } from '../lab/run-experiment.ts'
 import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
@@ -35,6 +35,7 @@ export const command = addResultOptions(
   ),
   'ablation',
 )
+  .addOption(verboseOption())
   .addOption(
     textsOption(
       'JSON (category -> texts), JSON lines, CSV or TSV (category,text) or a folder of CATEGORY.txt',

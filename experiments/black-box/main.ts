@@ -6,7 +6,7 @@
 // Prints peaks and specialists by layer, how well the SAEs do, and a verdict on each claim of the post; writes
 // results.json, CSV and report.html, which have the rest.
 import { drawsOf } from '../lab/analysis/analysis-options.ts'
-import { analyseTexts } from '../lab/analysis/analyse-texts.ts'
+import { analyse } from '../lab/analysis/analyse-texts.ts'
 import { briefDashboards } from '../lab/analysis/features/explain.ts'
 import { rowsByCategory } from '../lab/analysis/input.ts'
 import { withStatisticsShown } from '../lab/analysis/layer-statistics.ts'
@@ -39,7 +39,7 @@ runExperiment<Options>(command, {
   async run({ options, model, hooks, labelled, ids, tokenTexts, quiet }) {
     const threshold = options.threshold ?? defaultThreshold(model.name)
     const categories = rowsByCategory(labelled)
-    const analysed = await analyseTexts(model, ids, categories, hooks, threshold, quiet)
+    const analysed = await analyse(model, ids, { categories, hooks, threshold, quiet })
     const quality = await measureQuality(model, ids, hooks, options, quiet)
     const inputs = analysed.map(({ result }) => ({ ...result, quality: quality.layers.get(result.hook) }))
     const layers = await withStatisticsShown(inputs, categories, drawsOf(options), quiet)

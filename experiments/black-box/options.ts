@@ -9,7 +9,7 @@ import {
 import type { Draws } from '../lab/analysis/null-model.ts'
 import { createCommand } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, verboseOption, type ExperimentOptions } from '../lab/run-experiment.ts'
 import { longOption } from '../lab/texts/tokenize-texts.ts'
 import type { QualityOptions } from './quality.ts'
 
@@ -26,12 +26,14 @@ export const command = addLayerOptions(
       ),
       'black-box',
     ),
-  ).addOption(
-    textsOption(
-      'JSON (category -> texts), JSON lines, CSV or TSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
-      'our own, seven categories of 20',
+  )
+    .addOption(verboseOption())
+    .addOption(
+      textsOption(
+        'JSON (category -> texts), JSON lines, CSV or TSV (category,text), a folder of CATEGORY.txt, or the word published: the post’s own 70, fetched',
+        'our own, seven categories of 20',
+      ),
     ),
-  ),
 )
   .option('--quality', 'measure how well the SAEs do on all texts (default: on some, where that is cheap)')
   .option('--no-quality', 'leave that out')

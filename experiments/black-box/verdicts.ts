@@ -108,6 +108,7 @@ export function answerOf(layers: readonly AnalysedLayer[]): string {
   const { layer, statistics } = layers[layers.length - 1]
   const scores = Object.values(statistics.categories).map(({ score }) => score)
   const beyond = scores.filter((score) => !score.within_chance).length
+  const untold = scores.filter((score) => score.within_chance && score.needed === null).length
   const specialisation = {
     holds: ', and from the first layer to the last such features become more selective',
     'holds only because everything grows':
@@ -118,6 +119,6 @@ export function answerOf(layers: readonly AnalysedLayer[]): string {
   }[specialisationVerdict(layers).status]
   return (
     `At layer ${layer ?? '?'}, ${beyond} of ${scores.length} kinds of text ${beyond === 1 ? 'has' : 'have'} a feature of ` +
-    `${beyond === 1 ? 'its' : 'their'} own that chance does not explain${specialisation}.`
+    `${beyond === 1 ? 'its' : 'their'} own that chance does not explain${untold > 0 ? ` (of ${untold} it cannot be told)` : ''}${specialisation}.`
   )
 }

@@ -2,7 +2,7 @@
 import { addLayerOptions, type LayerOptions } from '../lab/analysis/analysis-options.ts'
 import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
-import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
+import { addResultOptions, verboseOption, type ExperimentOptions } from '../lab/run-experiment.ts'
 import { longOption } from '../lab/texts/tokenize-texts.ts'
 
 export interface Options extends ExperimentOptions, LayerOptions {
@@ -22,6 +22,7 @@ export const command = addLayerOptions(
     'form-or-idea',
   ),
 )
+  .addOption(verboseOption())
   .option('--top <k>', 'strongest features of each set that are compared', positiveInteger('top'), 20)
   .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
   .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)

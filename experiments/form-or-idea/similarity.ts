@@ -1,5 +1,6 @@
 // Are two cells alike because they share an idea, or because they share a form?
 import { meanSparseRows, sparseRow, type SparseRows } from '../../engine/sparse.ts'
+import { textsByLabel } from '../lab/analysis/best-sums.ts'
 import { shuffledLabels, type Shuffles } from '../lab/analysis/null-model.ts'
 import { permutationPValue } from '../lab/analysis/statistics.ts'
 import { labelsOf, relationOf, type Design, type Relation } from './design.ts'
@@ -46,22 +47,25 @@ export function dotProducts(x: SparseRows): Float64Array {
  * The cosine of every two cells' mean features, from the texts' dot products alone: a mean's products are sums of its
  * texts', and its length does not matter. So a thousand labellings cost a thousand sums, however many features there are.
  * A cell in which nothing fires has the cosine 0 with all.
- * products [texts, texts], cells and weights [texts] -> [count, count]
+ * products [texts, texts], cells and weights [texts], weights left out: 1 -> [count, count]
  */
 export function cellCosines(
   products: Float64Array,
   cells: Uint32Array,
   count: number,
-  weights: Float64Array = new Float64Array(cells.length).fill(1),
+  weights?: Float64Array,
 ): Float64Array {
-  const { order, starts } = byCell(cells, count)
+  const texts = cells.length
+  const weighted = weights ? weighProducts(products, weights) : products
+  const { order, starts } = textsByLabel(cells, count)
   const sums = new Float64Array(count * count)
   for (let a = 0; a < count; a++)
     for (let b = 0; b <= a; b++) {
       let sum = 0
-      for (let i = starts[a]; i < starts[a + 1]; i++)
-        for (let j = starts[b]; j < starts[b + 1]; j++)
-          sum += weights[order[i]] * weights[order[j]] * products[order[i] * cells.length + order[j]]
+      for (let i = starts[a]; i < starts[a + 1]; i++) {
+        const row = order[i] * texts
+        for (let j = starts[b]; j < starts[b + 1]; j++) sum += weighted[row + order[j]]
+      }
       sums[a * count + b] = sums[b * count + a] = sum
     }
   return sums.map((sum, i) => {
@@ -70,14 +74,11 @@ export function cellCosines(
   })
 }
 
-/** The texts, cell by cell: cell c's are order[starts[c]] to order[starts[c + 1]] (left out), rising. */
-function byCell(cells: Uint32Array, count: number): { order: Uint32Array; starts: Uint32Array } {
-  const starts = new Uint32Array(count + 1)
-  for (const cell of cells) starts[cell + 1]++
-  for (let cell = 0; cell < count; cell++) starts[cell + 1] += starts[cell]
-  const [order, next] = [new Uint32Array(cells.length), starts.slice()]
-  for (let text = 0; text < cells.length; text++) order[next[cells[text]]++] = text
-  return { order, starts }
+function weighProducts(products: Float64Array, weights: Float64Array): Float64Array {
+  const weighted = products.slice()
+  for (let a = 0, i = 0; a < weights.length; a++)
+    for (let b = 0; b < weights.length; b++, i++) weighted[i] *= weights[a] * weights[b]
+  return weighted
 }
 
 /** matrix [cells, cells], symmetric */

@@ -1,6 +1,6 @@
 // The frame of every experiment that leaves a report: opens what it needs, runs it, writes and shows what it found.
 import { piecesOf } from '../../gpt2/pieces.ts'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commandLine, runMain } from './cli/cli.ts'
@@ -27,7 +27,7 @@ export interface ExperimentOptions extends EngineOptions {
   readonly long: Long
 }
 
-/** Adds --out, --verbose and --force. name: the experiment's folder below results/ */
+/** Adds --out and --force. name: the experiment's folder below results/ */
 export function addResultOptions(command: Command, name: string): Command {
   return command
     .option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
@@ -35,7 +35,11 @@ export function addResultOptions(command: Command, name: string): Command {
       '--force',
       'run also where an SAE hardly rebuilds these texts, which points to a wrong basis or hook',
     )
-    .option('--verbose', 'also print the figures behind what was found, which the report has')
+}
+
+/** --verbose, for an experiment that ends with what was found. */
+export function verboseOption(): Option {
+  return new Option('--verbose', 'also print the figures behind what was found, which the report has')
 }
 
 /** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */

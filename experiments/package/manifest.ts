@@ -22,6 +22,7 @@ const OF_THE_CLONE = [
   'overrides',
   'c8',
   'knip',
+  'typedocOptions',
 ]
 
 /**

@@ -2,12 +2,14 @@
 import { parseHTML } from 'linkedom'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { toDense, type SparseRows } from '../../engine/sparse.ts'
+import { positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
+import { chooseFeatures } from '../../experiments/ablation/choose.ts'
 import { contrasts, correlations } from '../../experiments/ablation/conclude.ts'
 import { correlationsCsv, effectsCsv } from '../../experiments/ablation/csv.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { liveEdit, removal, steering, type Edit } from '../../sae/edit.ts'
+import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
 import { tooFewForRanks, tooFewForSign } from '../../experiments/lab/analysis/statistics.ts'
 import { findings, type Finding } from '../../experiments/ablation/findings.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
@@ -238,6 +240,55 @@ test('a specialist and its random features a category and layer, none twice, of 
   }
 })
 
+test('each feature is turned up so many times its specialist’s mean where that fires, and its texts are counted', async () => {
+  const ids = [...texts, ...['x = y + 1', 'Dear Sir or Madam', 'omg yes'].map((text) => model.tokenize(text))]
+  const lengths = ids.map(({ length }) => length)
+  const stream = (await capture(model.gpt2, ids, [hook])).get(hook)!
+  const features = await encode(ops, sae, ops.upload(stream))
+  for (const one of small.features.filter(({ layer }) => layer === 3)) {
+    const rows = [0, 3].map((row) => row + ['Python', 'Formal', 'Social'].indexOf(one.category))
+    const specialist = small.features.find(
+      ({ kind, layer, category }) => kind === 'specialist' && layer === 3 && category === one.category,
+    )!
+    const columnOf = (feature: number) => featureColumns(features, lengths, [feature]).get(feature)!
+    const firing = rows.flatMap((row) => [...columnOf(specialist.feature)[row]]).filter((value) => value > 0)
+    const direction = (await decoderRows(sae, [specialist.feature])).row(0)
+    const mean = firing.reduce((sum, value) => sum + value, 0) / firing.length
+    near(one.steering_length / (2 * mean * Math.hypot(...direction)), 1, 1e-5)
+    const own = columnOf(one.feature)
+    assert.is(one.fires_in, rows.filter((row) => own[row].some((value) => value !== 0)).length)
+  }
+})
+
+test('two random features are of the eight nearest in size, their vectors as long as the specialist’s', () => {
+  // Text 0 is all that category a has: feature 0 is its specialist, and feature f has the size of f times its norm, 2.
+  // Text 1 makes features 1 and 12 fire, of which 12 is the specialist of b.
+  const texts = [
+    [13, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+    [0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11],
+  ]
+  const means = positiveEntries(Tensor.of([2, 13], texts.flat()))
+  const categories = ['a', 'b'].map((name, row) => ({ name, rows: [row] }))
+  const layer = {
+    ...{ analysis: analyseLayer(means, categories, 0.5, 0), categories, means, firingMean: () => 3 },
+    norms: new Map(texts[0].map((_, feature) => [feature, 2])),
+  }
+  const chosen = Array.from({ length: 60 }, (_, seed) =>
+    chooseFeatures(layer, { random: 2, strength: 5, seed }),
+  )
+  const ofA = chosen.flat().filter(({ category }) => category === 'a')
+  const distinct = [...new Set(ofA.map(({ feature }) => feature))].sort((a, b) => a - b)
+  assert.equal(distinct, [0, 4, 5, 6, 7, 8, 9, 10, 11])
+  assert.ok(chosen.flat().every(({ steering_length }) => steering_length === 5 * 3 * 2))
+})
+
+test('a single specialist is enough', async () => {
+  const settings = { textsPerCategory: 1, random: 0, strength: 1, resamples: 5, seed: 0 }
+  const one = { ids: texts.slice(0, 1), categories: [{ name: 'Python', rows: [0] }] }
+  const few = await ablate(model, one, [hook], { threshold: { kind: 'value', value: 0 }, ...settings }, true)
+  assert.is(few.features.length, 1)
+})
+
 /** Results in which score and effect rise together (1), in opposite order (-1) or have nothing to do (0). */
 function planted(sign: 1 | 0 | -1, names = ['a', 'b'], layers = [1, 2]): AblationResults {
   const none: Effect = { loss: 0, kl: 0, flips: 0 }
@@ -300,6 +351,15 @@ test('a planted order turns the answer, and a planted difference each comparison
   assert.match(said(1), /own category’s texts more than the loss on the texts of the other .* \+0\.1050 /)
   assert.match(said(1), /predictions further where it is more selective/)
   assert.match(said(1), /feature 10 “·t10” of layer 1 turns most .*: 25 % of those on texts of a/)
+})
+
+test('scores that do not vary tell nothing', () => {
+  const results = planted(1)
+  const features = results.features.map((one) => ({ ...one, score: 3 }))
+  const draws = { resamples: 50, seed: 1 }
+  const [answer] = findings({ ...results, features, correlations: correlations(features, draws) })
+  assert.not(answer.told)
+  assert.match(answer.sentence, 'scores or effects of the 24 tested features do not vary')
 })
 
 test('what could not have come out otherwise cannot be told: a few pairs, a few features', () => {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { readResults } from '../../bench/results-file.ts'
 import type { Results } from '../../bench/rows.ts'
 import { benchmarkNames } from '../../bench/tables.ts'
-import { row, withFolder } from '../helpers/bench.ts'
+import { rejection, row, withFolder } from '../helpers/bench.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -110,6 +110,21 @@ command('wrong usage exits 2, and a fault of the input 1 with one line', async (
   const missing = await failure('compare', 'a.json', 'b.json')
   assert.is(missing.code, 1)
   assert.match(missing.stderr, /^error: a\.json: [^\n]*\n$/)
+})
+
+command('kernels --only runs the steps named, and refuses a name that no step has', async () => {
+  await withFolder(async (folder) => {
+    const args = ['kernels', '--quick', '--json', '--out', join(folder, 'r.json')]
+    const { stdout } = await bench(...args, '--only', 'tiled', 'packed')
+    const { rows } = JSON.parse(stdout) as Results
+    const steps = rows.filter(({ shape }) => shape !== '')
+    assert.equal(
+      steps.map(({ work }) => work),
+      ['tiled', 'packed'],
+    )
+    const refused = await rejection(bench(...args, '--only', 'mine'))
+    assert.match(refused, /\nerror: --only "mine": there is no such step; there are: naive \| transposed \| /)
+  })
 })
 
 command.run()

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { createRandom } from '../../engine/random.ts'
 import { positiveEntries, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { analyseLayer } from '../../experiments/lab/analysis/analyse-layer.ts'
@@ -11,6 +12,7 @@ import { columnsAbove, labelsOf } from '../../experiments/lab/analysis/columns.t
 import { meanNorm, thresholdCurve, thresholdForPairs } from '../../experiments/lab/analysis/confound.ts'
 import type { Category } from '../../experiments/lab/analysis/input.ts'
 import { withStatistics, withStatisticsShown } from '../../experiments/lab/analysis/layer-statistics.ts'
+import { bestSums, packWeights } from '../../experiments/lab/analysis/best-sums.ts'
 import {
   bestScores,
   chanceScore,
@@ -20,7 +22,7 @@ import {
   textsNeeded,
 } from '../../experiments/lab/analysis/null-model.ts'
 import type { AnalysedLayer } from '../../experiments/lab/analysis/layer-analysis.ts'
-import { auroc, jointLevel, tooFewToResample } from '../../experiments/lab/analysis/statistics.ts'
+import { auroc, jointLevel, sum, tooFewToResample } from '../../experiments/lab/analysis/statistics.ts'
 import { randomNumbers } from '../helpers/random.ts'
 import { ofCategory } from '../../experiments/lab/analysis/by-category.ts'
 
@@ -181,13 +183,45 @@ chance('without a plant, hardly a data set has anything beyond chance', () => {
   assert.ok(alarms.length <= 5, `${alarms.length} of 40`)
 })
 
+chance('sums of many features at once are those of each, the first of equals', () => {
+  const random = createRandom(7)
+  for (const [texts, features, highest] of [
+    [7, 1, 3],
+    [12, 600, 40],
+    [30, 2100, 1],
+    [9, 3000, 2 ** 40],
+  ]) {
+    // prettier-ignore
+    const dense = Array.from({ length: features }, () =>
+      Array.from({ length: texts }, () => random.index(highest + 1)),
+    )
+    const weights = dense
+      .map((numbers) => {
+        const own = [...numbers.keys()].filter((text) => numbers[text] !== numbers[0])
+        const start = -random.index(3)
+        return { texts: own, weights: own.map((text) => numbers[text]), rest: numbers[0], start, numbers }
+      })
+      .sort((a, b) => b.start + sum(b.numbers) - (a.start + sum(a.numbers)))
+    const labels = Uint32Array.from({ length: texts }, () => random.index(3))
+    const inCategory = (numbers: readonly number[], c: number) => sum(numbers.filter((_, text) => labels[text] === c)) // prettier-ignore
+    const largest = Math.max(...[0, 1, 2].map((c) => labels.filter((label) => label === c).length))
+    const { sums, at } = bestSums(packWeights(weights, texts, largest), labels, 3)
+    for (const c of [0, 1, 2]) {
+      const all = weights.map(({ start, numbers }) => start + inCategory(numbers, c))
+      const best = Math.max(0, ...all)
+      assert.is(sums[c], best, `${features} features, category ${c}`)
+      if (best > 0) assert.is(at[c], all.indexOf(best))
+    }
+  }
+})
+
 const areas = suite('AUROC of every feature')
 
 areas('the best of a category is that of the plain definition, the lowest number where several are', () => {
   fc.assert(
     fc.property(cases, ({ dense, categories }) => {
-      const columns = rankColumns(columnsAbove(sparse(dense), 0), dense.length)
       const sizes = categories.map(({ rows }) => rows.length)
+      const columns = rankColumns(columnsAbove(sparse(dense), 0), dense.length, sizes)
       const found = bestAurocs(columns, labelsOf(categories), sizes)
       for (const [c, { rows }] of categories.entries()) {
         const plain = dense[0].flatMap((_, feature) => {

@@ -11,7 +11,7 @@ import { PassThrough } from 'node:stream'
 import type { WriteStream } from 'node:tty'
 import { UserError } from '../../experiments/lab/cli/user-error.ts'
 import { createProgress, progressLine } from '../../experiments/lab/cli/progress.ts'
-import { print, visibleLine } from '../../experiments/lab/cli/print.ts'
+import { print, toJson, visibleLine } from '../../experiments/lab/cli/print.ts'
 import { formatTable } from '../../experiments/lab/cli/table.ts'
 import { checkWritable, writeAllAtomically, writeAtomically } from '../../experiments/lab/cli/write-node.ts'
 import { refusesReadOnly } from '../helpers/read-only.ts'
@@ -347,6 +347,26 @@ tables('print keeps line ends and makes the rest visible', () => {
   const out = new PassThrough()
   print(`a ${hostile}\nb`, out)
   assert.is(String(out.read()), 'a ␛[31mESC[U+202E][U+009B]2J\nb\n')
+})
+
+tables('JSON has the same values, with all that would not be seen escaped', () => {
+  const texts = [
+    'a\u00a0b',
+    '\u3164',
+    '\u202e',
+    '\u200d',
+    '\ufe0f',
+    '\u3000\u2028',
+    '\u{e0041}',
+    '\u{e000}',
+    'é 🦜',
+  ]
+  assert.is(
+    toJson(texts, 0),
+    String.raw`["a\u00a0b","\u3164","\u202e","\u200d","\ufe0f","\u3000\u2028","\udb40\udc41","${'\u{e000}'}","é 🦜"]`,
+  )
+  assert.equal(JSON.parse(toJson({ texts }, 1)), { texts })
+  assert.is(toJson({ a: 1 }, 1), '{\n "a": 1\n}')
 })
 
 tables('a log gets at most a line for each tenth', () => {

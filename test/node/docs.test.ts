@@ -75,4 +75,16 @@ test('the template for an experiment is as short as the README says', () => {
   assert.ok(lines.length < Number(limit), `experiments/first/main.ts has ${lines.length} lines`)
 })
 
+test('each line of a worked diff stands in the file that the diff names', () => {
+  const diffs = found(/```diff\n([^]*?)```/g)
+  assert.is(diffs.length, 3)
+  for (const { path, what } of diffs)
+    for (const part of what.split(/^\+\+\+ /m).slice(1)) {
+      const [head, ...added] = part.trimEnd().split('\n')
+      const [file] = head.split(' ')
+      const lines = readFileSync(join(root, file), 'utf8').split('\n')
+      for (const line of added) assert.ok(lines.includes(line.slice(1)), `${path}: ${file} has no ${line}`)
+    }
+})
+
 test.run()

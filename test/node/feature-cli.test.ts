@@ -125,6 +125,12 @@ const failures: [what: string, args: string[], status: number, message: RegExp][
     1,
     /^error: no SAE for layer 9 of tiny; there are layers 0, 1/,
   ],
+  [
+    '--verbose, which would change nothing',
+    ['--layer', '3', '--feature', '5', '--verbose'],
+    2,
+    /^error: unknown option '--verbose'\n/,
+  ],
   ['no feature', ['--layer', '3'], 2, /required option '--feature <list>' not specified/],
   [
     'a feature that is no number',

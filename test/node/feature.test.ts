@@ -50,14 +50,14 @@ correlation('are those that statistics.ts finds on the dense numbers, BOS left o
   })
     .filter(({ together }) => together >= 3)
     .sort((a, b) => b.correlation! - a.correlation!)
-  const found = correlatedFeatures(column, positiveEntries(others), 40)
+  const found = correlatedFeatures([column], positiveEntries(others), 40)[0]
   assert.ok(found.length > 30)
   assert.equal(
     found.map(({ correlation: _, ...rest }) => rest),
     expected.map(({ correlation: _, ...rest }) => rest),
   )
   for (const [i, { correlation }] of found.entries()) near(correlation, expected[i].correlation!, 1e-12)
-  assert.equal(correlatedFeatures(column, positiveEntries(others), 7), found.slice(0, 7))
+  assert.equal(correlatedFeatures([column], positiveEntries(others), 7)[0], found.slice(0, 7))
 })
 
 correlation(
@@ -75,7 +75,7 @@ correlation(
         dense.row(row)[4] = token === 0 ? 9 : value > 0 && meet[0]++ < 2 ? value : 0
         dense.row(row++)[5] = 1
       }
-    const found = correlatedFeatures(column, positiveEntries(dense), 10)
+    const found = correlatedFeatures([column], positiveEntries(dense), 10)[0]
     assert.is(found[0].feature, 3)
     near(found[0].correlation, 1, 1e-12)
     assert.ok(!found.some(({ feature }) => feature === 4), 'two tokens in common')
@@ -89,10 +89,10 @@ correlation(
     const rising = [Float32Array.of(0, ...tokens)]
     const constant = [Float32Array.of(0, ...tokens.map(() => 0.1))]
     const others = positiveEntries(Tensor.of([3001, 2], [0, 0, ...tokens.flatMap((token) => [token, 0.1])]))
-    const [varies, ...rest] = correlatedFeatures(rising, others, 5)
+    const [[varies, ...rest], withConstant] = correlatedFeatures([rising, constant], others, 5)
     assert.is(varies.feature, 0)
     assert.equal(rest, [])
-    assert.equal(correlatedFeatures(constant, others, 5), [])
+    assert.equal(withConstant, [])
   },
 )
 
@@ -103,7 +103,7 @@ correlation('however quiet the two are, their correlation is the same', () => {
     [0, 3, 4, 9, 1],
   ]
   const found = ([x, y]: number[][]) =>
-    correlatedFeatures([Float32Array.from(x)], positiveEntries(Tensor.of([5, 1], y)), 1)
+    correlatedFeatures([[Float32Array.from(x)]], positiveEntries(Tensor.of([5, 1], y)), 1)[0]
   assert.equal(found([x, y].map(quiet)), found([x, y]))
   assert.is(found([x, y]).length, 1)
 })
@@ -116,7 +116,7 @@ correlation(
       const tokens = Array.from({ length: i + 4 }, (_, token) => token)
       const x = Float32Array.of(0, ...tokens.map((token) => 1 + (token % 3)))
       const y = [0, ...tokens.map((token) => (token === 0 ? next : 0.1))]
-      return correlatedFeatures([x], positiveEntries(Tensor.of([y.length, 1], y)), 1)
+      return correlatedFeatures([[x]], positiveEntries(Tensor.of([y.length, 1], y)), 1)[0]
     })
     assert.ok(found.some(({ length }) => length === 0))
     for (const { correlation } of found.flat()) assert.ok(Math.abs(correlation) <= 1, `${correlation}`)

@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
 import { checkAgainstReference, checkByNudging, type GradientCase } from '../helpers/gradients.ts'
 import { reference } from '../helpers/backends.ts'
 import { createBackend } from '../../engine/backends.ts'
+import { sparseEncodeWeightsBackward } from '../../engine/reference/sparse-encode-backward.ts'
+import { positiveEntries } from '../../engine/sparse.ts'
+import { Tensor } from '../../engine/tensor.ts'
 import { anySeed, holds } from '../helpers/random.ts'
 
 // Every op's rule: the reference's loops in float64 against nudging each number, and every backend against those.
@@ -192,6 +196,12 @@ for (const [name, make] of Object.entries(cases))
       12,
     ),
   )
+nudged('an encoder without a bias has a gradient of its weights alone', () => {
+  const dW = Tensor.zeros([2, 2])
+  const features = positiveEntries(Tensor.of([1, 2], [0, 1]))
+  sparseEncodeWeightsBackward(Float32Array.of(2), features, Tensor.of([1, 2], [3, 4]), dW)
+  assert.equal(dW.data, Float32Array.of(0, 6, 0, 8))
+})
 nudged.run()
 
 const wasm = await createBackend('wasm')

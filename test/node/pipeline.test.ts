@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
-import { analyseTexts } from '../../experiments/lab/analysis/analyse-texts.ts'
+import { analyse } from '../../experiments/lab/analysis/analyse-texts.ts'
 import { chooseHooks } from '../../experiments/lab/models/choose-hooks.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
 import { readAhead } from '../../experiments/lab/models/sae-source.ts'
@@ -33,7 +33,12 @@ test('an SAE’s file is read ahead once the one before it is open, and the last
   const texts = ['one and two', 'x = 1'].map((text) => model.tokenize(text))
   const categories = texts.map((_, row) => ({ name: String(row), rows: [row] }))
   const [a, b, c] = model.saeHooks
-  const results = await analyseTexts(watched, texts, categories, [a, b, c], { kind: 'value', value: 1 }, true)
+  const results = await analyse(watched, texts, {
+    categories,
+    hooks: [a, b, c],
+    threshold: { kind: 'value', value: 1 },
+    quiet: true,
+  })
   assert.equal(
     results.map(({ result }) => result.hook),
     [a, b, c],
@@ -59,7 +64,12 @@ test('the stream after the last block is a layer like the others', async () => {
   assert.equal(hooks, withFinal.saeHooks)
   const ids = model.tokenize('one and two')
   const categories = [{ name: 'a', rows: [0] }]
-  const results = await analyseTexts(withFinal, [ids], categories, hooks, { kind: 'value', value: 1 }, true)
+  const results = await analyse(withFinal, [ids], {
+    categories,
+    hooks,
+    threshold: { kind: 'value', value: 1 },
+    quiet: true,
+  })
   assert.equal(
     results.map(({ result }) => result.analysis.layer),
     all,

@@ -189,6 +189,7 @@ parts('invisible characters of a category’s name are seen wherever it stands i
 })
 
 parts('numbers and steps', () => {
+  assert.equal([999.6, 1234.5].map(showNumber), ['1000', '1235'])
   assert.equal([0, 0.0456, 9.534, 21.68, 143.7, -12, -0.5, null].map(showNumber), [
     ...['0', '0.0456', '9.53', '21.7', '144', '−12', '−0.500', '–'],
   ])

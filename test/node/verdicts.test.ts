@@ -396,6 +396,14 @@ said('the answer in one sentence follows the specialists and their rise', () => 
   assert.match(answer({ own: all }), /^At layer 0, 3 of 3 .* does not explain\.$/)
 })
 
+said('the answer, too, says of how many kinds it cannot be told', () => {
+  const layers = layersFrom([dense(1, 3, (f, t) => (f === t ? 9 : 1))], named(1))
+  assert.is(
+    answerOf(layers),
+    'At layer 0, 0 of 3 kinds of text have a feature of their own that chance does not explain (of 3 it cannot be told).',
+  )
+})
+
 said('a verdict as a line: the claim, the verdict, the numbers', () => {
   const verdict = {
     claim: 'Peaks rise',

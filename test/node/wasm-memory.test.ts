@@ -1,12 +1,15 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Backend } from '../../engine/backend.ts'
+import { createBackend } from '../../engine/backends.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { createWasmBackend } from '../../engine/wasm/backend.ts'
 import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
-import { releaseGpt2, run } from '../../gpt2/model.ts'
+import { openModel } from '../../experiments/lab/models/models.ts'
+import { releaseGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { releaseSae } from '../../sae/weights.ts'
+import { rejection } from '../helpers/bench.ts'
 import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
 import { randomSaeTensors, saeOf } from '../helpers/small-sae.ts'
 import { randomTensor } from '../helpers/random.ts'
@@ -57,6 +60,27 @@ test('SAEs loaded, run on a text and released leave nothing', () =>
     })
     releaseSae(sae)
   }))
+
+test('a block that uses a model and an SAE leaves nothing', () =>
+  staysFlat(async (ops) => {
+    using model = await smallGpt2(ops)
+    using sae = await saeOf(ops, randomSaeTensors(24, 100, 1))
+    assert.ok(model.weights && sae.encoder)
+  }))
+
+test('behind their blocks an open model is released, and its backend stopped', async () => {
+  let gpt2: Gpt2
+  {
+    await using ops = await createBackend('wasm', { threads: 1 })
+    {
+      using model = await openModel('tiny', ops, { quiet: true })
+      gpt2 = model.gpt2
+    }
+    assert.match(await rejection(run(gpt2, [[0]], { logits: async () => {} })), /released/)
+  }
+  const { ops } = gpt2
+  assert.match(await rejection(ops.gelu(ops.upload(Tensor.zeros([4])))), /disposed/)
+})
 
 test('encoders of every selection leave nothing', () =>
   staysFlat(async (ops) => {

@@ -169,6 +169,31 @@ async function bestToken(): Promise<string> {
 }
 const best = await bestToken()
 
+/** What the page `path` of a folder says in a browser, `root/outDir` being served cross-origin isolated. */
+async function siteSays(root: string, outDir: string, path: string): Promise<string> {
+  const headers = {
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Embedder-Policy': 'require-corp',
+  }
+  const site = await preview({
+    root,
+    configFile: false,
+    logLevel: 'silent',
+    build: { outDir },
+    preview: { port: 0, headers },
+  })
+  const browser = await launchChromium(['--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
+  try {
+    const page = await browser.newPage()
+    await page.goto(new URL(path, site.resolvedUrls!.local[0]).href)
+    await page.locator('#said', { hasText: 'done' }).waitFor()
+    return await page.locator('#said').innerText()
+  } finally {
+    await browser.close()
+    await site.close()
+  }
+}
+
 /** The app, built for production with this minifier, opened in a browser: what it says. */
 async function appSays(minify: object | true): Promise<{ said: string; warned: string[] }> {
   const app = join(project, 'app')
@@ -180,26 +205,7 @@ async function appSays(minify: object | true): Promise<{ said: string; warned: s
     logLevel: 'silent',
     build: { rolldownOptions: { output: { minify }, onLog: (_, log) => void warned.push(log.message) } },
   })
-  const headers = {
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    'Cross-Origin-Embedder-Policy': 'require-corp',
-  }
-  const site = await preview({
-    root: app,
-    configFile: false,
-    logLevel: 'silent',
-    preview: { port: 0, headers },
-  })
-  const browser = await launchChromium(['--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
-  try {
-    const page = await browser.newPage()
-    await page.goto(site.resolvedUrls!.local[0])
-    await page.locator('#said', { hasText: 'done' }).waitFor()
-    return { said: await page.locator('#said').innerText(), warned }
-  } finally {
-    await browser.close()
-    await site.close()
-  }
+  return { said: await siteSays(app, 'dist', ''), warned }
 }
 
 test('a Vite app, minified with names kept, runs wasm in workers and gpu.js on the bundled model', async () => {
@@ -214,6 +220,13 @@ test('a Vite app, minified with names kept, runs wasm in workers and gpu.js on t
     warned.filter((line) => /node:/.test(line)),
     [],
   )
+})
+
+test('a plain page with an import map runs wasm in workers, without a bundler', async () => {
+  cpSync(join(fixtures, 'page'), join(project, 'page'), { recursive: true })
+  const said = await siteSays(project, '.', 'page/index.html')
+  assert.match(said, /^wasm: simd .*, 2 threads: /)
+  assert.ok(said.split('\n')[0].endsWith(`: ${best}`), said)
 })
 
 test('where the minifier shortens names, wasm runs, and gpu.js says what to change', async () => {

@@ -24,7 +24,7 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['experiments/lab/analysis/features/activations.ts', 'activationStatistics'],
     ['experiments/lab/analysis/features/directions.ts', 'logitLens'],
     ['experiments/lab/analysis/features/directions.ts', 'nearestFeatures'],
-    ['experiments/lab/analysis/features/correlate.ts', 'correlatedFeatures'],
+    ['experiments/lab/analysis/features/correlate.ts', 'correlated'],
   ],
   attention: [
     ['gpt2/attention.ts', 'visibleAttention'],

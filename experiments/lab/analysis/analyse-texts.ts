@@ -8,7 +8,7 @@ import { explainLayers, type ExplainedLayer } from './features/explain-layers.ts
 import { strongestTokens } from './features/strongest-tokens.ts'
 import type { Category } from './input.ts'
 import type { LayerAnalysis } from './layer-analysis.ts'
-import { thresholdAt, type ThresholdSpec } from './threshold.ts'
+import { defaultThreshold, thresholdAt, type ThresholdSpec } from './threshold.ts'
 
 /** One layer's findings, and what they were made from. */
 interface LayerResult {
@@ -22,18 +22,31 @@ interface LayerResult {
   readonly tokens: ReadonlyMap<number, string>
 }
 
+/** What is compared, and where. */
+export interface AnalysisOptions {
+  readonly categories: readonly Category[]
+  /** Left out: every hook that the model has an SAE for. */
+  readonly hooks?: readonly string[]
+  /** Above it a feature's token-mean activation counts as firing. A quantile is taken of each layer's own means. */
+  readonly threshold?: ThresholdSpec
+  /** No progress is shown. */
+  readonly quiet?: boolean
+}
+
 /**
- * Analyses the texts at each hook, and explains the features that the analysis names. A quantile as threshold is taken of
- * each layer's own token-mean activations.
+ * Analyses the texts at each hook, and explains the features that the analysis names.
  * @param texts ids with BOS, a row of the analysis each
+ * @throws UserError where a quantile is asked for and no feature fires
  */
-export async function analyseTexts(
+export async function analyse(
   model: OpenModel,
   texts: readonly (readonly number[])[],
-  categories: readonly Category[],
-  hooks: readonly string[],
-  threshold: ThresholdSpec,
-  quiet: boolean,
+  {
+    categories,
+    hooks = model.saeHooks,
+    threshold = defaultThreshold(model.name),
+    quiet = false,
+  }: AnalysisOptions,
 ): Promise<ExplainedLayer<LayerResult>[]> {
   const lengths = texts.map((ids) => ids.length)
   return explainLayers(model, texts, hooks, quiet, ({ hook, layer, sae, stream, features, pieces }) => {

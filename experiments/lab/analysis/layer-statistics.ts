@@ -234,7 +234,7 @@ function testScores(
 
 function testAurocs(means: SparseRows, labels: Uint32Array, categories: readonly Category[], draws: Draws) {
   const sizes = categories.map(({ rows }) => rows.length)
-  const columns = rankColumns(columnsAbove(means, 0), labels.length)
+  const columns = rankColumns(columnsAbove(means, 0), labels.length, sizes)
   const best = bestAurocs(columns, labels, sizes)
   const nulls = aurocNull(columns, labels, sizes, draws)
   const pValues = best.map((one, c) => {

@@ -1,6 +1,7 @@
 // What chance gives: the best scores that features have where the labels are shuffled.
 import { createRandom } from '../../../engine/random.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
+import { bestSums, packWeights, type PackedWeights } from './best-sums.ts'
 import { columnsAbove, type Column } from './columns.ts'
 import { mean, permutationPValue, quantile, shuffle, SIGNIFICANT, sum } from './statistics.ts'
 
@@ -49,41 +50,19 @@ export function* shuffledLabels(labels: Uint32Array, { permutations, seed }: Shu
  * columns: features by the texts in which they are above the threshold; labels: each text's category, below `categories`
  */
 export function bestScores(columns: readonly Column[], labels: Uint32Array, categories: number): number[] {
-  return bestOf(longestFirst(columns), labels, categories)
+  return [...bestSums(scoreWeights(columns, labels), labels, categories).sums]
 }
 
-/** The texts of columns, end to end, those of most texts first: column i's are offsets[i] to offsets[i + 1] (left out). */
-interface TextLists {
-  readonly offsets: Uint32Array
-  readonly texts: Uint32Array
-}
-
-function longestFirst(columns: readonly Column[]): TextLists {
-  const lists = columns.map(({ texts }) => texts).sort((a, b) => b.length - a.length)
-  const offsets = new Uint32Array(lists.length + 1)
-  for (const [i, { length }] of lists.entries()) offsets[i + 1] = offsets[i] + length
-  const texts = new Uint32Array(offsets[lists.length])
-  for (const [i, list] of lists.entries()) texts.set(list, offsets[i])
-  return { offsets, texts }
-}
-
-/** A score is at most the number of a column's texts: the columns too short to better any category's best are left out. */
-function bestOf({ offsets, texts }: TextLists, labels: Uint32Array, categories: number): number[] {
-  const best = new Array<number>(categories).fill(0)
-  const inside = new Uint32Array(categories)
-  let least = 0 // of the best
-  for (let column = 0; column + 1 < offsets.length; column++) {
-    const length = offsets[column + 1] - offsets[column]
-    if (length <= least) break
-    inside.fill(0)
-    for (let i = offsets[column]; i < offsets[column + 1]; i++) inside[labels[texts[i]]]++
-    least = length
-    for (let c = 0; c < categories; c++) {
-      if (2 * inside[c] - length > best[c]) best[c] = 2 * inside[c] - length
-      if (best[c] < least) least = best[c]
-    }
-  }
-  return best
+/** A score as a sum: 2 for each text of the category above the threshold, less 1 for each text above it anywhere. */
+function scoreWeights(columns: readonly Column[], labels: Uint32Array): PackedWeights {
+  const longestFirst = [...columns].sort((a, b) => b.texts.length - a.texts.length)
+  const scores = longestFirst.map(({ texts }) => ({
+    ...{ texts, weights: new Uint8Array(texts.length).fill(2), rest: 0, start: -texts.length },
+  }))
+  const sizes = Map.groupBy(labels, (label) => label)
+    .values()
+    .map((of) => of.length)
+  return packWeights(scores, labels.length, Math.max(0, ...sizes))
 }
 
 /**
@@ -100,10 +79,10 @@ export function scoreNull(
 ): { counts: number[][]; sums: Float64Array } {
   const counts = Array.from({ length: categories }, (): number[] => [])
   const sums = new Float64Array(draws.permutations)
-  const lists = longestFirst(columns)
+  const weights = scoreWeights(columns, labels)
   let draw = 0
   for (const dealt of shuffledLabels(labels, draws, strata)) {
-    const best = bestOf(lists, dealt, categories)
+    const best = bestSums(weights, dealt, categories).sums
     for (const [c, score] of best.entries()) {
       while (counts[c].length <= score) counts[c].push(0)
       counts[c][score]++

@@ -96,7 +96,7 @@ export function tooFewForRanks(groups: readonly number[]): boolean {
 
 /** Ranks from 1, in the order given; equal numbers share the mean of the ranks they take up. */
 export function ranks(values: ArrayLike<number>): Float64Array {
-  const order = Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b])
+  const order = Uint32Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b])
   const ranked = new Float64Array(values.length)
   for (let from = 0; from < order.length;) {
     let to = from + 1
@@ -133,14 +133,22 @@ export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number | n
   return pearson(ranks(a), ranks(b))
 }
 
+// Plain loops: a bootstrap of correlations runs these some hundred thousand times.
+
 function isConstant(values: ArrayLike<number>): boolean {
-  return Array.from(values).every((value) => value === values[0])
+  for (let i = 1; i < values.length; i++) if (values[i] !== values[0]) return false
+  return true
 }
 
 function centred(values: ArrayLike<number>): Float64Array {
-  const numbers = Float64Array.from(values)
+  const numbers = new Float64Array(values)
   const centre = mean(numbers)
-  return numbers.map((value) => value - centre)
+  for (let i = 0; i < numbers.length; i++) numbers[i] -= centre
+  return numbers
 }
 
-const dot = (x: Float64Array, y: Float64Array): number => x.reduce((sum, value, i) => sum + value * y[i], 0)
+function dot(x: Float64Array, y: Float64Array): number {
+  let total = 0
+  for (let i = 0; i < x.length; i++) total += x[i] * y[i]
+  return total
+}

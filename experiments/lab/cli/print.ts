@@ -25,17 +25,20 @@ export function printNote(text: string): void {
   print(text, process.stderr)
 }
 
-/** A value as JSON. What could steer a terminal that shows it is escaped, which changes no value. */
+/** A value as JSON. What a terminal or an editor would not show, or be steered by, is escaped, which changes no value. */
 export function toJson(
   value: unknown,
   indent?: number,
   replacer?: (key: string, value: unknown) => unknown,
 ): string {
   return JSON.stringify(value, replacer, indent).replace(
-    /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    /(?![ \n\p{Co}\p{Cn}])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu,
+    (character) =>
+      Array.from({ length: character.length }, (_, unit) => escapeUnit(character.charCodeAt(unit))).join(''),
   )
 }
+
+const escapeUnit = (code: number): string => `\\u${code.toString(16).padStart(4, '0')}`
 
 /** Prints a value as JSON on standard output. */
 export function printJson(...value: Parameters<typeof toJson>): void {

@@ -6,7 +6,7 @@ import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { weightShapes } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
-import { loadSae, releaseSae, saeShapes, type Sae } from '../../../sae/weights.ts'
+import { loadSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
 import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
@@ -15,8 +15,8 @@ import type { SourceOptions } from './source-options.ts'
 import { findModel } from './model-source.ts'
 import { createProgress } from '../cli/progress.ts'
 
-/** A model loaded on a backend, with its tokenizer and the SAEs that belong to it. */
-export interface OpenModel {
+/** A model loaded on a backend, with its tokenizer and the SAEs that belong to it; `using` releases it where the block ends. */
+export interface OpenModel extends Disposable {
   readonly name: string
   /** Repository and revision of a known model. */
   readonly origin?: string
@@ -26,11 +26,16 @@ export interface OpenModel {
   readonly tokenizer: Tokenizer
   /** The hooks that there are SAEs for, in the model's order. */
   readonly saeHooks: readonly string[]
+  /** What the SAE of this hook says of itself. @throws UserError if there is none */
   saeConfig(hook: string): SaeConfig
   /** What the SAE's authors say of it, if they do. */
   saePublished(hook: string): Published | undefined
   /** Fetches the weights of these hooks' SAEs, all with one progress, where they are not on this machine yet. */
   prepareSaes(hooks: readonly string[]): Promise<void>
+  /**
+   * Loads the SAE of this hook: `using sae = await model.openSae(hook)`.
+   * @throws UserError if there is none, or it does not fit beside the model
+   */
   openSae(hook: string): Promise<Sae>
   /** Has the system read this SAE's file while another one computes, so that opening it does not wait for the disk. */
   readAheadSae(hook: string): Promise<void>
@@ -40,6 +45,7 @@ export interface OpenModel {
    * @throws UserError if the text has no tokens, or too many: then with the tokenizer's error as its cause
    */
   tokenize(text: string, options?: TokenizeOptions): number[]
+  /** Frees the model's weights; an SAE that is open has its own. */
   release(): void
 }
 
@@ -112,6 +118,7 @@ export async function openModel(
     readAheadSae: (hook) => sae(hook).readAhead(),
     tokenize: (text, options) => tokenize(tokenizer, config, text, options),
     release: () => releaseGpt2(gpt2),
+    [Symbol.dispose]: () => releaseGpt2(gpt2),
   }
 }
 
@@ -131,12 +138,8 @@ export async function withSae<T>(
   hook: string,
   work: (sae: Sae) => Promise<T>,
 ): Promise<T> {
-  const sae = await model.openSae(hook)
-  try {
-    return await work(sae)
-  } finally {
-    releaseSae(sae)
-  }
+  using sae = await model.openSae(hook)
+  return await work(sae)
 }
 
 function tokenize(

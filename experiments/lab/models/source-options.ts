@@ -1,5 +1,6 @@
 // What may be said of where a model comes from.
 
+/** Whether a model may be fetched, and from where. */
 export interface SourceOptions {
   /** No progress is shown, and no note printed. */
   readonly quiet?: boolean

@@ -7,7 +7,7 @@ import type { Hook, HookTable } from '../../../gpt2/hooks.ts'
 import { describeBasis } from '../../../sae/config.ts'
 import { splice, zeroAblate } from '../../../sae/splice.ts'
 import { rowsByCategory } from '../../lab/analysis/input.ts'
-import { analyseTexts } from '../../lab/analysis/analyse-texts.ts'
+import { analyse } from '../../lab/analysis/analyse-texts.ts'
 import { replicate, replicationTolerance, type ReplicationRow } from '../../lab/analysis/replication.ts'
 import { POST_THRESHOLD } from '../../lab/analysis/threshold.ts'
 import { withSae, type OpenModel } from '../../lab/models/models.ts'
@@ -190,7 +190,12 @@ async function verifyPost(
   quiet: boolean,
 ): Promise<Finding[]> {
   const ids = texts.map(({ text }) => model.tokenize(text))
-  const results = await analyseTexts(model, ids, rowsByCategory(texts), hooks, POST_THRESHOLD, quiet)
+  const results = await analyse(model, ids, {
+    categories: rowsByCategory(texts),
+    hooks,
+    threshold: POST_THRESHOLD,
+    quiet,
+  })
   const rows = replicate(results.map(({ result }) => result.analysis))
   const source = 'the post’s notebook'
   const about = { tolerance: replicationTolerance, digits: 2, source }

@@ -7,49 +7,85 @@ import type { CorrelatedFeature } from './feature-dashboard.ts'
 export const LEAST_TOGETHER = 3
 
 /**
- * The features of another SAE whose token activations go up and down with a feature's, by Pearson's correlation over
- * all tokens but BOS; at least LEAST_TOGETHER tokens make both fire. column: the feature, a list a text;
- * others: sparse [tokens, d_sae], a row for every token of `column`, BOS included. Sums in float64.
+ * For each of several features the features of another SAE whose token activations go up and down with it, by Pearson's
+ * correlation over all tokens but BOS; at least LEAST_TOGETHER tokens make both fire. columns: of each feature a list a
+ * text; others: sparse [tokens, d_sae], a row for every token of a column, BOS included. Sums in float64.
  */
 export function correlatedFeatures(
-  column: FeatureColumn,
+  columns: readonly FeatureColumn[],
   others: SparseRows,
   count: number,
+): Omit<CorrelatedFeature, 'token'>[][] {
+  if (columns.length === 0) return []
+  const lengths = columns[0].map(({ length }) => length)
+  const moments = momentsOf(others, lengths)
+  return columns.map((column) => correlated(column, others, moments).slice(0, count))
+}
+
+/** Of each feature over all tokens but BOS, [d_sae] each. `firing`: on how many tokens it fires */
+interface Moments {
+  readonly tokens: number
+  readonly sum: Float64Array
+  readonly squares: Float64Array
+  readonly least: Float64Array
+  readonly most: Float64Array
+  readonly firing: Uint32Array
+}
+
+function momentsOf({ shape, offsets, indices, values }: SparseRows, lengths: readonly number[]): Moments {
+  const width = shape[1]
+  const [sum, squares, least, most] = Array.from({ length: 4 }, () => new Float64Array(width))
+  least.fill(Infinity)
+  const firing = new Uint32Array(width)
+  let [row, tokens] = [0, 0]
+  for (const length of lengths) {
+    for (let entry = offsets[row + 1]; entry < offsets[row + length]; entry++) {
+      const [feature, y] = [indices[entry], values[entry]]
+      sum[feature] += y
+      squares[feature] += y * y
+      least[feature] = Math.min(least[feature], y)
+      most[feature] = Math.max(most[feature], y)
+      firing[feature]++
+    }
+    row += length
+    tokens += length - 1
+  }
+  return { tokens, sum, squares, least, most, firing }
+}
+
+/** The features that go with `column`, the closest first. */
+function correlated(
+  column: FeatureColumn,
+  { offsets, indices, values }: SparseRows,
+  { tokens, sum, squares, least, most, firing }: Moments,
 ): Omit<CorrelatedFeature, 'token'>[] {
-  const width = others.shape[1]
-  const [sumY, sumYY, sumXY] = [0, 1, 2].map(() => new Float64Array(width))
-  const [least, most] = [new Float64Array(width).fill(Infinity), new Float64Array(width)]
-  const [firing, together] = [new Uint32Array(width), new Uint32Array(width)]
-  const tokens = column.reduce((sum, text) => sum + text.length - 1, 0)
-  let [row, sumX, sumXX, leastX, mostX] = [0, 0, 0, Infinity, -Infinity]
+  const width = sum.length
+  const products = new Float64Array(width)
+  const together = new Uint32Array(width)
+  let [row, sumX, squaresX, leastX, mostX] = [0, 0, 0, Infinity, -Infinity]
   for (const text of column)
     for (let token = 0; token < text.length; token++, row++) {
       if (token === 0) continue // BOS
       const x = text[token]
       leastX = Math.min(leastX, x)
       mostX = Math.max(mostX, x)
+      if (x === 0) continue // adds nothing
       sumX += x
-      sumXX += x * x
-      for (let entry = others.offsets[row]; entry < others.offsets[row + 1]; entry++) {
-        const [feature, y] = [others.indices[entry], others.values[entry]]
-        sumY[feature] += y
-        sumYY[feature] += y * y
-        sumXY[feature] += x * y
-        least[feature] = Math.min(least[feature], y)
-        most[feature] = Math.max(most[feature], y)
-        firing[feature]++
-        if (x > 0) together[feature]++
+      squaresX += x * x
+      for (let entry = offsets[row]; entry < offsets[row + 1]; entry++) {
+        products[indices[entry]] += x * values[entry]
+        together[indices[entry]]++
       }
     }
   if (leastX === mostX) return [] // nothing goes up and down with a constant
-  const correlated: Omit<CorrelatedFeature, 'token'>[] = []
+  const found: Omit<CorrelatedFeature, 'token'>[] = []
   for (let feature = 0; feature < width; feature++) {
     if (together[feature] < LEAST_TOGETHER) continue
     if (firing[feature] === tokens && least[feature] === most[feature]) continue // constant: what varies is rounding
-    const variances = (tokens * sumXX - sumX ** 2) * (tokens * sumYY[feature] - sumY[feature] ** 2)
+    const variances = (tokens * squaresX - sumX ** 2) * (tokens * squares[feature] - sum[feature] ** 2)
     if (!(variances > 0)) continue
-    const correlation = (tokens * sumXY[feature] - sumX * sumY[feature]) / Math.sqrt(variances)
-    correlated.push({ feature, correlation, together: together[feature], firing_tokens: firing[feature] })
+    const correlation = (tokens * products[feature] - sumX * sum[feature]) / Math.sqrt(variances)
+    found.push({ feature, correlation, together: together[feature], firing_tokens: firing[feature] })
   }
-  return correlated.sort((a, b) => b.correlation - a.correlation || a.feature - b.feature).slice(0, count)
+  return found.sort((a, b) => b.correlation - a.correlation || a.feature - b.feature)
 }

@@ -69,15 +69,11 @@ export function withNextLayer(
   pieces: readonly (readonly string[])[],
 ): ExplainedFeature[] {
   const tokens = strongestTokens(features, pieces)
-  return explained.map(({ dashboard, column }) => {
-    const next_layer = {
-      layer: layerOf(hook),
-      hook,
-      features: correlatedFeatures(column, features, LISTED).map((one) => ({
-        ...one,
-        token: tokens.get(one.feature)!,
-      })),
-    }
+  const columns = explained.map(({ column }) => column)
+  const correlated = correlatedFeatures(columns, features, LISTED)
+  return explained.map(({ dashboard, column }, i) => {
+    const named = correlated[i].map((one) => ({ ...one, token: tokens.get(one.feature)! }))
+    const next_layer = { layer: layerOf(hook), hook, features: named }
     return { dashboard: { ...dashboard, next_layer }, column }
   })
 }
