@@ -82,7 +82,7 @@ command('of two SAEs at one layer, it takes the one at the layer’s input', () 
     b: 'blocks.0.hook_resid_pre',
     c: 'blocks.1.hook_resid_mid',
   })
-  const { layers, provenance } = results('two-saes', '--model', model, '--threshold', '1')
+  const { layers, provenance } = results('two-saes', '--model', model, '--threshold', '1', '--force')
   assert.equal(
     layers.map(({ layer }) => layer),
     [0, 1],
@@ -131,7 +131,7 @@ const failures: [what: string, args: () => string[], status: number, message: Re
   ['no SAEs', () => ['--model', modelFolder('none', {})], 1, /^error: there are no SAEs beside the model/],
   [
     'a quantile of nothing',
-    () => ['--model', silentModel(), '--threshold', 'q9'],
+    () => ['--model', silentModel(), '--threshold', 'q9', '--force'],
     1,
     /^error: blocks\.0\.hook_resid_pre: threshold q9: no activation is above 0/,
   ],

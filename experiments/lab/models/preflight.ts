@@ -58,7 +58,7 @@ export async function checkSaes(
     `${wrong.join('; ')}: is it of this hook, this basis and this model? ` +
     '(npm run doctor shows what its files say)'
   if (!force) throw new UserError(`${message}; --force runs it all the same`)
-  printNote(`warning: ${message}`)
+  if (!quiet) printNote(`warning: ${message}`)
 }
 
 /** Every so many texts, until there are tokens enough. */
