@@ -25,7 +25,11 @@ export interface BatchResult {
   readonly features: SparseRows
 }
 
-interface StandardGradients extends BatchResult {
+export interface SaeGradients extends BatchResult {
+  /** x_hat - x [rows, d_in] */
+  readonly error: DeviceTensor
+  /** What the encoder read: x, b_dec subtracted where the SAE does so. [rows, d_in] */
+  readonly shifted: DeviceTensor
   /** Of each parameter: half of the summed loss by it. Multiply by `scale` for the mean loss. */
   readonly of: (parameter: Parameter) => WeightGradient
   readonly scale: number
@@ -42,7 +46,7 @@ export async function standardGradients(
   sae: Sae,
   x: DeviceTensor,
   l1: number,
-): Promise<StandardGradients> {
+): Promise<SaeGradients> {
   const { encoder, W_dec, b_dec, config } = sae
   const [rules, [rows]] = [rulesOf(ops), x.shape]
   const shifted = config.subtractsDecoderBias ? await ops.subtract(x, b_dec) : x // [rows, d_in]
@@ -85,19 +89,36 @@ export async function standardGradients(
     [b_dec, dBias],
   ])
   const loss = squaredError + l1 * sparsity
-  return { loss, squaredError, sparsity, features: f, of: (p) => gradients.get(p)!, scale: 2 / rows }
+  const made = { error, shifted, of: (p: Parameter) => gradients.get(p)!, scale: 2 / rows }
+  return { loss, squaredError, sparsity, features: f, ...made }
 }
 
-/** Moves an SAE by one batch. `longest`: what the gradient is clipped to. x as in standardGradients */
-export async function standardStep(
+export interface StepSettings {
+  readonly rate: number
+  /** What the gradient is clipped to. */
+  readonly longest?: number
+}
+
+/** Moves an SAE by one batch. x as in standardGradients */
+export function standardStep(
   sae: Sae,
   adam: AdamW,
   x: DeviceTensor,
-  { rate, l1, longest = Infinity }: { rate: number; l1: number; longest?: number },
+  { l1, ...settings }: StepSettings & { l1: number },
+): Promise<BatchResult> {
+  return takeStep(sae, adam, (ops) => standardGradients(ops, sae, x, l1), settings)
+}
+
+/** Moves an SAE against the gradients of a batch, clipped. */
+export async function takeStep(
+  sae: Sae,
+  adam: AdamW,
+  gradientsOf: (ops: Backend) => Promise<SaeGradients>,
+  { rate, longest = Infinity }: StepSettings,
 ): Promise<BatchResult> {
   let result: BatchResult | undefined
   await sae.ops.scope(async (ops) => {
-    const gradients = await standardGradients(ops, sae, x, l1)
+    const gradients = await gradientsOf(ops)
     const all = parametersOf(sae).map((parameter) => gradients.of(parameter))
     const length = gradients.scale * (await gradientLength(ops, all))
     await adam.step(gradients.of, { rate, scale: gradients.scale * clipScale(length, longest) })
@@ -114,7 +135,7 @@ function rowLengths(x: Tensor): Float64Array {
   })
 }
 
-function columnSums(x: SparseRows): Float64Array {
+export function columnSums(x: SparseRows): Float64Array {
   const sums = new Float64Array(x.shape[1])
   for (let entry = 0; entry < x.values.length; entry++) sums[x.indices[entry]] += x.values[entry]
   return sums
@@ -129,7 +150,7 @@ function diagonal(numbers: Float64Array): SparseRows {
 }
 
 /** One sparse row; zeros are left out. */
-function singleRow(numbers: Float64Array): SparseRows {
+export function singleRow(numbers: Float64Array): SparseRows {
   const indices = Uint32Array.from(numbers.keys()).filter((index) => numbers[index] !== 0)
   const values = Float32Array.from(indices, (index) => numbers[index])
   return { shape: [1, numbers.length], offsets: Uint32Array.of(0, indices.length), indices, values }

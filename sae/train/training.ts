@@ -10,15 +10,19 @@ import type { SaeConfig } from '../config.ts'
 import { loadSae, releaseSae, saeShapes, type Sae } from '../weights.ts'
 import { initialSae, storeOf } from './initial.ts'
 import { parametersOf, standardStep } from './standard.ts'
+import { topkStep } from './topk.ts'
 
 export interface TrainingSettings extends Schedule {
-  /** What a feature's activation costs, once it has risen: see standard.ts. */
+  /** What a standard SAE pays for a feature's activation, once it has risen: see standard.ts. */
   readonly l1: number
   /** Steps over which that cost rises from 0. */
   readonly l1WarmUp: number
   /** A feature is dead that was active on none of the last so many tokens. */
   readonly deadAfter: number
 }
+
+/** The architectures that can be trained. */
+export const TRAINED = ['standard', 'topk'] as const
 
 /** How the batch of a step went. */
 export interface StepResult {
@@ -57,6 +61,10 @@ export class SaeTraining {
     settings: TrainingSettings,
     seed: number,
   ): Promise<SaeTraining> {
+    if (!TRAINED.some((name) => name === config.architecture))
+      throw new Error(
+        `training: ${config.architecture} SAEs are not trained yet: take ${TRAINED.join(' or ')}`,
+      )
     const sae = await initialSae(ops, config, createRandom(seed))
     return new SaeTraining(sae, settings, new AdamW(ops, parametersOf(sae)), new Float32Array(config.dSae))
   }
@@ -88,23 +96,31 @@ export class SaeTraining {
 
   /** One step. x [rows, d_in], on the SAE's basis and scaled as it is trained */
   async step(x: Tensor): Promise<StepResult> {
-    const { l1, l1WarmUp, deadAfter } = this.#settings
     const [rows] = x.shape
-    const settings = {
-      rate: rateAt(this.steps, this.#settings),
-      l1: l1WarmUp === 0 ? l1 : l1 * Math.min(1, (this.steps + 1) / l1WarmUp),
-      longest: LONGEST_GRADIENT,
-    }
+    const step = { rate: rateAt(this.steps, this.#settings), longest: LONGEST_GRADIENT }
     const given = this.sae.ops.upload(x)
-    const { loss, squaredError, features } = await standardStep(this.sae, this.#adam, given, settings)
+    const { loss, squaredError, features } =
+      this.sae.config.architecture === 'topk'
+        ? await topkStep(this.sae, this.#adam, given, { ...step, dead: this.#dead() })
+        : await standardStep(this.sae, this.#adam, given, { ...step, l1: this.#l1() })
     this.sae.ops.release(given)
     this.#count(features)
     return {
       loss,
       l0: features.values.length / rows,
       explainedVariance: 1 - (squaredError * rows) / squaresAboutMean(x),
-      deadFeatures: this.#idle.filter((tokens) => tokens >= deadAfter).length,
+      deadFeatures: this.#dead().length,
     }
+  }
+
+  /** What activity costs now. */
+  #l1(): number {
+    const { l1, l1WarmUp } = this.#settings
+    return l1WarmUp === 0 ? l1 : l1 * Math.min(1, (this.steps + 1) / l1WarmUp)
+  }
+
+  #dead(): number[] {
+    return Array.from(this.#idle.keys()).filter((j) => this.#idle[j] >= this.#settings.deadAfter)
   }
 
   #count({ shape: [rows], indices }: SparseRows): void {

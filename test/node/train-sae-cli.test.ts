@@ -66,9 +66,27 @@ test('trains an SAE in seconds, and the other commands read it', () => {
   assert.is(runScript('experiments/tools/capture/main.ts', ['--model', mine, ...sites]).status, 0)
 })
 
+test('trains a TopK SAE, which is read as one', () => {
+  const out = ['--out', join(folder, 'topk/sae/one')]
+  cpSync(join(root, 'gpt2/tiny'), join(folder, 'topk'), { recursive: true })
+  const topk = [...small, '--architecture', 'topk', '--k', '12', '--tokens', '20k', '--json', ...out]
+  const { status, stdout, stderr } = runScript(script, topk)
+  assert.is(status, 0, stderr)
+  const quality = (JSON.parse(stdout) as Result).qualities['trained here']
+  assert.ok(quality.l0 > 11 && quality.l0 <= 12, `L0: ${quality.l0}`)
+  assert.ok(quality.explained_variance > 0.5, `explained: ${quality.explained_variance}`)
+  const args = ['--model', join(folder, 'topk'), '--text', 'Hello', '--hooks', `${hook}.hook_sae_acts_post`]
+  const read = runScript('experiments/tools/capture/main.ts', [
+    ...args,
+    '--out',
+    join(folder, 't.safetensors'),
+  ])
+  assert.is(read.status, 0, read.stderr)
+})
+
 const settings: Settings = {
   ...{ hook, architecture: 'standard', dSae: 128, tokens: 8192, batch: 256, buffer: 1024 },
-  ...{ rate: 1e-3, l1: 2, seed: 3 },
+  ...{ rate: 1e-3, l1: 2, k: 8, seed: 3 },
 }
 const circumstances = { model: 'm', texts: 't', arithmetic: 'a' }
 
@@ -135,6 +153,7 @@ test('what a run cannot begin with or go on from is refused in a line', () => {
   }
   refused('none', ['--resume', '--json'], 'there is no such file: begin without --resume')
   refused('none', ['--buffer', '8', '--json'], 'expected at least the 1024 tokens of a batch')
+  refused('none', ['--architecture', 'topk', '--d-sae', '8', '--json'], 'at most the 8 features')
   refused('none', ['--hook', 'blocks.9.hook_resid_pre', '--json'], 'tiny has blocks 0..5')
   refused('stopped', ['--json'], 'holds a checkpoint: go on by --resume')
   refused('stopped', ['--resume', '--seed', '4', '--json'], 'was begun with seed 3, not 4')

@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { rulesOf } from '../../engine/backward.ts'
 import { createRandom, type Random } from '../../engine/random.ts'
@@ -10,7 +11,8 @@ import { reconstruct } from '../../sae/decoder.ts'
 import { encode } from '../../sae/encoder.ts'
 import { QualityMeter, type SaeQuality } from '../../sae/metrics.ts'
 import { initialSae } from '../../sae/train/initial.ts'
-import { parametersOf, standardGradients, standardStep } from '../../sae/train/standard.ts'
+import { parametersOf, standardGradients, standardStep, type SaeGradients } from '../../sae/train/standard.ts'
+import { topkGradients } from '../../sae/train/topk.ts'
 import { ActivationPool } from '../../sae/train/pool.ts'
 import { SaeTraining } from '../../sae/train/training.ts'
 import { releaseSae, type Sae } from '../../sae/weights.ts'
@@ -38,6 +40,75 @@ function naiveLoss(tensors: SaeTensors, x: Tensor, l1: number, subtract: boolean
     for (let i = 0; i < dIn; i++) loss += (rebuilt[i] - x.row(t)[i]) ** 2
   }
   return loss / x.shape[0]
+}
+
+/** The mean loss of a TopK SAE of k 3 with the auxiliary loss, written out; `missed`: x - x_hat before any nudge. */
+function naiveTopk(
+  { W_enc, b_enc, W_dec, b_dec }: SaeTensors,
+  x: Tensor,
+  subtract: boolean,
+  dead: readonly number[],
+  missed: readonly number[][] = [],
+): { loss: number; missed: number[][] } {
+  const [dIn, dSae] = W_enc.shape
+  const half = Math.floor(dIn / 2)
+  const now: number[][] = []
+  let loss = 0
+  for (let t = 0; t < x.shape[0]; t++) {
+    const answers = Array.from({ length: dSae }, (_, j) =>
+      Array.from(x.row(t)).reduce(
+        (sum, value, i) => sum + (value - (subtract ? b_dec.data[i] : 0)) * W_enc.data[i * dSae + j],
+        b_enc.data[j],
+      ),
+    )
+    const largest = (among: number[], k: number) => among.sort((a, b) => answers[b] - answers[a]).slice(0, k)
+    const sum = (chosen: number[], i: number) =>
+      chosen.reduce((total, j) => total + answers[j] * W_dec.row(j)[i], 0)
+    const chosen = largest([...answers.keys()], 3).filter((j) => answers[j] > 0)
+    const dying = largest([...dead], half)
+    now.push(Array.from(x.row(t), (value, i) => value - b_dec.data[i] - sum(chosen, i)))
+    for (let i = 0; i < dIn; i++) loss += now[t][i] ** 2
+    for (let i = 0; i < dIn && dead.length > 0; i++)
+      loss += Math.min(1, dead.length / half) * (sum(dying, i) - missed[t][i]) ** 2
+  }
+  return { loss: loss / x.shape[0], missed: now }
+}
+
+/** Holds an SAE's loss and the gradients of every weight to nudging; `loss` reads `doubles`. */
+async function checkGradients(
+  sae: Sae,
+  doubles: SaeTensors,
+  gradients: (ops: Backend) => Promise<SaeGradients>,
+  loss: () => number,
+): Promise<void> {
+  await sae.ops.scope(async (inner) => {
+    const found = await gradients(inner)
+    checkNear([found.loss], [loss()], 1e-5, 'loss')
+    const parts = {
+      W_enc: found.of(sae.encoder).weight,
+      b_enc: found.of(sae.encoder).bias!,
+      W_dec: found.of(sae.W_dec).weight,
+      b_dec: found.of(sae.b_dec).weight,
+    }
+    for (const [name, gradient] of Object.entries(parts)) {
+      const { data } = doubles[name as keyof SaeTensors]
+      const slopes = Array.from(data, (before, i) => {
+        const losses = [1e-6, -1e-6].map((nudge) => {
+          data[i] = before + nudge
+          return loss()
+        })
+        data[i] = before
+        return (losses[0] - losses[1]) / 2e-6
+      })
+      const { data: half } = await inner.download(gradient)
+      checkNear(
+        half.map((value) => value * found.scale),
+        slopes,
+        1e-4,
+        name,
+      )
+    }
+  })
 }
 
 /** Tensors of float64, so that nudging them by 1e-6 means something. */
@@ -80,36 +151,30 @@ for (const ops of [reference, await createBackend('wasm')]) {
       const [tensors, x, l1] = [randomSaeTensors(5, 11, 3), randomTensor([7, 5], 4, 2), 0.7]
       const sae = await saeOf(ops, tensors, { subtractsDecoderBias })
       const doubles = asDoubles(tensors)
-      await ops.scope(async (inner) => {
-        const found = await standardGradients(inner, sae, inner.upload(x), l1)
-        checkNear([found.loss], [naiveLoss(doubles, x, l1, subtractsDecoderBias)], 1e-5, 'loss')
-        const parts = {
-          W_enc: found.of(sae.encoder).weight,
-          b_enc: found.of(sae.encoder).bias!,
-          W_dec: found.of(sae.W_dec).weight,
-          b_dec: found.of(sae.b_dec).weight,
-        }
-        for (const [name, gradient] of Object.entries(parts)) {
-          const { data } = doubles[name as keyof SaeTensors]
-          const slopes = Array.from(data, (before, i) => {
-            const losses = [1e-6, -1e-6].map((nudge) => {
-              data[i] = before + nudge
-              return naiveLoss(doubles, x, l1, subtractsDecoderBias)
-            })
-            data[i] = before
-            return (losses[0] - losses[1]) / 2e-6
-          })
-          const { data: half } = await inner.download(gradient)
-          checkNear(
-            half.map((value) => value * found.scale),
-            slopes,
-            1e-4,
-            name,
-          )
-        }
-      })
+      await checkGradients(
+        sae,
+        doubles,
+        (inner) => standardGradients(inner, sae, inner.upload(x), l1),
+        () => naiveLoss(doubles, x, l1, subtractsDecoderBias),
+      )
       releaseSae(sae)
     })
+
+  for (const subtractsDecoderBias of [true, false])
+    for (const dead of [[], [1, 4, 9], [7]])
+      test(`TopK likewise, b_dec subtracted: ${subtractsDecoderBias}, dead: ${dead.join()}`, async () => {
+        const [tensors, x] = [randomSaeTensors(5, 11, 3), randomTensor([7, 5], 4, 2)]
+        const sae = await saeOf(ops, tensors, { architecture: 'topk', k: 3, subtractsDecoderBias })
+        const doubles = asDoubles(tensors)
+        const missed = naiveTopk(doubles, x, subtractsDecoderBias, []).missed // counts as given
+        await checkGradients(
+          sae,
+          doubles,
+          (inner) => topkGradients(inner, sae, inner.upload(x), dead),
+          () => naiveTopk(doubles, x, subtractsDecoderBias, dead, missed).loss,
+        )
+        releaseSae(sae)
+      })
 
   test.run()
 }
@@ -183,6 +248,24 @@ training('a training that was saved goes on as if it had not been, dead features
   assert.ok(dead.slice(0, 3).every((count) => count === 0) && dead[20] > 0, `dead: ${dead.join()}`)
   const [weights, ofWhole] = [await second.weights(), await whole.weights()]
   for (const [name, { data }] of weights) checkSameNumbers(data, ofWhole.get(name)!.data, name)
+  await ops.dispose()
+})
+
+training('TopK finds the dictionary too', async () => {
+  const ops = await createBackend('wasm')
+  const config = saeConfig(12, 24, { centered: false, architecture: 'topk', k: 3 })
+  const settings = { rate: 1e-2, steps: 800, warmUp: 40, decay: 300, l1: 0, l1WarmUp: 0 }
+  const directions = randomTensor([24, 12], 6)
+  for (let j = 0; j < 24; j++) {
+    const length = Math.hypot(...directions.row(j))
+    directions.row(j).set(directions.row(j).map((value) => value / length))
+  }
+  const random = createRandom(5)
+  const training = await SaeTraining.begin(ops, config, { ...settings, deadAfter: 640 }, 5)
+  for (let step = 0; step < 800; step++) await training.step(sparseData(64, directions, random))
+  const quality = await qualityOf(training.sae, sparseData(500, directions, createRandom(7)))
+  assert.ok(quality.explainedVariance > 0.8, `explained: ${quality.explainedVariance}`)
+  assert.ok(quality.l0 <= 3 && quality.l0 > 2, `L0: ${quality.l0}`)
   await ops.dispose()
 })
 

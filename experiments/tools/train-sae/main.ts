@@ -10,6 +10,7 @@ import { plainConfig, type SaeConfig } from '../../../sae/config.ts'
 import { saeJson, saeTensors } from '../../../sae/save.ts'
 import { siteNames, siteOf } from '../../../sae/sites.ts'
 import { storeOf } from '../../../sae/train/initial.ts'
+import { TRAINED } from '../../../sae/train/training.ts'
 import { loadSae } from '../../../sae/weights.ts'
 import {
   commandLine,
@@ -43,7 +44,7 @@ import {
   removeCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts'
-import { ARCHITECTURES, tokenCount, type Settings } from './settings.ts'
+import { tokenCount, type Settings } from './settings.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
 
@@ -61,7 +62,7 @@ const command = addEngineOptions(
   .option('--hook <name>', `where it reads: ${siteNames}`, 'blocks.3.hook_resid_pre')
   .addOption(
     new Option('--architecture <name>', 'what kind of SAE, by SAELens’ names')
-      .argParser(oneOf('architecture', ARCHITECTURES))
+      .argParser(oneOf('architecture', TRAINED))
       .default('standard'),
   )
   .option('--d-sae <n>', 'number of features', positiveInteger('d-sae'), 1024)
@@ -86,10 +87,11 @@ const command = addEngineOptions(
   .option('--rate <x>', 'the learning rate', numberIn('rate', 0, 1), 1e-3)
   .option(
     '--l1 <x>',
-    'what activity costs: more makes fewer features active and explains less',
+    'what activity costs a standard SAE: more makes fewer features active and explains less',
     numberIn('l1', 0, Infinity),
     2,
   )
+  .option('--k <n>', 'how many features a TopK SAE keeps a token', positiveInteger('k'), 32)
   .option('--seed <n>', 'decides weights, order and batches', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .option('--checkpoint <n>', 'tokens between checkpoints', tokenCount('checkpoint'), 100_000)
   .option('--resume', 'go on from the checkpoint in --out, with the options it was begun with')
@@ -97,8 +99,8 @@ const command = addEngineOptions(
   .addHelpText(
     'after',
     `
-Loss of a batch: the mean over tokens of |x_hat - x|^2 + l1 * the sum of f_j |W_dec[j]|, where x is scaled so that its mean length
-is the root of its width; AdamW; gradients are clipped to 1. SAELens’ definitions. BOS is left out. A twentieth of the texts is held out.
+Loss of a batch of a standard SAE: the mean over tokens of |x_hat - x|^2 + l1 * the sum of f_j |W_dec[j]|, where x is scaled so that its mean length
+is the root of its width; of a TopK SAE the first term, and an auxiliary loss by which dead features learn. AdamW; gradients are clipped to 1. SAELens’ definitions. BOS is left out. A twentieth of the texts is held out.
 
 A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
 same bits as one that was not. Other weights, texts or arithmetic than it was begun with are refused.
@@ -160,10 +162,23 @@ runMain(async () => {
   })
 })
 
-function settingsOf({ hook, architecture, dSae, tokens, batch, buffer, rate, l1, seed }: Options): Settings {
+function settingsOf({
+  hook,
+  architecture,
+  dSae,
+  tokens,
+  batch,
+  buffer,
+  rate,
+  l1,
+  k,
+  seed,
+}: Options): Settings {
   if (buffer < batch)
     throw new UserError(`--buffer ${buffer}: expected at least the ${batch} tokens of a batch (--batch)`)
-  return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, seed }
+  if (architecture === 'topk' && k > dSae)
+    throw new UserError(`--k ${k}: expected at most the ${dSae} features that there are (--d-sae)`)
+  return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, k, seed }
 }
 
 /** Those of the checkpoint. @throws UserError if the command line says otherwise */
@@ -177,17 +192,16 @@ function resumedSettings(saved: Settings): Settings {
 }
 
 /** @throws UserError if no SAE can be trained there */
-function configFor({ name, gpt2 }: OpenModel, { hook, dSae }: Settings): SaeConfig {
+function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k }: Settings): SaeConfig {
   const { nLayers, dModel } = gpt2.config
   const site = siteOf(hook)
   if (!site || site.holds === 'normalized' || site.layer >= nLayers)
     throw new UserError(
       `--hook ${hook}: expected one of ${siteNames}, but ln2.hook_normalized; ${name} has blocks 0..${nLayers - 1}`,
     )
-  return plainConfig({
-    ...{ dIn: dModel, dSae, hookName: hook },
-    ...{ centered: site.holds === 'stream', modelName: name },
-  })
+  const centered = site.holds === 'stream'
+  const plain = plainConfig({ dIn: dModel, dSae, hookName: hook, centered, modelName: name })
+  return architecture === 'topk' ? { ...plain, architecture, k } : plain
 }
 
 /** How often the texts come again: an SAE learns few texts by heart. */

@@ -1,13 +1,10 @@
 // What decides a training: all of it is in the checkpoint.
 import { InvalidArgumentError } from 'commander'
-import type { TrainingSettings } from '../../../sae/train/training.ts'
-
-/** Those that SAEs are trained of here, by SAELens' names. */
-export const ARCHITECTURES = ['standard'] as const
+import type { TRAINED, TrainingSettings } from '../../../sae/train/training.ts'
 
 export interface Settings {
   readonly hook: string
-  readonly architecture: (typeof ARCHITECTURES)[number]
+  readonly architecture: (typeof TRAINED)[number]
   readonly dSae: number
   /** How many tokens it is trained on, those of repeated texts counted each time. */
   readonly tokens: number
@@ -16,7 +13,10 @@ export interface Settings {
   /** Tokens that wait in the pool. */
   readonly buffer: number
   readonly rate: number
+  /** Of a standard SAE. */
   readonly l1: number
+  /** Of a TopK SAE: how many features it keeps. */
+  readonly k: number
   readonly seed: number
 }
 

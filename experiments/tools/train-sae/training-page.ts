@@ -62,8 +62,9 @@ export function renderTrainingReport({
       (Object.keys(CURVES) as Curve[]).map((name) => curveOf(trained.history, name)),
     ),
     claims: html`<p>
-      A ${architecture} SAE, trained on ${tokens} tokens: learning rate ${settings.rate}, L1 cost
-      ${' '}${settings.l1}, inputs multiplied by ${trained.scale.toPrecision(4)} (folded into the weights).
+      A ${architecture} SAE, trained on ${tokens} tokens: learning rate ${settings.rate},
+      ${architecture === 'topk' ? `k ${settings.k}` : `L1 cost ${settings.l1}`}, inputs multiplied by
+      ${trained.scale.toPrecision(4)} (folded into the weights).
     </p>`,
     body: [
       section(
