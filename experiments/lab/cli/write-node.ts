@@ -111,7 +111,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EEXIST: 'a part of the path is a file, not a folder',
-  ENOENT: 'a symbolic link on the path leads nowhere',
+  ENOENT: 'a symbolic link on the path leads nowhere, or the system makes no folder there',
   ENAMETOOLONG: 'the name is too long',
 }
 
