@@ -1,6 +1,6 @@
 // Does the most selective feature matter most? Takes the specialists of each kind of text out of GPT-2's residual
 // stream, steers with them, and looks at the predictions; random features of the same size stand beside them.
-//   npm run ablation                                        the bundled model, offline, some 22 seconds
+//   npm run ablation                                        the bundled model, offline, some 10 seconds
 //   npm run ablation -- --layers 2,4 --generate "def f(x):" one's own layers and prompt
 // Prints tables, and a sentence for each finding; writes results.json, CSV and report.html.
 import { rowsByCategory } from '../lab/analysis/input.ts'
