@@ -1,8 +1,9 @@
 import { f32, f32x4, f64, f64x2, i32, i8x16, local } from 'wasmati'
-import { addToSum, clearSum, forLanes, forRows, LOWER_HALVES, promoteHigh, totalOf } from './emit.ts'
+import { addToSum, clearSum, forLanes, forRows, LOWER_HALVES, totalOf } from './emit.ts'
 import { func } from './function.ts'
 import type { Emitter } from './emitter.ts'
 import { KERNELS } from './kernels.ts'
+import { centerHalves, emitMoments } from './layer-norm.ts'
 
 /**
  * With n = (x - mean) s, s = 1 / sqrt(variance + eps) and g = dY weight: out[i] = s (g[i] - mean(g) - n[i] mean(g n)), and
@@ -17,38 +18,17 @@ export function layerNormBackward({ madd }: Emitter) {
       { i32: [c, bytes], f64: [count], v128: [value, other, mean, scale, low, high, meanG, meanGN, dy] },
     ) => {
       const sums = { low, high }
-      /** The halves of `value` minus the mean, as float64: into value (lower) and other (upper). */
-      const centerHalves = () => {
-        local.set(other, f64x2.sub(promoteHigh(value), mean))
-        local.set(value, f64x2.sub(f64x2.promote_low_f32x4(value), mean))
-      }
+      const row = { x, eps, c, bytes, count, value, other, mean, scale, low, high }
       const meanOf = () => f32x4.splat(f32.demote_f64(f64.div(totalOf(sums), count)))
       local.set(bytes, i32.mul(width, 4))
       local.set(count, f64.convert_i32_u(width))
       forRows({ first, last, bytes }, [dY, x, out, products], () => {
-        // mean = sum of x[i] / width
-        clearSum(sums)
-        forLanes(c, bytes, ({ load, clear }) => {
-          local.set(value, load(i32.add(x, c)))
-          clear(value)
-          addToSum(sums, value)
-        })
-        local.set(mean, f64x2.splat(f64.div(totalOf(sums), count)))
-        // variance = sum of (x[i] - mean)^2 / width; scale = sqrt(variance + eps)
-        clearSum(sums)
-        forLanes(c, bytes, ({ load, clearHalves }) => {
-          local.set(value, load(i32.add(x, c)))
-          centerHalves()
-          clearHalves(value, other)
-          local.set(low, f64x2.add(low, f64x2.mul(value, value)))
-          local.set(high, f64x2.add(high, f64x2.mul(other, other)))
-        })
-        local.set(scale, f64x2.sqrt(f64x2.splat(f64.add(f64.div(totalOf(sums), count), eps))))
+        emitMoments(row)
         // products[i] = n[i]; out[i] = g[i]; meanG = sum of g[i] / width
         clearSum(sums)
         forLanes(c, bytes, ({ load, store, clear }) => {
           local.set(value, load(i32.add(x, c)))
-          centerHalves()
+          centerHalves(row)
           local.set(value, f32x4.demote_f64x2_zero(f64x2.div(value, scale)))
           local.set(other, f32x4.demote_f64x2_zero(f64x2.div(other, scale)))
           local.set(value, i8x16.shuffle(LOWER_HALVES, value, other))
