@@ -24,6 +24,9 @@ export interface WeightGradient {
   readonly bias?: DeviceTensor
 }
 
+/** Weights that are trained. What an encoder reads is made from others, which are: see writeEncoder. */
+export type TrainedWeights = Exclude<Weights, Encoder>
+
 /** What AdamW remembers of each parameter: running means of its gradient and of the gradient's square. */
 export interface Moments {
   readonly mean: WeightGradient
@@ -72,11 +75,22 @@ export interface Backward {
   squares(x: DeviceTensor): Promise<number>
   /** Moves weights, or a tensor, in place by one step of AdamW (Loshchilov and Hutter 2019), and updates the moments. */
   adamW(
-    parameters: Weights | DeviceTensor,
+    parameters: TrainedWeights | DeviceTensor,
     gradient: WeightGradient,
     moments: Moments,
     step: AdamStep,
   ): Promise<void>
+  /** Overwrites a tensor's numbers in place. numbers: as many as x has */
+  write(x: DeviceTensor, numbers: ArrayLike<number>): void
+  /**
+   * Makes an encoder anew from a table that holds its weights feature by feature: W[:, j] = scale[j] weight[j] and b[j] = scale[j]
+   * bias[j], in its own order. scale: ones if left out. weight [out, in], bias [out]
+   */
+  writeEncoder(encoder: Encoder, weight: Table, bias: DeviceTensor, scale?: Float64Array): Promise<void>
+  /** |W[j]| of every row. */
+  rowLengths(table: Table): Promise<Float64Array>
+  /** dW[j] += dY[j] W[j] / |W[j]|, where dY[j] is not 0: the rule of rowLengths. dY [rows] */
+  rowLengthsWeights(dY: Float64Array, table: Table, gradient: WeightGradient): Promise<void>
   /** Prepared weights as they are now: of a Linear or an Encoder weight [in, out], of the others as they were prepared. */
   readWeights(weights: Weights): Promise<{ readonly weight: Tensor; readonly bias?: Tensor }>
 

@@ -1,10 +1,10 @@
 // Moving weights against their gradients: AdamW, with the gradients clipped.
 import type { Backend, DeviceTensor } from '../backend.ts'
-import { rulesOf, type Moments, type WeightGradient, type Weights } from '../backward.ts'
+import { rulesOf, type Moments, type TrainedWeights, type WeightGradient } from '../backward.ts'
 import { Tensor, type Shape } from '../tensor.ts'
 
 /** What a step moves: prepared weights, or a tensor made outside every scope, such as an SAE's b_dec. */
-export type Parameter = Weights | DeviceTensor
+export type Parameter = TrainedWeights | DeviceTensor
 
 export interface AdamSettings {
   readonly beta1?: number

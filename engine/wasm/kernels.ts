@@ -44,7 +44,9 @@ export const KERNELS = {
   reluBackward: i32s('dY y out first last'),
   layerNormBackward: { ...i32s('dY x weight out products width'), eps: 'f64', ...i32s('first last') },
   softmaxBackward: { ...i32s('dY y out width'), scale: 'f32', ...i32s('first last') },
-  squares: i32s('x count out first last'),
+  squares: i32s('x count piece out first last'),
+  scaleRows: i32s('x scale out width outStride first last'),
+  addScaledRows: i32s('x scale out width outStride first last'),
   adamW: {
     ...i32s('w wRow g m v gRow rows columns'),
     ...f32s('scale beta1 rest1 beta2 rest2 rate eps correction keep'),

@@ -20,6 +20,7 @@ import { reluBackward } from './linear-backward.ts'
 import { meanRows } from './mean-rows.ts'
 import { preActivations } from './pre-activations.ts'
 import { relu } from './relu.ts'
+import { scaleRows } from './row-lengths.ts'
 import { screenKernels } from './screen/kernels.ts'
 import { select } from './select.ts'
 import { softmax } from './softmax.ts'
@@ -60,6 +61,8 @@ function emitKernels(options: KernelOptions) {
     softmaxBackward: softmaxBackward(),
     squares: squares(),
     adamW: adamW(emitter),
+    scaleRows: scaleRows(emitter, false),
+    addScaledRows: scaleRows(emitter, true),
     sparseDot: sparseDot(),
     select: select(),
     preActivations: preActivations(emitter),

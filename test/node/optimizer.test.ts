@@ -55,7 +55,6 @@ for (const [name, ops] of [
         const kinds: [Parameter, Tensor, Tensor | undefined][] = [
           [await ops.prepareLinear(weight, bias), matrix, row],
           [await ops.prepareLinear(stored, bias, { transposed: true }), matrix, row],
-          [await ops.prepareEncoder(weight, bias), matrix, row],
           [await ops.prepareTable(weight), matrix, undefined],
           [await ops.prepareNorm(bias, bias), row, row],
           [tensor, row, undefined],
@@ -103,15 +102,66 @@ for (const [name, ops] of [
     const encode = () => ops.sparseEncode(given, encoder)
     const given: DeviceTensor = ops.upload(x)
     const before = await encode()
-    const adam = new AdamW(ops, [encoder])
-    const ones = { weight: ops.upload(randomTensor([40, 300], 4)), bias: ops.upload(randomTensor([300], 5)) }
-    await adam.step(() => ones, { rate: 0.1 })
+    const turnedOver = await ops.prepareTable(sourceOf('weight', turned(weight)))
+    const [biases, scale] = [
+      ops.upload(randomTensor([300], 5)),
+      Float64Array.from(bias.data, (value) => 2 + value),
+    ]
+    const adam = new AdamW(ops, [turnedOver])
+    const slopes = { weight: ops.upload(randomTensor([300, 40], 4)) }
+    await adam.step(() => slopes, { rate: 0.1 })
+    const moved = turned((await rulesOf(ops).readWeights(turnedOver)).weight)
+    await rulesOf(ops).writeEncoder(encoder, turnedOver, biases)
+    checkSameNumbers((await rulesOf(ops).readWeights(encoder)).weight.data, moved.data, 'as the table')
+    await rulesOf(ops).writeEncoder(encoder, turnedOver, biases, scale)
     const after = await encode()
     const read = await rulesOf(ops).readWeights(encoder)
     const fresh = await ops.prepareEncoder(sourceOf('weight', read.weight), sourceOf('bias', read.bias!))
     const expected = await ops.sparseEncode(given, fresh)
     checkSameNumbers(after.values, expected.values)
+    checkNear(
+      read.weight.data,
+      moved.data.map((value, i) => value * scale[i % 300]),
+      1e-6,
+      'scaled weights',
+    )
+    checkNear(
+      read.bias!.data,
+      bias.data.map((_, j) => scale[j] * randomTensor([300], 5).data[j]),
+      1e-6,
+      'scaled biases',
+    )
     assert.is.not(before.values.join(), after.values.join())
+  })
+
+  test('the lengths of rows and their rule, any odd shape', () =>
+    holds(
+      [anyWidth, anyWidth, anySeed],
+      async (rows, width, seed) => {
+        const weight = randomTensor([rows, width], seed)
+        const table = await ops.prepareTable(sourceOf('weight', weight))
+        const norm = (row: number) => Math.hypot(...weight.row(row))
+        const lengths = await rulesOf(ops).rowLengths(table)
+        const expected = Float64Array.from({ length: rows }, (_, row) => norm(row))
+        checkNear(lengths, expected, 1e-6, 'lengths')
+        const before = randomTensor([rows, width], seed + 1)
+        const gradient = { weight: ops.upload(Tensor.of(before.shape, before.data)) }
+        const dY = Float64Array.from({ length: rows }, (_, row) => (row % 3 === 0 ? 0 : row - 2.5))
+        await rulesOf(ops).rowLengthsWeights(dY, table, gradient)
+        const added = before.data.map((value, i) => {
+          const row = Math.floor(i / width)
+          return dY[row] === 0 ? value : value + (dY[row] * weight.data[i]) / norm(row)
+        })
+        checkNear((await ops.download(gradient.weight)).data, added, 1e-6, 'gradient')
+        ops.release(table)
+      },
+      20,
+    ))
+
+  test('a tensor is overwritten in place', async () => {
+    const x = ops.upload(Tensor.of([3], [1, 2, 3]))
+    rulesOf(ops).write(x, [4, 5, 6])
+    assert.equal([...(await ops.download(x)).data], [4, 5, 6])
   })
 
   test('the length of gradients, over pieces and beyond', async () => {

@@ -66,27 +66,36 @@ test('trains an SAE in seconds, and the other commands read it', () => {
   assert.is(runScript('experiments/tools/capture/main.ts', ['--model', mine, ...sites]).status, 0)
 })
 
-test('trains a TopK SAE, which is read as one', () => {
-  const out = ['--out', join(folder, 'topk/sae/one')]
-  cpSync(join(root, 'gpt2/tiny'), join(folder, 'topk'), { recursive: true })
-  const topk = [...small, '--architecture', 'topk', '--k', '12', '--tokens', '20k', '--json', ...out]
-  const { status, stdout, stderr } = runScript(script, topk)
-  assert.is(status, 0, stderr)
-  const quality = (JSON.parse(stdout) as Result).qualities['trained here']
-  assert.ok(quality.l0 > 11 && quality.l0 <= 12, `L0: ${quality.l0}`)
-  assert.ok(quality.explained_variance > 0.5, `explained: ${quality.explained_variance}`)
-  const args = ['--model', join(folder, 'topk'), '--text', 'Hello', '--hooks', `${hook}.hook_sae_acts_post`]
-  const read = runScript('experiments/tools/capture/main.ts', [
-    ...args,
-    '--out',
-    join(folder, 't.safetensors'),
-  ])
-  assert.is(read.status, 0, read.stderr)
-})
+/** The threshold of BatchTopK and Matryoshka begins at 0 and is half way after these 79 batches: L0 is still above k. */
+const KINDS = {
+  topk: { savedAs: 'topk', l0: [11, 12] },
+  batchtopk: { savedAs: 'jumprelu', l0: [12, 100] },
+  matryoshka: { savedAs: 'jumprelu', l0: [12, 100] },
+  jumprelu: { savedAs: 'jumprelu', l0: [10, 250] },
+  gated: { savedAs: 'gated', l0: [10, 128] },
+} as const
+for (const [architecture, { savedAs, l0 }] of Object.entries(KINDS))
+  test(`trains a ${architecture} SAE, which is read as ${savedAs}`, () => {
+    const model = join(folder, architecture)
+    cpSync(join(root, 'gpt2/tiny'), model, { recursive: true })
+    const args = [...small, '--architecture', architecture, '--k', '12', '--rate', '2e-3', '--tokens', '20k']
+    const sae = join(model, 'sae/one')
+    const { status, stdout, stderr } = runScript(script, [...args, '--json', '--out', sae])
+    assert.is(status, 0, stderr)
+    const config = JSON.parse(readFileSync(join(sae, 'cfg.json'), 'utf8')) as { architecture: string }
+    assert.is(config.architecture, savedAs)
+    const quality = (JSON.parse(stdout) as Result).qualities['trained here']
+    assert.ok(quality.l0 >= l0[0] && quality.l0 <= l0[1], `L0: ${quality.l0}`)
+    assert.ok(quality.explained_variance > 0.5, `explained: ${quality.explained_variance}`)
+    const hooks = ['--hooks', `${hook}.hook_sae_acts_post`, '--out', join(folder, 'acts.safetensors')]
+    const capture = ['--model', model, '--text', 'Hello', ...hooks]
+    const read = runScript('experiments/tools/capture/main.ts', capture)
+    assert.is(read.status, 0, read.stderr)
+  })
 
 const settings: Settings = {
   ...{ hook, architecture: 'standard', dSae: 128, tokens: 8192, batch: 256, buffer: 1024 },
-  ...{ rate: 1e-3, l1: 2, k: 8, seed: 3 },
+  ...{ rate: 1e-3, l1: 2, l0: 0.5, k: 8, rescale: false, widths: [], seed: 3 },
 }
 const circumstances = { model: 'm', texts: 't', arithmetic: 'a' }
 
@@ -154,6 +163,11 @@ test('what a run cannot begin with or go on from is refused in a line', () => {
   refused('none', ['--resume', '--json'], 'there is no such file: begin without --resume')
   refused('none', ['--buffer', '8', '--json'], 'expected at least the 1024 tokens of a batch')
   refused('none', ['--architecture', 'topk', '--d-sae', '8', '--json'], 'at most the 8 features')
+  refused(
+    'none',
+    ['--architecture', 'matryoshka', '--widths', '64,2000', '--json'],
+    'at most the 1024 features',
+  )
   refused('none', ['--hook', 'blocks.9.hook_resid_pre', '--json'], 'tiny has blocks 0..5')
   refused('stopped', ['--json'], 'holds a checkpoint: go on by --resume')
   refused('stopped', ['--resume', '--seed', '4', '--json'], 'was begun with seed 3, not 4')

@@ -230,6 +230,8 @@ export const TASKS = {
   layerNormBackward: ranged('layerNormBackward'),
   softmaxBackward: ranged('softmaxBackward'),
   squares: ranged('squares'),
+  scaleRows: ranged('scaleRows'),
+  addScaledRows: ranged('addScaledRows'),
   adamW,
   sparseDot: ranged('sparseDot'),
   select: ranged('select'),

@@ -35,6 +35,8 @@ interface CheckpointHead {
   readonly settings: Settings
   readonly circumstances: Circumstances
   readonly steps: number
+  /** BatchTopK's. */
+  readonly threshold: number
   /** Batches of passages that were read. */
   readonly position: number
   /** What activations are multiplied by. */
@@ -47,7 +49,7 @@ export interface Checkpoint extends Omit<CheckpointHead, 'format'> {
   readonly tensors: ReadonlyMap<string, Tensor>
 }
 
-const FORMAT = 'clearbox train-sae 1'
+const FORMAT = 'clearbox train-sae 2'
 
 const pathIn = (folder: string): string => join(folder, 'checkpoint.safetensors')
 

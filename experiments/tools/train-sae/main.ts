@@ -9,8 +9,8 @@ import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
 import { plainConfig, type SaeConfig } from '../../../sae/config.ts'
 import { saeJson, saeTensors } from '../../../sae/save.ts'
 import { siteNames, siteOf } from '../../../sae/sites.ts'
-import { storeOf } from '../../../sae/train/initial.ts'
-import { TRAINED } from '../../../sae/train/training.ts'
+import { trained as architectures, TRAINED } from '../../../sae/train/all.ts'
+import { storeOf } from '../../../sae/train/weights.ts'
 import { loadSae } from '../../../sae/weights.ts'
 import {
   commandLine,
@@ -44,7 +44,7 @@ import {
   removeCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts'
-import { tokenCount, type Settings } from './settings.ts'
+import { halves, tokenCount, widthsOf, type Settings } from './settings.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
 
@@ -87,11 +87,27 @@ const command = addEngineOptions(
   .option('--rate <x>', 'the learning rate', numberIn('rate', 0, 1), 1e-3)
   .option(
     '--l1 <x>',
-    'what activity costs a standard SAE: more makes fewer features active and explains less',
+    'what activity costs a standard or a gated SAE: more makes fewer features active and explains less',
     numberIn('l1', 0, Infinity),
     2,
   )
-  .option('--k <n>', 'how many features a TopK SAE keeps a token', positiveInteger('k'), 32)
+  .option('--l0 <x>', 'what each active feature costs a JumpReLU SAE', numberIn('l0', 0, Infinity), 0.5)
+  .option(
+    '--k <n>',
+    'how many features a TopK, BatchTopK or Matryoshka SAE keeps a token, on average',
+    positiveInteger('k'),
+    32,
+  )
+  .option(
+    '--rescale',
+    'these choose by activation times |W_dec[j]|, as SAELens does unless told otherwise',
+    false,
+  )
+  .option(
+    '--widths <list>',
+    'Matryoshka: its first so many features are SAEs, too (default: an eighth, a quarter and half of --d-sae)',
+    widthsOf,
+  )
   .option('--seed <n>', 'decides weights, order and batches', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .option('--checkpoint <n>', 'tokens between checkpoints', tokenCount('checkpoint'), 100_000)
   .option('--resume', 'go on from the checkpoint in --out, with the options it was begun with')
@@ -99,8 +115,13 @@ const command = addEngineOptions(
   .addHelpText(
     'after',
     `
-Loss of a batch of a standard SAE: the mean over tokens of |x_hat - x|^2 + l1 * the sum of f_j |W_dec[j]|, where x is scaled so that its mean length
-is the root of its width; of a TopK SAE the first term, and an auxiliary loss by which dead features learn. AdamW; gradients are clipped to 1. SAELens’ definitions. BOS is left out. A twentieth of the texts is held out.
+Loss of a batch: the mean over tokens of |x_hat - x|^2, where x is scaled so that its mean length is the root of its width, and
+  standard             l1 * the sum of f_j |W_dec[j]|
+  topk, batchtopk      an auxiliary loss by which dead features learn (saved as topk, and as jumprelu)
+  matryoshka           the same, and |x_hat - x|^2 of each of --widths (saved as jumprelu)
+  jumprelu             l0 * the number of active features, with a straight-through slope for thresholds
+  gated                l1 * the sum of the gate's activations, and what the gate alone rebuilds
+SAELens’ definitions, written out in sae/train/. AdamW; gradients are clipped to 1. BOS is left out. A twentieth of the texts is held out.
 
 A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
 same bits as one that was not. Other weights, texts or arithmetic than it was begun with are refused.
@@ -139,16 +160,16 @@ runMain(async () => {
       every: Math.max(1, Math.round(options.checkpoint / settings.batch)),
       save: (checkpoint) => writeCheckpoint(out, checkpoint),
     })
-    const scaled = { ...config, inputScale: trained.scale }
-    const weights = await saeTensors(storeOf(Object.fromEntries(trained.weights)), scaled)
+    const saved = { ...config, scalesByDecoderNorm: false } // these weights have the norms in them
+    const weights = await saeTensors(storeOf(trained.weights), { ...saved, inputScale: trained.scale })
     await writeAllAtomically(out, {
       'sae_weights.safetensors': encodeSafetensors(weights),
-      'cfg.json': saeJson(config),
+      'cfg.json': saeJson(saved),
     })
-    const qualities = await measured(model, config, heldOut)
+    const qualities = await measured(model, saved, heldOut)
     const report = join(out, 'report.html')
     const provenance = {
-      ...(await provenanceOf({ ...model, saeConfig: () => config }, ops, [config.hookName], {
+      ...(await provenanceOf({ ...model, saeConfig: () => saved }, ops, [config.hookName], {
         threshold: 'none: a feature is active where it is above 0',
         seed: settings.seed,
         command: commandLine('train-sae', process.argv.slice(2)),
@@ -171,28 +192,37 @@ function settingsOf({
   buffer,
   rate,
   l1,
+  l0,
   k,
+  rescale,
+  widths = halves(dSae),
   seed,
-}: Options): Settings {
+}: Partial<Pick<Options, 'widths'>> & Omit<Options, 'widths'>): Settings {
   if (buffer < batch)
     throw new UserError(`--buffer ${buffer}: expected at least the ${batch} tokens of a batch (--batch)`)
-  if (architecture === 'topk' && k > dSae)
+  if (architectures[architecture].hasK && k > dSae)
     throw new UserError(`--k ${k}: expected at most the ${dSae} features that there are (--d-sae)`)
-  return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, k, seed }
+  if (widths.some((width) => width > dSae))
+    throw new UserError(
+      `--widths ${widths.join()}: expected at most the ${dSae} features that there are (--d-sae)`,
+    )
+  return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, l0, k, rescale, widths, seed }
 }
 
 /** Those of the checkpoint. @throws UserError if the command line says otherwise */
 function resumedSettings(saved: Settings): Settings {
-  for (const name of Object.keys(saved) as (keyof Settings)[])
-    if (command.getOptionValueSource(name) === 'cli' && options[name] !== saved[name])
+  for (const name of Object.keys(saved) as (keyof Settings)[]) {
+    const [was, now] = [String(saved[name]), String(options[name])]
+    if (command.getOptionValueSource(name) === 'cli' && was !== now)
       throw new UserError(
-        `--resume: this training was begun with ${name} ${saved[name]}, not ${options[name]}: leave the option out`,
+        `--resume: this training was begun with ${name} ${was}, not ${now}: leave the option out`,
       )
+  }
   return saved
 }
 
 /** @throws UserError if no SAE can be trained there */
-function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k }: Settings): SaeConfig {
+function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k, rescale }: Settings): SaeConfig {
   const { nLayers, dModel } = gpt2.config
   const site = siteOf(hook)
   if (!site || site.holds === 'normalized' || site.layer >= nLayers)
@@ -201,7 +231,9 @@ function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k }: S
     )
   const centered = site.holds === 'stream'
   const plain = plainConfig({ dIn: dModel, dSae, hookName: hook, centered, modelName: name })
-  return architecture === 'topk' ? { ...plain, architecture, k } : plain
+  const { savedAs, hasK = false } = architectures[architecture]
+  const config = { ...plain, architecture: savedAs, scalesByDecoderNorm: hasK && rescale }
+  return savedAs === 'topk' ? { ...config, k } : config
 }
 
 /** How often the texts come again: an SAE learns few texts by heart. */

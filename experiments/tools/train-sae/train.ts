@@ -59,7 +59,7 @@ export async function trainSae(
     const saved = await training.save()
     const tensors = new Map([...saved.tensors, ['pool', pool.rows] as const])
     const { position } = source
-    await save({ settings, circumstances, steps: saved.steps, position, scale, history, tensors })
+    await save({ ...saved, settings, circumstances, position, scale, history, tensors })
   }
   if (!from) await checkpoint()
   using progress = createProgress({ label: 'training', total: steps * batch, unit: 'tokens', quiet })

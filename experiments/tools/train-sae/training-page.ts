@@ -63,8 +63,8 @@ export function renderTrainingReport({
     ),
     claims: html`<p>
       A ${architecture} SAE, trained on ${tokens} tokens: learning rate ${settings.rate},
-      ${architecture === 'topk' ? `k ${settings.k}` : `L1 cost ${settings.l1}`}, inputs multiplied by
-      ${trained.scale.toPrecision(4)} (folded into the weights).
+      ${describeCost(settings)}, inputs multiplied by ${trained.scale.toPrecision(4)} (folded into the
+      weights).
     </p>`,
     body: [
       section(
@@ -89,6 +89,12 @@ export function renderTrainingReport({
     ],
     footer: 'Explained variance: 1 − Σ|x − x̂|² / Σ|x − mean(x)|², the mean over tokens, per dimension.',
   })
+}
+
+function describeCost({ architecture, k, l1, l0, widths }: Settings): string {
+  if (architecture === 'jumprelu') return `L0 cost ${l0}`
+  if (architecture === 'standard' || architecture === 'gated') return `L1 cost ${l1}`
+  return architecture === 'matryoshka' ? `k ${k}, prefixes of ${widths.join(', ')} features` : `k ${k}`
 }
 
 /** How well SAEs do, a row each, for the page and for the terminal. */
