@@ -16,6 +16,7 @@ import { publish } from './publish.ts'
 import { readResults, saveAndPrint } from './results-file.ts'
 import { sae } from './sae.ts'
 import { benchmarkNames } from './tables.ts'
+import { trainSae } from './train-sae.ts'
 
 const program = createCommand(
   'bench',
@@ -55,6 +56,7 @@ add(generate)
 add(memory)
 add(experiment)
 add(sae)
+add(trainSae)
 add(explore)
 
 const comparing = program

@@ -131,7 +131,7 @@ export class BatchLoss {
   async toEncoderAndBias(dZ: Float32Array, f: SparseRows, bias = 'b_enc'): Promise<void> {
     await this.toEncoder(dZ, f)
     const sums = this.ofVector(bias)
-    for (const [entry, j] of f.indices.entries()) sums[j] += dZ[entry]
+    for (let entry = 0; entry < dZ.length; entry++) sums[f.indices[entry]] += dZ[entry]
   }
 
   /** The gradient of a vector, to be added to. -> [d_sae] */

@@ -232,7 +232,8 @@ function squaresAboutMean(x: Tensor): number {
   const [rows, width] = x.shape
   const [sums, squares] = [new Float64Array(width), new Float64Array(width)]
   for (let row = 0; row < rows; row++)
-    for (const [i, value] of x.row(row).entries()) {
+    for (let i = 0; i < width; i++) {
+      const value = x.data[row * width + i]
       sums[i] += value
       squares[i] += value * value
     }

@@ -32,9 +32,10 @@ export function initialTensors(
 ): Map<string, Tensor> {
   const W_dec = Tensor.zeros([dSae, dIn])
   for (let feature = 0; feature < dSae; feature++) {
-    const direction = Float64Array.from({ length: dIn }, () => 2 * random.number() - 1)
-    const length = Math.hypot(...direction)
-    W_dec.row(feature).set(direction.map((value) => (DIRECTION_LENGTH * value) / length))
+    const direction = W_dec.row(feature)
+    for (let i = 0; i < dIn; i++) direction[i] = 2 * random.number() - 1
+    const by = DIRECTION_LENGTH / Math.hypot(...direction)
+    for (let i = 0; i < dIn; i++) direction[i] *= by
   }
   const filled = Object.entries(vectors).map(
     ([name, value]) => [name, new Tensor([dSae], new Float32Array(dSae).fill(value))] as const,
