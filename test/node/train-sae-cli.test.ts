@@ -14,6 +14,8 @@ import {
   writeCheckpoint,
   type Checkpoint,
 } from '../../experiments/tools/train-sae/checkpoint.ts'
+import { firstTexts } from '../../experiments/tools/train-sae/activations.ts'
+import { sourceTexts } from '../../experiments/tools/train-sae/source-texts-node.ts'
 import { trainSae, type Trained } from '../../experiments/tools/train-sae/train.ts'
 import type { Settings } from '../../experiments/tools/train-sae/settings.ts'
 import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
@@ -176,6 +178,31 @@ test('what a run cannot begin with or go on from is refused in a line', () => {
   writeFileSync(own, JSON.stringify({ a: ['One text.'] }))
   refused('none', ['--texts', own, '--json'], 'expected two texts at least')
   assert.not.ok(existsSync(join(folder, 'none')))
+})
+
+test('its own sources are texts of a checkout, and of nothing else', async () => {
+  const found = await sourceTexts(root)
+  assert.ok(found.length > 500, `${found.length} texts`)
+  assert.equal([...new Set(found.map(({ category }) => category))].sort(), ['code', 'prose'])
+  assert.ok(found.some(({ text }) => text.includes('This very line is read, too')))
+  const bytes = found.reduce((sum, { text }) => sum + text.length, 0)
+  assert.ok(bytes > 2.5e6 && bytes < 6e6, `${bytes} characters`)
+  await sourceTexts(folder).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, 'is no checkout of clearbox: name texts of your own'),
+  )
+})
+
+test('texts from the first on are measured until they have enough tokens', () => {
+  const texts = [
+    [0, 1, 2],
+    [0, 3],
+    [0, 4, 5, 6],
+    [0, 7],
+  ]
+  assert.equal(firstTexts(texts, 3), texts.slice(0, 2))
+  assert.equal(firstTexts(texts, 4), texts.slice(0, 3))
+  assert.equal(firstTexts(texts, 100), texts)
 })
 
 test('other weights, texts or arithmetic are refused; another number of threads is none', async () => {

@@ -23,6 +23,16 @@ export function splitTexts(ids: readonly Ids[], seed: number): { training: Ids[]
   }
 }
 
+/** Texts from the first on, until they have so many tokens. */
+export function firstTexts(texts: readonly Ids[], tokens: number): Ids[] {
+  let before = 0
+  return texts.filter(({ length }) => {
+    const isNeeded = before < tokens
+    before += length - 1
+    return isNeeded
+  })
+}
+
 /** A seed for the `n`th of many draws: what is drawn there depends on nothing that was drawn before. */
 export function seedOf(seed: number, n: number): number {
   return (Math.imul(seed + 1, 0x9e3779b1) + n) >>> 0

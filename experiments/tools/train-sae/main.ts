@@ -33,7 +33,7 @@ import { openWeights } from '../../lab/models/weight-files.ts'
 import { newRun } from '../../lab/report/published-node.ts'
 import { OWN_TEXTS, textsNamed } from '../../lab/texts/named-texts.ts'
 import { namedAfter, tokenizeTexts } from '../../lab/texts/tokenize-texts.ts'
-import { splitTexts, type Ids } from './activations.ts'
+import { firstTexts, splitTexts, type Ids } from './activations.ts'
 import {
   arithmeticOf,
   checkCircumstances,
@@ -45,8 +45,12 @@ import {
   writeCheckpoint,
 } from './checkpoint.ts'
 import { halves, tokenCount, widthsOf, type Settings } from './settings.ts'
+import { SOURCES, sourceTexts } from './source-texts-node.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
+
+/** Of the texts held out, as many as have so many tokens are measured. */
+const MEASURED_TOKENS = 4096
 
 interface Options extends EngineOptions, Settings {
   readonly texts: string
@@ -68,7 +72,7 @@ const command = addEngineOptions(
   .option('--d-sae <n>', 'number of features', positiveInteger('d-sae'), 1024)
   .option(
     '--texts <path>',
-    'texts, as for npm start: JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published (default: our own 140)',
+    'texts, as for npm start: JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published (default: our own 140); or the word sources: this project’s own files, some 3 MB',
     OWN_TEXTS,
   )
   .option(
@@ -121,7 +125,8 @@ Loss of a batch: the mean over tokens of |x_hat - x|^2, where x is scaled so tha
   matryoshka           the same, and |x_hat - x|^2 of each of --widths (saved as jumprelu)
   jumprelu             l0 * the number of active features, with a straight-through slope for thresholds
   gated                l1 * the sum of the gate's activations, and what the gate alone rebuilds
-SAELens’ definitions, written out in sae/train/. AdamW; gradients are clipped to 1. BOS is left out. A twentieth of the texts is held out.
+SAELens’ definitions, written out in sae/train/. AdamW; gradients are clipped to 1. BOS is left out. A twentieth of the texts is held out; the first
+${MEASURED_TOKENS} tokens of these are measured.
 
 A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
 same bits as one that was not. Other weights, texts or arithmetic than it was begun with are refused.
@@ -144,7 +149,11 @@ runMain(async () => {
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet })
     const config = configFor(model, settings)
-    const texts = namedAfter(options.texts, await textsNamed(options, { leastCategories: 1 }))
+    const found =
+      options.texts === SOURCES
+        ? await sourceTexts(join(import.meta.dirname, '../../..'))
+        : await textsNamed(options, { leastCategories: 1 })
+    const texts = namedAfter(options.texts, found)
     const { ids, long } = tokenizeTexts(model, texts, 'split')
     if (ids.length < 2) throw new UserError(`${options.texts}: expected two texts at least: one is held out`)
     const circumstances = {
@@ -166,7 +175,7 @@ runMain(async () => {
       'sae_weights.safetensors': encodeSafetensors(weights),
       'cfg.json': saeJson(saved),
     })
-    const qualities = await measured(model, saved, heldOut)
+    const qualities = await measured(model, saved, firstTexts(heldOut, MEASURED_TOKENS))
     const report = join(out, 'report.html')
     const provenance = {
       ...(await provenanceOf({ ...model, saeConfig: () => saved }, ops, [config.hookName], {
