@@ -64,9 +64,11 @@ interface Settings {
   readonly quiet: boolean
 }
 
+type Model = Pick<OpenModel, 'gpt2' | 'openSae' | 'saeConfig'>
+
 /** ids: BOS first; hooks: of SAEs */
 export async function featureEffects(
-  model: OpenModel,
+  model: Model,
   ids: readonly number[],
   question: LogitQuestion,
   direct: DirectAttribution,
@@ -106,7 +108,7 @@ export async function featureEffects(
 
 /** One SAE's text: `output` stands at the hook that it rebuilds, [tokens, ...]. */
 interface Text {
-  readonly model: OpenModel
+  readonly model: Model
   readonly ids: readonly number[]
   readonly question: LogitQuestion
   readonly output: Tensor

@@ -15,7 +15,7 @@ import { featureEffects } from './features.ts'
 import { heldStill } from './methods.ts'
 import { command, type Options } from './options.ts'
 import { patch } from './patching.ts'
-import { askedTokens, checkPair, questionName, questionOf } from './question.ts'
+import { askedTokens, checkGradients, checkPair, questionName, questionOf } from './question.ts'
 import { agreements, sharesOf, sortFeatures, strongest, type AttributionResults } from './results.ts'
 import { terminalTables } from './terminal.ts'
 
@@ -29,7 +29,9 @@ runExperiment<Options>(command, {
     ...(corrupted === undefined ? [] : [{ category: 'corrupted', text: corrupted }]),
   ],
   hooks(model, options) {
-    askedTokens(model, options) // what is wrong there is said before SAEs are fetched
+    // What is wrong there is said before SAEs are fetched.
+    checkGradients(model)
+    askedTokens(model, options)
     if (options.corrupted !== undefined)
       checkPair(model, model.tokenize(options.text), model.tokenize(options.corrupted))
     if (model.saeHooks.length === 0 && options.layers === undefined) return []

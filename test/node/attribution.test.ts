@@ -23,11 +23,11 @@ import { hookGradients } from '../../gpt2/hook-gradients.ts'
 import { onHost, type HookTable } from '../../gpt2/hooks.ts'
 import { capture, loadGpt2, releaseGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { saeShares, takeApart } from '../../sae/attribution.ts'
-import { addDirection, removal, unitsAt } from '../../sae/edit.ts'
+import { addDirection, liveEdit, removal, unitsAt } from '../../sae/edit.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { encode } from '../../sae/encoder.ts'
 import { parseSaeConfig } from '../../sae/config.ts'
-import { loadSae, releaseSae } from '../../sae/weights.ts'
+import { loadSae } from '../../sae/weights.ts'
 import { sparseColumn } from '../../engine/sparse.ts'
 import { reference } from '../helpers/backends.ts'
 import { messageOf } from '../helpers/compare.ts'
@@ -238,45 +238,64 @@ for (const model of models) {
 }
 
 const saes = suite('attribution: every kind of SAE')
-saes('features, biases and error add up to what stands at the hook, with and without centring', async () => {
-  const folder = join(references, 'saelens')
-  const opened = async <T>(path: string[], load: (store: SafetensorsStore) => Promise<T>): Promise<T> => {
-    const store = await openSafetensors(await openFile(join(folder, ...path)))
-    return load(store).finally(() => store.close())
-  }
-  const text = (...path: string[]) => readFileSync(join(folder, ...path), 'utf8')
-  const { ids, saes } = JSON.parse(text('figures.json')) as { ids: number[]; saes: Record<string, unknown> }
-  const gpt2 = await opened(['model', 'model.safetensors'], (store) =>
-    loadGpt2(reference, store, parseConfig(text('model', 'config.json'))),
-  )
-  const kinds = new Set<boolean>()
-  for (const name of Object.keys(saes)) {
-    const config = parseSaeConfig(text('saes', name, 'cfg.json'), name)
-    const sae = await opened(['saes', name, 'sae_weights.safetensors'], (store) =>
-      loadSae(reference, store, config),
+saes(
+  'parts add up to what stands at the hook, with and without centring, and integrated gradients to what is lost',
+  async () => {
+    const folder = join(references, 'saelens')
+    const opened = async <T>(path: string[], load: (store: SafetensorsStore) => Promise<T>): Promise<T> => {
+      const store = await openSafetensors(await openFile(join(folder, ...path)))
+      return load(store).finally(() => store.close())
+    }
+    const text = (...path: string[]) => readFileSync(join(folder, ...path), 'utf8')
+    const { ids, saes } = JSON.parse(text('figures.json')) as { ids: number[]; saes: Record<string, unknown> }
+    const gpt2 = await opened(['model', 'model.safetensors'], (store) =>
+      loadGpt2(reference, store, parseConfig(text('model', 'config.json'))),
     )
-    const { hookName, hookNameOut, headIndex, dOut } = config
-    const seen = await capture(gpt2, [ids], [hookName, hookNameOut])
-    const output = seen.get(hookNameOut)!
-    const parts = await takeApart(sae, seen.get(hookName)!, output)
-    assert.ok(parts.features.values.length > 0, name)
-    kinds.add(config.centered)
-    // Any numbers, but adding up to 0, as every gradient behind a LayerNorm does; of one head, on it alone.
-    const width = output.data.length / output.shape[0]
-    const gradient = Tensor.zeros(output.shape)
-    const inside = (i: number) => headIndex === undefined || Math.floor((i % width) / dOut) === headIndex
-    for (let i = 0; i < gradient.data.length; i++)
-      if (inside(i))
-        gradient.data[i] = Math.sin(i + 1) * (i % 2 === 0 ? 1 : 0) - (i % 2 === 1 ? Math.sin(i) : 0)
-    const shares = await saeShares(sae, parts, gradient)
-    const whole = gradient.data.reduce((total, value, i) => total + value * output.data[i], 0)
-    const got = sum(shares.features) + sum(shares.bias) + sum(shares.error)
-    near([got], [whole], 1e-4 * (1 + Math.abs(whole)), name)
-    releaseSae(sae)
-  }
-  assert.is(kinds.size, 2)
-  releaseGpt2(gpt2)
-})
+    const question = { target: 7, against: 12 }
+    const direct = await directAttribution(gpt2, ids, question)
+    const kinds = new Set<boolean>()
+    for (const name of Object.keys(saes)) {
+      const config = parseSaeConfig(text('saes', name, 'cfg.json'), name)
+      const openSae = () =>
+        opened(['saes', name, 'sae_weights.safetensors'], (store) => loadSae(reference, store, config))
+      using sae = await openSae()
+      const { hookName, hookNameOut, headIndex, dOut } = config
+      const seen = await capture(gpt2, [ids], [hookName, hookNameOut])
+      const output = seen.get(hookNameOut)!
+      const parts = await takeApart(sae, seen.get(hookName)!, output)
+      assert.ok(parts.features.values.length > 0, name)
+      kinds.add(config.centered)
+      // Any numbers, but adding up to 0, as every gradient behind a LayerNorm does; of one head, on it alone.
+      const width = output.data.length / output.shape[0]
+      const gradient = Tensor.zeros(output.shape)
+      const inside = (i: number) => headIndex === undefined || Math.floor((i % width) / dOut) === headIndex
+      for (let i = 0; i < gradient.data.length; i++)
+        if (inside(i))
+          gradient.data[i] = Math.sin(i + 1) * (i % 2 === 0 ? 1 : 0) - (i % 2 === 1 ? Math.sin(i) : 0)
+      const shares = await saeShares(sae, parts, gradient)
+      const whole = gradient.data.reduce((total, value, i) => total + value * output.data[i], 0)
+      const got = sum(shares.features) + sum(shares.bias) + sum(shares.error)
+      near([got], [whole], 1e-4 * (1 + Math.abs(whole)), name)
+      const model = { gpt2, saeConfig: () => config, openSae }
+      const settings = { steps: 40, ablate: 100, quiet: true }
+      const { features, integrated } = await featureEffects(
+        model,
+        ids,
+        question,
+        direct,
+        [hookName],
+        settings,
+      )
+      near([integrated[0].sum], [integrated[0].without_features], 3e-3, `${name}, integrated gradients`)
+      const [one] = features.toSorted((a, b) => Math.abs(b.ablation!) - Math.abs(a.ablation!))
+      const off = liveEdit(sae, one.feature, new Float32Array(width), { kind: 'off', onFiring() {} })
+      const without = await answer(gpt2, ids, question, off)
+      near([one.ablation!], [direct.logit - without], 1e-5, `${name}, ablation`)
+    }
+    assert.is(kinds.size, 2)
+    releaseGpt2(gpt2)
+  },
+)
 saes.run()
 
 const small = suite('attribution: agreement and sums')
