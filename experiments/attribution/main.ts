@@ -65,6 +65,7 @@ runExperiment<Options>(command, {
       provenance: {
         threshold: 'none: every active feature counts',
         pooling: 'none: effects on the last token’s logits, summed over the text’s tokens',
+        ...(hooks.length === 0 && { sae: 'none', basis: 'the residual stream as it is', hook: 'no SAE’s' }),
       },
       results,
       reports: [

@@ -2,7 +2,7 @@
 import { csvParse } from 'd3-dsv'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AttributionResults } from '../../experiments/attribution/results.ts'
@@ -95,8 +95,33 @@ command(
   },
 )
 
+command('a model without SAEs is explained without features', () => {
+  const model = join(folder, 'plain')
+  mkdirSync(model)
+  for (const file of ['config.json', 'model.safetensors', 'tokenizer_config.json'])
+    copyFileSync(join(import.meta.dirname, '../../gpt2/tiny', file), join(model, file))
+  const { status, stdout } = attribute('--text', 'for i in', '--model', model, '--json')
+  assert.is(status, 0)
+  const { features, parts, provenance } = JSON.parse(stdout) as AttributionResults & {
+    provenance: Record<string, string>
+  }
+  assert.equal([features.length, parts.length, provenance.sae], [0, 15, 'none'])
+})
+
 const failures: [what: string, args: string[], status: number, message: RegExp][] = [
   ['no text', [], 2, /required option '--text <text>' not specified/],
+  [
+    'an empty text',
+    ['--text', ''],
+    1,
+    /^error: text 1 of "clean" \(1 of 1\): the text is empty; give at least/,
+  ],
+  [
+    'a text that is too long',
+    ['--text', 'a b '.repeat(200)],
+    1,
+    /^error: text 1 of "clean" \(1 of 1\): "a b .*…": [^-]*$/, // no word of --long, which is not there
+  ],
   [
     'a target of several tokens',
     ['--text', 'for i in', '--target', 'numpy'],
