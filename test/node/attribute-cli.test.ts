@@ -60,6 +60,11 @@ command('finds the same in JSON and in CSV, sorted as asked', () => {
     ['hook_resid_pre', 'hook_attn_out', 'hook_mlp_out', 'attn.hook_z'],
   )
 
+  assert.equal(
+    agreement.filter(({ of }) => of === 'all').map(({ estimate }) => estimate),
+    ['activation', 'direct', 'gradient', 'integrated'],
+  )
+
   const table = (name: string) =>
     csvParse(readFileSync(join(folder, 'results/attribution/tiny', name), 'utf8'))
   assert.equal(
