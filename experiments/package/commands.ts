@@ -51,4 +51,8 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'take specialists out of the residual stream, steer with them, and see what changes',
     load: () => import('../ablation/main.ts'),
   },
+  attribute: {
+    description: 'which layers, heads, neurons and features make the model say a token next',
+    load: () => import('../attribution/main.ts'),
+  },
 }
