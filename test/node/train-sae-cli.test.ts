@@ -68,11 +68,11 @@ test('trains an SAE in seconds, and the other commands read it', () => {
   assert.is(runScript('experiments/tools/capture/main.ts', ['--model', mine, ...sites]).status, 0)
 })
 
-/** The threshold of BatchTopK and Matryoshka begins at 0 and is half way after these 79 batches: L0 is still above k. */
+/** The threshold of BatchTopK and Matryoshka begins at 0 and has come 95 % of the way after these 313 batches. */
 const KINDS = {
   topk: { savedAs: 'topk', l0: [11, 12] },
-  batchtopk: { savedAs: 'jumprelu', l0: [12, 100] },
-  matryoshka: { savedAs: 'jumprelu', l0: [12, 100] },
+  batchtopk: { savedAs: 'jumprelu', l0: [9, 20] },
+  matryoshka: { savedAs: 'jumprelu', l0: [9, 20] },
   jumprelu: { savedAs: 'jumprelu', l0: [10, 250] },
   gated: { savedAs: 'gated', l0: [10, 128] },
 } as const
@@ -80,7 +80,19 @@ for (const [architecture, { savedAs, l0 }] of Object.entries(KINDS))
   test(`trains a ${architecture} SAE, which is read as ${savedAs}`, () => {
     const model = join(folder, architecture)
     cpSync(join(root, 'gpt2/tiny'), model, { recursive: true })
-    const args = [...small, '--architecture', architecture, '--k', '12', '--rate', '2e-3', '--tokens', '20k']
+    const args = [
+      ...small,
+      '--architecture',
+      architecture,
+      '--k',
+      '12',
+      '--rate',
+      '2e-3',
+      '--tokens',
+      '20k',
+      '--batch',
+      '64',
+    ]
     const sae = join(model, 'sae/one')
     const { status, stdout, stderr } = runScript(script, [...args, '--json', '--out', sae])
     assert.is(status, 0, stderr)
