@@ -170,7 +170,8 @@ function scopedBackend(
     release(resource) {
       const owned = resource as PackedLinear | PackedEncoder | WasmTable | WasmNorm | WasmCache
       if ('layer' in owned) {
-        for (const block of [owned.layer.weights, owned.layer.bias, owned.threshold]) block?.free()
+        const { weights, bias, floors } = owned.layer
+        for (const block of [weights, bias, floors]) block.free()
         screen?.release(owned.layer)
       } else if ('block' in owned) {
         owned.block.free()
@@ -314,12 +315,10 @@ function scopedBackend(
 
     async sparseEncode(x, encoder) {
       const rows = check.checkLinear(x, encoder, undefined, 'sparseEncode')
-      const { keep, layer, ...selection } = encoder as PackedEncoder
+      const { layer } = encoder as PackedEncoder
       live('sparseEncode', layer?.weights, engine.arena)
       const from = addressOf('sparseEncode', x)
-      return screen && keep === 'positive'
-        ? screen.encode(layer, from, rows)
-        : encodeDensely(engine, layer, from, rows, selection)
+      return screen ? screen.encode(layer, from, rows) : encodeDensely(engine, layer, from, rows)
     },
 
     async preActivations(x, encoder) {

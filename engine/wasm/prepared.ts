@@ -1,7 +1,7 @@
 // Encoders, tables, norms and caches as the wasm backend keeps them.
 import type { Encoder, Norm, RowCache, Table } from '../backend.ts'
 import type { Selection } from '../selection.ts'
-import { checkPrepareEncoder, foreignWeights } from '../checks.ts'
+import { foreignWeights } from '../checks.ts'
 import { freedOnFailure } from '../scope.ts'
 import { sizeOf } from '../tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'
@@ -11,11 +11,8 @@ import { loadEncoder, type EncoderWeights } from './encoder-weights.ts'
 import { READ_AT_ONCE } from './panels.ts'
 import { Block, freeBlock, type WasmTensor } from './tensors.ts'
 
-/** An encoder's matrix, and what it selects by. */
 export interface PackedEncoder extends Encoder {
   readonly layer: EncoderWeights
-  readonly threshold?: Block // [out], where what is above it is kept
-  readonly k?: number // where the k largest are kept
 }
 
 export interface WasmTable extends Table {
@@ -51,14 +48,8 @@ export async function prepareEncoder(
   bias: WeightSource,
   selection: Selection = { keep: 'positive' },
 ): Promise<PackedEncoder> {
-  checkPrepareEncoder(weight.shape, bias.shape, selection)
-  const { keep } = selection
-  return freedOnFailure(freeBlock, async (hold) => {
-    const threshold = keep === 'above' ? hold(await loadBlock(engine.arena, selection.threshold)) : undefined
-    const layer = await loadEncoder(engine, weight, bias)
-    const k = keep === 'largest' ? selection.k : undefined
-    return { in: layer.in, out: layer.out, keep, layer, threshold, k }
-  })
+  const layer = await loadEncoder(engine, weight, bias, selection)
+  return { in: layer.in, out: layer.out, keep: selection.keep, layer }
 }
 
 /** The address of prepared weights, or a cache. @throws if they are not in `arena`, or were released */

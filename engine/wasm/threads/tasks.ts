@@ -233,6 +233,7 @@ export const TASKS = {
   adamW,
   sparseDot: ranged('sparseDot'),
   select: ranged('select'),
+  selectListed: ranged('selectListed'),
   preActivations,
   sparseDecode,
   ...SCREEN_TASKS,
