@@ -12,12 +12,12 @@ import { embed } from './embed.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { runKlDivergence } from './kl-divergence.ts'
 import { runLinear } from './linear.ts'
+import { loadBlock } from './loading.ts'
 import { kernelModule } from './module.ts'
 import { prepareLinear, type PackedLinear } from './panels.ts'
 import type { Platform } from './platform/platform.ts'
 import {
   live,
-  loadBlock,
   prepareEncoder,
   type PackedEncoder,
   type WasmCache,
@@ -151,14 +151,14 @@ function scopedBackend(
 
     async prepareTable(weight): Promise<WasmTable> {
       const [rows, width] = matrixShape('prepareTable', weight.shape)
-      return { rows, width, block: await loadBlock(engine.arena, weight) }
+      return { rows, width, block: await loadBlock(engine, weight) }
     },
 
     async prepareNorm(weight, bias): Promise<WasmNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
       return freedOnFailure(freeBlock, async (keep) => ({
-        weight: new WasmTensor(weight.shape, keep(await loadBlock(engine.arena, weight))),
-        bias: new WasmTensor(bias.shape, await loadBlock(engine.arena, bias)),
+        weight: new WasmTensor(weight.shape, keep(await loadBlock(engine, weight))),
+        bias: new WasmTensor(bias.shape, await loadBlock(engine, bias)),
       }))
     },
 

@@ -2,9 +2,9 @@
 import { checkPrepareEncoder } from '../checks.ts'
 import { freedOnFailure } from '../scope.ts'
 import type { Selection } from '../selection.ts'
-import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
+import { readTensor, type WeightSource } from '../weights/weights.ts'
 import type { Engine } from './engine.ts'
-import { READ_AT_ONCE } from './panels.ts'
+import { packRows } from './loading.ts'
 import { Block, freeBlock } from './tensors.ts'
 import { ENCODER_GROUP, ENCODER_STEP } from './tile-sizes.ts'
 
@@ -24,9 +24,6 @@ export interface EncoderWeights {
   /** How many of a row's outputs are kept, the largest; 0: all above their floors. */
   readonly k: number
 }
-
-/** Rows of W that are turned at once: the 64 bytes of a cache line are written together. */
-const TURNED_AT_ONCE = 16
 
 /** Reads weight [in, out] and turns it. @throws if bias or threshold is not [out], or k not from 1 to out */
 export async function loadEncoder(
@@ -51,13 +48,11 @@ export async function loadEncoder(
     const turned = () => arena.floats(layer.weights.address, features * padded)
     if (padded > inputs) turned().fill(0)
     else turned().fill(0, outputs * padded)
-    await forEachRowBlock(weight, Math.max(READ_AT_ONCE, TURNED_AT_ONCE * outputs), (rows, first, count) => {
-      const into = turned()
-      for (let r = 0; r < count; r += TURNED_AT_ONCE) {
-        const last = Math.min(count, r + TURNED_AT_ONCE)
-        for (let n = 0; n < outputs; n++)
-          for (let k = r; k < last; k++) into[n * padded + first + k] = rows[k * outputs + n]
-      }
+    // whole cache lines of every feature
+    await packRows(engine, weight, ENCODER_STEP, ({ from, first, count }) => {
+      const piece = { x: from, rows: count, width: outputs }
+      const to = { out: layer.weights.address + first * 4, stride: padded * 4 }
+      return engine.runRanged('transpose', { ...piece, ...to }, Math.ceil(outputs / 16), 1)
     })
     const fill = (block: Block, values: ArrayLike<number>) =>
       arena.floats(block.address, features).fill(0).set(values)

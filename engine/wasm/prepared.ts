@@ -2,14 +2,11 @@
 import type { Encoder, Norm, RowCache, Table } from '../backend.ts'
 import type { Selection } from '../selection.ts'
 import { foreignWeights } from '../checks.ts'
-import { freedOnFailure } from '../scope.ts'
-import { sizeOf } from '../tensor.ts'
-import { forEachRowBlock, type WeightSource } from '../weights/weights.ts'
+import type { WeightSource } from '../weights/weights.ts'
 import type { Engine } from './engine.ts'
 import type { Arena } from './memory.ts'
 import { loadEncoder, type EncoderWeights } from './encoder-weights.ts'
-import { READ_AT_ONCE } from './panels.ts'
-import { Block, freeBlock, type WasmTensor } from './tensors.ts'
+import type { Block, WasmTensor } from './tensors.ts'
 
 export interface PackedEncoder extends Encoder {
   readonly layer: EncoderWeights
@@ -27,18 +24,6 @@ export interface WasmNorm extends Norm {
 export interface WasmCache extends RowCache {
   readonly block: Block
   length: number
-}
-
-/** Reads a whole weight into a block of its own, which no scope frees. */
-export async function loadBlock(arena: Arena, weight: WeightSource): Promise<Block> {
-  return freedOnFailure(freeBlock, async (keep) => {
-    const block = keep(new Block(arena, sizeOf(weight.shape) * 4, weight.name))
-    const width = weight.shape.at(-1) ?? 1
-    await forEachRowBlock(weight, READ_AT_ONCE, (rows, firstRow) =>
-      arena.floats(block.address + firstRow * width * 4, rows.length).set(rows),
-    )
-    return block
-  })
 }
 
 /** Reads an encoder's weight [in, out]. @throws if bias or threshold is not [out], or k not from 1 to out */
