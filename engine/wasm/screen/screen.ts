@@ -76,7 +76,7 @@ export class Screen {
     const weights = await this.weights(layer)
     using input = new PaddedRows(this.engine, layer, x, rows)
     const parts: SparseRows[] = []
-    const most = Math.ceil(MOST_ENTRY_BYTES / (layer.out * ENTRY_BYTES))
+    const most = Math.ceil(MOST_ENTRY_BYTES / (this.options.denseShare * layer.out * ENTRY_BYTES))
     for (let r = 0, count; r < rows; r += count) {
       count = Math.min(ROWS_AT_ONCE, most, rows - r)
       parts.push(await this.encodeBlock(layer, weights, input.address + r * layer.padded * 4, count))
