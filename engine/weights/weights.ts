@@ -58,7 +58,7 @@ export function columnsOf(name: string, { shape, data }: Tensor, from: number, t
     name: `${name}[${from}:${to}]`,
     shape: [...shape.slice(0, -1), part],
     async read(into, start) {
-      for (let done = 0; done < into.length; ) {
+      for (let done = 0; done < into.length;) {
         const column = (start + done) % part
         const at = ((start + done - column) / part) * width + from + column
         const numbers = data.subarray(at, at + Math.min(part - column, into.length - done))
