@@ -26,6 +26,8 @@ export const KERNELS = {
     scale: 'f32',
     ...i32s('longest packedKeys packedValues scores scoreStride sums'),
   },
+  scoresOfOne: { ...i32s('q k out width dHead keys'), scale: 'f32', ...i32s('first last') },
+  mixOfOne: i32s('weights v sums width dHead keys before first last'),
   layerNorm: { ...i32s('x out weight bias width'), eps: 'f64', ...i32s('first last') },
   softmax: i32s('x out width first last'),
   crossEntropy: i32s('x totals width first last scratch'),

@@ -208,6 +208,8 @@ const sparseDecode = task(
 export const TASKS = {
   linear,
   attention,
+  scoresOfOne: ranged('scoresOfOne'),
+  mixOfOne: ranged('mixOfOne'),
   layerNorm: ranged('layerNorm'),
   softmax: ranged('softmax'),
   crossEntropy: ranged('crossEntropy'),
