@@ -32,7 +32,7 @@ export const KERNELS = {
   softmax: i32s('x out width first last'),
   crossEntropy: i32s('x totals width first last scratch'),
   klDivergence: i32s('a b totals width first last scratch'),
-  largest: i32s('x places width first last'),
+  largest: i32s('x places width k first last scratch'),
   center: i32s('x out width first last'),
   gelu: i32s('x out first last'),
   geluErf: i32s('x out first last'),
