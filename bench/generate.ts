@@ -20,8 +20,8 @@ interface GenerateOptions extends EngineOptions {
 
 /** Greedy tokens that must be the reference's. */
 const CHECKED_TOKENS = 4
-/** Prompts up to this length are held to the reference itself. */
-const REFERENCE_TOKENS = 128
+/** Prompts up to this length are held to the reference itself; `layers` does so with passes of more tokens. */
+const REFERENCE_TOKENS = 16
 const USUAL_RUNS = 5
 const QUICK_RUNS = 2
 
