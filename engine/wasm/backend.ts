@@ -30,7 +30,7 @@ import { runPreActivations } from './pre-activations.ts'
 import { runSparseDecode } from './sparse-decode.ts'
 import { encodeDensely } from './sparse-encode.ts'
 import { Block, freeBlock, WasmTensor, wasmTensor } from './tensors.ts'
-import { largestOfRows, topKOfRow } from './top-k.ts'
+import { topKOfRows } from './top-k.ts'
 
 /** Numbers of an elementwise op below which a chunk of it is not worth another thread's waking up. */
 const LEAST_NUMBERS = 1 << 14
@@ -304,13 +304,8 @@ function scopedBackend(
 
     async topK(x, k) {
       const [rows, width] = check.checkTopK(x, k)
-      const source = wasmTensor('topK', x, engine.arena)
-      if (k === 1)
-        return largestOfRows(engine, { x: source.address, rows, width, least: LEAST_NUMBERS / width })
-      const numbers = floatsOf(source)
-      return Array.from({ length: rows }, (_, r) =>
-        topKOfRow(numbers.subarray(r * width, (r + 1) * width), k),
-      )
+      const from = addressOf('topK', x)
+      return topKOfRows(engine, { x: from, rows, width, least: LEAST_NUMBERS / width }, k)
     },
 
     async sparseEncode(x, encoder) {

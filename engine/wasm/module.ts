@@ -2,6 +2,7 @@
 import { adamW, squares } from './adam.ts'
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
+import { mixOfOne, scoresOfOne } from './attention-one.ts'
 import { center } from './center.ts'
 import { copyStrided } from './copy-strided.ts'
 import { crossEntropy } from './cross-entropy.ts'
@@ -40,6 +41,8 @@ function emitKernels(options: KernelOptions) {
   return {
     linear: linear(emitter, anyTile),
     attention: attention(emitter, anyTile),
+    scoresOfOne: scoresOfOne(emitter),
+    mixOfOne: mixOfOne(emitter, anyTile),
     layerNorm: layerNorm(emitter),
     softmax: softmax(emitter),
     crossEntropy: crossEntropy(emitter),

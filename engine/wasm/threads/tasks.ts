@@ -4,7 +4,7 @@ import type { Kernels } from '../instance.ts'
 import type { Numbers } from '../kernels.ts'
 import { SCREEN_SCRATCH_BYTES } from '../screen/layout.ts'
 import { SCREEN_TASKS } from '../screen/tasks.ts'
-import { EXPONENTIALS, TILE_ROWS } from '../tile-sizes.ts'
+import { EXPONENTIALS, MOST_KEPT, TILE_ROWS } from '../tile-sizes.ts'
 import { shareOf } from './product-shares.ts'
 import { partOf, ranged, task, type Task } from './task.ts'
 
@@ -208,6 +208,8 @@ const sparseDecode = task(
 export const TASKS = {
   linear,
   attention,
+  scoresOfOne: ranged('scoresOfOne'),
+  mixOfOne: ranged('mixOfOne'),
   layerNorm: ranged('layerNorm'),
   softmax: ranged('softmax'),
   crossEntropy: ranged('crossEntropy'),
@@ -242,5 +244,10 @@ export type TaskName = keyof typeof TASKS
 export type TaskArgs<T extends TaskName> = Numbers<(typeof TASKS)[T]['names'][number]>
 export type RangedTask = { [T in TaskName]: 'first' extends keyof TaskArgs<T> ? T : never }[TaskName]
 
-/** Bytes of scratch memory that a thread needs: the sums of the largest tile, with panels of 16 columns, a block of exponentials, or the screen's. */
-export const SCRATCH_BYTES = Math.max(TILE_ROWS * 16 * 4, EXPONENTIALS * 4, SCREEN_SCRATCH_BYTES)
+/** Bytes of scratch memory that a thread needs: the sums of the largest tile, with panels of 16 columns, a block of exponentials, the largest numbers of a row, or the screen's. */
+export const SCRATCH_BYTES = Math.max(
+  TILE_ROWS * 16 * 4,
+  EXPONENTIALS * 4,
+  4 + MOST_KEPT * 4,
+  SCREEN_SCRATCH_BYTES,
+)
