@@ -47,4 +47,8 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'take specialists out of the residual stream, steer with them, and see what changes',
     load: () => import('../ablation/main.ts'),
   },
+  'sae-quality': {
+    description: 'how much SAEs keep, and what the model loses with them in place',
+    load: () => import('../sae-quality/main.ts'),
+  },
 }

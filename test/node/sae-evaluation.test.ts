@@ -150,7 +150,6 @@ loops('both conventions, with plain loops: what is replaced, and whose predictio
     ['clearbox', 0],
     ['saelens', 1],
   ] as const) {
-    // prettier-ignore
     const clean = await means(() => ({}), first)
     const sae = await means((ids) => spliced(ids, first), first)
     const zero = await means(() => put(0, () => 0), first)
@@ -161,8 +160,8 @@ loops('both conventions, with plain loops: what is replaced, and whose predictio
       ce_recovered_of_mean: (average.ce - sae.ce) / (average.ce - clean.ce),
       ...{ kl_spliced: sae.kl, kl_zero_ablated: zero.kl, kl_mean_ablated: average.kl },
     }
-    for (const [name, value] of Object.entries(expected))
-      near(losses[convention][name as keyof Losses], value, `${convention}: ${name}`, name.includes('recovered') ? 1e-4 : 2e-6) // prettier-ignore
+    for (const name of Object.keys(expected) as (keyof Losses)[])
+      near(losses[convention][name], expected[name], `${convention}: ${name}`, name.includes('recovered') ? 1e-4 : 2e-6) // prettier-ignore
   }
   assert.ok(Math.abs(losses.clearbox.ce_spliced - losses.saelens.ce_spliced) > 1e-3, 'the two differ')
 })
