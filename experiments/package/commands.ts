@@ -23,6 +23,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'train a sparse autoencoder on a model’s activations',
     load: () => import('../tools/train-sae/main.ts'),
   },
+  'save-sae': {
+    description: 'save SAEs of any kind that can be read as SAELens 6 saves them',
+    load: () => import('../tools/save-sae/main.ts'),
+  },
   download: {
     description: 'fetch a published model and its SAEs ahead, and check them',
     load: () => import('../tools/download/main.ts'),

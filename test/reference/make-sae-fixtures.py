@@ -5,8 +5,8 @@ SAELens' own evaluation (run_evals) says of each SAE on three texts.
 python3 -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.24.0 transformer-lens==3.9.0 sae-lens==6.54.12
 venv/bin/python test/reference/make-sae-fixtures.py test/reference/saelens
 
-In the other direction, SAEs that clearbox has saved (`npx node test/reference/save-saes.ts DIR`) are loaded by SAELens and held to
-the same features:
+In the other direction, SAEs that clearbox has saved (`npx node test/reference/save-saes.ts DIR`, which runs `npm run save-sae`) are
+loaded by SAELens and held to the same features, those of sae-torch/ too:
 
 venv/bin/python test/reference/make-sae-fixtures.py test/reference/saelens --check DIR
 """
@@ -230,7 +230,7 @@ def check(out, saved):
     hf_model = GPT2LMHeadModel.from_pretrained(out / "model").eval()
     models = {centred: lens(hf_model, centred) for centred in (False, True)}
     for name, (_, _, about) in CASES.items():
-        sae = SAE.load_from_disk(saved / name)
+        sae = SAE.load_from_disk(saved / name / about.get("hook_name", RESID))
         features, rebuilt, _ = measure(models[about.get("model_from_pretrained_kwargs") == CENTRED], sae, about)
         for what, got in (("features", features), ("rebuilt", rebuilt)):
             error = (got - expected[f"{name}/{what}"]).abs().max().item()
@@ -239,7 +239,16 @@ def check(out, saved):
             if key in about:
                 assert sae.cfg.metadata[key] == about[key], f"{name}: {key} is {sae.cfg.metadata[key]}"
         assert sae.cfg.metadata.model_from_pretrained_kwargs == about.get("model_from_pretrained_kwargs", {}), name
-    print(f"SAELens loads all {len(CASES)} and finds the same features and reconstructions, to 1e-5")
+    torch_files = json.loads((out.parent / "sae-torch" / "expected.json").read_text())
+    x = torch.tensor(torch_files["x"]).reshape(5, -1)
+    for file in ("heads.pt", "stream.pt", "transcoder.pkl.gz"):
+        (folder,) = (saved / file).iterdir()
+        sae = SAE.load_from_disk(folder)
+        sae.turn_off_forward_pass_hook_z_reshaping()
+        for what, got in (("features", sae.encode(x)), ("rebuilt", sae(x))):
+            error = (got.flatten() - torch.tensor(torch_files[file.split(".")[0]][what])).abs().max().item()
+            assert error < 1e-5, f"{file}: {what} differ by {error}"
+    print(f"SAELens loads all {len(CASES) + 3} and finds the same features and reconstructions, to 1e-5")
 
 
 folder = Path(sys.argv[1])

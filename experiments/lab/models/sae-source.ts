@@ -40,9 +40,12 @@ export interface FilePlace<File> {
 /** Of files on this machine. */
 export const here: FilePlace<string> = { locate: async (paths) => [...paths], find: async (path) => path }
 
-/** Reads the settings of SAEs. @throws UserError if one does not fit the model, or two are of one hook */
+/**
+ * Reads the settings of SAEs. Without its config, nothing is held to the model.
+ * @throws UserError if one does not fit the model, or two are of one hook
+ */
 export async function readSaes<File>(
-  model: { readonly name: string; readonly config: Gpt2Config },
+  model: { readonly name: string; readonly config?: Gpt2Config },
   files: readonly SaeFiles<File>[],
   { locate, find }: FilePlace<File>,
 ): Promise<SaeSources> {
@@ -54,7 +57,9 @@ export async function readSaes<File>(
     const path = file ? configs.shift()! : settings ? `${hook} of the release` : (await locate([weights]))[0]
     const said = file || !settings ? await settingsIn(path) : {}
     const config = parseSaeConfig(JSON.stringify(joinSettings(said, settings)), path)
-    checkSae(path, config, model, hook)
+    if (config.hookName !== (hook ?? config.hookName))
+      throw new UserError(`${path}: expected the SAE of ${hook}, found that of ${config.hookName}`)
+    if (model.config) checkSae(path, config, model.name, model.config)
     const other = [...saes.keys()].indexOf(config.hookName)
     if (other >= 0)
       throw new UserError(
@@ -125,12 +130,12 @@ export async function saeConfigOf({ config, weights }: SaeFiles<string>): Promis
   return parseSaeConfig(JSON.stringify(await settingsIn(path)), path)
 }
 
-/** @throws UserError if the SAE reads a stream of another width than the model's, or is one of another hook */
+/** @throws UserError if the SAE reads a stream of another width than the model's */
 function checkSae(
   path: string,
   { headIndex, dIn, dOut, hookName, hookNameOut }: SaeConfig,
-  { name, config: { dModel, nLayers, nHeads, dHead } }: { name: string; config: Gpt2Config },
-  hook = hookName,
+  name: string,
+  { dModel, nLayers, nHeads, dHead }: Gpt2Config,
 ): void {
   for (const layer of [hookName, hookNameOut].map((hook) => siteOf(hook)!.layer))
     if (layer >= nLayers)
@@ -145,8 +150,6 @@ function checkSae(
     throw new UserError(
       `${path}: the SAE rebuilds ${dOut} numbers, but ${hookNameOut} of ${name} is ${dModel} wide`,
     )
-  if (hookName !== hook)
-    throw new UserError(`${path}: expected the SAE of ${hook}, found that of ${hookName}`)
 }
 
 /**
