@@ -6,7 +6,7 @@ import { JsonFields } from '../../../engine/weights/json-fields.ts'
 import { openTorchFile } from '../../../engine/weights/torch-file-node.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import type { Gpt2Config } from '../../../gpt2/config.ts'
-import { parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
+import { MOVED, parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
 import { cfgInTorchFile, cfgOf, saeStateDict } from '../../../sae/layouts.ts'
 import { siteOf } from '../../../sae/sites.ts'
 import { UserError } from '../cli/user-error.ts'
@@ -117,11 +117,14 @@ async function settingsIn(path: string): Promise<Settings> {
   }
 }
 
-/** The same with `more`, which comes first: SAELens 6 has how the model was loaded in `metadata`. */
+/** The same with `more`, which comes first: SAELens 6 has in `metadata` what was trained on. */
 function joinSettings(said: Settings, more: Settings = {}): Settings {
-  const { model_from_pretrained_kwargs, ...others } = more
-  if (model_from_pretrained_kwargs === undefined || said.metadata === undefined) return { ...said, ...more }
-  return { ...said, ...others, metadata: { ...said.metadata, model_from_pretrained_kwargs } }
+  if (said.metadata === undefined) return { ...said, ...more }
+  const isAbout = ([name]: [string, unknown]) => MOVED.includes(name)
+  const [about, others] = [true, false].map((wanted) =>
+    Object.fromEntries(Object.entries(more).filter((field) => isAbout(field) === wanted)),
+  )
+  return { ...said, ...others, metadata: { ...said.metadata, ...about } }
 }
 
 /** The settings of the SAE in a folder, or in a file of torch's. */
