@@ -27,6 +27,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'save SAEs of any kind that can be read as SAELens 6 saves them',
     load: () => import('../tools/save-sae/main.ts'),
   },
+  doctor: {
+    description: 'say what of a model’s or an SAE’s folder is understood, before anything is computed',
+    load: () => import('../tools/doctor/main.ts'),
+  },
   download: {
     description: 'fetch a published model and its SAEs ahead, and check them',
     load: () => import('../tools/download/main.ts'),
