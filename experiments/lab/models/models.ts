@@ -1,10 +1,11 @@
 // A model with its tokenizer and SAEs, opened on a backend.
 import type { Backend } from '../../../engine/backend.ts'
 import { bosOf, type Gpt2Config } from '../../../gpt2/config.ts'
-import type { WeightSource } from '../../../engine/weights/weights.ts'
+import type { Shape } from '../../../engine/tensor.ts'
+import type { WeightSource, WeightStore } from '../../../engine/weights/weights.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
-import { weightShapes } from '../../../gpt2/weights.ts'
+import { hasOwnUnembedding, weightShapes } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { printNote } from '../cli/print.ts'
@@ -71,13 +72,12 @@ export async function openModel(
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir, saes })
   const shapes = weightShapes(source.config)
-  if (source.config.untied) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
-  const bytes = float32Bytes(shapes)
-  checkFits(name, bytes, limit)
+  checkFits(name, float32Bytes(shapes), limit)
   const tokenizer = await source.tokenizer()
   const note = (text: string) => void (quiet || printNote(`${source.name}: ${text}`))
   const config = withBos(source.config, tokenizer, note)
   const store = await source.weights()
+  const bytes = await untiedToo(store, config, shapes, (bytes) => checkFits(name, bytes, limit))
   using progress = createProgress({ label: `loading ${name}`, total: shapes.size, unit: 'tensors', quiet })
   let doubles = 0
   const onTensor = ({ storedAs }: WeightSource) => {
@@ -125,6 +125,24 @@ export async function openModel(
     tokenize: (text, options) => tokenize(tokenizer, config, text, options),
     release: () => releaseGpt2(gpt2),
     [Symbol.dispose]: () => releaseGpt2(gpt2),
+  }
+}
+
+/** Adds an unembedding of its own to the shapes, which a config need not tell of. -> the bytes of all; closes the store where they do not fit */
+async function untiedToo(
+  store: WeightStore,
+  config: Gpt2Config,
+  shapes: Map<string, Shape>,
+  check: (bytes: number) => void,
+): Promise<number> {
+  try {
+    if (await hasOwnUnembedding(store, config)) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
+    const bytes = float32Bytes(shapes)
+    check(bytes)
+    return bytes
+  } catch (error) {
+    await store.close()
+    throw error
   }
 }
 
