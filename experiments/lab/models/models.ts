@@ -4,7 +4,7 @@ import { bosOf, type Gpt2Config } from '../../../gpt2/config.ts'
 import type { WeightSource } from '../../../engine/weights/weights.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
-import { weightShapes } from '../../../gpt2/weights.ts'
+import { allShapes } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { printNote } from '../cli/print.ts'
@@ -70,8 +70,7 @@ export async function openModel(
   limit = memoryLimit(ops.name),
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir, saes })
-  const shapes = weightShapes(source.config)
-  if (source.config.untied) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
+  const shapes = allShapes(source.config)
   const bytes = float32Bytes(shapes)
   checkFits(name, bytes, limit)
   const tokenizer = await source.tokenizer()

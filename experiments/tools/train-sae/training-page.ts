@@ -11,8 +11,7 @@ import { renderReport } from '../../lab/report/report-page.ts'
 import { pictureOf, section } from '../../lab/report/sections.ts'
 import { drawChart } from '../../lab/report/svg.ts'
 import { dataTable } from '../../lab/report/tables.ts'
-import type { Point } from './checkpoint.ts'
-import { DEAD_AFTER, type Settings } from './settings.ts'
+import { DEAD_AFTER, type Point, type Settings } from './settings.ts'
 import type { Trained } from './train.ts'
 
 interface TrainingPage {
