@@ -55,6 +55,7 @@ for (const [name, ops] of [
         const kinds: [Parameter, Tensor, Tensor | undefined][] = [
           [await ops.prepareLinear(weight, bias), matrix, row],
           [await ops.prepareLinear(stored, bias, { transposed: true }), matrix, row],
+          [await ops.prepareLinear(weight), matrix, undefined],
           [await ops.prepareEncoder(weight, bias), matrix, row],
           [await ops.prepareTable(weight), matrix, undefined],
           [await ops.prepareNorm(bias, bias), row, row],
@@ -89,7 +90,9 @@ for (const [name, ops] of [
               ? { weight: await ops.download(parameter) }
               : await rulesOf(ops).readWeights(parameter)
           checkNear(moved.weight.data, expected[w === matrix ? 0 : 1], 1e-6, 'weight')
-          if (b) checkNear((moved as { bias: Tensor }).bias.data, expected[1], 1e-6, 'bias')
+          const bias = 'bias' in moved ? moved.bias : undefined
+          assert.is(bias === undefined, b === undefined)
+          if (bias) checkNear(bias.data, expected[1], 1e-6, 'bias')
           ops.release(parameter)
         }
         adam.release()
