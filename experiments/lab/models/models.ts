@@ -115,7 +115,7 @@ export async function openModel(
       }
     },
     readAheadSae: (hook) => sae(hook).readAhead(),
-    tokenize: (text, options) => tokenize(tokenizer, config, text, options),
+    tokenize: (text, options) => tokenizeText(tokenizer, config, text, options),
     release: () => releaseGpt2(gpt2),
     [Symbol.dispose]: () => releaseGpt2(gpt2),
   }
@@ -141,9 +141,10 @@ export async function withSae<T>(
   return await work(sae)
 }
 
-function tokenize(
+/** See `tokenize` of an open model. */
+export function tokenizeText(
   tokenizer: Tokenizer,
-  config: Gpt2Config,
+  config: Pick<Gpt2Config, 'bos' | 'dVocab' | 'nCtx'>,
   text: string,
   { name, anyLength = false }: TokenizeOptions = {},
 ): number[] {
