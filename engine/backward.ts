@@ -154,5 +154,5 @@ export interface Differentiable extends Backend {
 /** @throws if the backend has no rules */
 export function rulesOf(ops: Backend): Backward {
   if ('backward' in ops) return (ops as Differentiable).backward
-  throw new Error(`${ops.name} has no backward rules yet: take gradients on reference or wasm`)
+  throw new Error(`${ops.name} has no backward rules: take gradients on a backend that createBackend gives`)
 }
