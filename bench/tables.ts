@@ -117,6 +117,7 @@ const screenColumns: readonly Column<ScreenUse>[] = [
   ['candidates', ({ candidates }) => orDash(candidates, digits)],
   ['tokens gone dense', ({ dense_tokens }) => percent(dense_tokens)],
   ['of time: rows to int8', ({ parts }) => percent(parts.Rows)],
+  ['floors guessed', ({ parts }) => percent(parts.Guessing)],
   ['int8 products', ({ parts }) => percent(parts.Products)],
   ['bound test', ({ parts }) => percent(parts.Test)],
   ['candidates in float32', ({ parts }) => percent(parts.Candidates)],

@@ -50,12 +50,13 @@ export const KERNELS = {
     ...f32s('scale beta1 rest1 beta2 rest2 rate eps correction keep'),
   },
   sparseDot: i32s('offsets indices dY table width out first last'),
-  select: i32s('x outputs threshold k indices counts first last'),
+  select: i32s('x outputs floors k indices counts first last'),
+  selectListed: i32s('values indices offsets k first last'),
   preActivations: i32s('x rows padded weights bias out outputs first last sums'),
   sparseDecode: i32s('offsets indices values table width bias out first last block'),
   quantizeFeatures: {
-    ...i32s('weights padded bias int8 features'),
-    slack: 'f32',
+    ...i32s('weights padded bias floors int8 features'),
+    ...f32s('slack biasFactor'),
     ...i32s('first last'),
   },
   quantizeRows: {
@@ -67,7 +68,7 @@ export const KERNELS = {
     ...i32s('rows tall constants features weights padded dimensions dimensionCount leftOut tallies most'),
     ...i32s('first last scratch'),
   },
-  computeCandidates: i32s('x rows padded weights bias first last place scratch'),
+  computeCandidates: i32s('x rows padded weights bias floors constants first last place scratch'),
   countEntries: i32s('start end counts'),
   scatter: i32s('start end next indices values'),
 } as const satisfies Readonly<Record<string, Signature>>

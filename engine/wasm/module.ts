@@ -21,7 +21,7 @@ import { meanRows } from './mean-rows.ts'
 import { preActivations } from './pre-activations.ts'
 import { relu } from './relu.ts'
 import { screenKernels } from './screen/kernels.ts'
-import { select } from './select.ts'
+import { select, selectListed } from './select.ts'
 import { softmax } from './softmax.ts'
 import { softmaxBackward } from './softmax-backward.ts'
 import { sparseDecode } from './sparse-decode.ts'
@@ -62,6 +62,7 @@ function emitKernels(options: KernelOptions) {
     adamW: adamW(emitter),
     sparseDot: sparseDot(),
     select: select(),
+    selectListed: selectListed(),
     preActivations: preActivations(emitter),
     sparseDecode: sparseDecode(emitter),
     ...screenKernels(emitter),

@@ -208,6 +208,20 @@ models('an SAE that does not fit beside its model is refused with the sizes of b
   model.release()
 })
 
+models('SAEs that are open count, those that were released do not', async () => {
+  const model = await openModel('tiny', ops, { quiet: true }, limitOf(9e6))
+  const [first, second] = model.saeHooks
+  const sae = await model.openSae(first)
+  assert.match(
+    await refusal(model.openSae(second)),
+    `tiny with the SAE of ${second} beside 1 open does not fit: its weights as float32 are 9.4 MB, `,
+  )
+  sae[Symbol.dispose]()
+  const other = await model.openSae(second)
+  other[Symbol.dispose]()
+  model.release()
+})
+
 models('what just fits is accepted', () => {
   checkFits('x', 1000, limitOf(1000))
   assert.throws(() => checkFits('x', 1001, limitOf(1000)), /1,001 bytes, .* is 1,000 bytes/)

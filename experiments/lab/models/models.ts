@@ -61,7 +61,7 @@ const SCREEN_SHARE = 1 / 8
  * Loads a model onto a backend: `tiny` (bundled), `synthetic` (GPT-2 small's sizes, weights from a formula), `gpt2`
  * and the other known ones, fetched where they are not on this machine yet, or a folder in Hugging Face's GPT-2 format.
  * @param limit the memory that there is, unless a test says otherwise
- * @throws UserError with the sizes if the model does not fit; `openSae` likewise
+ * @throws UserError with the sizes if the model does not fit; `openSae` likewise, with those that are open
  */
 export async function openModel(
   name: string,
@@ -93,6 +93,7 @@ export async function openModel(
     const known = [...source.saes.keys()].join(', ') || 'none'
     throw new UserError(`there is no SAE of ${name} for ${hook}; there are: ${known}`)
   }
+  const open = new Map<Sae, number>() // bytes of each
   return {
     name: source.name,
     origin: source.origin,
@@ -106,10 +107,15 @@ export async function openModel(
     async openSae(hook) {
       const source = sae(hook)
       const saeBytes = (1 + SCREEN_SHARE) * float32Bytes(saeShapes(source.config))
-      checkFits(`${name} with the SAE of ${hook}`, bytes + saeBytes, limit)
+      const others = [...open.values()].reduce((sum, others) => sum + others, 0)
+      const beside = open.size > 0 ? ` beside ${open.size} open` : ''
+      checkFits(`${name} with the SAE of ${hook}${beside}`, bytes + others + saeBytes, limit)
       const saeStore = await source.weights()
       try {
-        return await loadSae(ops, saeStore, source.config)
+        const loaded = await loadSae(ops, saeStore, source.config)
+        const sae = { ...loaded, [Symbol.dispose]: () => void (open.delete(sae) && loaded[Symbol.dispose]()) }
+        open.set(sae, saeBytes)
+        return sae
       } finally {
         await saeStore.close()
       }

@@ -67,7 +67,8 @@ export function describeMode({ mode, screening }: Pick<Backend, 'mode' | 'screen
   const { rows, denseRows, smallRows, outputs, candidates, active } = screening
   const screened = rows + denseRows
   const parts = [mode]
-  if (smallRows > 0) parts.push(`encoder dense for ${smallRows} tokens: too few to screen`)
+  if (smallRows > 0)
+    parts.push(`encoder dense for ${smallRows} tokens: too little work to be worth screening`)
   if (screened > 0) {
     const share =
       rows === 0 ? '' : `, ${((100 * candidates) / outputs).toFixed(2)} % of their features computed`
