@@ -29,6 +29,7 @@ export const benchmarkNames = [
   'experiment',
   'sae',
   'explore',
+  'train',
 ] as const
 export type BenchmarkName = (typeof benchmarkNames)[number]
 

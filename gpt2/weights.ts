@@ -46,6 +46,13 @@ export function weightShapes({ nLayers, dModel, dMlp, nCtx, dVocab }: Gpt2Config
   return shapes
 }
 
+/** The same, with the unembedding where it is another matrix than the embedding. */
+export function allShapes(config: Gpt2Config): Map<string, Shape> {
+  const shapes = weightShapes(config)
+  if (config.untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
+  return shapes
+}
+
 const PREFIX = 'transformer.'
 const LM_HEAD = 'lm_head.weight'
 
@@ -61,9 +68,7 @@ export function selectGpt2Tensors(
   config: Gpt2Config,
   untied: boolean,
 ): Map<string, WeightSource> {
-  const shapes = weightShapes(config)
-  if (untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
-  return selectTensors(store, shapes, { prefix: PREFIX, ignored })
+  return selectTensors(store, allShapes({ ...config, untied }), { prefix: PREFIX, ignored })
 }
 
 /** Numbers of each matrix that are compared at once. */

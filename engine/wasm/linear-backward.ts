@@ -104,6 +104,7 @@ function panelsFor(engine: Engine, inputs: number, outputs: number): PackedLinea
   return {
     in: inputs,
     out: outputs,
+    hasBias: false,
     weights,
     bias,
     [Symbol.dispose]() {

@@ -34,6 +34,7 @@ export async function prepareLinear(
     const layer = {
       in: inputs,
       out: outputs,
+      hasBias: bias !== undefined,
       weights: keep(new Block(arena, inputs * padded * 4, weight.name)),
       bias: keep(new Block(arena, padded * 4, `the bias of ${weight.name}`)),
     }
@@ -75,12 +76,13 @@ export function readColumn(engine: Engine, layer: PackedLinear, n: number, into:
 }
 
 /** A packed W as it was given, [in, out], and its bias [out]. */
-export function readLinear({ arena, panel }: Engine, layer: PackedLinear): { weight: Tensor; bias: Tensor } {
+export function readLinear({ arena, panel }: Engine, layer: PackedLinear): { weight: Tensor; bias?: Tensor } {
   const { in: inputs, out: outputs } = layer
   const panels = arena.floats(layer.weights.address, inputs * Math.ceil(outputs / panel) * panel)
   const weight = Tensor.zeros([inputs, outputs])
   for (let k = 0; k < inputs; k++)
     for (let n = 0; n < outputs; n++)
       weight.data[k * outputs + n] = panels[columnStart(n, inputs, panel) + k * panel]
+  if (!layer.hasBias) return { weight }
   return { weight, bias: new Tensor([outputs], arena.floats(layer.bias.address, outputs).slice()) }
 }

@@ -48,6 +48,20 @@ export function sourceOf(name: string, tensor: Tensor): WeightSource {
   }
 }
 
+/** Tensors that are in memory already, as a store. */
+export function memoryStore(label: string, tensors: ReadonlyMap<string, Tensor>): WeightStore {
+  return {
+    label,
+    names: () => [...tensors.keys()],
+    get(name) {
+      const tensor = tensors.get(name)
+      if (tensor) return sourceOf(name, tensor)
+      throw new Error(`${label}: there is no tensor "${name}"`)
+    },
+    close: async () => {},
+  }
+}
+
 /** Columns `from` to `to` (left out) of a tensor [rows, width] or [width] that is in memory, as a source of their own. */
 export function columnsOf(name: string, { shape, data }: Tensor, from: number, to: number): WeightSource {
   const width = shape[shape.length - 1]

@@ -19,6 +19,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'write on from a prompt, a token at a time',
     load: () => import('../tools/generate/main.ts'),
   },
+  train: {
+    description: 'train a GPT-2 on texts, from random numbers',
+    load: () => import('../tools/train/main.ts'),
+  },
   'train-sae': {
     description: 'train a sparse autoencoder on a model’s activations',
     load: () => import('../tools/train-sae/main.ts'),

@@ -5,7 +5,7 @@ import type { Shape } from '../../../engine/tensor.ts'
 import type { WeightSource, WeightStore } from '../../../engine/weights/weights.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
-import { hasOwnUnembedding, weightShapes } from '../../../gpt2/weights.ts'
+import { allShapes, hasOwnUnembedding } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { printNote } from '../cli/print.ts'
@@ -71,7 +71,7 @@ export async function openModel(
   limit = memoryLimit(ops.name),
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir, saes })
-  const shapes = weightShapes(source.config)
+  const shapes = allShapes(source.config)
   checkFits(name, float32Bytes(shapes), limit)
   const tokenizer = await source.tokenizer()
   const note = (text: string) => void (quiet || printNote(`${source.name}: ${text}`))
@@ -122,7 +122,7 @@ export async function openModel(
       }
     },
     readAheadSae: (hook) => sae(hook).readAhead(),
-    tokenize: (text, options) => tokenize(tokenizer, config, text, options),
+    tokenize: (text, options) => tokenizeText(tokenizer, config, text, options),
     release: () => releaseGpt2(gpt2),
     [Symbol.dispose]: () => releaseGpt2(gpt2),
   }
@@ -166,9 +166,10 @@ export async function withSae<T>(
   return await work(sae)
 }
 
-function tokenize(
+/** See `tokenize` of an open model. */
+export function tokenizeText(
   tokenizer: Tokenizer,
-  config: Gpt2Config,
+  config: Pick<Gpt2Config, 'bos' | 'dVocab' | 'nCtx'>,
   text: string,
   { name, anyLength = false }: TokenizeOptions = {},
 ): number[] {
