@@ -15,6 +15,7 @@ import { peers } from './peers.ts'
 import { publish } from './publish.ts'
 import { readResults, saveAndPrint } from './results-file.ts'
 import { sae } from './sae.ts'
+import { train } from './train.ts'
 import { benchmarkNames } from './tables.ts'
 import { trainSae } from './train-sae.ts'
 
@@ -58,6 +59,7 @@ add(experiment)
 add(sae)
 add(trainSae)
 add(explore)
+add(train)
 
 const comparing = program
   .command('compare <a> <b>')

@@ -5,7 +5,7 @@ import { freedOnFailure } from '../../engine/scope.ts'
 import type { Selection } from '../../engine/selection.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import type { Parameter } from '../../engine/train/optimizer.ts'
-import { sourceOf, type WeightStore } from '../../engine/weights/weights.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../config.ts'
 
 /** What is trained, and an encoder that is made anew from it before each step. */
@@ -83,13 +83,3 @@ export function turned({ shape: [rows, width], data }: Tensor): Tensor {
 
 /** What a backend may keep as it is and move in place. */
 const copyOf = ({ shape, data }: Tensor): Tensor => new Tensor(shape, data.slice())
-
-/** Tensors in memory, as a store. */
-export function storeOf(tensors: ReadonlyMap<string, Tensor>): WeightStore {
-  return {
-    label: 'weights in training',
-    names: () => [...tensors.keys()],
-    get: (name) => sourceOf(name, tensors.get(name)!),
-    close: async () => {},
-  }
-}

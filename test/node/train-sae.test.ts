@@ -10,7 +10,7 @@ import { QualityMeter, type SaeQuality } from '../../sae/metrics.ts'
 import { TRAINED, type TrainedName } from '../../sae/train/all.ts'
 import { ActivationPool } from '../../sae/train/pool.ts'
 import { SaeTraining, type TrainingSettings } from '../../sae/train/training.ts'
-import { storeOf } from '../../sae/train/weights.ts'
+import { memoryStore } from '../../engine/weights/weights.ts'
 import { loadSae } from '../../sae/weights.ts'
 import { checkSameNumbers } from '../helpers/compare.ts'
 import { randomTensor } from '../helpers/random.ts'
@@ -42,7 +42,11 @@ function unitRows(x: Tensor): Tensor {
 /** Of an SAE as it is saved and loaded again, on data that it was not trained on. */
 async function qualityOf(ops: Backend, training: SaeTraining, name: TrainedName): Promise<SaeQuality> {
   const { dIn, dSae } = training.sae.config
-  using sae = await loadSae(ops, storeOf(await training.weights()), trainedConfig(name, dIn, dSae))
+  using sae = await loadSae(
+    ops,
+    memoryStore('weights in training', await training.weights()),
+    trainedConfig(name, dIn, dSae),
+  )
   const [x, meter] = [sparseData(1000, DIRECTIONS, createRandom(7)), new QualityMeter(dIn, dSae)]
   await ops.scope(async (inner) => {
     const given = inner.upload(x)

@@ -1,4 +1,5 @@
 // What decides a training: all of it is in the checkpoint.
+import type { Checkpoint } from '../../lab/models/checkpoint.ts'
 import { InvalidArgumentError } from 'commander'
 import type { TrainedName } from '../../../sae/train/all.ts'
 import type { TrainingSettings } from '../../../sae/train/training.ts'
@@ -26,6 +27,30 @@ export interface Settings {
   readonly widths: readonly number[]
   readonly seed: number
 }
+
+/** A point on the curves of the report. */
+export interface Point {
+  readonly tokens: number
+  readonly loss: number
+  readonly l0: number
+  readonly explainedVariance: number
+  readonly deadFeatures: number
+}
+
+/** `tensors`: what SaeTraining saves, and `pool`: the activations that wait. */
+export interface SaeCheckpoint extends Checkpoint {
+  readonly settings: Settings
+  readonly steps: number
+  /** BatchTopK's. */
+  readonly threshold: number
+  /** Batches of passages that were read. */
+  readonly position: number
+  /** What activations are multiplied by. */
+  readonly scale: number
+  readonly history: readonly Point[]
+}
+
+export const FORMAT = 'clearbox train-sae 2'
 
 /** Tokens that may pass before a feature that was active on none of them is called dead. */
 export const DEAD_AFTER = 100_000
@@ -55,15 +80,4 @@ export function widthsOf(text: string): number[] {
   if (!widths.every((width, i) => Number.isSafeInteger(width) && width > (widths[i - 1] ?? 0)))
     throw new InvalidArgumentError(`widths: expected rising whole numbers such as 64,256, got '${text}'.`)
   return widths
-}
-
-/** An option's parser: `250000`, `250k`, `1.5M`. */
-export function tokenCount(label: string) {
-  return (text: string): number => {
-    const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([kM]?)$/.exec(text) ?? []
-    const value = Number(digits) * { '': 1, k: 1e3, M: 1e6 }[unit as '' | 'k' | 'M']
-    if (!(Number.isSafeInteger(value) && value > 0))
-      throw new InvalidArgumentError(`${label}: expected a number such as 250000, 250k or 1M, got '${text}'.`)
-    return value
-  }
 }
