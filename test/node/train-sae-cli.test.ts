@@ -8,12 +8,12 @@ import { createBackend } from '../../engine/backends.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { plainConfig } from '../../sae/config.ts'
 import {
-  arithmeticOf,
   checkCircumstances,
   readCheckpoint,
   writeCheckpoint,
   type Checkpoint,
 } from '../../experiments/tools/train-sae/checkpoint.ts'
+import { arithmeticOf } from '../../experiments/lab/models/weights-hash.ts'
 import { trainSae, type Trained } from '../../experiments/tools/train-sae/train.ts'
 import type { Settings } from '../../experiments/tools/train-sae/settings.ts'
 import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backend } from '../../../engine/backend.ts'
 import { openFile } from '../../../engine/weights/files-node.ts'
 import { encodeSafetensors, openSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -12,6 +11,7 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { writeAtomically } from '../../lab/cli/write-node.ts'
 import { findModel } from '../../lab/models/model-source.ts'
 import type { SourceOptions } from '../../lab/models/source-options.ts'
+import { hashWeights } from '../../lab/models/weights-hash.ts'
 import type { Settings } from './settings.ts'
 
 /** What must be as it was for a resumed training to take the same steps. */
@@ -98,23 +98,8 @@ export function checkCircumstances(saved: Circumstances, now: Circumstances): vo
       )
 }
 
-/** What decides the bits of what a backend computes: not how many threads share the work. */
-export function arithmeticOf({ name, mode }: Backend): string {
-  return `${name}: ${mode.replace(/, \d+ threads?/, '')}`
-}
-
 export async function hashModel(name: string, options: SourceOptions): Promise<string> {
-  const store = await (await findModel(name, { ...options, quiet: true })).weights()
-  const hash = createHash('sha256')
-  try {
-    for (const tensor of [...store.names()].sort()) {
-      const { data } = await readTensor(store.get(tensor))
-      hash.update(tensor).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    }
-  } finally {
-    await store.close()
-  }
-  return hash.digest('hex')
+  return hashWeights(await (await findModel(name, { ...options, quiet: true })).weights())
 }
 
 export function hashTexts(ids: readonly (readonly number[])[]): string {

@@ -23,6 +23,7 @@ import {
 } from '../../lab/cli/cli.ts'
 import { print, printJson, printNote } from '../../lab/cli/print.ts'
 import { formatTable } from '../../lab/cli/table.ts'
+import { tokenCount } from '../../lab/cli/token-count.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
@@ -30,12 +31,12 @@ import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { provenanceOf } from '../../lab/models/provenance.ts'
 import { measureSaes, type SaeEvaluation } from '../../lab/models/sae-quality.ts'
 import { openWeights } from '../../lab/models/weight-files.ts'
+import { arithmeticOf } from '../../lab/models/weights-hash.ts'
 import { newRun } from '../../lab/report/published-node.ts'
 import { OWN_TEXTS, textsNamed } from '../../lab/texts/named-texts.ts'
 import { namedAfter, tokenizeTexts } from '../../lab/texts/tokenize-texts.ts'
 import { splitTexts, type Ids } from './activations.ts'
 import {
-  arithmeticOf,
   checkCircumstances,
   hashModel,
   hashTexts,
@@ -44,7 +45,7 @@ import {
   removeCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts'
-import { tokenCount, type Settings } from './settings.ts'
+import type { Settings } from './settings.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
 
