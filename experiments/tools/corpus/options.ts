@@ -1,7 +1,6 @@
 // What `npm run corpus` can be told.
 import { createCommand, integerIn, listOf } from '../../lab/cli/cli.ts'
 import { addEngineOptions, type EngineOptions } from '../../lab/models/engine-options.ts'
-import { tokenCount } from '../../lab/cli/token-count.ts'
 
 export interface Options extends EngineOptions {
   readonly texts: string
@@ -39,7 +38,7 @@ export const command = addEngineOptions(
   .option(
     '--shard-tokens <n>',
     'tokens after which what is done is kept',
-    tokenCount('shard-tokens'),
+    integerIn('shard-tokens', 1, 2 ** 20),
     131_072,
   )
   .option('--strict', 'refuse bad input, which otherwise is counted and listed')

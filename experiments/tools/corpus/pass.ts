@@ -22,7 +22,7 @@ interface PassOptions {
 }
 
 /**
- * Works on every shard whose file is not there. -> the files of all, by rising number
+ * Works on every shard whose file is not there. -> the files of all, by rising number, each verified
  * @throws UserError for bad input, if `strict`
  */
 export async function passOver(bench: Workbench, options: PassOptions): Promise<ShardFile[]> {
@@ -31,38 +31,40 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
   for (let i = 1; i < files.length; i++) before[i] = before[i - 1] + files[i - 1].bytes
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   using progress = createProgress({ label: 'corpus', total, unit: 'bytes', quiet })
-  const shards: ShardFile[] = []
+  let index = 0
   let cursor = START
   let tokens = 0
+  const all = () =>
+    Promise.all(Array.from({ length: index }, (_, one) => openShard(shardPath(folder, one), bench.jobHash)))
   for (;;) {
-    const path = shardPath(folder, shards.length)
+    const path = shardPath(folder, index)
     if (existsSync(path)) {
-      const shard = await openShard(path, bench.jobHash)
-      shards.push(shard)
-      ;({ ends: cursor } = shard.head)
-      tokens += shard.head.tokens
+      const { head } = await openShard(path, bench.jobHash)
+      index += 1
+      cursor = head.ends
+      tokens += head.tokens
       const done = before[cursor.file]
       progress.skip(done)
       progress.update(done, `${tokens} tokens, from shards that were there`)
-      if (shard.head.last) return shards
+      if (head.last) return all()
       continue
     }
     let at = before[cursor.file]
-    for await (const shard of shardsFrom(bench, files, { index: shards.length, cursor })) {
+    for await (const shard of shardsFrom(bench, files, { index, cursor })) {
       const path = shardPath(folder, shard.index)
       if (existsSync(path)) break // another run's: gone on with above
       if (options.strict && shard.faults.length > 0) throw refusal(shard, files)
-      const ends = before[shard.ends.file] + shard.read
+      const ends = Math.max(at, before[shard.ends.file] + shard.read)
       const onTokens = (done: number) =>
         progress.update(at + ((ends - at) * done) / shard.tokens, `${tokens + done} tokens`)
       const store: Parameters<typeof runShard>[4] = (...made) =>
         writeStore(storePath(folder, shard.index), ...made)
       await runShard(bench, shard, path, onTokens, bench.job.store ? store : undefined)
-      shards.push(await openShard(path, bench.jobHash))
+      index += 1
       at = ends
       tokens += shard.tokens
       cursor = shard.ends
-      if (shard.last) return shards
+      if (shard.last) return all()
     }
   }
 }

@@ -7,7 +7,7 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { writeAtomically } from '../../lab/cli/write-node.ts'
 import { openParquet, type ParquetFile } from '../../lab/texts/parquet-node.ts'
 import type { CorpusFault, Cursor } from './cut.ts'
-import { asWords, decodeTally, encodeTally, type TallyBytes } from './tally/codec.ts'
+import { asWords, decodeTally, type TallyBytes, type TallyRow } from './tally/codec.ts'
 import type { Tally } from './tally/tally.ts'
 
 /** All of a shard but its features. */
@@ -44,6 +44,8 @@ export interface ShardFile {
 /** Features that are merged at once. */
 export const BLOCK = 1024
 
+const BYTES = ['histogram', 'labels', 'sampled', 'top', 'binned'] as const
+
 const SCHEMA: ColumnSource[] = [
   { name: 'layer', data: [], type: 'INT32' },
   { name: 'feature', data: [], type: 'INT32' },
@@ -66,7 +68,7 @@ export class ShardWriter {
   readonly #writer: ParquetWriter
   /** [layer, block] of each row group. */
   readonly #groups: [number, number][] = []
-  #waiting: { layer: number; block: number; tallies: Tally[] } | undefined
+  #waiting: { layer: number; block: number; rows: TallyRow[] } | undefined
 
   constructor() {
     const schema = [
@@ -80,36 +82,35 @@ export class ShardWriter {
     this.#writer = new ParquetWriter({
       writer: this.#bytes,
       schema,
-      codec: 'SNAPPY',
+      codec: 'UNCOMPRESSED',
       statistics: false,
       kvMetadata: [],
     })
   }
 
-  add(layer: number, tally: Tally): void {
-    const block = Math.floor(tally.feature / BLOCK)
+  add(layer: number, row: TallyRow): void {
+    const block = Math.floor(row.feature / BLOCK)
     if (this.#waiting?.layer !== layer || this.#waiting.block !== block) {
       this.#writeGroup()
-      this.#waiting = { layer, block, tallies: [] }
+      this.#waiting = { layer, block, rows: [] }
     }
-    this.#waiting!.tallies.push(tally)
+    this.#waiting.rows.push(row)
   }
 
   #writeGroup(): void {
     if (!this.#waiting) return
-    const { layer, block, tallies } = this.#waiting
-    const bytes = tallies.map(encodeTally)
+    const { layer, block, rows } = this.#waiting
     const columns: Record<string, ColumnSource['data']> = {
-      layer: Int32Array.from(tallies, () => layer),
-      feature: Int32Array.from(tallies, ({ feature }) => feature),
-      firings: Int32Array.from(tallies, ({ firings }) => firings),
-      sum: Float64Array.from(tallies, ({ sum }) => sum),
-      sum_of_squares: Float64Array.from(tallies, ({ sumOfSquares }) => sumOfSquares),
-      max: Float32Array.from(tallies, ({ max }) => max),
-      ...Object.fromEntries(byteColumns.map((name) => [name, bytes.map((one) => one[name])])),
+      layer: Int32Array.from(rows, () => layer),
+      feature: Int32Array.from(rows, ({ feature }) => feature),
+      firings: Int32Array.from(rows, ({ firings }) => firings),
+      sum: Float64Array.from(rows, ({ sum }) => sum),
+      sum_of_squares: Float64Array.from(rows, ({ sumOfSquares }) => sumOfSquares),
+      max: Float32Array.from(rows, ({ max }) => max),
+      ...Object.fromEntries(BYTES.map((name) => [name, rows.map((row) => row[name])])),
     }
     const columnData = SCHEMA.map(({ name }) => ({ name, data: columns[name], ...PLAIN }))
-    void this.#writer.write({ columnData, rowGroupSize: tallies.length })
+    void this.#writer.write({ columnData, rowGroupSize: rows.length })
     this.#groups.push([layer, block])
     this.#waiting = undefined
   }
@@ -126,7 +127,6 @@ export class ShardWriter {
   }
 }
 
-const byteColumns = ['histogram', 'labels', 'sampled', 'top', 'binned'] as const
 const PLAIN = { encoding: 'PLAIN', offsetIndex: false } as const
 
 function hashOf(bytes: Uint8Array, json: string): string {
@@ -160,7 +160,7 @@ export async function openShard(path: string, job: string): Promise<ShardFile> {
     async block(layer, block) {
       const rows = await read([layer, block])
       return rows.map(({ feature, firings, sum, sum_of_squares, max, ...bytes }) =>
-        decodeTally({ feature, firings, sum, sumOfSquares: sum_of_squares, max }, bytes),
+        decodeTally({ feature, firings, sum, sumOfSquares: sum_of_squares, max, ...bytes }),
       )
     },
     async sampled(layer) {
@@ -181,6 +181,6 @@ function groupReader(parquet: ParquetFile, groups: readonly (readonly [number, n
     const index = groups.findIndex(([l, b]) => l === layer && b === block)
     if (index < 0) return []
     const [rowStart, rowEnd] = ranges[index]
-    return (await parquetReadObjects({ ...parquet, columns, utf8: false, rowStart, rowEnd })) as Row[]
+    return parquetReadObjects({ ...parquet, columns, utf8: false, rowStart, rowEnd }) as Promise<Row[]>
   }
 }

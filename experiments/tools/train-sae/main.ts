@@ -23,7 +23,6 @@ import {
 } from '../../lab/cli/cli.ts'
 import { print, printJson, printNote } from '../../lab/cli/print.ts'
 import { formatTable } from '../../lab/cli/table.ts'
-import { tokenCount } from '../../lab/cli/token-count.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
@@ -45,7 +44,7 @@ import {
   removeCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts'
-import type { Settings } from './settings.ts'
+import { tokenCount, type Settings } from './settings.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
 

@@ -1,4 +1,5 @@
 // What decides a training: all of it is in the checkpoint.
+import { InvalidArgumentError } from 'commander'
 import type { TRAINED, TrainingSettings } from '../../../sae/train/training.ts'
 
 export interface Settings {
@@ -32,5 +33,16 @@ export function trainingSettings(settings: Settings): TrainingSettings {
   return {
     ...{ rate: settings.rate, steps, warmUp: Math.ceil(steps / 20), decay: Math.floor(steps / 5) },
     ...{ l1: settings.l1, l1WarmUp: Math.ceil(steps / 10), deadAfter: DEAD_AFTER },
+  }
+}
+
+/** An option's parser: `250000`, `250k`, `1.5M`. */
+export function tokenCount(label: string) {
+  return (text: string): number => {
+    const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([kM]?)$/.exec(text) ?? []
+    const value = Number(digits) * { '': 1, k: 1e3, M: 1e6 }[unit as '' | 'k' | 'M']
+    if (!(Number.isSafeInteger(value) && value > 0))
+      throw new InvalidArgumentError(`${label}: expected a number such as 250000, 250k or 1M, got '${text}'.`)
+    return value
   }
 }

@@ -19,7 +19,8 @@ export async function* readCsv(path: string, columns: Columns, fromRow: number):
       if (header.filter((name) => name === columns.text).length === 1) continue
       const found = JSON.stringify(header.join(','))
       const fault = `expected one column "${columns.text}" among the names in the first row, found ${found}`
-      return yield { ...place, fault }
+      yield { ...place, fault }
+      return
     }
     if (row < fromRow) continue
     if (fault !== undefined) yield { ...place, fault }

@@ -48,12 +48,16 @@ function folderOf(name: string): string | undefined {
 async function* readJsonFile(path: string, fromRow: number): AsyncGenerator<Found> {
   const { size } = await stat(path)
   const place = { row: 1, read: size }
-  if (size > LARGEST_DOCUMENT) return yield { ...place, fault: TOO_LARGE }
+  if (size > LARGEST_DOCUMENT) {
+    yield { ...place, fault: TOO_LARGE }
+    return
+  }
   let texts
   try {
     texts = parseJsonTexts(utf8(await readFile(path)), { leastCategories: 1 })
   } catch (error) {
-    return yield { ...place, fault: error instanceof TypeError ? NOT_UTF8 : (error as Error).message }
+    yield { ...place, fault: error instanceof TypeError ? NOT_UTF8 : (error as Error).message }
+    return
   }
   for (let i = fromRow - 1; i < texts.length; i++)
     yield { row: i + 1, read: size, text: texts[i].text, label: texts[i].category }

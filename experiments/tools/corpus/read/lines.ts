@@ -8,13 +8,17 @@ import { documentOf, LARGEST_DOCUMENT, NOT_UTF8, TOO_LARGE, utf8, type Columns, 
 export async function* readTextFile(path: string, label: string | undefined): AsyncGenerator<Found> {
   const { size } = await stat(path)
   const place = { row: 1, read: size }
-  if (size > LARGEST_DOCUMENT) return yield { ...place, fault: TOO_LARGE }
+  if (size > LARGEST_DOCUMENT) {
+    yield { ...place, fault: TOO_LARGE }
+    return
+  }
   let text: string
   try {
     text = utf8(await readFile(path))
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    return yield { ...place, fault: NOT_UTF8 }
+    yield { ...place, fault: NOT_UTF8 }
+    return
   }
   yield text.trim() === '' ? { ...place, fault: 'the file is empty' } : { ...place, text, label }
 }

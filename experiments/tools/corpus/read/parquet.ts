@@ -9,13 +9,15 @@ export async function* readParquet(path: string, columns: Columns, fromRow: numb
   try {
     parquet = await openParquet(path)
   } catch (error) {
-    return yield { row: 0, read: 0, fault: `cannot be read as Parquet: ${(error as Error).message}` }
+    yield { row: 0, read: 0, fault: `cannot be read as Parquet: ${(error as Error).message}` }
+    return
   }
   const { metadata, file } = parquet
   const names = topColumns(parquet)
   if (!names.includes(columns.text)) {
     const fault = `expected a column "${columns.text}", found ${JSON.stringify(names.join(','))}`
-    return yield { row: 0, read: 0, fault }
+    yield { row: 0, read: 0, fault }
+    return
   }
   const wanted = names.filter((name) => name === columns.text || name === columns.label)
   let first = 0

@@ -14,6 +14,7 @@ import {
 } from '../../../lab/analysis/corpus/corpus-format.ts'
 import { logitLens, streamDirections } from '../../../lab/analysis/features/directions.ts'
 import { createProgress } from '../../../lab/cli/progress.ts'
+import { UserError } from '../../../lab/cli/user-error.ts'
 import { writeAllAtomically } from '../../../lab/cli/write-node.ts'
 import { layerOf } from '../../../lab/models/hooks.ts'
 import type { OpenModel } from '../../../lab/models/models.ts'
@@ -51,6 +52,10 @@ export async function writeResult(
 ): Promise<{ manifest: Manifest; layers: LayerRow[] }> {
   const { model, saes, job } = bench
   const merged = mergeShards(shards, model.gpt2.config.nCtx)
+  if (merged.tokens === 0)
+    throw new UserError(
+      `there is no text in the corpus, and ${merged.faultCount} places of bad input${worst(merged, job.files)}`,
+    )
   const hooks = saes.map(({ config }) => config.hookName)
   const measured = await measureSaes(modelWith(model, saes), merged.measured, hooks)
   const features = await TableWriter.open<FeatureRow>(join(folder, 'features.parquet'), FEATURE_COLUMNS)
@@ -175,6 +180,11 @@ function manifestOf(
     bos: `${model.tokenizer.pieces([bosOf(model.gpt2.config)])[0]} before every window; it never counts`,
     ...{ code: job.code, arithmetic: job.arithmetic, command },
   }
+}
+
+/** The first of them, by name. */
+function worst({ faults: [first] }: MergedShards, files: Workbench['job']['files']): string {
+  return first === undefined ? '' : `: ${files[first.file].name}, row ${first.row}: ${first.fault}`
 }
 
 function faultsCsv({ faults }: MergedShards, files: Workbench['job']['files']): string {

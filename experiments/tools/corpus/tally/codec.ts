@@ -3,7 +3,7 @@ import { binOf } from './bins.ts'
 import { emptyTally, type Example, type Tally } from './tally.ts'
 
 /** 32-bit words, little-endian on every machine that Node runs on. */
-class Words {
+export class Words {
   #words = new Uint32Array(64)
   #floats = new Float32Array(this.#words.buffer)
   #length = 0
@@ -31,54 +31,36 @@ class Words {
   }
 }
 
-/** The columns of a shard's file that hold bytes. */
+/** What a shard's file has of a feature as  */
 export interface TallyBytes {
+  /** Firings by bin. */
   readonly histogram: Uint8Array
+  /** Firings by label. */
   readonly labels: Uint8Array
+  /** Places in the shard's sample. */
   readonly sampled: Uint8Array
+  /** Examples: see `EXAMPLE_HEAD`. */
   readonly top: Uint8Array
+  /** The same, bin by bin. */
   readonly binned: Uint8Array
 }
 
-const words = new Words()
+/** A row of a shard's file. */
+export type TallyRow = Pick<Tally, 'feature' | 'firings' | 'sum' | 'sumOfSquares' | 'max'> & TallyBytes
 
-export function encodeTally({ histogram, labels, sampled, top, binned }: Tally): TallyBytes {
-  return {
-    histogram: wordsOf(histogram),
-    labels: wordsOf(Array.from(labels, (firings = 0) => firings)),
-    sampled: wordsOf(sampled),
-    top: examplesBytes(top),
-    binned: examplesBytes(binned.flat()),
-  }
-}
+/**
+ * An example's words before its ids: activation, hash, document, position, file, row, label, then which of its tokens fires and
+ * (times 256) how many they are, then a mask of those whose activation is not 0. Behind the ids stand those activations.
+ */
+const EXAMPLE_HEAD = 9
 
-function wordsOf(numbers: Iterable<number>): Uint8Array {
-  for (const number of numbers) words.add(number)
-  return words.take()
-}
-
-/** Of each example 9 words, its ids, and those of its activations that are not 0, of which the ninth word is a mask. */
-function examplesBytes(examples: readonly Example[]): Uint8Array {
-  for (const { activation, hash, document, position, file, row, label, at, ids, activations } of examples) {
-    words.addFloat(activation)
-    for (const word of [hash, document, position, file, row, label, at | (ids.length << 8)]) words.add(word)
-    words.add(activations.reduce((mask, value, i) => (value === 0 ? mask : mask | (1 << i)), 0))
-    for (const id of ids) words.add(id)
-    for (const value of activations) if (value !== 0) words.addFloat(value)
-  }
-  return words.take()
-}
-
-export function decodeTally(
-  numbers: Pick<Tally, 'feature' | 'firings' | 'sum' | 'sumOfSquares' | 'max'>,
-  bytes: TallyBytes,
-): Tally {
+export function decodeTally({ histogram, labels, sampled, top, binned, ...numbers }: TallyRow): Tally {
   const tally = { ...emptyTally(numbers.feature), ...numbers }
-  tally.histogram.set(wordsIn(bytes.histogram))
-  tally.labels = asWords(bytes.labels)
-  tally.sampled = asWords(bytes.sampled)
-  tally.top = examplesOf(bytes.top)
-  for (const example of examplesOf(bytes.binned)) tally.binned[binOf(example.activation)].push(example)
+  tally.histogram.set(wordsIn(histogram))
+  tally.labels = asWords(labels)
+  tally.sampled = asWords(sampled)
+  tally.top = examplesOf(top)
+  for (const example of examplesOf(binned)) tally.binned[binOf(example.activation)].push(example)
   return tally
 }
 
@@ -95,14 +77,14 @@ function examplesOf(bytes: Uint8Array): Example[] {
   const floats = new Float32Array(all.buffer)
   const examples: Example[] = []
   for (let i = 0; i < all.length;) {
-    const [hash, document, position, file, row, label, packed, mask] = all.subarray(i + 1, i + 9)
+    const [hash, document, position, file, row, label, packed, mask] = all.subarray(i + 1, i + EXAMPLE_HEAD)
     const count = packed >>> 8
-    const from = i + 9 + count
+    const from = i + EXAMPLE_HEAD + count
     let next = from
     const activations = Array.from({ length: count }, (_, at) => ((mask >>> at) & 1 ? floats[next++] : 0))
     examples.push({
       ...{ activation: floats[i], hash, document, position, file, row, label: label | 0, at: packed & 255 },
-      ...{ ids: [...all.subarray(i + 9, from)], activations },
+      ...{ ids: [...all.subarray(i + EXAMPLE_HEAD, from)], activations },
     })
     i = next
   }

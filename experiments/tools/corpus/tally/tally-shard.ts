@@ -1,8 +1,9 @@
 // A shard's features, tallied: feature by feature, its firings in document order.
 import { transposeSparse, type SparseRows } from '../../../../engine/sparse.ts'
-import { binOf, BINS } from './bins.ts'
+import { BINS, FIRST_BIN } from './bins.ts'
+import { Words, type TallyRow } from './codec.ts'
 import { mixed } from './hash.ts'
-import { AFTER, BEFORE, emptyTally, PER_BIN, TOP, type Example, type Tally } from './tally.ts'
+import { AFTER, BEFORE, PER_BIN, TOP } from './tally.ts'
 import type { ShardTokens } from './tokens.ts'
 
 /** One feature's firings. */
@@ -13,74 +14,98 @@ interface Firings {
   readonly values: Float32Array
 }
 
-/** features: sparse [tokens, d_sae]. -> a tally for each feature that fires, by rising number */
-export function* tallyShard(tokens: ShardTokens, features: SparseRows): Generator<Tally> {
+/** features: sparse [tokens, d_sae]. -> a row for each feature that fires, by rising number. @throws for one that is not a number */
+export function* tallyShard(tokens: ShardTokens, features: SparseRows): Generator<TallyRow> {
   const { columns, entries } = transposeSparse(features)
   const sampledAt = new Int32Array(tokens.hashes.length).fill(-1)
   for (const [place, token] of tokens.sample.entries()) sampledAt[token] = place
   for (const [i, feature] of columns.entries()) {
     const [from, to] = [entries.offsets[i], entries.offsets[i + 1]]
-    const firings = {
-      feature,
+    const ofFeature = {
       tokens: entries.indices.subarray(from, to),
       values: entries.values.subarray(from, to),
     }
-    yield tallyFeature(tokens, firings, sampledAt)
+    yield tallyFeature(tokens, { feature, ...ofFeature }, sampledAt)
   }
 }
 
-function tallyFeature(tokens: ShardTokens, firings: Firings, sampledAt: Int32Array): Tally {
+const words = new Words()
+const histogram = new Uint32Array(BINS)
+/** Of each bin the entries with the smallest hashes, and these. */
+const drawn = new Uint32Array(BINS * PER_BIN)
+const drawnHashes = new Uint32Array(BINS * PER_BIN)
+
+function tallyFeature(tokens: ShardTokens, firings: Firings, sampledAt: Int32Array): TallyRow {
   const { feature, values } = firings
-  const tally = emptyTally(feature)
-  const strongest: number[] = [] // entries, the strongest first
-  const smallest: { entry: number; hash: number }[][] = Array.from({ length: BINS }, () => [])
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const labels = new Uint32Array(tokens.labels.length)
+  const top = new Uint32Array(TOP) // entries, the strongest first
+  let [sum, sumOfSquares, tops] = [0, 0, 0]
+  histogram.fill(0)
   for (let entry = 0; entry < values.length; entry++) {
     const [value, token] = [values[entry], firings.tokens[entry]]
-    tally.sum += value
-    tally.sumOfSquares += value * value
-    const bin = binOf(value)
-    tally.histogram[bin] += 1
+    if (Number.isNaN(value))
+      throw new Error(`corpus: feature ${feature} is not a number at a token of the shard`)
+    sum += value
+    sumOfSquares += value * value
+    const bin = Math.max(0, Math.min(BINS - 1, (bits[entry] >>> 22) - FIRST_BIN)) // as binOf has it
     const label = tokens.label[token]
-    if (label >= 0) tally.labels[label] = (tally.labels[label] ?? 0) + 1
-    if (sampledAt[token] >= 0) tally.sampled.push(sampledAt[token])
-    if (strongest.length < TOP || value > values[strongest[TOP - 1]])
-      keep(strongest, entry, (other) => values[other] < value, TOP)
+    if (label >= 0) labels[label] += 1
+    if (sampledAt[token] >= 0) words.add(sampledAt[token])
+    if (tops < TOP || value > values[top[TOP - 1]]) {
+      let at = tops < TOP ? tops++ : TOP - 1
+      for (; at > 0 && values[top[at - 1]] < value; at--) top[at] = top[at - 1]
+      top[at] = entry
+    }
     const hash = mixed(tokens.hashes[token], feature)
-    const kept = smallest[bin]
-    if (kept.length < PER_BIN || hash < kept[PER_BIN - 1].hash)
-      keep(kept, { entry, hash }, (other) => other.hash > hash, PER_BIN)
+    const first = bin * PER_BIN
+    const inBin = Math.min(PER_BIN, histogram[bin]++)
+    if (inBin < PER_BIN || hash < drawnHashes[first + PER_BIN - 1]) {
+      let at = first + Math.min(inBin, PER_BIN - 1)
+      for (; at > first && drawnHashes[at - 1] > hash; at--) {
+        drawnHashes[at] = drawnHashes[at - 1]
+        drawn[at] = drawn[at - 1]
+      }
+      drawnHashes[at] = hash
+      drawn[at] = entry
+    }
   }
-  tally.firings = values.length
-  tally.max = values[strongest[0]]
-  tally.top = strongest.map((entry) => exampleOf(tokens, firings, entry))
-  for (const [bin, kept] of smallest.entries())
-    tally.binned[bin] = kept.map(({ entry }) => exampleOf(tokens, firings, entry))
-  return tally
+  if (Number.isNaN(sum)) throw new Error(`corpus: feature ${feature} is not a number on some token`)
+  const sampled = words.take()
+  for (const entry of top.subarray(0, tops)) addExample(tokens, firings, entry)
+  const topBytes = words.take()
+  for (let bin = 0; bin < BINS; bin++)
+    for (let i = 0; i < Math.min(PER_BIN, histogram[bin]); i++)
+      addExample(tokens, firings, drawn[bin * PER_BIN + i])
+  return {
+    ...{ feature, firings: values.length, sum, sumOfSquares, max: values[top[0]] },
+    ...{ histogram: new Uint8Array(histogram.slice().buffer), labels: new Uint8Array(labels.buffer) },
+    ...{ sampled, top: topBytes, binned: words.take() },
+  }
 }
 
-/** Puts `one` before the first of which `isBehind` holds; equal ones keep their order. At most `most` stay. */
-function keep<T>(list: T[], one: T, isBehind: (other: T) => boolean, most: number): void {
-  let at = list.length
-  while (at > 0 && isBehind(list[at - 1])) at--
-  list.splice(at, 0, one)
-  if (list.length > most) list.pop()
-}
-
-function exampleOf(tokens: ShardTokens, firings: Firings, entry: number): Example {
-  const token = firings.tokens[entry]
+/** As `EXAMPLE_HEAD` says. */
+function addExample(tokens: ShardTokens, { feature, tokens: firing, values }: Firings, entry: number): void {
+  const token = firing[entry]
   const { ids, document, file, row, from } = tokens.windows[tokens.window[token]]
   const place = tokens.place[token]
   const [first, end] = [Math.max(1, place - BEFORE), Math.min(ids.length, place + AFTER + 1)]
   const shift = place - token // a token's number in the shard + shift: its place in this window
-  const activations = new Array<number>(end - first).fill(0)
   let near = entry
-  while (near > 0 && firings.tokens[near - 1] + shift >= first) near--
-  for (; near < firings.tokens.length && firings.tokens[near] + shift < end; near++)
-    activations[firings.tokens[near] + shift - first] = firings.values[near]
-  return {
-    activation: firings.values[entry],
-    hash: mixed(tokens.hashes[token], firings.feature),
-    ...{ document, position: from + place - 1, file, row, label: tokens.label[token] },
-    ...{ at: place - first, ids: ids.slice(first, end), activations },
-  }
+  while (near > 0 && firing[near - 1] + shift >= first) near--
+  let behind = entry + 1
+  while (behind < firing.length && firing[behind] + shift < end) behind++
+  let mask = 0
+  for (let i = near; i < behind; i++) mask |= 1 << (firing[i] + shift - first)
+  words.addFloat(values[entry])
+  words.add(mixed(tokens.hashes[token], feature))
+  words.add(document)
+  words.add(from + place - 1)
+  words.add(file)
+  words.add(row)
+  words.add(tokens.label[token])
+  words.add((place - first) | ((end - first) << 8))
+  words.add(mask)
+  for (let i = first; i < end; i++) words.add(ids[i])
+  for (let i = near; i < behind; i++) words.addFloat(values[i])
 }

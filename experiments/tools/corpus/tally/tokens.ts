@@ -58,9 +58,14 @@ export function shardTokens(windows: readonly CorpusWindow[], seed: number): Sha
       label[at] = index
     }
   }
-  const byHash = Uint32Array.from(hashes.keys()).sort((a, b) => hashes[a] - hashes[b] || a - b)
-  const sample = byHash.slice(0, SAMPLE)
+  const sample = smallest(hashes)
   return { windows, window, place, hashes, label, labels: labels.names, labelTokens, sample }
+}
+
+/** The tokens with the smallest hashes, by rising hash, then number. */
+function smallest(hashes: Uint32Array): Uint32Array {
+  const keys = Float64Array.from(hashes, (hash, token) => hash * 2 ** 21 + token).sort() // exact: below 2^53
+  return Uint32Array.from(keys.subarray(0, SAMPLE), (key) => key % 2 ** 21)
 }
 
 /** The windows with the smallest hashes, on which SAEs are measured: as many as have some 8,000 tokens. */
