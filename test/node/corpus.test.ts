@@ -166,7 +166,10 @@ test('a corpus of several shards is what plain loops make of its dense features'
   )
   assert.is(tallies.length, D_SAE - 1)
   const named = (examples: Tally['top']) =>
-    examples.map((one) => ({ ...one, label: one.label < 0 ? undefined : merged.labels[one.label] }))
+    examples.map(({ ids, activations, label, ...one }) => ({
+      ...{ ...one, ids: [...ids], activations: [...activations] },
+      label: label < 0 ? undefined : merged.labels[label],
+    }))
   const dense = toDense(featuresOf(windows))
   for (const tally of tallies) {
     const plain = expected(windows, dense, tally.feature)

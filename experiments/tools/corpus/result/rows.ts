@@ -40,7 +40,7 @@ export interface Naming {
   readonly tokens: number
   readonly files: readonly string[]
   readonly labels: readonly string[]
-  readonly pieces: (ids: readonly number[]) => string[]
+  readonly pieces: (ids: Uint32Array) => string[]
 }
 
 const LISTED_LABELS = 10

@@ -76,6 +76,9 @@ export class TableWriter<Row extends Record<string, unknown>> {
     const columnData = Object.keys(this.#columns).map((name): ColumnSource => ({
       name,
       data: this.#rows.map((row) => row[name]),
+      // Of lists of numbers a dictionary and statistics cost more than they save.
+      ...(Array.isArray(this.#columns[name]) && { statistics: false }),
+      ...(this.#columns[name][0] === 'FLOAT' && { encoding: 'PLAIN' }),
     }))
     void this.#writer.write({ columnData, rowGroupSize: ROW_GROUP })
     this.#rows = []

@@ -62,10 +62,12 @@ export async function writeResult(
   const examples = await TableWriter.open<ExampleRow>(join(folder, 'examples.parquet'), EXAMPLE_COLUMNS)
   const table = await TableWriter.open<LayerRow>(join(folder, 'layers.parquet'), LAYER_COLUMNS)
   const layers: LayerRow[] = []
+  const pieces = piecesMaker(model)
   const blocks = saes.reduce((sum, { config }) => sum + Math.ceil(config.dSae / BLOCK), 0)
   using progress = createProgress({ label: 'merging', total: blocks, unit: 'blocks of features', quiet })
   for (const [index, sae] of saes.entries()) {
-    const row = await writeLayer({ bench, merged, features, examples, onBlock: () => progress.step() }, index)
+    const work = { bench, merged, features, examples, pieces, onBlock: () => progress.step() }
+    const row = await writeLayer(work, index)
     const quality = measured.get(sae.config.hookName)!
     const { explained_variance, ce_clean, ce_spliced, ce_zero_ablated, ce_recovered } = quality
     layers.push({
@@ -90,10 +92,11 @@ interface LayerWork {
   readonly merged: MergedShards
   readonly features: TableWriter<FeatureRow>
   readonly examples: TableWriter<ExampleRow>
+  readonly pieces: (ids: Uint32Array) => string[]
   readonly onBlock: () => void
 }
 
-async function writeLayer({ bench, merged, features, examples, onBlock }: LayerWork, index: number) {
+async function writeLayer({ bench, merged, features, examples, pieces, onBlock }: LayerWork, index: number) {
   const { model, saes, job } = bench
   const { dSae, hookName: hook } = saes[index].config
   const { tokens } = merged
@@ -101,7 +104,7 @@ async function writeLayer({ bench, merged, features, examples, onBlock }: LayerW
   const naming = {
     ...{ layer: layerOf(hook), hook, tokens, labels: merged.labels },
     files: job.files.map(({ name }) => name),
-    pieces: (ids: readonly number[]) => piecesOf(model, ids),
+    pieces,
   }
   let [firings, dead, dense] = [0, 0, 0]
   for (let block = 0; block * BLOCK < dSae; block++, onBlock()) {
@@ -122,6 +125,18 @@ async function writeLayer({ bench, merged, features, examples, onBlock }: LayerW
   }
   const row = { layer: naming.layer, hook, d_sae: dSae, tokens: BigInt(tokens), l0: firings / tokens }
   return { ...row, dead_features: dead, dense_features: dense }
+}
+
+/** `piecesOf`, which remembers the tokens that are whole characters: those are the same wherever they stand. */
+function piecesMaker({ tokenizer }: OpenModel): (ids: Uint32Array) => string[] {
+  const whole = Array.from({ length: tokenizer.vocabularySize }, (_, id) => {
+    const text = tokenizer.decode([id])
+    return text.includes('\ufffd') ? undefined : text
+  })
+  return (ids) => {
+    const pieces = Array.from(ids, (id) => whole[id])
+    return pieces.every((piece) => piece !== undefined) ? pieces : piecesOf({ tokenizer }, [...ids])
+  }
 }
 
 /** Directions whose logits exist at once: 51 MB of GPT-2's. */

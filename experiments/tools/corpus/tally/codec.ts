@@ -77,14 +77,31 @@ function examplesOf(bytes: Uint8Array): Example[] {
   const floats = new Float32Array(all.buffer)
   const examples: Example[] = []
   for (let i = 0; i < all.length;) {
-    const [hash, document, position, file, row, label, packed, mask] = all.subarray(i + 1, i + EXAMPLE_HEAD)
+    const [hash, document, position, file, row, label] = [
+      all[i + 1],
+      all[i + 2],
+      all[i + 3],
+      all[i + 4],
+      all[i + 5],
+      all[i + 6],
+    ]
+    const [packed, mask] = [all[i + 7], all[i + 8]]
     const count = packed >>> 8
     const from = i + EXAMPLE_HEAD + count
+    const activations = new Float32Array(count)
     let next = from
-    const activations = Array.from({ length: count }, (_, at) => ((mask >>> at) & 1 ? floats[next++] : 0))
+    for (let at = 0; at < count; at++) if ((mask >>> at) & 1) activations[at] = floats[next++]
     examples.push({
-      ...{ activation: floats[i], hash, document, position, file, row, label: label | 0, at: packed & 255 },
-      ...{ ids: [...all.subarray(i + EXAMPLE_HEAD, from)], activations },
+      activation: floats[i],
+      hash,
+      document,
+      position,
+      file,
+      row,
+      label: label | 0,
+      at: packed & 255,
+      ids: all.subarray(i + EXAMPLE_HEAD, from),
+      activations,
     })
     i = next
   }

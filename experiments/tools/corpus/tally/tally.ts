@@ -24,9 +24,9 @@ export interface Example {
   readonly label: number
   /** Which of `ids` fires. */
   readonly at: number
-  readonly ids: readonly number[]
+  readonly ids: Uint32Array
   /** The feature's, one for each of `ids`. */
-  readonly activations: readonly number[]
+  readonly activations: Float32Array
 }
 
 /** All that is kept of a feature. Sums are float64, in document order. */
@@ -81,7 +81,9 @@ export function addTally(
   for (const [label, firings] of next.labels.entries())
     into.labels[labelOf[label]] = (into.labels[labelOf[label]] ?? 0) + firings
   const relabelled = (example: Example): Example =>
-    example.label < 0 ? example : { ...example, label: labelOf[example.label] }
+    example.label < 0 || labelOf[example.label] === example.label
+      ? example
+      : { ...example, label: labelOf[example.label] }
   into.top = [...into.top, ...next.top.map(relabelled)].sort(strongestFirst).slice(0, TOP)
   for (const [bin, examples] of next.binned.entries())
     if (examples.length > 0)
