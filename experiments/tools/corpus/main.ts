@@ -14,6 +14,7 @@ import { withBackend } from '../../lab/models/engine-options.ts'
 import { openModel } from '../../lab/models/models.ts'
 import { showNumber } from '../../lab/report/numbers.ts'
 import { beginJob, describeJob, hashJob } from './job.ts'
+import { indexPath, writeIndex } from './index-page/index-page.ts'
 import { command, type Options } from './options.ts'
 import { passOver } from './pass.ts'
 import { corpusFiles } from './read/files.ts'
@@ -48,7 +49,9 @@ runMain(async () => {
       const shards = await passOver(bench, { files, folder: out, strict, quiet })
       const seconds = (performance.now() - started) / 1000
       const call = commandLine('corpus', process.argv.slice(2))
-      show(await writeResult(bench, shards, { folder: out, command: call, quiet }), seconds)
+      const result = await writeResult(bench, shards, { folder: out, command: call, quiet })
+      await writeIndex(out)
+      show(result, seconds)
     } finally {
       for (const sae of saes) sae[Symbol.dispose]()
     }
@@ -71,5 +74,5 @@ function show(
   print(`${documents} documents, ${tokens} tokens of ${files.length} files in ${seconds.toFixed(1)} s`)
   if (bad_input > 0)
     print(`${bad_input} places of bad input were left out: ${join(options.out, 'bad-input.csv')}`)
-  print(`index: ${pathToFileURL(join(options.out, 'index.html')).href}`)
+  print(`index: ${pathToFileURL(indexPath(options.out)).href}`)
 }
