@@ -1,6 +1,7 @@
 // A corpus's result, read: a feature at a time, or all in order.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Option } from 'commander'
 import { parquetReadObjects } from 'hyparquet'
 import { UserError } from '../../cli/user-error.ts'
 import { openParquet } from '../../texts/parquet-node.ts'
@@ -17,6 +18,26 @@ export interface Corpus {
   readonly manifest: Manifest
   /** Some features of a layer's SAE, from one number up to another, left out. @throws UserError if the corpus has none of that layer */
   features(layer: number, from: number, to: number): Promise<CorpusFeature[]>
+}
+
+/** --corpus, of commands that show features. */
+export function corpusOption(): Option {
+  return new Option('--corpus <folder>', 'a result of npm run corpus, from which cards are taken, too')
+}
+
+/**
+ * @param of what the corpus must have been made with, as far as its name says
+ * @throws UserError if it was another model, or other SAEs
+ */
+export function checkCorpus({ manifest }: Corpus, of: { model: string; hooks: readonly string[] }): void {
+  const there = manifest.layers.map(({ hook }) => hook)
+  const missing = of.hooks.find((hook) => !there.includes(hook))
+  if (manifest.model !== of.model)
+    throw new UserError(`--corpus: it was made with the model ${manifest.model}, not with ${of.model}`)
+  if (missing !== undefined)
+    throw new UserError(
+      `--corpus: it has no ${missing}; it has ${there.join(', ')}: make it by npm run corpus`,
+    )
 }
 
 /** @throws UserError if `npm run corpus` has not finished one there */
