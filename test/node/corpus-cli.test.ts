@@ -1,8 +1,6 @@
 // `npm run corpus`: a run that was killed goes on to the same bits; what it was begun with is held to.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,11 +20,12 @@ writeFileSync(join(corpus, 'a.jsonl'), `${lines.slice(0, 60).join('\n')}\n{"text
 writeFileSync(
   join(corpus, 'b.txt'),
   fromCategories(texts)
+    .slice(60, 100)
     .map(({ text }) => text)
     .join('\n'),
 )
 const script = 'experiments/tools/corpus/main.ts'
-const args = ['--texts', corpus, '--layers', '2,4', '--shard-tokens', '700']
+const args = ['--texts', corpus, '--layers', '2', '--shard-tokens', '500']
 const out = (name: string) => join(folder, name)
 const test = suite('corpus command')
 test.after(() => rmSync(folder, { recursive: true }))
@@ -37,18 +36,23 @@ async function rowsOf<Row>(name: string, file: string): Promise<Row[]> {
   return (await parquetReadObjects(await openParquet(join(out(name), file)))) as Row[]
 }
 
-/** Kills a run as soon as it has written some shards. */
-async function killedAfter(shards: number, name: string): Promise<void> {
-  const child = spawn(process.execPath, [join(root, script), ...args, '--out', out(name)], {
-    stdio: 'ignore',
-  })
-  const written = () => (existsSync(join(out(name), 'shards')) ? readdirSync(join(out(name), 'shards')) : [])
-  const poll = setInterval(() => {
-    if (written().filter((file) => file.endsWith('.parquet')).length >= shards) child.kill('SIGKILL')
-  }, 2)
-  const [, signal] = (await once(child, 'close')) as [number | null, string | null]
-  clearInterval(poll)
-  assert.is(signal, 'SIGKILL', 'killed while at work')
+/** Kills itself, as kill -9 does, when its `nth` shard is whole and about to get its name. */
+const dying = (nth: number) => `
+  import fs from 'node:fs/promises'
+  import { syncBuiltinESMExports } from 'node:module'
+  const { rename } = fs
+  let left = ${nth}
+  fs.rename = (from, to) => {
+    if (to.includes('shards') && --left === 0) process.kill(process.pid, 'SIGKILL')
+    return rename(from, to)
+  }
+  syncBuiltinESMExports()`
+
+function killedAt(nth: number, name: string): void {
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(dying(nth))}` }
+  const { status } = runScript(script, [...args, '--out', out(name)], root, { env })
+  assert.is(status, null, 'killed while at work')
+  assert.not(existsSync(join(out(name), 'manifest.json')))
 }
 
 test('a corpus’s features, their examples, and what was bad', async () => {
@@ -67,7 +71,7 @@ test('a corpus’s features, their examples, and what was bad', async () => {
   )
   const features = await rowsOf<FeatureRow>('whole', 'features.parquet')
   const examples = await rowsOf<ExampleRow>('whole', 'examples.parquet')
-  assert.is(features.length, 2048)
+  assert.is(features.length, 1024)
   const firings = features
     .filter(({ layer }) => layer === 2)
     .reduce((sum, row) => sum + Number(row.firings), 0)
@@ -86,8 +90,9 @@ test('a corpus’s features, their examples, and what was bad', async () => {
 })
 
 test('killed twice, it goes on to the same bits', async () => {
-  await killedAfter(2, 'killed')
-  await killedAfter(4, 'killed')
+  killedAt(2, 'killed')
+  killedAt(3, 'killed')
+  assert.is(readdirSync(join(out('killed'), 'shards')).filter((file) => file.endsWith('.parquet')).length, 3)
   const { status, stderr } = runScript(script, [...args, '--out', out('killed'), '--json'])
   assert.is(status, 0, stderr)
   for (const name of RESULT)
@@ -107,7 +112,7 @@ test('another job in the same folder, bad input where none may be, and no text a
     return stderr.replaceAll(folder, 'FOLDER').trimEnd()
   }
   assert.is(
-    refusal('--out', out('whole'), '--seed', '1', '--layers', '2'),
+    refusal('--out', out('whole'), '--seed', '1', '--layers', '3'),
     "error: FOLDER/whole holds another corpus's work: the SAEs or their layers, the seed differ: give the same options, name another folder by --out, or remove this one to begin again",
   )
   assert.is(
@@ -129,15 +134,13 @@ test('stored activations are those that were tallied', async () => {
   assert.is(status, 0, stderr)
   const stored = []
   for (const name of readdirSync(join(out('stored'), 'activations')).sort())
-    stored.push(
-      ...(await rowsOf<{ sae: number; feature: number; activation: number }>('stored/activations', name)),
-    )
+    stored.push(...(await rowsOf<{ feature: number; activation: number }>('stored/activations', name)))
   const features = await rowsOf<FeatureRow>('stored', 'features.parquet')
-  const firings = new Float64Array(2048)
-  const most = new Float64Array(2048)
-  for (const { sae, feature, activation } of stored) {
-    firings[1024 * sae + feature] += 1
-    most[1024 * sae + feature] = Math.max(most[1024 * sae + feature], activation)
+  const firings = new Float64Array(1024)
+  const most = new Float64Array(1024)
+  for (const { feature, activation } of stored) {
+    firings[feature] += 1
+    most[feature] = Math.max(most[feature], activation)
   }
   assert.equal(
     [...firings],
@@ -147,6 +150,82 @@ test('stored activations are those that were tallied', async () => {
     [...most],
     features.map(({ max }) => max ?? 0),
   )
+})
+
+/** The fields of SAEDashboard's batch JSON (its NeuronpediaDashboardBatch). */
+const BATCH = ['model_id', 'layer', 'sae_set', 'features']
+const FEATURE = [
+  ...['feature_index', 'neg_str', 'neg_values', 'pos_str', 'pos_values', 'frac_nonzero'],
+  ...['freq_hist_data_bar_values', 'freq_hist_data_bar_heights'],
+  ...['logits_hist_data_bar_values', 'logits_hist_data_bar_heights'],
+  ...['n_prompts_total', 'n_tokens_in_prompt', 'dataset', 'activations'],
+]
+const ACTIVATION = ['bin_min', 'bin_max', 'bin_contains', 'qualifying_token_index', 'tokens', 'values']
+
+test('SAEDashboard’s fields, and bars with a height each', async () => {
+  const { status, stderr } = runScript(script, [...args, '--out', out('whole'), '--saedashboard', '--json'])
+  assert.is(status, 0, stderr)
+  const [row] = await rowsOf<FeatureRow>('whole', 'features.parquet')
+  type Feature = Record<string, unknown[]> & { activations: Record<string, unknown[]>[] }
+  const read = (batch: number) =>
+    JSON.parse(readFileSync(join(out('whole'), `saedashboard/2/batch-${batch}.json`), 'utf8')) as {
+      features: Feature[]
+    }
+  assert.equal(Object.keys(read(0)), BATCH)
+  const features = Array.from({ length: 8 }, (_, batch) => read(batch).features).flat()
+  assert.equal(
+    features.map(({ feature_index }) => Number(feature_index)),
+    Array.from({ length: 1024 }, (_, i) => i),
+  )
+  assert.is(Number(features[0].frac_nonzero), row.density)
+  for (const feature of features) {
+    assert.equal(Object.keys(feature), FEATURE)
+    for (const bars of ['freq', 'logits'])
+      assert.is(
+        feature[`${bars}_hist_data_bar_values`].length,
+        feature[`${bars}_hist_data_bar_heights`].length,
+      )
+    assert.is(
+      feature.logits_hist_data_bar_heights.reduce((sum: number, height) => sum + Number(height), 0),
+      4097,
+    )
+    for (const one of feature.activations) {
+      assert.equal(Object.keys(one), ACTIVATION)
+      assert.is(one.tokens.length, one.values.length)
+    }
+  }
+})
+
+test('a feature’s card has what the corpus says, and another model’s corpus is refused', () => {
+  const feature = (...more: string[]) =>
+    runScript('experiments/feature/main.ts', [
+      '--layer',
+      '2',
+      '--feature',
+      '12',
+      '--out',
+      out('feature'),
+      '--json',
+      ...more,
+    ])
+  const { status, stdout, stderr } = feature('--corpus', out('whole'))
+  assert.is(status, 0, stderr)
+  const [{ corpus }] = (
+    JSON.parse(stdout) as { features: { corpus: { firings: number; list: unknown[] } }[] }
+  ).features
+  assert.ok(corpus.firings > 0)
+  assert.ok(corpus.list.length > 0)
+  assert.match(readFileSync(join(out('feature'), '2-12/report.html'), 'utf8'), 'Over a corpus of ')
+  const manifest = join(out('whole'), 'manifest.json')
+  const before = readFileSync(manifest, 'utf8')
+  writeFileSync(manifest, before.replace('"model": "tiny"', '"model": "other"'))
+  assert.is(
+    feature('--corpus', out('whole')).stderr,
+    'error: --corpus: it was made with the model other, not with tiny\n',
+  )
+  writeFileSync(manifest, before)
+  const without = feature('--corpus', folder)
+  assert.match(without.stderr, 'there is no corpus’s result, as manifest.json is missing')
 })
 
 test.run()

@@ -18,6 +18,7 @@ import { indexPath, writeIndex } from './index-page/index-page.ts'
 import { command, type Options } from './options.ts'
 import { passOver } from './pass.ts'
 import { corpusFiles } from './read/files.ts'
+import { writeSaeDashboard } from './result/saedashboard.ts'
 import { writeResult } from './result/write-result.ts'
 import { memoryBound } from './memory-bound.ts'
 import type { Workbench } from './run-shard.ts'
@@ -51,6 +52,7 @@ runMain(async () => {
       const call = commandLine('corpus', process.argv.slice(2))
       const result = await writeResult(bench, shards, { folder: out, command: call, quiet })
       await writeIndex(out)
+      if (options.saedashboard) await writeSaeDashboard(out, model, saes)
       show(result, seconds)
     } finally {
       for (const sae of saes) sae[Symbol.dispose]()
