@@ -162,6 +162,19 @@ test('Parquet: row by row, from any row on', async () => {
   assert.equal(found.slice(1), ['3: c', '4: d'])
 })
 
+test('Parquet as pyarrow writes it: zstd, dictionaries, nested columns', async () => {
+  const found = await read(join(import.meta.dirname, '../fixtures/corpus/pyarrow.parquet'))
+  assert.equal(
+    found.map((one) => ('text' in one ? [one.row, one.text, one.label] : [one.row, one.fault])),
+    [
+      [1, 'one', 'k'],
+      [2, 'zwei ä', 'k'],
+      [3, 'expected a string as "text", found null'],
+      [4, 'vier', undefined],
+    ],
+  )
+})
+
 test('Parquet behind an address is read by ranges', async () => {
   const bytes = parquet({ text: ['one', 'two', 'three'] })
   const ranges: string[] = []
