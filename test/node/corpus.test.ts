@@ -287,6 +287,7 @@ test('partners are counted on sampled tokens', () => {
   assert.is(only.together, 3)
   assert.ok(Math.abs(only.correlation - 14 / 24) < 1e-12) // (10 * 3 - 4 * 4) / sqrt(4 * 6 * 4 * 6)
   assert.equal(partners(1), [only], 'asked again, the same')
+  assert.is(partners(2)[0].feature, 1, 'and another, what it has')
   assert.equal(partners(0), [])
 })
 

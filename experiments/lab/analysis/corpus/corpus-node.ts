@@ -17,7 +17,7 @@ export interface CorpusFeature {
 export interface Corpus {
   readonly manifest: Manifest
   /** Some features of a layer's SAE, from one number up to another, left out. @throws UserError if the corpus has none of that layer */
-  features(layer: number, from: number, to: number): Promise<CorpusFeature[]>
+  readonly features: (layer: number, from: number, to: number) => Promise<CorpusFeature[]>
 }
 
 /** --corpus, of commands that show features. */
