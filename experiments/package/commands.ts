@@ -23,6 +23,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'train a sparse autoencoder on a model’s activations',
     load: () => import('../tools/train-sae/main.ts'),
   },
+  doctor: {
+    description: 'say what of a model’s or an SAE’s folder is understood, before anything is computed',
+    load: () => import('../tools/doctor/main.ts'),
+  },
   download: {
     description: 'fetch a published model and its SAEs ahead, and check them',
     load: () => import('../tools/download/main.ts'),
@@ -50,5 +54,9 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
   ablation: {
     description: 'take specialists out of the residual stream, steer with them, and see what changes',
     load: () => import('../ablation/main.ts'),
+  },
+  attribute: {
+    description: 'which layers, heads, neurons and features make the model say a token next',
+    load: () => import('../attribution/main.ts'),
   },
 }
