@@ -52,7 +52,7 @@ export interface Shard {
   readonly read: number
 }
 
-export const LISTED_FAULTS = 1000
+const LISTED_FAULTS = 1000
 
 /**
  * The shards from a cursor on. A shard is full when it has `shardTokens` tokens or more; the last may be empty.

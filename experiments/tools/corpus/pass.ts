@@ -11,7 +11,7 @@ import { runShard, type Workbench } from './run-shard.ts'
 import { openShard, type ShardFile } from './shard-file-node.ts'
 import { storePath, writeStore } from './store.ts'
 
-export const shardPath = (folder: string, index: number): string =>
+const shardPath = (folder: string, index: number): string =>
   join(folder, 'shards', `${String(index).padStart(6, '0')}.parquet`)
 
 interface PassOptions {
@@ -34,8 +34,11 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
   let index = 0
   let cursor = START
   let tokens = 0
-  const all = () =>
-    Promise.all(Array.from({ length: index }, (_, one) => openShard(shardPath(folder, one), bench.jobHash)))
+  const all = async () => {
+    const shards: ShardFile[] = [] // opened one after the other: to be verified, a file is read as a whole
+    for (let one = 0; one < index; one++) shards.push(await openShard(shardPath(folder, one), bench.jobHash))
+    return shards
+  }
   for (;;) {
     const path = shardPath(folder, index)
     if (existsSync(path)) {
@@ -70,7 +73,7 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
 }
 
 /** The shards of a corpus from one on. */
-export function shardsFrom(
+function shardsFrom(
   { model, job }: Pick<Workbench, 'model' | 'job'>,
   files: readonly CorpusFile[],
   from: { readonly index: number; readonly cursor: Cursor },

@@ -48,7 +48,7 @@ export async function runShard(
 }
 
 /** The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand. */
-export async function encodeWindows(
+async function encodeWindows(
   { model: { gpt2 }, saes }: Pick<Workbench, 'model' | 'saes'>,
   windows: readonly CorpusWindow[],
   onTokens: (done: number) => void,

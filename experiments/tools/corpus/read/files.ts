@@ -14,7 +14,7 @@ export interface CorpusFile {
   readonly modified: number
 }
 
-export const ENDINGS = ['.txt', '.json', '.jsonl', '.csv', '.tsv', '.parquet']
+const ENDINGS = ['.txt', '.json', '.jsonl', '.csv', '.tsv', '.parquet']
 
 export const endingOf = (path: string): string =>
   extname(isUrl(path) ? new URL(path).pathname : path).toLowerCase()

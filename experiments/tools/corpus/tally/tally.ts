@@ -59,7 +59,7 @@ export function emptyTally(feature: number): Tally {
 function earlier(a: Example, b: Example): number {
   return a.document - b.document || a.position - b.position
 }
-export const strongestFirst = (a: Example, b: Example): number => b.activation - a.activation || earlier(a, b)
+const strongestFirst = (a: Example, b: Example): number => b.activation - a.activation || earlier(a, b)
 export const smallestHash = (a: Example, b: Example): number => a.hash - b.hash || earlier(a, b)
 
 /**
