@@ -1,7 +1,7 @@
 // GPT-2's tokenizer.
 import { bytePairEncode } from './bpe.ts'
 
-/** Text to token ids and back: byte-level BPE as GPT-2's. Holds no state between calls. */
+/** Text to token ids and back: byte-level BPE as GPT-2's. No call changes what another gives. */
 export interface Tokenizer {
   /** Ids are 0 to `vocabularySize - 1`. */
   readonly vocabularySize: number
@@ -89,6 +89,10 @@ export async function createTokenizer({
   return { ...tokenizer, endOfText }
 }
 
+/** Words come again and again: the ids of so many pre-tokens are remembered, 10 MB at most. Longer ones seldom do. */
+const MEMO_SIZE = 32_768
+const MEMO_LENGTH = 32
+
 /** The tokenizer of any vocabulary of this kind. */
 export function tokenizerOf(vocabulary: Vocabulary): Tokenizer {
   const { size, tokens, ids, rankOf, takesWhole, added, endOfText } = vocabulary
@@ -115,6 +119,19 @@ export function tokenizerOf(vocabulary: Vocabulary): Tokenizer {
     return id
   }
 
+  const known = new Map<string, readonly number[]>()
+  const idsOf = (preToken: string): readonly number[] => {
+    const before = known.get(preToken)
+    if (before) return before
+    const bytes = byteString(preToken)
+    const found =
+      takesWhole && ids.has(bytes) ? [idOf(bytes)] : bytePairEncode(bytes, rankOf, longestToken).map(idOf)
+    if (preToken.length > MEMO_LENGTH) return found
+    if (known.size === MEMO_SIZE) known.clear()
+    known.set(preToken, found)
+    return found
+  }
+
   return {
     vocabularySize: size,
     endOfText,
@@ -126,11 +143,7 @@ export function tokenizerOf(vocabulary: Vocabulary): Tokenizer {
         const whole = added.get(part)
         if (whole !== undefined) found.push(whole)
         else
-          for (const [preToken] of part.matchAll(PRE_TOKEN)) {
-            const bytes = byteString(preToken)
-            if (takesWhole && ids.has(bytes)) found.push(idOf(bytes))
-            else for (const token of bytePairEncode(bytes, rankOf, longestToken)) found.push(idOf(token))
-          }
+          for (const [preToken] of part.matchAll(PRE_TOKEN)) for (const id of idsOf(preToken)) found.push(id)
       }
       if (maxTokens !== undefined && found.length > maxTokens) throw tooLong(`${found.length}`, maxTokens)
       return found

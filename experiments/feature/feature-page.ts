@@ -2,6 +2,7 @@
 import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
+import { corpusPart, type InCorpus } from '../lab/report/corpus-part.ts'
 import { firingTexts } from '../lab/report/feature-card.ts'
 import {
   featureIn,
@@ -23,6 +24,7 @@ import { namedFeature, tokenLegend, visible, type TokenText } from '../lab/repor
 interface FeatureReport extends Made {
   explained: ExplainedFeature
   texts: readonly TokenText[]
+  inCorpus?: InCorpus
 }
 
 const SHOWN_TEXTS = 10
@@ -31,7 +33,7 @@ const BACKGROUND =
   'the model’s next word, are two ways to find out. They need not agree.'
 
 /** A feature's page as one self-contained HTML file. */
-export function renderFeatureReport({ explained, texts, ...made }: FeatureReport): string {
+export function renderFeatureReport({ explained, texts, inCorpus, ...made }: FeatureReport): string {
   const { dashboard } = explained
   // In the order of their strongest tokens.
   const firing = dashboard.firing_texts.map(({ text, mean }) => [text, mean] as const)
@@ -51,6 +53,7 @@ export function renderFeatureReport({ explained, texts, ...made }: FeatureReport
     claims: section('findings', 'What was found', findingList(sentences(dashboard, categories).map(visible))),
     body: [
       dashboard.max !== null && firingSection(feature, texts),
+      inCorpus && section('corpus', 'Over a corpus', corpusPart(inCorpus, SHOWN_TEXTS)),
       section('lens', 'What it says to the next word', [html`<p>${LENS_NOTE}</p>`, lensPart(dashboard)]),
       section('relatives', 'Related features', [html`<p>${RELATIVES_NOTE}</p>`, relativesPart(dashboard)]),
     ],

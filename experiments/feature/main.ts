@@ -1,12 +1,14 @@
 // What does a feature of an SAE mean: what makes it fire, what does it promote, and which features are like it?
 //   npm run feature -- --layer 4 --feature 12                 the bundled model, offline
 //   npm run feature -- --layer 4 --feature 12,34 --texts mine.csv
+//   npm run feature -- --layer 4 --feature 12 --corpus results/corpus/mine   also what a corpus says of it
 //   npm run feature -- --model gpt2 --layer 8 --feature 5807  fetched, with the link to Neuronpedia
 // Prints a card a feature; writes results.json, tokens.csv and report.html into a folder each.
 import { chooseHooks, nextHook } from '../lab/models/choose-hooks.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { runExperiment, type Report } from '../lab/run-experiment.ts'
 import { textsNamed } from '../lab/texts/named-texts.ts'
+import { corpusCards, corpusJson } from './corpus-cards.ts'
 import { tokensCsv } from './csv.ts'
 import { explainFromTexts } from './explain-from-texts.ts'
 import { answer as featureAnswer } from '../lab/report/feature-sentences.ts'
@@ -24,10 +26,14 @@ runExperiment<Options>(command, {
   },
   async run({ options, model, hooks, labelled, ids, tokenTexts, quiet }) {
     const features = [...new Set(options.feature)]
+    const inCorpus = await corpusCards(options, model.name, hooks[0], features)
     const explained = await explainFromTexts(model, ids, hooks, features, quiet)
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const resultsOf = (found: readonly ExplainedFeature[]) => ({
-      features: found.map(({ dashboard }) => dashboard),
+      features: found.map(({ dashboard }) => ({
+        ...dashboard,
+        ...(inCorpus && { corpus: corpusJson(inCorpus.get(dashboard.feature)!) }),
+      })),
       texts,
     })
     const placeOf = (feature: number) => `${options.layer}-${feature}`
@@ -44,10 +50,10 @@ runExperiment<Options>(command, {
         tables: { 'tokens.csv': tokensCsv(one.column, tokenTexts) },
         page: (made) =>
           renderFeatureReport({
-            ...{ ...made, explained: one, texts: tokenTexts },
+            ...{ ...made, explained: one, texts: tokenTexts, inCorpus: inCorpus?.get(feature) },
             links: [...made.links, ...others],
           }),
-        text: [terminalCard(one, tokenTexts, colour)],
+        text: [terminalCard(one, tokenTexts, colour, inCorpus?.get(feature))],
         styled: colour,
       }
     })

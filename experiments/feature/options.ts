@@ -1,5 +1,6 @@
 // What `npm run feature` can be told.
 import { textsOption, type TextOptions } from '../lab/analysis/analysis-options.ts'
+import { corpusOption } from '../lab/analysis/corpus/corpus-node.ts'
 import { createCommand, integerIn, listOf } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import { addResultOptions, type ExperimentOptions } from '../lab/run-experiment.ts'
@@ -8,6 +9,7 @@ import { longOption } from '../lab/texts/tokenize-texts.ts'
 export interface Options extends ExperimentOptions, TextOptions {
   readonly layer: number
   readonly feature: readonly number[]
+  readonly corpus?: string
 }
 
 export const command = addResultOptions(
@@ -29,6 +31,7 @@ export const command = addResultOptions(
     ),
   )
   .addOption(longOption())
+  .addOption(corpusOption())
   .addHelpText(
     'after',
     '\nExamples:\n  npm run feature -- --layer 4 --feature 12\n  npm run -s feature -- --layer 4 --feature 12,34 --json > features.json',

@@ -10,6 +10,7 @@ import {
   tokenRuns,
   type TokenText,
 } from '../lab/report/tokens.ts'
+import { corpusSentence, type InCorpus } from '../lab/report/corpus-part.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { sentences } from '../lab/report/feature-sentences.ts'
 
@@ -27,6 +28,7 @@ export function terminalCard(
   { dashboard, column }: ExplainedFeature,
   texts: readonly TokenText[],
   colour: boolean,
+  inCorpus?: InCorpus,
 ): string {
   const { layer, feature, max, firing_texts: firing, neuronpedia } = dashboard
   const found = sentences(
@@ -40,6 +42,7 @@ export function terminalCard(
   return [
     `Layer ${layer}, feature ${namedFeature(feature, firing.at(0)?.token)}`,
     ...found.map((sentence) => `- ${visibleLine(sentence)}`),
+    ...(inCorpus ? [`- ${corpusSentence(inCorpus)}`, ...corpusLines(inCorpus, colour)] : []),
     ...(neuronpedia === null ? [] : [neuronpedia]),
     ...(firing.length === 0 ? [] : ['', 'Strongest texts, the tokens that fire marked', ...strongest]),
     ...(max === null
@@ -50,6 +53,16 @@ export function terminalCard(
     lensTable(dashboard),
     ...relativesTable(dashboard),
   ].join('\n')
+}
+
+/** Its strongest firings in the corpus. */
+function corpusLines({ row, examples }: InCorpus, colour: boolean): string[] {
+  const strongest = examples.filter(({ interval }) => interval === 0).slice(0, TEXTS)
+  return strongest.map(({ tokens, activations, at, activation, file }) => {
+    const values = Float32Array.of(0, ...activations)
+    const line = markedText(['', ...tokens], values, at + 1, row.max ?? 0, colour)
+    return `${activation.toFixed(2).padStart(8)}  ${visibleLine(file)}: ${line}`
+  })
 }
 
 /** The tokens around `position`, those that fire in colour or, without, in brackets. */

@@ -39,6 +39,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'fetch a published model and its SAEs ahead, and check them',
     load: () => import('../tools/download/main.ts'),
   },
+  corpus: {
+    description: 'what SAE features fire on in a corpus of any size, with an index to look them up in',
+    load: () => import('../tools/corpus/main.ts'),
+  },
   capture: {
     description: 'write a model’s activations at named hooks to a safetensors file (F32)',
     load: () => import('../tools/capture/main.ts'),

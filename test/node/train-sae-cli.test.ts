@@ -8,13 +8,13 @@ import { createBackend } from '../../engine/backends.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { plainConfig } from '../../sae/config.ts'
 import {
-  arithmeticOf,
   checkCircumstances,
   readCheckpoint,
   writeCheckpoint,
 } from '../../experiments/lab/models/checkpoint.ts'
 import { firstTexts } from '../../experiments/lab/texts/held-out.ts'
 import { sourceTexts } from '../../experiments/tools/train-sae/source-texts-node.ts'
+import { arithmeticOf } from '../../experiments/lab/models/weights-hash.ts'
 import { trainSae, type Trained } from '../../experiments/tools/train-sae/train.ts'
 import { FORMAT, type SaeCheckpoint, type Settings } from '../../experiments/tools/train-sae/settings.ts'
 import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'

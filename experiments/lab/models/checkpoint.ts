@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import type { Backend } from '../../../engine/backend.ts'
 import { openFile } from '../../../engine/weights/files-node.ts'
 import { encodeSafetensors, openSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -90,11 +89,6 @@ export function resumedSettings<Settings extends object>(saved: Settings, comman
       )
   }
   return saved
-}
-
-/** What decides the bits of what a backend computes: not how many threads share the work. */
-export function arithmeticOf({ name, mode }: Backend): string {
-  return `${name}: ${mode.replace(/, \d+ threads?/, '')}`
 }
 
 export function hashTexts(ids: readonly (readonly number[])[]): string {

@@ -15,6 +15,8 @@ interface Page {
   /** Data for the script, under the id it is looked up by. */
   data?: { id: string; value: unknown }
   script?: string
+  /** Whether the script loads others from beside the page. */
+  dataScripts?: boolean
 }
 
 /** The name under which a page's head has its run. */
@@ -38,7 +40,9 @@ export function renderPage({ title, description, body, data, ...page }: Page): s
     "default-src 'none'",
     'img-src data:',
     `style-src '${hash(style)}'`,
-    ...(script === undefined ? [] : [`script-src '${hash(script)}'`]),
+    ...(script === undefined
+      ? []
+      : [`script-src '${hash(script)}'${page.dataScripts ? " 'self' file:" : ''}`]),
     "base-uri 'none'",
     "form-action 'none'",
   ]

@@ -4,10 +4,9 @@
 //   npm run train-sae -- --resume --out mine/sae/layer3               after Ctrl-C
 // Prints loss, L0 and explained variance as it goes; writes cfg.json, sae_weights.safetensors (SAELens') and report.html.
 import { Option } from 'commander'
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
-import { memoryStore, readTensor } from '../../../engine/weights/weights.ts'
+import { memoryStore } from '../../../engine/weights/weights.ts'
 import { plainConfig, type SaeConfig } from '../../../sae/config.ts'
 import { saeJson, saeTensors } from '../../../sae/save.ts'
 import { siteNames, siteOf } from '../../../sae/sites.ts'
@@ -28,7 +27,6 @@ import { formatTable } from '../../lab/cli/table.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
 import {
-  arithmeticOf,
   checkCircumstances,
   hashTexts,
   hasCheckpoint,
@@ -43,6 +41,7 @@ import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { provenanceOf } from '../../lab/models/provenance.ts'
 import { measureSaes, type SaeEvaluation } from '../../lab/models/sae-quality.ts'
 import { openWeights } from '../../lab/models/weight-files.ts'
+import { arithmeticOf, hashWeights } from '../../lab/models/weights-hash.ts'
 import { newRun } from '../../lab/report/published-node.ts'
 import { describeSplit, firstTexts, splitTexts, type Ids } from '../../lab/texts/held-out.ts'
 import { OWN_TEXTS, textsNamed } from '../../lab/texts/named-texts.ts'
@@ -160,7 +159,7 @@ runMain(async () => {
     const { ids, long } = tokenizeTexts(model, texts, 'split')
     if (ids.length < 2) throw new UserError(`${options.texts}: expected two texts at least: one is held out`)
     const circumstances = {
-      model: await hashModel(options),
+      model: await hashWeights(await (await findModel(options.model, { ...options, quiet: true })).weights()),
       texts: hashTexts(ids),
       arithmetic: arithmeticOf(ops),
     }
@@ -235,21 +234,6 @@ function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k, res
   const { savedAs, hasK = false } = architectures[architecture]
   const config = { ...plain, architecture: savedAs, scalesByDecoderNorm: hasK && rescale }
   return savedAs === 'topk' ? { ...config, k } : config
-}
-
-/** The SHA-256 of a model’s weights. */
-async function hashModel({ model, ...options }: Options): Promise<string> {
-  const store = await (await findModel(model, { ...options, quiet: true })).weights()
-  const hash = createHash('sha256')
-  try {
-    for (const name of [...store.names()].sort()) {
-      const { data } = await readTensor(store.get(name))
-      hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    }
-  } finally {
-    await store.close()
-  }
-  return hash.digest('hex')
 }
 
 /** The SAE as it was written, and the model's own of that hook where there is one, on the same texts. */

@@ -18,7 +18,6 @@ import { print, printJson, printNote } from '../../lab/cli/print.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
 import {
-  arithmeticOf,
   checkCircumstances,
   hashTexts,
   hasCheckpoint,
@@ -27,6 +26,7 @@ import {
   resumedSettings,
   writeCheckpoint,
 } from '../../lab/models/checkpoint.ts'
+import { arithmeticOf } from '../../lab/models/weights-hash.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { tokenizeText } from '../../lab/models/models.ts'
 import { versions } from '../../lab/models/provenance.ts'

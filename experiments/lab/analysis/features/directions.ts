@@ -1,4 +1,5 @@
 // What a feature's decoder direction says by itself, whatever the texts.
+import type { Backend, DeviceTensor } from '../../../../engine/backend.ts'
 import { Tensor } from '../../../../engine/tensor.ts'
 import type { Gpt2 } from '../../../../gpt2/model.ts'
 import { decoderRows } from '../../../../sae/decoder.ts'
@@ -78,7 +79,6 @@ export async function logitLens(
   directions: Tensor,
   count: number,
 ): Promise<LogitLens[]> {
-  const weight = await ops.download(weights.ln_f.weight) // [dModel]
   const n = directions.shape[0]
   const bothWays = Tensor.of(
     [2 * n, directions.shape[1]],
@@ -86,17 +86,26 @@ export async function logitLens(
   )
   const best: { values: Float32Array; indices: Uint32Array }[] = []
   await ops.scope(async (ops) => {
-    const centred = await ops.download(await ops.center(ops.upload(bothWays)))
-    const scaled = new Tensor(
-      centred.shape,
-      centred.data.map((value, i) => value * weight.data[i % weight.data.length]),
-    )
-    const logits = await ops.linear(ops.upload(scaled), weights.lm_head) // [2 n, dVocab]
-    best.push(...(await ops.topK(await ops.center(logits), count)))
+    best.push(...(await ops.topK(await lensLogits(ops, weights, bothWays), count)))
   })
   const tokens = (row: number, sign: 1 | -1) =>
     Array.from(best[row].indices, (id, i) => ({ id, logit: sign * best[row].values[i] }))
   return Array.from({ length: n }, (_, i) => ({ promoted: tokens(i, 1), suppressed: tokens(n + i, -1) }))
+}
+
+/** What one unit of each direction adds to all logits: see `logitLens`. directions [n, dModel] -> [n, dVocab] */
+export async function lensLogits(
+  ops: Backend,
+  weights: Pick<Gpt2['weights'], 'ln_f' | 'lm_head'>,
+  directions: Tensor,
+): Promise<DeviceTensor> {
+  const weight = await ops.download(weights.ln_f.weight) // [dModel]
+  const centred = await ops.download(await ops.center(ops.upload(directions)))
+  const scaled = new Tensor(
+    centred.shape,
+    centred.data.map((value, i) => value * weight.data[i % weight.data.length]),
+  )
+  return ops.center(await ops.linear(ops.upload(scaled), weights.lm_head))
 }
 
 /** In float64. */

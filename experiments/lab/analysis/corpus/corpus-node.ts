@@ -1,0 +1,81 @@
+// A corpus's result, read: a feature at a time, or all in order.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Option } from 'commander'
+import { parquetReadObjects } from 'hyparquet'
+import { UserError } from '../../cli/user-error.ts'
+import { openParquet } from '../../texts/parquet-node.ts'
+import { CORPUS_FORMAT, type ExampleRow, type FeatureRow, type Manifest } from './corpus-format.ts'
+
+/** A feature over a corpus. */
+export interface CorpusFeature {
+  readonly row: FeatureRow
+  /** The strongest firings, then those of each interval. */
+  readonly examples: readonly ExampleRow[]
+}
+
+export interface Corpus {
+  readonly manifest: Manifest
+  /** Some features of a layer's SAE, from one number up to another, left out. @throws UserError if the corpus has none of that layer */
+  readonly features: (layer: number, from: number, to: number) => Promise<CorpusFeature[]>
+}
+
+/** --corpus, of commands that show features. */
+export function corpusOption(): Option {
+  return new Option('--corpus <folder>', 'a result of npm run corpus, from which cards are taken, too')
+}
+
+/**
+ * @param of what the corpus must have been made with, as far as its name says
+ * @throws UserError if it was another model, or other SAEs
+ */
+export function checkCorpus({ manifest }: Corpus, of: { model: string; hooks: readonly string[] }): void {
+  const there = manifest.layers.map(({ hook }) => hook)
+  const missing = of.hooks.find((hook) => !there.includes(hook))
+  if (manifest.model !== of.model)
+    throw new UserError(`--corpus: it was made with the model ${manifest.model}, not with ${of.model}`)
+  if (missing !== undefined)
+    throw new UserError(
+      `--corpus: it has no ${missing}; it has ${there.join(', ')}: make it by npm run corpus`,
+    )
+}
+
+/** @throws UserError if `npm run corpus` has not finished one there */
+export async function openCorpus(folder: string): Promise<Corpus> {
+  const path = join(folder, 'manifest.json')
+  const manifest = JSON.parse(
+    await readFile(path, 'utf8').catch((cause: unknown) => {
+      const how = 'name a folder that npm run corpus has written to its end'
+      throw new UserError(`${folder}: there is no corpus’s result, as manifest.json is missing: ${how}`, {
+        cause,
+      })
+    }),
+  ) as Manifest
+  if (manifest.format !== CORPUS_FORMAT)
+    throw new UserError(`${path}: expected the format "${CORPUS_FORMAT}": make it again by npm run corpus`)
+  const features = await openParquet(join(folder, 'features.parquet'))
+  const examples = await openParquet(join(folder, 'examples.parquet'))
+  return {
+    manifest,
+    async features(layer, from, to) {
+      const index = manifest.layers.findIndex((one) => one.layer === layer)
+      if (index < 0) {
+        const there = manifest.layers.map((one) => one.layer).join(', ')
+        throw new UserError(`${folder}: there is no layer ${layer} in it; there are ${there}`)
+      }
+      const before = manifest.layers.slice(0, index).reduce((sum, { d_sae }) => sum + d_sae, 0)
+      const end = Math.min(to, manifest.layers[index].d_sae)
+      if (from >= end) return []
+      const range = { rowStart: before + from, rowEnd: before + end }
+      const rows = (await parquetReadObjects({ ...features, ...range })) as FeatureRow[]
+      const [first, last] = [rows[0], rows[rows.length - 1]]
+      const rowStart = first.first_example
+      const rowEnd = last.first_example + last.examples
+      const found = (await parquetReadObjects({ ...examples, rowStart, rowEnd })) as ExampleRow[]
+      return rows.map((row) => {
+        const own = row.first_example - rowStart
+        return { row, examples: found.slice(own, own + row.examples) }
+      })
+    },
+  }
+}

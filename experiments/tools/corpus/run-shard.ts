@@ -1,0 +1,95 @@
+// A shard through the model and its SAEs, from windows to the file.
+import { createHash } from 'node:crypto'
+import { sliceRows, stackRows, type SparseRows } from '../../../engine/sparse.ts'
+import type { HookTable } from '../../../gpt2/hooks.ts'
+import { run } from '../../../gpt2/model.ts'
+import { encode } from '../../../sae/encoder.ts'
+import type { Sae } from '../../../sae/weights.ts'
+import { batches, eventsHandled } from '../../lab/models/features.ts'
+import type { OpenModel } from '../../lab/models/models.ts'
+import type { CorpusWindow, Shard } from './cut.ts'
+import type { Job } from './job.ts'
+import { ShardWriter, type ShardHead } from './shard-file-node.ts'
+import { tallyShard } from './tally/tally-shard.ts'
+import { measuredWindows, shardTokens, type ShardTokens } from './tally/tokens.ts'
+
+/** A shard's features, one of its SAEs after the other: sparse [tokens, d_sae], BOS left out. */
+type ShardFeatures = readonly SparseRows[]
+
+/** What has to be there to work on a shard. */
+export interface Workbench {
+  readonly model: OpenModel
+  /** Open, in the order of the job. */
+  readonly saes: readonly Sae[]
+  readonly job: Job
+  readonly jobHash: string
+}
+
+/** Computes a shard and writes its file, and its activations where they are to be stored. onTokens: how many are done */
+export async function runShard(
+  bench: Workbench,
+  shard: Shard,
+  path: string,
+  onTokens: (done: number) => void,
+  store?: (tokens: ShardTokens, features: ShardFeatures) => Promise<void>,
+): Promise<ShardHead> {
+  const { job, jobHash: hash, model } = bench
+  const features = await encodeWindows(bench, shard.windows, onTokens)
+  const tokens = shardTokens(shard.windows, job.seed)
+  const writer = new ShardWriter()
+  for (const [layer, ofLayer] of features.entries()) {
+    for (const tally of tallyShard(tokens, ofLayer)) writer.add(layer, tally)
+    await eventsHandled()
+  }
+  await store?.(tokens, features)
+  const head = headOf(shard, tokens, hash, job.seed, model)
+  await writer.finish(path, head)
+  return head
+}
+
+/** The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand. */
+async function encodeWindows(
+  { model: { gpt2 }, saes }: Pick<Workbench, 'model' | 'saes'>,
+  windows: readonly CorpusWindow[],
+  onTokens: (done: number) => void,
+): Promise<ShardFeatures> {
+  const parts = saes.map((): SparseRows[] => [])
+  let done = 0
+  for (const batch of batches(windows.map(({ ids }) => ids))) {
+    const hooks: Record<string, HookTable[string]> = {}
+    for (const [i, sae] of saes.entries())
+      hooks[sae.config.hookName] = async (x, ops) =>
+        void parts[i].push(...withoutBos(await encode(ops, sae, x), batch))
+    await run(gpt2, batch, hooks)
+    await eventsHandled()
+    done += batch.reduce((sum, { length }) => sum + length - 1, 0)
+    onTokens(done)
+  }
+  return parts.map((part, i) => stackRows(part, saes[i].config.dSae))
+}
+
+function withoutBos(features: SparseRows, batch: readonly (readonly number[])[]): SparseRows[] {
+  let row = 0
+  return batch.map(({ length }) => {
+    row += length
+    return sliceRows(features, row - length + 1, row)
+  })
+}
+
+function headOf(
+  shard: Shard,
+  tokens: ShardTokens,
+  job: string,
+  seed: number,
+  { gpt2 }: OpenModel,
+): ShardHead {
+  const { index, last, ends, windows, faultCount, faults } = shard
+  const texts = createHash('sha256')
+  for (const { document, from, ids } of windows) texts.update(JSON.stringify([document, from, ids]))
+  return {
+    ...{ job, index, last, ends, windows: windows.length, tokens: shard.tokens, texts: texts.digest('hex') },
+    ...{ faultCount, faults, labels: tokens.labels, labelTokens: tokens.labelTokens },
+    sample: Array.from(tokens.sample, (token) => tokens.hashes[token]),
+    measured: measuredWindows(windows, seed, gpt2.config.nCtx),
+  }
+}

@@ -1,0 +1,231 @@
+// `npm run corpus`: a run that was killed goes on to the same bits; what it was begun with is held to.
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parquetReadObjects } from 'hyparquet'
+import type { ExampleRow, FeatureRow, Manifest } from '../../experiments/lab/analysis/corpus/corpus-format.ts'
+import { openParquet } from '../../experiments/lab/texts/parquet-node.ts'
+import { fromCategories } from '../../experiments/lab/texts/texts.ts'
+import { isOneLine, runScript } from '../helpers/cli.ts'
+import texts from '../../experiments/lab/texts/texts.json' with { type: 'json' }
+
+const root = join(import.meta.dirname, '../..')
+const folder = mkdtempSync(join(tmpdir(), 'corpus-cli-'))
+const corpus = join(folder, 'texts')
+mkdirSync(corpus)
+const lines = fromCategories(texts).map((text) => JSON.stringify(text))
+writeFileSync(join(corpus, 'a.jsonl'), `${lines.slice(0, 60).join('\n')}\n{"text": 3}\n`)
+writeFileSync(
+  join(corpus, 'b.txt'),
+  fromCategories(texts)
+    .slice(60, 100)
+    .map(({ text }) => text)
+    .join('\n'),
+)
+const script = 'experiments/tools/corpus/main.ts'
+const args = ['--texts', corpus, '--layers', '2', '--shard-tokens', '500']
+const out = (name: string) => join(folder, name)
+const test = suite('corpus command')
+test.after(() => rmSync(folder, { recursive: true }))
+
+const RESULT = ['features.parquet', 'examples.parquet', 'layers.parquet', 'bad-input.csv']
+
+async function rowsOf<Row>(name: string, file: string): Promise<Row[]> {
+  return (await parquetReadObjects(await openParquet(join(out(name), file)))) as Row[]
+}
+
+/** Kills itself, as kill -9 does, when its `nth` shard is whole and about to get its name. */
+const dying = (nth: number) => `
+  import fs from 'node:fs/promises'
+  import { syncBuiltinESMExports } from 'node:module'
+  const { rename } = fs
+  let left = ${nth}
+  fs.rename = (from, to) => {
+    if (to.includes('shards') && --left === 0) process.kill(process.pid, 'SIGKILL')
+    return rename(from, to)
+  }
+  syncBuiltinESMExports()`
+
+function killedAt(nth: number, name: string): void {
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(dying(nth))}` }
+  const { status } = runScript(script, [...args, '--out', out(name)], root, { env })
+  assert.is(status, null, 'killed while at work')
+  assert.not(existsSync(join(out(name), 'manifest.json')))
+}
+
+test('a corpus’s features, their examples, and what was bad', async () => {
+  const { status, stdout, stderr } = runScript(script, [...args, '--out', out('whole'), '--json'])
+  assert.is(stderr, '')
+  assert.is(status, 0)
+  const { manifest, layers } = JSON.parse(stdout) as {
+    manifest: Manifest
+    layers: { l0: number; tokens: number }[]
+  }
+  assert.is(manifest.texts.documents, 61)
+  assert.is(manifest.texts.bad_input, 1)
+  assert.is(
+    readFileSync(join(out('whole'), 'bad-input.csv'), 'utf8'),
+    'file,row,fault\na.jsonl,61,"expected a string as ""text"", found number"\n',
+  )
+  const features = await rowsOf<FeatureRow>('whole', 'features.parquet')
+  const examples = await rowsOf<ExampleRow>('whole', 'examples.parquet')
+  assert.is(features.length, 1024)
+  const firings = features
+    .filter(({ layer }) => layer === 2)
+    .reduce((sum, row) => sum + Number(row.firings), 0)
+  assert.is(firings / manifest.texts.tokens, layers[0].l0)
+  for (const row of features.slice(0, 300)) {
+    const own = examples.slice(row.first_example, row.first_example + row.examples)
+    assert.ok(own.every(({ feature, layer }) => feature === row.feature && layer === row.layer))
+    assert.is(own[0]?.activation ?? null, row.max)
+    assert.is(own[0]?.tokens[own[0].at] ?? null, row.token)
+    for (const { activation, activations, at, tokens } of own) {
+      assert.is(activations[at], activation)
+      assert.is(tokens.length, activations.length)
+    }
+    assert.is(row.promoted.length, 10)
+  }
+})
+
+test('killed twice, it goes on to the same bits', async () => {
+  killedAt(2, 'killed')
+  killedAt(3, 'killed')
+  assert.is(readdirSync(join(out('killed'), 'shards')).filter((file) => file.endsWith('.parquet')).length, 3)
+  const { status, stderr } = runScript(script, [...args, '--out', out('killed'), '--json'])
+  assert.is(status, 0, stderr)
+  for (const name of RESULT)
+    assert.ok(readFileSync(join(out('whole'), name)).equals(readFileSync(join(out('killed'), name))), name)
+  const manifest = (name: string) => ({
+    ...(JSON.parse(readFileSync(join(out(name), 'manifest.json'), 'utf8')) as Manifest),
+    command: '',
+  })
+  assert.equal(manifest('killed'), manifest('whole'))
+})
+
+test('another job in the same folder, bad input where none may be, and no text at all are refused in a line', () => {
+  const refusal = (...more: string[]) => {
+    const { status, stderr } = runScript(script, [...args, ...more, '--json'])
+    assert.is(status, 1)
+    assert.ok(isOneLine(stderr), stderr)
+    return stderr.replaceAll(folder, 'FOLDER').trimEnd()
+  }
+  assert.is(
+    refusal('--out', out('whole'), '--seed', '1', '--layers', '3'),
+    "error: FOLDER/whole holds another corpus's work: the SAEs or their layers, the seed differ: give the same options, name another folder by --out, or remove this one to begin again",
+  )
+  assert.is(
+    refusal('--out', out('strict'), '--strict'),
+    'error: FOLDER/texts/a.jsonl, row 61: expected a string as "text", found number: mend it, or leave --strict out to have bad input counted and listed',
+  )
+  const empty = join(folder, 'empty.jsonl')
+  writeFileSync(empty, '{"text": ""}\n')
+  assert.is(
+    refusal('--out', out('empty'), '--texts', empty),
+    'error: there is no text in the corpus, and 1 places of bad input: empty.jsonl, row 1: its "text" is empty',
+  )
+  assert.not(existsSync(join(out('empty'), 'manifest.json')))
+  assert.not(readdirSync(out('empty')).some((name) => name.endsWith('.partial')))
+})
+
+test('stored activations are those that were tallied', async () => {
+  const { status, stderr } = runScript(script, [...args, '--out', out('stored'), '--store', '--json'])
+  assert.is(status, 0, stderr)
+  const stored = []
+  for (const name of readdirSync(join(out('stored'), 'activations')).sort())
+    stored.push(...(await rowsOf<{ feature: number; activation: number }>('stored/activations', name)))
+  const features = await rowsOf<FeatureRow>('stored', 'features.parquet')
+  const firings = new Float64Array(1024)
+  const most = new Float64Array(1024)
+  for (const { feature, activation } of stored) {
+    firings[feature] += 1
+    most[feature] = Math.max(most[feature], activation)
+  }
+  assert.equal(
+    [...firings],
+    features.map((row) => Number(row.firings)),
+  )
+  assert.equal(
+    [...most],
+    features.map(({ max }) => max ?? 0),
+  )
+})
+
+/** The fields of SAEDashboard's batch JSON (its NeuronpediaDashboardBatch). */
+const BATCH = ['model_id', 'layer', 'sae_set', 'features']
+const FEATURE = [
+  ...['feature_index', 'neg_str', 'neg_values', 'pos_str', 'pos_values', 'frac_nonzero'],
+  ...['freq_hist_data_bar_values', 'freq_hist_data_bar_heights'],
+  ...['logits_hist_data_bar_values', 'logits_hist_data_bar_heights'],
+  ...['n_prompts_total', 'n_tokens_in_prompt', 'dataset', 'activations'],
+]
+const ACTIVATION = ['bin_min', 'bin_max', 'bin_contains', 'qualifying_token_index', 'tokens', 'values']
+
+test('SAEDashboard’s fields, and bars with a height each', async () => {
+  const { status, stderr } = runScript(script, [...args, '--out', out('whole'), '--saedashboard', '--json'])
+  assert.is(status, 0, stderr)
+  const [row] = await rowsOf<FeatureRow>('whole', 'features.parquet')
+  type Feature = Record<string, unknown[]> & { activations: Record<string, unknown[]>[] }
+  const read = (batch: number) =>
+    JSON.parse(readFileSync(join(out('whole'), `saedashboard/2/batch-${batch}.json`), 'utf8')) as {
+      features: Feature[]
+    }
+  assert.equal(Object.keys(read(0)), BATCH)
+  const features = Array.from({ length: 8 }, (_, batch) => read(batch).features).flat()
+  assert.equal(
+    features.map(({ feature_index }) => Number(feature_index)),
+    Array.from({ length: 1024 }, (_, i) => i),
+  )
+  assert.is(Number(features[0].frac_nonzero), row.density)
+  for (const feature of features) {
+    assert.equal(Object.keys(feature), FEATURE)
+    for (const bars of ['freq', 'logits'])
+      assert.is(
+        feature[`${bars}_hist_data_bar_values`].length,
+        feature[`${bars}_hist_data_bar_heights`].length,
+      )
+    assert.is(
+      feature.logits_hist_data_bar_heights.reduce((sum: number, height) => sum + Number(height), 0),
+      4097,
+    )
+    for (const one of feature.activations) {
+      assert.equal(Object.keys(one), ACTIVATION)
+      assert.is(one.tokens.length, one.values.length)
+    }
+  }
+})
+
+test('a feature’s card has what the corpus says, and another model’s corpus is refused', () => {
+  const feature = (...more: string[]) =>
+    runScript('experiments/feature/main.ts', [
+      '--layer',
+      '2',
+      '--feature',
+      '12',
+      '--out',
+      out('feature'),
+      '--json',
+      ...more,
+    ])
+  const { status, stdout, stderr } = feature('--corpus', out('whole'))
+  assert.is(status, 0, stderr)
+  const [{ corpus }] = (
+    JSON.parse(stdout) as { features: { corpus: { firings: number; list: unknown[] } }[] }
+  ).features
+  assert.ok(corpus.firings > 0)
+  assert.ok(corpus.list.length > 0)
+  assert.match(readFileSync(join(out('feature'), '2-12/report.html'), 'utf8'), 'Over a corpus of ')
+  const manifest = join(out('whole'), 'manifest.json')
+  const before = readFileSync(manifest, 'utf8')
+  writeFileSync(manifest, before.replace('"model": "tiny"', '"model": "other"'))
+  assert.is(
+    feature('--corpus', out('whole')).stderr,
+    'error: --corpus: it was made with the model other, not with tiny\n',
+  )
+  writeFileSync(manifest, before)
+  const without = feature('--corpus', folder)
+  assert.match(without.stderr, 'there is no corpus’s result, as manifest.json is missing')
+})
+
+test.run()
