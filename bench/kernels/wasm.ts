@@ -1,7 +1,7 @@
 // The steps after JavaScript: the engine's own kernel, told what it may use.
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
-import { kernelModule } from '../../engine/wasm/module.ts'
+import { kernelModules } from '../../engine/wasm/module.ts'
 import { prepareLinear } from '../../engine/wasm/panels.ts'
 import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { Tensor } from '../../engine/tensor.ts'
@@ -16,7 +16,7 @@ export async function prepareEngine(
   { m, k, n, a, b }: Problem,
   allowed: EngineOptions,
 ): Promise<PreparedMatmul & { readonly mode: string }> {
-  const engine = new Engine(nodePlatform, kernelModule, allowed)
+  const engine = new Engine(nodePlatform, kernelModules, allowed)
   const layer = await prepareLinear(engine, sourceOf('B', new Tensor([k, n], b)))
   const x = engine.arena.allocate(m * k * 4, 'A')
   const out = engine.arena.allocate(m * n * 4, 'C')

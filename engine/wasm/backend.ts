@@ -13,7 +13,7 @@ import { Engine, type EngineOptions } from './engine.ts'
 import { runKlDivergence } from './kl-divergence.ts'
 import { runLinear } from './linear.ts'
 import { loadBlock } from './loading.ts'
-import { kernelModule } from './module.ts'
+import { kernelModules } from './module.ts'
 import { prepareLinear, type PackedLinear } from './panels.ts'
 import type { Platform } from './platform/platform.ts'
 import {
@@ -50,7 +50,7 @@ export interface WasmOptions extends EngineOptions {
  * @throws if what the options ask for is not here, or fails its check
  */
 export async function createWasmBackend(platform: Platform, options: WasmOptions = {}): Promise<Backend> {
-  const first = new Engine(platform, kernelModule, options)
+  const first = new Engine(platform, kernelModules, options)
   const backend = startBackend(first, options)
   if (!first.paired) return backend
   try {
@@ -60,7 +60,7 @@ export async function createWasmBackend(platform: Platform, options: WasmOptions
     await backend.dispose()
     if (options.paired) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    const engine = new Engine(platform, kernelModule, { ...options, paired: false })
+    const engine = new Engine(platform, kernelModules, { ...options, paired: false })
     return startBackend(engine, options, `; 256-bit refused: ${reason}`)
   }
 }

@@ -1,4 +1,4 @@
-// The module, the memory and the threads that all ops of the wasm backend work with.
+// The modules, the memory and the threads that all ops of the wasm backend work with.
 import { checkThreads } from '../checks.ts'
 import { detectFeatures } from './platform/features.ts'
 import { kernelsOf, type Kernels } from './instance.ts'
@@ -23,7 +23,7 @@ export interface EngineOptions {
   readonly maximumBytes?: number
 }
 
-/** The module, the memory and the threads that all ops of the backend work with. */
+/** The modules, the memory and the threads that all ops of the backend work with. */
 export class Engine {
   readonly arena: Arena
   /** Columns of a weight panel. */
@@ -38,10 +38,10 @@ export class Engine {
   private readonly scratch: number
   private disposed = false
 
-  /** `emitModule` writes the module out: kernelModule (module.ts). */
+  /** `emitModules` writes the modules out: kernelModules (module.ts). */
   constructor(
     platform: Platform,
-    emitModule: (options: KernelOptions) => Uint8Array<ArrayBuffer>,
+    emitModules: (options: KernelOptions) => Uint8Array<ArrayBuffer>[],
     options: EngineOptions = {},
   ) {
     const features = detectFeatures()
@@ -66,16 +66,15 @@ export class Engine {
     this.threads = threads
     this.mode = `simd${fused ? ' fma' : ''} ${paired ? 256 : 128}-bit, ${threads} thread${threads > 1 ? 's' : ''}`
     this.arena = new Arena({ shared, maximumBytes: options.maximumBytes })
-    const module = platform.compile(emitModule({ fused, panel: this.panel, int8, paired, shared }), {
-      paired,
-    })
-    this.kernels = kernelsOf(module, this.arena.memory)
+    const emitted = emitModules({ fused, panel: this.panel, int8, paired, shared })
+    const modules = emitted.map((bytes) => platform.compile(bytes, { paired }))
+    this.kernels = kernelsOf(modules, this.arena.memory)
     const scratches = Array.from({ length: threads }, () => this.arena.allocate(SCRATCH_BYTES, 'scratch'))
     this.scratch = scratches[0]
     if (threads > 1 && platform.spawn)
       this.pool = new Pool({
         kernels: this.kernels,
-        module,
+        modules,
         memory: this.arena.memory,
         scratches,
         spawn: platform.spawn,

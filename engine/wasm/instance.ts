@@ -11,11 +11,14 @@ export function instantiate<Exports>(module: WebAssembly.Module, memory: WebAsse
   return new WebAssembly.Instance(module, imports).exports as Exports
 }
 
-/** The kernels of an instance of the kernels' module. */
-export function kernelsOf(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
-  const inOrder = instantiate<Record<string, (...args: number[]) => void>>(module, memory)
+/** The kernels of instances of the kernels' modules. @throws if one is in none of them */
+export function kernelsOf(modules: readonly WebAssembly.Module[], memory: WebAssembly.Memory): Kernels {
+  const instances = modules.map((module) =>
+    instantiate<Record<string, (...args: number[]) => void>>(module, memory),
+  )
   const byName = (kernel: string, names: readonly string[]) => {
-    const call = inOrder[kernel]
+    const call = instances.find((exports) => kernel in exports)?.[kernel]
+    if (!call) throw new Error(`wasm: the kernel ${kernel} is in no module`)
     const values = names.map(() => 0) // one list for all calls: a new one each time would take longer than a small chunk
     return (args: Numbers) => {
       for (let i = 0; i < names.length; i++) values[i] = args[names[i]]

@@ -1,4 +1,4 @@
-// All kernels, in one module.
+// All kernels, in three modules.
 import { adamW, squares } from './adam.ts'
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
@@ -11,8 +11,8 @@ import { moduleBytes, type NamedFunc } from './function.ts'
 import { geluErf } from './gelu-erf.ts'
 import { gelu } from './gelu.ts'
 import { geluBackward } from './gelu-backward.ts'
-import { emitterFor, type KernelOptions } from './emitter.ts'
-import type { KERNELS } from './kernels.ts'
+import { emitterFor, type Emitter, type KernelOptions } from './emitter.ts'
+import type { KernelName, KERNELS } from './kernels.ts'
 import { klDivergence } from './kl-divergence.ts'
 import { layerNorm } from './layer-norm.ts'
 import { layerNormBackward } from './layer-norm-backward.ts'
@@ -31,13 +31,20 @@ import { sparseDot } from './sparse-decode-backward.ts'
 import { tileOfAnySize } from './tile.ts'
 import { largest } from './top-k.ts'
 
-/** The module's bytes; its only import is the memory (see instance.ts). */
-export function kernelModule(options: KernelOptions): Uint8Array<ArrayBuffer> {
-  return moduleBytes(emitKernels(options), options)
+/**
+ * The bytes of the modules, whose only import is the memory (see instance.ts): what a model calls, what sparse features need, and
+ * what only training does. One alone would be too long: wasmati spreads a module's bytes over the stack, and a browser's worker
+ * has room for some 60 KB.
+ */
+export function kernelModules(options: KernelOptions): Uint8Array<ArrayBuffer>[] {
+  const emitter = emitterFor(options)
+  const parts = [modelKernels(emitter), sparseKernels(emitter), trainingKernels(emitter)]
+  return parts.map((kernels) => moduleBytes(kernels, options))
 }
 
-function emitKernels(options: KernelOptions) {
-  const emitter = emitterFor(options)
+type Kernels = { readonly [K in KernelName]?: NamedFunc<(typeof KERNELS)[K], never> }
+
+function modelKernels(emitter: Emitter) {
   const anyTile = tileOfAnySize(emitter)
   return {
     linear: linear(emitter, anyTile),
@@ -57,6 +64,21 @@ function emitKernels(options: KernelOptions) {
     subtract: subtract(),
     meanRows: meanRows(),
     copyStrided: copyStrided(),
+  } satisfies Kernels
+}
+
+function sparseKernels(emitter: Emitter) {
+  return {
+    select: select(),
+    selectListed: selectListed(),
+    preActivations: preActivations(emitter),
+    sparseDecode: sparseDecode(emitter),
+    ...screenKernels(emitter),
+  } satisfies Kernels
+}
+
+function trainingKernels(emitter: Emitter) {
+  return {
     crossEntropyBackward: crossEntropyBackward(emitter),
     geluBackward: geluBackward(emitter),
     reluBackward: reluBackward(),
@@ -67,10 +89,5 @@ function emitKernels(options: KernelOptions) {
     scaleRows: scaleRows(emitter, false),
     addScaledRows: scaleRows(emitter, true),
     sparseDot: sparseDot(),
-    select: select(),
-    selectListed: selectListed(),
-    preActivations: preActivations(emitter),
-    sparseDecode: sparseDecode(emitter),
-    ...screenKernels(emitter),
-  } satisfies { [K in keyof typeof KERNELS]: NamedFunc<(typeof KERNELS)[K], never> }
+  } satisfies Kernels
 }

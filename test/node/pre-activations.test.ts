@@ -3,14 +3,14 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
-import { kernelModule } from '../../engine/wasm/module.ts'
+import { kernelModules } from '../../engine/wasm/module.ts'
 import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { anySeed, holds, randomTensor } from '../helpers/random.ts'
 import { preActivations, type Layer } from '../helpers/screening.ts'
 
 const test = suite('the order of an encoder’s sums')
 
-const start = (options: EngineOptions) => new Engine(nodePlatform, kernelModule, options)
+const start = (options: EngineOptions) => new Engine(nodePlatform, kernelModules, options)
 const wide = nodePlatform.pairs() ? [true] : []
 /** By their arithmetic: within it, neither threads nor the width of vectors change a bit. */
 const modes = [true, false].map((fused) =>

@@ -6,7 +6,7 @@ import type { Selection } from '../../engine/selection.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
-import { kernelModule } from '../../engine/wasm/module.ts'
+import { kernelModules } from '../../engine/wasm/module.ts'
 import { MAX_LARGE_DIMENSIONS } from '../../engine/wasm/screen/layout.ts'
 import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
@@ -26,8 +26,8 @@ const variants: EngineOptions[] = [
   { paired: false, int8: 'widened', fused: false },
   ...wide,
 ]
-const single = variants.map((options) => new Engine(nodePlatform, kernelModule, { ...options, threads: 1 }))
-const threaded = [2, 3].map((threads) => new Engine(nodePlatform, kernelModule, { threads, paired: false }))
+const single = variants.map((options) => new Engine(nodePlatform, kernelModules, { ...options, threads: 1 }))
+const threaded = [2, 3].map((threads) => new Engine(nodePlatform, kernelModules, { threads, paired: false }))
 test.after(() => {
   for (const engine of [...single, ...threaded]) engine.dispose()
 })

@@ -138,7 +138,7 @@ test('a kernel that fails in a worker, or a worker that ends, is a clear error a
   )
   const failing: Platform = {
     ...nodePlatform,
-    spawn: (start, onEnd) => nodePlatform.spawn?.({ ...start, module: broken }, onEnd),
+    spawn: (start, onEnd) => nodePlatform.spawn?.({ ...start, modules: [broken, ...start.modules] }, onEnd),
   }
   assert.match(await multiplyUntilError(failing), /worker 1 of 1 stopped: unreachable\. Make a new backend/)
   const ending: Platform = {
@@ -158,7 +158,7 @@ test('the job whose chunk failed in a worker fails, however late the worker is h
   let done = 0
   const pool = new Pool({
     kernels: { gelu: () => void (done++ === 0 && fail()) } as unknown as Kernels,
-    module,
+    modules: [module],
     memory,
     scratches: [0, 0],
     mayBlock: true,

@@ -4,7 +4,7 @@ import { i32, importMemory, local, Module } from 'wasmati'
 import { call, func } from '../../engine/wasm/function.ts'
 import { instantiate, kernelsOf } from '../../engine/wasm/instance.ts'
 import { f32s, i32s, KERNELS } from '../../engine/wasm/kernels.ts'
-import { kernelModule } from '../../engine/wasm/module.ts'
+import { kernelModules } from '../../engine/wasm/module.ts'
 import { shareOf, cutProduct } from '../../engine/wasm/threads/product-shares.ts'
 import { TASKS } from '../../engine/wasm/threads/tasks.ts'
 
@@ -41,6 +41,13 @@ test('operands that are emitted in another order than the parameters are refused
   )
 })
 
+test('modules are short enough for the stack of a browser’s worker', () => {
+  const options = { fused: true, int8: 'pairs', paired: true, shared: true } as const
+  for (const panel of [8, 16] as const)
+    for (const bytes of kernelModules({ ...options, panel }))
+      assert.ok(bytes.length < 50_000, `panel ${panel}: ${bytes.length} bytes`)
+})
+
 test('kernels and tasks: every name is one word, once; numbers reach the kernel by name', () => {
   for (const [name, signature] of Object.entries(KERNELS))
     for (const parameter of Object.keys(signature)) assert.match(parameter, /^[a-zA-Z0-9]+$/, name)
@@ -50,7 +57,10 @@ test('kernels and tasks: every name is one word, once; numbers reach the kernel 
   }
   const options = { fused: false, panel: 8, int8: 'widened', paired: false, shared: false } as const
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
-  const { subtract } = kernelsOf(new WebAssembly.Module(kernelModule(options)), memory)
+  const { subtract } = kernelsOf(
+    kernelModules(options).map((bytes) => new WebAssembly.Module(bytes)),
+    memory,
+  )
   const numbers = new Float32Array(memory.buffer, 0, 16)
   numbers.set([1, 2, 3, 4, 5, 6, 10, 20, 30])
   // rows 1 and 2 of three of width 2, b one row for all

@@ -6,7 +6,7 @@ import type { Activation } from '../../engine/backend.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
 import { runLinear } from '../../engine/wasm/linear.ts'
-import { kernelModule } from '../../engine/wasm/module.ts'
+import { kernelModules } from '../../engine/wasm/module.ts'
 import { prepareLinear, readColumn } from '../../engine/wasm/panels.ts'
 import { platform as nodePlatform } from '../../engine/wasm/platform/platform-node.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
@@ -23,11 +23,11 @@ const variants: Record<string, EngineOptions> = {
 const engines = Object.fromEntries(
   Object.entries(variants).map(([name, options]) => [
     name,
-    new Engine(nodePlatform, kernelModule, { ...options, threads: 1 }),
+    new Engine(nodePlatform, kernelModules, { ...options, threads: 1 }),
   ]),
 )
 /** Engines that must give the same bits: they differ in threads and width of code only. */
-const threaded = [2, 3].map((threads) => new Engine(nodePlatform, kernelModule, { threads }))
+const threaded = [2, 3].map((threads) => new Engine(nodePlatform, kernelModules, { threads }))
 const alike = [engines['fma'], engines['fma paired'], ...threaded]
 
 interface Case {

@@ -13,7 +13,7 @@ const PATIENCE_MS = 100
 
 interface PoolOptions {
   readonly kernels: Kernels
-  readonly module: WebAssembly.Module
+  readonly modules: readonly WebAssembly.Module[]
   readonly memory: WebAssembly.Memory
   /** The address of scratch memory for each thread, the calling thread's first. */
   readonly scratches: readonly number[]
@@ -34,9 +34,9 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.options = options
-    const { module, memory, scratches, spawn } = options
+    const { modules, memory, scratches, spawn } = options
     scratches.slice(1).forEach((scratch, index) => {
-      spawn({ module, memory, board: this.board.buffer, scratch }, (reason) => {
+      spawn({ modules, memory, board: this.board.buffer, scratch }, (reason) => {
         if (this.board.closed) return
         this.broken ??= new Error(
           `wasm pool: worker ${index + 1} of ${scratches.length - 1} stopped: ${reason.message}. Make a new backend`,
