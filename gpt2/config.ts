@@ -77,8 +77,11 @@ export const ACTIVATIONS: Readonly<Record<string, Gpt2Config['activation']>> = {
  * Reads a Hugging Face GPT-2 `config.json`.
  * @throws naming the field, what it holds and what is expected
  */
-export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
-  const fields = new JsonFields(json, label)
+export const parseConfig = (json: string, label = 'config.json'): Gpt2Config =>
+  readConfig(new JsonFields(json, label))
+
+/** The same of fields, which then tell what of them was not read. */
+export function readConfig(fields: JsonFields): Gpt2Config {
   fields.require({ ...required, activation_function: [...Object.keys(ACTIVATIONS), undefined] })
   const size = (name: keyof typeof MOST, otherwise?: number) =>
     fields.integer(name, { max: MOST[name], otherwise })
@@ -86,7 +89,7 @@ export function parseConfig(json: string, label = 'config.json'): Gpt2Config {
   const nHeads = size('n_head')
   const dVocab = size('vocab_size')
   if (dModel % nHeads !== 0)
-    throw new Error(`${label}: n_embd ${dModel} does not split into n_head ${nHeads} heads`)
+    throw new Error(`${fields.label}: n_embd ${dModel} does not split into n_head ${nHeads} heads`)
   const bos = fields.integer('bos_token_id', { min: 0, otherwise: dVocab })
   return {
     nLayers: size('n_layer'),

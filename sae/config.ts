@@ -71,8 +71,11 @@ const ACTIVATIONS = ['activation_fn', 'activation_fn_str']
  * nothing here are not read.
  * @throws naming the field, what it holds and what is expected
  */
-export function parseSaeConfig(json: string, label = 'cfg.json'): SaeConfig {
-  const fields = new JsonFields(json, label)
+export const parseSaeConfig = (json: string, label = 'cfg.json'): SaeConfig =>
+  readSaeConfig(new JsonFields(json, label))
+
+/** The same of fields, which then tell what of them was not read. */
+export function readSaeConfig(fields: JsonFields): SaeConfig {
   const about = aboutOf(fields)
   about.require(requiredAbout)
   fields.require({ finetuning_scaling_factor: [false, null, undefined] })

@@ -10,6 +10,8 @@ const DEEPEST = 100
 export class JsonFields {
   readonly label: string
   readonly #fields: Readonly<Record<string, unknown>>
+  readonly #read = new Set<string>()
+  readonly #within = new Map<string, JsonFields>()
 
   /** @throws if `json` is not a JSON object; `label` is the file's name in every message */
   constructor(json: string, label: string) {
@@ -36,7 +38,7 @@ export class JsonFields {
    */
   require(accepted: Readonly<Record<string, readonly unknown[]>>): void {
     for (const [name, values] of Object.entries(accepted))
-      if (!values.some((value) => isSame(value, this.#fields[name])))
+      if (!values.some((value) => isSame(value, this.#get(name))))
         throw this.wrong(
           name,
           values
@@ -48,37 +50,41 @@ export class JsonFields {
 
   /** A whole number from `min` to `max`. */
   integer(name: string, { min = 1, max = Number.MAX_SAFE_INTEGER, otherwise = NaN } = {}): number {
-    const value = this.#fields[name] ?? otherwise
+    const value = this.#get(name) ?? otherwise
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
     throw this.wrong(name, `a whole number from ${min}${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ''}`)
   }
 
   positive(name: string, otherwise?: number): number {
-    const value = this.#fields[name] ?? otherwise
+    const value = this.#get(name) ?? otherwise
     if (typeof value === 'number' && value > 0 && value < Infinity) return value // 1e999 is JSON too
     throw this.wrong(name, 'a positive number')
   }
 
   flag(name: string, otherwise: boolean): boolean {
-    const value = this.#fields[name] ?? otherwise
+    const value = this.#get(name) ?? otherwise
     if (typeof value === 'boolean') return value
     throw this.wrong(name, 'true or false')
   }
 
   text(name: string, otherwise?: string): string {
-    const value = this.#fields[name] ?? otherwise
+    const value = this.#get(name) ?? otherwise
     if (typeof value === 'string' && value !== '') return value
     throw this.wrong(name, 'a text')
   }
 
   /** The fields of an object within; of an empty one if it is left out. */
   object(name: string): JsonFields {
-    return new JsonFields(JSON.stringify(this.#fields[name] ?? {}), `${this.label}: ${name}`)
+    const known = this.#within.get(name)
+    if (known) return known
+    const within = new JsonFields(JSON.stringify(this.#fields[name] ?? {}), `${this.label}: ${name}`)
+    this.#within.set(name, within)
+    return within
   }
 
   /** The entries of a list; none if it is left out. */
   list(name: string): readonly unknown[] {
-    const value = this.#fields[name] ?? []
+    const value = this.#get(name) ?? []
     if (Array.isArray(value)) return value
     throw this.wrong(name, 'a list')
   }
@@ -88,6 +94,15 @@ export class JsonFields {
     const value = name === undefined ? this.#fields : this.#fields[name]
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value)
     throw this.wrong(name ?? '', 'an object')
+  }
+
+  /** The fields that nobody has read or held to a value, those of objects within as `object.field`. */
+  unread(): string[] {
+    return Object.keys(this.#fields).flatMap((name) => {
+      const within = this.#within.get(name)
+      if (within) return within.unread().map((inside) => `${name}.${inside}`)
+      return this.#read.has(name) ? [] : [name]
+    })
   }
 
   /** Whether the field is there and not null. */
@@ -104,7 +119,7 @@ export class JsonFields {
 
   /** One of some values. */
   choice<T extends string | boolean>(name: string, values: readonly T[], otherwise: T): T {
-    const value = this.#fields[name] ?? otherwise
+    const value = this.#get(name) ?? otherwise
     const found = values.find((one) => one === value)
     if (found !== undefined) return found
     throw this.wrong(name, values.map(show).join(' or '))
@@ -114,6 +129,11 @@ export class JsonFields {
   only(names: readonly string[]): void {
     for (const name of Object.keys(this.#fields))
       if (!names.includes(name)) throw this.wrong(name, `one of ${names.join(', ')}, and no other field`)
+  }
+
+  #get(name: string): unknown {
+    this.#read.add(name)
+    return this.#fields[name]
   }
 
   /** What is thrown where a field holds what it should not. */

@@ -11,21 +11,30 @@ import { createCommand, runMain } from '../lab/cli/cli.ts'
 import { print, printJson, printNote } from '../lab/cli/print.ts'
 import { captureStreams, encodeStream } from '../lab/models/features.ts'
 import { openModel, withSae } from '../lab/models/models.ts'
+import { checkSaes } from '../lab/models/preflight.ts'
 import { namedFeature } from '../lab/report/tokens.ts'
 import { addGivenText, tokenizeGiven } from '../lab/texts/given-text-node.ts'
 
+type Options = { model: string; saes?: string; force?: boolean; json?: boolean }
+
 const command = addGivenText(createCommand('first', "a text's strongest features at each layer of a model"))
   .option('--model <name>', 'as for npm start: tiny (bundled), a published model, or a folder', 'tiny')
+  .option(
+    '--saes <which>',
+    'SAEs in place of the model’s own, as for npm start; they are checked on the text',
+  )
+  .option('--force', 'go on where such an SAE hardly rebuilds the text')
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
   .parse()
 
 runMain(async () => {
   const ops = await createBackend()
-  const { model: name, json } = command.opts<{ model: string; json?: boolean }>()
-  const model = await openModel(name, ops, { quiet: json })
+  const { model: name, saes, force, json } = command.opts<Options>()
+  const model = await openModel(name, ops, { quiet: json, saes })
   if (model.saeHooks.length === 0) command.error(`error: there are no SAEs beside the model ${name}`)
   await model.prepareSaes(model.saeHooks)
   const { ids, long } = await tokenizeGiven(model, command, command.processedArgs[0] as string) // BOS first
+  if (saes !== undefined) await checkSaes(model, [ids], model.saeHooks, { quiet: json, force })
   const streams = await captureStreams(model.gpt2, [ids], model.saeHooks) // [tokens, dModel] each
   const layers = []
   for (const [hook, stream] of streams) {

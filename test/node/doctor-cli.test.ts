@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isOneLine, runScript } from '../helpers/cli.ts'
@@ -8,6 +8,18 @@ import { isOneLine, runScript } from '../helpers/cli.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const scratch = mkdtempSync(join(tmpdir(), 'doctor-'))
 const doctor = (...args: string[]) => runScript('experiments/tools/doctor/main.ts', args)
+
+/** A copy of a folder of the project's, under a name. */
+function copyOf(folder: string, name: string): string {
+  const to = join(scratch, name)
+  cpSync(join(ROOT, folder), to, { recursive: true })
+  return to
+}
+function edit(path: string, change: (cfg: Record<string, unknown>) => void): void {
+  const cfg = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+  change(cfg)
+  writeFileSync(path, JSON.stringify(cfg))
+}
 
 const test = suite('doctor')
 test.after(() => rmSync(scratch, { recursive: true }))
@@ -23,6 +35,38 @@ test('the bundled model and its SAEs: every field, and what is not read', () => 
   assert.is(saes.status, 0)
   assert.is(saes.stdout.match(/^ {2}ok$/gm)?.length, 12)
   assert.match(saes.stdout, /W_enc +\[128, 1024\] F16/)
+  assert.match(saes.stdout, /not read, .*: dtype, device, hook_layer, .*, dataset_path, .*, training\n/)
+  assert.not.match(saes.stdout, /not read, .*(hook_name|prepend_bos|d_sae)|undefined/)
+})
+
+test('an SAE’s fields of which nothing is known are named, in metadata too', () => {
+  const folder = copyOf('test/reference/saelens/saes/topk', 'fields')
+  edit(join(folder, 'cfg.json'), (cfg) => {
+    Object.assign(cfg, { something: 3 })
+    Object.assign(cfg.metadata as object, { else: 4 })
+  })
+  const { stdout } = doctor(folder)
+  assert.match(stdout, /not read, .*: .*metadata\.else, .*something\n/)
+  assert.not.match(stdout, /not read, .*(metadata\.hook_name|[ .]k)[,\n]/)
+})
+
+test('two SAEs of one hook, and SAEs that do not fit the model beside them, are told', () => {
+  const folder = copyOf('gpt2/tiny', 'with-saes')
+  const hook = 'sae/tiny/blocks.3.hook_resid_pre'
+  for (const name of ['first', 'second', 'deep', 'wide']) copyOf(hook, join('with-saes/sae', name))
+  const inside = join(folder, 'sae')
+  edit(join(inside, 'deep/cfg.json'), (cfg) => Object.assign(cfg, { hook_name: 'blocks.6.hook_resid_pre' }))
+  edit(join(inside, 'wide/cfg.json'), (cfg) => Object.assign(cfg, { d_in: 64 }))
+  const { status, stdout } = doctor(folder)
+  assert.is(status, 1)
+  assert.match(
+    stdout,
+    /CANNOT BE RUN: .*deep.cfg\.json: the SAE is of block 6, but with-saes has blocks 0\.\.5\n/,
+  )
+  assert.match(stdout, /CANNOT BE RUN: .*wide.cfg\.json: the SAE reads a stream of width 64, but /)
+  const both =
+    /SAEs: .*\n {2}CANNOT BE RUN: \S*first.cfg\.json and \S*second.cfg\.json are both of blocks\.3\.hook_resid_pre; /
+  assert.match(stdout, both)
 })
 
 test('variants: what differs from GPT-2 is named', () => {
@@ -39,10 +83,13 @@ test('variants: what differs from GPT-2 is named', () => {
 
 test('SAEs in files of torch', () => {
   const { status, stdout } = doctor('test/reference/sae-torch')
-  assert.is(status, 0)
+  assert.is(status, 1, 'three files of one hook')
   assert.is(stdout.match(/^ {2}ok$/gm)?.length, 10)
+  assert.is(stdout.match(/CANNOT BE RUN: .* are both of blocks\.1\.ln2\.hook_normalized; /g)?.length, 2)
   assert.match(stdout, /SAE config: .*heads_cfg\.json\n(.*\n)* +hookName +blocks\.0\.attn\.hook_z\n/)
   assert.match(stdout, /SAE weights: .*transcoder\.pkl\.gz\n +W_enc +\[16, 24\] F32\n/)
+  const one = doctor('test/reference/sae-torch/transcoder.pt')
+  assert.equal([one.status, one.stdout.match(/^ {2}ok$/gm)?.length], [0, 2])
 })
 
 test('one part that cannot be run does not hide the others; exit code 1', () => {
@@ -67,12 +114,12 @@ test('one part that cannot be run does not hide the others; exit code 1', () => 
 })
 
 test('what is no folder of either kind is one line', () => {
+  const empty = mkdtempSync(join(scratch, 'empty-'))
   for (const [folder, message] of [
-    [scratch, /expected config\.json \(a model\) or cfg\.json \(an SAE\) in it/],
-    [join(scratch, 'nowhere'), /expected a folder, found nothing/],
-    [join(ROOT, 'package.json'), /expected a folder, found a file/],
+    [empty, /expected config\.json \(a model\), cfg\.json or a file of torch’s \(an SAE\) in it/],
+    [join(scratch, 'nowhere'), /expected a folder, or a file of torch’s, found nothing/],
+    [join(ROOT, 'package.json'), /expected config\.json \(a model\), cfg\.json or a file of torch’s/],
   ] as const) {
-    rmSync(join(scratch, 'model'), { recursive: true, force: true })
     const { status, stderr, stdout } = doctor(folder)
     assert.equal([status, stdout, isOneLine(stderr)], [1, '', true])
     assert.match(stderr, message)

@@ -1,6 +1,8 @@
 // `npm run first`: the template experiment, held to the library's own numbers.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
@@ -15,6 +17,7 @@ interface Result {
   layers: { hook: string; strongest: { feature: number; mean: number; token: string }[] }[]
 }
 
+const ROOT = join(import.meta.dirname, '../..')
 const first = (...args: string[]) => runScript('experiments/first/main.ts', args)
 const command = suite('first')
 
@@ -72,7 +75,7 @@ command('prints a line a layer, with a text of its own where none is given', () 
 })
 
 command('takes a model', () => {
-  const folder = join(import.meta.dirname, '../../gpt2/tiny') // without SAEs
+  const folder = join(ROOT, 'gpt2/tiny') // without SAEs
   const { status, stderr } = first('The cat', '--json', '--model', folder)
   assert.is(status, 2)
   assert.match(stderr, `error: there are no SAEs beside the model ${folder}\n`)
@@ -116,5 +119,25 @@ for (const [what, args, status, message] of failures)
     assert.match(ended.stderr, message)
     assert.ok(status === 2 || isOneLine(ended.stderr))
   })
+
+command('--saes: others’ SAEs, which are checked on the text; --force', () => {
+  const args = ['The cat sat on the mat, and the dog looked at it for a long time before it went.', '--json']
+  const hook = 'blocks.3.hook_resid_pre'
+  const { layers } = JSON.parse(first(...args).stdout) as Result
+  const own = first(...args, '--saes', `sae/tiny/${hook}`)
+  assert.equal(
+    (JSON.parse(own.stdout) as Result).layers,
+    layers.filter((layer) => layer.hook === hook),
+  )
+  const folder = mkdtempSync(join(tmpdir(), 'first-'))
+  cpSync(join(ROOT, 'sae/tiny', hook), folder, { recursive: true })
+  const cfg = readFileSync(join(folder, 'cfg.json'), 'utf8')
+  writeFileSync(join(folder, 'cfg.json'), cfg.replace(hook, 'blocks.0.hook_resid_pre'))
+  const wrong = first(...args, '--saes', folder)
+  assert.equal([wrong.status, wrong.stdout, isOneLine(wrong.stderr)], [1, '', true])
+  assert.match(wrong.stderr, /the SAE of blocks\.0\.hook_resid_pre: .*a cosine of .*; --force/)
+  assert.is(first(...args, '--saes', folder, '--force').status, 0)
+  rmSync(folder, { recursive: true })
+})
 
 command.run()

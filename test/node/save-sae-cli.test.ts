@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { saesIn, saeConfigOf, openSaeWeights } from '../../experiments/lab/models/sae-source.ts'
+import { saesIn, saeFieldsOf, openSaeWeights } from '../../experiments/lab/models/sae-source.ts'
+import { readSaeConfig } from '../../sae/config.ts'
 import { reconstruct } from '../../sae/decoder.ts'
 import { encode } from '../../sae/encoder.ts'
 import { loadSae } from '../../sae/weights.ts'
@@ -29,7 +30,7 @@ async function computed(path: string, x: Tensor): Promise<{ features: Tensor; re
   const results = []
   for (const files of await saesIn(path)) {
     const store = await openSaeWeights(files.weights)
-    const sae = await loadSae(ops, store, await saeConfigOf(files))
+    const sae = await loadSae(ops, store, readSaeConfig(await saeFieldsOf(files)))
     await store.close()
     const input = ops.upload(x)
     const features = await encode(ops, sae, input)

@@ -128,13 +128,13 @@ function joinSettings(said: Settings, more: Settings = {}): Settings {
 }
 
 /** The settings of the SAE in a folder, or in a file of torch's. */
-export async function saeConfigOf({ config, weights }: SaeFiles<string>): Promise<SaeConfig> {
+export async function saeFieldsOf({ config, weights }: SaeFiles<string>): Promise<JsonFields> {
   const path = config ?? weights
-  return parseSaeConfig(JSON.stringify(await settingsIn(path)), path)
+  return new JsonFields(JSON.stringify(await settingsIn(path)), path)
 }
 
 /** @throws UserError if the SAE reads a stream of another width than the model's */
-function checkSae(
+export function checkSae(
   path: string,
   { headIndex, dIn, dOut, hookName, hookNameOut }: SaeConfig,
   name: string,

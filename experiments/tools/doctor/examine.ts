@@ -1,65 +1,86 @@
 // A folder of a model or of SAEs, examined part by part: a fault in one part does not hide the next.
-import { access, readdir, readFile } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { showShape, type Shape } from '../../../engine/tensor.ts'
+import { showShape } from '../../../engine/tensor.ts'
 import { JsonFields } from '../../../engine/weights/json-fields.ts'
 import { selectTensors } from '../../../engine/weights/named-weights.ts'
-import { parseConfig, type Gpt2Config } from '../../../gpt2/config.ts'
+import { readConfig, type Gpt2Config } from '../../../gpt2/config.ts'
 import { hasOwnUnembedding, selectGpt2Tensors } from '../../../gpt2/weights.ts'
+import { readSaeConfig, type SaeConfig } from '../../../sae/config.ts'
 import { saeShapes } from '../../../sae/weights.ts'
 import { findTokenizer } from '../../lab/models/own-tokenizer.ts'
 import type { SaeFiles } from '../../lab/models/hub/releases.ts'
-import { openSaeWeights, saeConfigOf, saesIn } from '../../lab/models/sae-source.ts'
+import { checkSae, openSaeWeights, readText, saeFieldsOf, saesIn } from '../../lab/models/sae-source.ts'
 import { openWeights, weightsPath } from '../../lab/models/weight-files.ts'
 
 /** One file, or one kind of file, of a folder. */
 export interface Diagnosis {
-  readonly what: 'config' | 'tokenizer' | 'weights' | 'SAE config' | 'SAE weights'
+  readonly what: 'config' | 'tokenizer' | 'weights' | 'SAE config' | 'SAE weights' | 'SAEs'
   readonly file: string
   /** What was read, under the names of this project. */
   readonly understood: Readonly<Record<string, string>>
-  /** Fields of the file that change nothing here. */
+  /** Fields of the file that nothing here reads: unknown ones, too. */
   readonly notRead: readonly string[]
   /** Why it cannot be run; undefined if it can. */
   readonly problem?: string
 }
 
-/** A model folder's parts, an SAE folder's, or those of the SAE folders within. Nothing large is kept. */
-export async function examineFolder(folder: string): Promise<Diagnosis[]> {
-  const names: readonly string[] = await readdir(folder)
+/** A model folder's parts, an SAE's (a folder, or a file of torch's), or those of the SAE folders within. Nothing large is kept. */
+export async function examineFolder(path: string): Promise<Diagnosis[]> {
+  const names: readonly string[] = await readdir(path).catch(() => [])
   const parts: Diagnosis[] = []
-  if (names.includes('config.json')) parts.push(...(await examineModel(folder)))
-  const inside = names.includes('sae') && !names.includes('cfg.json') ? join(folder, 'sae') : folder
-  for (const files of await saesIn(inside)) if (await isThere(files)) parts.push(...(await examineSae(files)))
+  let model: Gpt2Config | undefined
+  if (names.includes('config.json')) {
+    const examined = await examineModel(path)
+    model = examined.config
+    parts.push(...examined.parts)
+  }
+  const inside = names.includes('sae') && !names.includes('cfg.json') ? join(path, 'sae') : path
+  const files = new Map<string, string>() // by hook
+  for (const sae of await saesIn(inside)) {
+    if (!(await isThere(sae))) continue
+    const examined = await examineSae(sae, basename(path), model)
+    parts.push(...examined.parts)
+    const { hookName } = examined.config ?? {}
+    if (hookName === undefined) continue
+    const [other, file] = [files.get(hookName), sae.config ?? sae.weights]
+    if (other === undefined) files.set(hookName, file)
+    else parts.push(twoOf(hookName, inside, other, file))
+  }
   return parts
 }
 
+const twoOf = (hook: string, folder: string, ...files: string[]): Diagnosis => ({
+  ...{ what: 'SAEs', file: folder, understood: {}, notRead: [] },
+  problem: `${files.join(' and ')} are both of ${hook}; name one of the two with --saes`,
+})
+
 /** Whether this is an SAE, and no other folder beside a model. */
-const isThere = ({ config = '' }: SaeFiles<string>) =>
-  config === '' ||
-  access(config).then(
+const isThere = ({ config, weights }: SaeFiles<string>) =>
+  access(config ?? weights).then(
     () => true,
     () => false,
   )
 
-async function examineModel(folder: string): Promise<Diagnosis[]> {
+async function examineModel(folder: string): Promise<{ parts: Diagnosis[]; config?: Gpt2Config }> {
   const file = join(folder, 'config.json')
-  const json = await readFile(file, 'utf8')
   let config: Gpt2Config | undefined
-  const ofConfig = await examine('config', file, MODEL_FIELDS, async () => {
-    config = parseConfig(json, file)
+  const ofConfig = await examine('config', file, async (notRead) => {
+    const fields = new JsonFields(await readText(file), file)
+    config = readConfig(fields)
+    notRead.push(...fields.unread())
     return { ...config, bos: config.bos ?? 'missing or no id: the tokenizer’s, or --ids alone' }
   })
-  if (!config) return [ofConfig]
+  if (!config) return { parts: [ofConfig] }
   const known = config
-  const tokenizer = await examine('tokenizer', folder, undefined, async () => {
+  const tokenizer = await examine('tokenizer', folder, async () => {
     const { tokenizer, origin } = await findTokenizer(folder, known)
     const { endOfText } = tokenizer
     const bos = endOfText === undefined ? 'none' : `${tokenizer.pieces([endOfText])[0]}, id ${endOfText}`
     return { from: origin, vocabulary: tokenizer.vocabularySize, bos }
   })
   const path = await weightsPath(folder)
-  const weights = await examine('weights', path, undefined, async () => {
+  const weights = await examine('weights', path, async () => {
     const store = await openWeights(path)
     try {
       const untied = await hasOwnUnembedding(store, known)
@@ -74,20 +95,28 @@ async function examineModel(folder: string): Promise<Diagnosis[]> {
       await store.close()
     }
   })
-  return [ofConfig, tokenizer, weights]
+  return { parts: [ofConfig, tokenizer, weights], config }
 }
 
-async function examineSae(files: SaeFiles<string>): Promise<Diagnosis[]> {
+/** @param model that the SAE must fit; left out where it is not known */
+async function examineSae(
+  files: SaeFiles<string>,
+  name: string,
+  model?: Gpt2Config,
+): Promise<{ parts: Diagnosis[]; config?: SaeConfig }> {
   const { weights: path } = files
-  let shapes: Map<string, Shape> | undefined
-  const ofConfig = await examine('SAE config', files.config ?? path, undefined, async () => {
-    const config = await saeConfigOf(files)
-    shapes = saeShapes(config)
-    return { ...config }
+  let config: SaeConfig | undefined
+  const ofConfig = await examine('SAE config', files.config ?? path, async (notRead) => {
+    const fields = await saeFieldsOf(files)
+    const read = readSaeConfig(fields)
+    if (model) checkSae(files.config ?? path, read, name, model)
+    notRead.push(...fields.unread())
+    config = read
+    return { ...read }
   })
-  if (!shapes) return [ofConfig]
-  const expected = shapes
-  const weights = await examine('SAE weights', path, undefined, async () => {
+  if (!config) return { parts: [ofConfig] }
+  const expected = saeShapes(config)
+  const weights = await examine('SAE weights', path, async () => {
     const store = await openSaeWeights(path)
     try {
       const tensors = selectTensors(store, expected, { ignored: /^scaling_factor$/ })
@@ -98,40 +127,20 @@ async function examineSae(files: SaeFiles<string>): Promise<Diagnosis[]> {
       await store.close()
     }
   })
-  return [ofConfig, weights]
+  return { parts: [ofConfig, weights], config }
 }
 
-/** Of config.json, those that parseConfig reads, or holds to a value. */
-const MODEL_FIELDS = [
-  ...[
-    'model_type',
-    'n_layer',
-    'n_embd',
-    'n_head',
-    'n_inner',
-    'n_positions',
-    'vocab_size',
-    'layer_norm_epsilon',
-  ],
-  ...['bos_token_id', 'activation_function', 'scale_attn_weights', 'scale_attn_by_inverse_layer_idx'],
-  ...['tie_word_embeddings', 'add_cross_attention'],
-]
-
-/** @param read the fields of the file that are read; left out where that is not told */
+/** @param look gives what is understood; what is not read it adds to the list it is given */
 async function examine(
   what: Diagnosis['what'],
   file: string,
-  read: readonly string[] | undefined,
-  look: () => Promise<Readonly<Record<string, unknown>>>,
+  look: (notRead: string[]) => Promise<Readonly<Record<string, unknown>>>,
 ): Promise<Diagnosis> {
+  const notRead: string[] = []
   try {
-    const found = Object.entries(await look())
-    const understood = Object.fromEntries(found.map(([name, value]) => [name, String(value)]))
-    const all = read
-      ? new JsonFields(await readFile(file, 'utf8'), basename(file)).entries().map(([name]) => name)
-      : []
-    return { what, file, understood, notRead: all.filter((name) => !read!.includes(name)) }
+    const found = Object.entries(await look(notRead)).filter(([, value]) => value !== undefined)
+    return { what, file, understood: Object.fromEntries(found.map(([name, value]) => [name, String(value)])), notRead } // prettier-ignore
   } catch (error) {
-    return { what, file, understood: {}, notRead: [], problem: (error as Error).message }
+    return { what, file, understood: {}, notRead, problem: (error as Error).message }
   }
 }

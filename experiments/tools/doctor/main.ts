@@ -13,7 +13,7 @@ const command = createCommand(
 )
   .argument(
     '<folder>',
-    'config.json with weights and tokenizer, cfg.json with sae_weights.safetensors, or a folder of such SAEs, or of files of torch (.pt, .pkl, .pkl.gz)',
+    'config.json with weights and tokenizer, cfg.json with sae_weights.safetensors, a folder of such SAEs, or files of torch (.pt, .pkl, .pkl.gz)',
   )
   .addHelpText(
     'after',
@@ -28,13 +28,12 @@ Examples:
 
 runMain(async () => {
   const [folder] = command.args
-  const found = await stat(folder).catch(() => undefined)
-  if (!found?.isDirectory())
-    throw new UserError(`${folder}: expected a folder, found ${found ? 'a file' : 'nothing'}`)
+  if (!(await stat(folder).catch(() => undefined)))
+    throw new UserError(`${folder}: expected a folder, or a file of torch’s, found nothing`)
   const parts = await examineFolder(folder)
   if (parts.length === 0)
     throw new UserError(
-      `${folder}: expected config.json (a model) or cfg.json (an SAE) in it, or in its folders, found neither`,
+      `${folder}: expected config.json (a model), cfg.json or a file of torch’s (an SAE) in it, or in its folders, found none`,
     )
   if (command.opts<{ json?: boolean }>().json) printJson({ folder, parts }, 1)
   else for (const part of parts) print(show(part))
@@ -46,7 +45,7 @@ function show({ what, file, understood, notRead, problem }: Diagnosis): string {
   return [
     `${what}: ${file}`,
     ...Object.entries(understood).map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
-    ...(notRead.length > 0 ? [`  not read, as nothing here depends on it: ${notRead.join(', ')}`] : []),
+    ...(notRead.length > 0 ? [`  not read, and so without effect here: ${notRead.join(', ')}`] : []),
     problem === undefined ? '  ok' : `  CANNOT BE RUN: ${problem}`,
     '',
   ].join('\n')
