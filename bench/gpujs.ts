@@ -65,7 +65,7 @@ export const gpujs: Benchmark<GpuJsOptions> = {
       return timeSideBySide(starts, () => cases, { ...settings, where })
     }
 
-    const inNode = Object.keys(backends).filter((name) => backends[name].needs === undefined)
+    const inNode = Object.keys(backends).filter((name) => backends[name].needs !== 'browser')
     const parts = [await timeCases('Node', inNode, (name) => startRunner(name, tokens, threads))]
     if (browser) {
       const chromium = await startChromium(software)

@@ -2,9 +2,12 @@ import { DRIVER } from './peer.ts'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { countGpuCalls } from '../../bench/gpujs/count-gpu-calls.ts'
 import { createBackend } from '../../engine/backends.ts'
+import { capture, run } from '../../gpt2/model.ts'
 import { opCases } from '../browser/op-cases.ts'
 import { runScript, type Ended } from '../helpers/cli.ts'
+import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
 import { checkSpecials, specialCases } from '../helpers/special-cases.ts'
 
 // The same cases as in Chromium (test/browser), and the commands, on the adapter of the driver that VK_DRIVER_FILES names.
@@ -31,6 +34,22 @@ for (const [name, hold] of Object.entries(opCases)) test(name, () => hold(ops))
 
 for (const name of Object.keys(specialCases))
   test(`NaN and infinity: ${name}`, () => checkSpecials(ops, name, { gpu: true }))
+
+test('a forward pass reads nothing back until its end, and submits 20 kernels a block', async () => {
+  const model = await smallGpt2(ops)
+  const { nLayers } = model.config
+  for (const ids of [randomIds(9, 1), randomIds(1, 1)]) {
+    const submissions = 3 + 20 * nLayers + 4 // embedding, blocks, the last LayerNorm and the logits
+    const pass = await countGpuCalls(() => run(model, [ids], { logits: async () => {} }))
+    assert.equal(pass, { submissions, readBacks: 0 }, `${ids.length} tokens`)
+    const whole = await countGpuCalls(() => capture(model, [ids], ['logits']))
+    assert.equal(
+      whole,
+      { submissions: submissions + 1, readBacks: 1 },
+      `${ids.length} tokens, logits read back`,
+    )
+  }
+})
 
 test('verify holds the bundled model to its reference, and names the adapter', () => {
   const { status, stdout, stderr } = verify(DRIVER)
