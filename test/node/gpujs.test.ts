@@ -152,6 +152,7 @@ for (const device of devices) {
   test('the list of positive entries made on the device is the one made from all numbers', async () => {
     for (const [rows, width, mean] of [
       [7, 1000, -0.9],
+      [5, 1000, 0.2], // longer than there is room for at first
       [3, 256, 0.5],
       [2, 255, -2],
       [0, 300, 0],

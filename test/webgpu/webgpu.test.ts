@@ -3,10 +3,14 @@ import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { countGpuCalls } from '../../bench/gpujs/count-gpu-calls.ts'
+import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
+import { toDense } from '../../engine/sparse.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
 import { capture, run } from '../../gpt2/model.ts'
 import { opCases } from '../browser/op-cases.ts'
 import { runScript, type Ended } from '../helpers/cli.ts'
+import { randomTensor } from '../helpers/random.ts'
 import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
 import { checkSpecials, specialCases } from '../helpers/special-cases.ts'
 
@@ -49,6 +53,25 @@ test('a forward pass reads nothing back until its end, and submits 20 kernels a 
       `${ids.length} tokens, logits read back`,
     )
   }
+})
+
+test('an SAE gives what it gives on wasm but for rounding, and its features come back once', async () => {
+  await using wasm = await createBackend('wasm', { threads: 1 })
+  const x = randomTensor([9, 64], 1)
+  const layer = { weight: randomTensor([64, 1500], 2), bias: randomTensor([1500], 3, 1, -8) }
+  const encode = async (ops: Backend) => {
+    const encoder = await ops.prepareEncoder(sourceOf('W_enc', layer.weight), sourceOf('b_enc', layer.bias))
+    const uploaded = ops.upload(x)
+    return () => ops.sparseEncode(uploaded, encoder)
+  }
+  const [onGpu, onWasm] = [await encode(ops), await encode(wasm)]
+  await onGpu() // compiles, and learns how long the lists are
+  const [got, expected] = [toDense(await onGpu()), toDense(await onWasm())]
+  const tolerance = 64 * 2 ** -23 * 20 // its terms, their rounding, their size
+  assert.ok(expected.data.some((value) => value > 1))
+  for (const [i, value] of expected.data.entries())
+    assert.ok(Math.abs(got.data[i] - value) <= tolerance, `feature ${i} is ${got.data[i]}, on wasm ${value}`)
+  assert.equal(await countGpuCalls(onGpu), { submissions: 2 + 2 + 1, readBacks: 1 })
 })
 
 test('verify holds the bundled model to its reference, and names the adapter', () => {
