@@ -86,7 +86,7 @@ async function verifyText(ours: Gpt2, reference: Gpt2, prompt: readonly number[]
 }
 
 /** Writes `count` tokens, the most probable each time. -> ids, and milliseconds each took */
-async function writeGreedily(
+export async function writeGreedily(
   model: Gpt2,
   prompt: readonly number[],
   count: number,

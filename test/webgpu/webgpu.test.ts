@@ -3,6 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { countGpuCalls } from '../../bench/gpujs/count-gpu-calls.ts'
+import { measureGpuPeak } from '../../bench/gpujs/gpu-peak.ts'
+import { ourContestant } from '../../bench/gpujs/our-layer.ts'
+import { parts } from '../../bench/gpujs/race-layer.ts'
+import { raceRunner } from '../../bench/gpujs/race-runner.ts'
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
@@ -72,6 +76,23 @@ test('an SAE gives what it gives on wasm but for rounding, and its features come
   for (const [i, value] of expected.data.entries())
     assert.ok(Math.abs(got.data[i] - value) <= tolerance, `feature ${i} is ${got.data[i]}, on wasm ${value}`)
   assert.equal(await countGpuCalls(onGpu), { submissions: 2 + 2 + 1, readBacks: 1 })
+})
+
+test('the race in Node: ours computes a product and an encoder, verified, every part is timed, and the peak known', async () => {
+  const runner = raceRunner(ops.name, ourContestant(ops))
+  for (const relu of [false, true])
+    for (const part of parts) {
+      await runner.verify({ layer: { tokens: 5, inputs: 24, outputs: 44, relu }, part })
+      const samples = await runner.time(1)
+      assert.ok(samples.length >= 1 && samples.every((ms) => ms >= 0), part)
+    }
+  const roofline = await measureGpuPeak(ops.mode)
+  assert.equal(
+    roofline.rows.map(({ work, mode }) => `${work}, ${mode}`),
+    [`peak: multiply-add, ${ops.mode}`, `peak: read, ${ops.mode}`],
+  )
+  const { gflops, gbs } = roofline.ceiling(1)
+  assert.ok(gflops > 0 && gbs > 0, `${gflops} GFLOP/s, ${gbs} GB/s`)
 })
 
 test('verify holds the bundled model to its reference, and names the adapter', () => {
