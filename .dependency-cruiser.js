@@ -132,7 +132,8 @@ const rules = [
   {
     name: 'what users run needs no package of development',
     comment: 'a package that is imported here belongs among the dependencies',
-    from: { path: '^(engine|gpt2|sae|experiments)/', pathNot: '^experiments/explorer/build/' },
+    // The Explorer is built in a clone, and the exercises check themselves in one.
+    from: { path: '^(engine|gpt2|sae|experiments)/', pathNot: '^experiments/(explorer/build|exercises)/' },
     to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'type-import'] },
   },
   {

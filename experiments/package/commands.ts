@@ -23,6 +23,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'train a sparse autoencoder on a model’s activations',
     load: () => import('../tools/train-sae/main.ts'),
   },
+  doctor: {
+    description: 'say what of a model’s or an SAE’s folder is understood, before anything is computed',
+    load: () => import('../tools/doctor/main.ts'),
+  },
   download: {
     description: 'fetch a published model and its SAEs ahead, and check them',
     load: () => import('../tools/download/main.ts'),

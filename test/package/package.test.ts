@@ -50,6 +50,15 @@ async function linters(): Promise<Linters> {
   return Object.assign({}, ...modules) as Linters
 }
 
+/** The parts of a Jupyter notebook (nbformat 4) that are looked at here. */
+interface Notebook {
+  readonly cells: readonly {
+    readonly cell_type: string
+    readonly source: readonly string[]
+    readonly outputs: readonly { readonly data?: Readonly<Record<string, string | readonly string[]>> }[]
+  }[]
+}
+
 const packed = tarball()
 const overrides = { 'gpu.js': { gl: 'npm:empty-npm-package@1.0.0', webgpu: 'npm:empty-npm-package@1.0.0' } }
 writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module', overrides }))
@@ -124,6 +133,20 @@ for (const [name, [program, ...args]] of Object.entries(runtimes))
     assert.equal({ ...result, mode: inClone.mode }, inClone)
     assert.is(stderr, '')
   })
+
+test('the notebook runs on Deno as a kernel would run it, and draws the picture that it was saved with', () => {
+  const examples = join(root, 'experiments/examples')
+  const { cells } = JSON.parse(readFileSync(join(examples, 'notebook.ipynb'), 'utf8')) as Notebook
+  const code = cells.filter(({ cell_type: type }) => type === 'code')
+  // A kernel shows what a cell ends with. Here the picture is printed.
+  const source = code.map((cell) => cell.source.join('')).join('\n')
+  const program = `${source.replace(/^Plot\.plot\(/m, 'globalThis.drawn = $&')}\nconsole.log(globalThis.drawn.outerHTML)`
+  const { stdout } = ran(examples, runtimes.Deno[0], 'eval', '--ext=ts', program)
+  const saved = code.flatMap(({ outputs }) => outputs).find(({ data }) => data !== undefined)!
+  const labels = (svg: string) => Array.from(svg.matchAll(/<text[^>]*>([^<]*)/g), ([, label]) => label)
+  assert.equal(labels(stdout), labels([saved.data!['image/svg+xml']].flat().join('')))
+  assert.ok(labels(stdout).includes('7 "):"') || labels(stdout).includes('7 &quot;):&quot;'), stdout)
+})
 
 test('npx clearbox runs the commands, and names them so', () => {
   const { stdout } = ran(project, 'npx', 'clearbox', 'first', 'hello')

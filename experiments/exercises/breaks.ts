@@ -1,0 +1,47 @@
+// Faults to put into the code on purpose: say first what will happen, then look.
+
+export interface Break {
+  readonly name: string
+  readonly file: string
+  /** What stands there, once, and what to write instead. */
+  readonly from: string
+  readonly to: string
+  /** A command that shows what it does. */
+  readonly run: string
+  readonly predict: string
+  readonly answer: string
+}
+
+export const BREAKS: readonly Break[] = [
+  {
+    name: 'break-causal',
+    file: 'engine/reference/attention.ts',
+    from: 'past + i + 1)',
+    to: 'past + i)',
+    run: 'npm test -- attention',
+    predict: 'A query no longer sees its own key. What does the first token get, and do only numbers change?',
+    answer:
+      'The first token sees no key at all. Its largest score is minus infinity, its sum of exp is 0, and no number comes of it. Tests of every backend fail, because all are held to this file.',
+  },
+  {
+    name: 'break-eps',
+    file: 'engine/reference/layer-norm.ts',
+    from: '1 / Math.sqrt(variance + eps)',
+    to: '1 / (Math.sqrt(variance) + eps)',
+    run: 'npm test -- ops',
+    predict: 'eps is 1e-5. On which rows can the difference be seen at all?',
+    answer:
+      'On rows of small variance: sqrt(1e-6 + 1e-5) is three times sqrt(1e-6) + 1e-5. On the rows of a text the difference is below rounding, which is how such a fault survives for years. A constant row gives 0 either way.',
+  },
+  {
+    name: 'break-residual',
+    file: 'gpt2/block.ts',
+    from: 'return ops.linear(input, layer, { residual: stream })',
+    to: 'return ops.linear(input, layer)',
+    run: 'npm run generate -- --prompt "def add("',
+    predict:
+      'Each half of a block now replaces the stream and no longer adds to it. How many layers of the text are left at the end?',
+    answer:
+      'The last half alone speaks. What the embedding and the earlier layers wrote is gone, unless every layer passes it on, and none was trained to do so.',
+  },
+]

@@ -1,0 +1,142 @@
+// Exercises that check themselves.
+//   npm run exercise                      the list
+//   npm run exercise -- softmax           begin, or check what you wrote in results/exercises/softmax.ts
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, readFile } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { createCommand, runMain } from '../lab/cli/cli.ts'
+import { print, printJson } from '../lab/cli/print.ts'
+import { formatTable } from '../lab/cli/table.ts'
+import { UserError } from '../lab/cli/user-error.ts'
+import { EXERCISES } from './all.ts'
+import { BREAKS, type Break } from './breaks.ts'
+import { check, RUNS } from './check.ts'
+import type { Exercise } from './exercise.ts'
+
+interface Options {
+  readonly json?: boolean
+  readonly file?: string
+  readonly hint?: true | string
+  readonly solution?: boolean
+}
+
+const root = resolve(import.meta.dirname, '../..')
+const command = createCommand(
+  'exercise',
+  'exercises that check themselves: write a piece of the model, and hold it to the reference',
+)
+  .argument('[name]', 'the exercise; left out: the list of all')
+  .option('--file <path>', 'check this file instead of results/exercises/NAME.ts')
+  .option('--hint [number]', 'show the first hint, or hint 2')
+  .option('--solution', 'show a solution')
+  .addHelpText(
+    'after',
+    `
+The first call with a name writes a file to begin from; every further call checks it. Exit code 1 until it is right.
+
+Examples:
+  npm run exercise
+  npm run exercise -- attention
+  npm run exercise -- attention --hint 2
+  npm run exercise -- break-causal`,
+  )
+  .parse()
+
+runMain(async () => {
+  const options = command.opts<Options>()
+  const name = command.args[0] as string | undefined
+  if (name === undefined) return list(options)
+  const broken = BREAKS.find((entry) => entry.name === name)
+  if (broken) return showBreak(broken, options)
+  const exercise = EXERCISES.find((entry) => entry.name === name)
+  if (!exercise) {
+    const names = [...EXERCISES, ...BREAKS].map(({ name }) => name).join(', ')
+    throw new UserError(`exercise: expected one of ${names}, got '${name}'`)
+  }
+  if (options.hint !== undefined) return print(hintOf(exercise, options.hint))
+  if (options.solution)
+    return print(await readFile(join(import.meta.dirname, exercise.name, 'solution.ts'), 'utf8'))
+  await checkOrBegin(exercise, options)
+})
+
+/** Where the reader's answer stands, relative to where the command runs. */
+function fileOf(exercise: Exercise, { file }: Options): string {
+  return file ?? relative(process.cwd(), join(root, 'results/exercises', `${exercise.name}.ts`))
+}
+
+function list(options: Options): void {
+  const rows = EXERCISES.map((exercise) => ({
+    name: exercise.name,
+    title: exercise.title,
+    difficulty: exercise.difficulty,
+    minutes: exercise.minutes,
+    begun: existsSync(fileOf(exercise, {})),
+  }))
+  if (options.json) return printJson({ exercises: rows, breaks: BREAKS }, 1)
+  const table = rows.map(({ name, title, difficulty, minutes, begun }) => [
+    name,
+    title,
+    '*'.repeat(difficulty),
+    `${minutes} min`,
+    begun ? 'begun' : '',
+  ])
+  print(formatTable(['exercise', 'what', 'difficulty', 'time', ''], table))
+  print('\nBreak it: say what will happen, make the change, look.')
+  for (const { name, predict } of BREAKS) print(`  ${name}: ${predict}`)
+  print('\nBegin with: npm run exercise -- softmax')
+}
+
+function showBreak({ name, file, from, to, run, predict, answer }: Break, { solution, json }: Options): void {
+  if (json) return printJson({ name, file, from, to, run, predict, answer }, 1)
+  print(`In ${file} write\n  ${to}\nfor\n  ${from}\n\nFirst: ${predict}\nThen run: ${run}`)
+  print(`And put it back: git checkout ${file}`)
+  print(solution ? `\n${answer}` : `\nThe answer: npm run exercise -- ${name} --solution`)
+}
+
+function hintOf({ hints }: Exercise, wanted: true | string): string {
+  const number = wanted === true ? 1 : Number(wanted)
+  const hint = hints[number - 1] as string | undefined
+  if (hint === undefined) throw new UserError(`hint: expected 1 or ${hints.length}, got '${wanted}'`)
+  return hint
+}
+
+async function checkOrBegin(exercise: Exercise, options: Options): Promise<void> {
+  const { name, title, predict, read, answer, afterwards } = exercise
+  const file = fileOf(exercise, options)
+  if (!existsSync(file)) {
+    if (options.file !== undefined) throw new UserError(`${file}: there is no such file`)
+    await mkdir(join(root, 'results/exercises'), { recursive: true })
+    await copyFile(join(import.meta.dirname, name, 'starter.ts'), file)
+    if (options.json) return printJson({ name, file, begun: true }, 1)
+    print(`${title}\n\nFirst, without writing: ${predict}\n\nThen write the function in ${file}.`)
+    print(`Check it with: npm run exercise -- ${name}   (a hint: --hint, then --hint 2)`)
+    return
+  }
+  const written = await load(exercise, file)
+  const failure = await check(exercise, written)
+  if (failure) process.exitCode = 1
+  if (options.json) return printJson({ name, file, right: failure === undefined, ...failure }, 1)
+  if (failure) {
+    print(`${file}: not yet.\n`)
+    for (const line of failure.shown) print(`  ${line}`)
+    print(`  ${failure.difference}`)
+    print(failure.mistake ? `\n${failure.mistake}` : `\nA hint: npm run exercise -- ${name} --hint`)
+    return
+  }
+  print(`${file}: right, on ${RUNS} cases.`)
+  if (afterwards) print(await afterwards(written))
+  print(`\n${predict}\n${answer}\n\nHow it is done here: ${read.join(', ')}`)
+}
+
+async function load({ exported }: Exercise, file: string): Promise<(...args: never[]) => unknown> {
+  const loaded = (await import(pathToFileURL(resolve(file)).href).catch((error: unknown) => {
+    throw new UserError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+  })) as Readonly<Record<string, unknown>>
+  const found = loaded[exported]
+  if (typeof found !== 'function')
+    throw new UserError(
+      `${file}: expected an exported function ${exported}, found ${Object.keys(loaded).join(', ') || 'nothing exported'}`,
+    )
+  return found as (...args: never[]) => unknown
+}

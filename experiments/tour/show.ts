@@ -1,0 +1,15 @@
+// The walk as text: in the terminal, and in README.md between its markers.
+import type { Stop } from './walk.ts'
+
+export function showWalk(stops: readonly Stop[]): string {
+  return stops
+    .map(({ title, file, code, lines, says }, i) =>
+      [
+        `${i + 1}. ${title}`,
+        `   ${file}: ${code}`,
+        ...lines.map((line) => `     ${line}`),
+        `   ${says}`,
+      ].join('\n'),
+    )
+    .join('\n\n')
+}

@@ -1,0 +1,174 @@
+// One text through the bundled model, number by number: what each line of code makes of it.
+import { createBackend } from '../../engine/backends.ts'
+import type { Tensor } from '../../engine/tensor.ts'
+import { sparseRow } from '../../engine/sparse.ts'
+import { capture } from '../../gpt2/model.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { captureStreams, encodeStream } from '../lab/models/features.ts'
+import { openModel } from '../lab/models/models.ts'
+
+export interface Stop {
+  readonly title: string
+  /** The line that does it, as it stands in the file. */
+  readonly file: string
+  readonly code: string
+  /** What it gives on this text. */
+  readonly lines: readonly string[]
+  readonly says: string
+}
+
+const TEXT = 'def add('
+/** Where the walk looks inside a block, and at an SAE. */
+const [LAYER, HEAD, SAE_LAYER] = [0, 0, 3]
+/** Numbers shown of a row. */
+const SHOWN = 4
+
+/** Reference backend, bundled model: the same on every machine. */
+export async function walk(): Promise<Stop[]> {
+  const ops = await createBackend('reference')
+  const model = await openModel('tiny', ops, { quiet: true })
+  const { nLayers, nHeads, dHead, dModel } = model.gpt2.config
+  const ids = model.tokenize(TEXT)
+  const pieces = ids.map((id, t) => (t === 0 ? 'BOS' : JSON.stringify(model.tokenizer.decode([id]))))
+  const last = ids.length - 1
+  const block = `blocks.${LAYER}`
+  const saeHook = `blocks.${SAE_LAYER}.hook_resid_pre`
+  const streams = Array.from({ length: nLayers }, (_, layer) => [
+    `blocks.${layer}.hook_resid_mid`,
+    `blocks.${layer}.hook_resid_post`,
+  ]).flat()
+  const inside = [
+    'attn.hook_q',
+    'attn.hook_k',
+    'attn.hook_attn_scores',
+    'attn.hook_pattern',
+    'mlp.hook_pre',
+    'mlp.hook_post',
+  ]
+  const names = ['hook_embed', 'hook_pos_embed', `${block}.hook_resid_pre`, `${block}.ln1.hook_normalized`]
+  const seen = await capture(
+    model.gpt2,
+    [ids],
+    [...names, ...inside.map((name) => `${block}.${name}`), ...streams, 'logits'],
+  )
+  const rowOf = (hook: string, row = last): Float32Array => {
+    const x = seen.get(hook)!
+    return x.data.subarray(row * (x.data.length / ids.length), (row + 1) * (x.data.length / ids.length))
+  }
+  const headRow = (hook: string, row: number) => rowOf(hook, row).subarray(HEAD * dHead, (HEAD + 1) * dHead)
+
+  // scores and pattern are [heads, queries, keys]
+  const keysOf = (x: Tensor): number[] => {
+    const start = (HEAD * ids.length + last) * ids.length
+    return Array.from(x.data.subarray(start, start + ids.length))
+  }
+  const scores = keysOf(seen.get(`${block}.attn.hook_attn_scores`)!)
+  const shares = keysOf(seen.get(`${block}.attn.hook_pattern`)!)
+  const dot = headRow(`${block}.attn.hook_q`, last).reduce(
+    (sum, value, i) => sum + value * headRow(`${block}.attn.hook_k`, last)[i],
+    0,
+  )
+
+  const [pre, post] = [rowOf(`${block}.mlp.hook_pre`), rowOf(`${block}.mlp.hook_post`)]
+  const neuron = indexOfLargest(post)
+
+  const sae = await model.openSae(saeHook)
+  const stream = (await captureStreams(model.gpt2, [ids], [saeHook])).get(saeHook)!
+  const { indices, values } = sparseRow(await encodeStream(ops, sae, stream), last)
+  const strongest = indexOfLargest(values)
+  const direction = (await decoderRows(sae, [indices[strongest]])).row(0)
+
+  const logits = rowOf('logits')
+  const best = [...logits.keys()].sort((a, b) => logits[b] - logits[a]).slice(0, 5)
+  const sumOfExp = logits.reduce((sum, logit) => sum + Math.exp(logit - logits[best[0]]), 0)
+  await ops.dispose()
+
+  return [
+    {
+      title: 'The text becomes tokens',
+      file: 'gpt2/tokenizer.ts',
+      code: 'encode(text: string, options?: { maxTokens?: number }): number[]',
+      lines: [pieces.map((piece, t) => `${piece} = ${ids[t]}`).join(', ')],
+      says: `BOS stands first. The model sees ${ids.length} numbers and no letters.`,
+    },
+    {
+      title: 'Each token becomes a row of the residual stream',
+      file: 'gpt2/embedding.ts',
+      code: 'return ops.add(token, position)',
+      lines: [
+        `what ${pieces[last]} is         ${showRow(rowOf('hook_embed'))}`,
+        `that it stands at ${last}  ${showRow(rowOf('hook_pos_embed'))}`,
+        `the sum             ${showRow(rowOf(`${block}.hook_resid_pre`))}`,
+      ],
+      says: `The first ${SHOWN} of ${dModel} numbers. From here on nothing is replaced, only added to.`,
+    },
+    {
+      title: 'LayerNorm makes a copy of a steady size',
+      file: 'engine/reference/layer-norm.ts',
+      code: '(row[i] - mean) * scale * norm.weight.data[i] + norm.bias.data[i]',
+      lines: [
+        `${showRow(rowOf(`${block}.ln1.hook_normalized`))}   length ${length(rowOf(`${block}.ln1.hook_normalized`))}, before weight and bias`,
+      ],
+      says: `The length is near the root of ${dModel}, which is ${Math.sqrt(dModel).toFixed(2)}: variance 1 in each of ${dModel} numbers.`,
+    },
+    {
+      title: `Attention, head ${HEAD} of ${nHeads} in block ${LAYER}: ${pieces[last]} asks, and every key up to it answers`,
+      file: 'engine/reference/attention.ts',
+      code: 'scores[key] = dot * scale',
+      lines: [
+        `q . k with itself: ${dot.toFixed(3)}, divided by sqrt(${dHead}): ${scores[last].toFixed(3)}`,
+        `scores  ${pieces.map((piece, t) => `${piece} ${scores[t].toFixed(3)}`).join('   ')}`,
+        `shares  ${pieces.map((piece, t) => `${piece} ${shares[t].toFixed(3)}`).join('   ')}`,
+      ],
+      says: `Softmax turned the scores into shares: they sum to ${shares.reduce((sum, share) => sum + share, 0).toFixed(3)}.`,
+    },
+    {
+      title: 'Each half of each block adds to the stream',
+      file: 'gpt2/block.ts',
+      code: 'return ops.linear(input, layer, { residual: stream })',
+      lines: streams.map(
+        (hook) => `${hook.padEnd(26)} ${showRow(rowOf(hook))}   length ${length(rowOf(hook))}`,
+      ),
+      says: `The row of ${pieces[last]}. It grows longer, because every part adds.`,
+    },
+    {
+      title: `A neuron of the MLP of block ${LAYER}: number ${neuron}, the strongest here`,
+      file: 'engine/reference/gelu.ts',
+      code: 'return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))',
+      lines: [`before the bend ${pre[neuron].toFixed(3)}, behind it ${post[neuron].toFixed(3)}`],
+      says: `${post.filter((value) => value > 0.1).length} of ${post.length} neurons are above 0.1; most are bent to nearly nothing.`,
+    },
+    {
+      title: `The SAE of layer ${SAE_LAYER} reads the stream: feature ${indices[strongest]}, the strongest on ${pieces[last]}`,
+      file: 'sae/encoder.ts',
+      code: 'return ops.sparseEncode(await encoderInput(ops, sae, x), sae.encoder)',
+      lines: [
+        `${indices.length} of ${sae.config.dSae} features are active; this one ${values[strongest].toFixed(3)}`,
+        `its decoder direction ${showRow(direction)}   length ${length(direction)}`,
+      ],
+      says: `npm run feature -- --layer ${SAE_LAYER} --feature ${indices[strongest]} shows what else it fires on.`,
+    },
+    {
+      title: 'The last row, normalised, against every token’s embedding: logits',
+      file: 'gpt2/model.ts',
+      code: 'const logits = await ops.linear(last, weights.lm_head)',
+      lines: best.map((id) => {
+        const share = (Math.exp(logits[id] - logits[best[0]]) / sumOfExp) * 100
+        return `${JSON.stringify(model.tokenizer.decode([id])).padEnd(10)} ${logits[id].toFixed(3)}   ${share.toFixed(1)} %`
+      }),
+      says: `The next token is most likely ${JSON.stringify(model.tokenizer.decode([best[0]]))}.`,
+    },
+  ]
+}
+
+function indexOfLargest(values: Float32Array): number {
+  return values.reduce((best, value, i) => (value > values[best] ? i : best), 0)
+}
+
+function length(row: Float32Array): string {
+  return Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)).toFixed(2)
+}
+
+function showRow(row: Float32Array): string {
+  return `[${Array.from(row.subarray(0, SHOWN), (value) => value.toFixed(3).padStart(6)).join(' ')} ...]`
+}
