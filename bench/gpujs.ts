@@ -104,10 +104,10 @@ export const gpujs: Benchmark<GpuJsOptions> = {
   },
 
   summary({ rows }) {
-    const of = (names: readonly string[]) => rows.filter(({ backend }) => names.includes(backend))
+    const computed = rows.filter(({ work }) => !/upload|read back/.test(work))
+    const of = (names: readonly string[]) => computed.filter(({ backend }) => names.includes(backend))
     if (of(['WGSL']).length > 0)
       return timesAsFast('the fastest other library', of(['gpujs:webgpu']), of(Object.keys(packages)))
-    const computed = rows.filter(({ work }) => !/upload|read back/.test(work))
     return timesAsFast(
       'gpu.js in its fastest mode, op for op',
       computed.filter(({ backend }) => backend === 'wasm'),
