@@ -11,7 +11,14 @@ import { passCost, spreadIds } from '../model-pass.ts'
 import { makeRow, threadsOf, type Ceiling, type Row } from '../rows.ts'
 import { countGpuCalls, type GpuCalls } from './count-gpu-calls.ts'
 import { checkLogits, type Reference } from './prefill.ts'
-import type { RaceSizes } from './race-node.ts'
+
+/** How much is computed: at full size, or so little that software is done with it in minutes. */
+export interface RaceSizes {
+  readonly prefill: number // tokens
+  readonly encode: number // tokens
+  readonly decode: number // tokens, one after the other
+  readonly rounds: number
+}
 
 /** Tokens that must be those that wasm writes. */
 const CHECKED = 3

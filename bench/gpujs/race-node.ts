@@ -8,17 +8,10 @@ import { timeSideBySide, type Starts } from '../side-by-side.ts'
 import { measureGpuPeak } from './gpu-peak.ts'
 import { ourContestant } from './our-layer.ts'
 import type { Layer, RaceTask } from './race-layer.ts'
-import { timeModel } from './race-model.ts'
+import { timeModel, type RaceSizes } from './race-model.ts'
 import { raceRunner } from './race-runner.ts'
 import { casesOf, packages, raceLayers, sums } from './race.ts'
 
-/** How much is computed: at full size, or so little that software is done with it in minutes. */
-export interface RaceSizes {
-  readonly prefill: number // tokens
-  readonly encode: number // tokens
-  readonly decode: number // tokens, one after the other
-  readonly rounds: number
-}
 const full: RaceSizes = { prefill: 512, encode: 1024, decode: 32, rounds: 4 }
 const small: RaceSizes = { prefill: 16, encode: 16, decode: 3, rounds: 1 }
 
