@@ -15,6 +15,7 @@ import { peers } from './peers.ts'
 import { publish } from './publish.ts'
 import { readResults, saveAndPrint } from './results-file.ts'
 import { sae } from './sae.ts'
+import { train } from './train.ts'
 import { benchmarkNames } from './tables.ts'
 
 const program = createCommand(
@@ -56,6 +57,7 @@ add(memory)
 add(experiment)
 add(sae)
 add(explore)
+add(train)
 
 const comparing = program
   .command('compare <a> <b>')

@@ -29,6 +29,7 @@ export const benchmarkNames = [
   'experiment',
   'sae',
   'explore',
+  'train',
 ] as const
 export type BenchmarkName = (typeof benchmarkNames)[number]
 
@@ -116,6 +117,7 @@ const screenColumns: readonly Column<ScreenUse>[] = [
   ['candidates', ({ candidates }) => orDash(candidates, digits)],
   ['tokens gone dense', ({ dense_tokens }) => percent(dense_tokens)],
   ['of time: rows to int8', ({ parts }) => percent(parts.Rows)],
+  ['floors guessed', ({ parts }) => percent(parts.Guessing)],
   ['int8 products', ({ parts }) => percent(parts.Products)],
   ['bound test', ({ parts }) => percent(parts.Test)],
   ['candidates in float32', ({ parts }) => percent(parts.Candidates)],

@@ -20,8 +20,21 @@ export type Weights = Linear | Encoder | Table | Norm
 /** The gradient of prepared weights: of a Linear or an Encoder weight [in, out], however it is stored, of a Table [rows, width], of a Norm [width]. */
 export interface WeightGradient {
   readonly weight: DeviceTensor
-  /** Of a Linear or an Encoder [out], of a Norm [width]; a Table has none. */
+  /** Of a Linear that has one or an Encoder [out], of a Norm [width]; a Table has none. */
   readonly bias?: DeviceTensor
+}
+
+/** A tensor of each shape that the gradient of prepared weights, or of a tensor, has. */
+export function likeGradient(
+  parameter: Weights | DeviceTensor,
+  make: (shape: Shape) => DeviceTensor,
+): WeightGradient {
+  if ('shape' in parameter) return { weight: make(parameter.shape) }
+  if ('rows' in parameter) return { weight: make([parameter.rows, parameter.width]) }
+  if (!('in' in parameter)) return { weight: make(parameter.weight.shape), bias: make(parameter.bias.shape) }
+  const weight = make([parameter.in, parameter.out])
+  const isBiased = 'keep' in parameter || parameter.hasBias
+  return isBiased ? { weight, bias: make([parameter.out]) } : { weight }
 }
 
 /** What AdamW remembers of each parameter: running means of its gradient and of the gradient's square. */
@@ -141,5 +154,5 @@ export interface Differentiable extends Backend {
 /** @throws if the backend has no rules */
 export function rulesOf(ops: Backend): Backward {
   if ('backward' in ops) return (ops as Differentiable).backward
-  throw new Error(`${ops.name} has no backward rules yet: take gradients on reference or wasm`)
+  throw new Error(`${ops.name} has no backward rules: take gradients on a backend that createBackend gives`)
 }

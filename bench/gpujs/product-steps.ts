@@ -75,6 +75,7 @@ export function productSteps(tokens: number): OpCase[] {
 const layerOf = (weight: GpuTensor, bias: GpuTensor): GpuLinear => ({
   in: dModel,
   out: dMlp,
+  hasBias: true,
   parts: [{ first: 0, rows: dModel, weight }],
   bias,
 })

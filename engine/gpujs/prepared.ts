@@ -65,6 +65,7 @@ export async function prepareLinear(
     return {
       in: inputs,
       out: outputs,
+      hasBias: bias !== undefined,
       parts,
       bias: await device.upload(bias ? await readTensor(bias) : Tensor.zeros([outputs])),
     }

@@ -57,19 +57,20 @@ export function referenceBackward(
       const isTurned = 'in' in parameters && matrixOf('adamW', parameters).transposed
       const turned = isTurned ? parameters.in : undefined
       adamW(target.weight, weightOf(gradient), { m: weightOf(m), v: weightOf(v) }, step, turned)
-      if ('bias' in target) adamW(target.bias, biasOf(gradient)!, { m: biasOf(m)!, v: biasOf(v)! }, step)
+      const bias = biasOf(gradient)
+      if ('bias' in target && bias) adamW(target.bias, bias, { m: biasOf(m)!, v: biasOf(v)! }, step)
     },
     async readWeights(weights) {
       if (!('in' in weights)) {
         const { weight, bias } = prepared<ReferenceTable & Partial<ReferenceNorm>>('readWeights', weights)
         return { weight: copyOf(weight), bias: bias && copyOf(bias) }
       }
-      const { weight, bias, transposed, in: inputs, out } = matrixOf('readWeights', weights)
+      const { weight, bias, hasBias, transposed, in: inputs, out } = matrixOf('readWeights', weights)
       const read = weight.like([inputs, out])
       for (let i = 0; i < inputs; i++)
         for (let j = 0; j < out; j++)
           read.data[i * out + j] = weight.data[transposed ? j * inputs + i : i * out + j]
-      return { weight: read, bias: copyOf(bias) }
+      return { weight: read, bias: hasBias ? copyOf(bias) : undefined }
     },
     layerNorm: async (dY, x, norm, eps, gradient) =>
       layerNormBackward(

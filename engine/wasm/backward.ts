@@ -107,6 +107,7 @@ export function wasmBackward(
       if ('in' in parameters) {
         const { in: inputs, out: outputs, weights, bias } = linearOf('adamW', parameters)
         await runAdamW(engine, { ...at('weight', weights.address), inputs, outputs }, step)
+        if (!parameters.hasBias) return
         return runAdamW(engine, { ...at('bias', bias.address), count: outputs }, step)
       }
       const places: [part: 'weight' | 'bias', w: number, shape: Shape][] =

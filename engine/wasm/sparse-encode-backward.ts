@@ -47,7 +47,7 @@ export async function moveEncoder(
 
 /** out [width, rows] = x [rows, width] turned, by address */
 async function turn(engine: Engine, x: number, rows: number, width: number, out: number): Promise<void> {
-  await engine.runRanged('transpose', { x, rows, width, out }, Math.ceil(width / 16), 1)
+  await engine.runRanged('transpose', { x, rows, width, out, stride: rows * 4 }, Math.ceil(width / 16), 1)
 }
 
 /** An encoder's weights as they were given, [in, out], and its bias [out]. */

@@ -24,7 +24,7 @@ export interface ExperimentOptions extends EngineOptions {
   readonly json?: boolean
   readonly verbose?: boolean
   readonly force?: boolean
-  readonly long: Long
+  readonly long?: Long
 }
 
 /** Adds --out and --force. name: the experiment's folder below results/ */

@@ -2,7 +2,7 @@
 import type { Backend } from '../../engine/backend.ts'
 import type { Random } from '../../engine/random.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { sourceOf, type WeightStore } from '../../engine/weights/weights.ts'
+import { memoryStore } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../config.ts'
 import { loadSae, type Sae } from '../weights.ts'
 
@@ -23,15 +23,5 @@ export function initialSae(ops: Backend, config: SaeConfig, random: Random): Pro
     }
   }
   const tensors = { W_enc, b_enc: Tensor.zeros([dSae]), W_dec, b_dec: Tensor.zeros([dIn]) }
-  return loadSae(ops, storeOf(tensors), config)
-}
-
-/** Tensors in memory, as a store. */
-export function storeOf(tensors: Readonly<Record<string, Tensor>>): WeightStore {
-  return {
-    label: 'weights in training',
-    names: () => Object.keys(tensors),
-    get: (name) => sourceOf(name, tensors[name]),
-    close: async () => {},
-  }
+  return loadSae(ops, memoryStore('initial weights', new Map(Object.entries(tensors))), config)
 }

@@ -4,11 +4,12 @@ import { rulesOf } from '../../engine/backward.ts'
 import { createRandom } from '../../engine/random.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
+import { memoryStore } from '../../engine/weights/weights.ts'
 import { AdamW } from '../../engine/train/optimizer.ts'
 import { rateAt, type Schedule } from '../../engine/train/schedule.ts'
 import type { SaeConfig } from '../config.ts'
 import { loadSae, releaseSae, saeShapes, type Sae } from '../weights.ts'
-import { initialSae, storeOf } from './initial.ts'
+import { initialSae } from './initial.ts'
 import { parametersOf, standardStep } from './standard.ts'
 import { topkStep } from './topk.ts'
 
@@ -82,8 +83,8 @@ export class SaeTraining {
       return found
     }
     const names = [...saeShapes(config).keys()]
-    const weights = Object.fromEntries(names.map((name) => [name, named(name)]))
-    const sae = await loadSae(ops, storeOf(weights), config)
+    const weights = new Map(names.map((name) => [name, named(name)]))
+    const sae = await loadSae(ops, memoryStore('checkpoint', weights), config)
     const moments = Array.from({ length: MOMENTS }, (_, i) => named(momentName(i)))
     const adam = new AdamW(ops, parametersOf(sae), {}, { steps, moments })
     return new SaeTraining(sae, settings, adam, named('idle').data)

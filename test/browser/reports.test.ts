@@ -1,4 +1,4 @@
-// The reports of `feature`, `form-or-idea` and `ablation`, as their commands write them, in Chromium.
+// The reports of `feature`, `form-or-idea`, `sae-quality`, `ablation` and `attribute`, as their commands write them, in Chromium.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,13 @@ import { openAll, seriousFindings, visit } from './page-checks.ts'
 const commands: [experiment: string, report: string, args: string[]][] = [
   ['feature', 'tiny/3-12', ['--layer', '3', '--feature', '12,40']],
   ['form-or-idea', 'tiny', ['--layers', '4', '--permutations', '50']],
+  ['sae-quality', 'tiny', ['--layers', '0,3']],
   ['ablation', 'tiny', ['--layers', '5', '--texts-per-category', '1', '--random', '0', '--resamples', '50']],
+  [
+    'attribution',
+    'tiny',
+    ['--text', 'import numpy as', '--corrupted', 'import pandas as', '--layers', '2,3', '--ablate', '20'],
+  ],
 ]
 
 const test = suite<{ folder: string; browser: Browser }>('reports in Chromium')
@@ -61,7 +67,7 @@ test('the index leads to each report, and each back to the index', async ({ brow
   const page = await context.newPage()
   await page.goto(index)
   const count = await page.locator('a').count()
-  assert.is(count, 4)
+  assert.is(count, 5)
   for (let i = 0; i < count; i++) {
     await page.locator('a').nth(i).click()
     await page.getByRole('link', { name: 'All results' }).click()

@@ -23,7 +23,7 @@ const test = suite('examples')
 test.after(() => rmSync(folder, { recursive: true }))
 
 test('each is short, in the README, and imports the package and Node alone', () => {
-  assert.is(files.length, 6)
+  assert.is(files.length, 7)
   for (const file of files) {
     const source = readFileSync(join(root, file), 'utf8')
     assert.ok(source.split('\n').length < 60, file)
@@ -45,6 +45,14 @@ test('head ablation has a number a head', () => {
   assert.is(layers.length, 6)
   for (const line of layers) assert.match(line, /^layer \d( +-?\d+\.\d\d){4}$/)
   assert.ok(layers.some((line) => /-[23]\.\d\d/.test(line)))
+})
+
+test('direct attribution has a line a layer, whose attention is that of its heads and a bias', () => {
+  const [all, ...layers] = lines('direct-attribution')
+  assert.is(all, '" range" is 13.49 above the mean of all logits')
+  assert.is(layers.length, 6)
+  for (const line of layers)
+    assert.match(line, /^layer \d  attention +-?\d\.\d\d  heads( +-?\d\.\d\d){4}  mlp +-?\d\.\d\d$/)
 })
 
 test('steering writes another text, and the plain one without', () => {

@@ -12,10 +12,9 @@ import {
   checkCircumstances,
   readCheckpoint,
   writeCheckpoint,
-  type Checkpoint,
-} from '../../experiments/tools/train-sae/checkpoint.ts'
+} from '../../experiments/lab/models/checkpoint.ts'
 import { trainSae, type Trained } from '../../experiments/tools/train-sae/train.ts'
-import type { Settings } from '../../experiments/tools/train-sae/settings.ts'
+import { FORMAT, type SaeCheckpoint, type Settings } from '../../experiments/tools/train-sae/settings.ts'
 import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
 import { checkSameNumbers } from '../helpers/compare.ts'
 import texts from '../../experiments/lab/texts/texts.json' with { type: 'json' }
@@ -98,11 +97,11 @@ async function trained(stopAt?: number, threads = 2): Promise<Trained> {
     const config = plainConfig({ dIn: 128, dSae: 128, hookName: hook, centered: true, modelName: 'tiny' })
     const ids = Object.values(texts).flatMap((ofOne) => ofOne.slice(0, 3).map((text) => model.tokenize(text)))
     const from = existsSync(join(folder, 'stopped/checkpoint.safetensors'))
-      ? await readCheckpoint(join(folder, 'stopped'))
+      ? await readCheckpoint<SaeCheckpoint>(join(folder, 'stopped'), FORMAT)
       : undefined
-    const save = async (checkpoint: Checkpoint) => {
+    const save = async (checkpoint: SaeCheckpoint) => {
       if (stopAt === undefined) return
-      await writeCheckpoint(join(folder, 'stopped'), checkpoint)
+      await writeCheckpoint(join(folder, 'stopped'), FORMAT, checkpoint)
       if (checkpoint.steps === stopAt) throw new Error('stopped')
     }
     return await trainSae(model, config, ids, { settings, circumstances, from, every: 5, save, quiet: true })

@@ -14,7 +14,9 @@ import { sourceOf } from '../../engine/weights/weights.ts'
 import { capture, run } from '../../gpt2/model.ts'
 import { opCases } from '../browser/op-cases.ts'
 import { runScript, type Ended } from '../helpers/cli.ts'
-import { randomTensor } from '../helpers/random.ts'
+import { gradientCases, sizes } from '../helpers/gradient-cases.ts'
+import { checkAgainstReference } from '../helpers/gradients.ts'
+import { anySeed, holds, randomTensor } from '../helpers/random.ts'
 import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
 import { checkSpecials, specialCases } from '../helpers/special-cases.ts'
 
@@ -39,6 +41,14 @@ test('names the adapter that it runs on', () => {
 })
 
 for (const [name, hold] of Object.entries(opCases)) test(name, () => hold(ops))
+
+for (const [name, make] of Object.entries(gradientCases))
+  test(`gradients: ${name}`, () =>
+    holds(
+      [sizes(20), sizes(20), sizes(20), anySeed],
+      (rows, width, other, seed) => checkAgainstReference(ops, make(rows, width, other), seed, 1e-4),
+      3,
+    ))
 
 for (const name of Object.keys(specialCases))
   test(`NaN and infinity: ${name}`, () => checkSpecials(ops, name, { gpu: true }))

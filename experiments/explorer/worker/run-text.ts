@@ -4,7 +4,7 @@ import type { Hook, HookTable } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
 import type { EditedRun, FeatureEdit, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
-import { KEPT, logitLens, strongest } from './guesses.ts'
+import { first, KEPT, logitLens, strongest } from './guesses.ts'
 import { saeOf, type Model } from './model.ts'
 import { runEdited, type OnLayer } from './run-edited.ts'
 import { shownTokens, tokenize } from './tokens.ts'
@@ -29,9 +29,9 @@ export async function runText(
     ...layerHooks(model, pass, onLayer),
     logits: async (x, ops) => {
       const probabilities = await ops.softmax(x)
-      pass.lens.push(await strongest(ops, probabilities, KEPT.lens)) // the last layer's is the answer
-      pass.times.push(performance.now())
       next = await strongest(ops, probabilities, KEPT.next)
+      pass.lens.push(first(next, KEPT.lens)) // the last layer's is the answer
+      pass.times.push(performance.now())
       if (!edit) return
       const began = performance.now()
       const clean = { next, logits: x, probabilities: await ops.download(probabilities) }

@@ -21,12 +21,12 @@ function gridMax(grid: Grid): number {
   return Math.max(0, ...grid.values.flat().map((value) => Math.abs(value ?? 0)))
 }
 
-/** A heatmap, and below it its colour scale. */
-export function scaledHeatmap(document: Document, grid: Grid, about: About): VNode[] {
+/** A heatmap, and below it its colour scale. `show`: as for `heatmap` */
+export function scaledHeatmap(document: Document, grid: Grid, about: About, show = showNumber): VNode[] {
   const lowest = Math.min(0, ...grid.values.flat().map((value) => value ?? 0))
   const most = showNumber(gridMax(grid))
   const scale = colourScale('0', most, lowest < 0 ? `−${most}` : undefined)
-  return [heatmap(document, grid, about), scale]
+  return [heatmap(document, grid, about, show), scale]
 }
 
 /** Rows x columns, each cell coloured by its share of the largest, its number written in it as `show` gives it. */

@@ -43,15 +43,18 @@ interface TokenizedTexts {
   readonly long?: string
 }
 
-/** @throws UserError for a text without tokens, or one that is too long and to be refused: by its name */
+/**
+ * long: left out by commands without --long, which refuse
+ * @throws UserError for a text without tokens, or one that is too long and to be refused: by its name
+ */
 export function tokenizeTexts(
   model: Pick<OpenModel, 'gpt2' | 'tokenize'>,
   texts: readonly NamedText[],
-  long: Long,
+  long?: Long,
 ): TokenizedTexts {
   const { nCtx } = model.gpt2.config
-  if (long === 'refuse')
-    return { ids: texts.map((text) => refusing(model, text, '--long cut or --long split')) }
+  if (long === undefined || long === 'refuse')
+    return { ids: texts.map((text) => refusing(model, text, long && '--long cut or --long split')) }
   const whole = texts.map(({ text, name }) => model.tokenize(text, { name, anyLength: true }))
   const longer = whole.filter(({ length }) => length > nCtx).length
   const ids = long === 'split' ? whole : whole.map((ids) => ids.slice(0, nCtx))

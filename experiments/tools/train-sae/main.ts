@@ -4,12 +4,13 @@
 //   npm run train-sae -- --resume --out mine/sae/layer3               after Ctrl-C
 // Prints loss, L0 and explained variance as it goes; writes cfg.json, sae_weights.safetensors (SAELens') and report.html.
 import { Option } from 'commander'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
+import { memoryStore, readTensor } from '../../../engine/weights/weights.ts'
 import { plainConfig, type SaeConfig } from '../../../sae/config.ts'
 import { saeJson, saeTensors } from '../../../sae/save.ts'
 import { siteNames, siteOf } from '../../../sae/sites.ts'
-import { storeOf } from '../../../sae/train/initial.ts'
 import { TRAINED } from '../../../sae/train/training.ts'
 import { loadSae } from '../../../sae/weights.ts'
 import {
@@ -20,31 +21,33 @@ import {
   oneOf,
   positiveInteger,
   runMain,
+  tokenCount,
 } from '../../lab/cli/cli.ts'
 import { print, printJson, printNote } from '../../lab/cli/print.ts'
 import { formatTable } from '../../lab/cli/table.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
+import {
+  arithmeticOf,
+  checkCircumstances,
+  hashTexts,
+  hasCheckpoint,
+  readCheckpoint,
+  removeCheckpoint,
+  resumedSettings,
+  writeCheckpoint,
+} from '../../lab/models/checkpoint.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
+import { findModel } from '../../lab/models/model-source.ts'
 import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { provenanceOf } from '../../lab/models/provenance.ts'
 import { measureSaes, type SaeEvaluation } from '../../lab/models/sae-quality.ts'
 import { openWeights } from '../../lab/models/weight-files.ts'
 import { newRun } from '../../lab/report/published-node.ts'
+import { describeSplit, splitTexts, type Ids } from '../../lab/texts/held-out.ts'
 import { OWN_TEXTS, textsNamed } from '../../lab/texts/named-texts.ts'
 import { namedAfter, tokenizeTexts } from '../../lab/texts/tokenize-texts.ts'
-import { splitTexts, type Ids } from './activations.ts'
-import {
-  arithmeticOf,
-  checkCircumstances,
-  hashModel,
-  hashTexts,
-  hasCheckpoint,
-  readCheckpoint,
-  removeCheckpoint,
-  writeCheckpoint,
-} from './checkpoint.ts'
-import { tokenCount, type Settings } from './settings.ts'
+import { FORMAT, type SaeCheckpoint, type Settings } from './settings.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
 
@@ -118,8 +121,8 @@ runMain(async () => {
   await checkWritable(join(out, 'cfg.json'))
   if (!resume && hasCheckpoint(out))
     throw new UserError(`${out} holds a checkpoint: go on by --resume, or remove it to begin again`)
-  const from = resume ? await readCheckpoint(out) : undefined
-  const settings = from ? resumedSettings(from.settings) : settingsOf(options)
+  const from = resume ? await readCheckpoint<SaeCheckpoint>(out, FORMAT) : undefined
+  const settings = from ? resumedSettings(from.settings, command) : settingsOf(options)
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet })
     const config = configFor(model, settings)
@@ -127,20 +130,20 @@ runMain(async () => {
     const { ids, long } = tokenizeTexts(model, texts, 'split')
     if (ids.length < 2) throw new UserError(`${options.texts}: expected two texts at least: one is held out`)
     const circumstances = {
-      model: await hashModel(options.model, options),
+      model: await hashModel(options),
       texts: hashTexts(ids),
       arithmetic: arithmeticOf(ops),
     }
     if (from) checkCircumstances(from.circumstances, circumstances)
     const { training, heldOut } = splitTexts(ids, settings.seed)
-    if (!quiet) printNote(describeTexts(training, heldOut, settings))
+    if (!quiet) printNote(describeSplit(training, heldOut, settings.tokens))
     const trained = await trainSae(model, config, training, {
       ...{ settings, circumstances, from, quiet },
       every: Math.max(1, Math.round(options.checkpoint / settings.batch)),
-      save: (checkpoint) => writeCheckpoint(out, checkpoint),
+      save: (checkpoint) => writeCheckpoint(out, FORMAT, checkpoint),
     })
     const scaled = { ...config, inputScale: trained.scale }
-    const weights = await saeTensors(storeOf(Object.fromEntries(trained.weights)), scaled)
+    const weights = await saeTensors(memoryStore('trained weights', trained.weights), scaled)
     await writeAllAtomically(out, {
       'sae_weights.safetensors': encodeSafetensors(weights),
       'cfg.json': saeJson(config),
@@ -181,16 +184,6 @@ function settingsOf({
   return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, k, seed }
 }
 
-/** Those of the checkpoint. @throws UserError if the command line says otherwise */
-function resumedSettings(saved: Settings): Settings {
-  for (const name of Object.keys(saved) as (keyof Settings)[])
-    if (command.getOptionValueSource(name) === 'cli' && options[name] !== saved[name])
-      throw new UserError(
-        `--resume: this training was begun with ${name} ${saved[name]}, not ${options[name]}: leave the option out`,
-      )
-  return saved
-}
-
 /** @throws UserError if no SAE can be trained there */
 function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k }: Settings): SaeConfig {
   const { nLayers, dModel } = gpt2.config
@@ -204,10 +197,19 @@ function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k }: S
   return architecture === 'topk' ? { ...plain, architecture, k } : plain
 }
 
-/** How often the texts come again: an SAE learns few texts by heart. */
-function describeTexts(training: readonly Ids[], heldOut: readonly Ids[], { tokens }: Settings): string {
-  const own = training.reduce((sum, { length }) => sum + length - 1, 0)
-  return `${training.length} texts with ${own} tokens, each read ${(tokens / own).toFixed(1)} times; ${heldOut.length} texts are held out`
+/** The SHA-256 of a model’s weights. */
+async function hashModel({ model, ...options }: Options): Promise<string> {
+  const store = await (await findModel(model, { ...options, quiet: true })).weights()
+  const hash = createHash('sha256')
+  try {
+    for (const name of [...store.names()].sort()) {
+      const { data } = await readTensor(store.get(name))
+      hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    }
+  } finally {
+    await store.close()
+  }
+  return hash.digest('hex')
 }
 
 /** The SAE as it was written, and the model's own of that hook where there is one, on the same texts. */

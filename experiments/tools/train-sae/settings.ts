@@ -1,5 +1,5 @@
 // What decides a training: all of it is in the checkpoint.
-import { InvalidArgumentError } from 'commander'
+import type { Checkpoint } from '../../lab/models/checkpoint.ts'
 import type { TRAINED, TrainingSettings } from '../../../sae/train/training.ts'
 
 export interface Settings {
@@ -20,6 +20,28 @@ export interface Settings {
   readonly seed: number
 }
 
+/** A point on the curves of the report. */
+export interface Point {
+  readonly tokens: number
+  readonly loss: number
+  readonly l0: number
+  readonly explainedVariance: number
+  readonly deadFeatures: number
+}
+
+/** `tensors`: what SaeTraining saves, and `pool`: the activations that wait. */
+export interface SaeCheckpoint extends Checkpoint {
+  readonly settings: Settings
+  readonly steps: number
+  /** Batches of passages that were read. */
+  readonly position: number
+  /** What activations are multiplied by. */
+  readonly scale: number
+  readonly history: readonly Point[]
+}
+
+export const FORMAT = 'clearbox train-sae 1'
+
 /** Tokens that may pass before a feature that was active on none of them is called dead. */
 export const DEAD_AFTER = 100_000
 
@@ -33,16 +55,5 @@ export function trainingSettings(settings: Settings): TrainingSettings {
   return {
     ...{ rate: settings.rate, steps, warmUp: Math.ceil(steps / 20), decay: Math.floor(steps / 5) },
     ...{ l1: settings.l1, l1WarmUp: Math.ceil(steps / 10), deadAfter: DEAD_AFTER },
-  }
-}
-
-/** An option's parser: `250000`, `250k`, `1.5M`. */
-export function tokenCount(label: string) {
-  return (text: string): number => {
-    const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([kM]?)$/.exec(text) ?? []
-    const value = Number(digits) * { '': 1, k: 1e3, M: 1e6 }[unit as '' | 'k' | 'M']
-    if (!(Number.isSafeInteger(value) && value > 0))
-      throw new InvalidArgumentError(`${label}: expected a number such as 250000, 250k or 1M, got '${text}'.`)
-    return value
   }
 }

@@ -1,5 +1,6 @@
 // Who gets the bag: the indirect-object prompts, and which part of the model says so.
-import { Tensor } from '../../../engine/tensor.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
+import { headShares, logitReader, shareOf, type LogitReader } from '../../../gpt2/attribution.ts'
 import { capture } from '../../../gpt2/model.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import type { OpenModel } from '../../lab/models/models.ts'
@@ -38,16 +39,16 @@ export async function attributionLines(model: OpenModel, recorded: RecordedIoi):
     const at = (name: string) => lastRow(seen.get(name)!)
     const logits = at('logits')
     differences.push(logits[right] - logits[wrong])
-    const reader = await readerOf(model, at(FINAL(model)), right, wrong)
+    const reader = await logitReader(model.gpt2, at(FINAL(model)), { target: right, against: wrong })
     const add = (sums: Float64Array, values: readonly number[]) =>
       values.forEach((value, i) => (sums[i] += value / prompts.length))
     add(
       lens,
-      stages.map((name) => reader(at(name))),
+      stages.map((name) => shareOf(reader, at(name))),
     )
     add(
       direct,
-      parts.map((name) => reader(at(name))),
+      parts.map((name) => shareOf(reader, at(name))),
     )
     add(heads, await headParts(model, at, reader))
   }
@@ -117,27 +118,6 @@ function lastRow(x: Tensor): Float32Array {
   return x.data.subarray((rows - 1) * width)
 }
 
-/**
- * What a part of the stream says for `right` over `wrong`: its mean taken out, divided by what the final LayerNorm divides
- * the whole stream by, times ln_f.weight and the two unembedding rows' difference. ln_f.bias, which no part owns, is left out.
- */
-async function readerOf({ gpt2 }: OpenModel, final: Float32Array, right: number, wrong: number) {
-  const { ops, weights, config } = gpt2
-  const weight = (await ops.download(weights.ln_f.weight)).data
-  const rows = await ops.download(await ops.embed(weights.lm_head, [right, wrong]))
-  const mean = meanOf(final)
-  const variance = final.reduce((sum, value) => sum + (value - mean) ** 2, 0) / final.length
-  const scale = Math.sqrt(variance + config.eps)
-  const direction = Float64Array.from(
-    weight,
-    (value, i) => (value * (rows.row(0)[i] - rows.row(1)[i])) / scale,
-  )
-  return (part: Float32Array): number => {
-    const mean = meanOf(part)
-    return direction.reduce((sum, value, i) => sum + value * (part[i] - mean), 0)
-  }
-}
-
 const meanOf = (row: Float32Array): number => row.reduce((sum, value) => sum + value, 0) / row.length
 
 /**
@@ -147,20 +127,15 @@ const meanOf = (row: Float32Array): number => row.reduce((sum, value) => sum + v
 async function headParts(
   { gpt2 }: OpenModel,
   at: (name: string) => Float32Array,
-  reader: (part: Float32Array) => number,
+  reader: LogitReader,
 ): Promise<number[]> {
   const { ops, config, weights } = gpt2
-  const { nHeads, dHead, dModel } = config
   const found: number[] = []
   for (const [layer, { attn, ln_1 }] of weights.blocks.entries()) {
-    const bias = (await ops.download(ln_1.bias)).reshape([1, dModel])
+    const bias = (await ops.download(ln_1.bias)).reshape([1, config.dModel])
     const constant = (await ops.download(await ops.linear(ops.upload(bias), attn.v))).row(0)
-    const z = at(`blocks.${layer}.attn.hook_z`)
-    const apart = Tensor.zeros([nHeads + 1, dModel]) // the last row stays zero: c_proj's bias alone
-    for (let i = 0; i < dModel; i++) apart.row(Math.floor(i / dHead))[i] = z[i] - constant[i]
-    const out = await ops.download(await ops.linear(ops.upload(apart), attn.c_proj))
-    const ofBias = reader(out.row(nHeads))
-    for (let head = 0; head < nHeads; head++) found.push(reader(out.row(head)) - ofBias)
+    const z = at(`blocks.${layer}.attn.hook_z`).map((value, i) => value - constant[i])
+    found.push(...(await headShares(gpt2, layer, z, reader)).slice(0, -1))
   }
   return found
 }
