@@ -131,7 +131,7 @@ async function writeWithoutCache(model: Gpt2, prompt: readonly number[], count: 
 }
 
 /** Writes `count` tokens, the most probable each time. -> ids, and milliseconds each took */
-async function writeGreedily(
+export async function writeGreedily(
   model: Gpt2,
   prompt: readonly number[],
   count: number,

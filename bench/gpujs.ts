@@ -1,4 +1,5 @@
 // `bench gpujs`: each op in each mode of gpu.js beside the other backends, and kernels naive and better.
+import { Option } from 'commander'
 import { backends } from '../engine/backends.ts'
 import { listOf, positiveInteger } from '../experiments/lab/cli/cli.ts'
 import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
@@ -6,7 +7,8 @@ import { allCases } from './gpujs/all-cases.ts'
 import { startChromium } from './gpujs/chromium.ts'
 import type { OpCase } from './gpujs/case.ts'
 import type { RaceTask } from './gpujs/race-layer.ts'
-import { race } from './gpujs/race.ts'
+import { raceInNode } from './gpujs/race-node.ts'
+import { packages, race } from './gpujs/race.ts'
 import { startRunner } from './gpujs/runner.ts'
 import { timeSideBySide, type Runner } from './side-by-side.ts'
 
@@ -18,6 +20,9 @@ interface GpuJsOptions {
   readonly software?: boolean
   /** Chromium: lengths of texts for a pass through all of GPT-2 small, and for its layers beside other libraries. */
   readonly prefill?: readonly number[]
+  /** Nothing but the race in Node, on WebGPU. */
+  readonly race?: boolean
+  readonly small?: boolean
   /** Only works whose names begin so. */
   readonly only?: readonly string[]
 }
@@ -27,6 +32,19 @@ export const gpujs: Benchmark<GpuJsOptions> = {
   description: 'each op in each mode of gpu.js, and better kernels',
   addOptions: (command) =>
     addThreads(command)
+      .addOption(
+        new Option(
+          '--race',
+          'nothing but a race on WebGPU in Node: GPT-2 small, its products and an SAE beside jax-js and onnxruntime-web; ' +
+            'under five minutes on a GPU; needs npm install --no-save --save-dev webgpu@0.6.2, and npm ci --prefix bench/peers',
+        ).conflicts(['browser', 'only', 'prefill', 'tokens', 'threads']),
+      )
+      .addOption(
+        new Option(
+          '--small',
+          '--race with few tokens, which is what software gets in any case, and then says so',
+        ).implies({ race: true }),
+      )
       .option('--browser', 'in Chromium, too, on its GPU')
       .option('--software', 'with --browser: on SwiftShader, for a machine without a GPU')
       .option(
@@ -38,7 +56,9 @@ export const gpujs: Benchmark<GpuJsOptions> = {
       .option('--tokens <n>', 'tokens at once (default: 64; quick: 16)', positiveInteger('tokens'))
       .option('--only <list>', 'works whose names begin so; race: beside other libraries', listOf('only')),
 
-  async run({ quick, quiet, threads, prefill, only, browser, software = false, ...options }) {
+  async run({ quick, quiet, threads, prefill, only, race: inNodeAlone, small = false, ...options }) {
+    if (inNodeAlone) return raceInNode({ small, quick, quiet })
+    const { browser, software = false } = options
     const tokens = options.tokens ?? (quick ? 16 : 64)
     const isWanted = (work: string) => only?.some((start) => work.startsWith(start)) ?? true
     const settings = { quick, quiet, rounds: 4 }
@@ -65,7 +85,7 @@ export const gpujs: Benchmark<GpuJsOptions> = {
       return timeSideBySide(starts, () => cases, { ...settings, where })
     }
 
-    const inNode = Object.keys(backends).filter((name) => backends[name].needs === undefined)
+    const inNode = Object.keys(backends).filter((name) => backends[name].needs !== 'browser')
     const parts = [await timeCases('Node', inNode, (name) => startRunner(name, tokens, threads))]
     if (browser) {
       const chromium = await startChromium(software)
@@ -85,6 +105,9 @@ export const gpujs: Benchmark<GpuJsOptions> = {
 
   summary({ rows }) {
     const computed = rows.filter(({ work }) => !/upload|read back/.test(work))
+    const of = (names: readonly string[]) => computed.filter(({ backend }) => names.includes(backend))
+    if (of(['WGSL']).length > 0)
+      return timesAsFast('the fastest other library', of(['gpujs:webgpu']), of(Object.keys(packages)))
     return timesAsFast(
       'gpu.js in its fastest mode, op for op',
       computed.filter(({ backend }) => backend === 'wasm'),

@@ -1,12 +1,9 @@
 // A transformer block op by op, by the model's own code, and as one plan of gpu.js's createPipeline.
 import type { Backend } from '../../engine/backend.ts'
 import { sum } from '../../engine/gpujs/add.ts'
-import { highestScore, probability, totalWeight } from '../../engine/gpujs/attention.ts'
-import { centered, rowMean, rowRest } from '../../engine/gpujs/center.ts'
-import { geluOf } from '../../engine/gpujs/gelu.ts'
+import { eachGelu, geluOf } from '../../engine/gpujs/gelu.ts'
 import type { Cube, Kernel, Matrix, Row, Thread } from '../../engine/gpujs/kernel.ts'
-import { normalized, rowDeviation } from '../../engine/gpujs/layer-norm.ts'
-import { productNaive } from '../../engine/gpujs/linear.ts'
+import { productNaive } from '../../engine/gpujs/product.ts'
 import { loadGpuJs, type GpuJs, type Mode } from '../../engine/gpujs/modes.ts'
 import { GpuTensor, flatten } from '../../engine/gpujs/tensor.ts'
 import type { Tensor } from '../../engine/tensor.ts'
@@ -17,6 +14,16 @@ import { Hooks } from '../../gpt2/hooks.ts'
 import type { BlockWeights } from '../../gpt2/weights.ts'
 import { numbers } from '../numbers.ts'
 import { makeCase, type OpCase } from './case.ts'
+import {
+  centered,
+  highestScore,
+  normalized,
+  probability,
+  rowDeviation,
+  rowMean,
+  rowRest,
+  totalWeight,
+} from './earlier-kernels.ts'
 
 const { dModel, dMlp, nHeads: heads, dHead, eps } = gpt2Small
 
@@ -121,7 +128,7 @@ const settings = { precision: 'single', tactic: 'precision', loopMaxIterations: 
 
 function recordBlock(gpu: Planner, gpujs: GpuJs, tokens: number, flat: (tensor: Tensor) => unknown) {
   const kernel = (fn: Kernel, output: number[], constants: Record<string, number> = {}) =>
-    gpu.createKernel(fn, { output, constants, ...settings })
+    gpu.createKernel(fn, { output, constants, functions: [geluOf], ...settings })
   const pattern = [tokens, tokens, heads]
   const mean = kernel(rowMean, [tokens], { width: dModel })
   const rest = kernel(rowRest, [tokens], { width: dModel })
@@ -134,7 +141,7 @@ function recordBlock(gpu: Planner, gpujs: GpuJs, tokens: number, flat: (tensor: 
   const weigh = kernel(probability, pattern)
   const mix = kernel(flatMix, [dModel, tokens], { dHead })
   const add = kernel(sum, [dModel, tokens])
-  const gelu = kernel(geluOf, [dMlp, tokens])
+  const gelu = kernel(eachGelu, [dMlp, tokens])
   const upTo = Float32Array.from({ length: tokens }, (_, t) => t + 1)
   const visible = gpujs.input(upTo, [tokens])
   const [weight, bias] = [flat(scale), flat(shift)]

@@ -23,7 +23,7 @@ export function prefillCases(counts: readonly number[]): OpCase[] {
 }
 
 /** What is used of float64 outputs of an independent implementation. */
-interface Reference {
+export interface Reference {
   readonly prompts: readonly {
     readonly name: string
     readonly ids: readonly number[]
@@ -31,20 +31,23 @@ interface Reference {
   }[]
 }
 
-/** @throws if its logits on a prompt are not the reference's to 1e-4 */
 async function loadVerified(ops: Backend): Promise<Gpt2> {
   const response = await fetch('/test/reference/synthetic/reference.json')
-  const { prompts } = (await response.json()) as Reference
-  const { ids, last_logits_top10: top } = prompts.find(({ name }) => name === 'one')!
   const model = await loadGpt2(ops, syntheticWeights(), gpt2Small)
+  await checkLogits(model, (await response.json()) as Reference)
+  return model
+}
+
+/** @throws if its logits on a prompt are not the reference's to 1e-4 */
+export async function checkLogits(model: Gpt2, { prompts }: Reference): Promise<void> {
+  const { ids, last_logits_top10: top } = prompts.find(({ name }) => name === 'one')!
   const { data } = await lastLogits(model, ids)
   for (const [rank, id] of top.ids.entries())
     if (!(Math.abs(data[id] - top.values[rank]) <= 1e-4))
       throw new Error(
-        `${ops.name} (${ops.mode}): prefill: wrong result, nothing is timed: logit ${id} is ${data[id]}, ` +
+        `${model.ops.name} (${model.ops.mode}): prefill: wrong result, nothing is timed: logit ${id} is ${data[id]}, ` +
           `the reference has ${top.values[rank]}`,
       )
-  return model
 }
 
 /** -> [1, vocabulary] */

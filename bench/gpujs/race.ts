@@ -18,7 +18,7 @@ export interface RaceOptions {
 const ours = ['wasm', 'gpujs:webgl2', 'gpujs:webgpu']
 
 /** Libraries by the package of bench/peers that they come in. */
-const packages: Readonly<Record<string, string>> = {
+export const packages: Readonly<Record<string, string>> = {
   'jax-js': '@jax-js/jax',
   'onnxruntime-web': 'onnxruntime-web',
 }
@@ -79,7 +79,7 @@ export async function race(
 const shapeOf = ({ tokens, inputs, outputs }: Layer) => [tokens, inputs, outputs].join('x')
 
 /** A layer's product, or an SAE's encoder; at one size what it takes to bring x there and the result back, too. */
-function casesOf(layer: Layer): Case<RaceTask>[] {
+export function casesOf(layer: Layer): Case<RaceTask>[] {
   const { tokens, inputs, outputs, relu } = layer
   const make = (part: RaceTask['part'], work: string, shape: string, cost: Cost): Case<RaceTask> => ({
     work: `race: ${work}`,
@@ -100,7 +100,7 @@ function casesOf(layer: Layer): Case<RaceTask>[] {
 }
 
 /** Every product of the blocks as often as a pass runs it: a sum of medians, not a pass that anyone ran. */
-function sums(tokens: number, rows: readonly Row[]): Row[] {
+export function sums(tokens: number, rows: readonly Row[]): Row[] {
   const layers = raceLayers(tokens, true).filter(({ times }) => times > 0)
   const sumOf = (value: (layer: RaceLayer) => number) =>
     layers.reduce((sum, layer) => sum + layer.times * value(layer), 0)

@@ -1,10 +1,10 @@
-// Runs in the browser: the peers that compute with WebGPU there.
+// The peers that compute with WebGPU, in a browser or in Node, where our backend has provided it.
 import { adapterOf } from '../../engine/gpujs/modes.ts'
 import type { Contestant, Prepared, Problem } from '../gpujs/race-layer.ts'
 import { matmulModel } from './onnx-model.ts'
 
-/** A package of bench/peers each; bench/gpujs/race.ts makes sure that it is installed. */
-export const browserPeers: Readonly<Record<string, () => Promise<Contestant>>> = {
+/** A package of bench/peers each; the races make sure that it is installed. */
+export const webGpuPeers: Readonly<Record<string, () => Promise<Contestant>>> = {
   'jax-js': startJax,
   'onnxruntime-web': startOnnxruntime,
 }
@@ -24,7 +24,7 @@ async function readNumbers(device: GPUDevice, buffer: GPUBuffer, count: number):
   return numbers
 }
 
-/** Both ask for the browser's strongest adapter and do not say which they were given. */
+/** Both ask for the strongest adapter and do not say which they were given. */
 async function adapterName(): Promise<string> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) throw new Error('there is no WebGPU adapter')
@@ -144,5 +144,5 @@ async function prepareOnnxruntime(ort: OnnxRuntime, problem: Problem): Promise<P
 }
 
 async function loadPackage<T>(path: string): Promise<T> {
-  return (await import(`/bench/peers/node_modules/${path}`)) as T
+  return (await import(new URL(`./node_modules/${path}`, import.meta.url).href)) as T
 }

@@ -1,7 +1,7 @@
 import type { TextSpan } from '../backend.ts'
 import type { AttentionSize } from '../checks.ts'
 import type { Device } from './device.ts'
-import type { Cube, Matrix, Row, Thread } from './kernel.ts'
+import type { Cube, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /*
@@ -25,39 +25,28 @@ export function scores(
   return dot * this.constants.scale
 }
 
-/** One thread a query and head: it walks the query's scores for the largest. */
-export function highestScore(this: Thread, scores: Cube, visible: Row): number {
+/** One thread a query and head: it walks the query's scores for the largest, then for the sum of their exponentials. */
+function highestAndTotal(this: Thread, scores: Cube, visible: Row): [number, number, number, number] {
   let highest = scores[this.thread.y][this.thread.x][0]
   for (let key = 1; key < visible[this.thread.x]; key++)
     if (scores[this.thread.y][this.thread.x][key] > highest)
       highest = scores[this.thread.y][this.thread.x][key]
-  return highest
-}
-
-/** One thread a query and head: it walks the scores again and adds up their exponentials. */
-export function totalWeight(this: Thread, scores: Cube, highest: Matrix, visible: Row): number {
   let total = 0
   for (let block = 0; block < visible[this.thread.x]; block += 256) {
     const end = Math.min(block + 256, visible[this.thread.x])
     let part = 0
     for (let key = block; key < end; key += 1)
-      part += Math.exp(scores[this.thread.y][this.thread.x][key] - highest[this.thread.y][this.thread.x])
+      part += Math.exp(scores[this.thread.y][this.thread.x][key] - highest)
     total += part
   }
-  return total
+  return [highest, total, 0, 0]
 }
 
-/** One thread a probability: it reads one score, and what the two kernels before found out about its row. */
-export function probability(
-  this: Thread,
-  scores: Cube,
-  highest: Matrix,
-  total: Matrix,
-  visible: Row,
-): number {
+/** One thread a probability: it reads one score, and what the kernel before found out about its row. */
+function probability(this: Thread, scores: Cube, found: Cube, visible: Row): number {
   if (this.thread.x >= visible[this.thread.y]) return 0
   const score = scores[this.thread.z][this.thread.y][this.thread.x]
-  return Math.exp(score - highest[this.thread.z][this.thread.y]) / total[this.thread.z][this.thread.y]
+  return Math.exp(score - found[this.thread.z][this.thread.y][0]) / found[this.thread.z][this.thread.y][1]
 }
 
 /** One thread a number of the output (x column, y head, z query): it walks the keys its query may look at. */
@@ -98,10 +87,9 @@ export async function attentionPattern(
     visible,
   )
   if (queries === 0) return score.reshape(grid)
-  const rows = [heads, queries]
-  using highest = await device.run(highestScore, { grid: rows }, score, visible)
-  using total = await device.run(totalWeight, { grid: rows }, score, highest, visible)
-  return await device.run(probability, { grid }, score, highest, total, visible)
+  const walk = { grid: [heads, queries], shape: [heads, queries, 4] }
+  using found = await device.run(highestAndTotal, walk, score, visible)
+  return await device.run(probability, { grid }, score, found, visible)
 }
 
 export async function attentionMix(

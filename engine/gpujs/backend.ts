@@ -228,5 +228,5 @@ function tensorsOf(resource: GpuResource): GpuTensor[] {
   if ('capacity' in resource && 'rows' in resource) return resource.rows ? [resource.rows] : []
   if (!('parts' in resource)) return [resource.weight, resource.bias]
   const weights = resource.parts.map(({ weight }) => weight)
-  return 'bias' in resource ? [...weights, resource.bias, resource.noBias] : weights
+  return 'bias' in resource ? [...weights, resource.bias] : weights
 }

@@ -1,4 +1,4 @@
-// Runs kernels by gpu.js, and works around its faults (README.md).
+// Runs kernels by gpu.js, and works around its faults (FAULTS.md).
 import { checkThreads } from '../checks.ts'
 import { Tensor, showShape, sizeOf, type Shape } from '../tensor.ts'
 import type { Kernel, KernelInput, Launch } from './kernel.ts'
@@ -164,7 +164,7 @@ export class Device implements TensorOwner {
 
   /** The same texture or buffer with its indices counted in other dimensions: x, y, z. */
   #view(handle: GpuHandle, size: readonly number[]): GpuHandle {
-    // WORKAROUND, fault 5 in README.md: a WebGL program takes textures of one JavaScript class only, and results
+    // WORKAROUND, fault 5 in FAULTS.md: a WebGL program takes textures of one JavaScript class only, and results
     // of one, two and three dimensions are of three. All are shown to kernels as the class of the first result.
     this.#viewClass ??= handle.constructor as new (handle: GpuHandle) => GpuHandle
     const view = new this.#viewClass(handle)
@@ -178,15 +178,16 @@ export class Device implements TensorOwner {
 
   /** Numbers in host memory as gpu.js takes them. */
   #hostInput(numbers: Float32Array, shape: Shape): unknown {
-    // WORKAROUND, fault 1 in README.md: on mode cpu an input() of changing size is read with the output's width.
+    // WORKAROUND, fault 1 in FAULTS.md: on mode cpu an input() of changing size is read with the output's width.
     if (this.mode === 'cpu') return nested(numbers, shape)
     return this.#gpujs.input(numbers, sizeOfGrid(shape))
   }
 
-  async #execute(kernel: Kernel, { grid, constants = {} }: Launch, inputs: unknown[]): Promise<unknown> {
+  async #execute(kernel: Kernel, launch: Launch, inputs: unknown[]): Promise<unknown> {
+    const { grid } = launch
     const folds = grid.length === 2 && Math.max(...grid) > (this.#adapter?.texelsASide ?? Infinity)
     const size = folds ? [grid[1], 1, grid[0]] : sizeOfGrid(grid)
-    const program = this.#program(kernel, folds, size, constants, inputs)
+    const program = this.#program(kernel, folds, size, launch, inputs)
     this.#resize(program, size)
     const result = await runNamed(this.mode, kernel, () => program(...inputs))
     checkRan(this.mode, program)
@@ -206,22 +207,23 @@ export class Device implements TensorOwner {
     kernel: Kernel,
     folds: boolean,
     size: readonly number[],
-    constants: Readonly<Record<string, number>>,
+    { constants = {}, functions = [] }: Launch,
     inputs: readonly unknown[],
   ): RunnableKernel {
     const variants = this.#programs.get(kernel) ?? new Map<string, RunnableKernel>()
     this.#programs.set(kernel, variants)
-    // WORKAROUND, fault 3 in README.md: a program that was compiled for input() numbers fails on a texture.
+    // WORKAROUND, fault 3 in FAULTS.md: a program that was compiled for input() numbers fails on a texture.
     const kinds = inputs.map((input) => (isHandle(input) ? input.type : 'host'))
     const key = JSON.stringify([folds, size.length, constants, kinds])
     const found = variants.get(key)
     if (found) return found
-    // WORKAROUND, fault 6 in README.md: WebGL lays rows and columns out as they are, and fails without a word where one
+    // WORKAROUND, fault 6 in FAULTS.md: WebGL lays rows and columns out as they are, and fails without a word where one
     // is longer than a texture's side. Rows and layers it folds as needed: so the kernel's rows become layers.
     const source = folds ? kernel.toString().replaceAll('this.thread.y', 'this.thread.z') : kernel
     const program = this.#gpu.createKernel(source, {
       output: size,
       constants,
+      functions,
       dynamicOutput: true,
       dynamicArguments: true,
       asyncMode: true,

@@ -3,12 +3,11 @@ import type { Matrix, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /**
- * One thread a number: x times the share of a normal distribution below x. The tail below -|x| is e^(-x^2 / 2) times a
+ * x times the share of a normal distribution below x. The tail below -|x| is e^(-x^2 / 2) times a
  * polynomial in t = 1 / (1 + 0.28 |x|), as in engine/wasm/math.ts, which says how it was fitted. Written out: a kernel
  * can use nothing from outside itself.
  */
-function geluErfOf(this: Thread, x: Matrix): number {
-  const value = x[this.thread.y][this.thread.x]
+export function geluErfOf(value: number): number {
   const t = 1 / (1 + 0.28 * Math.abs(value))
   let sum = 0.025478767644805188
   sum = sum * t - 0.0965852079855404
@@ -24,7 +23,12 @@ function geluErfOf(this: Thread, x: Matrix): number {
   return value * (1 - tail)
 }
 
+/** One thread a number. */
+function eachGeluErf(this: Thread, x: Matrix): number {
+  return geluErfOf(x[this.thread.y][this.thread.x])
+}
+
 export function geluErf(device: Device, x: GpuTensor): Promise<GpuTensor> {
   const grid = matrixForm(x.shape)
-  return device.run(geluErfOf, { grid, shape: x.shape }, { tensor: x, shape: grid })
+  return device.run(eachGeluErf, { grid, shape: x.shape, functions: [geluErfOf] }, { tensor: x, shape: grid })
 }

@@ -32,4 +32,9 @@ export interface Launch {
   readonly shape?: Shape
   /** Numbers of the program text itself: a new program for each set, so only what is fixed for a layer. */
   readonly constants?: Readonly<Record<string, number>>
+  /** What the kernel calls by name: functions of numbers that gpu.js compiles along with it. */
+  readonly functions?: readonly HelperFunction[]
 }
+
+/** A part that kernels share. Like a kernel it is read as text, and uses nothing but its arguments, `Math` and its like. */
+export type HelperFunction = (...numbers: number[]) => number

@@ -1,14 +1,14 @@
-import { center, rowMean } from './center.ts'
+import { momentsOf } from './center.ts'
 import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
-import { rowDeviation } from './layer-norm.ts'
 import { addTo, sumRows } from './linear-backward.ts'
 import type { GpuNorm } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /** n = (x - mean) / deviation. */
-function standard(this: Thread, centered: Matrix, deviation: Row): number {
-  return centered[this.thread.y][this.thread.x] / deviation[this.thread.y]
+function standard(this: Thread, x: Matrix, moments: Matrix): number {
+  const t = this.thread.y
+  return (x[t][this.thread.x] - moments[t][0] - moments[t][1]) / moments[t][2]
 }
 
 function times(this: Thread, a: Matrix, b: Matrix): number {
@@ -28,9 +28,16 @@ function meanAlong(this: Thread<'width'>, g: Matrix, n: Matrix): number {
 }
 
 /** dx = (g - mean(g) - n mean(g n)) / deviation. */
-function normSlope(this: Thread, g: Matrix, n: Matrix, deviation: Row, meanG: Row, meanGN: Row): number {
+function normSlope(
+  this: Thread,
+  g: Matrix,
+  n: Matrix,
+  moments: Matrix,
+  momentsG: Matrix,
+  meanGN: Row,
+): number {
   const t = this.thread.y
-  return (g[t][this.thread.x] - meanG[t] - n[t][this.thread.x] * meanGN[t]) / deviation[t]
+  return (g[t][this.thread.x] - momentsG[t][0] - n[t][this.thread.x] * meanGN[t]) / moments[t][2]
 }
 
 /** Added to dW and db where they are given: dw = dy n and db = dy, over all rows. -> [rows, width] */
@@ -45,16 +52,15 @@ export async function layerNormBackward(
 ): Promise<GpuTensor> {
   const [rows, width] = x.shape
   const [all, each] = [{ grid: [rows, width] }, { grid: [rows], constants: { width } }]
-  using centered = await center(device, x)
-  using deviation = await device.run(rowDeviation, { grid: [rows], constants: { width, eps } }, centered)
-  using n = await device.run(standard, all, centered, deviation)
+  using moments = await momentsOf(device, x, eps)
+  using n = await device.run(standard, all, x, moments)
   if (dW) {
     using products = await device.run(times, all, dY, n)
     await addTo(device, dW, await sumRows(device, products))
   }
   if (db) await addTo(device, db, await sumRows(device, dY))
   using g = await device.run(weighted, all, dY, weight)
-  using meanG = await device.run(rowMean, each, g)
+  using momentsG = await momentsOf(device, g, 0)
   using meanGN = await device.run(meanAlong, each, g, n)
-  return await device.run(normSlope, all, g, n, deviation, meanG, meanGN)
+  return await device.run(normSlope, all, g, n, moments, momentsG, meanGN)
 }

@@ -1,4 +1,4 @@
-import { center } from './center.ts'
+import { momentsOf } from './center.ts'
 import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuNorm } from './prepared.ts'
@@ -18,21 +18,10 @@ export function normalizedNaive(this: Thread<'width' | 'eps'>, x: Matrix, weight
   return ((x[this.thread.y][this.thread.x] - mean) / deviation) * weight[this.thread.x] + bias[this.thread.x]
 }
 
-/** Better, after `center`: one thread a row walks what is left once more. */
-export function rowDeviation(this: Thread<'width' | 'eps'>, centered: Matrix): number {
-  let squares = 0
-  for (let block = 0; block < this.constants.width; block += 256) {
-    const end = Math.min(block + 256, this.constants.width)
-    let part = 0
-    for (let i = block; i < end; i += 1) part += centered[this.thread.x][i] * centered[this.thread.x][i]
-    squares += part
-  }
-  return Math.sqrt(squares / this.constants.width + this.constants.eps)
-}
-
-/** Better, last step: one thread a number, which reads four numbers however wide the row is. */
-export function normalized(this: Thread, centered: Matrix, deviation: Row, weight: Row, bias: Row): number {
-  const z = centered[this.thread.y][this.thread.x] / deviation[this.thread.y]
+/** Better, after `rowMoments`: one thread a number, which reads six however wide the row is. */
+function normalized(this: Thread, x: Matrix, moments: Matrix, weight: Row, bias: Row): number {
+  const y = this.thread.y
+  const z = (x[y][this.thread.x] - moments[y][0] - moments[y][1]) / moments[y][2]
   return z * weight[this.thread.x] + bias[this.thread.x]
 }
 
@@ -44,7 +33,6 @@ export async function layerNorm(
 ): Promise<GpuTensor> {
   const [rows, width] = x.shape
   if (rows * width === 0) return x.reshape(x.shape)
-  using centered = await center(device, x)
-  using deviation = await device.run(rowDeviation, { grid: [rows], constants: { width, eps } }, centered)
-  return await device.run(normalized, { grid: [rows, width] }, centered, deviation, weight, bias)
+  using moments = await momentsOf(device, x, eps)
+  return await device.run(normalized, { grid: [rows, width] }, x, moments, weight, bias)
 }

@@ -1,83 +1,51 @@
 import type { Activation } from '../backend.ts'
 import { Tensor } from '../tensor.ts'
-import { add, sumOfShares } from './add.ts'
+import { sumOfShares } from './add.ts'
 import type { Device } from './device.ts'
-import { geluErf } from './gelu-erf.ts'
-import { gelu } from './gelu.ts'
+import { geluErfOf } from './gelu-erf.ts'
+import { geluOf } from './gelu.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear } from './prepared.ts'
-import { relu } from './relu.ts'
+import { productBlock, productTile } from './product.ts'
+import { reluOf } from './relu.ts'
 import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/**
- * Naive: one thread an output. It walks one row of x and one column of W: two reads a product. Neighbouring threads
- * read neighbouring columns, so the reads of W at least come side by side.
- */
-export function productNaive(this: Thread<'first' | 'rows'>, x: Matrix, weight: Matrix, bias: Row): number {
+/** Activations as numbers of a program's text, where a comparison with them costs nothing. */
+const codes: Readonly<Record<Activation, number>> = { none: 0, gelu: 1, geluErf: 2, relu: 3 }
+
+/** What the kernels below call. */
+export const activations = [geluOf, geluErfOf, reluOf]
+
+/** What finishes an output: `adds` is 1 where a residual is added. */
+type Finish = 'activation' | 'adds'
+
+/** One thread an output: it fetches its sum from its tile, and does all that is done to a sum in the same pass over memory. */
+export function finishTiles(this: Thread<Finish>, tiles: Matrix, bias: Row, residual: Matrix): number {
+  const row = Math.floor(this.thread.y * 0.5)
+  const tile = Math.floor(this.thread.x * 0.5)
+  const corner = (this.thread.y - row * 2) * 2 + this.thread.x - tile * 2
+  let value = tiles[row][tile * 4 + corner] + bias[this.thread.x]
+  if (this.constants.activation === 1) value = geluOf(value)
+  if (this.constants.activation === 2) value = geluErfOf(value)
+  if (this.constants.activation === 3) value = reluOf(value)
+  if (this.constants.adds === 1) value += residual[this.thread.y][this.thread.x]
+  return value
+}
+
+/** The same for a single row, whose sums are still in blocks of 256 terms. */
+function finishBlocks(this: Thread<Finish | 'blocks'>, parts: Matrix, bias: Row, residual: Matrix): number {
   let sum = 0
-  for (let block = 0; block < this.constants.rows; block += 256) {
-    const end = Math.min(block + 256, this.constants.rows)
-    let part = 0
-    for (let k = block; k < end; k += 1)
-      part += x[this.thread.y][this.constants.first + k] * weight[k][this.thread.x]
-    sum += part
-  }
-  return sum + bias[this.thread.x]
+  for (let block = 0; block < this.constants.blocks; block++) sum += parts[block][this.thread.x]
+  let value = sum + bias[this.thread.x]
+  if (this.constants.activation === 1) value = geluOf(value)
+  if (this.constants.activation === 2) value = geluErfOf(value)
+  if (this.constants.activation === 3) value = reluOf(value)
+  if (this.constants.adds === 1) value += residual[this.thread.y][this.thread.x]
+  return value
 }
 
-/** Better: one thread four neighbouring outputs. A number of x is read once for four products: 1.25 reads a product. */
-export function productFour(
-  this: Thread<'first' | 'rows'>,
-  x: Matrix,
-  weight: Matrix,
-  bias: Row,
-): [number, number, number, number] {
-  const j = this.thread.x * 4
-  let sum0 = 0
-  let sum1 = 0
-  let sum2 = 0
-  let sum3 = 0
-  for (let block = 0; block < this.constants.rows; block += 256) {
-    const end = Math.min(block + 256, this.constants.rows)
-    let part0 = 0
-    let part1 = 0
-    let part2 = 0
-    let part3 = 0
-    for (let k = block; k < end; k += 1) {
-      const value = x[this.thread.y][this.constants.first + k]
-      part0 += value * weight[k][j]
-      part1 += value * weight[k][j + 1]
-      part2 += value * weight[k][j + 2]
-      part3 += value * weight[k][j + 3]
-    }
-    sum0 += part0
-    sum1 += part1
-    sum2 += part2
-    sum3 += part3
-  }
-  return [sum0 + bias[j], sum1 + bias[j + 1], sum2 + bias[j + 2], sum3 + bias[j + 3]]
-}
-
-/** x W + b: each part's share of the sum, added up. */
-async function product(device: Device, x: GpuTensor, layer: GpuLinear): Promise<GpuTensor> {
-  const shape = [x.shape[0], layer.out]
-  // A sum over nothing: its layer holds one row of zeros (see prepareLinear).
-  using nothing = device.tensor(Tensor.zeros([x.shape[0], 1]))
-  const input = layer.in === 0 ? nothing : x
-  const fours = layer.out % 4 === 0
-  const grid = fours ? [x.shape[0], layer.out / 4] : shape
-  return await sumOfShares(device, layer.parts, ({ first, rows, weight }) => {
-    const bias = first === 0 ? layer.bias : layer.noBias
-    const launch = { grid, shape, constants: { first, rows } }
-    return device.run(fours ? productFour : productNaive, launch, input, weight, bias)
-  })
-}
-
-/**
- * The activation and the residual are kernels of their own: a pass over memory each, beside `in` passes for the product.
- * A result that is larger than the GPU binds at once is made block by block, and gathered in host memory.
- */
+/** A result that is larger than the GPU binds at once is made block by block, and gathered in host memory. */
 export async function linear(
   device: Device,
   x: GpuTensor,
@@ -86,7 +54,7 @@ export async function linear(
   residual?: GpuTensor,
 ): Promise<GpuTensor> {
   const [rows] = x.shape
-  const blocks = rowBlocks(device, rows, Math.max(layer.in, layer.out))
+  const blocks = rowBlocks(device, rows, Math.max(layer.in, 4 * Math.ceil(layer.out / 4)))
   if (blocks.length === 1) return linearAtOnce(device, x, layer, activation, residual)
   const gathered = Tensor.zeros([rows, layer.out])
   for (const [first, last] of blocks) {
@@ -105,15 +73,39 @@ async function linearAtOnce(
   activation: Activation,
   residual?: GpuTensor,
 ): Promise<GpuTensor> {
-  const sums = await product(device, x, layer)
-  const activated = await activate(device, sums, activation)
-  if (!residual) return activated
-  using before = activated
-  return await add(device, before, residual, false)
+  const [rows] = x.shape
+  // A sum over nothing: its layer holds one row of zeros (see prepareLinear).
+  using nothing = device.tensor(Tensor.zeros([rows, 1]))
+  const input = layer.in === 0 ? nothing : x
+  const constants = { activation: codes[activation], adds: residual ? 1 : 0 }
+  const launch = { grid: [rows, layer.out], functions: activations }
+  const added = residual ?? { tensor: layer.bias, shape: [1, layer.out] } // not read where nothing is added
+  if (rows !== 1) {
+    using tiles = await tileSums(device, input, layer)
+    return await device.run(finishTiles, { ...launch, constants }, tiles, layer.bias, added)
+  }
+  using parts = await blockSums(device, input, layer)
+  const [blocks] = parts.shape
+  const finish = { ...launch, constants: { ...constants, blocks } }
+  return await device.run(finishBlocks, finish, parts, layer.bias, added)
 }
 
-async function activate(device: Device, sums: GpuTensor, activation: Activation): Promise<GpuTensor> {
-  if (activation === 'none') return sums
-  using before = sums
-  return await { gelu, geluErf, relu }[activation](device, before)
+/** x W in tiles of two by two. -> [rows / 2, 4 * outputs / 2], both rounded up */
+function tileSums(device: Device, x: GpuTensor, layer: GpuLinear): Promise<GpuTensor> {
+  const [rows] = x.shape
+  const grid = [Math.ceil(rows / 2), Math.ceil(layer.out / 2)]
+  return sumOfShares(device, layer.parts, ({ first, rows: terms, weight }) => {
+    const constants = { first, rows: terms, lastColumn: layer.out - 1 }
+    const launch = { grid, shape: [grid[0], 4 * grid[1]], constants }
+    return device.run(productTile, launch, x, weight, Float32Array.of(rows - 1))
+  })
+}
+
+/** x W for one row, a row of results for each 256 terms. -> [blocks, outputs rounded up to fours] */
+function blockSums(device: Device, x: GpuTensor, layer: GpuLinear): Promise<GpuTensor> {
+  const grid = [Math.ceil(layer.parts[0].rows / 256), Math.ceil(layer.out / 4)]
+  return sumOfShares(device, layer.parts, ({ first, rows, weight }) => {
+    const constants = { first, rows, lastColumn: layer.out - 1 }
+    return device.run(productBlock, { grid, shape: [grid[0], 4 * grid[1]], constants }, x, weight)
+  })
 }

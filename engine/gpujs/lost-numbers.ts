@@ -4,14 +4,14 @@
  */
 import { Tensor } from '../tensor.ts'
 import type { Device } from './device.ts'
-import { clip } from './relu.ts'
+import { relu } from './relu.ts'
 import { activeCount } from './sparse-encode.ts'
 
 /** What to add to the mode: nothing where ReLU keeps NaN and infinity and the encoder lists them. */
 export async function lostNumbers(device: Device): Promise<string> {
   const given = Tensor.of([1, 5], [NaN, Infinity, -Infinity, -1, 1])
   using x = device.tensor(given)
-  using clipped = await device.run(clip, { grid: given.shape }, x)
+  using clipped = await relu(device, x)
   using active = await device.run(activeCount, { grid: [1, 1], constants: { width: 5 } }, clipped)
   return describeLost((await clipped.download()).data, (await active.download()).data[0])
 }

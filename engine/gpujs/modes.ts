@@ -86,7 +86,7 @@ async function checkWebGpu(GPU: GpuJs['GPU']): Promise<void> {
 }
 
 function canMakeFunctions(): boolean {
-  // WORKAROUND, fault 7 in README.md: mode cpu is made by `new Function`, and the reason is lost where that is forbidden.
+  // WORKAROUND, fault 7 in FAULTS.md: mode cpu is made by `new Function`, and the reason is lost where that is forbidden.
   try {
     Reflect.construct(Function, [])
     return true
@@ -105,7 +105,7 @@ export function checkRan(mode: Mode, { kernel }: RunnableKernel): void {
 }
 
 function modeOf({ constructor, context }: RunnableKernel['kernel']): string {
-  // WORKAROUND, fault 2 in README.md: every WebGL kernel says `gpu`, WebGL1's and WebGL2's alike.
+  // WORKAROUND, fault 2 in FAULTS.md: every WebGL kernel says `gpu`, WebGL1's and WebGL2's alike.
   const isWebGl2 = typeof WebGL2RenderingContext !== 'undefined' && context instanceof WebGL2RenderingContext
   return constructor.mode === 'gpu' && isWebGl2 ? 'webgl2' : constructor.mode
 }

@@ -22,7 +22,6 @@ export interface Part {
 export interface GpuLinear extends Linear {
   readonly parts: readonly Part[]
   readonly bias: GpuTensor // [out]
-  readonly noBias: GpuTensor // [out], zeros: what every part but the first adds
 }
 
 export interface GpuEncoder extends Encoder {
@@ -68,8 +67,7 @@ export async function prepareLinear(
       out: outputs,
       hasBias: bias !== undefined,
       parts,
-      bias: keep(await device.upload(bias ? await readTensor(bias) : Tensor.zeros([outputs]))),
-      noBias: await device.upload(Tensor.zeros([outputs])),
+      bias: await device.upload(bias ? await readTensor(bias) : Tensor.zeros([outputs])),
     }
   })
 }

@@ -6,9 +6,10 @@ import type { Device } from './device.ts'
 import { takeRows } from './take-rows.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** Ranges of rows whose `width` numbers the GPU binds at once: one range where all fit. */
+/** Ranges of rows whose `width` numbers the GPU binds at once: one range where all fit. Even numbers: products come in pairs of rows. */
 export function rowBlocks(device: Device, rows: number, width: number): [first: number, last: number][] {
-  const atOnce = Math.max(1, Math.min(rows, Math.floor(device.maxBytes / (4 * width))))
+  const fitting = Math.floor(device.maxBytes / (4 * width))
+  const atOnce = rows + (rows % 2) <= fitting ? rows : Math.max(1, fitting - (fitting % 2))
   const blocks: [number, number][] = [[0, Math.min(atOnce, rows)]]
   for (let first = atOnce; first < rows; first += atOnce) blocks.push([first, Math.min(first + atOnce, rows)])
   return blocks

@@ -12,7 +12,8 @@ import { topK } from './top-k.ts'
 /*
  * x W + b has about 60 positive numbers among a row's 24,576. Naive: read all of them back. Better: find on the
  * GPU which they are, and read those back. A thread cannot append to a list, so the list is made in two steps: count,
- * then fetch.
+ * then list. How long the lists are is not known before they have come back, so they have room for PLACES entries a row, or as many
+ * as the longest so far needed: one read-back, and a second one only for a row that is longer.
  */
 
 /** Columns that one thread counts. */
@@ -34,25 +35,42 @@ export function activeCount(this: Thread<'width'>, dense: Matrix): number {
   return count
 }
 
-/** One thread an entry of the list: it walks its chunk until it has passed as many active numbers as come before. */
-function activeColumn(this: Thread<'width'>, dense: Matrix, rows: Row, chunks: Row, ranks: Row): number {
-  const row = rows[this.thread.x]
-  const from = chunks[this.thread.x] * 256
+/**
+ * One thread a place in a row's list. It walks the row's counts to the chunk that its entry is in, and that chunk up to it.
+ * -> the entry's column (-1: the list has ended), its number, and how many entries the row has
+ */
+function listed(
+  this: Thread<'width' | 'chunks'>,
+  dense: Matrix,
+  counts: Matrix,
+): [number, number, number, number] {
+  const y = this.thread.y
+  let chunk = 0
+  let before = 0
+  let total = 0
+  for (let c = 0; c < this.constants.chunks; c++) {
+    total += counts[y][c]
+    if (total <= this.thread.x) {
+      chunk = c + 1
+      before = total
+    }
+  }
+  const from = chunk * 256
   const to = Math.min(from + 256, this.constants.width)
-  let left = ranks[this.thread.x]
-  let found = -1
+  let left = this.thread.x - before
+  let column = -1
+  let value = 0
   for (let j = from; j < to; j += 1) {
+    const number = dense[y][j]
     let active = 1
-    if (dense[row][j] <= 0) active = 0
-    if (active === 1 && left === 0) found = j
+    if (number <= 0) active = 0
+    if (active === 1 && left === 0) {
+      column = j
+      value = number
+    }
     left -= active
   }
-  return found
-}
-
-/** One thread an entry: it reads the number itself. */
-function activeValue(this: Thread, dense: Matrix, rows: Row, columns: Row): number {
-  return dense[rows[this.thread.x]][columns[this.thread.x]]
+  return [column, value, total, 0]
 }
 
 /** One thread a number: 0 where it is not above its column's threshold. Written so that NaN goes through. */
@@ -63,13 +81,19 @@ function clipBelow(this: Thread, dense: Matrix, threshold: Row): number {
 }
 
 export async function sparseEncode(device: Device, x: GpuTensor, encoder: GpuEncoder): Promise<SparseRows> {
+  const blocks = rowBlocks(device, x.shape[0], Math.max(encoder.in, encoder.out))
+  if (blocks.length === 1) return encodeAtOnce(device, x, encoder)
   const parts: SparseRows[] = []
-  for (const [first, last] of rowBlocks(device, x.shape[0], Math.max(encoder.in, encoder.out))) {
+  for (const [first, last] of blocks) {
     using part = await rowsOf(device, x, first, last)
-    using dense = await preActivations(device, part, encoder)
-    parts.push(await select(device, dense, encoder))
+    parts.push(await encodeAtOnce(device, part, encoder))
   }
   return stackRows(parts, encoder.out)
+}
+
+async function encodeAtOnce(device: Device, x: GpuTensor, encoder: GpuEncoder): Promise<SparseRows> {
+  using dense = await preActivations(device, x, encoder)
+  return await select(device, dense, encoder)
 }
 
 async function select(device: Device, dense: GpuTensor, { threshold, k }: GpuEncoder): Promise<SparseRows> {
@@ -103,35 +127,47 @@ function inOrder(
   return stackRows(rows, width)
 }
 
+/** Entries a row for which there is room at first, and by which room grows. */
+const PLACES = 64
+/** The room that a device's lists last needed: texts of one model are alike. */
+const places = new WeakMap<Device, number>()
+
 /** The positive entries of a dense matrix that lies on the device; the matrix itself stays there. */
 export async function fetchActive(device: Device, dense: GpuTensor): Promise<SparseRows> {
   const [tokens, width] = dense.shape
-  const constants = { width }
-  const counting = { grid: [tokens, Math.ceil(width / CHUNK)], constants }
-  using counted = await device.run(activeCount, counting, dense)
-  const { offsets, rows, chunks, ranks } = listEntries(await counted.download())
-  const grid = [rows.length]
-  using columns = await device.run(activeColumn, { grid, constants }, dense, rows, chunks, ranks)
-  const indices = Uint32Array.from((await columns.download()).data)
-  if (rows.length === 0) return { shape: dense.shape, offsets, indices, values: new Float32Array(0) }
-  using values = await device.run(activeValue, { grid }, dense, rows, columns)
-  return { shape: dense.shape, offsets, indices, values: (await values.download()).data }
+  const chunks = Math.ceil(width / CHUNK)
+  using counts = await device.run(activeCount, { grid: [tokens, chunks], constants: { width } }, dense)
+  const list = async (room: number): Promise<Tensor> => {
+    const launch = { grid: [tokens, room], shape: [tokens, room, 4], constants: { width, chunks } }
+    using lists = await device.run(listed, launch, dense, counts)
+    return lists.download()
+  }
+  const room = Math.min(width, places.get(device) ?? PLACES)
+  const lists = await list(room)
+  const longest = Array.from({ length: tokens }, (_, row) => lengthOf(lists, row)).reduce(
+    (most, length) => Math.max(most, length),
+    0,
+  )
+  if (longest <= room) return fromLists(lists, width)
+  const needed = Math.ceil(longest / PLACES) * PLACES
+  places.set(device, needed)
+  return fromLists(await list(Math.min(width, needed)), width)
 }
 
-/** Where each entry of the list to be is found: its row, its chunk, and how many active numbers come before it there. */
-function listEntries({ shape: [rowCount, chunkCount], data: counts }: Tensor) {
-  const offsets = new Uint32Array(rowCount + 1)
-  const total = counts.reduce((sum, count) => sum + count, 0)
-  const [rows, chunks, ranks] = [new Float32Array(total), new Float32Array(total), new Float32Array(total)]
-  let at = 0
-  for (let row = 0; row < rowCount; row++) {
-    for (let chunk = 0; chunk < chunkCount; chunk++)
-      for (let rank = 0; rank < counts[row * chunkCount + chunk]; rank++, at++) {
-        rows[at] = row
-        chunks[at] = chunk
-        ranks[at] = rank
-      }
-    offsets[row + 1] = at
-  }
-  return { offsets, rows, chunks, ranks }
+/** How many entries a row has, whether or not its list has room for them. */
+const lengthOf = ({ shape: [, room], data }: Tensor, row: number): number => data[row * room * 4 + 2]
+
+/** lists [rows, room, 4] as `listed` gives them */
+function fromLists(lists: Tensor, width: number): SparseRows {
+  const [rows, room] = lists.shape
+  const offsets = new Uint32Array(rows + 1)
+  for (let row = 0; row < rows; row++) offsets[row + 1] = offsets[row] + lengthOf(lists, row)
+  const [indices, values] = [new Uint32Array(offsets[rows]), new Float32Array(offsets[rows])]
+  for (let row = 0; row < rows; row++)
+    for (let rank = 0, at = offsets[row]; at < offsets[row + 1]; rank++, at++) {
+      const entry = (row * room + rank) * 4
+      indices[at] = lists.data[entry]
+      values[at] = lists.data[entry + 1]
+    }
+  return { shape: [rows, width], offsets, indices, values }
 }

@@ -3,12 +3,14 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkLayer, makeProblem } from '../../bench/gpujs/race-layer.ts'
 import { ourContestant } from '../../bench/gpujs/our-layer.ts'
+import { raceSizes } from '../../bench/gpujs/race-node.ts'
 import { race, raceCounts, raceLayers } from '../../bench/gpujs/race.ts'
 import type { RaceTask } from '../../bench/gpujs/race-layer.ts'
 import { matmulModel } from '../../bench/peers/onnx-model.ts'
 import { threadsOf } from '../../bench/rows.ts'
 import type { Runner } from '../../bench/side-by-side.ts'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
+import { runScript } from '../helpers/cli.ts'
 import { messageOf } from '../helpers/compare.ts'
 
 const test = suite('bench: race')
@@ -152,6 +154,31 @@ test('an ONNX model names the steps that it was asked for', () => {
   assert.equal(steps(matmulModel({ m: 1, k: 2, n: 3, b, bias })), ['MatMul', 'Add', 'after 1'])
   const all = steps(matmulModel({ m: 1, k: 2, n: 3, b, bias, relu: true }))
   assert.equal(all, ['MatMul', 'Add', 'Relu', 'after 1', 'after 2'])
+})
+
+test('in Node a GPU gets full size, software little, and the results say so; --small asks for it', () => {
+  const onGpu = raceSizes('gpu.js, NVIDIA (hardware)', false)
+  assert.is(onGpu.sizes.prefill, 512)
+  assert.is(onGpu.sizes.encode, 1024)
+  assert.equal(onGpu.notRun, [])
+  const inSoftware = raceSizes('gpu.js, SwiftShader (software)', false)
+  assert.is(inSoftware.sizes.prefill, 16)
+  assert.equal(inSoftware.notRun, [
+    {
+      backend: '512 tokens through GPT-2 small and 1024 through an SAE',
+      reason: 'this adapter computes in software: 16 and 16 stand for it, and its times say nothing of GPUs',
+    },
+  ])
+  assert.equal(raceSizes('gpu.js, NVIDIA (hardware)', true), { sizes: inSoftware.sizes, notRun: [] })
+})
+
+test('--race without the package webgpu says what to install, and goes with no option of another run', async () => {
+  const run = (...options: string[]) => runScript('bench/main.ts', ['gpujs', ...options])
+  assert.match(run('--race').stderr, /not installed: npm install --no-save --save-dev webgpu@/)
+  assert.match(run('--race', '--browser').stderr, /'--race' cannot be used with option '--browser'/)
+  const help = run('--help').stdout
+  assert.match(help, /--race/)
+  assert.match(help, /--small/)
 })
 
 test.run()

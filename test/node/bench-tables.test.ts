@@ -196,6 +196,17 @@ tables('each benchmark’s last line is made of its rows', () => {
     'ours is 4.00 to 10.0 times as fast as gpu.js in its fastest mode, op for op',
   )
   assert.is(
+    summaryOf(gpujs, [
+      of('WGSL', 1, { work: 'peak: read' }),
+      of('gpujs:webgpu', 9, { work: 'race: upload' }),
+      of('jax-js', 1, { work: 'race: upload' }),
+      of('gpujs:webgpu', 8, { work: 'race: product' }),
+      of('jax-js', 4, { work: 'race: product' }),
+      of('onnxruntime-web', 6, { work: 'race: product' }),
+    ]),
+    'ours is 0.500 times as fast as the fastest other library',
+  )
+  assert.is(
     summaryOf(generate, [
       row({ work: 'prefill', roofline: 0.1 }),
       of('wasm', 20, { work: 'decode', roofline: 0.95 }),

@@ -10,9 +10,9 @@ import { centeredNaive } from '../../engine/gpujs/center.ts'
 import { Device } from '../../engine/gpujs/device.ts'
 import type { Kernel, KernelInput } from '../../engine/gpujs/kernel.ts'
 import { normalizedNaive } from '../../engine/gpujs/layer-norm.ts'
-import { productFour, productNaive } from '../../engine/gpujs/linear.ts'
 import { describeLost } from '../../engine/gpujs/lost-numbers.ts'
 import { checkRan, type RunnableKernel } from '../../engine/gpujs/modes.ts'
+import { productNaive } from '../../engine/gpujs/product.ts'
 import { softenedNaive } from '../../engine/gpujs/softmax.ts'
 import { fetchActive } from '../../engine/gpujs/sparse-encode.ts'
 import { positiveEntries } from '../../engine/sparse.ts'
@@ -126,18 +126,33 @@ for (const device of devices) {
     )
   })
 
-  test('four products a thread have the bits of one a thread', async () => {
-    const [x, weight, bias] = [randomTensor([5, 3072], 1), randomTensor([3072, 12], 2), randomTensor([12], 3)]
-    const constants = { first: 0, rows: 3072 }
-    const one = await compute(productNaive, [5, 12], constants, x, weight, bias)
-    const inputs = [x, weight, bias].map((tensor) => device.tensor(tensor))
-    const four = await device.run(productFour, { grid: [5, 3], shape: [5, 12], constants }, ...inputs)
-    checkSameBits(await four.download(), one)
+  test('two rows of two a thread, and blocks of one row, have the sums of one product a thread', async () => {
+    for (const [rows, inputs, outputs] of [
+      [5, 3072, 12],
+      [6, 515, 7],
+      [1, 3072, 12],
+      [1, 3, 5],
+      [2, 1, 1],
+    ]) {
+      const x = randomTensor([rows, inputs], 1)
+      const layer = { weight: randomTensor([inputs, outputs], 2), bias: randomTensor([outputs], 3) }
+      const constants = { first: 0, rows: inputs }
+      const one = await compute(productNaive, [rows, outputs], constants, x, layer.weight, layer.bias)
+      const ops = await createGpuJsBackend(mode, { threads: 2 })
+      const { data } = await hostOps(ops).linear(x, layer)
+      await ops.dispose()
+      for (const [i, value] of one.data.entries())
+        assert.ok(
+          Math.abs(data[i] - value) < 1e-4,
+          `${mode} ${rows}x${inputs}x${outputs}: ${i} is ${data[i]}, not ${value}`,
+        )
+    }
   })
 
   test('the list of positive entries made on the device is the one made from all numbers', async () => {
     for (const [rows, width, mean] of [
       [7, 1000, -0.9],
+      [5, 1000, 0.2], // longer than there is room for at first
       [3, 256, 0.5],
       [2, 255, -2],
       [0, 300, 0],

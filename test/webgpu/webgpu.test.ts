@@ -2,12 +2,22 @@ import { DRIVER } from './peer.ts'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { countGpuCalls } from '../../bench/gpujs/count-gpu-calls.ts'
+import { measureGpuPeak } from '../../bench/gpujs/gpu-peak.ts'
+import { ourContestant } from '../../bench/gpujs/our-layer.ts'
+import { parts } from '../../bench/gpujs/race-layer.ts'
+import { raceRunner } from '../../bench/gpujs/race-runner.ts'
+import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
+import { toDense } from '../../engine/sparse.ts'
+import { sourceOf } from '../../engine/weights/weights.ts'
+import { capture, run } from '../../gpt2/model.ts'
 import { opCases } from '../browser/op-cases.ts'
 import { runScript, type Ended } from '../helpers/cli.ts'
 import { gradientCases, sizes } from '../helpers/gradient-cases.ts'
 import { checkAgainstReference } from '../helpers/gradients.ts'
-import { anySeed, holds } from '../helpers/random.ts'
+import { anySeed, holds, randomTensor } from '../helpers/random.ts'
+import { randomIds, smallGpt2 } from '../helpers/small-gpt2.ts'
 import { checkSpecials, specialCases } from '../helpers/special-cases.ts'
 
 // The same cases as in Chromium (test/browser), and the commands, on the adapter of the driver that VK_DRIVER_FILES names.
@@ -42,6 +52,58 @@ for (const [name, make] of Object.entries(gradientCases))
 
 for (const name of Object.keys(specialCases))
   test(`NaN and infinity: ${name}`, () => checkSpecials(ops, name, { gpu: true }))
+
+test('a forward pass reads nothing back until its end, and submits 20 kernels a block', async () => {
+  const model = await smallGpt2(ops)
+  const { nLayers } = model.config
+  for (const ids of [randomIds(9, 1), randomIds(1, 1)]) {
+    const submissions = 3 + 20 * nLayers + 4 // embedding, blocks, the last LayerNorm and the logits
+    const pass = await countGpuCalls(() => run(model, [ids], { logits: async () => {} }))
+    assert.equal(pass, { submissions, readBacks: 0 }, `${ids.length} tokens`)
+    const whole = await countGpuCalls(() => capture(model, [ids], ['logits']))
+    assert.equal(
+      whole,
+      { submissions: submissions + 1, readBacks: 1 },
+      `${ids.length} tokens, logits read back`,
+    )
+  }
+})
+
+test('an SAE gives what it gives on wasm but for rounding, and its features come back once', async () => {
+  await using wasm = await createBackend('wasm', { threads: 1 })
+  const x = randomTensor([9, 64], 1)
+  const layer = { weight: randomTensor([64, 1500], 2), bias: randomTensor([1500], 3, 1, -8) }
+  const encode = async (ops: Backend) => {
+    const encoder = await ops.prepareEncoder(sourceOf('W_enc', layer.weight), sourceOf('b_enc', layer.bias))
+    const uploaded = ops.upload(x)
+    return () => ops.sparseEncode(uploaded, encoder)
+  }
+  const [onGpu, onWasm] = [await encode(ops), await encode(wasm)]
+  await onGpu() // compiles, and learns how long the lists are
+  const [got, expected] = [toDense(await onGpu()), toDense(await onWasm())]
+  const tolerance = 64 * 2 ** -23 * 20 // its terms, their rounding, their size
+  assert.ok(expected.data.some((value) => value > 1))
+  for (const [i, value] of expected.data.entries())
+    assert.ok(Math.abs(got.data[i] - value) <= tolerance, `feature ${i} is ${got.data[i]}, on wasm ${value}`)
+  assert.equal(await countGpuCalls(onGpu), { submissions: 2 + 2 + 1, readBacks: 1 })
+})
+
+test('the race in Node: ours computes a product and an encoder, verified, every part is timed, and the peak known', async () => {
+  const runner = raceRunner(ops.name, ourContestant(ops))
+  for (const relu of [false, true])
+    for (const part of parts) {
+      await runner.verify({ layer: { tokens: 5, inputs: 24, outputs: 44, relu }, part })
+      const samples = await runner.time(1)
+      assert.ok(samples.length >= 1 && samples.every((ms) => ms >= 0), part)
+    }
+  const roofline = await measureGpuPeak(ops.mode)
+  assert.equal(
+    roofline.rows.map(({ work, mode }) => `${work}, ${mode}`),
+    [`peak: multiply-add, ${ops.mode}`, `peak: read, ${ops.mode}`],
+  )
+  const { gflops, gbs } = roofline.ceiling(1)
+  assert.ok(gflops > 0 && gbs > 0, `${gflops} GFLOP/s, ${gbs} GB/s`)
+})
 
 test('verify holds the bundled model to its reference, and names the adapter', () => {
   const { status, stdout, stderr } = verify(DRIVER)

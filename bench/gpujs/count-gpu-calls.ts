@@ -1,0 +1,32 @@
+// How often WebGPU is handed work, and how often numbers come back from it.
+
+export interface GpuCalls {
+  /** queue.submit: gpu.js makes one for each kernel, and one for each read-back. */
+  readonly submissions: number
+  /** buffer.mapAsync: the program waits for the GPU. */
+  readonly readBacks: number
+}
+
+/** What `work` asks of WebGPU, counted at its own functions: nothing that reaches a GPU is missed. */
+export async function countGpuCalls(work: () => Promise<unknown>): Promise<GpuCalls> {
+  const submissions = watch(GPUQueue.prototype, 'submit')
+  const readBacks = watch(GPUBuffer.prototype, 'mapAsync')
+  try {
+    await work()
+  } finally {
+    submissions.end()
+    readBacks.end()
+  }
+  return { submissions: submissions.calls, readBacks: readBacks.calls }
+}
+
+/** Counts the calls of a method until `end`. */
+function watch(owner: object, name: string) {
+  const method = Reflect.get(owner, name) as (...inputs: unknown[]) => unknown
+  const watched = { calls: 0, end: () => Reflect.set(owner, name, method) }
+  Reflect.set(owner, name, function (this: unknown, ...inputs: unknown[]) {
+    watched.calls++
+    return Reflect.apply(method, this, inputs)
+  })
+  return watched
+}

@@ -1,0 +1,81 @@
+// GPT-2 small at full size on one backend: a prompt, then a token at a time.
+import { readFile } from 'node:fs/promises'
+import type { Backend } from '../../engine/backend.ts'
+import { createBackend } from '../../engine/backends.ts'
+import { createProgress } from '../../experiments/lab/cli/progress.ts'
+import { gpt2Small } from '../../gpt2/config.ts'
+import { loadGpt2 } from '../../gpt2/model.ts'
+import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
+import { writeGreedily } from '../generate.ts'
+import { passCost, spreadIds } from '../model-pass.ts'
+import { makeRow, threadsOf, type Ceiling, type Row } from '../rows.ts'
+import { countGpuCalls, type GpuCalls } from './count-gpu-calls.ts'
+import { checkLogits, type Reference } from './prefill.ts'
+
+/** How much is computed: at full size, or so little that software is done with it in minutes. */
+export interface RaceSizes {
+  readonly prefill: number // tokens
+  readonly encode: number // tokens
+  readonly decode: number // tokens, one after the other
+  readonly rounds: number
+}
+
+/** Tokens that must be those that wasm writes. */
+const CHECKED = 3
+
+/**
+ * Rows `prefill` and `decode`, with what each asks of WebGPU. The logits are held to the float64 reference first, and the written
+ * tokens to those of wasm. @throws where they differ
+ */
+export async function timeModel(
+  ops: Backend,
+  { prefill, decode, rounds }: RaceSizes,
+  quiet: boolean,
+  ceiling: Ceiling,
+): Promise<Row[]> {
+  using progress = createProgress({ label: 'GPT-2 small', total: 2 + rounds, unit: 'steps', quiet })
+  using model = await loadGpt2(ops, syntheticWeights(), gpt2Small)
+  const url = new URL('../../test/reference/synthetic/reference.json', import.meta.url)
+  await checkLogits(model, JSON.parse(await readFile(url, 'utf8')) as Reference)
+  progress.step()
+  const short = spreadIds(gpt2Small, 4)
+  const first = await countGpuCalls(() => writeGreedily(model, short, 1))
+  let got: readonly number[] = []
+  const all = await countGpuCalls(
+    async () => void ({ ids: got } = await writeGreedily(model, short, CHECKED)),
+  )
+  const expected = await onWasm(short)
+  if (got.join() !== expected.join())
+    throw new Error(
+      `${ops.name} (${ops.mode}): wrong result, nothing is timed: it writes ${got.join(' ')}, wasm ${expected.join(' ')}`,
+    )
+  progress.step()
+  const prompt = spreadIds(gpt2Small, prefill)
+  const [prompts, tokens]: number[][] = [[], []]
+  for (let round = 0; round < rounds; round++) {
+    const { times } = await writeGreedily(model, prompt, 1 + decode)
+    prompts.push(times[0])
+    tokens.push(...times.slice(1))
+    progress.step()
+  }
+  const row = (work: string, shape: string, samples: readonly number[], count: number) => {
+    const name = { work: `race: ${work}`, shape, backend: ops.name, mode: ops.mode, threads: threadsOf(ops) }
+    return makeRow(name, samples, passCost(gpt2Small, count), ceiling)
+  }
+  const calls = ({ submissions, readBacks }: GpuCalls) =>
+    `${submissions} submissions, read back ${readBacks === 1 ? 'once' : `${readBacks} times`}`
+  const later: GpuCalls = {
+    submissions: (all.submissions - first.submissions) / (CHECKED - 1),
+    readBacks: (all.readBacks - first.readBacks) / (CHECKED - 1),
+  }
+  return [
+    row(`prefill, ${calls(first)}`, `${prefill}`, prompts, prefill),
+    row(`decode, ${calls(later)}`, `1 after ${prefill}`, tokens, 1),
+  ]
+}
+
+async function onWasm(prompt: readonly number[]): Promise<number[]> {
+  await using wasm = await createBackend('wasm')
+  using model = await loadGpt2(wasm, syntheticWeights(), gpt2Small)
+  return (await writeGreedily(model, prompt, CHECKED)).ids
+}
