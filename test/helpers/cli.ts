@@ -44,7 +44,7 @@ export function stopScript(
   { name, times, signal }: { name: string; times: number; signal: 'SIGINT' | 'SIGKILL' },
 ): Ended {
   const helper = pathToFileURL(join(import.meta.dirname, 'stop-at-rename.ts'))
-  const env = { NODE_OPTIONS: `--import ${helper}`, STOP_AT: `${name} ${times} ${signal}` }
+  const env = { NODE_OPTIONS: `--import ${helper.href}`, STOP_AT: `${name} ${times} ${signal}` }
   return runScript(script, args, root, { env })
 }
 
