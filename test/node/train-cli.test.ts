@@ -6,13 +6,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { createRandom } from '../../engine/random.ts'
+import { memoryStore } from '../../engine/weights/weights.ts'
 import { parseConfig } from '../../gpt2/config.ts'
+import { textLosses } from '../../gpt2/loss.ts'
+import { loadGpt2 } from '../../gpt2/model.ts'
 import { UserError } from '../../experiments/lab/cli/user-error.ts'
+import { splitTexts } from '../../experiments/lab/texts/held-out.ts'
 import { readCheckpoint, writeCheckpoint } from '../../experiments/lab/models/checkpoint.ts'
 import { configOf, newModel } from '../../experiments/tools/train/model.ts'
 import { Batches, passagesOf } from '../../experiments/tools/train/passages.ts'
 import { FORMAT, type Gpt2Checkpoint, type Settings } from '../../experiments/tools/train/settings.ts'
 import { trainGpt2, type Trained } from '../../experiments/tools/train/train.ts'
+import { reference } from '../helpers/backends.ts'
 import { isOneLine, runScript, stopScript } from '../helpers/cli.ts'
 import { checkSameNumbers } from '../helpers/compare.ts'
 
@@ -87,6 +92,15 @@ test('passages begin with BOS and hold every token once; batches hold every pass
     assert.equal([...epoch].sort(), [...passages].sort())
   assert.equal(new Batches(passages, 3, 1).of(2), four.slice(6, 9))
   assert.not.equal(four.slice(0, 4), four.slice(4, 8))
+  assert.equal(batches.of(0), four.slice(0, 3), 'asked back')
+  assert.not.equal(new Batches(passages, 12, 2).of(0), four, 'another seed')
+})
+
+test('each text is trained on or held out', () => {
+  const texts = Array.from({ length: 41 }, (_, i) => [9, i])
+  const { training, heldOut } = splitTexts(texts, 1)
+  assert.is(heldOut.length, 3)
+  assert.equal([...training, ...heldOut].sort(), [...texts].sort())
 })
 
 const config = {
@@ -96,15 +110,13 @@ const config = {
 const settings: Settings = { config: '', tokens: 640, batch: 4, rate: 1e-2, weightDecay: 0.01, seed: 3 }
 const circumstances = { texts: 't', arithmetic: 'a' }
 
+const random = createRandom(1)
+const texts = Array.from({ length: 12 }, () => [19, ...Array.from({ length: 20 }, () => random.index(19))])
+
 /** Trains in this process; `stopAt`: throws once the checkpoint after so many steps is written. */
 async function trained(stopAt?: number, threads = 2): Promise<Trained> {
   const ops = await createBackend('wasm', { threads })
   try {
-    const random = createRandom(1)
-    const texts = Array.from({ length: 12 }, () => [
-      19,
-      ...Array.from({ length: 20 }, () => random.index(19)),
-    ])
     const stopped = join(folder, 'stopped')
     const from = existsSync(stopped) ? await readCheckpoint<Gpt2Checkpoint>(stopped, FORMAT) : undefined
     const save = async (checkpoint: Gpt2Checkpoint) => {
@@ -112,7 +124,7 @@ async function trained(stopAt?: number, threads = 2): Promise<Trained> {
       await writeCheckpoint(stopped, FORMAT, checkpoint)
       if (checkpoint.steps === stopAt) throw new Error('stopped')
     }
-    const split = { training: texts.slice(1), heldOut: texts.slice(0, 1) }
+    const split = { training: texts.slice(3), heldOut: texts.slice(0, 3) }
     const options = { settings, circumstances, from, every: 5 * 32, save, quiet: true }
     return await trainGpt2(ops, config, split, options)
   } finally {
@@ -136,6 +148,21 @@ test('a run that was stopped twice goes on to the same bits, whatever the thread
   for (const [name, { data }] of resumed.weights) checkSameNumbers(data, whole.weights.get(name)!.data, name)
   assert.equal(resumed.history, whole.history)
   assert.is(resumed.heldOut, whole.heldOut)
+
+  const model = await loadGpt2(reference, memoryStore('trained', whole.weights), config)
+  const passages = passagesOf(texts.slice(0, 3), config.nCtx)
+  let nats = 0
+  for (const passage of passages) nats += (await textLosses(model, [passage]))[0]
+  const predictions = passages.flat().length - passages.length
+  assert.is(predictions, 62)
+  assert.ok(
+    Math.abs(whole.heldOut - nats / predictions) < 1e-5,
+    `${whole.heldOut}, by hand ${nats / predictions}`,
+  )
+  assert.ok(
+    whole.history.some(({ heldOut }) => heldOut !== undefined),
+    'measured on the way',
+  )
 })
 
 test('Ctrl-C and kill -9 leave a checkpoint alone, and --resume ends with the files of a run without them', () => {
