@@ -15,7 +15,7 @@ import { featureEffects } from './features.ts'
 import { heldStill } from './methods.ts'
 import { command, type Options } from './options.ts'
 import { patch } from './patching.ts'
-import { askedTokens, checkGradients, checkPair, questionName, questionOf } from './question.ts'
+import { askedTokens, checkPair, questionName, questionOf } from './question.ts'
 import { agreements, sharesOf, sortFeatures, strongest, type AttributionResults } from './results.ts'
 import { terminalTables } from './terminal.ts'
 
@@ -30,7 +30,6 @@ runExperiment<Options>(command, {
   ],
   hooks(model, options) {
     // What is wrong there is said before SAEs are fetched.
-    checkGradients(model)
     askedTokens(model, options)
     if (options.corrupted !== undefined)
       checkPair(model, model.tokenize(options.text), model.tokenize(options.corrupted))

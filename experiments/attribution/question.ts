@@ -1,20 +1,10 @@
 // From tokens on the command line to the number that is explained.
-import { rulesOf } from '../../engine/backward.ts'
 import type { LogitQuestion } from '../../gpt2/attribution.ts'
 import { capture } from '../../gpt2/model.ts'
 import { UserError } from '../lab/cli/user-error.ts'
 import type { OpenModel } from '../lab/models/models.ts'
 import { showToken } from '../lab/report/tokens.ts'
 import type { Options } from './options.ts'
-
-/** @throws UserError if the backend cannot take gradients */
-export function checkGradients({ gpt2 }: OpenModel): void {
-  try {
-    rulesOf(gpt2.ops)
-  } catch (error) {
-    throw new UserError(`--backend ${(error as Error).message}`, { cause: error })
-  }
-}
 
 type Asked = Pick<Options, 'text' | 'target' | 'against' | 'centred' | 'corrupted'>
 

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -31,6 +32,20 @@ export function runScript(
     maxBuffer: 2 ** 28,
   })
   return { status, stdout, stderr }
+}
+
+/**
+ * Runs a script that is sent a signal as soon as it has renamed a file to `name` so many `times`. It does so itself: a test that
+ * watched it from outside might look too late. status: null where the signal ended it
+ */
+export function stopScript(
+  script: string,
+  args: readonly string[],
+  { name, times, signal }: { name: string; times: number; signal: 'SIGINT' | 'SIGKILL' },
+): Ended {
+  const helper = pathToFileURL(join(import.meta.dirname, 'stop-at-rename.ts'))
+  const env = { NODE_OPTIONS: `--import ${helper.href}`, STOP_AT: `${name} ${times} ${signal}` }
+  return runScript(script, args, root, { env })
 }
 
 /** Runs a script and sends it SIGINT, as Ctrl-C does, as soon as `when` is fulfilled. */

@@ -170,12 +170,6 @@ const failures: [what: string, args: string[], status: number, message: RegExp][
     /^error: --corrupted is the same text as --text: there is nothing to patch\n$/,
   ],
   [
-    'a backend without gradients',
-    ['--text', 'for i in', '--backend', 'gpujs:cpu'],
-    1,
-    /^error: --backend gpujs:cpu has no backward rules yet: take gradients on reference or wasm\n$/,
-  ],
-  [
     'a layer without an SAE',
     ['--text', 'for i in', '--layers', '9'],
     1,

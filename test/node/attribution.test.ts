@@ -20,7 +20,7 @@ import {
 } from '../../gpt2/attribution.ts'
 import { parseConfig } from '../../gpt2/config.ts'
 import { hookGradients } from '../../gpt2/hook-gradients.ts'
-import { onHost, type HookTable } from '../../gpt2/hooks.ts'
+import { hookNames, onHost, type HookTable } from '../../gpt2/hooks.ts'
 import { capture, loadGpt2, releaseGpt2, run, type Gpt2 } from '../../gpt2/model.ts'
 import { saeShares, takeApart } from '../../sae/attribution.ts'
 import { addDirection, liveEdit, removal, unitsAt } from '../../sae/edit.ts'
@@ -31,6 +31,8 @@ import { loadSae } from '../../sae/weights.ts'
 import { sparseColumn } from '../../engine/sparse.ts'
 import { reference } from '../helpers/backends.ts'
 import { messageOf } from '../helpers/compare.ts'
+import { checkNear } from '../helpers/gradients.ts'
+import { randomIds, smallConfig, smallGpt2 } from '../helpers/small-gpt2.ts'
 
 const references = join(import.meta.dirname, '../reference')
 
@@ -322,3 +324,31 @@ small('a part that is missing is an error that says both numbers', async () => {
   assert.is(shareOf({ direction: Float64Array.of(1, -1) }, [3, 1]), 2)
 })
 small.run()
+
+const graphics = suite('attribution: gpujs:cpu')
+
+graphics('the gradient at every hook of the pass is wasm’s, to 1e-4 of its largest number', async () => {
+  const ids = [randomIds(9, 1), randomIds(5, 2)]
+  const names = hookNames(smallConfig).filter(
+    (name) => !/hook_scale$|\.hook_normalized$|hook_attn_scores$|hook_result$|^unembed.hook_out$/.test(name),
+  )
+  const found: ReadonlyMap<string, Tensor>[] = []
+  for (const name of ['wasm', 'gpujs:cpu']) {
+    const ops = await createBackend(name)
+    const model = await smallGpt2(ops)
+    found.push((await hookGradients(model, ids, { target: 3, against: 'mean' }, names)).gradients)
+    releaseGpt2(model)
+    await ops.dispose()
+  }
+  const [wasm, gpujs] = found
+  assert.is(wasm.size, 40)
+  for (const [name, { data }] of wasm) {
+    assert.ok(
+      data.some((value) => value !== 0),
+      name,
+    )
+    checkNear(gpujs.get(name)!.data, data, 1e-4, name)
+  }
+})
+
+graphics.run()

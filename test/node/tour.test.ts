@@ -1,27 +1,34 @@
-// The tour's page shows what the tour prints, and the lines of code it names are there.
+// The tours' pages show what the tours print, and the lines of code they name are there.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { showWalk } from '../../experiments/tour/show.ts'
+import { walkBack } from '../../experiments/tour/gradients.ts'
 import { walk } from '../../experiments/tour/walk.ts'
 import { runScript } from '../helpers/cli.ts'
 
 const root = join(import.meta.dirname, '../..')
-const stops = await walk()
+const ways = [
+  { page: 'experiments/tour/README.md', mark: 'tour', args: [], stops: await walk() },
+  { page: 'engine/GRADIENTS.md', mark: 'gradients', args: ['gradients'], stops: await walkBack() },
+]
 
 const test = suite('tour')
 
-test('the page shows what it prints', () => {
-  const page = readFileSync(join(root, 'experiments/tour/README.md'), 'utf8')
-  const [, shown] = /<!-- tour -->\n\n```\n([^]*?)\n?```\n\n<!-- \/tour -->/.exec(page) ?? []
-  assert.is(shown, showWalk(stops))
-  assert.is(runScript('experiments/tour/main.ts', []).stdout, `${showWalk(stops)}\n`)
-})
+for (const { page, mark, args, stops } of ways) {
+  test(`${page} shows what it prints`, () => {
+    const text = readFileSync(join(root, page), 'utf8')
+    const block = new RegExp(`<!-- ${mark} -->\\n\\n\`\`\`\\n([^]*?)\\n?\`\`\`\\n\\n<!-- /${mark} -->`)
+    const [, shown] = block.exec(text) ?? []
+    assert.is(shown, showWalk(stops))
+    assert.is(runScript('experiments/tour/main.ts', args).stdout, `${showWalk(stops)}\n`)
+  })
 
-test('each line of code stands in its file', () => {
-  for (const { file, code } of stops)
-    assert.ok(readFileSync(join(root, file), 'utf8').includes(code), `${file}: ${code}`)
-})
+  test(`${page}: each line of code stands in its file`, () => {
+    for (const { file, code } of stops)
+      assert.ok(readFileSync(join(root, file), 'utf8').includes(code), `${file}: ${code}`)
+  })
+}
 
 test.run()

@@ -6,12 +6,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { createRandom } from '../../engine/random.ts'
+import { memoryStore } from '../../engine/weights/weights.ts'
 import { parseConfig } from '../../gpt2/config.ts'
+import { textLosses } from '../../gpt2/loss.ts'
+import { loadGpt2 } from '../../gpt2/model.ts'
+import { UserError } from '../../experiments/lab/cli/user-error.ts'
+import { splitTexts } from '../../experiments/lab/texts/held-out.ts'
 import { readCheckpoint, writeCheckpoint } from '../../experiments/lab/models/checkpoint.ts'
+import { configOf, newModel } from '../../experiments/tools/train/model.ts'
 import { Batches, passagesOf } from '../../experiments/tools/train/passages.ts'
 import { FORMAT, type Gpt2Checkpoint, type Settings } from '../../experiments/tools/train/settings.ts'
 import { trainGpt2, type Trained } from '../../experiments/tools/train/train.ts'
-import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
+import { reference } from '../helpers/backends.ts'
+import { isOneLine, runScript, stopScript } from '../helpers/cli.ts'
 import { checkSameNumbers } from '../helpers/compare.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'train-'))
@@ -24,7 +31,7 @@ test.after(() => rmSync(folder, { recursive: true }))
 
 test('trains a model in seconds, and the other commands read it', () => {
   const mine = join(folder, 'one')
-  const { status, stdout, stderr } = train('one', ...small, '--tokens', '100k', '--rate', '0.01', '--json')
+  const { status, stdout, stderr } = train('one', ...small, '--tokens', '60k', '--rate', '0.01', '--json')
   assert.is(stderr, '')
   assert.is(status, 0)
   const { heldOut, history, parameters } = JSON.parse(stdout) as Trained & { parameters: number }
@@ -85,6 +92,15 @@ test('passages begin with BOS and hold every token once; batches hold every pass
     assert.equal([...epoch].sort(), [...passages].sort())
   assert.equal(new Batches(passages, 3, 1).of(2), four.slice(6, 9))
   assert.not.equal(four.slice(0, 4), four.slice(4, 8))
+  assert.equal(batches.of(0), four.slice(0, 3), 'asked back')
+  assert.not.equal(new Batches(passages, 12, 2).of(0), four, 'another seed')
+})
+
+test('each text is trained on or held out', () => {
+  const texts = Array.from({ length: 41 }, (_, i) => [9, i])
+  const { training, heldOut } = splitTexts(texts, 1)
+  assert.is(heldOut.length, 3)
+  assert.equal([...training, ...heldOut].sort(), [...texts].sort())
 })
 
 const config = {
@@ -94,15 +110,13 @@ const config = {
 const settings: Settings = { config: '', tokens: 640, batch: 4, rate: 1e-2, weightDecay: 0.01, seed: 3 }
 const circumstances = { texts: 't', arithmetic: 'a' }
 
+const random = createRandom(1)
+const texts = Array.from({ length: 12 }, () => [19, ...Array.from({ length: 20 }, () => random.index(19))])
+
 /** Trains in this process; `stopAt`: throws once the checkpoint after so many steps is written. */
 async function trained(stopAt?: number, threads = 2): Promise<Trained> {
   const ops = await createBackend('wasm', { threads })
   try {
-    const random = createRandom(1)
-    const texts = Array.from({ length: 12 }, () => [
-      19,
-      ...Array.from({ length: 20 }, () => random.index(19)),
-    ])
     const stopped = join(folder, 'stopped')
     const from = existsSync(stopped) ? await readCheckpoint<Gpt2Checkpoint>(stopped, FORMAT) : undefined
     const save = async (checkpoint: Gpt2Checkpoint) => {
@@ -110,7 +124,7 @@ async function trained(stopAt?: number, threads = 2): Promise<Trained> {
       await writeCheckpoint(stopped, FORMAT, checkpoint)
       if (checkpoint.steps === stopAt) throw new Error('stopped')
     }
-    const split = { training: texts.slice(1), heldOut: texts.slice(0, 1) }
+    const split = { training: texts.slice(3), heldOut: texts.slice(0, 3) }
     const options = { settings, circumstances, from, every: 5 * 32, save, quiet: true }
     return await trainGpt2(ops, config, split, options)
   } finally {
@@ -134,21 +148,45 @@ test('a run that was stopped twice goes on to the same bits, whatever the thread
   for (const [name, { data }] of resumed.weights) checkSameNumbers(data, whole.weights.get(name)!.data, name)
   assert.equal(resumed.history, whole.history)
   assert.is(resumed.heldOut, whole.heldOut)
+
+  const model = await loadGpt2(reference, memoryStore('trained', whole.weights), config)
+  const passages = passagesOf(texts.slice(0, 3), config.nCtx)
+  let nats = 0
+  for (const passage of passages) nats += (await textLosses(model, [passage]))[0]
+  const predictions = passages.flat().length - passages.length
+  assert.is(predictions, 62)
+  assert.ok(
+    Math.abs(whole.heldOut - nats / predictions) < 1e-5,
+    `${whole.heldOut}, by hand ${nats / predictions}`,
+  )
+  assert.ok(
+    whole.history.some(({ heldOut }) => heldOut !== undefined),
+    'measured on the way',
+  )
 })
 
-test('Ctrl-C leaves a checkpoint alone, and --resume ends with the files of a run without it', async () => {
-  const args = [...small, '--tokens', '200k', '--checkpoint', '20k', '--json']
+test('Ctrl-C and kill -9 leave a checkpoint alone, and --resume ends with the files of a run without them', () => {
+  const args = [...small, '--tokens', '8k', '--checkpoint', '2k', '--json']
   assert.is(train('whole', ...args).status, 0)
-  const out = join(folder, 'cut')
-  const checkpoint = join(out, 'checkpoint.safetensors')
-  const cut = await interruptScript(script, [...args, '--out', out], () => existsSync(checkpoint))
-  assert.is(cut.status, 130)
-  assert.equal(readdirSync(out), ['checkpoint.safetensors'])
-  const resumed = train('cut', '--resume', '--json')
-  assert.is(resumed.status, 0, resumed.stderr)
-  for (const name of ['config.json', 'model.safetensors'])
-    assert.equal(readFileSync(join(out, name)), readFileSync(join(folder, 'whole', name)), name)
-  assert.not.ok(existsSync(checkpoint))
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGKILL', null],
+  ] as const) {
+    const out = join(folder, signal)
+    const stop = { name: 'checkpoint.safetensors', times: 2, signal }
+    const cut = stopScript(script, [...args, '--out', out], stop)
+    assert.equal([cut.status, cut.stdout], [status, ''], signal)
+    assert.equal(readdirSync(out), ['checkpoint.safetensors'], signal)
+    const resumed = train(signal, '--resume', '--json')
+    assert.is(resumed.status, 0, resumed.stderr)
+    for (const name of ['config.json', 'model.safetensors'])
+      assert.equal(
+        readFileSync(join(out, name)),
+        readFileSync(join(folder, 'whole', name)),
+        `${signal}: ${name}`,
+      )
+    assert.not.ok(existsSync(join(out, 'checkpoint.safetensors')))
+  }
 })
 
 test('what a run cannot begin with or go on from is refused in a line', async () => {
@@ -160,10 +198,7 @@ test('what a run cannot begin with or go on from is refused in a line', async ()
   }
   refused('none', ['--resume'], 'there is no such file: begin without --resume')
   refused('none', ['--width', '30', '--heads', '4'], 'n_embd 30 does not split into n_head 4 heads')
-  refused('none', ['--vocabulary', '20'], 'vocabularySize 20 is not a whole number from 257')
-  refused('none', ['--config', join(folder, 'nowhere.json')], 'there is no such file')
   refused('none', ['--config', join(folder, 'config.json'), '--layers', '3'], '--layers beside --config')
-  refused('none', ['--tokenizer', join(folder, 'one/..')], 'has no <|endoftext|>')
   const own = join(folder, 'one.json')
   writeFileSync(own, JSON.stringify({ a: ['One text.'] }))
   refused('none', ['--texts', own], 'expected two texts at least')
@@ -176,8 +211,30 @@ test('what a run cannot begin with or go on from is refused in a line', async ()
   refused('begun', ['--resume', '--seed', '4'], 'was begun with seed 3, not 4')
   refused('begun', ['--resume', '--layers', '2'], 'was begun with a model of other sizes')
   refused('begun', ['--resume'], 'texts’ token ids (SHA-256) was t, now it is ')
+})
+
+test('sizes, tokenizers and checkpoints that do not fit are refused by name', async () => {
+  const refused = async (work: Promise<unknown>, words: string) => {
+    const error: unknown = await work.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+    assert.instance(error, UserError, words)
+    assert.ok((error as Error).message.includes(words), (error as Error).message)
+  }
+  const sizes = { layers: 1, width: 32, heads: 2, context: 32 }
+  const json = await configOf({ ...sizes, vocabulary: 20 })
+  await refused(newModel(json, undefined), 'vocabularySize 20 is not a whole number from 257')
+  await refused(newModel(json, folder), 'has no <|endoftext|>')
+  await refused(configOf({ ...sizes, config: join(folder, 'nowhere.json') }), 'there is no such file')
+  await refused(
+    configOf({ ...sizes, tokenizer: join(folder, 'nowhere') }),
+    'no config.json to say how many tokens there are',
+  )
+  const checkpoint = { settings, circumstances, steps: 0, history: [], tensors: new Map() }
   await writeCheckpoint(join(folder, 'other'), 'clearbox train-sae 1', checkpoint)
-  refused('other', ['--resume'], 'expected a checkpoint of clearbox train 1, found clearbox train-sae 1')
+  const read = readCheckpoint(join(folder, 'other'), FORMAT)
+  await refused(read, 'expected a checkpoint of clearbox train 1, found clearbox train-sae 1')
 })
 
 test.run()

@@ -17,7 +17,7 @@ import { sourceTexts } from '../../experiments/tools/train-sae/source-texts-node
 import { arithmeticOf } from '../../experiments/lab/models/weights-hash.ts'
 import { trainSae, type Trained } from '../../experiments/tools/train-sae/train.ts'
 import { FORMAT, type SaeCheckpoint, type Settings } from '../../experiments/tools/train-sae/settings.ts'
-import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
+import { isOneLine, runScript, stopScript } from '../helpers/cli.ts'
 import { checkSameNumbers } from '../helpers/compare.ts'
 import texts from '../../experiments/lab/texts/texts.json' with { type: 'json' }
 
@@ -151,19 +151,18 @@ test('a run that was stopped twice goes on to the same bits, whatever the thread
   assert.is(resumed.scale, whole.scale)
 })
 
-test('Ctrl-C leaves a checkpoint alone, and --resume ends with the files of a run without it', async () => {
+test('Ctrl-C leaves a checkpoint alone, and --resume ends with the files of a run without it', () => {
   const args = [...small, '--tokens', '8k', '--checkpoint', '1k', '--json']
   assert.is(train('whole', ...args).status, 0)
   const out = join(folder, 'cut')
-  const checkpoint = join(out, 'checkpoint.safetensors')
-  const cut = await interruptScript(script, [...args, '--out', out], () => existsSync(checkpoint))
-  assert.is(cut.status, 130)
+  const stop = { name: 'checkpoint.safetensors', times: 2, signal: 'SIGINT' } as const
+  assert.is(stopScript(script, [...args, '--out', out], stop).status, 130)
   assert.equal(readdirSync(out), ['checkpoint.safetensors'])
   const resumed = train('cut', '--model', mine, '--resume', '--json')
   assert.is(resumed.status, 0, resumed.stderr)
   for (const name of ['cfg.json', 'sae_weights.safetensors'])
     assert.equal(readFileSync(join(out, name)), readFileSync(join(folder, 'whole', name)), name)
-  assert.not.ok(existsSync(checkpoint))
+  assert.not.ok(existsSync(join(out, 'checkpoint.safetensors')))
 })
 
 test('what a run cannot begin with or go on from is refused in a line', () => {
