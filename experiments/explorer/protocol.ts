@@ -24,11 +24,24 @@ export type FeatureEdit = FeatureRef &
     | { readonly kind: 'up'; readonly coefficient: number }
   )
 
+/** Something of the model that is changed while it reads or writes; a list of them, made in its order, is an edit. */
+export type Change =
+  | FeatureEdit
+  /** What the head mixes from the tokens it looks at becomes 0, at every token. */
+  | { readonly kind: 'head'; readonly layer: number; readonly head: number }
+  /** The MLP neuron's activation becomes 0, at every token. */
+  | { readonly kind: 'neuron'; readonly layer: number; readonly neuron: number }
+
 /** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
   | { readonly type: 'open'; readonly backend: BackendChoice }
-  | { readonly type: 'run'; readonly id: number; readonly text: string; readonly edit: FeatureEdit | null }
+  | {
+      readonly type: 'run'
+      readonly id: number
+      readonly text: string
+      readonly edit: readonly Change[]
+    }
   | ({ readonly type: 'card'; readonly id: number } & FeatureRef)
 
 /** To the page. */
@@ -82,7 +95,7 @@ export interface TextRun {
   readonly next: TopPerToken
   /** What the ids of `next` and of the layers' lenses look like, so that the page needs no tokenizer. */
   readonly names: ReadonlyMap<number, string>
-  /** Where an edit was asked for: what a second pass with it gave. */
+  /** Where something was to be changed: what a second pass with the edit gave. */
   readonly edited: EditedRun | null
   /** Of the whole run, and what of it was the edited pass. */
   readonly ms: { readonly total: number; readonly edited: number }
@@ -126,7 +139,7 @@ export interface TopPerToken {
 }
 
 export interface EditedRun {
-  readonly edit: FeatureEdit
+  readonly edit: readonly Change[]
   /** The next token after each position, with the edit. */
   readonly next: TopPerToken
   /** Probabilities of its ids before the edit: [tokens, next.perToken]. */

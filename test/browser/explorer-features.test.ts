@@ -133,11 +133,7 @@ test('a feature turned off changes the next token as npm run ablation’s remova
     assert.is(await visitor.button('Turn it off').getAttribute('aria-pressed'), 'true')
     await visitor.page.getByText(`Feature ${feature} of layer 2 is turned off:`).waitFor()
     const { edit, next_token: clean } = await visitor.exported()
-    assert.equal(edit && { hook: edit.hook, feature: edit.feature, kind: edit.kind }, {
-      hook: hookOf(layer),
-      feature,
-      kind: 'off',
-    })
+    assert.equal(edit?.changes, [{ hook: hookOf(layer), layer, feature, kind: 'off' }])
     const expected = await withoutFeature(layer, feature)
     let moved = 0
     for (const [token, guesses] of edit!.next_token.entries())
@@ -169,7 +165,7 @@ test('a feature turned up by 0 changes nothing, and by more, more', () =>
         ),
       )
       const { edit } = await visitor.exported()
-      assert.is(edit?.kind === 'up' && edit.coefficient, coefficient)
+      assert.equal(edit?.changes, [{ hook: hookOf(3), layer: 3, feature: 7, kind: 'up', coefficient }])
       kl.push(Math.max(...edit!.kl_nats))
     }
     assert.ok(Math.abs(kl[0]) < 1e-6 && kl[1] > 1e-4 && kl[2] > kl[1], kl.join(', '))

@@ -202,7 +202,7 @@ runs('the answers to a run come in order: six layers, then the run', async () =>
   const { ask, of, answers } = startSession()
   await ask(open)
   const before = answers.length
-  await ask({ type: 'run', id: 7, text: 'Hello world', edit: null })
+  await ask({ type: 'run', id: 7, text: 'Hello world', edit: [] })
   const parts = answers.slice(before)
   assert.equal(
     parts.map(({ type }) => type),
@@ -222,15 +222,15 @@ runs('a newer run takes the place of those before it, waiting or at work; they g
   const asked: Promise<void>[] = []
   const onAnswer = (answer: Answer): void => {
     if (answer.type !== 'layer' || answer.id !== 2 || answer.done !== 2) return
-    asked.push(session.ask({ type: 'run', id: 3, text: 'three', edit: null }))
-    asked.push(session.ask({ type: 'run', id: 4, text: 'four', edit: null }))
+    asked.push(session.ask({ type: 'run', id: 3, text: 'three', edit: [] }))
+    asked.push(session.ask({ type: 'run', id: 4, text: 'four', edit: [] }))
   }
   const session = startSession({ onAnswer })
   const { ask, of, answers } = session
   await ask(open)
   asked.push(
-    ask({ type: 'run', id: 1, text: 'one', edit: null }),
-    ask({ type: 'run', id: 2, text: 'two', edit: null }),
+    ask({ type: 'run', id: 1, text: 'one', edit: [] }),
+    ask({ type: 'run', id: 2, text: 'two', edit: [] }),
   )
   await Promise.all(asked)
   await Promise.all(asked)
@@ -254,7 +254,7 @@ runs('an edited pass is given up too', async () => {
   const onAnswer = (answer: Answer): void => {
     // with all six layers read the first run is in its second pass
     if (answer.type === 'layer' && answer.id === 1 && answer.done === 6 && asked === undefined)
-      asked = session.ask({ type: 'run', id: 2, text: 'two', edit: null })
+      asked = session.ask({ type: 'run', id: 2, text: 'two', edit: [] })
   }
   const session = startSession({ onAnswer })
   await session.ask(open)
@@ -262,7 +262,7 @@ runs('an edited pass is given up too', async () => {
     type: 'run',
     id: 1,
     text: 'one',
-    edit: { layer: 3, feature: 1, kind: 'up', coefficient: 3 },
+    edit: [{ layer: 3, feature: 1, kind: 'up', coefficient: 3 }],
   })
   await asked
   assert.equal(
@@ -274,9 +274,9 @@ runs('an edited pass is given up too', async () => {
 runs('a text that is too long is refused with its tokens and the limit; the worker goes on', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'run', id: 1, text: 'a b '.repeat(200), edit: null })
-  await ask({ type: 'run', id: 2, text: 'x'.repeat(1_000_000), edit: null })
-  await ask({ type: 'run', id: 3, text: 'ok', edit: null })
+  await ask({ type: 'run', id: 1, text: 'a b '.repeat(200), edit: [] })
+  await ask({ type: 'run', id: 2, text: 'x'.repeat(1_000_000), edit: [] })
+  await ask({ type: 'run', id: 3, text: 'ok', edit: [] })
   const [first, second] = of('failed')
   assert.is(first.id, 1)
   assert.is(first.failure.kind, 'text')
@@ -291,16 +291,16 @@ runs('a text that is too long is refused with its tokens and the limit; the work
 runs('a text of exactly as many tokens as there are positions is read', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'run', id: 1, text: ' a'.repeat(255), edit: null })
+  await ask({ type: 'run', id: 1, text: ' a'.repeat(255), edit: [] })
   assert.is(of('run')[0].run.tokens.length, 256)
-  await ask({ type: 'run', id: 2, text: ' a'.repeat(256), edit: null })
+  await ask({ type: 'run', id: 2, text: ' a'.repeat(256), edit: [] })
   assert.match(of('failed')[0].failure.message, /has 256 tokens; the model reads at most 255/)
 })
 
-runs('a feature or an SAE that there is not is named, for edits and cards', async () => {
+runs('a feature, SAE, head or neuron that there is not is named, for edits and cards', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'run', id: 1, text: 'x', edit: { layer: 3, feature: 1024, kind: 'off' } })
+  await ask({ type: 'run', id: 1, text: 'x', edit: [{ layer: 3, feature: 1024, kind: 'off' }] })
   await ask({ type: 'card', id: 2, layer: 6, feature: 0 })
   await ask({ type: 'card', id: 3, layer: 3, feature: -1 })
   const failures = of('failed').map(({ id, failure: { kind, message, advice } }) => [
@@ -318,6 +318,17 @@ runs('a feature or an SAE that there is not is named, for edits and cards', asyn
   assert.equal(failures[1].slice(0, 3), [2, 'card', 'There is no SAE at layer 6.'])
   assert.is(failures[1][3], 'There are SAEs at layers 0 to 5.')
   assert.equal(failures[2].slice(0, 3), [3, 'card', `The SAE at ${hook} has no feature -1.`])
+  await ask({ type: 'run', id: 4, text: 'x', edit: [{ kind: 'head', layer: 5, head: 4 }] })
+  await ask({ type: 'run', id: 5, text: 'x', edit: [{ kind: 'neuron', layer: 6, neuron: 0 }] })
+  assert.equal(
+    of('failed')
+      .slice(3)
+      .map(({ failure: { kind, message, advice } }) => [kind, message, advice]),
+    [
+      ['edit', 'Layer 5 has no head 4.', 'It has heads 0 to 3.'],
+      ['edit', 'There is no layer 6.', 'There are layers 0 to 5.'],
+    ],
+  )
 })
 
 runs('a card whose file is missing fails by its name; once the file is back, it is read', async () => {
@@ -334,7 +345,7 @@ runs('a card whose file is missing fails by its name; once the file is back, it 
 
 runs('what should not happen is called a fault of the program', async () => {
   const { ask, of } = startSession()
-  await ask({ type: 'run', id: 1, text: 'x', edit: null })
+  await ask({ type: 'run', id: 1, text: 'x', edit: [] })
   const { kind, message, advice } = of('failed')[0].failure
   assert.is(kind, 'internal')
   assert.match(message, /asked before it was opened/)

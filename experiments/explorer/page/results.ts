@@ -33,7 +33,7 @@ export const Results = memo(({ run, token, feature, edit, compare, head, card, d
         ? edited !== null && changes(run, edited, token, dispatch)
         : h(CardPanel, { feature, open: card, edit, run, token, dispatch })
     }
-    ${attention({ run, token, head, palette, dispatch })} ${neurons(run, token)} ${lens(run, token)}
-    ${nextToken(run, token)} ${comparison(run, token, compare, dispatch)}
+    ${attention({ run, token, head, palette, edit, dispatch })} ${neurons(run, token, edit, dispatch)}
+    ${lens(run, token)} ${nextToken(run, token)} ${comparison(run, token, compare, dispatch)}
   `
 })
