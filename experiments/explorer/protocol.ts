@@ -32,6 +32,22 @@ export type Change =
   /** The MLP neuron's activation becomes 0, at every token. */
   | { readonly kind: 'neuron'; readonly layer: number; readonly neuron: number }
 
+/** How the next token is drawn, as in gpt2/generate.ts; `tokens`: how many are written before it waits. */
+export interface Sampling {
+  readonly temperature: number
+  /** null: from all. */
+  readonly topK: number | null
+  readonly topP: number
+  readonly seed: number
+  readonly tokens: number
+}
+
+/** The model as it is, and as the edit makes it. */
+export type Side = 'plain' | 'edited'
+
+/** Why nothing more can be written: <|endoftext|> was drawn, or the model has no further position. */
+export type Ending = 'end' | 'full'
+
 /** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
@@ -43,6 +59,17 @@ export type Request =
       readonly edit: readonly Change[]
     }
   | ({ readonly type: 'card'; readonly id: number } & FeatureRef)
+  /** Writes on from a text, with and without the edit. A newer run or writing ends it; other requests have their turn between two tokens. */
+  | {
+      readonly type: 'write'
+      readonly id: number
+      readonly text: string
+      readonly edit: readonly Change[]
+      readonly sampling: Sampling
+    }
+  | { readonly type: 'stop'; readonly id: number }
+  /** After it has stopped, or written all tokens asked for: as many more. */
+  | { readonly type: 'go-on'; readonly id: number; readonly tokens: number }
 
 /** To the page. */
 export type Answer =
@@ -52,7 +79,15 @@ export type Answer =
   | { readonly type: 'layer'; readonly id: number; readonly done: number }
   | { readonly type: 'run'; readonly id: number; readonly run: TextRun }
   | { readonly type: 'card'; readonly id: number; readonly card: Card }
-  /** `id` is that of the run or card, and is missing where the worker could not start. */
+  /** One token of a continuation. */
+  | { readonly type: 'written'; readonly id: number; readonly side: Side; readonly token: Token }
+  /** Nothing is written until it is told to go on; a side that stands at an ending never will. */
+  | {
+      readonly type: 'paused'
+      readonly id: number
+      readonly endings: Readonly<Partial<Record<Side, Ending | null>>>
+    }
+  /** `id` is that of the run, card or writing, and is missing where the worker could not start. */
   | { readonly type: 'failed'; readonly id?: number; readonly failure: Failure }
 
 /** A fault as a person meets it: what happened, and a way on. `message` and `advice` are plain text. */

@@ -210,4 +210,40 @@ test('a card shows what npm run feature finds of the same feature', async () => 
   )
 })
 
+test('with the same seed it writes what npm run generate writes, and beside it what an edit makes of it', async () => {
+  const prompt = 'def area(r):'
+  const { status, stdout, stderr } = runScript('experiments/tools/generate/main.ts', [
+    ...['--prompt', prompt, '--tokens', '20', '--temperature', '0.9', '--top-k', '30', '--top-p', '0.9'],
+    ...['--seed', '5', '--json'],
+  ])
+  assert.is(status, 0, stderr)
+  const { ids } = JSON.parse(stdout) as { ids: number[] }
+  const hash = `#text=${encodeURIComponent(prompt)}&edit=up-3-7-30,head-1-2&sampling=0.9-30-0.9-5-20`
+  await explorer.visit(
+    async (visitor) => {
+      await visitor.ready()
+      const written = (side: string): Promise<number[]> =>
+        visitor.page
+          .locator(`[data-side="${side}"] [data-id]`)
+          .evaluateAll((all) => all.map((token) => Number((token as HTMLElement).dataset.id)))
+      await visitor.button('Write').click()
+      await visitor.button('Go on').waitFor()
+      assert.equal(await written('plain'), ids)
+      const edited = await written('edited')
+      const parted = edited.findIndex((id, i) => id !== ids[i])
+      assert.ok(parted >= 0)
+      await visitor.page.getByText(`They part at token ${parted + 1}:`).waitFor()
+      assert.is(await visitor.page.locator('.written mark').count(), 2)
+      await visitor.button('Go on').click()
+      await visitor.page.locator('[data-side="plain"] [data-id]').nth(39).waitFor()
+      await visitor.button('Go on').waitFor()
+      assert.equal((await written('plain')).slice(0, 20), ids)
+      // another edit ends it
+      await visitor.rerun(() => visitor.button('Undo head 2 of layer 1 turned off').click())
+      assert.is(await visitor.page.locator('.written').count(), 0)
+    },
+    { url: `${explorer.url}${hash}` },
+  )
+})
+
 test.run()

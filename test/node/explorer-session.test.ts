@@ -1,6 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Answer } from '../../experiments/explorer/protocol.ts'
+import type { Answer, Change, Sampling, Side } from '../../experiments/explorer/protocol.ts'
+import { createBackend } from '../../engine/backends.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { openModel, type OpenModel } from '../../experiments/lab/models/models.ts'
+import { generate } from '../../gpt2/generate.ts'
+import { onHost, type HookTable } from '../../gpt2/hooks.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { liveEdit } from '../../sae/edit.ts'
 import { carried, startSession } from '../helpers/explorer.ts'
 
 const open = { type: 'open', backend: { name: 'wasm', threads: 2 } } as const
@@ -353,3 +360,161 @@ runs('what should not happen is called a fault of the program', async () => {
 })
 
 runs.run()
+
+const writings = suite('explorer session: writing')
+
+const USUAL: Sampling = { temperature: 0.8, topK: 20, topP: 0.95, seed: 7, tokens: 24 }
+const PROMPT = 'def area(r):'
+const EDIT: Change[] = [
+  { kind: 'up', layer: 3, feature: 7, coefficient: 30 },
+  { kind: 'head', layer: 1, head: 2 },
+]
+
+/** What was written on a side. */
+const sideOf = ({ of }: ReturnType<typeof startSession>, side: Side) =>
+  of('written').filter((answer) => answer.side === side)
+
+const write = { type: 'write', id: 1, text: PROMPT, edit: EDIT, sampling: USUAL } as const
+
+/** What npm run generate writes with hooks, or without. */
+async function generated(sampling: Sampling, hooks: (model: OpenModel) => Promise<HookTable>) {
+  const ops = await createBackend('wasm', { threads: 2 })
+  try {
+    const model = await openModel('tiny', ops, { quiet: true })
+    const { tokens, topK, ...rest } = sampling
+    const options = { ...rest, topK: topK ?? undefined, hooks: await hooks(model) }
+    return await Array.fromAsync(generate(model.gpt2, model.tokenize(PROMPT), tokens, options))
+  } finally {
+    await ops.dispose()
+  }
+}
+
+writings(
+  'each side is what generate writes with the same seed, as it is and with the same hooks',
+  async () => {
+    const session = startSession()
+    await session.ask(open)
+    await session.ask(write)
+    const plain = await generated(USUAL, async () => ({}))
+    assert.equal(
+      sideOf(session, 'plain').map(({ token }) => token.id),
+      plain,
+    )
+    const edited = await generated(USUAL, async (model) => {
+      const sae = await model.openSae(hook)
+      const direction = (await decoderRows(sae, [7])).row(0)
+      return {
+        ...liveEdit(sae, 7, direction, { kind: 'up', coefficient: 30 }),
+        'blocks.1.attn.hook_z': onHost(({ shape, data }) => {
+          const [, heads, dHead] = shape
+          return new Tensor(
+            shape,
+            data.map((value, i) => (Math.floor(i / dHead) % heads === 2 ? 0 : value)),
+          )
+        }),
+      }
+    })
+    assert.equal(
+      sideOf(session, 'edited').map(({ token }) => token.id),
+      edited,
+    )
+    assert.not.equal(edited, plain)
+    const text = sideOf(session, 'plain').map(({ token }) => token.piece)
+    assert.ok(text.join('').length >= plain.length / 2)
+    assert.equal(
+      session.of('paused').map(({ id }) => id),
+      [1],
+    )
+  },
+)
+
+writings('the sides come token by token, in turn; without an edit there is one', async () => {
+  const session = startSession()
+  await session.ask(open)
+  await session.ask({ ...write, sampling: { ...USUAL, tokens: 3 } })
+  const sides = session.of('written').map(({ side }) => side)
+  assert.equal(sides, ['plain', 'edited', 'plain', 'edited', 'plain', 'edited'])
+  await session.ask({ ...write, id: 2, edit: [], sampling: { ...USUAL, tokens: 3 } })
+  assert.equal(
+    session
+      .of('written')
+      .slice(6)
+      .map(({ side }) => side),
+    ['plain', 'plain', 'plain'],
+  )
+  assert.equal(session.of('paused')[1].endings, { plain: null })
+})
+
+writings('stopped and told to go on, it writes the same text', async () => {
+  const whole = startSession()
+  await whole.ask(open)
+  await whole.ask(write)
+  const asked: Promise<void>[] = []
+  const session = startSession({
+    onAnswer(answer) {
+      if (answer.type === 'written' && answer.side === 'edited' && session.of('written').length === 10)
+        asked.push(session.ask({ type: 'stop', id: 1 }))
+    },
+  })
+  await session.ask(open)
+  await session.ask(write)
+  await Promise.all(asked)
+  assert.is(session.of('written').length, 10)
+  assert.equal(session.of('paused'), [{ type: 'paused', id: 1, endings: { plain: null, edited: null } }])
+  await session.ask({ type: 'go-on', id: 1, tokens: 19 })
+  assert.equal(session.of('written'), whole.of('written'))
+})
+
+writings('a newer run or writing ends it, a card has its turn between two tokens', async () => {
+  const asked: Promise<void>[] = []
+  const session = startSession({
+    onAnswer(answer) {
+      if (answer.type !== 'written' || answer.side !== 'edited') return
+      const { length } = session.of('written')
+      if (answer.id === 1 && length === 4)
+        asked.push(session.ask({ type: 'card', id: 9, layer: 3, feature: 5 }))
+      if (answer.id === 1 && length === 8) asked.push(session.ask({ ...write, id: 2 }))
+      if (answer.id === 2 && length === 12)
+        asked.push(session.ask({ type: 'run', id: 3, text: 'x', edit: [] }))
+    },
+  })
+  await session.ask(open)
+  await session.ask(write)
+  while (asked.length > 0) await asked.shift()
+  assert.equal(
+    session.of('written').map(({ id }) => id),
+    [...Array(8).fill(1), ...Array(4).fill(2)],
+  )
+  const types = session.answers.map(({ type }) => type)
+  assert.ok(types.indexOf('card') < types.lastIndexOf('written'))
+  assert.equal(session.of('paused'), [])
+  assert.is(session.of('run').length, 1)
+  await session.ask({ type: 'go-on', id: 2, tokens: 3 })
+  assert.is(session.of('written').length, 12)
+})
+
+writings('where the positions end it says so; it cannot go on', async () => {
+  const session = startSession()
+  await session.ask(open)
+  const sampling = { ...USUAL, temperature: 0, tokens: 9 }
+  await session.ask({ ...write, text: ' a'.repeat(252), edit: [], sampling })
+  assert.is(session.of('written').length, 4) // the last one is told, but could not be read
+  assert.equal(session.of('paused')[0].endings, { plain: 'full' })
+})
+
+writings('a text that is too long, or a head that there is not, is a fault under its id', async () => {
+  const session = startSession()
+  await session.ask(open)
+  await session.ask({ ...write, text: ' a'.repeat(256) })
+  await session.ask({ ...write, id: 2, edit: [{ kind: 'head', layer: 0, head: 9 }] })
+  assert.equal(
+    session.of('failed').map(({ id, failure }) => [id, failure.kind]),
+    [
+      [1, 'text'],
+      [2, 'edit'],
+    ],
+  )
+  assert.equal(session.of('written'), [])
+})
+
+writings.run()

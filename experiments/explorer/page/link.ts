@@ -1,6 +1,7 @@
 // All that a person chose, as the hash of the page’s address.
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
-import type { Change, FeatureRef, Opened } from '../protocol.ts'
+import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
+import type { Change, FeatureRef, Opened, Sampling } from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
 export interface Link {
@@ -16,6 +17,7 @@ export interface Link {
   readonly feature: FeatureRef | null
   /** What is changed in the model; empty, nothing. */
   readonly edit: readonly Change[]
+  readonly sampling: Sampling
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -30,6 +32,7 @@ export const START: Link = {
   compare: [1, 4],
   feature: null,
   edit: [],
+  sampling: USUAL_SAMPLING,
 }
 
 /** As a text area would give it, and as UTF-8 can hold it. */
@@ -64,6 +67,7 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   compare: { write: (pair) => pair.join('-'), read: (written) => readPair(written, (a, b) => [a, b]) },
   feature: { write: (ref) => (ref === null ? '' : writeRef(ref)), read: readRef },
   edit: { write: (edit) => edit.map(writeChange).join(), read: readEdit },
+  sampling: { write: writeSampling, read: readSampling },
 }
 
 function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {
