@@ -48,7 +48,7 @@ const MAY_IMPORT = {
   [SCREEN]: [...ENGINE, 'engine/wasm', `${THREADS}/task.ts`],
   [THREADS]: ['engine/wasm', `${SCREEN}/tasks.ts`, `${SCREEN}/layout.ts`],
   [PLATFORM]: ['engine/wasm', `${SCREEN}/int8-tile.ts`, `${THREADS}/pool.ts`, `${THREADS}/spawn-node.ts`],
-  gpt2: ENGINE,
+  gpt2: [...ENGINE, 'engine/train'],
   sae: [...ENGINE, 'engine/train'],
   [CLI]: [],
   [MODELS]: [...LIBRARY, CLI],

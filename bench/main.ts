@@ -15,7 +15,9 @@ import { peers } from './peers.ts'
 import { publish } from './publish.ts'
 import { readResults, saveAndPrint } from './results-file.ts'
 import { sae } from './sae.ts'
+import { train } from './train.ts'
 import { benchmarkNames } from './tables.ts'
+import { trainSae } from './train-sae.ts'
 
 const program = createCommand(
   'bench',
@@ -55,7 +57,9 @@ add(generate)
 add(memory)
 add(experiment)
 add(sae)
+add(trainSae)
 add(explore)
+add(train)
 
 const comparing = program
   .command('compare <a> <b>')

@@ -19,6 +19,8 @@ export interface Problem {
   readonly n: number
   readonly a: Float32Array
   readonly b: Float32Array
+  /** Left out: C whole. Else of each row so many, the largest, falling. */
+  readonly largest?: number
   /** Of the first rows of C, at least. */
   readonly expected: Float32Array
 }
@@ -41,13 +43,21 @@ export function makeProblem([m, k, n]: Size): Promise<Problem> {
   return problemOf(numbers([m, k], 1), numbers([k, n], 2), m)
 }
 
-/** The product of two matrices, of which the reference (float64 sums) computes the first rows, at most `checked`. */
-export async function problemOf(a: Tensor, b: Tensor, checked: number): Promise<Problem> {
+/** The product of two matrices, or its rows' largest, of which the reference (float64 sums) computes the first rows, at most `checked`. */
+export async function problemOf(a: Tensor, b: Tensor, checked: number, largest?: number): Promise<Problem> {
   const [[m, k], [, n]] = [a.shape, b.shape]
   const reference = createReferenceBackend()
   const layer = await reference.prepareLinear(sourceOf('B', b))
-  const expected = await reference.linear(a.rows(0, Math.min(checked, m)), layer)
-  return { m, k, n, a: a.data, b: b.data, expected: (await reference.download(expected)).data }
+  const rows = await reference.download(await reference.linear(a.rows(0, Math.min(checked, m)), layer))
+  const ofRow = (_: unknown, r: number) =>
+    rows
+      .row(r)
+      .toSorted((a, b) => b - a)
+      .subarray(0, largest)
+  const expected = largest
+    ? Float32Array.from(Array.from({ length: rows.shape[0] }, ofRow).flatMap((row) => [...row]))
+    : rows.data
+  return { m, k, n, a: a.data, b: b.data, largest, expected }
 }
 
 /** A product of each size by all who start, held against what the machine can do in the same run. */
@@ -103,12 +113,12 @@ export function matmulRunner(
 export async function verifyMatmul(name: string, problem: Problem, prepared: PreparedMatmul): Promise<void> {
   const result = await prepared.run()
   const got = 'offsets' in result ? toDense(result).data : result
-  const { m, k, n } = problem
+  const { m, k, n: whole, largest: n = whole } = problem
   const expected = prepared.expected ?? problem.expected
   if (got.length !== m * n)
     throw new Error(`${name}: wrong result: ${got.length} numbers, expected ${m} x ${n}`)
   const rows = expected.length / n
-  checkClose(`${name}: ${m}x${k}x${n}`, [rows, n], got.subarray(0, expected.length), expected)
+  checkClose(`${name}: ${m}x${k}x${whole}`, [rows, n], got.subarray(0, expected.length), expected)
 }
 
 /** The product as a backend's `linear`: A goes to it and C comes back each time. */

@@ -1,10 +1,12 @@
 // `bench memory`: the peak of resident memory of a process that loads a model and an SAE, and runs both once.
 import { positiveInteger } from '../experiments/lab/cli/cli.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { findModel } from '../experiments/lab/models/model-source.ts'
 import { addModel, type Benchmark } from './benchmark.ts'
 import { runScript } from './measured-process.ts'
 import type { ChildOptions, ChildResult } from './memory-child.ts'
 import { writeModelFolder, type ModelFolder } from './model-folder.ts'
+import { syntheticSaeConfig, syntheticSaeWeights } from '../sae/synthetic/weights.ts'
 import { makeRow, noCost, threadsOf, type MemoryUse } from './rows.ts'
 import { digits } from './tables.ts'
 
@@ -16,15 +18,25 @@ const TARGET_EXTRA_MB = 150
  * Features at the hook in the model's middle, and the last token's logits. A model of a formula is written to files
  * first, which the process then loads, warm in the system's cache. What it computes is verified by the bench `layers`.
  */
-export const memory: Benchmark<ChildOptions> = {
+export const memory: Benchmark<ChildOptions & { readonly features?: number }> = {
   name: 'memory',
   description: 'peak memory of a process that loads and runs a model',
   addOptions: (command) =>
-    addModel(command).option('--tokens <n>', 'tokens of the text', positiveInteger('tokens'), 128),
+    addModel(command)
+      .option('--tokens <n>', 'tokens of the text', positiveInteger('tokens'), 128)
+      .option(
+        '--features <n>',
+        'width of the SAE of the synthetic model (default: 24576; OpenAI’s widest: 131072)',
+        positiveInteger('features'),
+      ),
 
-  async run({ quiet, ...options }) {
-    await using folder = options.model === 'synthetic' ? await writeSynthetic(quiet) : undefined
-    const model = folder ? 'synthetic, float32 files' : options.model
+  async run({ quiet, features, ...options }) {
+    const written = options.model === 'synthetic'
+    if (features && !written)
+      throw new UserError('--features is for --model synthetic: others have their own')
+    await using folder = written ? await writeSynthetic(quiet, features) : undefined
+    const width = features ? `, ${features.toLocaleString('en')} features` : ''
+    const model = folder ? `synthetic, float32 files${width}` : options.model
     const path = folder?.path ?? options.model
     const what = 'bench memory: the process that was measured'
     const use = await runScript<ChildResult>(what, 'memory-child.ts', { ...options, model: path })
@@ -61,8 +73,15 @@ export function memoryUse(
   }
 }
 
-async function writeSynthetic(quiet: boolean): Promise<ModelFolder> {
+/** The model and the SAE in its middle, the only one that there is then. */
+async function writeSynthetic(quiet: boolean, features?: number): Promise<ModelFolder> {
   const source = await findModel('synthetic')
-  const hooks = [...source.saes.keys()]
-  return writeModelFolder(source, [hooks[Math.floor(hooks.length / 2)]], quiet)
+  const layer = Math.floor(source.saes.size / 2)
+  const [hook, sae] = [...source.saes][layer]
+  const wide = {
+    ...sae,
+    config: syntheticSaeConfig(layer, features),
+    weights: async () => syntheticSaeWeights(layer, features),
+  }
+  return writeModelFolder({ ...source, saes: new Map([[hook, wide]]) }, [hook], quiet)
 }

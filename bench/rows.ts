@@ -48,7 +48,15 @@ export interface MemoryUse {
 }
 
 /** Where a screened encoder's time goes (engine/screen-counts.ts). */
-export const screenParts = ['Rows', 'Products', 'Test', 'Candidates', 'Collecting', 'Dense'] as const
+export const screenParts = [
+  'Rows',
+  'Guessing',
+  'Products',
+  'Test',
+  'Candidates',
+  'Collecting',
+  'Dense',
+] as const
 export type ScreenPart = (typeof screenParts)[number]
 
 /** How exact screening fared with an SAE: features a token, and shares from 0 to 1. */

@@ -1,5 +1,6 @@
 // The SAE encoders of `bench sae`, and what each reads.
 import { createBackend } from '../engine/backends.ts'
+import type { Selection } from '../engine/selection.ts'
 import { Tensor } from '../engine/tensor.ts'
 import { readTensor } from '../engine/weights/weights.ts'
 import { captureStreams } from '../experiments/lab/models/features.ts'
@@ -8,11 +9,12 @@ import { findModel } from '../experiments/lab/models/model-source.ts'
 import { loadTexts } from '../experiments/lab/texts/texts-node.ts'
 import { saeInput } from '../sae/encoder.ts'
 
-/** relu(x W + b): an SAE's encoder, and what it reads with b_dec taken off already. */
+/** What is kept of x W + b: an SAE's encoder, and what it reads with b_dec taken off already. */
 export interface EncoderCase {
   readonly x: Tensor // [tokens, in]
   readonly weight: Tensor // [in, out]
   readonly bias: Tensor // [out]
+  readonly selection?: Selection
 }
 
 interface CaseMaker {
@@ -26,7 +28,10 @@ export const encoderCases: Readonly<Record<string, CaseMaker>> = {
     size: [768, 24576],
     make: (tokens) => ofModel('synthetic', 'blocks.6.hook_resid_pre', tokens),
   },
-  'outliers, normal': { size: [768, 24576], make: withOutliers },
+  // 3.6 standard deviations below zero: the outliers widen the others' 1.0 to 1.37, which leaves about 100 active
+  'outliers, normal': { size: [768, 24576], make: (tokens) => withOutliers(tokens, 24576, -3.6) },
+  'TopK 32 of 24k, outliers': { size: [768, 24576], make: (tokens) => topK(tokens, 24576) },
+  'TopK 32 of 32k, outliers': { size: [768, 32768], make: (tokens) => topK(tokens, 32768) },
   'bundled, blocks.3': {
     size: [128, 1024],
     make: (tokens) => ofModel('tiny', 'blocks.3.hook_resid_pre', tokens),
@@ -59,8 +64,8 @@ async function ofModel(name: string, hook: string, tokens: number): Promise<Enco
 }
 
 /** Full size, normally distributed, with three dimensions of every token 15 times as large, as GPT-2's stream has them. */
-function withOutliers(tokens: number): EncoderCase {
-  const [inputs, outputs] = [768, 24576]
+function withOutliers(tokens: number, outputs: number, bias: number): EncoderCase {
+  const inputs = 768
   const next = normalNumbers(20190214)
   const normal = (shape: readonly [number, number], scale: number): Tensor => {
     const tensor = Tensor.zeros(shape)
@@ -69,9 +74,12 @@ function withOutliers(tokens: number): EncoderCase {
   }
   const x = normal([tokens, inputs], 1)
   for (let t = 0; t < tokens; t++) for (const k of [138, 378, 447]) x.row(t)[k] *= 15
-  // 3.6 standard deviations below zero: the outliers widen the others' 1.0 to 1.37, which leaves about 100 active
-  const bias = new Tensor([outputs], new Float32Array(outputs).fill(-3.6))
-  return { x, weight: normal([inputs, outputs], 1 / Math.sqrt(inputs)), bias }
+  const weight = normal([inputs, outputs], 1 / Math.sqrt(inputs))
+  return { x, weight, bias: new Tensor([outputs], new Float32Array(outputs).fill(bias)) }
+}
+
+function topK(tokens: number, outputs: number): EncoderCase {
+  return { ...withOutliers(tokens, outputs, 0), selection: { keep: 'largest', k: 32 } }
 }
 
 /** Standard normal numbers (Box and Muller 1958) from xorshift32 (Marsaglia 2003). */

@@ -1,6 +1,6 @@
 // `bench sae`: SAE encoders, all features computed or screened first, and the dense product alone by onnxruntime-node.
 import { availableParallelism } from 'node:os'
-import type { Backend } from '../engine/backend.ts'
+import type { Backend, Encoder } from '../engine/backend.ts'
 import { createBackend } from '../engine/backends.ts'
 import { createReferenceBackend } from '../engine/reference/backend.ts'
 import type { ScreenCounts } from '../engine/screen-counts.ts'
@@ -108,8 +108,8 @@ function startEncoder(
     ...{ backend, mode: ops.mode, threads: threadsOf(ops) },
     async verify(problem) {
       release()
-      const { x, weight, bias } = problem
-      const encoder = await ops.prepareEncoder(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
+      const { x } = problem
+      const encoder = await encoderOf(ops, problem)
       release = () => ops.release(encoder)
       run = () => inScope(ops, (ops) => ops.sparseEncode(ops.upload(x), encoder))
       await check(await run(), problem)
@@ -120,26 +120,34 @@ function startEncoder(
   return [backend, start]
 }
 
-/** C = x W alone, without bias, ReLU and sparse form. */
+function encoderOf(ops: Backend, { weight, bias, selection }: EncoderCase): Promise<Encoder> {
+  return ops.prepareEncoder(sourceOf('W_enc', weight), sourceOf('b_enc', bias), selection)
+}
+
+/** C = x W alone, without bias, ReLU and sparse form; for TopK, its rows' largest. */
 function startNative(threads: number): Start {
   const { name: backend, start } = onnxruntimeNode(threads)
   const startRunner = async (): Promise<Runner<EncoderCase>> => {
     const { mode, prepare } = await start()
     const runner = matmulRunner({ backend, mode, threads }, prepare)
-    const verify = async ({ x, weight }: EncoderCase) => runner.verify(await problemOf(x, weight, VERIFIED))
+    const verify = async ({ x, weight, selection }: EncoderCase) => {
+      const largest = selection?.keep === 'largest' ? selection.k : undefined
+      await runner.verify(await problemOf(x, weight, VERIFIED, largest))
+    }
     return { ...runner, verify }
   }
   return [backend, startRunner]
 }
 
 /** @throws unless the screened features are the dense ones bit for bit, and those the reference's but for rounding */
-async function verify(all: SparseRows, found: SparseRows, { x, weight, bias }: EncoderCase): Promise<void> {
+async function verify(all: SparseRows, found: SparseRows, problem: EncoderCase): Promise<void> {
   for (const part of ['offsets', 'indices', 'values'] as const)
     if (Buffer.compare(bytesOf(all[part]), bytesOf(found[part])) !== 0)
       throw new Error(`bench sae: wrong result: screened and dense ${part} differ; nothing is timed`)
+  const { x } = problem
   const tokens = Math.min(VERIFIED, x.shape[0])
   const reference = createReferenceBackend()
-  const encoder = await reference.prepareEncoder(sourceOf('W_enc', weight), sourceOf('b_enc', bias))
+  const encoder = await encoderOf(reference, problem)
   const expected = toDense(await reference.sparseEncode(x.rows(0, tokens), encoder))
   checkClose('sparseEncode', expected.shape, toDense(sliceRows(found, 0, tokens)).data, expected.data)
 }

@@ -28,7 +28,9 @@ export const benchmarkNames = [
   'memory',
   'experiment',
   'sae',
+  'train-sae',
   'explore',
+  'train',
 ] as const
 export type BenchmarkName = (typeof benchmarkNames)[number]
 
@@ -71,7 +73,7 @@ const timeColumns: readonly Column<Row>[] = [
 /** What a benchmark's table says beside the columns of all. */
 function ownColumn(name: BenchmarkName, rows: readonly Row[]): Column<Row>[] {
   if (name === 'layers') return [['of the pass', (row) => orDash(shareOfPass(row, rows), percent)]]
-  if (name === 'generate')
+  if (name === 'generate' || name === 'train-sae')
     return [['tokens/s', (row) => orDash(tokensPerSecond(row), (rate) => rate.toFixed(1))]]
   if (name === 'experiment') return [['x ours', (row) => orDash(timesFirst(row, rows), times)]]
   return []
@@ -93,6 +95,7 @@ function shareOfPass(row: Row, rows: readonly Row[]): number | null {
 
 /** A prefill's shape is its tokens; a decode row is one token. */
 function tokensPerSecond({ work, shape, median_ms }: Row): number | null {
+  if (work === 'standard' || work === 'topk') return (Number(shape.split('x')[0]) / median_ms) * 1000
   if (work === 'prefill') return (Number(shape) / median_ms) * 1000
   return work === 'decode' ? 1000 / median_ms : null
 }
@@ -116,6 +119,7 @@ const screenColumns: readonly Column<ScreenUse>[] = [
   ['candidates', ({ candidates }) => orDash(candidates, digits)],
   ['tokens gone dense', ({ dense_tokens }) => percent(dense_tokens)],
   ['of time: rows to int8', ({ parts }) => percent(parts.Rows)],
+  ['floors guessed', ({ parts }) => percent(parts.Guessing)],
   ['int8 products', ({ parts }) => percent(parts.Products)],
   ['bound test', ({ parts }) => percent(parts.Test)],
   ['candidates in float32', ({ parts }) => percent(parts.Candidates)],

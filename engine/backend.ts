@@ -19,6 +19,8 @@ export interface DeviceTensor {
 export interface Linear {
   readonly in: number
   readonly out: number
+  /** Without one, 0 is added, and stays 0 in training. */
+  readonly hasBias: boolean
   readonly keep?: never // an Encoder is no Linear
 }
 

@@ -20,8 +20,24 @@ export type Weights = Linear | Encoder | Table | Norm
 /** The gradient of prepared weights: of a Linear or an Encoder weight [in, out], however it is stored, of a Table [rows, width], of a Norm [width]. */
 export interface WeightGradient {
   readonly weight: DeviceTensor
-  /** Of a Linear or an Encoder [out], of a Norm [width]; a Table has none. */
+  /** Of a Linear that has one or an Encoder [out], of a Norm [width]; a Table has none. */
   readonly bias?: DeviceTensor
+}
+
+/** Weights that are trained. What an encoder reads is made from others, which are: see writeEncoder. */
+export type TrainedWeights = Exclude<Weights, Encoder>
+
+/** A tensor of each shape that the gradient of prepared weights, or of a tensor, has. */
+export function likeGradient(
+  parameter: Weights | DeviceTensor,
+  make: (shape: Shape) => DeviceTensor,
+): WeightGradient {
+  if ('shape' in parameter) return { weight: make(parameter.shape) }
+  if ('rows' in parameter) return { weight: make([parameter.rows, parameter.width]) }
+  if (!('in' in parameter)) return { weight: make(parameter.weight.shape), bias: make(parameter.bias.shape) }
+  const weight = make([parameter.in, parameter.out])
+  const isBiased = 'keep' in parameter || parameter.hasBias
+  return isBiased ? { weight, bias: make([parameter.out]) } : { weight }
 }
 
 /** What AdamW remembers of each parameter: running means of its gradient and of the gradient's square. */
@@ -72,11 +88,22 @@ export interface Backward {
   squares(x: DeviceTensor): Promise<number>
   /** Moves weights, or a tensor, in place by one step of AdamW (Loshchilov and Hutter 2019), and updates the moments. */
   adamW(
-    parameters: Weights | DeviceTensor,
+    parameters: TrainedWeights | DeviceTensor,
     gradient: WeightGradient,
     moments: Moments,
     step: AdamStep,
   ): Promise<void>
+  /** Overwrites a tensor's numbers in place. numbers: as many as x has */
+  write(x: DeviceTensor, numbers: ArrayLike<number>): void
+  /**
+   * Makes an encoder anew from a table that holds its weights feature by feature: W[:, j] = scale[j] weight[j] and b[j] = scale[j]
+   * bias[j], in its own order. scale: ones if left out. weight [out, in], bias [out]
+   */
+  writeEncoder(encoder: Encoder, weight: Table, bias: DeviceTensor, scale?: Float64Array): Promise<void>
+  /** |W[j]| of every row. */
+  rowLengths(table: Table): Promise<Float64Array>
+  /** dW[j] += dY[j] W[j] / |W[j]|, where dY[j] is not 0: the rule of rowLengths. dY [rows] */
+  rowLengthsWeights(dY: Float64Array, table: Table, gradient: WeightGradient): Promise<void>
   /** Prepared weights as they are now: of a Linear or an Encoder weight [in, out], of the others as they were prepared. */
   readWeights(weights: Weights): Promise<{ readonly weight: Tensor; readonly bias?: Tensor }>
 
@@ -141,5 +168,5 @@ export interface Differentiable extends Backend {
 /** @throws if the backend has no rules */
 export function rulesOf(ops: Backend): Backward {
   if ('backward' in ops) return (ops as Differentiable).backward
-  throw new Error(`${ops.name} has no backward rules yet: take gradients on reference or wasm`)
+  throw new Error(`${ops.name} has no backward rules: take gradients on a backend that createBackend gives`)
 }

@@ -1,6 +1,6 @@
 // Gradients as they gather on the way back through a tape.
 import type { Backend, DeviceTensor } from './backend.ts'
-import { rulesOf, type WeightGradient, type Weights } from './backward.ts'
+import { likeGradient, rulesOf, type WeightGradient, type Weights } from './backward.ts'
 import type { SparseRows } from './sparse.ts'
 import { numbersLike, showShape, type Shape } from './tensor.ts'
 
@@ -43,7 +43,7 @@ export class GatheredGradients implements Gradients {
 
   at(x: DeviceTensor): DeviceTensor {
     const found = this.#get(x) as DeviceTensor | undefined
-    return found ? this.#identity.reshape(found, x.shape) : rulesOf(this.#ops).zeros(x.shape, this.#given)
+    return found ? this.#identity.reshape(found, x.shape) : this.#zeros(x.shape)
   }
 
   entries(f: SparseRows): Float32Array {
@@ -52,7 +52,7 @@ export class GatheredGradients implements Gradients {
 
   of(weights: Weights): WeightGradient {
     this.#checkAsked(weights)
-    const gradient = this.#ofWeights.get(weights) ?? this.#zerosOf(weights)
+    const gradient = this.#ofWeights.get(weights) ?? likeGradient(weights, (shape) => this.#zeros(shape))
     this.#ofWeights.set(weights, gradient)
     return gradient
   }
@@ -99,10 +99,7 @@ export class GatheredGradients implements Gradients {
     throw new Error(`gradients: ${what} not among backward’s sources: name what you ask for there`)
   }
 
-  #zerosOf(weights: Weights): WeightGradient {
-    const zeros = (shape: Shape) => rulesOf(this.#ops).zeros(shape, this.#given)
-    if ('rows' in weights) return { weight: zeros([weights.rows, weights.width]) }
-    if ('in' in weights) return { weight: zeros([weights.in, weights.out]), bias: zeros([weights.out]) }
-    return { weight: zeros(weights.weight.shape), bias: zeros(weights.bias.shape) }
+  #zeros(shape: Shape): DeviceTensor {
+    return rulesOf(this.#ops).zeros(shape, this.#given)
   }
 }

@@ -11,6 +11,11 @@ export interface Random {
   index(below: number): number
 }
 
+/** A seed for the `n`th of many draws: what is drawn there depends on nothing that was drawn before. */
+export function seedOf(seed: number, n: number): number {
+  return (Math.imul(seed + 1, 0x9e3779b1) + n) >>> 0
+}
+
 /**
  * A Mersenne Twister. Its state is spread from the seed, so that small seeds begin as well as large ones
  * (xoroshiro128+ seeded with a small number begins with 1.0, .75, ...).

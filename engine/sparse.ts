@@ -128,25 +128,32 @@ export function scaleGradient(
   return dX
 }
 
-/** The columns that have entries, rising, and those entries: a row for each such column, indices of the rows they stood in. */
-export function transposeSparse(x: SparseRows): { columns: Uint32Array; entries: SparseRows } {
-  const counts = new Uint32Array(x.shape[1])
-  for (const column of x.indices) counts[column]++
-  const columns = Uint32Array.from(counts.keys()).filter((column) => counts[column] > 0)
-  const offsets = new Uint32Array(columns.length + 1)
-  const next = counts // from here on: where a column's next entry goes
-  for (const [i, column] of columns.entries()) {
-    offsets[i + 1] = offsets[i] + counts[column]
-    next[column] = offsets[i]
-  }
+/** Rows for columns: row j holds column j's entries, indices the rows that they stood in. sparse [rows, n] -> sparse [n, rows] */
+export function transposeSparse(x: SparseRows): SparseRows {
+  const [rows, width] = x.shape
+  const offsets = new Uint32Array(width + 1)
+  for (const column of x.indices) offsets[column + 1]++
+  for (let column = 0; column < width; column++) offsets[column + 1] += offsets[column]
+  const next = offsets.slice() // where a column's next entry goes
   const [indices, values] = [new Uint32Array(x.indices.length), numbersLike(x.values, x.values.length)]
-  for (let row = 0; row < x.shape[0]; row++)
+  for (let row = 0; row < rows; row++)
     for (let entry = x.offsets[row]; entry < x.offsets[row + 1]; entry++) {
       const to = next[x.indices[entry]]++
       indices[to] = row
       values[to] = x.values[entry]
     }
-  return { columns, entries: { shape: [columns.length, x.shape[0]], offsets, indices, values } }
+  return { shape: [width, rows], offsets, indices, values }
+}
+
+/** The columns that have entries, rising, and those entries: a row for each such column, indices of the rows they stood in. */
+export function activeColumns(x: SparseRows): { columns: Uint32Array; entries: SparseRows } {
+  const { shape, offsets, ...entries } = transposeSparse(x)
+  const columns = Uint32Array.from({ length: shape[0] }, (_, j) => j).filter(
+    (j) => offsets[j + 1] > offsets[j],
+  )
+  const ends = new Uint32Array(columns.length + 1)
+  for (const [i, j] of columns.entries()) ends[i + 1] = offsets[j + 1]
+  return { columns, entries: { ...entries, shape: [columns.length, shape[1]], offsets: ends } }
 }
 
 /** Mean over each text's rows, absent entries counting as zero; lengths[i] rows belong to text i. Sums in float64. */

@@ -30,11 +30,13 @@ export interface Tape extends Backend {
   /**
    * The gradients of the sum of output * gradient by each of `sources`: tensors that the tape met, sparse rows that it
    * made, prepared weights. Only what lies between them and the output is computed. May be called more than once.
-   * @throws if the tape did not make `output`, or `gradient` has another shape
+   * @throws if the tape did not make `output`, `gradient` has another shape, or a source stands `beside`
    */
   backward(output: DeviceTensor, gradient: DeviceTensor, sources: readonly Source[]): Promise<Gradients>
   /** Lets sparse rows that the tape did not make be decoded: a gradient ends there. Gives x itself. */
   constant(x: SparseRows): SparseRows
+  /** Says that nothing flows back to x, because the host worked it out: asking for its gradient is an error that says `name`. */
+  beside(x: DeviceTensor, name: string): void
 }
 
 /**
@@ -57,6 +59,8 @@ class Recorder {
   readonly #roots = new Map<object, object>()
   /** Tensors that rules need. */
   readonly #saved = new Set<object>()
+  /** Tensors of the host's making, by name. */
+  readonly #beside = new Map<object, string>()
   /** Sparse rows that may be decoded. */
   readonly #known = new Set<SparseRows>()
 
@@ -88,6 +92,13 @@ class Recorder {
         `backward: the output is ${showShape(output.shape)}, but its gradient ${showShape(gradient.shape)}: give one of its shape`,
       )
     const asked = new Set<object>(sources.map((source) => this.rootOf(source)))
+    for (const source of asked) {
+      const name = this.#beside.get(source)
+      if (name !== undefined)
+        throw new Error(
+          `backward: ${name} is worked out by the host, beside the pass, so it has no gradient: ask at another hook`,
+        )
+    }
     const wanted = new Set(asked) // all that depends on a source
     for (const { made, from, weights } of this.#steps)
       if (from.some((x) => wanted.has(x)) || (weights && wanted.has(weights))) wanted.add(made)
@@ -151,6 +162,9 @@ class Recorder {
       constant: (x) => {
         this.#known.add(x)
         return x
+      },
+      beside: (x, name) => {
+        this.#beside.set(this.rootOf(x), name)
       },
       upload: (tensor) => {
         const x = inner.upload(new Tensor(tensor.shape, tensor.data))

@@ -66,7 +66,7 @@ const required = {
 }
 
 /** Activations by the names that configs have for them. */
-const ACTIVATIONS: Readonly<Record<string, Gpt2Config['activation']>> = {
+export const ACTIVATIONS: Readonly<Record<string, Gpt2Config['activation']>> = {
   gelu_new: 'gelu',
   gelu_pytorch_tanh: 'gelu',
   gelu: 'geluErf',

@@ -1,6 +1,7 @@
 // The points of the forward pass that can be seen and changed.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { showShape, type Shape, type Tensor } from '../engine/tensor.ts'
+import type { Tape } from '../engine/tape.ts'
 import type { Gpt2Config } from './config.ts'
 
 /**
@@ -92,11 +93,21 @@ export class Hooks {
     return ops.reshape(shown, x.shape)
   }
 
-  /** The same for numbers in host memory, worked out for hooks to see. -> x itself if no hook changed one of them */
+  /**
+   * The same for numbers in host memory, worked out for hooks to see. -> x itself if no hook changed one of them
+   * @throws if one did on a tape, which sees no host
+   */
   async seen(name: string, x: Tensor, ops: Backend): Promise<Tensor> {
     if (!this.wants(name)) return x
-    const after = await ops.download(await this.at(name, ops.upload(x), ops))
-    return after.data.every((value, i) => Object.is(value, x.data[i])) ? x : after
+    const shown = ops.upload(x)
+    const tape = 'beside' in ops ? (ops as Tape) : undefined
+    tape?.beside(shown, name)
+    const after = await ops.download(await this.at(name, shown, ops))
+    if (after.data.every((value, i) => Object.is(value, x.data[i]))) return x
+    if (!tape) return after
+    throw new Error(
+      `hook ${name}: what is changed here goes on by way of the host, and a gradient would end there without a word: change it at another hook`,
+    )
   }
 }
 

@@ -2,8 +2,8 @@
 import type { Backend, Linear, Norm, Table } from '../engine/backend.ts'
 import { freedOnFailure } from '../engine/scope.ts'
 import { finiteSource, selectTensors } from '../engine/weights/named-weights.ts'
-import type { Shape } from '../engine/tensor.ts'
-import { columnsOf, type WeightSource, type WeightStore } from '../engine/weights/weights.ts'
+import type { Shape, Tensor } from '../engine/tensor.ts'
+import { columnsOf, readTensor, type WeightSource, type WeightStore } from '../engine/weights/weights.ts'
 import type { Gpt2Config } from './config.ts'
 
 /** One block's weights; the fields have their names in the checkpoint. */
@@ -46,6 +46,13 @@ export function weightShapes({ nLayers, dModel, dMlp, nCtx, dVocab }: Gpt2Config
   return shapes
 }
 
+/** The same, with the unembedding where it is another matrix than the embedding. */
+export function allShapes(config: Gpt2Config): Map<string, Shape> {
+  const shapes = weightShapes(config)
+  if (config.untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
+  return shapes
+}
+
 const PREFIX = 'transformer.'
 const LM_HEAD = 'lm_head.weight'
 
@@ -61,9 +68,7 @@ export function selectGpt2Tensors(
   config: Gpt2Config,
   untied: boolean,
 ): Map<string, WeightSource> {
-  const shapes = weightShapes(config)
-  if (untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
-  return selectTensors(store, shapes, { prefix: PREFIX, ignored })
+  return selectTensors(store, allShapes({ ...config, untied }), { prefix: PREFIX, ignored })
 }
 
 /** Numbers of each matrix that are compared at once. */
@@ -130,13 +135,16 @@ export async function loadWeights(
       const wpe = keep(await ops.prepareTable(source('wpe.weight')))
       const blocks: BlockWeights[] = []
       for (let layer = 0; layer < config.nLayers; layer++) {
+        // read once, then cut in three
+        const whole = source(`h.${layer}.attn.c_attn.weight`)
         const [weight, bias] = [
-          source(`h.${layer}.attn.c_attn.weight`),
-          source(`h.${layer}.attn.c_attn.bias`),
+          await readTensor(whole),
+          await readTensor(source(`h.${layer}.attn.c_attn.bias`)),
         ]
         const part = async (index: number) => {
-          const [from, to] = [index * config.dModel, (index + 1) * config.dModel]
-          return keep(await ops.prepareLinear(columnsOf(weight, from, to), columnsOf(bias, from, to)))
+          const columns = (tensor: Tensor) =>
+            columnsOf(whole.name, tensor, index * config.dModel, (index + 1) * config.dModel)
+          return keep(await ops.prepareLinear(columns(weight), columns(bias)))
         }
         blocks.push({
           ln_1: await norm(`h.${layer}.ln_1`),

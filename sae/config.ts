@@ -50,8 +50,10 @@ export function plainConfig(
 const MOST = { d_in: 2 ** 16, d_out: 2 ** 16, d_sae: 2 ** 24 }
 
 /** What SAELens 6 moved into `metadata`; before, all fields stood side by side. Ours are those that decide about numbers. */
-const MOVED = ['model_name', 'hook_name', 'hook_name_out', 'hook_head_index', 'hook_point', 'prepend_bos']
-const MOVED_TOO = ['model_class_name', 'model_from_pretrained_kwargs', 'seqpos_slice']
+export const MOVED: readonly string[] = [
+  ...['model_name', 'hook_name', 'hook_name_out', 'hook_head_index', 'hook_point', 'prepend_bos'],
+  ...['model_class_name', 'model_from_pretrained_kwargs', 'seqpos_slice'],
+]
 
 /** Of what the model was trained on: variants that this project does not give. */
 const requiredAbout = {
@@ -102,7 +104,7 @@ export function parseSaeConfig(json: string, label = 'cfg.json'): SaeConfig {
 /** The fields that say what an SAE was trained on. */
 function aboutOf(fields: JsonFields): JsonFields {
   if (!fields.has('metadata')) return fields
-  for (const name of [...MOVED, ...MOVED_TOO])
+  for (const name of MOVED)
     // beside metadata SAELens reads none of them
     if (fields.has(name))
       throw new Error(`${fields.label}: ${name} stands beside metadata, expected it inside: move it there`)

@@ -9,6 +9,10 @@ export interface SaeQuality {
   readonly l0: number
   /** 1 - sum |x - x_hat|^2 / sum |x - mean(x)|^2, the mean taken over tokens, per dimension. */
   readonly explainedVariance: number
+  /** Mean over tokens of the sum of activations. */
+  readonly l1: number
+  /** Mean over tokens of |x - x_hat|^2, summed over dimensions. */
+  readonly mse: number
   /** Mean over tokens of x . x_hat / (|x| |x_hat|); 0 where one of them is. */
   readonly cosine: number
   /** Features active on no token shown. Few tokens leave many features without an occasion: not the same as useless. */
@@ -26,6 +30,7 @@ export class QualityMeter {
   readonly #firings: Uint32Array // tokens on which each feature is active
   #tokens = 0
   #active = 0
+  #activity = 0
   #squaredError = 0
   #cosines = 0
 
@@ -52,9 +57,21 @@ export class QualityMeter {
       }
       if (product !== 0) this.#cosines += product / Math.sqrt(square * squareRebuilt)
       this.#active += features.offsets[t + 1] - features.offsets[t]
-      for (let entry = features.offsets[t]; entry < features.offsets[t + 1]; entry++)
+      for (let entry = features.offsets[t]; entry < features.offsets[t + 1]; entry++) {
         this.#firings[features.indices[entry]]++
+        this.#activity += Math.abs(features.values[entry])
+      }
     }
+  }
+
+  /** On what share of the tokens each feature is active, [d_sae]. */
+  densities(): Float64Array {
+    return Float64Array.from(this.#firings, (tokens) => tokens / this.#tokens)
+  }
+
+  /** The mean of x over tokens, [d_in]. */
+  mean(): Float32Array {
+    return Float32Array.from(this.#sum, (sum) => sum / this.#tokens)
   }
 
   quality(): SaeQuality {
@@ -64,6 +81,8 @@ export class QualityMeter {
     return {
       tokens: this.#tokens,
       l0: this.#active / this.#tokens,
+      l1: this.#activity / this.#tokens,
+      mse: this.#squaredError / this.#tokens,
       explainedVariance: 1 - this.#squaredError / variance,
       cosine: this.#cosines / this.#tokens,
       deadFeatures: this.#firings.filter((tokens) => tokens === 0).length,
@@ -72,14 +91,14 @@ export class QualityMeter {
   }
 }
 
-/** Mean cross-entropy in nats a token: the model alone, with the SAE spliced in, and with the hook's stream zeroed. */
+/** Mean cross-entropy in nats a token: the model alone, with the SAE spliced in, and with zeros, say, in its place. */
 interface SpliceLosses {
   readonly clean: number
   readonly spliced: number
-  readonly zeroAblated: number
+  readonly ablated: number
 }
 
-/** (CE_zero - CE_spliced) / (CE_zero - CE_clean): 1 if splicing costs nothing, 0 if it is no better than zeros. */
-export function lossRecovered({ clean, spliced, zeroAblated }: SpliceLosses): number {
-  return (zeroAblated - spliced) / (zeroAblated - clean)
+/** (CE_ablated - CE_spliced) / (CE_ablated - CE_clean): 1 if splicing costs nothing, 0 if it is no better than the ablation. */
+export function lossRecovered({ clean, spliced, ablated }: SpliceLosses): number {
+  return (ablated - spliced) / (ablated - clean)
 }

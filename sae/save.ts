@@ -2,8 +2,7 @@
 import { readTensor, type WeightStore } from '../engine/weights/weights.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { SaeConfig } from './config.ts'
-import { folded } from './fold.ts'
-import { saeShapes } from './weights.ts'
+import { saeShapes, saeSources } from './weights.ts'
 
 /** cfg.json. A scale of all inputs is no longer in it: see saeTensors. */
 export function saeJson(config: SaeConfig): string {
@@ -34,9 +33,12 @@ export function saeJson(config: SaeConfig): string {
   })
 }
 
-/** sae_weights.safetensors, F32. A scale of all inputs is folded into the weights, because SAELens keeps it in its registry. */
+/**
+ * sae_weights.safetensors, F32. A scale of all inputs is folded into the weights, because SAELens keeps it in its registry.
+ * @throws as `saeSources` does
+ */
 export async function saeTensors(store: WeightStore, config: SaeConfig): Promise<Map<string, Tensor>> {
-  const source = await folded({ ...config, scalesByDecoderNorm: false }, (name) => store.get(name))
+  const source = await saeSources(store, { ...config, scalesByDecoderNorm: false })
   const tensors = new Map<string, Tensor>()
   for (const name of saeShapes(config).keys()) tensors.set(name, await readTensor(source(name)))
   return tensors

@@ -1,8 +1,9 @@
 // An SAE put into the model: what stands at its hook replaced by what the SAE makes of it.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
-import { Tensor } from '../engine/tensor.ts'
+import { sizeOf, Tensor } from '../engine/tensor.ts'
 import type { SparseRows } from '../engine/sparse.ts'
 import { fromBasis } from './basis.ts'
+import type { SaeConfig } from './config.ts'
 import { reconstruct } from './decoder.ts'
 import { encode } from './encoder.ts'
 import { checkHook, type Sae } from './weights.ts'
@@ -38,4 +39,18 @@ export function splice(sae: Sae, hook: string, edit: FeatureEdit = (f) => f): Sa
 /** A hook that replaces what stands at it by zeros: what is left of the model when this place says nothing. any shape -> the same */
 export async function zeroAblate(x: DeviceTensor, ops: Backend): Promise<DeviceTensor> {
   return ops.upload(Tensor.zeros(x.shape))
+}
+
+/**
+ * A hook that puts the same numbers in the place of what an SAE rebuilds, at every token; of an SAE of one head, of that head
+ * alone. row [d_out], at the hook `hookNameOut`: any shape -> the same
+ */
+export function replaceBy({ headIndex = 0 }: SaeConfig, row: Float32Array): SaeHooks[string] {
+  return async (x, ops) => {
+    const { shape, data } = await ops.download(x)
+    const width = sizeOf(shape.slice(1))
+    const replaced = data.slice()
+    for (let start = headIndex * row.length; start < data.length; start += width) replaced.set(row, start)
+    return ops.upload(new Tensor(shape, replaced))
+  }
 }

@@ -32,14 +32,25 @@ export function saeShapes(config: SaeConfig): Map<string, Shape> {
 }
 
 /**
- * Loads an SAE onto a backend.
- * @throws naming tensors that are missing, unknown, of another shape, or that hold NaN or infinity; nothing stays loaded
+ * An SAE's tensors by name, with scales folded in, checked while they are read.
+ * @throws naming tensors that are missing, unknown, of another shape, or that hold NaN or infinity
  */
-export async function loadSae(ops: Backend, store: WeightStore, config: SaeConfig): Promise<Sae> {
+export async function saeSources(
+  store: WeightStore,
+  config: SaeConfig,
+): Promise<(name: string) => WeightSource> {
   const tensors = selectTensors(store, saeShapes(config), { ignored: /^scaling_factor$/ })
   if (store.names().includes('scaling_factor')) await checkOnes(store.label, store.get('scaling_factor'))
+  return folded(config, (name) => finiteSource(store.label, tensors.get(name)!))
+}
+
+/**
+ * Loads an SAE onto a backend.
+ * @throws as `saeSources` does; nothing stays loaded
+ */
+export async function loadSae(ops: Backend, store: WeightStore, config: SaeConfig): Promise<Sae> {
   const { encoder, skips } = architectureOf(config)
-  const source = await folded(config, (name) => finiteSource(store.label, tensors.get(name)!))
+  const source = await saeSources(store, config)
   const release = (part: Encoder | Table | Linear) => ops.release(part)
   return freedOnFailure(release, async (keep) => ({
     config,

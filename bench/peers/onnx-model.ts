@@ -1,5 +1,5 @@
 // Models for ONNX Runtime, which takes nothing else.
-/** C = A x B, then + bias, then ReLU where asked for. B and bias are inside the model. */
+/** C = A x B, then + bias, then ReLU where asked for, then each row's largest. B and bias are inside the model. */
 export interface MatmulModel {
   readonly m: number
   readonly k: number
@@ -7,29 +7,41 @@ export interface MatmulModel {
   readonly b: Float32Array // [k, n]
   readonly bias?: Float32Array // [n]
   readonly relu?: boolean
+  /** How many of a row are left, falling: C is [m, largest] then. */
+  readonly largest?: number
 }
 
 /**
  * An ONNX model of one MatMul, with what follows it, as protocol buffers: each field is a key (number * 8 +
  * wire type) and a value. The field numbers are those of onnx.proto3 (github.com/onnx/onnx), opset 13.
  */
-export function matmulModel({ m, k, n, b, bias, relu = false }: MatmulModel): Uint8Array {
-  const steps = [['MatMul', 'B'], ...(bias ? [['Add', 'bias']] : []), ...(relu ? [['Relu']] : [])]
+export function matmulModel({ m, k, n, b, bias, relu = false, largest }: MatmulModel): Uint8Array {
+  const steps = [
+    ['MatMul', 'B'],
+    ...(bias ? [['Add', 'bias']] : []),
+    ...(relu ? [['Relu']] : []),
+    ...(largest ? [['TopK', 'largest']] : []),
+  ]
   const valueAfter = (step: number) => (step === steps.length ? 'C' : step === 0 ? 'A' : `after ${step}`)
   const nodes = steps.map(([operator, ...operands], i) =>
     message(
       ...[valueAfter(i), ...operands].map((name) => text(1, name)), // input
       text(2, valueAfter(i + 1)), // output
+      ...(operator === 'TopK' ? [text(2, 'indices')] : []),
       text(4, operator), // op_type
     ),
   )
-  const initializers = [initializer('B', [k, n], b), ...(bias ? [initializer('bias', [n], bias)] : [])]
+  const initializers = [
+    initializer('B', [k, n], b),
+    ...(bias ? [initializer('bias', [n], bias)] : []),
+    ...(largest ? [initializer('largest', [1], BigInt64Array.of(BigInt(largest)))] : []),
+  ]
   const graph = message(
     ...nodes.map((node) => bytes(1, node)),
     text(2, 'matmul'),
     ...initializers.map((tensor) => bytes(5, tensor)),
     bytes(11, matrixInfo('A', m, k)), // input
-    bytes(12, matrixInfo('C', m, n)), // output
+    bytes(12, matrixInfo('C', m, largest ?? n)), // output
   )
   return message(
     number(1, 8), // ir_version
@@ -38,14 +50,18 @@ export function matmulModel({ m, k, n, b, bias, relu = false }: MatmulModel): Ui
   )
 }
 
-/** TensorProto.DataType.FLOAT */
-const FLOAT = 1
+/** Of TensorProto.DataType. */
+const [FLOAT, INT64] = [1, 7]
 
 /** TensorProto: a constant of the model. */
-function initializer(name: string, shape: readonly number[], values: Float32Array): Uint8Array {
+function initializer(
+  name: string,
+  shape: readonly number[],
+  values: Float32Array | BigInt64Array,
+): Uint8Array {
   return message(
     ...shape.map((size) => number(1, size)), // dims
-    number(2, FLOAT), // data_type
+    number(2, values instanceof Float32Array ? FLOAT : INT64), // data_type
     text(8, name),
     bytes(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)), // raw_data
   )

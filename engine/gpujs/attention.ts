@@ -10,7 +10,13 @@ import type { GpuTensor } from './tensor.ts'
  */
 
 /** One thread a score: it reads one query and one key, dHead numbers each. Keys ahead of the query score nothing. */
-function scores(this: Thread<'dHead' | 'scale'>, q: Cube, k: Cube, firstKeys: Row, visible: Row): number {
+export function scores(
+  this: Thread<'dHead' | 'scale'>,
+  q: Cube,
+  k: Cube,
+  firstKeys: Row,
+  visible: Row,
+): number {
   if (this.thread.x >= visible[this.thread.y]) return 0
   const key = firstKeys[this.thread.y] + this.thread.x
   let dot = 0
@@ -112,7 +118,7 @@ export async function attentionMix(
 }
 
 /** For each query: the first key row of its text, and how many keys it may look at. */
-function viewsOf(texts: readonly TextSpan[]): { firstKeys: Float32Array; visible: Float32Array } {
+export function viewsOf(texts: readonly TextSpan[]): { firstKeys: Float32Array; visible: Float32Array } {
   const firstKeys: number[] = []
   const visible: number[] = []
   let first = 0

@@ -1,5 +1,6 @@
 // The ops as gpu.js kernels, in any of its modes.
 import type { Backend, DeviceTensor } from '../backend.ts'
+import type { Differentiable } from '../backward.ts'
 import * as check from '../checks.ts'
 import { freedOnFailure, runScope } from '../scope.ts'
 import { scaleEntries } from '../sparse.ts'
@@ -8,6 +9,7 @@ import { readTensor } from '../weights/weights.ts'
 import { add, subtract } from './add.ts'
 import { append } from './append.ts'
 import { attentionMix, attentionPattern } from './attention.ts'
+import { gpuBackward } from './backward.ts'
 import { center } from './center.ts'
 import { crossEntropy } from './cross-entropy.ts'
 import { Device, type DeviceOptions } from './device.ts'
@@ -50,7 +52,7 @@ export async function createGpuJsBackend(mode: Mode, options: DeviceOptions = {}
 }
 
 /** The ops, noting every tensor they make in `made`. */
-function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backend {
+function backendOn(device: Device, running: string, made: Set<GpuTensor>): Differentiable {
   const note = (tensor: GpuTensor): GpuTensor => {
     made.add(tensor)
     return tensor
@@ -70,6 +72,7 @@ function backendOn(device: Device, running: string, made: Set<GpuTensor>): Backe
   return {
     name,
     mode: running,
+    backward: gpuBackward(device, note, own, prepared),
 
     upload: (tensor) => note(device.tensor(tensor)),
     download: (x) => own('download', x).download(),

@@ -66,6 +66,7 @@ export async function prepareLinear(
     return {
       in: inputs,
       out: outputs,
+      hasBias: bias !== undefined,
       parts,
       bias: keep(await device.upload(bias ? await readTensor(bias) : Tensor.zeros([outputs]))),
       noBias: await device.upload(Tensor.zeros([outputs])),

@@ -59,6 +59,16 @@ export class GpuTensor implements DeviceTensor {
     this.device.alive.add(this)
   }
 
+  /** Takes over another tensor's numbers, of the same size: that one is no more. What it held before is freed. */
+  become(other: GpuTensor): void {
+    const { storage } = other
+    this.free()
+    other.#storage = undefined
+    this.device.alive.delete(other)
+    if (storage instanceof Float32Array) this.#storage = storage
+    else this.moveTo(storage)
+  }
+
   /** The same numbers under another shape, freed on its own. */
   reshape(shape: Shape): GpuTensor {
     const { storage } = this

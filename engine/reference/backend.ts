@@ -73,6 +73,7 @@ export function createReferenceBackend(): Differentiable {
       return {
         in: inputs,
         out: outputs,
+        hasBias: bias !== undefined,
         transposed,
         weight: await readTensor(weight),
         bias: bias ? await readTensor(bias) : Tensor.zeros([outputs]),

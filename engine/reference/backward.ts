@@ -1,5 +1,5 @@
 // The reference backend's backward rules: plain loops in host memory.
-import type { Backward, WeightGradient, Weights } from '../backward.ts'
+import type { Backward, TrainedWeights, WeightGradient } from '../backward.ts'
 import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table } from '../backend.ts'
 import * as check from '../checks.ts'
 import { Tensor } from '../tensor.ts'
@@ -13,6 +13,7 @@ import { klDivergenceBackward } from './kl-divergence-backward.ts'
 import { layerNormBackward } from './layer-norm-backward.ts'
 import { linearBackward, linearWeightsBackward, reluBackward, sumRows } from './linear-backward.ts'
 import { meanRowsBackward } from './mean-rows-backward.ts'
+import { rowLengths, rowLengthsBackward } from './row-lengths.ts'
 import type { ReferenceEncoder, ReferenceLinear, ReferenceNorm, ReferenceTable } from './prepared.ts'
 import { softmaxBackward } from './softmax-backward.ts'
 import { sparseDecodeBackward, sparseDecodeWeightsBackward } from './sparse-decode-backward.ts'
@@ -57,19 +58,38 @@ export function referenceBackward(
       const isTurned = 'in' in parameters && matrixOf('adamW', parameters).transposed
       const turned = isTurned ? parameters.in : undefined
       adamW(target.weight, weightOf(gradient), { m: weightOf(m), v: weightOf(v) }, step, turned)
-      if ('bias' in target) adamW(target.bias, biasOf(gradient)!, { m: biasOf(m)!, v: biasOf(v)! }, step)
+      const bias = biasOf(gradient)
+      if ('bias' in target && bias) adamW(target.bias, bias, { m: biasOf(m)!, v: biasOf(v)! }, step)
+    },
+    write: (x, numbers) => host('write', x).data.set(numbers),
+    async writeEncoder(encoder, weight, bias, scale) {
+      const [layer, rows] = [
+        matrixOf('writeEncoder', encoder),
+        prepared<ReferenceTable>('writeEncoder', weight),
+      ]
+      const biases = host('writeEncoder', bias)
+      for (let j = 0; j < layer.out; j++) {
+        const by = scale ? scale[j] : 1
+        layer.bias.data[j] = by * biases.data[j]
+        for (const [i, value] of rows.weight.row(j).entries())
+          layer.weight.data[i * layer.out + j] = by * value
+      }
+    },
+    rowLengths: async (table) => rowLengths(prepared<ReferenceTable>('rowLengths', table)),
+    async rowLengthsWeights(dY, table, gradient) {
+      rowLengthsBackward(dY, prepared<ReferenceTable>('rowLengths', table), weightOf(gradient))
     },
     async readWeights(weights) {
       if (!('in' in weights)) {
         const { weight, bias } = prepared<ReferenceTable & Partial<ReferenceNorm>>('readWeights', weights)
         return { weight: copyOf(weight), bias: bias && copyOf(bias) }
       }
-      const { weight, bias, transposed, in: inputs, out } = matrixOf('readWeights', weights)
+      const { weight, bias, hasBias, transposed, in: inputs, out } = matrixOf('readWeights', weights)
       const read = weight.like([inputs, out])
       for (let i = 0; i < inputs; i++)
         for (let j = 0; j < out; j++)
           read.data[i * out + j] = weight.data[transposed ? j * inputs + i : i * out + j]
-      return { weight: read, bias: copyOf(bias) }
+      return { weight: read, bias: hasBias ? copyOf(bias) : undefined }
     },
     layerNorm: async (dY, x, norm, eps, gradient) =>
       layerNormBackward(
@@ -110,7 +130,7 @@ export function referenceBackward(
   }
 }
 
-function isTensor(parameters: Weights | DeviceTensor): parameters is DeviceTensor {
+function isTensor(parameters: TrainedWeights | DeviceTensor): parameters is DeviceTensor {
   return 'shape' in parameters
 }
 

@@ -1,10 +1,10 @@
 // Moving weights against their gradients: AdamW, with the gradients clipped.
 import type { Backend, DeviceTensor } from '../backend.ts'
-import { rulesOf, type Moments, type WeightGradient, type Weights } from '../backward.ts'
+import { likeGradient, rulesOf, type Moments, type TrainedWeights, type WeightGradient } from '../backward.ts'
 import { Tensor, type Shape } from '../tensor.ts'
 
 /** What a step moves: prepared weights, or a tensor made outside every scope, such as an SAE's b_dec. */
-export type Parameter = Weights | DeviceTensor
+export type Parameter = TrainedWeights | DeviceTensor
 
 export interface AdamSettings {
   readonly beta1?: number
@@ -46,7 +46,7 @@ export class AdamW {
     this.#moments = new Map(
       parameters.map((parameter) => [
         parameter,
-        { mean: momentOf(parameter, begin), square: momentOf(parameter, begin) },
+        { mean: likeGradient(parameter, begin), square: likeGradient(parameter, begin) },
       ]),
     )
   }
@@ -83,14 +83,6 @@ export class AdamW {
       [mean, square].flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight])),
     )
   }
-}
-
-/** A tensor of each shape that a parameter's gradient has. */
-function momentOf(parameter: Parameter, begin: (shape: Shape) => DeviceTensor): WeightGradient {
-  if ('shape' in parameter) return { weight: begin(parameter.shape) }
-  if ('rows' in parameter) return { weight: begin([parameter.rows, parameter.width]) }
-  if ('in' in parameter) return { weight: begin([parameter.in, parameter.out]), bias: begin([parameter.out]) }
-  return { weight: begin(parameter.weight.shape), bias: begin(parameter.bias.shape) }
 }
 
 /** The Euclidean length of all gradients together. */

@@ -12,11 +12,9 @@ import { SQUARES_PIECE } from './tile-sizes.ts'
 const PIECE = 1 << 14
 
 /**
- * What is moved: one stretch of numbers; W's panels [ceil(out / panel)][in][panel], beside gradients [in, out]; or an encoder's
- * features [out][padded], beside gradients [out, in].
+ * What is moved: one stretch of numbers, or W's panels [ceil(out / panel)][in][panel] beside gradients [in, out].
  */
-export type Place = Numbers<'w' | 'g' | 'm' | 'v'> &
-  (Numbers<'count'> | Numbers<'inputs' | 'outputs'> | Numbers<'inputs' | 'outputs' | 'padded'>)
+export type Place = Numbers<'w' | 'g' | 'm' | 'v'> & (Numbers<'count'> | Numbers<'inputs' | 'outputs'>)
 
 /** Moves a parameter and its moments by one step of AdamW, by address. */
 export async function runAdamW(engine: Engine, place: Place, step: AdamStep): Promise<void> {
@@ -39,11 +37,6 @@ function shapeOf({ panel }: Engine, place: Place) {
   if ('count' in place)
     return { ...stretch, columns: PIECE, total: place.count, wPiece: PIECE * 4, gPiece: PIECE * 4 }
   const { inputs, outputs } = place
-  if ('padded' in place)
-    return {
-      ...{ ...stretch, columns: inputs, total: inputs * outputs },
-      ...{ wPiece: place.padded * 4, gPiece: inputs * 4 },
-    }
   return {
     ...{ rows: inputs, columns: panel, total: outputs, wRow: panel * 4, gRow: outputs * 4 },
     ...{ wPiece: inputs * panel * 4, gPiece: panel * 4 },
@@ -106,23 +99,32 @@ export function adamW({ madd }: Emitter) {
 
 /** The sum of the squares of `count` numbers by address: pieces of them, then the pieces in order. */
 export async function runSquares(engine: Engine, { x, count }: Numbers<'x' | 'count'>): Promise<number> {
-  const pieces = Math.ceil(count / SQUARES_PIECE)
+  const sums = await squaresOfPieces(engine, { x, count, piece: SQUARES_PIECE })
+  return sums.reduce((sum, piece) => sum + piece, 0)
+}
+
+/** The sum of the squares of each `piece` numbers; the last may have fewer. */
+export async function squaresOfPieces(
+  engine: Engine,
+  place: Numbers<'x' | 'count' | 'piece'>,
+): Promise<Float64Array> {
+  const pieces = Math.ceil(place.count / place.piece)
   using sums = new Block(engine.arena, Math.max(1, pieces) * 8, 'squares: sums of pieces')
-  await engine.runRanged('squares', { x, count, out: sums.address }, pieces, 1)
-  return engine.arena.doubles(sums.address, pieces).reduce((sum, piece) => sum + piece, 0)
+  await engine.runRanged('squares', { ...place, out: sums.address }, pieces, SQUARES_PIECE / place.piece)
+  return engine.arena.doubles(sums.address, pieces).slice()
 }
 
 /** out[p] = the sum of x[i]^2 over piece p of `count` numbers, in float64, for a range of pieces. */
 export function squares() {
   return func(
-    { in: KERNELS.squares, locals: { i32: 4, v128: 3 } },
-    ({ x, count, out, first: p, last }, { i32: [c, at, bytes, piece], v128: [value, low, high] }) => {
-      local.set(piece, i32.const(SQUARES_PIECE))
+    { in: KERNELS.squares, locals: { i32: 3, v128: 3 } },
+    ({ x, count, piece, out, first: p, last }, { i32: [c, at, bytes], v128: [value, low, high] }) => {
       forUpTo(p, last, 1, () => {
-        local.set(bytes, i32.sub(count, i32.mul(p, SQUARES_PIECE)))
+        local.set(bytes, i32.sub(count, i32.mul(p, piece)))
         limitTo(bytes, piece)
         local.set(bytes, i32.mul(bytes, 4))
-        local.set(at, i32.add(x, i32.mul(p, SQUARES_PIECE * 4)))
+        local.set(at, i32.mul(i32.mul(p, piece), 4))
+        increment(at, x)
         clearSum({ low, high })
         forLanes(c, bytes, ({ load, clear }) => {
           local.set(value, load(i32.add(at, c)))

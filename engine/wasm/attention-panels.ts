@@ -16,6 +16,25 @@ const HALVES = {
 }
 
 /**
+ * Turns a block of 4 x 4 numbers, given as its rows. -> its columns, as four of these five registers
+ */
+export function turnFour([r0, r1, r2, r3]: readonly V128[], spare: V128): V128[] {
+  /** x and y become their lower halves, number by number in turn, and their upper halves likewise. */
+  const zip = (x: V128, y: V128) => {
+    local.set(spare, i8x16.shuffle(ZIP.lower, x, y))
+    local.set(y, i8x16.shuffle(ZIP.upper, x, y))
+    local.set(x, spare)
+  }
+  zip(r0, r1)
+  zip(r2, r3)
+  local.set(spare, i8x16.shuffle(HALVES.upper, r0, r2))
+  local.set(r0, i8x16.shuffle(HALVES.lower, r0, r2))
+  local.set(r2, i8x16.shuffle(HALVES.lower, r1, r3))
+  local.set(r3, i8x16.shuffle(HALVES.upper, r1, r3))
+  return [r0, spare, r2, r3]
+}
+
+/**
  * A head's keys [keys][dHead] as panels [ceil(keys / panel)][dHead][panel]: as a weight whose columns are keys.
  * What the last panel has beyond them is without meaning: nobody reads those scores.
  */
@@ -24,18 +43,9 @@ export function packKeys({ panel }: Emitter) {
     { in: i32s('k stride keys dHead out'), locals: { i32: 9, v128: 5 } },
     (
       { k, stride, keys, dHead, out },
-      { i32: [key, last, k1, k2, k3, c, bytes, wideBytes, to], v128: [r0, r1, r2, r3, rest] },
+      { i32: [key, last, k1, k2, k3, c, bytes, wideBytes, to], v128: [spare, ...rows] },
     ) => {
-      const [froms, rows] = [
-        [k, k1, k2, k3],
-        [r0, r1, r2, r3],
-      ]
-      /** x and y become their lower halves, number by number in turn, and their upper halves likewise. */
-      const zip = (x: V128, y: V128) => {
-        local.set(rest, i8x16.shuffle(ZIP.lower, x, y))
-        local.set(y, i8x16.shuffle(ZIP.upper, x, y))
-        local.set(x, rest)
-      }
+      const froms = [k, k1, k2, k3]
       local.set(bytes, i32.mul(dHead, 4))
       local.set(wideBytes, i32.and(bytes, -16))
       local.set(last, i32.add(k, i32.mul(i32.sub(keys, 1), stride)))
@@ -54,13 +64,8 @@ export function packKeys({ panel }: Emitter) {
         local.set(c, i32.const(0))
         whileBelow(c, wideBytes, () => {
           for (const [i, from] of froms.entries()) local.set(rows[i], v128.load({}, i32.add(from, c)))
-          zip(r0, r1)
-          zip(r2, r3)
-          local.set(rest, i8x16.shuffle(HALVES.upper, r0, r2))
-          local.set(r0, i8x16.shuffle(HALVES.lower, r0, r2))
-          local.set(r2, i8x16.shuffle(HALVES.lower, r1, r3))
-          local.set(r3, i8x16.shuffle(HALVES.upper, r1, r3))
-          for (const [i, row] of [r0, rest, r2, r3].entries()) v128.store({ offset: i * panel * 4 }, to, row)
+          for (const [i, column] of turnFour(rows, spare).entries())
+            v128.store({ offset: i * panel * 4 }, to, column)
           increment(c, 16)
           increment(to, 4 * panel * 4)
         })

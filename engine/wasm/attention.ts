@@ -2,6 +2,7 @@ import { i32, local } from 'wasmati'
 import type { TextSpan } from '../backend.ts'
 import type { AttentionSize } from '../checks.ts'
 import { packKeys, packValues } from './attention-panels.ts'
+import { isForOne, runAttentionOfOne } from './attention-one.ts'
 import { PLAN_WORDS, planOf, QUERIES, workspace } from './attention-plan.ts'
 import { mixture, scores } from './attention-tiles.ts'
 import { copyBytes, forUpTo, increment, when, zeroBytes } from './emit.ts'
@@ -22,13 +23,15 @@ const LEAST_SCORES = 4096
  */
 export async function runAttention(
   engine: Engine,
-  { heads, dHead, queries, longest }: AttentionSize,
+  size: AttentionSize,
   texts: readonly TextSpan[],
   addresses: Numbers<'q' | 'k' | 'v' | 'pattern' | 'out'>,
-  scale = 1 / Math.sqrt(dHead),
+  scale = 1 / Math.sqrt(size.dHead),
 ): Promise<void> {
-  if (queries === 0) return
+  const { heads, dHead, queries, longest } = size
   const { arena, panel, threads } = engine
+  if (queries === 0) return
+  if (isForOne(size, texts.length, panel)) return runAttentionOfOne(engine, size, addresses, scale)
   const words = planOf(texts, dHead % panel === 0)
   const tiles = words.length / PLAN_WORDS
   const partsOfHead = Math.ceil((4 * threads) / heads)

@@ -12,12 +12,12 @@ import { embed } from './embed.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { runKlDivergence } from './kl-divergence.ts'
 import { runLinear } from './linear.ts'
+import { loadBlock } from './loading.ts'
 import { kernelModule } from './module.ts'
 import { prepareLinear, type PackedLinear } from './panels.ts'
 import type { Platform } from './platform/platform.ts'
 import {
   live,
-  loadBlock,
   prepareEncoder,
   type PackedEncoder,
   type WasmCache,
@@ -30,7 +30,7 @@ import { runPreActivations } from './pre-activations.ts'
 import { runSparseDecode } from './sparse-decode.ts'
 import { encodeDensely } from './sparse-encode.ts'
 import { Block, freeBlock, WasmTensor, wasmTensor } from './tensors.ts'
-import { largestOfRows, topKOfRow } from './top-k.ts'
+import { topKOfRows } from './top-k.ts'
 
 /** Numbers of an elementwise op below which a chunk of it is not worth another thread's waking up. */
 const LEAST_NUMBERS = 1 << 14
@@ -151,14 +151,14 @@ function scopedBackend(
 
     async prepareTable(weight): Promise<WasmTable> {
       const [rows, width] = matrixShape('prepareTable', weight.shape)
-      return { rows, width, block: await loadBlock(engine.arena, weight) }
+      return { rows, width, block: await loadBlock(engine, weight) }
     },
 
     async prepareNorm(weight, bias): Promise<WasmNorm> {
       check.checkPrepareNorm(weight.shape, bias.shape)
       return freedOnFailure(freeBlock, async (keep) => ({
-        weight: new WasmTensor(weight.shape, keep(await loadBlock(engine.arena, weight))),
-        bias: new WasmTensor(bias.shape, await loadBlock(engine.arena, bias)),
+        weight: new WasmTensor(weight.shape, keep(await loadBlock(engine, weight))),
+        bias: new WasmTensor(bias.shape, await loadBlock(engine, bias)),
       }))
     },
 
@@ -170,7 +170,8 @@ function scopedBackend(
     release(resource) {
       const owned = resource as PackedLinear | PackedEncoder | WasmTable | WasmNorm | WasmCache
       if ('layer' in owned) {
-        for (const block of [owned.layer.weights, owned.layer.bias, owned.threshold]) block?.free()
+        const { weights, bias, floors } = owned.layer
+        for (const block of [weights, bias, floors]) block.free()
         screen?.release(owned.layer)
       } else if ('block' in owned) {
         owned.block.free()
@@ -303,23 +304,16 @@ function scopedBackend(
 
     async topK(x, k) {
       const [rows, width] = check.checkTopK(x, k)
-      const source = wasmTensor('topK', x, engine.arena)
-      if (k === 1)
-        return largestOfRows(engine, { x: source.address, rows, width, least: LEAST_NUMBERS / width })
-      const numbers = floatsOf(source)
-      return Array.from({ length: rows }, (_, r) =>
-        topKOfRow(numbers.subarray(r * width, (r + 1) * width), k),
-      )
+      const from = addressOf('topK', x)
+      return topKOfRows(engine, { x: from, rows, width, least: LEAST_NUMBERS / width }, k)
     },
 
     async sparseEncode(x, encoder) {
       const rows = check.checkLinear(x, encoder, undefined, 'sparseEncode')
-      const { keep, layer, ...selection } = encoder as PackedEncoder
+      const { layer } = encoder as PackedEncoder
       live('sparseEncode', layer?.weights, engine.arena)
       const from = addressOf('sparseEncode', x)
-      return screen && keep === 'positive'
-        ? screen.encode(layer, from, rows)
-        : encodeDensely(engine, layer, from, rows, selection)
+      return screen ? screen.encode(layer, from, rows) : encodeDensely(engine, layer, from, rows)
     },
 
     async preActivations(x, encoder) {

@@ -15,8 +15,9 @@ import {
 } from './linear-backward.ts'
 import { readLinear, type PackedLinear } from './panels.ts'
 import { live, type PackedEncoder, type WasmTable } from './prepared.ts'
-import { forEachActive, runSparseDot } from './sparse-decode-backward.ts'
-import { encodeBackward, moveEncoder, readEncoder } from './sparse-encode-backward.ts'
+import { runRowLengths, runScaleRows } from './row-lengths.ts'
+import { addTransposed, forEachActive, runSparseDot } from './sparse-decode-backward.ts'
+import { encodeBackward, readEncoder } from './sparse-encode-backward.ts'
 import { klDivergenceBackward } from './kl-divergence-backward.ts'
 import { Block, wasmTensor, type WasmTensor } from './tensors.ts'
 
@@ -71,12 +72,8 @@ export function wasmBackward(
     linearWeights: (dY, x, gradient) => addToWeights('linear', dY, x, gradient),
 
     async sparseDecodeWeights(dY, x, { weight }) {
-      const width = weight.shape[1]
-      const dense = addressOf('sparseDecode', dY)
-      await forEachActive(engine, x, { dense, width }, (feature, sum) => {
-        const row = floatsOf('sparseDecode', weight).subarray(feature * width, (feature + 1) * width)
-        for (let i = 0; i < width; i++) row[i] += sum[i]
-      })
+      const [dense, out] = [dY, weight].map((tensor) => addressOf('sparseDecode', tensor))
+      await addTransposed(engine, x, { dense, width: weight.shape[1], out })
     },
 
     async sparseEncodeWeights(dF, f, x, { weight, bias }) {
@@ -98,15 +95,10 @@ export function wasmBackward(
         const [g, m, v] = [gradient, mean, square].map((of) => addressOf('adamW', of[part]!))
         return { w, g, m, v }
       }
-      if (isEncoder(parameters)) {
-        const encoder = encoderOf('adamW', parameters)
-        await moveEncoder(engine, encoder, at('weight', 0), step)
-        await runAdamW(engine, { ...at('bias', encoder.bias.address), count: encoder.out }, step)
-        return changed(encoder)
-      }
       if ('in' in parameters) {
         const { in: inputs, out: outputs, weights, bias } = linearOf('adamW', parameters)
         await runAdamW(engine, { ...at('weight', weights.address), inputs, outputs }, step)
+        if (!parameters.hasBias) return
         return runAdamW(engine, { ...at('bias', bias.address), count: outputs }, step)
       }
       const places: [part: 'weight' | 'bias', w: number, shape: Shape][] =
@@ -127,6 +119,37 @@ export function wasmBackward(
               ])
       for (const [part, w, shape] of places)
         await runAdamW(engine, { ...at(part, w), count: sizeOf(shape) }, step)
+    },
+
+    write: (x, numbers) => floatsOf('write', x).set(numbers),
+
+    async writeEncoder(encoder, weight, bias, scale) {
+      const layer = encoderOf('writeEncoder', encoder)
+      const scales = scale ?? new Float64Array(layer.out).fill(1)
+      const x = live('writeEncoder', (weight as WasmTable).block, engine.arena)
+      const place = { x, out: layer.weights.address, width: layer.in, outStride: layer.padded * 4 }
+      await runScaleRows(engine, 'scaleRows', place, scales)
+      const [from, to] = [floatsOf('writeEncoder', bias), engine.arena.floats(layer.bias.address, layer.out)]
+      for (let j = 0; j < layer.out; j++) to[j] = from[j] * scales[j]
+      changed(layer)
+    },
+
+    async rowLengths(table) {
+      const x = live('rowLengths', (table as WasmTable).block, engine.arena)
+      return runRowLengths(engine, { x, rows: table.rows, width: table.width })
+    },
+
+    async rowLengthsWeights(dY, table, { weight }) {
+      const lengths = await this.rowLengths(table)
+      const x = live('rowLengths', (table as WasmTable).block, engine.arena)
+      const place = {
+        x,
+        out: addressOf('rowLengths', weight),
+        width: table.width,
+        outStride: table.width * 4,
+      }
+      const scale = dY.map((slope, j) => (slope === 0 ? 0 : slope / lengths[j]))
+      await runScaleRows(engine, 'addScaledRows', place, scale)
     },
 
     async readWeights(weights) {

@@ -114,6 +114,7 @@ export function zeroBytes(at: I32, bytes: I32): void {
 
 /** Four lanes at a time, or the single ones that are left at a row's end. */
 export interface Lanes {
+  readonly numbers: 1 | 4 // of each vector
   readonly load: (address: I32Input, offset?: number) => StackVar<'v128'>
   readonly store: (address: I32Input, value: V128, offset?: number) => void
   /** Zeroes the lanes that hold no number of the row. */
@@ -123,6 +124,7 @@ export interface Lanes {
 }
 
 const FOUR: Lanes = {
+  numbers: 4,
   load: (address, offset = 0) => v128.load({ offset }, address),
   store: (address, value, offset = 0) => v128.store({ offset }, address, value),
   clear: () => undefined,
@@ -131,6 +133,7 @@ const FOUR: Lanes = {
 
 /** One number; loading it fills all four lanes with it. */
 const SINGLE: Lanes = {
+  numbers: 1,
   load: (address, offset = 0) => v128.load32_splat({ offset }, address),
   store: (address, value, offset = 0) => v128.store32_lane({ offset }, 0, address, value),
   clear: (value) =>

@@ -1,15 +1,16 @@
 // An encoder's weights, feature by feature, as its tiles read them.
-import { checkPrepareLinear } from '../checks.ts'
+import { checkPrepareEncoder } from '../checks.ts'
 import { freedOnFailure } from '../scope.ts'
-import { forEachRowBlock, readTensor, type WeightSource } from '../weights/weights.ts'
+import type { Selection } from '../selection.ts'
+import { readTensor, type WeightSource } from '../weights/weights.ts'
 import type { Engine } from './engine.ts'
-import { READ_AT_ONCE } from './panels.ts'
+import { packRows } from './loading.ts'
 import { Block, freeBlock } from './tensors.ts'
 import { ENCODER_GROUP, ENCODER_STEP } from './tile-sizes.ts'
 
 /**
  * W [in, out] as an encoder reads it: [out in whole groups][padded], a feature's numbers side by side, so that one feature
- * alone can be computed without reading any other. What is padding is zero, in the bias too.
+ * alone can be computed without reading any other. What is padding is zero, in the vectors too.
  */
 export interface EncoderWeights {
   readonly in: number
@@ -17,20 +18,23 @@ export interface EncoderWeights {
   /** `in` in whole steps. */
   readonly padded: number
   readonly weights: Block
-  readonly bias: Block
+  readonly bias: Block // [out in whole groups]
+  /** What an output is kept above: its threshold, or 0. NaN keeps all. */
+  readonly floors: Block // [out in whole groups]
+  /** How many of a row's outputs are kept, the largest; 0: all above their floors. */
+  readonly k: number
 }
 
-/** Rows of W that are turned at once: the 64 bytes of a cache line are written together. */
-const TURNED_AT_ONCE = 16
-
-/** Reads weight [in, out] and turns it. @throws if the bias is not [out] */
+/** Reads weight [in, out] and turns it. @throws if bias or threshold is not [out], or k not from 1 to out */
 export async function loadEncoder(
   engine: Engine,
   weight: WeightSource,
   bias: WeightSource,
+  selection: Selection = { keep: 'positive' },
 ): Promise<EncoderWeights> {
   const { arena } = engine
-  const [inputs, outputs] = checkPrepareLinear(weight.shape, bias.shape, false)
+  checkPrepareEncoder(weight.shape, bias.shape, selection)
+  const [inputs, outputs] = weight.shape
   const padded = wholeSteps(inputs)
   const features = Math.ceil(outputs / ENCODER_GROUP) * ENCODER_GROUP
   return freedOnFailure(freeBlock, async (keep) => {
@@ -38,22 +42,26 @@ export async function loadEncoder(
       ...{ in: inputs, out: outputs, padded },
       weights: keep(new Block(arena, features * padded * 4, weight.name)),
       bias: keep(new Block(arena, features * 4, `the bias of ${weight.name}`)),
+      floors: keep(new Block(arena, features * 4, `the floors of ${weight.name}`)),
+      k: selection.keep === 'largest' ? selection.k : 0,
     }
     const turned = () => arena.floats(layer.weights.address, features * padded)
     if (padded > inputs) turned().fill(0)
     else turned().fill(0, outputs * padded)
-    await forEachRowBlock(weight, Math.max(READ_AT_ONCE, TURNED_AT_ONCE * outputs), (rows, first, count) => {
-      const into = turned()
-      for (let r = 0; r < count; r += TURNED_AT_ONCE) {
-        const last = Math.min(count, r + TURNED_AT_ONCE)
-        for (let n = 0; n < outputs; n++)
-          for (let k = r; k < last; k++) into[n * padded + first + k] = rows[k * outputs + n]
-      }
+    // whole cache lines of every feature
+    await packRows(engine, weight, ENCODER_STEP, ({ from, first, count }) => {
+      const piece = { x: from, rows: count, width: outputs }
+      const to = { out: layer.weights.address + first * 4, stride: padded * 4 }
+      return engine.runRanged('transpose', { ...piece, ...to }, Math.ceil(outputs / 16), 1)
     })
-    arena
-      .floats(layer.bias.address, features)
-      .fill(0)
-      .set((await readTensor(bias)).data)
+    const fill = (block: Block, values: ArrayLike<number>) =>
+      arena.floats(block.address, features).fill(0).set(values)
+    fill(layer.bias, (await readTensor(bias)).data)
+    const thresholds = selection.keep === 'above' ? (await readTensor(selection.threshold)).data : []
+    fill(
+      layer.floors,
+      Array.from(thresholds, (threshold) => Math.max(0, threshold)),
+    )
     return layer
   })
 }

@@ -44,7 +44,7 @@ export async function runEncoderBackward(
     columnStride: 4,
     to: turned.weights.address,
   }
-  const sizes = { inner: outputs, outputs: inputs, panel: engine.panel }
+  const sizes = { inner: outputs, rows: outputs, outputs: inputs, panel: engine.panel }
   await engine.runRanged('packPanels', { ...strides, ...sizes }, panelCount(engine, inputs), LEAST_PANELS)
   await runLinear(engine, turned, { x: dY, rows, residual: 0, out, activation: 'none' })
 }
@@ -58,7 +58,12 @@ export async function runLinearWeightsBackward(
   using packed = await packRows(engine, { rows, outputs, dY })
   using turned = new Block(engine.arena, rows * inputs * 4, 'linear: its input turned')
   const blocks = Math.ceil(inputs / 16)
-  await engine.runRanged('transpose', { x, rows, width: inputs, out: turned.address }, blocks, 1)
+  await engine.runRanged(
+    'transpose',
+    { x, rows, width: inputs, out: turned.address, stride: rows * 4 },
+    blocks,
+    1,
+  )
   const product = { x: turned.address, rows: inputs, residual: dW, out: dW }
   await runLinear(engine, packed, { ...product, activation: 'none' })
   if (db) await addRows(engine, packed, db, db)
@@ -84,7 +89,7 @@ async function addRows(engine: Engine, packed: PackedLinear, residual: number, o
 async function packRows(engine: Engine, { rows, outputs, dY }: Numbers<'rows' | 'outputs' | 'dY'>) {
   const packed = panelsFor(engine, rows, outputs)
   const strides = { from: dY, rowStride: outputs * 4, columnStride: 4, to: packed.weights.address }
-  const sizes = { inner: rows, outputs, panel: engine.panel }
+  const sizes = { inner: rows, rows, outputs, panel: engine.panel }
   await engine.runRanged('packPanels', { ...strides, ...sizes }, panelCount(engine, outputs), LEAST_PANELS)
   return packed
 }
@@ -99,6 +104,7 @@ function panelsFor(engine: Engine, inputs: number, outputs: number): PackedLinea
   return {
     in: inputs,
     out: outputs,
+    hasBias: false,
     weights,
     bias,
     [Symbol.dispose]() {

@@ -11,6 +11,9 @@ import { setTilePanels, type AnyTile } from './tile.ts'
 import { TILE_ROWS } from './tile-sizes.ts'
 import { cutProduct } from './threads/product-shares.ts'
 
+/** So few rows read each panel in one tile, which wins nothing by reading it twice. */
+const FEW_ROWS = 2
+
 /** The activations, by the number that the kernel knows them by. */
 const ACTIVATION = { none: 0, gelu: 1, relu: 2, geluErf: 3 } as const
 
@@ -36,12 +39,12 @@ export async function runLinear(
  */
 export function linear(emitter: Emitter, anyTile: AnyTile) {
   const { panel } = emitter
-  const finish = finishTile(emitter)
+  const [finish, ahead] = [finishTile(emitter), readAhead()]
   return func(
-    { in: KERNELS.linear, locals: { i32: 6 } },
+    { in: KERNELS.linear, locals: { i32: 7 } },
     (
       { x, rows, inputs, weights, bias, residual, out, outputs, activation, firstPanel: p, lastPanel, sums },
-      { i32: [panels, r, tileRows, start, width, valid] },
+      { i32: [panels, r, tileRows, start, width, valid, tileWeights] },
     ) => {
       // for each panel; several at a time where rows are few
       whileBelow(p, lastPanel, () => {
@@ -50,6 +53,10 @@ export function linear(emitter: Emitter, anyTile: AnyTile) {
         local.set(width, i32.mul(panels, panel))
         local.set(valid, i32.sub(outputs, i32.mul(p, panel)))
         limitTo(valid, width)
+        local.set(tileWeights, i32.add(weights, i32.mul(i32.mul(p, inputs), panel * 4)))
+        when(i32.gt_u(rows, FEW_ROWS), () =>
+          call(ahead, { at: tileWeights, bytes: i32.mul(inputs, panel * 4), sums }),
+        )
         // for each tile of rows
         local.set(r, i32.const(0))
         whileBelow(r, rows, () => {
@@ -59,7 +66,7 @@ export function linear(emitter: Emitter, anyTile: AnyTile) {
             panels,
             x: i32.add(x, i32.mul(i32.mul(r, inputs), 4)),
             xStride: i32.mul(inputs, 4),
-            weights: i32.add(weights, i32.mul(i32.mul(p, inputs), panel * 4)),
+            weights: tileWeights,
             panelStride: i32.mul(inputs, panel * 4),
             step: panel * 4,
             K: inputs,
@@ -81,6 +88,25 @@ export function linear(emitter: Emitter, anyTile: AnyTile) {
         })
         increment(p, panels)
       })
+    },
+  )
+}
+
+/**
+ * Reads a number of each line of `bytes` from `at` on, and leaves what it saw at `sums`, because code that does nothing is
+ * left out. A tile reads a panel so slowly, a line for every few multiplications, that the processor looks only a few
+ * lines ahead; read at once, a panel comes from memory three times as fast, and is in the second cache when tiles need it.
+ */
+function readAhead() {
+  const [line, atOnce] = [64, 8]
+  return func(
+    { in: i32s('at bytes sums'), locals: { i32: 2 } },
+    ({ at, bytes, sums }, { i32: [end, seen] }) => {
+      local.set(end, i32.add(at, i32.and(bytes, -line * atOnce)))
+      forUpTo(at, end, line * atOnce, () => {
+        for (let i = 0; i < atOnce; i++) local.set(seen, i32.or(i32.load({ offset: i * line }, at), seen))
+      })
+      i32.store({}, sums, seen)
     },
   )
 }

@@ -36,6 +36,11 @@ export class Arena {
     this.free = [{ start: FIRST_BYTE, bytes: PAGE_BYTES - FIRST_BYTE }]
   }
 
+  /** Whether other threads see it. If they do, views stay valid when it grows. */
+  get isShared(): boolean {
+    return !(this.memory.buffer instanceof ArrayBuffer)
+  }
+
   /** Bytes handed out and not yet freed. */
   get usedBytes(): number {
     let sum = 0

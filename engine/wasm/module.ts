@@ -2,6 +2,7 @@
 import { adamW, squares } from './adam.ts'
 import { add, subtract } from './add.ts'
 import { attention } from './attention.ts'
+import { mixOfOne, scoresOfOne } from './attention-one.ts'
 import { center } from './center.ts'
 import { copyStrided } from './copy-strided.ts'
 import { crossEntropy } from './cross-entropy.ts'
@@ -20,8 +21,9 @@ import { reluBackward } from './linear-backward.ts'
 import { meanRows } from './mean-rows.ts'
 import { preActivations } from './pre-activations.ts'
 import { relu } from './relu.ts'
+import { scaleRows } from './row-lengths.ts'
 import { screenKernels } from './screen/kernels.ts'
-import { select } from './select.ts'
+import { select, selectListed } from './select.ts'
 import { softmax } from './softmax.ts'
 import { softmaxBackward } from './softmax-backward.ts'
 import { sparseDecode } from './sparse-decode.ts'
@@ -40,6 +42,8 @@ function emitKernels(options: KernelOptions) {
   return {
     linear: linear(emitter, anyTile),
     attention: attention(emitter, anyTile),
+    scoresOfOne: scoresOfOne(emitter),
+    mixOfOne: mixOfOne(emitter, anyTile),
     layerNorm: layerNorm(emitter),
     softmax: softmax(emitter),
     crossEntropy: crossEntropy(emitter),
@@ -60,8 +64,11 @@ function emitKernels(options: KernelOptions) {
     softmaxBackward: softmaxBackward(),
     squares: squares(),
     adamW: adamW(emitter),
+    scaleRows: scaleRows(emitter, false),
+    addScaledRows: scaleRows(emitter, true),
     sparseDot: sparseDot(),
     select: select(),
+    selectListed: selectListed(),
     preActivations: preActivations(emitter),
     sparseDecode: sparseDecode(emitter),
     ...screenKernels(emitter),

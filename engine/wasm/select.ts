@@ -4,6 +4,7 @@ import {
   doWhile,
   forLanes,
   forRows,
+  forUpTo,
   increment,
   splat,
   when,
@@ -16,17 +17,17 @@ import { i32s, KERNELS } from './kernels.ts'
 
 /**
  * For a range of rows of x [rows, outputs]: the numbers that are kept move to their row's beginning, in order, their columns
- * to `indices` [rows, outputs], and how many they are to `counts` [rows]. `threshold` is [outputs], or 0: none. `k` 0: all
- * that are above 0 and their threshold, else the k largest of them.
+ * to `indices` [rows, outputs], and how many they are to `counts` [rows]. `floors` is [outputs], none below 0. `k` 0: all
+ * that are above their floor, else the k largest of them.
  */
 export function select() {
   const [ofAbove, ofLargest] = [keepAbove(), keepLargest()]
   return func(
     { in: KERNELS.select, locals: { i32: 2 } },
-    ({ x, outputs, threshold, k, indices, counts, first, last }, { i32: [bytes, kept] }) => {
+    ({ x, outputs, floors, k, indices, counts, first, last }, { i32: [bytes, kept] }) => {
       local.set(bytes, i32.mul(outputs, 4))
       forRows({ first, last, bytes }, [x, indices], () => {
-        local.set(kept, call(ofAbove, { x, bytes, threshold, indices }))
+        local.set(kept, call(ofAbove, { x, bytes, floors, indices }))
         when(i32.lt_u(k, kept), () =>
           when(k, () => {
             call(ofLargest, { x, count: kept, k, indices })
@@ -39,19 +40,18 @@ export function select() {
   )
 }
 
-/** Keeps what is not at most 0 and not at most its threshold: NaN too. Leaves how many these are. */
+/** Keeps what is not at most its floor: NaN too. Leaves how many these are. */
 function keepAbove() {
   return func(
-    { in: i32s('x bytes threshold indices'), locals: { i32: 4, v128: 2 }, out: 'i32' },
-    ({ x, bytes, threshold, indices }, { i32: [c, lanes, from, to], v128: [value, limit] }) => {
+    { in: i32s('x bytes floors indices'), locals: { i32: 4, v128: 2 }, out: 'i32' },
+    ({ x, bytes, floors, indices }, { i32: [c, lanes, from, to], v128: [value, floor] }) => {
       local.set(to, i32.const(0))
       // for each four numbers, then each of the last ones
       forLanes(c, bytes, ({ load, clear }) => {
         local.set(value, load(i32.add(x, c)))
         clear(value)
-        local.set(limit, splat(0))
-        when(threshold, () => local.set(limit, f32x4.max(limit, load(i32.add(threshold, c)))))
-        local.set(lanes, i32.xor(i32x4.bitmask(f32x4.le(value, limit)), 15))
+        local.set(floor, load(i32.add(floors, c)))
+        local.set(lanes, i32.xor(i32x4.bitmask(f32x4.le(value, floor)), 15))
         // for each lane whose bit is set
         when(lanes, () =>
           doWhile(() => {
@@ -65,6 +65,26 @@ function keepAbove() {
         )
       })
       i32.shr_u(to, 2)
+    },
+  )
+}
+
+/** The same of lists of entries, already above their floors: those of row r stand from offsets[r] to offsets[r + 1] (left out). */
+export function selectListed() {
+  const ofLargest = keepLargest()
+  return func(
+    { in: KERNELS.selectListed, locals: { i32: 2 } },
+    ({ values, indices, offsets, k, first, last }, { i32: [from, count] }) => {
+      const at = (base: I32) => i32.add(base, i32.mul(from, 4))
+      increment(offsets, i32.mul(first, 4))
+      forUpTo(first, last, 1, () => {
+        local.set(from, i32.load({}, offsets))
+        local.set(count, i32.sub(i32.load({ offset: 4 }, offsets), from))
+        when(i32.lt_u(k, count), () => {
+          call(ofLargest, { x: at(values), count, k, indices: at(indices) })
+        })
+        increment(offsets, 4)
+      })
     },
   )
 }

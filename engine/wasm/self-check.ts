@@ -55,6 +55,7 @@ function cases(): [name: string, run: Case][] {
     ...ROWS.map((rows): [string, Case] => [`linear of ${rows} rows`, (ops) => linearOf(ops, rows)]),
     ['attention', (ops) => ops.attention(ops.upload(q), ops.upload(k), ops.upload(v), 2, texts)],
     ['attentionPattern', (ops) => ops.attentionPattern(ops.upload(q), ops.upload(k), 2, texts)],
+    ['attention of one token', attentionOfOne],
     ['layerNorm', async (ops) => layerNormOf(ops, x, row)],
     ['softmax', (ops) => ops.softmax(ops.upload(x))],
     ['crossEntropy', (ops) => ops.crossEntropy(ops.upload(x), [0, 5, 38, 1, 2, 3, 4])],
@@ -72,6 +73,12 @@ function cases(): [name: string, run: Case][] {
     ['sparseEncode, the largest', (ops) => sparseEncodeOf(ops, 0, { keep: 'largest', k: 7 })],
     ['sparseDecode', (ops) => sparseDecodeOf(ops, table, row)],
   ]
+}
+
+/** One new token behind more than a block of keys, whose heads are whole panels. */
+function attentionOfOne(ops: Backend): Promise<DeviceTensor> {
+  const [q, k, v] = [waves([1, 32], 12), waves([150, 32], 13), waves([150, 32], 14)].map((x) => ops.upload(x))
+  return ops.attention(q, k, v, 2, [{ queries: 1, keys: 150 }])
 }
 
 async function linearOf(ops: Backend, rows: number): Promise<DeviceTensor> {

@@ -1,6 +1,6 @@
 import { f32, f32x4, i32, local } from 'wasmati'
 import { addToSum, clearSum, forLanes, forUpTo, increment, totalOf } from './emit.ts'
-import { transposeSparse, type SparseRows } from '../sparse.ts'
+import { activeColumns, transposeSparse, type SparseRows } from '../sparse.ts'
 import type { Engine } from './engine.ts'
 import { func } from './function.ts'
 import { KERNELS, type Numbers } from './kernels.ts'
@@ -26,6 +26,15 @@ export async function runSparseDot(
   return arena.floats(out, entries).slice()
 }
 
+/** out[column] += the sum of value * dense[row] over a column's entries: F^T dense, only rows of active features touched. By address. */
+export async function addTransposed(
+  engine: Engine,
+  x: SparseRows,
+  { dense, width, out }: Numbers<'dense' | 'width' | 'out'>,
+): Promise<void> {
+  await runSparseDecode(engine, transposeSparse(x), { table: dense, width, bias: 0, out })
+}
+
 /**
  * The sum of value * dense[row] over the entries of each column of sparse rows x that has any: F^T dense, a row for each
  * active feature. dense [rows, width] by address. `visit` is given each feature and its sum.
@@ -36,7 +45,7 @@ export async function forEachActive(
   { dense, width }: Numbers<'dense' | 'width'>,
   visit: (feature: number, sum: Float32Array) => void,
 ): Promise<void> {
-  const { columns, entries } = transposeSparse(x)
+  const { columns, entries } = activeColumns(x)
   if (columns.length === 0 || width === 0) return
   using zeros = new Block(engine.arena, width * 4, 'sparse gradients: zeros')
   engine.arena.floats(zeros.address, width).fill(0)

@@ -1,5 +1,5 @@
 import { f32x4, i32, local, v128 } from 'wasmati'
-import { copyBytes, forLanes, forUpTo, increment, limitTo, whileBelow, zeroBytes } from './emit.ts'
+import { copyBytes, forLanes, forUpTo, increment, limitTo, when, whileBelow, zeroBytes } from './emit.ts'
 import type { SparseRows } from '../sparse.ts'
 import type { Engine } from './engine.ts'
 import { func } from './function.ts'
@@ -8,7 +8,7 @@ import { KERNELS, type Numbers } from './kernels.ts'
 import { Block } from './tensors.ts'
 import { SUM_BLOCK } from './tile-sizes.ts'
 
-/** out [rows, width] from sparse rows x [rows, n], a table [n, width] and bias [width], the last three by address. */
+/** out [rows, width] from sparse rows x [rows, n], a table [n, width] and bias [width], the last three by address; bias 0: added to what is in out. */
 export async function runSparseDecode(
   engine: Engine,
   x: SparseRows,
@@ -34,7 +34,7 @@ export async function runSparseDecode(
 
 /**
  * out[r] = bias + the sum of values[e] * table[indices[e]] over row r's entries e, offsets[r] to offsets[r + 1],
- * for a range of rows; table's rows have `width` numbers. The sum is made in blocks of SUM_BLOCK entries, each from
+ * for a range of rows; bias 0: out[r] += that sum; table's rows have `width` numbers. The sum is made in blocks of SUM_BLOCK entries, each from
  * zero, in `block`: scratch for one row.
  */
 export function sparseDecode({ madd }: Emitter) {
@@ -53,7 +53,7 @@ export function sparseDecode({ madd }: Emitter) {
         local.set(end, i32.mul(end, 4))
         // out = bias
         local.set(target, i32.add(out, i32.mul(r, bytes)))
-        copyBytes(target, bias, bytes)
+        when(bias, () => copyBytes(target, bias, bytes))
         // for each block of entries
         whileBelow(e, end, () => {
           local.set(blockEnd, i32.add(e, SUM_BLOCK * 4))

@@ -1,8 +1,8 @@
 import { stackRows, type SparseRows } from '../sparse.ts'
+import type { Shape } from '../tensor.ts'
 import type { Engine } from './engine.ts'
 import type { EncoderWeights } from './encoder-weights.ts'
 import { runPreActivations } from './pre-activations.ts'
-import type { PackedEncoder } from './prepared.ts'
 import { Block } from './tensors.ts'
 
 /** Numbers that are computed densely before some are kept: 8 MB. */
@@ -14,7 +14,6 @@ export async function encodeDensely(
   layer: EncoderWeights,
   x: number,
   rows: number,
-  { threshold, k = 0 }: Pick<PackedEncoder, 'threshold' | 'k'> = {},
 ): Promise<SparseRows> {
   const { arena } = engine
   const atOnce = Math.min(rows, Math.max(1, Math.floor(ENCODED_AT_ONCE / Math.max(1, layer.out))))
@@ -25,26 +24,34 @@ export async function encodeDensely(
   for (let r = 0; r < rows; r += atOnce) {
     const count = Math.min(atOnce, rows - r)
     await runPreActivations(engine, layer, { x: x + r * layer.in * 4, rows: count, out: dense.address })
-    const selection = { x: dense.address, outputs: layer.out, threshold: threshold?.address ?? 0, k }
+    const selection = { x: dense.address, outputs: layer.out, floors: layer.floors.address, k: layer.k }
     await engine.runRanged('select', { ...selection, indices, counts }, count, 1)
-    parts.push(keptEntries(engine, layer.out, { values: dense.address, indices, counts, rows: count }))
+    const kept = arena.words(counts, count)
+    const starts = kept.map((_, row) => row * layer.out)
+    parts.push(
+      copyLists(engine, [count, layer.out], { starts, counts: kept, indices, values: dense.address }),
+    )
   }
   return stackRows(parts, layer.out)
 }
 
-/** The lists that the select kernel has made, as sparse rows in host memory. */
-function keptEntries(
-  { arena }: Engine,
-  width: number,
-  at: { values: number; indices: number; counts: number; rows: number },
-): SparseRows {
-  const offsets = new Uint32Array(at.rows + 1)
-  const counts = arena.words(at.counts, at.rows)
-  for (let r = 0; r < at.rows; r++) offsets[r + 1] = offsets[r] + counts[r]
-  const [indices, values] = [new Uint32Array(offsets[at.rows]), new Float32Array(offsets[at.rows])]
-  for (let r = 0; r < at.rows; r++) {
-    indices.set(arena.words(at.indices + r * width * 4, counts[r]), offsets[r])
-    values.set(arena.floats(at.values + r * width * 4, counts[r]), offsets[r])
+interface Lists {
+  readonly starts: Uint32Array // [rows], a row's first entry
+  readonly counts: Uint32Array // [rows]
+  readonly indices: number // address of all entries' indices
+  readonly values: number // and values
+}
+
+/** Lists of entries that lie in memory, as sparse rows in host memory. */
+export function copyLists({ arena }: Engine, shape: Shape, lists: Lists): SparseRows {
+  const { starts, counts } = lists
+  const offsets = new Uint32Array(counts.length + 1)
+  for (let r = 0; r < counts.length; r++) offsets[r + 1] = offsets[r] + counts[r]
+  const total = offsets[counts.length]
+  const [indices, values] = [new Uint32Array(total), new Float32Array(total)]
+  for (let r = 0; r < counts.length; r++) {
+    indices.set(arena.words(lists.indices + starts[r] * 4, counts[r]), offsets[r])
+    values.set(arena.floats(lists.values + starts[r] * 4, counts[r]), offsets[r])
   }
-  return { shape: [at.rows, width], offsets, indices, values }
+  return { shape, offsets, indices, values }
 }

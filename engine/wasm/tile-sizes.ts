@@ -6,6 +6,9 @@ export const SUM_BLOCK = 128
 /** How many exponentials of a row that is summed are held at once, in a thread's scratch memory. */
 export const EXPONENTIALS = 512
 
+/** Up to this many, a row's largest numbers are kept in order in a thread's scratch memory: see top-k.ts. */
+export const MOST_KEPT = 64
+
 /** Rows of the largest tile: its 6 x 2 accumulators, 2 vectors of weights and 1 of x fill 15 registers. */
 export const TILE_ROWS = 6
 

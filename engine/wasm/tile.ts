@@ -4,7 +4,7 @@
  * same order, whatever its size, so no output depends on the rows or columns it happens to be computed with.
  */
 import { f32x4, i32, local, v128 } from 'wasmati'
-import { doWhile, increment, limitTo, splat, when, whileBelow } from './emit.ts'
+import { increment, limitTo, splat, when, whileBelow } from './emit.ts'
 import type { I32, I32Input, V128 } from './emit.ts'
 import { call, func } from './function.ts'
 import type { Emitter } from './emitter.ts'
@@ -20,6 +20,9 @@ export function setTilePanels(panels: I32, rows: I32, p: I32, last: I32): void {
     )
 }
 
+/** Steps of k between two increments of the rows' addresses. */
+const UNROLL = 4
+
 /** What a tile multiplies, and the registers to do it in. */
 interface Product {
   readonly xs: readonly I32[] // one address a row
@@ -28,7 +31,7 @@ interface Product {
   readonly step: I32Input // bytes from a row of a panel to the next
   readonly K: I32
   readonly sums: I32
-  readonly ends: readonly I32[] // two
+  readonly ends: readonly I32[] // three
   readonly registers: readonly V128[] // as many as registersOf says
 }
 
@@ -44,14 +47,15 @@ function registersOf(rows: number, columns: number): number {
  */
 function multiply({ madd }: Emitter, product: Product): void {
   const { xs, ws, width, step, K, sums, registers } = product
-  const [x, [end, blockEnd], [passing, ...others]] = [xs[0], product.ends, registers]
+  const [x, [end, blockEnd, last], [passing, ...others]] = [xs[0], product.ends, registers]
   const weights = ws.flatMap((w) => Array.from({ length: width / 4 }, (_, j) => ({ w, offset: j * 16 })))
   const acc = xs.map((_, r) => others.slice(r * weights.length, (r + 1) * weights.length))
   const kept = others.slice(xs.length * weights.length)
   const accumulators = acc.flat().map((sum, i) => ({ sum, offset: i * 16 }))
-  const addProducts = () => {
+  /** Adds the products of one k, `at` numbers behind x. */
+  const addProducts = (at: number) => {
     if (xs.length < weights.length && xs.length <= 2) {
-      xs.forEach((x, r) => local.set(kept[r], v128.load32_splat({}, x)))
+      xs.forEach((x, r) => local.set(kept[r], v128.load32_splat({ offset: at * 4 }, x)))
       weights.forEach(({ w, offset }, j) => {
         local.set(passing, v128.load({ offset }, w))
         for (const [r, sums] of acc.entries()) local.set(sums[j], madd(kept[r], passing, sums[j]))
@@ -59,7 +63,7 @@ function multiply({ madd }: Emitter, product: Product): void {
     } else {
       weights.forEach(({ w, offset }, j) => local.set(kept[j], v128.load({ offset }, w)))
       xs.forEach((x, r) => {
-        local.set(passing, v128.load32_splat({}, x))
+        local.set(passing, v128.load32_splat({ offset: at * 4 }, x))
         for (const [j, sum] of acc[r].entries()) local.set(sum, madd(passing, kept[j], sum))
       })
     }
@@ -73,13 +77,17 @@ function multiply({ madd }: Emitter, product: Product): void {
     limitTo(blockEnd, end)
     //   acc = 0
     for (const { sum } of accumulators) local.set(sum, splat(0))
-    //   for k in the block: acc[r][j] += x[r][k] * w[k][j]
-    doWhile(() => {
-      addProducts()
-      for (const pointer of xs) increment(pointer, 4)
-      for (const pointer of ws) increment(pointer, step)
-      return i32.lt_u(x, blockEnd)
-    })
+    //   for k in the block: acc[r][j] += x[r][k] * w[k][j], UNROLL at a time, then one
+    for (const steps of [UNROLL, 1]) {
+      local.set(last, i32.sub(blockEnd, (steps - 1) * 4))
+      whileBelow(x, last, () => {
+        for (let at = 0; at < steps; at++) {
+          addProducts(at)
+          for (const pointer of ws) increment(pointer, step)
+        }
+        for (const pointer of xs) increment(pointer, steps * 4)
+      })
+    }
     //   sums += acc (all loads, then all stores: V8 pairs neighbouring stores only if nothing lies between them)
     for (const { sum, offset } of accumulators) local.set(sum, f32x4.add(v128.load({ offset }, sums), sum))
     for (const { sum, offset } of accumulators) v128.store({ offset }, sums, sum)
@@ -93,16 +101,16 @@ const TILE = i32s('x xStride weights panelStride step K sums')
 function tile(emitter: Emitter, rows: number, panels: number) {
   const { panel: width } = emitter
   return func(
-    { in: TILE, locals: { i32: rows + panels, v128: registersOf(rows, panels * width) } },
+    { in: TILE, locals: { i32: rows + panels + 1, v128: registersOf(rows, panels * width) } },
     (
       { x, xStride, weights, panelStride, step, K, sums },
-      { i32: [end, blockEnd, ...others], v128: registers },
+      { i32: [end, blockEnd, last, ...others], v128: registers },
     ) => {
       const xs = [x, ...others.slice(0, rows - 1)]
       const ws = [weights, ...others.slice(rows - 1)]
       for (let r = 1; r < rows; r++) local.set(xs[r], i32.add(xs[r - 1], xStride))
       for (let p = 1; p < panels; p++) local.set(ws[p], i32.add(ws[p - 1], panelStride))
-      multiply(emitter, { xs, ws, width, step, K, sums, ends: [end, blockEnd], registers })
+      multiply(emitter, { xs, ws, width, step, K, sums, ends: [end, blockEnd, last], registers })
     },
   )
 }

@@ -1,101 +1,92 @@
-import { f32, f32x4, i32, i32x4, local } from 'wasmati'
-import { forLanes, forUpTo, increment, splat, when, type I32Input, type Lanes } from './emit.ts'
+import { f32, f32x4, i32, i32x4, local, v128 } from 'wasmati'
+import { doWhile, forLanes, forUpTo, increment, splat, when } from './emit.ts'
 import type { Engine } from './engine.ts'
 import { func } from './function.ts'
 import { KERNELS } from './kernels.ts'
 import { Block } from './tensors.ts'
+import { MOST_KEPT } from './tile-sizes.ts'
 
-/** The largest number of each row of x, by address, and where it stands; as topK's, of k = 1. */
-export async function largestOfRows(
+/**
+ * The k largest of each row of x, by address, largest first; a tie goes to the lower index, NaN counts as infinity.
+ * Up to MOST_KEPT are kept in order while the row goes by; beyond, the whole row is sorted.
+ */
+export async function topKOfRows(
   engine: Engine,
   { x, rows, width, least }: { x: number; rows: number; width: number; least: number },
+  k: number,
 ): Promise<{ values: Float32Array; indices: Uint32Array }[]> {
-  using places = new Block(engine.arena, rows * 4, 'topK: places')
-  await engine.runRanged('largest', { x, places: places.address, width }, rows, least)
-  const indices = engine.arena.words(places.address, rows).slice()
-  return Array.from(indices, (index, r) => ({
-    values: engine.arena.floats(x + (r * width + index) * 4, 1).slice(),
-    indices: indices.subarray(r, r + 1),
-  }))
+  using places = new Block(engine.arena, rows * k * 4, 'topK: places')
+  const few = k <= MOST_KEPT && k > 0
+  if (few) await engine.runRanged('largest', { x, places: places.address, width, k }, rows, least)
+  return Array.from({ length: rows }, (_, r) => {
+    const row = engine.arena.floats(x + r * width * 4, width)
+    const indices = few ? engine.arena.words(places.address + r * k * 4, k).slice() : sorted(row).slice(0, k)
+    return { indices, values: Float32Array.from(indices, (index) => row[index]) }
+  })
 }
 
-/** places[r] = the first column that holds the row's largest number, NaN counting as infinity, for a range of rows. */
+/**
+ * places [rows, k] = the columns of each row's k largest numbers, largest first, the first of equal ones first, NaN counting
+ * as infinity, for a range of rows. k is at most MOST_KEPT and at most `width`. `scratch` holds the numbers themselves.
+ */
 export function largest() {
   return func(
-    { in: KERNELS.largest, locals: { i32: 4, f32: 1, v128: 5 } },
+    { in: KERNELS.largest, locals: { i32: 7, f32: 1, v128: 3 } },
     (
-      { x, places, width, first, last },
-      { i32: [c, bytes, at, bits], f32: [row], v128: [value, ...maxes] },
+      { x, places, width, k, first, last, scratch },
+      { i32: [c, bytes, kept, at, end, to, more], f32: [height], v128: [value, below, least] },
     ) => {
-      const [max, ...others] = maxes
-      /** value = one number, in all lanes, or four; pmin(infinity, y) is y < infinity ? y : infinity */
-      const read = (load: Lanes['load'], address: I32Input, offset = 0) => {
-        local.set(value, load(address, offset))
-        local.set(value, f32x4.pmin(splat(Infinity), value))
+      /** The number at `at`, of this height, takes its place behind all that are as large; the smallest of k falls out. */
+      const insert = () => {
+        when(i32.lt_u(kept, k), () => increment(kept, 1))
+        local.set(to, i32.shl(i32.sub(kept, 1), 2))
+        // heights[i] lies at scratch + 4 + 4 i, so that the one before `to` can be asked for even where there is none
+        doWhile(() => {
+          local.set(more, i32.and(i32.ne(to, 0), f32.lt(f32.load({}, i32.add(scratch, to)), height)))
+          when(more, () => {
+            increment(to, -4)
+            f32.store({ offset: 8 }, i32.add(scratch, to), f32.load({ offset: 4 }, i32.add(scratch, to)))
+            i32.store({ offset: 4 }, i32.add(places, to), i32.load({}, i32.add(places, to)))
+          })
+          return local.get(more)
+        })
+        f32.store({ offset: 4 }, i32.add(scratch, to), height)
+        i32.store({}, i32.add(places, to), i32.shr_u(i32.sub(at, x), 2))
+        // least = what a number must exceed now
+        when(i32.eq(kept, k), () => local.set(least, v128.load32_splat({}, i32.add(scratch, i32.shl(k, 2)))))
       }
       local.set(bytes, i32.mul(width, 4))
       increment(x, i32.mul(first, bytes))
-      increment(places, i32.mul(first, 4))
+      increment(places, i32.mul(i32.mul(first, k), 4))
       forUpTo(first, last, 1, () => {
-        // max = the largest, in all lanes
-        for (const one of maxes) local.set(one, splat(-Infinity))
-        const takeLargest = ({ load }: Lanes, vectors: number) => {
-          for (let i = 0; i < vectors; i++) {
-            read(load, i32.add(x, c), i * 16)
-            local.set(maxes[i], f32x4.max(maxes[i], value))
-          }
-        }
-        forLanes(c, bytes, takeLargest, maxes.length)
-        for (const other of others) local.set(max, f32x4.max(max, other))
-        local.set(row, f32x4.extract_lane(0, max))
-        for (const lane of [1, 2, 3]) local.set(row, f32.max(row, f32x4.extract_lane(lane, max)))
-        local.set(max, f32x4.splat(row))
-        // at = where the first number as large stands, in bytes
-        local.set(at, i32.const(-1))
-        forLanes(c, bytes, ({ load }) => {
-          when(i32.eq(at, -1), () => {
-            read(load, i32.add(x, c))
-            local.set(bits, i32x4.bitmask(f32x4.eq(value, max)))
-            when(bits, () => local.set(at, i32.add(c, i32.shl(i32.ctz(bits), 2))))
-          })
-        })
-        i32.store({}, places, i32.shr_u(at, 2))
+        local.set(kept, i32.const(0))
+        local.set(least, splat(NaN)) // nothing is below it
+        // most numbers are below the least that is kept, and need no more than this
+        forLanes(
+          c,
+          bytes,
+          ({ load, numbers }, vectors) => {
+            for (let i = 0; i < vectors; i++) {
+              local.set(value, f32x4.le(load(i32.add(x, c), i * 16), least))
+              local.set(below, i === 0 ? value : v128.and(below, value))
+            }
+            when(i32.eqz(i32x4.all_true(below)), () => {
+              local.set(at, i32.add(x, c))
+              local.set(end, i32.add(at, numbers * vectors * 4))
+              forUpTo(at, end, 4, () => {
+                local.set(height, f32.load({}, at))
+                when(f32.ne(height, height), () => local.set(height, f32.const(Infinity)))
+                when(i32.eqz(f32.le(height, f32x4.extract_lane(0, least))), insert)
+              })
+            })
+          },
+          4,
+        )
         increment(x, bytes)
-        increment(places, 4)
+        increment(places, i32.mul(k, 4))
       })
     },
   )
-}
-
-/** Up to this many, the largest are kept in order while the row goes by; beyond, the whole row is sorted. */
-const FEW = 64
-
-/** The k largest of a row, largest first; a tie goes to the lower index, NaN counts as infinity. */
-export function topKOfRow(row: Float32Array, k: number): { values: Float32Array; indices: Uint32Array } {
-  const indices = k <= FEW ? fewLargest(row, k) : sorted(row).subarray(0, k)
-  return { indices, values: Float32Array.from(indices, (index) => row[index]) }
-}
-
-/** One pass; most numbers fail its first test. */
-function fewLargest(row: Float32Array, k: number): Uint32Array {
-  const heights = new Float32Array(k)
-  const indices = new Uint32Array(k)
-  let count = 0
-  let least = NaN // the lowest height kept, once there are k: nothing is below NaN
-  for (let i = 0; i < row.length && k > 0; i++) {
-    if (row[i] <= least) continue
-    const height = Number.isNaN(row[i]) ? Infinity : row[i]
-    if (height <= least) continue
-    let place = count
-    while (place > 0 && height > heights[place - 1]) place--
-    heights.copyWithin(place + 1, place, Math.min(count, k - 1))
-    indices.copyWithin(place + 1, place, Math.min(count, k - 1))
-    heights[place] = height
-    indices[place] = i
-    if (count < k) count++
-    if (count === k) least = heights[k - 1]
-  }
-  return indices
 }
 
 /**

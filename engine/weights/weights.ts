@@ -48,55 +48,83 @@ export function sourceOf(name: string, tensor: Tensor): WeightSource {
   }
 }
 
-/** Columns `from` to `to` (left out) of a [rows, width] source, as a source of its own. */
-export function columnsOf(source: WeightSource, from: number, to: number): WeightSource {
-  const width = source.shape[source.shape.length - 1]
+/** Tensors that are in memory already, as a store. */
+export function memoryStore(label: string, tensors: ReadonlyMap<string, Tensor>): WeightStore {
+  return {
+    label,
+    names: () => [...tensors.keys()],
+    get(name) {
+      const tensor = tensors.get(name)
+      if (tensor) return sourceOf(name, tensor)
+      throw new Error(`${label}: there is no tensor "${name}"`)
+    },
+    close: async () => {},
+  }
+}
+
+/** Columns `from` to `to` (left out) of a tensor [rows, width] or [width] that is in memory, as a source of their own. */
+export function columnsOf(name: string, { shape, data }: Tensor, from: number, to: number): WeightSource {
+  const width = shape[shape.length - 1]
   if (from < 0 || to < from || to > width)
-    throw new Error(`${source.name}: columns ${from}..${to} are not within ${showShape(source.shape)}`)
+    throw new Error(`${name}: columns ${from}..${to} are not within ${showShape(shape)}`)
   const part = to - from
   return {
-    name: `${source.name}[${from}:${to}]`,
-    shape: [...source.shape.slice(0, -1), part],
+    name: `${name}[${from}:${to}]`,
+    shape: [...shape.slice(0, -1), part],
     async read(into, start) {
-      if (into.length === 0) return
-      const firstRow = Math.floor(start / part)
-      const rowCount = Math.ceil((start + into.length) / part) - firstRow
-      const rows = new Float32Array(rowCount * width)
-      await source.read(rows, firstRow * width)
-      for (let row = 0; row < rowCount; row++) {
-        const at = (firstRow + row) * part - start // where this row's part begins in `into`
-        const begin = Math.max(0, -at)
-        const end = Math.min(part, into.length - at)
-        into.set(rows.subarray(row * width + from + begin, row * width + from + end), at + begin)
+      for (let done = 0; done < into.length;) {
+        const column = (start + done) % part
+        const at = ((start + done - column) / part) * width + from + column
+        const numbers = data.subarray(at, at + Math.min(part - column, into.length - done))
+        into.set(numbers, done)
+        done += numbers.length
       }
     },
   }
 }
 
+/** Blocks of forEachRowBlock that are in memory at once: one is visited, others are on their way. */
+export const BUFFERS = 3
+
 /**
  * Reads a source in blocks of whole rows of at most `limit` numbers: the loop of every packing loader. While one block
- * is visited, the next is read.
+ * is visited, the next two are read. `memoryFor` says where a block of so many numbers goes; left out, into one of BUFFERS
+ * buffers in turn. Nothing is being read any more when this ends, however it ends.
  */
 export async function forEachRowBlock(
   source: WeightSource,
   limit: number,
-  visit: (rows: Float32Array, firstRow: number, rowCount: number) => void,
+  visit: (rows: Float32Array, firstRow: number, rowCount: number) => void | Promise<void>,
+  memoryFor?: (block: number, firstRow: number, length: number) => Float32Array,
 ): Promise<void> {
   const width = source.shape[source.shape.length - 1] ?? 1
   const total = width === 0 ? 0 : sizeOf(source.shape) / width
   const atOnce = Math.max(1, Math.floor(limit / Math.max(1, width)))
-  const newBlock = () => new Float32Array(Math.min(atOnce, total) * width)
-  const buffers = total > atOnce ? [newBlock(), newBlock()] : [newBlock()]
-  const read = async (row: number, buffer: Float32Array) => {
-    const part = buffer.subarray(0, Math.min(atOnce, total - row) * width)
+  const buffers: Float32Array[] = []
+  const read = async (row: number) => {
+    const [block, length] = [row / atOnce, Math.min(atOnce, total - row) * width]
+    const own = () => (buffers[block % BUFFERS] ??= new Float32Array(length)).subarray(0, length)
+    const part = memoryFor?.(block, row, length) ?? own()
     await source.read(part, row * width)
     return part
   }
-  let next = total > 0 ? read(0, buffers[0]) : undefined
-  for (let row = 0, block = 1; next; row += atOnce, block++) {
-    const part = await next
-    next = row + atOnce < total ? read(row + atOnce, buffers[block % 2]) : undefined
-    next?.catch(() => {}) // it is awaited in the next round, unless `visit` throws
-    visit(part, row, part.length / width)
+  const onTheirWay: Promise<Float32Array>[] = []
+  let asked = 0
+  const ask = () => {
+    if (asked >= total) return
+    const part = read(asked)
+    part.catch(() => {}) // it is awaited below, unless something fails before
+    onTheirWay.push(part)
+    asked += atOnce
+  }
+  try {
+    for (let block = 1; block < BUFFERS; block++) ask()
+    for (let row = 0; onTheirWay.length > 0; row += atOnce) {
+      const part = await onTheirWay.shift()!
+      ask()
+      await visit(part, row, part.length / width)
+    }
+  } finally {
+    await Promise.allSettled(onTheirWay)
   }
 }

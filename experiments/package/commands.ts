@@ -19,9 +19,17 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'write on from a prompt, a token at a time',
     load: () => import('../tools/generate/main.ts'),
   },
+  train: {
+    description: 'train a GPT-2 on texts, from random numbers',
+    load: () => import('../tools/train/main.ts'),
+  },
   'train-sae': {
     description: 'train a sparse autoencoder on a model’s activations',
     load: () => import('../tools/train-sae/main.ts'),
+  },
+  'save-sae': {
+    description: 'save SAEs of any kind that can be read as SAELens 6 saves them',
+    load: () => import('../tools/save-sae/main.ts'),
   },
   doctor: {
     description: 'say what of a model’s or an SAE’s folder is understood, before anything is computed',
@@ -54,5 +62,9 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
   attribute: {
     description: 'which layers, heads, neurons and features make the model say a token next',
     load: () => import('../attribution/main.ts'),
+  },
+  'sae-quality': {
+    description: 'how much SAEs keep, and what the model loses with them in place',
+    load: () => import('../sae-quality/main.ts'),
   },
 }

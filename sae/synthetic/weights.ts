@@ -13,17 +13,17 @@ const encoderBias = [-0.3, -5.3, -7.5, -9.3, -10.6, -12.0, -13.2, -14.2, -15.2, 
 /** The layers that there are synthetic SAEs for: 12 is the stream after the last block. */
 export const syntheticSaeLayers: readonly number[] = [...encoderBias.keys()]
 
-/** The config of the synthetic SAE of one layer of GPT-2 small's stream. */
-export function syntheticSaeConfig(layer: number): SaeConfig {
+/** The config of the synthetic SAE of one layer of GPT-2 small's stream, as wide as the first public ones unless another width is asked for. */
+export function syntheticSaeConfig(layer: number, dSae = 24576): SaeConfig {
   if (!Number.isInteger(layer) || layer < 0 || layer >= encoderBias.length)
     throw new Error(`synthetic SAE: layer ${layer} is not in 0..${encoderBias.length - 1}`)
   const hookName = layer < 12 ? `blocks.${layer}.hook_resid_pre` : 'blocks.11.hook_resid_post'
-  return plainConfig({ dIn: 768, dSae: 24576, hookName, centered: true, modelName: 'synthetic' })
+  return plainConfig({ dIn: 768, dSae, hookName, centered: true, modelName: 'synthetic' })
 }
 
-/** An SAE of the public ones' size with weights from a formula; see gpt2/synthetic/weights.ts. */
-export function syntheticSaeWeights(layer: number): WeightStore {
-  const shapes = saeShapes(syntheticSaeConfig(layer))
+/** Its weights, from a formula; see gpt2/synthetic/weights.ts. */
+export function syntheticSaeWeights(layer: number, dSae?: number): WeightStore {
+  const shapes = saeShapes(syntheticSaeConfig(layer, dSae))
   const label = `synthetic SAE ${layer}`
   const distributions: Record<string, Omit<Uniform, 'shape'>> = {
     W_enc: { mean: 0, scale: 0.05 },

@@ -1,72 +1,68 @@
 /*
- * One step of training a TopK SAE (Gao et al. 2024), by SAELens' definitions. Nothing is paid for activity: k decides it. The
- * gradient passes through the k features that were chosen, as if the others were not there, so a feature that is never chosen would
- * never learn. Dead features have a loss of their own (appendix A.2): those of them that answer most, half as many as x has
- * dimensions, try to rebuild what the living have missed,
+ * TopK (Gao et al. 2024) pays nothing for activity: k decides it. By SAELens' definition (rescale_acts_by_decoder_norm) the k features
+ * are kept that write most, by f_j = ReLU(z_j + b_enc[j]) |W_dec[j]|, and
  *
- *     |e_hat - (x - x_hat)|^2, e_hat = the sum of their pre-activations times their rows of W_dec,
+ *     x_hat = the sum of f_j W_dec[j] / |W_dec[j]| + b_dec.
+ *
+ * The lengths cancel but for the choice, which has no gradient. So a feature that is never chosen would never learn. Dead features have
+ * a loss of their own (appendix A.2): those of them that answer most, half as many as x has dimensions, try to rebuild
+ * what the living have missed,
+ *
+ *     |e_hat - (x - x_hat)|^2, e_hat = the sum of (z_j + b_enc[j]) W_dec[j], of either sign,
  *
  * where x - x_hat counts as given. It is multiplied by the number of dead features over that half, at most 1.
  */
-import type { Backend, DeviceTensor } from '../../engine/backend.ts'
-import { rulesOf } from '../../engine/backward.ts'
+import type { DeviceTensor } from '../../engine/backend.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import type { AdamW } from '../../engine/train/optimizer.ts'
-import type { Sae } from '../weights.ts'
-import {
-  columnSums,
-  singleRow,
-  standardGradients,
-  takeStep,
-  type BatchResult,
-  type SaeGradients,
-  type StepSettings,
-} from './standard.ts'
+import type { Architecture } from './architecture.ts'
+import type { BatchLoss } from './loss.ts'
 
-/** As standardGradients, whose gradients those of the auxiliary loss are added to. dead: features, rising */
-export async function topkGradients(
-  ops: Backend,
-  sae: Sae,
-  x: DeviceTensor,
-  dead: readonly number[],
-): Promise<SaeGradients> {
-  const { encoder, W_dec, b_dec, config } = sae
-  const found = await standardGradients(ops, sae, x, 0)
-  if (dead.length === 0) return found
-  const rules = rulesOf(ops)
-  const half = Math.max(1, Math.floor(config.dIn / 2))
-  const weight = Math.min(1, dead.length / half)
-  const answers = await ops.download(await ops.preActivations(found.shifted, encoder)) // [rows, d_sae]
-  const f = largestOf(answers, dead, Math.min(half, dead.length))
-  const rebuilt = await ops.sparseDecode(f, W_dec, ops.upload(Tensor.zeros([config.dIn])))
-  const error = await ops.add(rebuilt, found.error) // e_hat - (x - x_hat)
-
-  const dF = (await rules.sparseDecode(error, f, W_dec)).map((slope) => weight * slope)
-  const weighted = { ...f, values: f.values.map((value) => weight * value) }
-  await rules.sparseDecodeWeights(error, weighted, found.of(W_dec))
-  await rules.sparseEncodeWeights(dF, f, found.shifted, found.of(encoder))
-  let dBias = found.of(b_dec)
-  if (config.subtractsDecoderBias) {
-    const inOneRow = singleRow(columnSums({ ...f, values: dF }))
-    const inward = await rules.sparseEncode(inOneRow.values, inOneRow, encoder)
-    dBias = { weight: await ops.subtract(dBias.weight, ops.reshape(inward, [config.dIn])) }
-  }
-  return {
-    ...found,
-    loss: found.loss + (weight * (await rules.squares(error))) / x.shape[0],
-    of: (parameter) => (parameter === b_dec ? dBias : found.of(parameter)),
-  }
+export const topk: Architecture = {
+  savedAs: 'topk',
+  hasK: true,
+  vectors: { b_enc: 0 },
+  selection: (k) => ({ keep: 'largest', k }),
+  async gradients(loss, { dead }) {
+    const features = await loss.ops.sparseEncode(loss.input, loss.sae.encoder) // sparse [rows, d_sae]
+    const f = loss.unscaled(features)
+    const error = await loss.errorOf(f) // [rows, d_in]
+    const squares = await loss.addSquares(error)
+    await rebuiltBy(loss, error, f)
+    await loss.toBias(error)
+    if (dead.length > 0) await addAuxiliaryLoss(loss, error, dead, await loss.preActivations())
+    return loss.result(features, squares)
+  },
 }
 
-/** Moves an SAE by one batch. x and dead as in topkGradients */
-export function topkStep(
-  sae: Sae,
-  adam: AdamW,
-  x: DeviceTensor,
-  { dead, ...settings }: StepSettings & { dead: readonly number[] },
-): Promise<BatchResult> {
-  return takeStep(sae, adam, (ops) => topkGradients(ops, sae, x, dead), settings)
+/** Passes the gradient `error` of the sum of f_j W_dec[j] on, where f_j = z_j + b_enc[j]. error [rows, d_in] */
+export async function rebuiltBy(
+  loss: BatchLoss,
+  error: DeviceTensor,
+  f: SparseRows,
+  weight = 1,
+): Promise<void> {
+  const weighted = (numbers: Float32Array) =>
+    weight === 1 ? numbers : numbers.map((value) => weight * value)
+  await loss.toEncoderAndBias(weighted(await loss.slopes(error, f)), f)
+  await loss.toDirections(error, { ...f, values: weighted(f.values) })
+}
+
+/** error: x_hat - x [rows, d_in]; dead: features, rising; answers: pre-activations times |W_dec[j]| [rows, d_sae] */
+export async function addAuxiliaryLoss(
+  loss: BatchLoss,
+  error: DeviceTensor,
+  dead: readonly number[],
+  answers: Tensor,
+): Promise<void> {
+  const { ops, sae } = loss
+  const half = Math.max(1, Math.floor(sae.config.dIn / 2))
+  const weight = Math.min(1, dead.length / half)
+  const f = loss.unscaled(largestOf(answers, dead, Math.min(half, dead.length)))
+  const rebuilt = await ops.sparseDecode(f, sae.W_dec, ops.upload(Tensor.zeros([sae.config.dIn])))
+  const missed = await ops.add(rebuilt, error) // e_hat - (x - x_hat)
+  await loss.addSquares(missed, weight)
+  await rebuiltBy(loss, missed, f, weight)
 }
 
 /** Of each row the k largest among some columns, of either sign; a tie goes to the lower column. x [rows, n] */

@@ -1,28 +1,34 @@
 // The training of one SAE, batch by batch, which can be saved at any step and gone on with later.
-import type { Backend } from '../../engine/backend.ts'
+import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { rulesOf } from '../../engine/backward.ts'
 import { createRandom } from '../../engine/random.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
-import { AdamW } from '../../engine/train/optimizer.ts'
+import { AdamW, clipScale, gradientLength } from '../../engine/train/optimizer.ts'
 import { rateAt, type Schedule } from '../../engine/train/schedule.ts'
+import { scaledColumns, scaledRows } from '../../engine/weights/scaled.ts'
+import { readTensor, sourceOf } from '../../engine/weights/weights.ts'
 import type { SaeConfig } from '../config.ts'
-import { loadSae, releaseSae, saeShapes, type Sae } from '../weights.ts'
-import { initialSae, storeOf } from './initial.ts'
-import { parametersOf, standardStep } from './standard.ts'
-import { topkStep } from './topk.ts'
+import { trained, type TrainedName } from './all.ts'
+import type { Architecture, LossSettings } from './architecture.ts'
+import { movedThreshold } from './batchtopk.ts'
+import { BatchLoss, type SaeGradients } from './loss.ts'
+import {
+  initialTensors,
+  parametersOf,
+  releaseTraining,
+  startTraining,
+  turned,
+  type TrainingSae,
+} from './weights.ts'
 
-export interface TrainingSettings extends Schedule {
-  /** What a standard SAE pays for a feature's activation, once it has risen: see standard.ts. */
-  readonly l1: number
-  /** Steps over which that cost rises from 0. */
-  readonly l1WarmUp: number
+export interface TrainingSettings extends Schedule, Omit<LossSettings, 'dead'> {
+  readonly architecture: TrainedName
+  /** Steps over which what activity costs (l1, l0) rises from 0. */
+  readonly costWarmUp: number
   /** A feature is dead that was active on none of the last so many tokens. */
   readonly deadAfter: number
 }
-
-/** The architectures that can be trained. */
-export const TRAINED = ['standard', 'topk'] as const
 
 /** How the batch of a step went. */
 export interface StepResult {
@@ -40,53 +46,71 @@ const LONGEST_GRADIENT = 1
 /** Counts of tokens are saved as float32, which is exact up to here. */
 const MOST_TOKENS = 2 ** 24
 
+/** What a training goes on from. */
+export interface SavedTraining {
+  readonly steps: number
+  /** BatchTopK's, of all features. */
+  readonly threshold: number
+  /** Weights, both moments of each, and what is counted. */
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
 /** An SAE, its optimiser, and what is counted on the way. */
 export class SaeTraining {
-  readonly sae: Sae
+  readonly sae: TrainingSae
+  readonly #architecture: Architecture
   readonly #settings: TrainingSettings
   readonly #adam: AdamW
   /** Of each feature: how many tokens have passed since it was active. */
   readonly #idle: Float32Array
+  #threshold: number
 
-  private constructor(sae: Sae, settings: TrainingSettings, adam: AdamW, idle: Float32Array) {
+  private constructor(sae: TrainingSae, settings: TrainingSettings, saved: SavedTraining) {
+    const { steps, tensors, threshold } = saved
     this.sae = sae
+    this.#architecture = trained[settings.architecture]
     this.#settings = settings
-    this.#adam = adam
-    this.#idle = idle
+    const names = [...parametersOf(sae).keys()].flatMap(momentNames)
+    const moments = names.map((name) => tensors.get(name)).filter((moment) => moment !== undefined)
+    const state = steps > 0 ? { steps, moments } : undefined
+    this.#adam = new AdamW(sae.ops, [...parametersOf(sae).values()], {}, state)
+    this.#idle = tensors.get('idle')!.data.slice()
+    this.#threshold = threshold
   }
 
-  static async begin(
+  /** config: of what it is saved as, but for an SAE's `inputScale` */
+  static begin(
     ops: Backend,
     config: SaeConfig,
     settings: TrainingSettings,
     seed: number,
   ): Promise<SaeTraining> {
-    if (!TRAINED.some((name) => name === config.architecture))
-      throw new Error(
-        `training: ${config.architecture} SAEs are not trained yet: take ${TRAINED.join(' or ')}`,
-      )
-    const sae = await initialSae(ops, config, createRandom(seed))
-    return new SaeTraining(sae, settings, new AdamW(ops, parametersOf(sae)), new Float32Array(config.dSae))
+    const { vectors } = trained[settings.architecture]
+    const tensors = initialTensors(config, vectors, createRandom(seed)).set(
+      'idle',
+      Tensor.zeros([config.dSae]),
+    )
+    return SaeTraining.resume(ops, config, settings, { steps: 0, threshold: 0, tensors })
   }
 
-  /** Goes on from what `save` gave. */
+  /** Goes on from what `save` gave. @throws naming a tensor that is missing */
   static async resume(
     ops: Backend,
     config: SaeConfig,
     settings: TrainingSettings,
-    { steps, tensors }: SavedTraining,
+    saved: SavedTraining,
   ): Promise<SaeTraining> {
     const named = (name: string): Tensor => {
-      const found = tensors.get(name)
+      const found = saved.tensors.get(name)
       if (!found) throw new Error(`training: there is no tensor ${name} to go on from`)
       return found
     }
-    const names = [...saeShapes(config).keys()]
-    const weights = Object.fromEntries(names.map((name) => [name, named(name)]))
-    const sae = await loadSae(ops, storeOf(weights), config)
-    const moments = Array.from({ length: MOMENTS }, (_, i) => named(momentName(i)))
-    const adam = new AdamW(ops, parametersOf(sae), {}, { steps, moments })
-    return new SaeTraining(sae, settings, adam, named('idle').data)
+    named('idle')
+    const { vectors, selection } = trained[settings.architecture]
+    const has = { vectors: Object.keys(vectors), selection: selection?.(settings.k) }
+    const sae = await startTraining(ops, config, named, has)
+    if (saved.steps > 0) for (const name of [...parametersOf(sae).keys()].flatMap(momentNames)) named(name)
+    return new SaeTraining(sae, settings, saved)
   }
 
   /** Steps taken. */
@@ -94,17 +118,30 @@ export class SaeTraining {
     return this.#adam.steps
   }
 
-  /** One step. x [rows, d_in], on the SAE's basis and scaled as it is trained */
+  /** The loss of a batch and its gradients. x [rows, d_in], on the SAE's basis; `ops`: of the scope that they live in */
+  async gradients(ops: Backend, x: DeviceTensor): Promise<SaeGradients> {
+    const { gradients } = this.#architecture
+    const { l1, l0, costWarmUp } = this.#settings
+    const risen = costWarmUp === 0 ? 1 : Math.min(1, (this.steps + 1) / costWarmUp)
+    const now = { ...this.#settings, l1: risen * l1, l0: risen * l0, dead: this.#dead() }
+    return gradients(await BatchLoss.begin(ops, this.sae, x), now)
+  }
+
+  /** Moves the SAE by one batch, against the gradients of its loss, clipped. x [rows, d_in], on the SAE's basis and scaled as it is trained */
   async step(x: Tensor): Promise<StepResult> {
     const [rows] = x.shape
-    const step = { rate: rateAt(this.steps, this.#settings), longest: LONGEST_GRADIENT }
-    const given = this.sae.ops.upload(x)
-    const { loss, squaredError, features } =
-      this.sae.config.architecture === 'topk'
-        ? await topkStep(this.sae, this.#adam, given, { ...step, dead: this.#dead() })
-        : await standardStep(this.sae, this.#adam, given, { ...step, l1: this.#l1() })
-    this.sae.ops.release(given)
+    let result: SaeGradients | undefined
+    await this.sae.ops.scope(async (ops) => {
+      result = await this.gradients(ops, ops.upload(x))
+      const all = [...parametersOf(this.sae).values()].map(result.of)
+      const length = result.scale * (await gradientLength(ops, all))
+      const rate = rateAt(this.steps, this.#settings)
+      await this.#adam.step(result.of, { rate, scale: result.scale * clipScale(length, LONGEST_GRADIENT) })
+    })
+    const { loss, squaredError, features } = result!
+    await this.#project()
     this.#count(features)
+    if (this.#architecture.learnsThreshold) this.#threshold = movedThreshold(this.#threshold, features)
     return {
       loss,
       l0: features.values.length / rows,
@@ -113,10 +150,15 @@ export class SaeTraining {
     }
   }
 
-  /** What activity costs now. */
-  #l1(): number {
-    const { l1, l1WarmUp } = this.#settings
-    return l1WarmUp === 0 ? l1 : l1 * Math.min(1, (this.steps + 1) / l1WarmUp)
+  async #project(): Promise<void> {
+    const { ops, vectors } = this.sae
+    for (const name of this.#architecture.notBelowZero ?? []) {
+      const vector = vectors.get(name)!
+      rulesOf(ops).write(
+        vector,
+        (await ops.download(vector)).data.map((value) => Math.max(0, value)),
+      )
+    }
   }
 
   #dead(): number[] {
@@ -128,49 +170,70 @@ export class SaeTraining {
     for (const j of indices) this.#idle[j] = 0
   }
 
-  /** The weights as they are now, under their names in an SAE's file. */
+  /** The weights as they are now, under their names in the file of an SAE of this config. */
   async weights(): Promise<Map<string, Tensor>> {
-    const { ops, encoder, W_dec, b_dec } = this.sae
-    const rules = rulesOf(ops)
-    const { weight, bias } = await rules.readWeights(encoder)
-    return new Map([
-      ['W_enc', weight],
-      ['b_enc', bias!],
-      ['W_dec', (await rules.readWeights(W_dec)).weight],
-      ['b_dec', await ops.download(b_dec)],
-    ])
+    const { learnsThreshold } = this.#architecture
+    const weights = await this.#parameters()
+    weights.set('W_enc', turned(weights.get('W_enc')!))
+    if (learnsThreshold)
+      weights.set(
+        'threshold',
+        Tensor.of(
+          [this.#idle.length],
+          this.#idle.map(() => this.#threshold),
+        ),
+      )
+    if (!this.sae.config.scalesByDecoderNorm) return weights
+    const lengths = Float32Array.from(await rulesOf(this.sae.ops).rowLengths(this.sae.W_dec))
+    const source = (name: string) => sourceOf(name, weights.get(name)!)
+    for (const name of ['W_enc', 'b_enc'])
+      weights.set(name, await readTensor(scaledColumns(source(name), lengths)))
+    const shortened = scaledRows(
+      source('W_dec'),
+      lengths.map((length) => 1 / length),
+    )
+    return weights.set('W_dec', await readTensor(shortened))
+  }
+
+  async #parameters(): Promise<Map<string, Tensor>> {
+    const { ops } = this.sae
+    const read = new Map<string, Tensor>()
+    for (const [name, parameter] of parametersOf(this.sae))
+      read.set(
+        name,
+        'shape' in parameter
+          ? await ops.download(parameter)
+          : (await rulesOf(ops).readWeights(parameter)).weight,
+      )
+    return read
   }
 
   /** All that `resume` needs to take the same steps that would have come next. */
   async save(): Promise<SavedTraining> {
     const { steps, moments } = await this.#adam.save()
-    const tensors = await this.weights()
-    for (const [i, moment] of moments.entries()) tensors.set(momentName(i), moment)
+    const tensors = await this.#parameters()
+    const names = [...tensors.keys()].flatMap(momentNames)
+    for (const [i, name] of names.entries()) tensors.set(name, moments[i])
     tensors.set('idle', Tensor.of([this.#idle.length], this.#idle))
-    return { steps, tensors }
+    return { steps, threshold: this.#threshold, tensors }
   }
 
   release(): void {
     this.#adam.release()
-    releaseSae(this.sae)
+    releaseTraining(this.sae)
   }
 }
 
-export interface SavedTraining {
-  readonly steps: number
-  readonly tensors: ReadonlyMap<string, Tensor>
-}
-
-/** Mean and square of W_enc, b_enc, W_dec and b_dec. */
-const MOMENTS = 8
-const momentName = (i: number): string => `adam.${i}`
+/** Of a parameter, in the optimiser's order. */
+const momentNames = (name: string): string[] => [`${name}.mean`, `${name}.square`]
 
 /** The sum of |x - mean(x)|^2, the mean taken over rows. */
 function squaresAboutMean(x: Tensor): number {
   const [rows, width] = x.shape
   const [sums, squares] = [new Float64Array(width), new Float64Array(width)]
   for (let row = 0; row < rows; row++)
-    for (const [i, value] of x.row(row).entries()) {
+    for (let i = 0; i < width; i++) {
+      const value = x.data[row * width + i]
       sums[i] += value
       squares[i] += value * value
     }

@@ -1,4 +1,4 @@
-// The reports of `feature`, `form-or-idea`, `ablation` and `attribute`, as their commands write them, in Chromium.
+// The reports of `feature`, `form-or-idea`, `sae-quality`, `ablation` and `attribute`, as their commands write them, in Chromium.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,7 @@ import { openAll, seriousFindings, visit } from './page-checks.ts'
 const commands: [experiment: string, report: string, args: string[]][] = [
   ['feature', 'tiny/3-12', ['--layer', '3', '--feature', '12,40']],
   ['form-or-idea', 'tiny', ['--layers', '4', '--permutations', '50']],
+  ['sae-quality', 'tiny', ['--layers', '0,3']],
   ['ablation', 'tiny', ['--layers', '5', '--texts-per-category', '1', '--random', '0', '--resamples', '50']],
   [
     'attribution',

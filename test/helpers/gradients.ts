@@ -84,6 +84,7 @@ async function start(
     const linear: ReferenceLinear = {
       in: test.linear.in,
       out: test.linear.out,
+      hasBias: true,
       weight,
       bias,
       transposed: test.linear.transposed ?? false,
@@ -107,7 +108,7 @@ async function start(
         : kept === 'largest'
           ? { keep: kept, k }
           : { keep: kept }
-    const layer: ReferenceLinear = { in: inputs, out, weight, bias, transposed: false }
+    const layer: ReferenceLinear = { in: inputs, out, hasBias: true, weight, bias, transposed: false }
     const own: ReferenceEncoder = {
       in: inputs,
       out,

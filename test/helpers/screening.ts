@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import type { Selection } from '../../engine/selection.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import type { Engine } from '../../engine/wasm/engine.ts'
@@ -11,23 +12,24 @@ import { sourceOf } from '../../engine/weights/weights.ts'
 export interface Layer {
   readonly weight: Tensor // [in, out]
   readonly bias: Tensor // [out]
+  readonly selection?: Selection
 }
 
 /** Runs `work` on a layer and rows that lie in an engine's memory. */
 async function withLayer<T>(
   engine: Engine,
-  { weight, bias }: Layer,
+  { weight, bias, selection }: Layer,
   x: Tensor,
   work: (layer: EncoderWeights, x: number) => Promise<T>,
 ): Promise<T> {
   const { arena } = engine
   const before = arena.usedBytes
-  const layer = await loadEncoder(engine, sourceOf('weight', weight), sourceOf('bias', bias))
+  const layer = await loadEncoder(engine, sourceOf('weight', weight), sourceOf('bias', bias), selection)
   const at = arena.allocate(x.data.length * 4, 'a test')
   arena.floats(at, x.data.length).set(x.data)
   const result = await work(layer, at)
   arena.release(at)
-  for (const block of [layer.weights, layer.bias]) block.free()
+  for (const block of [layer.weights, layer.bias, layer.floors]) block.free()
   assert.is(arena.usedBytes, before, 'memory is given back')
   return result
 }

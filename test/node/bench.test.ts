@@ -239,7 +239,7 @@ verifying('wrapped ops inside scopes are seen, and give what they gave', async (
 
 verifying('costs count every multiplication, and the keys each query may look at', () => {
   const x = Tensor.zeros([5, 8])
-  const linear: OpCall = { op: 'linear', args: [x, { in: 8, out: 3 }, {}] }
+  const linear: OpCall = { op: 'linear', args: [x, { in: 8, out: 3, hasBias: true }, {}] }
   assert.equal(opCost(linear), {
     flops: 2 * 5 * 8 * 3,
     bytes: 4 * (8 * 3 + 3 + 5 * 8 + 5 * 3),

@@ -53,7 +53,7 @@ test('each npm run names a script, and each of its options is in the script’s 
   assert.ok(commands.length > 20, `${commands.length} commands`)
   for (const { path, what, rest } of commands) {
     assert.ok(Object.hasOwn(scripts, what), `${path}: npm run ${what}`)
-    const [subcommand = ''] = /^[a-z0-9]+/.exec(rest) ?? []
+    const [subcommand = ''] = /^[a-z0-9][a-z0-9-]*/.exec(rest) ?? []
     for (const [option] of rest.matchAll(/(?<=^|\s)--[a-z][a-z-]*/g))
       assert.ok(help(what, subcommand).includes(option), `${path}: npm run ${what} has no ${option}`)
   }

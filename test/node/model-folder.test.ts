@@ -9,9 +9,10 @@ import { openFile } from '../../engine/weights/files-node.ts'
 import { encodeSafetensors, openSafetensors } from '../../engine/weights/safetensors.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { readTensor } from '../../engine/weights/weights.ts'
-import { checkFits, memoryLimit } from '../../experiments/lab/models/memory-limit.ts'
+import { checkFits, float32Bytes, memoryLimit } from '../../experiments/lab/models/memory-limit.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { capture } from '../../gpt2/model.ts'
+import { weightShapes } from '../../gpt2/weights.ts'
 import { refusal } from '../helpers/refusal.ts'
 
 const bundled = (path: string) => join(import.meta.dirname, '../..', path)
@@ -208,9 +209,35 @@ models('an SAE that does not fit beside its model is refused with the sizes of b
   model.release()
 })
 
+models('SAEs that are open count, those that were released do not', async () => {
+  const model = await openModel('tiny', ops, { quiet: true }, limitOf(9e6))
+  const [first, second] = model.saeHooks
+  const sae = await model.openSae(first)
+  assert.match(
+    await refusal(model.openSae(second)),
+    `tiny with the SAE of ${second} beside 1 open does not fit: its weights as float32 are 9.4 MB, `,
+  )
+  sae[Symbol.dispose]()
+  const other = await model.openSae(second)
+  other[Symbol.dispose]()
+  model.release()
+})
+
 models('what just fits is accepted', () => {
   checkFits('x', 1000, limitOf(1000))
   assert.throws(() => checkFits('x', 1001, limitOf(1000)), /1,001 bytes, .* is 1,000 bytes/)
+})
+
+models('an unembedding of its own counts, also where config.json does not tell of it', async () => {
+  const folder = join(import.meta.dirname, '../reference/model-variants/untied-silently')
+  using model = await openModel(folder, ops, { quiet: true })
+  const wte = 4 * model.gpt2.config.dVocab * model.gpt2.config.dModel
+  const tied = float32Bytes(weightShapes(model.gpt2.config))
+  assert.match(
+    await refusal(openModel(folder, ops, { quiet: true }, limitOf(tied + wte - 1))),
+    /does not fit/,
+  )
+  ;(await openModel(folder, ops, { quiet: true }, limitOf(tied + wte))).release()
 })
 
 models('the limit is the backend’s own where that is lower than the machine’s', () => {

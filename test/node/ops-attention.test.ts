@@ -160,6 +160,25 @@ for (const ops of await startBackends()) {
     )
   })
 
+  test('one new token behind few and many: the bits of the last of all, in one step and in two', async () => {
+    for (const [keys, dHead] of [
+      [15, 16],
+      [16, 16],
+      [17, 64],
+      [140, 8],
+      [150, 144],
+      [391, 64],
+    ]) {
+      // prettier-ignore
+      const { q, k, v } = randomInputs([{ queries: keys, keys }], 3 * dHead, keys)
+      const [text, last] = [[{ queries: 1, keys }], q.rows(keys - 1, keys)]
+      const all = await host.attention(q, k, v, 3, [{ queries: keys, keys }])
+      checkSameBits(await host.attention(last, k, v, 3, text), all.rows(keys - 1, keys), `${keys} keys`)
+      const pattern = await host.attentionPattern(last, k, 3, text)
+      checkSameBits(await host.attentionMix(pattern, v, 3, text), all.rows(keys - 1, keys), 'in two steps')
+    }
+  })
+
   test('a query sees nothing of what lies ahead, NaN and infinity included', async () => {
     const texts = [
       { queries: 6, keys: 6 },

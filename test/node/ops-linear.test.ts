@@ -144,8 +144,8 @@ for (const ops of await startBackends()) {
       [66, 100],
       [7, 8],
     ]) {
-      const [weight, bias] = [sourceOf('weight', layer.weight), sourceOf('bias', layer.bias!)]
-      const part = await ops.prepareLinear(columnsOf(weight, from, to), columnsOf(bias, from, to))
+      const [weight, bias] = [layer.weight, layer.bias!].map((whole) => columnsOf('part', whole, from, to))
+      const part = await ops.prepareLinear(weight, bias)
       const found = await ops.scope(async (ops) => ops.linear(ops.upload(x), part))
       const columns = Array.from({ length: 5 }, (_, r) => [...all.row(r).slice(from, to)])
       checkSameBits(

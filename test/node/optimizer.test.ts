@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { DeviceTensor } from '../../engine/backend.ts'
+import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { rulesOf, type WeightGradient } from '../../engine/backward.ts'
 import { createRandom } from '../../engine/random.ts'
@@ -40,6 +40,7 @@ const screened = await createBackend('wasm', { sparseEncoder: 'screened' })
 for (const [name, ops] of [
   ['reference', reference],
   ['wasm, screened', screened],
+  ['gpujs:cpu', await createBackend('gpujs:cpu')],
 ] as const) {
   const test = suite(`optimizer: ${name}`)
   test.after(() => ops.dispose())
@@ -55,7 +56,7 @@ for (const [name, ops] of [
         const kinds: [Parameter, Tensor, Tensor | undefined][] = [
           [await ops.prepareLinear(weight, bias), matrix, row],
           [await ops.prepareLinear(stored, bias, { transposed: true }), matrix, row],
-          [await ops.prepareEncoder(weight, bias), matrix, row],
+          [await ops.prepareLinear(weight), matrix, undefined],
           [await ops.prepareTable(weight), matrix, undefined],
           [await ops.prepareNorm(bias, bias), row, row],
           [tensor, row, undefined],
@@ -89,7 +90,9 @@ for (const [name, ops] of [
               ? { weight: await ops.download(parameter) }
               : await rulesOf(ops).readWeights(parameter)
           checkNear(moved.weight.data, expected[w === matrix ? 0 : 1], 1e-6, 'weight')
-          if (b) checkNear((moved as { bias: Tensor }).bias.data, expected[1], 1e-6, 'bias')
+          const bias = 'bias' in moved ? moved.bias : undefined
+          assert.is(bias === undefined, b === undefined)
+          if (bias) checkNear(bias.data, expected[1], 1e-6, 'bias')
           ops.release(parameter)
         }
         adam.release()
@@ -97,22 +100,85 @@ for (const [name, ops] of [
       15,
     ))
 
-  test('weights that were moved are what the next pass computes with, screened or not', async () => {
+  const trainsSaes = !name.startsWith('gpujs')
+  /** What only an SAE's training asks for. */
+  const ofSaes = (title: string, work: () => Promise<void>) => void (trainsSaes && test(title, work))
+
+  ofSaes('weights that were moved are what the next pass computes with, screened or not', async () => {
     const [weight, bias, x] = [randomTensor([40, 300], 1), randomTensor([300], 2), randomTensor([9, 40], 3)]
     const encoder = await ops.prepareEncoder(sourceOf('weight', weight), sourceOf('bias', bias))
     const encode = () => ops.sparseEncode(given, encoder)
     const given: DeviceTensor = ops.upload(x)
     const before = await encode()
-    const adam = new AdamW(ops, [encoder])
-    const ones = { weight: ops.upload(randomTensor([40, 300], 4)), bias: ops.upload(randomTensor([300], 5)) }
-    await adam.step(() => ones, { rate: 0.1 })
+    const turnedOver = await ops.prepareTable(sourceOf('weight', turned(weight)))
+    const [biases, scale] = [
+      ops.upload(randomTensor([300], 5)),
+      Float64Array.from(bias.data, (value) => 2 + value),
+    ]
+    const adam = new AdamW(ops, [turnedOver])
+    const slopes = { weight: ops.upload(randomTensor([300, 40], 4)) }
+    await adam.step(() => slopes, { rate: 0.1 })
+    const moved = turned((await rulesOf(ops).readWeights(turnedOver)).weight)
+    await rulesOf(ops).writeEncoder(encoder, turnedOver, biases)
+    checkSameNumbers((await rulesOf(ops).readWeights(encoder)).weight.data, moved.data, 'as the table')
+    await rulesOf(ops).writeEncoder(encoder, turnedOver, biases, scale)
     const after = await encode()
     const read = await rulesOf(ops).readWeights(encoder)
     const fresh = await ops.prepareEncoder(sourceOf('weight', read.weight), sourceOf('bias', read.bias!))
     const expected = await ops.sparseEncode(given, fresh)
     checkSameNumbers(after.values, expected.values)
+    checkNear(
+      read.weight.data,
+      moved.data.map((value, i) => value * scale[i % 300]),
+      1e-6,
+      'scaled weights',
+    )
+    checkNear(
+      read.bias!.data,
+      bias.data.map((_, j) => scale[j] * randomTensor([300], 5).data[j]),
+      1e-6,
+      'scaled biases',
+    )
     assert.is.not(before.values.join(), after.values.join())
   })
+
+  ofSaes('the lengths of rows and their rule, any odd shape', () =>
+    holds(
+      [anyWidth, anyWidth, anySeed],
+      async (rows, width, seed) => {
+        const weight = randomTensor([rows, width], seed)
+        const table = await ops.prepareTable(sourceOf('weight', weight))
+        const norm = (row: number) => Math.hypot(...weight.row(row))
+        const lengths = await rulesOf(ops).rowLengths(table)
+        const expected = Float64Array.from({ length: rows }, (_, row) => norm(row))
+        checkNear(lengths, expected, 1e-6, 'lengths')
+        const before = randomTensor([rows, width], seed + 1)
+        const gradient = { weight: ops.upload(Tensor.of(before.shape, before.data)) }
+        const dY = Float64Array.from({ length: rows }, (_, row) => (row % 3 === 0 ? 0 : row - 2.5))
+        await rulesOf(ops).rowLengthsWeights(dY, table, gradient)
+        const added = before.data.map((value, i) => {
+          const row = Math.floor(i / width)
+          return dY[row] === 0 ? value : value + (dY[row] * weight.data[i]) / norm(row)
+        })
+        checkNear((await ops.download(gradient.weight)).data, added, 1e-6, 'gradient')
+        ops.release(table)
+      },
+      20,
+    ),
+  )
+
+  ofSaes('a tensor is overwritten in place', async () => {
+    const x = ops.upload(Tensor.of([3], [1, 2, 3]))
+    rulesOf(ops).write(x, [4, 5, 6])
+    assert.equal([...(await ops.download(x)).data], [4, 5, 6])
+  })
+
+  if (!trainsSaes)
+    test('what only an SAE’s training asks for is refused by name', async () => {
+      const table = await ops.prepareTable(sourceOf('weight', randomTensor([2, 3], 1)))
+      const message = await messageOf(() => rulesOf(ops).rowLengths(table))
+      assert.is(message, `rowLengths: ${name} does not train SAEs; take wasm or reference`)
+    })
 
   test('the length of gradients, over pieces and beyond', async () => {
     for (const size of [1, 3, 16384, 16385, 40003]) {
@@ -162,12 +228,11 @@ plain('a shuffle holds every number once; the seed decides the order', () => {
 })
 
 plain('a backend without rules has no optimiser', async () => {
-  const ops = await createBackend('gpujs:cpu')
+  const { name, mode } = reference
   assert.is(
-    await messageOf(() => new AdamW(ops, [])),
-    'gpujs:cpu has no backward rules yet: take gradients on reference or wasm',
+    await messageOf(() => new AdamW({ name, mode } as Backend, [])),
+    'reference has no backward rules: take gradients on a backend that createBackend gives',
   )
-  await ops.dispose()
 })
 
 plain.run()

@@ -35,15 +35,23 @@ const shifted = (hook: string) =>
   changed(hook, (cfg) => void (((cfg.metadata as Cfg | undefined) ?? cfg).hook_name = hook))
 
 const TEXT = 'The cat sat on the mat, and the dog looked at it for a long time before it went home.'
-async function check(saes?: string, options: { force?: boolean; l0?: number } = {}): Promise<void> {
+async function check(
+  saes?: string,
+  options: { force?: boolean; l0?: number; text?: string } = {},
+): Promise<void> {
   const model = await openModel('tiny', ops, { quiet: true, saes })
   const published = options.l0 === undefined ? undefined : { l0: options.l0 }
   const hooks = saes === undefined ? [HOOK] : model.saeHooks
   const { force, quiet = true } = { quiet: true, ...options }
-  await checkSaes({ ...model, saePublished: () => published }, [model.tokenize(TEXT)], hooks, {
-    quiet,
-    force,
-  })
+  await checkSaes(
+    { ...model, saePublished: () => published },
+    [model.tokenize(options.text ?? TEXT)],
+    hooks,
+    {
+      quiet,
+      force,
+    },
+  )
   model.release()
 }
 
@@ -87,5 +95,23 @@ preflight('--force runs it all the same; an experiment says what it found, and s
     /blocks\.2\.hook_mlp_out: residual stream .*, BOS .*, explained variance -?\d.*, cosine -?0\.\d+, L0 \d/,
   )
   assert.match(stderr, /^error: the SAE of blocks\.2\.hook_mlp_out: .*; --force runs it all the same\n$/)
+})
+preflight('too few tokens to tell stop nothing', () =>
+  check(shifted('blocks.2.hook_mlp_out'), { text: 'The cat' }),
+)
+
+preflight('capture checks the SAEs that it is asked for, and no others', () => {
+  const saes = ['--saes', shifted('blocks.2.hook_mlp_out'), '--out', join(folder, 'captured.safetensors')]
+  const capture = (hooks: string, ...more: string[]) =>
+    runScript('experiments/tools/capture/main.ts', ['--text', TEXT, '--hooks', hooks, ...saes, ...more])
+  const asked = capture('blocks.2.hook_mlp_out.hook_sae_acts_post')
+  assert.is(asked.status, 1)
+  assert.match(
+    asked.stderr,
+    /error: the SAE of blocks\.2\.hook_mlp_out: .*a cosine of .*; --force runs it all the same/,
+  )
+  assert.not.ok(fs.existsSync(join(folder, 'captured.safetensors')))
+  assert.is(capture('blocks.2.hook_mlp_out').status, 0)
+  assert.is(capture('blocks.2.hook_mlp_out.hook_sae_acts_post', '--force').status, 0)
 })
 preflight.run()

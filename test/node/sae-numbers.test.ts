@@ -79,6 +79,7 @@ test('QualityMeter: as two passes over all tokens have it', async () => {
     const [dIn, dSae] = [4, 9]
     const meter = new QualityMeter(dIn, dSae)
     const [kept, rebuilt, active]: number[][][] = [[], [], []]
+    let activity = 0
     for (const [text, length] of lengths.entries()) {
       const x = randomTensor([length, dIn], seed + text, 2, 30)
       const y = new Tensor(
@@ -90,6 +91,7 @@ test('QualityMeter: as two passes over all tokens have it', async () => {
       for (let t = 1; t < length; t++) {
         kept.push([...x.row(t)])
         rebuilt.push([...y.row(t)])
+        for (const value of features.row(t)) activity += Math.max(0, value)
         active.push(Array.from(features.row(t).keys()).filter((j) => features.row(t)[j] > 0))
       }
     }
@@ -103,11 +105,18 @@ test('QualityMeter: as two passes over all tokens have it', async () => {
         .reduce((sum, value) => sum + value, 0)
     const error = squares(kept, (t, i) => rebuilt[t][i])
     const explained = 1 - error / squares(kept, (_, i) => mean[i])
-    const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
+    const { tokens, l0, l1, mse, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
     assert.is(tokens, total(lengths) - lengths.length)
     assert.ok(Math.abs(l0 - active.flat().length / tokens) < 1e-12)
+    assert.ok(Math.abs(mse - error / tokens) <= 1e-9 * (1 + mse))
+    assert.ok(Math.abs(l1 - activity / tokens) <= 1e-9 * (1 + l1))
+    assert.ok(meter.mean().every((value, i) => Math.abs(value - mean[i]) <= 1e-6))
     assert.is(deadFeatures, dSae - new Set(active.flat()).size)
     const firings = Array.from({ length: dSae }, (_, f) => active.filter((row) => row.includes(f)).length)
+    assert.equal(
+      [...meter.densities()],
+      firings.map((count) => count / tokens),
+    )
     assert.is(denseFeatures, firings.filter((count) => count * 10 > tokens).length)
     if (tokens > 1)
       assert.ok(
@@ -124,7 +133,7 @@ test('QualityMeter: a perfect reconstruction, the mean, and a feature only BOS h
   perfect.add(x, x, features)
   const [deadFeatures, denseFeatures] = [1, 1]
   const { cosine, ...others } = perfect.quality()
-  assert.equal(others, { tokens: 5, l0: 1, explainedVariance: 1, deadFeatures, denseFeatures })
+  assert.equal(others, { tokens: 5, l0: 1, l1: 1, mse: 0, explainedVariance: 1, deadFeatures, denseFeatures })
   assert.ok(Math.abs(cosine - 1) < 1e-12)
   const turned = new QualityMeter(2, 2)
   turned.add(Tensor.of([3, 2], [9, 9, 1, 0, 3, 0]), Tensor.of([3, 2], [0, 0, 5, 5, 0, 2]), features)
@@ -155,9 +164,9 @@ test('QualityMeter: a feature on a tenth of the tokens is not dense, on one more
 })
 
 test('lossRecovered: 1 for nothing lost, 0 for no better than zeros', () => {
-  const losses = { clean: 3.97909, zeroAblated: 11.21423 }
+  const losses = { clean: 3.97909, ablated: 11.21423 }
   assert.is(lossRecovered({ ...losses, spliced: losses.clean }), 1)
-  assert.is(lossRecovered({ ...losses, spliced: losses.zeroAblated }), 0)
+  assert.is(lossRecovered({ ...losses, spliced: losses.ablated }), 0)
   // SAELens' own losses for gpt2-small-res-jb, layer 8, spliced at every position.
   assert.ok(Math.abs(lossRecovered({ ...losses, spliced: 3.93088 }) - 1.00666) < 1e-5)
 })

@@ -17,6 +17,7 @@ import { findModel } from '../../experiments/lab/models/model-source.ts'
 import { reconstruct } from '../../sae/decoder.ts'
 import { encode } from '../../sae/encoder.ts'
 import { loadSae, releaseSae } from '../../sae/weights.ts'
+import { messageOf } from '../helpers/compare.ts'
 import { startHub, type HubServer, type Served } from '../helpers/hub-server.ts'
 import { refusal } from '../helpers/refusal.ts'
 
@@ -92,6 +93,8 @@ const Z =
   'ckkissane/attn-saes-gpt2-small-all-layers/gpt2-small_L3_Hcat_z_lr1.20e-03_l19.00e-01_ds24576_bs4096_dc1.00e-06_rsanthropic_rie25000_nr4_v9'
 const CODER =
   'pchlenski/gpt2-transcoders/final_sparse_autoencoder_gpt2-small_blocks.5.ln2.hook_normalized_24576.pt'
+const ARENA = 'callummcdougall/arena-demos-transcoder/gpt2-small-layer-8-mlp-transcoder-folded-b_dec_out'
+const arenaCfg = { d_in: 768, d_sae: 24576, apply_b_dec_to_input: false }
 const HOOK = 'blocks.1.hook_resid_pre'
 const served: Record<string, Served> = {
   [`${MLP}/cfg.json`]: {
@@ -107,6 +110,10 @@ const served: Record<string, Served> = {
   },
   [`${Z}.pt`]: { content: read('test/reference/sae-torch/heads.pt'), large: true },
   [CODER]: { content: read('test/reference/sae-torch/transcoder.pt'), large: true },
+  [`${ARENA}/cfg.json`]: {
+    content: json({ ...arenaCfg, architecture: 'standard', hook_name: 'blocks.8.ln2.hook_normalized' }),
+    large: false,
+  },
   'distilbert/distilgpt2/config.json': { content: read('gpt2/tiny/config.json'), large: false },
   'distilbert/distilgpt2/model.safetensors': { content: read('gpt2/tiny/model.safetensors'), large: true },
   [`someone/saes/here/cfg.json`]: { content: read(`sae/tiny/${HOOK}/cfg.json`), large: false },
@@ -135,7 +142,7 @@ hubs.after.each(async () => {
 })
 
 hubs('every release: its files have names that can be fetched, and no two SAEs one hook', () => {
-  assert.is(Object.keys(releases).length, 1 + 8 + 8 + 6 + 3)
+  assert.is(Object.keys(releases).length, 1 + 8 + 8 + 6 + 4)
   for (const [name, saes] of Object.entries(releases)) {
     const hooks = saes.map(({ hook }) => hook)
     assert.is(new Set(hooks).size, saes.length, name)
@@ -184,6 +191,23 @@ hubs('transcoders: nothing is fetched to know them', async () => {
   const store = await saes.get('blocks.5.ln2.hook_normalized')!.weights()
   assert.is(store.names().includes('b_dec_out'), false)
   await store.close()
+})
+
+hubs('ARENA’s transcoders: saved as SAEs of their input; a b_dec taken from it is refused', async () => {
+  const hooks = ['blocks.8.ln2.hook_normalized', 'blocks.8.hook_mlp_out']
+  const { config } = await oneOf('gpt2-small-transcoders-arena', 8)
+  assert.equal([config.architecture, config.hookName, config.hookNameOut, config.centered, config.dOut], ['transcoder', ...hooks, true, 768]) // prettier-ignore
+  const path = `${ARENA}/cfg.json`
+  const file = served[path]
+  const serve = async (settings: object) => {
+    served[path] = { content: json(settings), large: false }
+    fs.rmSync(folder, { recursive: true })
+    return oneOf('gpt2-small-transcoders-arena', 8).finally(() => (served[path] = file))
+  }
+  const six = await serve({ ...arenaCfg, metadata: { hook_name: hooks[0] } })
+  assert.equal(six.config, config, 'SAELens 6’s layout')
+  const subtracts = { ...arenaCfg, hook_name: hooks[0], apply_b_dec_to_input: true }
+  assert.match(await messageOf(() => serve(subtracts)), /apply_b_dec_to_input is true, expected false/)
 })
 
 async function run(script: string, ...args: string[]) {

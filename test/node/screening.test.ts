@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
+import type { Selection } from '../../engine/selection.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { Engine, type EngineOptions } from '../../engine/wasm/engine.ts'
@@ -100,6 +101,52 @@ for (const engine of [...single, ...threaded])
     )
   })
 
+/** Thresholds near what outputs are, and what no output, or every one, is above. */
+const anyThreshold = fc.oneof(
+  fc.double({ min: -2, max: 20, noNaN: true }),
+  fc.constantFrom(0, -0, 1e-40, Infinity, -Infinity, NaN),
+)
+const anySelection = (outputs: number): fc.Arbitrary<Selection> =>
+  fc.oneof(
+    fc.array(anyThreshold, { minLength: outputs, maxLength: outputs }).map((thresholds) => ({
+      keep: 'above' as const,
+      threshold: sourceOf('threshold', Tensor.of([outputs], thresholds)),
+    })),
+    fc
+      .oneof(fc.integer({ min: 1, max: outputs }), fc.constantFrom(1, outputs))
+      .map((k) => ({ keep: 'largest' as const, k })),
+  )
+
+for (const engine of [...single, ...threaded])
+  test(`thresholds and the k largest: the dense kernel's bits (${engine.mode})`, async () => {
+    await holds(
+      [
+        anyOutputs.chain((outputs) => fc.tuple(fc.constant(outputs), anySelection(outputs))),
+        fc.tuple(anyRows, anyInputs, anySeed),
+        anyKinds(rowKinds),
+        anyKinds(columnKinds),
+        fc.constantFrom(0, -1, 100),
+        fc.boolean(),
+      ],
+      async ([outputs, selection], [rows, inputs, seed], ofRows, ofColumns, mean, whole) => {
+        const [x, columns] = [
+          randomTensor([rows, inputs], seed, 2),
+          randomTensor([outputs, inputs], seed + 2),
+        ]
+        const bias = randomTensor([outputs], seed + 4, 1, mean)
+        // whole numbers make ties
+        if (whole)
+          for (const { data } of [x, columns, bias]) data.forEach((v, i) => (data[i] = Math.round(v)))
+        else {
+          spoil(x, ofRows, rowKinds, seed + 1)
+          spoil(columns, ofColumns, columnKinds, seed + 3)
+        }
+        await checkExact(engine, { weight: turned(columns), bias, selection }, x)
+      },
+      25,
+    )
+  })
+
 /** Rows for which the bound is nothing but float32's roundings: about 20 numbers of like size, all of which stay float32. */
 function fewNumbers(inputs: number, seed: number): Tensor {
   const x = randomTensor([3, inputs], seed)
@@ -132,6 +179,39 @@ test('pre-activations of exactly 0, and one step of float32 to each side', async
         assert.equal(Array.from(screened.indices), expected)
       }
     }
+})
+
+test('pre-activations of exactly their threshold, and one step to each side, beside biases of any size', async () => {
+  const outputs = 600
+  // single products are less than half a step of a large bias, their sum is more: only its share of roundings covers that
+  const [x, weight] = [fewNumbers(768, 3).rows(0, 1), randomTensor([768, outputs], 2)]
+  for (const engine of [...single, ...threaded])
+    for (const size of [0, 1, 1e3, 1e8, 1e9]) {
+      const bias = randomTensor([outputs], 3, size / 2, size)
+      const [values] = [(await preActivations(engine, { weight, bias }, x)).row(0)]
+      const steps = [(v: number) => v, above, (v: number) => -above(-v)]
+      const thresholds = Array.from(values, (value, j) => steps[j % 3](value))
+      const threshold = sourceOf('threshold', Tensor.of([outputs], thresholds))
+      const selection = { keep: 'above', threshold } as const
+      const { screened, counts } = await checkExact(engine, { weight, bias, selection }, x)
+      assert.is(counts.denseRows, 0)
+      const kept = Array.from(values.keys()).filter((j) => j % 3 === 2 && values[j] > 0)
+      assert.equal(
+        Array.from(screened.indices).filter((j) => values[j] > 1e-3),
+        kept.filter((j) => values[j] > 1e-3),
+      )
+    }
+})
+
+test('NaN is kept, however high its threshold', async () => {
+  const weight = randomTensor([16, 20], 1)
+  weight.data[3] = NaN
+  const threshold = sourceOf('threshold', Tensor.of([20], new Array<number>(20).fill(Infinity)))
+  const layer = { weight, bias: Tensor.zeros([20]), selection: { keep: 'above', threshold } } as const
+  for (const engine of single) {
+    const { screened, counts } = await checkExact(engine, layer, randomTensor([2, 16], 2))
+    assert.equal([...screened.indices, counts.denseRows], [3, 3, 0])
+  }
 })
 
 test('sums that cancel, so that only the order of roundings makes them positive', async () => {
@@ -274,6 +354,40 @@ test('768 -> 24,576 with a hundred active: few candidates, nothing dense, on any
   }
 })
 
+test('the 32 largest of 24,576: few candidates, nothing dense, on any number of threads', async () => {
+  const [rows, inputs, outputs] = [8, 768, 24576]
+  const weight = normalTensor([inputs, outputs], 1, 1 / Math.sqrt(inputs))
+  const layer = { weight, bias: Tensor.zeros([outputs]), selection: { keep: 'largest', k: 32 } } as const
+  const x = normalTensor([rows, inputs], 2, 1)
+  for (const engine of [single[0], ...threaded]) {
+    const { counts, screened } = await checkExact(engine, layer, x, {})
+    assert.equal([counts.denseRows, screened.values.length], [0, rows * 32])
+    assert.ok(counts.candidates < 0.05 * counts.outputs)
+  }
+})
+
+test('k largest: rows with too few outputs above what was guessed go dense; one with fewer than k above 0 need not', async () => {
+  const [inputs, outputs, k] = [64, 4096, 8]
+  const layer = {
+    weight: Tensor.zeros([inputs, outputs]),
+    bias: new Tensor([outputs], new Float32Array(outputs).fill(1)),
+    selection: { keep: 'largest', k },
+  } as const
+  // row 0: what the sample sees is larger than all that it does not; row 1: 5 outputs are above 0; row 2: all are equal
+  for (let j = 0; j < outputs; j++) {
+    layer.weight.data[j] = j % 256 < 4 ? 5 + j / outputs : 0
+    layer.weight.data[outputs + j] = j % 1000 === 7 ? 1 : -10
+  }
+  const x = Tensor.zeros([3, inputs])
+  x.row(0)[0] = x.row(1)[1] = 1
+  for (const engine of [...single, ...threaded]) {
+    const { counts, dense } = await checkExact(engine, layer, x, { denseShare: 1 })
+    assert.equal(Array.from(dense.offsets), [0, 8, 13, 21])
+    assert.equal(Array.from(dense.indices.subarray(13)), [0, 1, 2, 3, 4, 5, 6, 7])
+    assert.equal([counts.rows, counts.denseRows], [1, 2])
+  }
+})
+
 test('rows whose candidates are many, and only those, go dense and are counted', async () => {
   const [inputs, outputs] = [64, 512]
   const layer = {
@@ -318,7 +432,7 @@ test('on a backend: screened where it is worth it or asked for, counted and desc
           describeMode(ops),
           isScreened
             ? /; encoder screened 9 tokens, [\d.]+ % of their features computed, 0 went/
-            : /; encoder dense for 9 tokens: too few to screen$/,
+            : /; encoder dense for 9 tokens: too little work to be worth screening$/,
         )
       }
       await ops.dispose()

@@ -12,10 +12,11 @@ import {
   checkCircumstances,
   readCheckpoint,
   writeCheckpoint,
-  type Checkpoint,
-} from '../../experiments/tools/train-sae/checkpoint.ts'
+} from '../../experiments/lab/models/checkpoint.ts'
+import { firstTexts } from '../../experiments/lab/texts/held-out.ts'
+import { sourceTexts } from '../../experiments/tools/train-sae/source-texts-node.ts'
 import { trainSae, type Trained } from '../../experiments/tools/train-sae/train.ts'
-import type { Settings } from '../../experiments/tools/train-sae/settings.ts'
+import { FORMAT, type SaeCheckpoint, type Settings } from '../../experiments/tools/train-sae/settings.ts'
 import { interruptScript, isOneLine, runScript } from '../helpers/cli.ts'
 import { checkSameNumbers } from '../helpers/compare.ts'
 import texts from '../../experiments/lab/texts/texts.json' with { type: 'json' }
@@ -66,27 +67,48 @@ test('trains an SAE in seconds, and the other commands read it', () => {
   assert.is(runScript('experiments/tools/capture/main.ts', ['--model', mine, ...sites]).status, 0)
 })
 
-test('trains a TopK SAE, which is read as one', () => {
-  const out = ['--out', join(folder, 'topk/sae/one')]
-  cpSync(join(root, 'gpt2/tiny'), join(folder, 'topk'), { recursive: true })
-  const topk = [...small, '--architecture', 'topk', '--k', '12', '--tokens', '20k', '--json', ...out]
-  const { status, stdout, stderr } = runScript(script, topk)
-  assert.is(status, 0, stderr)
-  const quality = (JSON.parse(stdout) as Result).qualities['trained here']
-  assert.ok(quality.l0 > 11 && quality.l0 <= 12, `L0: ${quality.l0}`)
-  assert.ok(quality.explained_variance > 0.5, `explained: ${quality.explained_variance}`)
-  const args = ['--model', join(folder, 'topk'), '--text', 'Hello', '--hooks', `${hook}.hook_sae_acts_post`]
-  const read = runScript('experiments/tools/capture/main.ts', [
-    ...args,
-    '--out',
-    join(folder, 't.safetensors'),
-  ])
-  assert.is(read.status, 0, read.stderr)
-})
+/** The threshold of BatchTopK and Matryoshka begins at 0 and has come 95 % of the way after these 313 batches. */
+const KINDS = {
+  topk: { savedAs: 'topk', l0: [11, 12] },
+  batchtopk: { savedAs: 'jumprelu', l0: [9, 20] },
+  matryoshka: { savedAs: 'jumprelu', l0: [9, 20] },
+  jumprelu: { savedAs: 'jumprelu', l0: [10, 250] },
+  gated: { savedAs: 'gated', l0: [10, 128] },
+} as const
+for (const [architecture, { savedAs, l0 }] of Object.entries(KINDS))
+  test(`trains a ${architecture} SAE, which is read as ${savedAs}`, () => {
+    const model = join(folder, architecture)
+    cpSync(join(root, 'gpt2/tiny'), model, { recursive: true })
+    const args = [
+      ...small,
+      '--architecture',
+      architecture,
+      '--k',
+      '12',
+      '--rate',
+      '2e-3',
+      '--tokens',
+      '20k',
+      '--batch',
+      '64',
+    ]
+    const sae = join(model, 'sae/one')
+    const { status, stdout, stderr } = runScript(script, [...args, '--json', '--out', sae])
+    assert.is(status, 0, stderr)
+    const config = JSON.parse(readFileSync(join(sae, 'cfg.json'), 'utf8')) as { architecture: string }
+    assert.is(config.architecture, savedAs)
+    const quality = (JSON.parse(stdout) as Result).qualities['trained here']
+    assert.ok(quality.l0 >= l0[0] && quality.l0 <= l0[1], `L0: ${quality.l0}`)
+    assert.ok(quality.explained_variance > 0.5, `explained: ${quality.explained_variance}`)
+    const hooks = ['--hooks', `${hook}.hook_sae_acts_post`, '--out', join(folder, 'acts.safetensors')]
+    const capture = ['--model', model, '--text', 'Hello', ...hooks]
+    const read = runScript('experiments/tools/capture/main.ts', capture)
+    assert.is(read.status, 0, read.stderr)
+  })
 
 const settings: Settings = {
   ...{ hook, architecture: 'standard', dSae: 128, tokens: 8192, batch: 256, buffer: 1024 },
-  ...{ rate: 1e-3, l1: 2, k: 8, seed: 3 },
+  ...{ rate: 1e-3, l1: 2, l0: 0.5, k: 8, rescale: false, widths: [], seed: 3 },
 }
 const circumstances = { model: 'm', texts: 't', arithmetic: 'a' }
 
@@ -98,11 +120,11 @@ async function trained(stopAt?: number, threads = 2): Promise<Trained> {
     const config = plainConfig({ dIn: 128, dSae: 128, hookName: hook, centered: true, modelName: 'tiny' })
     const ids = Object.values(texts).flatMap((ofOne) => ofOne.slice(0, 3).map((text) => model.tokenize(text)))
     const from = existsSync(join(folder, 'stopped/checkpoint.safetensors'))
-      ? await readCheckpoint(join(folder, 'stopped'))
+      ? await readCheckpoint<SaeCheckpoint>(join(folder, 'stopped'), FORMAT)
       : undefined
-    const save = async (checkpoint: Checkpoint) => {
+    const save = async (checkpoint: SaeCheckpoint) => {
       if (stopAt === undefined) return
-      await writeCheckpoint(join(folder, 'stopped'), checkpoint)
+      await writeCheckpoint(join(folder, 'stopped'), FORMAT, checkpoint)
       if (checkpoint.steps === stopAt) throw new Error('stopped')
     }
     return await trainSae(model, config, ids, { settings, circumstances, from, every: 5, save, quiet: true })
@@ -154,6 +176,11 @@ test('what a run cannot begin with or go on from is refused in a line', () => {
   refused('none', ['--resume', '--json'], 'there is no such file: begin without --resume')
   refused('none', ['--buffer', '8', '--json'], 'expected at least the 1024 tokens of a batch')
   refused('none', ['--architecture', 'topk', '--d-sae', '8', '--json'], 'at most the 8 features')
+  refused(
+    'none',
+    ['--architecture', 'matryoshka', '--widths', '64,2000', '--json'],
+    'at most the 1024 features',
+  )
   refused('none', ['--hook', 'blocks.9.hook_resid_pre', '--json'], 'tiny has blocks 0..5')
   refused('stopped', ['--json'], 'holds a checkpoint: go on by --resume')
   refused('stopped', ['--resume', '--seed', '4', '--json'], 'was begun with seed 3, not 4')
@@ -162,6 +189,31 @@ test('what a run cannot begin with or go on from is refused in a line', () => {
   writeFileSync(own, JSON.stringify({ a: ['One text.'] }))
   refused('none', ['--texts', own, '--json'], 'expected two texts at least')
   assert.not.ok(existsSync(join(folder, 'none')))
+})
+
+test('its own sources are texts of a checkout, and of nothing else', async () => {
+  const found = await sourceTexts(root)
+  assert.ok(found.length > 500, `${found.length} texts`)
+  assert.equal([...new Set(found.map(({ category }) => category))].sort(), ['code', 'prose'])
+  assert.ok(found.some(({ text }) => text.includes('This very line is read, too')))
+  const bytes = found.reduce((sum, { text }) => sum + text.length, 0)
+  assert.ok(bytes > 2.5e6 && bytes < 6e6, `${bytes} characters`)
+  await sourceTexts(folder).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, 'is no checkout of clearbox: name texts of your own'),
+  )
+})
+
+test('texts from the first on are measured until they have enough tokens', () => {
+  const texts = [
+    [0, 1, 2],
+    [0, 3],
+    [0, 4, 5, 6],
+    [0, 7],
+  ]
+  assert.equal(firstTexts(texts, 3), texts.slice(0, 2))
+  assert.equal(firstTexts(texts, 4), texts.slice(0, 3))
+  assert.equal(firstTexts(texts, 100), texts)
 })
 
 test('other weights, texts or arithmetic are refused; another number of threads is none', async () => {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
-import type { WeightStore } from '../../engine/weights/weights.ts'
+import { readTensor, type WeightStore } from '../../engine/weights/weights.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
 import { findModel } from '../../experiments/lab/models/model-source.ts'
 import { openModel, type OpenModel } from '../../experiments/lab/models/models.ts'
@@ -88,10 +88,10 @@ const right = await recordedLines(model, standIn, HOOK)
 const lineOf = (lines: readonly Line[], what: RegExp): Line => lines.find((line) => what.test(line.what))!
 
 /** The lines of another model that are not within tolerance of the right one's numbers. */
-async function red(wrong: OpenModel, recorded = standIn): Promise<string[]> {
+async function red(wrong: OpenModel, recorded = standIn, expected = right): Promise<string[]> {
   const lines = await recordedLines(wrong, recorded, HOOK)
   return lines
-    .filter(({ what, got, ...about }, i) => !nearly(what, right[i].got, got, about).ok)
+    .filter(({ what, got, ...about }, i) => !nearly(what, expected[i].got, got, about).ok)
     .map(({ what }) => what)
 }
 
@@ -245,6 +245,115 @@ test('attribution adds up: parts to the lens, stages to the logit difference, he
       `${layer}: ${sum}, attention ${parts[2 + 2 * layer]}`,
     )
   }
+})
+
+/** One prompt: in pairs with the names swapped, what is the same for both cancels, a bias left in a head's part among it. */
+const onePrompt = { ...standIn, ioi: { ...standIn.ioi, prompts: standIn.ioi.prompts.slice(0, 1) } }
+const alone = await recordedLines(model, onePrompt, HOOK)
+const headsOf = (lines: readonly Line[]) => lineOf(lines, /head by head/).got
+const closeTo = (got: readonly number[], wanted: readonly number[]): boolean =>
+  got.every((value, i) => Math.abs(value - wanted[i]) < 2e-4)
+
+/** The same model, in which heads hold no constant: what values have from biases is written by c_proj's bias. */
+async function withoutValueBiases(): Promise<OpenModel> {
+  const store = await (await findModel('tiny')).weights()
+  const read = async (name: string) => (await readTensor(store.get(name))).data
+  const { dModel, nLayers } = model.gpt2.config
+  const added = new Map<string, Float32Array>()
+  for (const layer of places(nLayers)) {
+    const at = `h.${layer}`
+    const [weight, bias, ln, out] = await Promise.all(
+      ['attn.c_attn.weight', 'attn.c_attn.bias', 'ln_1.bias', 'attn.c_proj.weight'].map((name) =>
+        read(`${at}.${name}`),
+      ),
+    )
+    const constant = places(dModel).map((j) =>
+      places(dModel).reduce(
+        (sum, i) => sum + ln[i] * weight[i * 3 * dModel + 2 * dModel + j],
+        bias[2 * dModel + j],
+      ),
+    )
+    added.set(
+      `${at}.attn.c_attn.bias`,
+      Float32Array.from(bias, (_, j) => -(constant[j - 2 * dModel] ?? 0)),
+    )
+    added.set(
+      `${at}.attn.c_proj.bias`,
+      Float32Array.from(places(dModel), (k) =>
+        constant.reduce((sum, value, j) => sum + value * out[j * dModel + k], 0),
+      ),
+    )
+  }
+  await store.close()
+  return withWeights((name, read) => {
+    const more = added.get(name)
+    if (!more) return read
+    return async (into, start) => {
+      await read(into, start)
+      for (let i = 0; i < into.length; i++) into[i] += more[start + i]
+    }
+  })
+}
+
+test('heads: without biases of values, centred, as hook_result of a model that has none', async () => {
+  const bare = await withoutValueBiases()
+  assert.ok(closeTo(headsOf(await recordedLines(bare, onePrompt, HOOK)), headsOf(alone)), 'the same model')
+  const { ops, weights, config } = bare.gpt2
+  const [, first, second, giver] = /^When (\w+) and (\w+) .*, (\w+) /.exec(onePrompt.ioi.prompts[0])!
+  const ids = bare.tokenize(onePrompt.ioi.prompts[0])
+  const names = places(config.nLayers).map((layer) => `blocks.${layer}.attn.hook_result`)
+  const seen = await capture(bare.gpt2, [ids], [...names, 'ln_final.hook_scale'])
+  const [right, wrong] = [first === giver ? second : first, giver].map(
+    (name) => bare.tokenizer.encode(` ${name}`)[0],
+  )
+  const rows = await ops.download(await ops.embed(weights.lm_head, [right, wrong]))
+  const { data: ln } = await ops.download(weights.ln_f.weight)
+  const scale = seen.get('ln_final.hook_scale')!.data.at(-1)!
+  const expected = names.flatMap((name) => {
+    const result = seen.get(name)!.data.subarray(-config.nHeads * config.dModel) // of the last token
+    return places(config.nHeads).map((head) => {
+      const part = result.subarray(head * config.dModel, (head + 1) * config.dModel)
+      const mean = part.reduce((sum, value) => sum + value, 0) / config.dModel
+      return part.reduce(
+        (sum, value, i) => sum + ((value - mean) * ln[i] * (rows.row(0)[i] - rows.row(1)[i])) / scale,
+        0,
+      )
+    })
+  })
+  assert.ok(closeTo(headsOf(alone), expected), `${headsOf(alone).join()}, expected ${expected.join()}`)
+  assert.ok(Math.max(...expected.map(Math.abs)) > 0.01)
+})
+
+test('a mean over d_model, which no LayerNorm lets through, is no part’s', async () => {
+  const raised = await withWeights((name, read) =>
+    name !== 'wpe.weight'
+      ? read
+      : async (into, start) => {
+          await read(into, start)
+          for (let i = 0; i < into.length; i++) into[i] += 0.5
+        },
+  )
+  const lines = await recordedLines(raised, onePrompt, HOOK)
+  for (const what of [/logit lens/, /part by part/, /head by head/])
+    assert.ok(closeTo(lineOf(lines, what).got, lineOf(alone, what).got), String(what))
+})
+
+test('a value bias that is off turns attribution red', async () => {
+  const { dModel } = model.gpt2.config
+  const wrong = await withWeights((name, read) =>
+    name !== 'h.3.attn.c_attn.bias'
+      ? read
+      : async (into, start) => {
+          await read(into, start)
+          for (let i = 0; i < into.length; i++) if (start + i >= 2 * dModel) into[i] += 0.2 * Math.sin(i)
+        },
+  )
+  const lines = await red(wrong, onePrompt, alone)
+  for (const what of [/logit lens/, /part by part/, /head by head/])
+    assert.ok(
+      lines.some((line) => what.test(line)),
+      `${what}: ${lines.join('; ')}`,
+    )
 })
 
 test('the published numbers are of GPT-2’s sizes, and the lines name their sources', () => {

@@ -1,11 +1,12 @@
 """Writes saelens/: a small GPT-2 and SAEs with random weights, saved by transformers and SAELens, and what TransformerLens and
-SAELens compute with them: features, reconstruction, L0, explained variance, loss with the SAE spliced in, every hook.
+SAELens compute with them: features, reconstruction, L0, explained variance, loss with the SAE spliced in, every hook; and what
+SAELens' own evaluation (run_evals) says of each SAE on three texts.
 
 python3 -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.24.0 transformer-lens==3.9.0 sae-lens==6.54.12
 venv/bin/python test/reference/make-sae-fixtures.py test/reference/saelens
 
-In the other direction, SAEs that clearbox has saved (`npx node test/reference/save-saes.ts DIR`) are loaded by SAELens and held to
-the same features:
+In the other direction, SAEs that clearbox has saved (`npx node test/reference/save-saes.ts DIR`, which runs `npm run save-sae`) are
+loaded by SAELens and held to the same features, those of sae-torch/ too:
 
 venv/bin/python test/reference/make-sae-fixtures.py test/reference/saelens --check DIR
 """
@@ -17,13 +18,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from sae_lens import SAE
+from sae_lens.evals import get_eval_everything_config, run_evals
 from sae_lens.registry import get_sae_class, get_sae_training_class
+from sae_lens.training.activation_scaler import ActivationScaler
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 from transformer_lens.pretrained.weight_conversions import convert_gpt2_weights
 from transformers import GPT2Config, GPT2LMHeadModel
 
 LAYERS, HEADS, D_HEAD, D_MODEL, D_SAE, VOCAB, CTX = 2, 2, 8, 16, 40, 61, 32
 IDS = [60, 3, 17, 42, 8, 8, 25, 51, 0, 33, 12, 59, 7, 29]  # 60 is BOS
+TEXTS = [IDS, [60, *IDS[:0:-1]], [60, *((7 * i + 5) % 60 for i in range(13))]]
 Z, LN2, MLP = "blocks.1.attn.hook_z", "blocks.1.ln2.hook_normalized", "blocks.1.hook_mlp_out"
 RESID = "blocks.1.hook_resid_pre"
 CENTRED = {"center_writing_weights": True}
@@ -178,18 +182,41 @@ def measure(model, sae, about):
     return features[0], rebuilt.reshape(len(IDS), -1), figures
 
 
+class Texts:
+    """An activation store of one batch."""
+
+    context_size, store_batch_size_prompts = len(IDS), len(TEXTS)
+
+    def get_batch_tokens(self, batch_size):
+        return torch.tensor(TEXTS)
+
+    def reset_input_dataset(self):
+        pass
+
+
+def evaluate(model, sae):
+    """SAELens' own evaluation; BOS is what its special tokens are to it."""
+    config = get_eval_everything_config(len(TEXTS), n_eval_reconstruction_batches=1)
+    metrics, features = run_evals(sae, Texts(), model, ActivationScaler(), config, exclude_special_tokens=[60])
+    groups = ("reconstruction_quality", "sparsity", "model_performance_preservation", "model_behavior_preservation")
+    return {key: value for group in groups for key, value in metrics[group].items()} | {"density": features["feature_density"]}
+
+
 def write(out):
     hf_model = random_model()
     hf_model.save_pretrained(out / "model", safe_serialization=True)
     (out / "model" / "generation_config.json").unlink(missing_ok=True)
     models = {centred: lens(hf_model, centred) for centred in (False, True)}
-    tensors, figures = {}, {}
+    tensors, figures, evals = {}, {}, {}
     for name, (architecture, fields, about) in CASES.items():
         sae = random_sae(name, architecture, fields, about, out / "saes" / name)
         model = models[about.get("model_from_pretrained_kwargs") == CENTRED]
         features, rebuilt, figures[name] = measure(model, sae, about)
+        if "hook_name_out" not in about:  # run_evals puts a transcoder's output where it reads
+            evals[name] = evaluate(model, sae)
         tensors |= {f"{name}/features": features.clone(), f"{name}/rebuilt": rebuilt.clone()}
     save_file(tensors, out / "expected.safetensors")
+    (out / "evals.json").write_text(json.dumps({"texts": TEXTS, "saes": evals}) + "\n")
     with torch.no_grad():
         logits, cache = models[False].run_with_cache(torch.tensor([IDS]))
     assert torch.allclose(logits, hf_model(torch.tensor([IDS])).logits, atol=1e-5)
@@ -203,7 +230,7 @@ def check(out, saved):
     hf_model = GPT2LMHeadModel.from_pretrained(out / "model").eval()
     models = {centred: lens(hf_model, centred) for centred in (False, True)}
     for name, (_, _, about) in CASES.items():
-        sae = SAE.load_from_disk(saved / name)
+        sae = SAE.load_from_disk(saved / name / about.get("hook_name", RESID))
         features, rebuilt, _ = measure(models[about.get("model_from_pretrained_kwargs") == CENTRED], sae, about)
         for what, got in (("features", features), ("rebuilt", rebuilt)):
             error = (got - expected[f"{name}/{what}"]).abs().max().item()
@@ -212,7 +239,16 @@ def check(out, saved):
             if key in about:
                 assert sae.cfg.metadata[key] == about[key], f"{name}: {key} is {sae.cfg.metadata[key]}"
         assert sae.cfg.metadata.model_from_pretrained_kwargs == about.get("model_from_pretrained_kwargs", {}), name
-    print(f"SAELens loads all {len(CASES)} and finds the same features and reconstructions, to 1e-5")
+    torch_files = json.loads((out.parent / "sae-torch" / "expected.json").read_text())
+    x = torch.tensor(torch_files["x"]).reshape(5, -1)
+    for file in ("heads.pt", "stream.pt", "transcoder.pkl.gz"):
+        (folder,) = (saved / file).iterdir()
+        sae = SAE.load_from_disk(folder)
+        sae.turn_off_forward_pass_hook_z_reshaping()
+        for what, got in (("features", sae.encode(x)), ("rebuilt", sae(x))):
+            error = (got.flatten() - torch.tensor(torch_files[file.split(".")[0]][what])).abs().max().item()
+            assert error < 1e-5, f"{file}: {what} differ by {error}"
+    print(f"SAELens loads all {len(CASES) + 3} and finds the same features and reconstructions, to 1e-5")
 
 
 folder = Path(sys.argv[1])

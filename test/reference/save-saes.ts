@@ -1,18 +1,16 @@
-// Saves every SAE of saelens/ as clearbox does, for make-sae-fixtures.py --check: node test/reference/save-saes.ts DIR
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { openFile } from '../../engine/weights/files-node.ts'
-import { encodeSafetensors, openSafetensors } from '../../engine/weights/safetensors.ts'
-import { parseSaeConfig } from '../../sae/config.ts'
-import { saeJson, saeTensors } from '../../sae/save.ts'
+// Saves every SAE of saelens/ and sae-torch/ by `npm run save-sae`, for make-sae-fixtures.py --check: node test/reference/save-saes.ts DIR
+import { readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { runScript } from '../helpers/cli.ts'
 
-const from = join(import.meta.dirname, 'saelens/saes')
-for (const name of readdirSync(from)) {
-  const config = parseSaeConfig(readFileSync(join(from, name, 'cfg.json'), 'utf8'), name)
-  const store = await openSafetensors(await openFile(join(from, name, 'sae_weights.safetensors')))
-  const folder = join(process.argv[2], name)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'cfg.json'), saeJson(config))
-  writeFileSync(join(folder, 'sae_weights.safetensors'), encodeSafetensors(await saeTensors(store, config)))
-  await store.close()
+const saes = join(import.meta.dirname, 'saelens/saes')
+const torch = join(import.meta.dirname, 'sae-torch')
+const sources = [
+  ...readdirSync(saes).map((name) => [name, join(saes, name)]),
+  ...['heads.pt', 'stream.pt', 'transcoder.pkl.gz'].map((file) => [file, join(torch, file)]),
+]
+for (const [name, path] of sources) {
+  const out = join(resolve(process.argv[2]), name)
+  const { status, stderr } = runScript('experiments/tools/save-sae/main.ts', ['--saes', path, '--out', out])
+  if (status !== 0) throw new Error(stderr)
 }

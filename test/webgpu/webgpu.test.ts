@@ -5,6 +5,9 @@ import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
 import { opCases } from '../browser/op-cases.ts'
 import { runScript, type Ended } from '../helpers/cli.ts'
+import { gradientCases, sizes } from '../helpers/gradient-cases.ts'
+import { checkAgainstReference } from '../helpers/gradients.ts'
+import { anySeed, holds } from '../helpers/random.ts'
 import { checkSpecials, specialCases } from '../helpers/special-cases.ts'
 
 // The same cases as in Chromium (test/browser), and the commands, on the adapter of the driver that VK_DRIVER_FILES names.
@@ -28,6 +31,14 @@ test('names the adapter that it runs on', () => {
 })
 
 for (const [name, hold] of Object.entries(opCases)) test(name, () => hold(ops))
+
+for (const [name, make] of Object.entries(gradientCases))
+  test(`gradients: ${name}`, () =>
+    holds(
+      [sizes(20), sizes(20), sizes(20), anySeed],
+      (rows, width, other, seed) => checkAgainstReference(ops, make(rows, width, other), seed, 1e-4),
+      3,
+    ))
 
 for (const name of Object.keys(specialCases))
   test(`NaN and infinity: ${name}`, () => checkSpecials(ops, name, { gpu: true }))

@@ -1,16 +1,6 @@
 // The bound test: which outputs could be positive, by what int8 numbers say and the bound on their error.
 import { f32x4, i16x8, i32, i8x16, local, v128, type StackVar } from 'wasmati'
-import {
-  doWhile,
-  forUpTo,
-  increment,
-  splat,
-  when,
-  whileBelow,
-  zeroBytes,
-  type I32,
-  type V128,
-} from '../emit.ts'
+import { doWhile, forUpTo, increment, when, whileBelow, zeroBytes, type I32, type V128 } from '../emit.ts'
 import { call, func } from '../function.ts'
 import type { Emitter } from '../emitter.ts'
 import { i32s, KERNELS } from '../kernels.ts'
@@ -41,19 +31,20 @@ interface Registers {
   readonly norm: readonly V128[]
   readonly error: readonly V128[]
   readonly limit: readonly V128[]
+  readonly floor: readonly V128[]
   readonly passing: readonly V128[]
   readonly ofRow: V128
 }
 
 function registersOf(all: readonly V128[]): Registers {
-  const [scale, bias, norm, error, limit, passing] = [0, 1, 2, 3, 4, 5].map((i) =>
+  const [scale, bias, norm, error, floor, limit, passing] = [0, 1, 2, 3, 4, 5, 6].map((i) =>
     all.slice(i * 4, i * 4 + 4),
   )
-  return { scale, bias, norm, error, limit, passing, ofRow: all[24] }
+  return { scale, bias, norm, error, floor, limit, passing, ofRow: all[28] }
 }
 
 function loadConstants(registers: Registers, features: I32): void {
-  for (const name of ['scale', 'bias', 'norm', 'error'] as const)
+  for (const name of ['scale', 'bias', 'norm', 'error', 'floor'] as const)
     registers[name].forEach((vector, j) =>
       local.set(vector, v128.load({ offset: FEATURE[name] + j * 16 }, features)),
     )
@@ -92,12 +83,14 @@ function setLimits(
   }
 }
 
-/** Leaves which of GROUP numbers are not <= 0, as bits: NaN is not. Overwrites the vectors. */
-function notAtMostZero(numbers: I32, vectors: readonly V128[]): StackVar<'i32'> {
-  const [a, b, c, d] = vectors
-  vectors.forEach((vector, j) =>
-    local.set(vector, f32x4.le(v128.load({ offset: j * 16 }, numbers), splat(0))),
-  )
+/** Leaves which of GROUP numbers are above their feature's floor and the row's, as bits, or are NaN, or have NaN as floor. */
+function aboveFloors(numbers: I32, row: I32, { floor, passing, ofRow }: Registers): StackVar<'i32'> {
+  const [a, b, c, d] = passing
+  local.set(ofRow, v128.load32_splat({ offset: ROW.floor }, row))
+  passing.forEach((vector, j) => {
+    local.set(vector, f32x4.pmax(floor[j], ofRow)) // NaN where the floor is
+    local.set(vector, f32x4.le(v128.load({ offset: j * 16 }, numbers), vector))
+  })
   local.set(a, i16x8.narrow_i32x4_s(a, b))
   local.set(c, i16x8.narrow_i32x4_s(c, d))
   return i32.xor(i8x16.bitmask(i8x16.narrow_i16x8_s(a, c)), 2 ** GROUP - 1)
@@ -147,7 +140,7 @@ function listCandidates() {
 export function boundTest(emitter: Emitter) {
   const [gather, list] = [gatherWeights(), listCandidates()]
   return func(
-    { in: KERNELS.boundTest, locals: { i32: 12, v128: 25 } },
+    { in: KERNELS.boundTest, locals: { i32: 12, v128: 29 } },
     (
       { rows, tall, constants, features, weights, padded, dimensions, dimensionCount, leftOut, ...others },
       {
@@ -174,14 +167,14 @@ export function boundTest(emitter: Emitter) {
         local.set(sums, group)
         local.set(row, constants)
         local.set(bits, i32.add(scratch, SCRATCH.bits))
-        // for each row: bits[row] = the features whose limit is above 0; no branch depends on them yet
+        // for each row: bits[row] = the features whose limit is above their floor; no branch depends on them yet
         forUpTo(row, lastRow, ROW_BYTES, () => {
           setLimits(emitter, registers, { row, sums, large, i, end, at })
           // stored, and loaded again: V8 pairs vectors of what is stored side by side
           registers.limit.forEach((limit, j) =>
             v128.store({ offset: SCRATCH.limits + j * 16 }, scratch, limit),
           )
-          local.set(at, notAtMostZero(scratch, registers.passing))
+          local.set(at, aboveFloors(scratch, row, registers))
           i32.store16({}, bits, at)
           increment(bits, 2)
           increment(sums, GROUP_BYTES)

@@ -1,5 +1,6 @@
 /*
- * The bound of exact screening: which outputs of x W + b can be positive, found in int8, with a proof.
+ * The bound of exact screening: the most that an output of x W + b can be, found in int8, with a proof. An output is kept if it
+ * is above its floor: 0, or its own threshold if that is higher.
  *
  * A row x is split into a few large numbers, which stay float32, and a rest x', which becomes int8 values q; these leave
  * over the residual r:
@@ -16,15 +17,17 @@
  * two, all numbers are sums and products whose terms' sizes add up to no more than
  *     4 S + |b_j|,   S = (|x| + |r|) (|w_j| + |d_j|),
  * so n roundings in a row err by at most gamma times that, gamma = n u / (1 - n u), u = 2^-24 (Higham 2002,
- * section 3.1). No share of |b_j| is needed: x . w_j and what is computed for it are at most S, so from |b_j| = 2 S on, the
- * sign of b_j decides in the dense kernel and here alike; and below that 4 S + |b_j| is at most 6 S. So 6 gamma times the
- * row's part of S joins the row's factors of |w_j| and |d_j|. If what is computed, plus all of this, is not above zero,
- * then the dense kernel's number is not either, and ReLU makes it 0.
+ * section 3.1). Up to |b_j| = 2 S that is at most 6 gamma S, and 6 gamma times the row's part of S joins the row's factors
+ * of |w_j| and |d_j|. Beyond it the sign of b_j decides, because x . w_j and what is computed for it are at most S: below zero,
+ * the dense kernel's number is negative, and above its floor it is not; above zero, b_j brings gamma b_j along, which is added to it
+ * once a feature. So if what is computed, plus all of this, is not above a floor of at least 0, then the dense kernel's number is
+ * not either.
  * Underflow, which no relative error covers, is kept below gamma by the limits LEAST and MOST; what lies outside of
  * them is computed densely.
  *
- * The same bound below instead of above is a lower limit. A feature whose upper limit lies below the k-th largest lower limit
- * of its row is not among the row's k largest: that is how TopK could be screened. It is computed densely today.
+ * TopK. Give a row a floor F > 0 of its own, whatever it is. All of its outputs above F are found, by the above. If they are k or
+ * more, then the row's k largest are among them, with all that equal the last of these: what is left out is at most F. If they are
+ * fewer, nothing is known, and the row is computed densely. So F may be a guess (sample.ts): a bad one costs time.
  */
 
 import { LANE_BLOCK, LANES } from '../tile-sizes.ts'
@@ -60,6 +63,11 @@ function roundingError(inputs: number): number {
   const error = 2 * Math.sqrt(inputs) // |d_j|, made of numbers that are each off by two roundings of the feature's largest
   const n = (dense + screen + error) * UNIT
   return n / (1 - n)
+}
+
+/** What a bias above zero is to be multiplied with: twice its share of roundings, which covers this product's own. */
+export function biasFactor(inputs: number): number {
+  return 1 + 2 * roundingError(inputs)
 }
 
 /** What a row's |x| + |r| is to be multiplied with, to be added to its factors of |w_j| and of |d_j|. */

@@ -15,8 +15,9 @@ export const INT8_TILES = [1, 3, 6] as const
 export const INT8_ROWS = 6
 
 /**
- * What the screen knows of a group of features beside their int8 numbers: GROUP numbers each of scale, bias, norm, norm
- * of the error, and what sums of products start at: -INT8_OFFSET times the sum of the int8 numbers.
+ * What the screen knows of a group of features beside their int8 numbers: GROUP numbers each of scale, bias with what
+ * its roundings may add, norm, norm of the error, what sums of products start at: -INT8_OFFSET times the sum of the int8
+ * numbers; and what an output is kept above.
  */
 export const FEATURE = {
   scale: 0,
@@ -24,14 +25,15 @@ export const FEATURE = {
   norm: 2 * GROUP_BYTES,
   error: 3 * GROUP_BYTES,
   start: 4 * GROUP_BYTES,
+  floor: 5 * GROUP_BYTES,
 } as const
-export const FEATURE_BYTES = 5 * GROUP_BYTES
+export const FEATURE_BYTES = 6 * GROUP_BYTES
 
 /** Rows of x that are screened at once: their numbers stay in a core's second cache while features pass. */
 export const ROWS_AT_ONCE = 256
 
-/** What the screen knows of a row, in bytes from its start: what its bound is made of (bound.ts), and its large numbers. */
-export const ROW = { step: 0, ofNorm: 4, ofError: 8, largeCount: 12, large: 16 } as const
+/** What the screen knows of a row, in bytes from its start: what its bound is made of (bound.ts), its large numbers, its floor. */
+export const ROW = { step: 0, ofNorm: 4, ofError: 8, largeCount: 12, large: 16, floor: 20 } as const
 export const ROW_BYTES = 32
 /** A large number of a row: which one it is, and itself. */
 export const LARGE_BYTES = 8
@@ -63,7 +65,7 @@ export const TIMED_PARTS = 3
 export const SCRATCH = placesOf({
   limits: GROUP_BYTES, // [GROUP], of a row
   lanes: 4 * LANES * 4, // of a tile of candidates
-  queue: 128, // 4 candidates (recompute.ts)
+  queue: 192, // 4 candidates (recompute.ts)
   bits: ROWS_AT_ONCE * 2, // the possible features of a group, for each row
   counts: MAX_FEATURES_AT_ONCE * 4, // of candidates, for each feature
   candidates: OUTPUTS_AT_ONCE, // [features][rows], the numbers of rows

@@ -3,7 +3,7 @@ import { f32, f32x4, i16x8, i32, i32x4, i8x16, local, v128, type Local } from 'w
 import { forUpTo, increment, splat, when, type V128 } from '../emit.ts'
 import type { Emitter } from '../emitter.ts'
 import { call, func } from '../function.ts'
-import { i32s, KERNELS } from '../kernels.ts'
+import { f32s, i32s, KERNELS } from '../kernels.ts'
 import { FEATURE_MOST, LEAST, MOST, SUM16_MOST } from './bound.ts'
 import { FEATURE, FEATURE_BYTES, GROUP, STEP } from './layout.ts'
 
@@ -63,16 +63,19 @@ function setLargest(total: Local<'f32'>, lanes: V128): void {
 
 /**
  * Makes a feature w = scale v + d, and rounds what bounds them up. One of NaN, infinity or numbers outside of LEAST and MOST
- * becomes zeros with a bias of infinity, which no screen drops. Where a group has them, `at` is the feature's constants, `int8`
+ * becomes zeros with a bias of NaN, which no screen drops. Where a group has them, `at` is the feature's constants, `int8`
  * its numbers, four at a time.
  * Sums are float32, of numbers scaled to at most FEATURE_MOST: their roundings are less than the factor `slack`.
  */
 function quantizeFeature(emitter: Emitter) {
   const scaleOf = featureScale(emitter)
   return func(
-    { in: { ...i32s('w end bias int8 at'), slack: 'f32' }, locals: { i32: 2, f32: 4, v128: 6 } },
+    {
+      in: { ...i32s('w end bias floor int8 at'), ...f32s('slack biasFactor') },
+      locals: { i32: 2, f32: 4, v128: 6 },
+    },
     (
-      { w, end, bias, int8, at, slack },
+      { w, end, bias, floor, int8, at, slack, biasFactor },
       { i32: [total, ok], f32: [scale, factor, perScale, sum], v128: [x, v, left, totals, squares, errors] },
     ) => {
       local.set(scale, call(scaleOf, { w, end }))
@@ -111,11 +114,13 @@ function quantizeFeature(emitter: Emitter) {
       f32.store({ offset: FEATURE.scale }, at, factor)
       storeNorm(FEATURE.norm, squares)
       storeNorm(FEATURE.error, errors)
-      // bias, or infinity, unless all numbers are zero
+      // bias, with its share of roundings where it is above zero, or NaN, unless all numbers are zero
       local.set(sum, f32.load({}, bias))
+      when(f32.gt(sum, 0), () => local.set(sum, f32.mul(sum, biasFactor)))
       i32.or(ok, f32.eq(scale, 0))
-      when(i32.eqz(), () => local.set(sum, f32.const(Infinity)))
+      when(i32.eqz(), () => local.set(sum, f32.const(NaN)))
       f32.store({ offset: FEATURE.bias }, at, sum)
+      f32.store({ offset: FEATURE.floor }, at, f32.load({}, floor))
       // 0 - INT8_OFFSET * total
       local.set(total, i32x4.extract_lane(0, totals))
       for (const lane of [1, 2, 3] as const)
@@ -131,7 +136,7 @@ export function quantizeFeatures(emitter: Emitter) {
   return func(
     { in: KERNELS.quantizeFeatures, locals: { i32: 5 } },
     (
-      { weights, padded, bias, int8, features, slack, first: f, last },
+      { weights, padded, bias, floors, int8, features, slack, biasFactor, first: f, last },
       { i32: [stride, w, end, group, lane] },
     ) => {
       local.set(stride, i32.mul(padded, 4))
@@ -141,10 +146,11 @@ export function quantizeFeatures(emitter: Emitter) {
         local.set(group, i32.div_u(f, GROUP))
         local.set(lane, i32.mul(i32.rem_u(f, GROUP), 4))
         call(one, {
-          ...{ w, end, bias: i32.add(bias, i32.mul(f, 4)) },
+          ...{ w, end, bias: i32.add(bias, i32.mul(f, 4)), floor: i32.add(floors, i32.mul(f, 4)) },
           int8: i32.add(i32.add(int8, i32.mul(i32.mul(group, padded), GROUP)), lane),
           at: i32.add(i32.add(features, i32.mul(group, FEATURE_BYTES)), lane),
           slack,
+          biasFactor,
         })
       })
     },

@@ -205,6 +205,7 @@ function quantizeRow() {
     // the share of roundings, of |x| + |r|
     local.set(norm, f32.mul(f32.add(norm, residual), rounding))
     f32.store({ offset: ROW.step }, row, step)
+    f32.store({ offset: ROW.floor }, row, 0)
     f32.store({ offset: ROW.ofNorm }, row, f32.mul(f32.add(residual, norm), factor))
     f32.store({ offset: ROW.ofError }, row, f32.mul(f32.add(limit, norm), factor))
   })

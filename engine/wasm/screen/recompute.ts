@@ -5,13 +5,13 @@ import { call, func } from '../function.ts'
 import type { Emitter } from '../emitter.ts'
 import { i32s, KERNELS } from '../kernels.ts'
 import { addLanes, multiplyPairs, pairRegisters } from '../lane-tile.ts'
-import { ENTRY_BYTES, ENTRY_ROW_BITS, SCRATCH } from './layout.ts'
+import { ENTRY_BYTES, ENTRY_ROW_BITS, ROW, ROW_BYTES, SCRATCH } from './layout.ts'
 
 /** Candidates that are computed side by side: each sum waits for its last addition, and four hide that. */
 const TILE = 4
 
-/** Of some candidates: addresses of x and of w, entries' first words, biases. Each has room for two tiles, which a part of one is filled up in. */
-const QUEUE = { x: 0, w: 32, entry: 64, bias: 96 } as const
+/** Of some candidates: addresses of x and of w, entries' first words, biases, what they are kept above. Each has room for two tiles, which a part of one is filled up in. */
+const QUEUE = { x: 0, w: 32, entry: 64, bias: 96, floor: 128 } as const
 
 /** sums[TILE] = x . w of listed candidates: as pre-activations.ts sums it, so the same bits. */
 function candidateTile(emitter: Emitter) {
@@ -29,7 +29,7 @@ function candidateTile(emitter: Emitter) {
   )
 }
 
-/** Computes the first `count` listed candidates. Those that are positive, or NaN, become entries; leaves the place behind them. */
+/** Computes the first `count` listed candidates. Those that are above their floor, or NaN, become entries; leaves the place behind them. */
 function computeListed(emitter: Emitter) {
   const tile = candidateTile(emitter)
   return func(
@@ -39,7 +39,7 @@ function computeListed(emitter: Emitter) {
       local.set(end, i32.add(queue, i32.mul(count, 4)))
       forUpTo(queue, end, 4, () => {
         local.set(value, f32.add(f32.load({}, sums), f32.load({ offset: QUEUE.bias }, queue)))
-        f32.le(value, 0)
+        f32.le(value, f32.load({ offset: QUEUE.floor }, queue))
         when(i32.eqz(), () => {
           i32.store({}, entries, i32.load({ offset: QUEUE.entry }, queue))
           f32.store({ offset: 4 }, entries, value)
@@ -59,10 +59,10 @@ function computeListed(emitter: Emitter) {
 export function computeCandidates(emitter: Emitter) {
   const compute = computeListed(emitter)
   return func(
-    { in: KERNELS.computeCandidates, locals: { i32: 10 } },
+    { in: KERNELS.computeCandidates, locals: { i32: 11 } },
     (
-      { x, rows, padded, weights, bias, first: f, last, place, scratch },
-      { i32: [counts, list, next, end, stride, sums, entries, w, queue, to] },
+      { x, rows, padded, weights, bias, floors, constants, first: f, last, place, scratch },
+      { i32: [counts, list, next, end, stride, sums, entries, w, queue, to, r] },
     ) => {
       local.set(entries, i32.load({}, place))
       local.set(counts, i32.add(scratch, SCRATCH.counts))
@@ -71,17 +71,24 @@ export function computeCandidates(emitter: Emitter) {
       local.set(sums, i32.add(scratch, SCRATCH.lanes))
       local.set(stride, i32.mul(padded, 4))
       local.set(w, i32.add(weights, i32.mul(f, stride)))
-      increment(bias, i32.mul(f, 4))
+      for (const vector of [bias, floors]) increment(vector, i32.mul(f, 4))
       local.set(to, queue)
       // for each feature, for each of its candidates
       forUpTo(f, last, 1, () => {
         local.set(list, next)
         local.set(end, i32.add(list, i32.load({}, counts)))
         whileBelow(list, end, () => {
-          i32.store({ offset: QUEUE.x }, to, i32.add(x, i32.mul(i32.load8_u({}, list), stride)))
+          local.set(r, i32.load8_u({}, list))
+          i32.store({ offset: QUEUE.x }, to, i32.add(x, i32.mul(r, stride)))
           i32.store({ offset: QUEUE.w }, to, w)
-          i32.store({ offset: QUEUE.entry }, to, i32.or(i32.shl(f, ENTRY_ROW_BITS), i32.load8_u({}, list)))
+          i32.store({ offset: QUEUE.entry }, to, i32.or(i32.shl(f, ENTRY_ROW_BITS), r))
           i32.store({ offset: QUEUE.bias }, to, i32.load({}, bias))
+          local.set(r, i32.add(constants, i32.mul(r, ROW_BYTES)))
+          f32.store(
+            { offset: QUEUE.floor },
+            to,
+            f32.max(f32.load({}, floors), f32.load({ offset: ROW.floor }, r)),
+          )
           increment(list, 1)
           increment(to, 4)
           when(i32.eq(i32.sub(to, queue), TILE * 4), () => {
@@ -90,8 +97,7 @@ export function computeCandidates(emitter: Emitter) {
           })
         })
         increment(w, stride)
-        increment(bias, 4)
-        increment(counts, 4)
+        for (const vector of [bias, floors, counts]) increment(vector, 4)
         increment(next, rows)
       })
       // those that are left, fewer than a tile: the others of it are computed and dropped

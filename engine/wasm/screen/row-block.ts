@@ -2,6 +2,7 @@
 import { sparseRow, type SparseRows } from '../../sparse.ts'
 import type { EncoderWeights } from '../encoder-weights.ts'
 import type { Engine } from '../engine.ts'
+import { copyLists } from '../sparse-encode.ts'
 import { Block } from '../tensors.ts'
 import { MAX_LARGE, normSlack, rowRounding } from './bound.ts'
 import {
@@ -64,7 +65,16 @@ export class RowBlock {
     await engine.run('quantizeRows', { ...shared, ...bound, ...range }, Math.ceil(rows / ROWS_PER_CHUNK))
   }
 
-  /** Finds the positive entries. -> the rows that were left out: without a bound, or with too many features that could be positive */
+  /** What rows' outputs are to be above, beside their features' floors. floors [rows], finite, none below 0 */
+  setFloors(floors: Float32Array): void {
+    const constants = this.job.engine.arena.floats(this.at.constants, (floors.length * ROW_BYTES) / 4)
+    floors.forEach((floor, r) => (constants[(r * ROW_BYTES + ROW.floor) / 4] = floor))
+  }
+
+  /**
+   * Finds the entries above all floors. -> the rows that were left out: without a bound, with too many candidates, or with
+   * a floor of their own that fewer than k exceed
+   */
   async screen(): Promise<boolean[]> {
     const { at, job } = this
     const { engine, layer, weights, x, rows, most } = job
@@ -78,10 +88,21 @@ export class RowBlock {
       })
     const dimensionCount = this.shareDimensions()
     const quantized = { int8: weights.int8.address, features: weights.features.address }
-    const exact = { x, padded: layer.padded, weights: layer.weights.address, bias: layer.bias.address }
+    const vectors = { bias: layer.bias.address, floors: layer.floors.address }
+    const exact = { x, padded: layer.padded, weights: layer.weights.address, ...vectors }
     const chosen = { rows, dimensionCount, most, last: groups, perChunk: groupsPerChunk }
     await engine.run('screen', { ...at, ...quantized, ...exact, ...chosen }, chunks)
-    return Array.from(arena.bytes(at.leftOut, rows), (isLeftOut) => isLeftOut !== 0)
+    arena.words(at.next, rows).fill(0)
+    await engine.run('countEntries', { ...this.lists(), counts: at.next }, 1)
+    const [found, constants] = [
+      arena.words(at.next, rows),
+      arena.floats(at.constants, (rows * ROW_BYTES) / 4),
+    ]
+    return Array.from(
+      arena.bytes(at.leftOut, rows),
+      (isLeftOut, r) =>
+        isLeftOut !== 0 || (found[r] < layer.k && constants[(r * ROW_BYTES + ROW.floor) / 4] > 0),
+    )
   }
 
   /**
@@ -137,32 +158,37 @@ export class RowBlock {
     return totals
   }
 
-  /** The positive entries of all rows; those of the rows that were left out come from `dense`, in order. */
+  /** The entries that are kept of all rows; those of the rows that were left out come from `dense`, in order. */
   async collect(leftOut: readonly boolean[], dense: SparseRows): Promise<SparseRows> {
     const { at } = this
-    const { engine, layer, weights, rows } = this.job
+    const { engine, layer, rows } = this.job
     const { arena } = engine
-    const lists = { chunks: weights.chunks, starts: at.starts, ends: at.places }
-    const next = arena.words(at.next, rows).fill(0)
-    await engine.run('countEntries', { ...lists, counts: at.next }, 1)
+    const next = arena.words(at.next, rows) // how many entries each row has
     const offsets = new Uint32Array(rows + 1)
     for (let r = 0, d = 0; r < rows; r++) {
       offsets[r + 1] = offsets[r] + (leftOut[r] ? sparseRow(dense, d++).values.length : next[r])
       next[r] = leftOut[r] ? NOWHERE : offsets[r]
     }
+    arena.words(at.offsets, rows + 1).set(offsets)
     const count = offsets[rows]
     using out = new Block(arena, count * 8, 'sparseEncode: entries')
-    const places = { next: at.next, indices: out.address, values: out.address + count * 4 }
-    await engine.run('scatter', { ...lists, ...places }, 1)
-    const indices = arena.words(places.indices, count).slice()
-    const values = arena.floats(places.values, count).slice()
+    const places = { indices: out.address, values: out.address + count * 4 }
+    await engine.run('scatter', { ...this.lists(), next: at.next, ...places }, 1)
     for (let r = 0, d = 0; r < rows; r++)
       if (leftOut[r]) {
         const row = sparseRow(dense, d++)
-        indices.set(row.indices, offsets[r])
-        values.set(row.values, offsets[r])
+        arena.words(places.indices + offsets[r] * 4, row.indices.length).set(row.indices)
+        arena.floats(places.values + offsets[r] * 4, row.values.length).set(row.values)
       }
-    return { shape: [rows, layer.out], offsets, indices, values }
+    const { k } = layer
+    if (k > 0) await engine.runRanged('selectListed', { ...places, offsets: at.offsets, k }, rows, 1)
+    const counts = offsets.slice(1).map((end, r) => Math.min(end - offsets[r], k || Infinity))
+    return copyLists(engine, [rows, layer.out], { starts: offsets, counts, ...places })
+  }
+
+  /** Where all chunks' entries are. */
+  private lists(): { chunks: number; starts: number; ends: number } {
+    return { chunks: this.job.weights.chunks, starts: this.at.starts, ends: this.at.places }
   }
 
   /** `using` frees the memory at the end of a block. */
@@ -186,6 +212,7 @@ function sizesOf(job: Job) {
     starts: chunks * 4,
     places: chunks * 4,
     next: rows * 4,
+    offsets: (rows + 1) * 4,
     entries: chunks * chunkEntryBytes(job),
   }
 }

@@ -1,5 +1,5 @@
 /*
- * Exact screening: sparseEncode computes only the outputs that could be positive, and gives the dense kernel's bits.
+ * Exact screening: sparseEncode computes only the outputs that could be kept, and gives the dense kernel's bits.
  *
  *     W, once an encoder                       rows of x, 256 at a time
  *       | quantize-features.ts                   | quantize-rows.ts
@@ -9,12 +9,13 @@
  *                          |
  *     q . v                                             int8-tile.ts
  *                          |
- *     large . w + scale step q . v + b + bound > 0 ?    bound-test.ts; why it holds: bound.ts
+ *     large . w + scale step q . v + b + bound > floor? bound-test.ts; why it holds: bound.ts
  *                          | candidates
- *     x . w + b, in float32, > 0 ?                      recompute.ts
+ *     x . w + b, in float32, > floor ?                  recompute.ts
  *                          | entries: feature, row, value
  *     the entries in order, row by row                  scatter.ts
  *
+ * A floor is 0, or the feature's threshold. Where the k largest are kept, rows have floors too, which are guessed: sample.ts.
  * Rows for which no bound holds, and rows with candidates nearly everywhere, are left out and computed densely.
  */
 import { noScreenCounts, type ScreenCounts } from '../../screen-counts.ts'
@@ -26,6 +27,7 @@ import { Block } from '../tensors.ts'
 import { MAX_INPUTS } from './bound.ts'
 import { ENTRY_BYTES, GROUP, MAX_OUTPUTS, ROWS_AT_ONCE } from './layout.ts'
 import { RowBlock } from './row-block.ts'
+import { guessFloors, paysFor } from './sample.ts'
 import { quantizeWeights, type QuantizedWeights } from './weights.ts'
 
 /**
@@ -51,8 +53,8 @@ interface ScreenOptions {
 }
 
 /**
- * sparseEncode by exact screening (see bound.ts): bit for bit what the dense kernel's positive outputs are, most
- * of which it never computes.
+ * sparseEncode by exact screening (see bound.ts): bit for bit what the encoder keeps of the dense kernel's outputs,
+ * most of which it never computes.
  */
 export class Screen {
   readonly counts: ScreenCounts = noScreenCounts()
@@ -65,16 +67,16 @@ export class Screen {
     this.options = { always: false, boundFactor: 1, denseShare: DENSE_SHARE, ...options }
   }
 
-  /** The positive entries of x W + b for rows of x, by address. */
+  /** What is kept of x W + b for rows of x, by address. */
   async encode(layer: EncoderWeights, x: number, rows: number): Promise<SparseRows> {
-    if (!this.options.always && rows * layer.in * layer.out < WORTH_SCREENING)
+    if (!this.options.always && (rows * layer.in * layer.out < WORTH_SCREENING || !paysFor(layer)))
       return this.dense(layer, x, rows, 'smallRows')
     if (layer.in === 0 || layer.in > MAX_INPUTS || layer.out === 0 || layer.out > MAX_OUTPUTS)
       return this.dense(layer, x, rows, 'denseRows')
     const weights = await this.weights(layer)
     using input = new PaddedRows(this.engine, layer, x, rows)
     const parts: SparseRows[] = []
-    const most = Math.ceil(MOST_ENTRY_BYTES / (layer.out * ENTRY_BYTES))
+    const most = Math.ceil(MOST_ENTRY_BYTES / (this.options.denseShare * layer.out * ENTRY_BYTES))
     for (let r = 0, count; r < rows; r += count) {
       count = Math.min(ROWS_AT_ONCE, most, rows - r)
       parts.push(await this.encodeBlock(layer, weights, input.address + r * layer.padded * 4, count))
@@ -107,6 +109,10 @@ export class Screen {
     const most = Math.floor(options.denseShare * weights.groupsPerChunk * GROUP)
     using block = new RowBlock({ engine, layer, weights, x, rows, most })
     await this.timed('secondsRows', () => block.quantize(options.boundFactor))
+    if (layer.k > 0)
+      await this.timed('secondsGuessing', async () =>
+        block.setFloors(await guessFloors(engine, layer, x, rows)),
+      )
     const leftOut = await block.screen()
     const dense = await this.denseRows(layer, x, leftOut)
     const result = await this.timed('secondsCollecting', () => block.collect(leftOut, dense))

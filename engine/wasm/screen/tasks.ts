@@ -7,7 +7,7 @@ import { featuresAtOnce, GROUP, SCRATCH, TIMED_PARTS, wholeTiles } from './layou
  * [chunks][rows], `places` [chunks] says where its entries go, and `milliseconds` [chunks][TIMED_PARTS] how long each part took.
  */
 const screen = task(
-  'rows padded values constants int8 features x weights bias dimensions dimensionCount most leftOut tallies places milliseconds last perChunk',
+  'rows padded values constants int8 features x weights bias floors dimensions dimensionCount most leftOut tallies places milliseconds last perChunk',
   (args, { kernels, memory, chunk, scratch }) => {
     const { rows } = args
     const part = partOf(args, chunk)
@@ -49,9 +49,20 @@ const scatter = task('chunks starts ends next indices values', (args, { kernels 
     kernels.scatter({ ...args, start: args.starts + i * 4, end: args.ends + i * 4 })
 })
 
+/** A chunk is the first group of features of every `stride` of them: x W + b goes to its place in out [rows, outputs]. */
+const sampleFeatures = task(
+  'x rows padded weights bias out outputs stride',
+  (args, { kernels, chunk, scratch }) => {
+    const first = chunk * args.stride
+    const out = args.out + (chunk * GROUP - first) * 4
+    kernels.preActivations({ ...args, out, first, last: first + GROUP, sums: scratch })
+  },
+)
+
 export const SCREEN_TASKS = {
   quantizeFeatures: ranged('quantizeFeatures'),
   quantizeRows: ranged('quantizeRows'),
+  sampleFeatures,
   screen,
   countEntries,
   scatter,

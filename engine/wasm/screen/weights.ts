@@ -1,7 +1,7 @@
 // An encoder's features, quantised once.
 import type { EncoderWeights } from '../encoder-weights.ts'
 import type { Engine } from '../engine.ts'
-import { normSlack } from './bound.ts'
+import { biasFactor, normSlack } from './bound.ts'
 import { FEATURE_BYTES, GROUP } from './layout.ts'
 import { Block } from '../tensors.ts'
 
@@ -38,13 +38,14 @@ export function quantizeWeights(engine: Engine, layer: EncoderWeights): Quantize
     int8: new Block(arena, groups * GROUP * layer.padded, what),
     features: new Block(arena, groups * FEATURE_BYTES, what),
   }
-  const from = { weights: layer.weights.address, bias: layer.bias.address, padded: layer.padded }
+  const vectors = { bias: layer.bias.address, floors: layer.floors.address }
+  const from = { weights: layer.weights.address, ...vectors, padded: layer.padded }
   const to = { int8: weights.int8.address, features: weights.features.address }
   const perChunk = groupsPerChunk * GROUP
   const range = { first: 0, last: groups * GROUP, perChunk }
   const ready = engine.run(
     'quantizeFeatures',
-    { ...from, ...to, slack: normSlack(layer.in), ...range },
+    { ...from, ...to, slack: normSlack(layer.in), biasFactor: biasFactor(layer.in), ...range },
     weights.chunks,
   )
   return { ...weights, ready }

@@ -4,7 +4,7 @@ import type { Kernels } from '../instance.ts'
 import type { Numbers } from '../kernels.ts'
 import { SCREEN_SCRATCH_BYTES } from '../screen/layout.ts'
 import { SCREEN_TASKS } from '../screen/tasks.ts'
-import { EXPONENTIALS, TILE_ROWS } from '../tile-sizes.ts'
+import { EXPONENTIALS, MOST_KEPT, TILE_ROWS } from '../tile-sizes.ts'
 import { shareOf } from './product-shares.ts'
 import { partOf, ranged, task, type Task } from './task.ts'
 
@@ -67,20 +67,20 @@ const attention = task(
 /** Rows of a transposed matrix that share each cache line of what they are read from. */
 const TURNED_AT_ONCE = 16
 
-/** out [width, rows] = x [rows, width] turned; a chunk is a range of sixteens of out's rows. */
-const transpose = task('x rows width out first last perChunk', (args, { kernels, chunk }) => {
-  const { x, rows, width, out } = args
+/** out [width, rows] = x [rows, width] turned; `stride`: bytes from a row of out to the next; a chunk is a range of sixteens of these rows. */
+const transpose = task('x rows width out stride first last perChunk', (args, { kernels, chunk }) => {
+  const { x, rows, width, out, stride } = args
   const { first, last } = partOf(args, chunk)
   for (let r = first * TURNED_AT_ONCE; r < Math.min(width, last * TURNED_AT_ONCE); r += TURNED_AT_ONCE) {
-    const strides = { rowStride: 4, columnStride: width * 4, toStride: rows * 4 }
+    const strides = { rowStride: 4, columnStride: width * 4, toStride: stride }
     const count = Math.min(TURNED_AT_ONCE, width - r)
-    kernels.copyStrided({ ...strides, from: x + r * 4, to: out + r * rows * 4, rows: count, columns: rows })
+    kernels.copyStrided({ ...strides, from: x + r * 4, to: out + r * stride, rows: count, columns: rows })
   }
 })
 
-/** B [inner, outputs], its numbers at these strides, into panels as the linear kernel reads them; a chunk is a range of panels. */
+/** Rows of B [inner, outputs], its numbers at these strides, into panels as the linear kernel reads them; a chunk is a range of panels. */
 const packPanels = task(
-  'from rowStride columnStride to inner outputs panel first last perChunk',
+  'from rowStride columnStride to inner rows outputs panel first last perChunk',
   (args, { kernels, chunk }) => {
     const { first, last } = partOf(args, chunk)
     for (let p = first; p < last; p++) packPanel(kernels, args, p)
@@ -89,17 +89,17 @@ const packPanels = task(
 
 function packPanel(
   kernels: Kernels,
-  at: Numbers<'from' | 'rowStride' | 'columnStride' | 'to' | 'inner' | 'outputs' | 'panel'>,
+  at: Numbers<'from' | 'rowStride' | 'columnStride' | 'to' | 'inner' | 'rows' | 'outputs' | 'panel'>,
   p: number,
 ): void {
-  const { rowStride, columnStride, inner, outputs, panel } = at
+  const { rowStride, columnStride, inner, rows, outputs, panel } = at
   kernels.copyStrided({
     from: at.from + p * panel * columnStride,
     rowStride,
     columnStride,
     to: at.to + p * inner * panel * 4,
     toStride: panel * 4,
-    rows: inner,
+    rows,
     columns: Math.min(panel, outputs - p * panel),
   })
 }
@@ -143,7 +143,7 @@ const headProducts = task(
     const from = args.a + head * aHead
     kernels.copyStrided({ from, rowStride, columnStride, to: x, toStride: k * 4, rows: m, columns: k })
     const b = { from: args.b + head * bHead, rowStride: args.bRow, columnStride: args.bColumn, to: weights }
-    for (let p = 0; p < panels; p++) packPanel(kernels, { ...b, inner: k, outputs: n, panel }, p)
+    for (let p = 0; p < panels; p++) packPanel(kernels, { ...b, inner: k, rows: k, outputs: n, panel }, p)
     const product = {
       x,
       rows: m,
@@ -208,6 +208,8 @@ const sparseDecode = task(
 export const TASKS = {
   linear,
   attention,
+  scoresOfOne: ranged('scoresOfOne'),
+  mixOfOne: ranged('mixOfOne'),
   layerNorm: ranged('layerNorm'),
   softmax: ranged('softmax'),
   crossEntropy: ranged('crossEntropy'),
@@ -230,9 +232,12 @@ export const TASKS = {
   layerNormBackward: ranged('layerNormBackward'),
   softmaxBackward: ranged('softmaxBackward'),
   squares: ranged('squares'),
+  scaleRows: ranged('scaleRows'),
+  addScaledRows: ranged('addScaledRows'),
   adamW,
   sparseDot: ranged('sparseDot'),
   select: ranged('select'),
+  selectListed: ranged('selectListed'),
   preActivations,
   sparseDecode,
   ...SCREEN_TASKS,
@@ -241,5 +246,10 @@ export type TaskName = keyof typeof TASKS
 export type TaskArgs<T extends TaskName> = Numbers<(typeof TASKS)[T]['names'][number]>
 export type RangedTask = { [T in TaskName]: 'first' extends keyof TaskArgs<T> ? T : never }[TaskName]
 
-/** Bytes of scratch memory that a thread needs: the sums of the largest tile, with panels of 16 columns, a block of exponentials, or the screen's. */
-export const SCRATCH_BYTES = Math.max(TILE_ROWS * 16 * 4, EXPONENTIALS * 4, SCREEN_SCRATCH_BYTES)
+/** Bytes of scratch memory that a thread needs: the sums of the largest tile, with panels of 16 columns, a block of exponentials, the largest numbers of a row, or the screen's. */
+export const SCRATCH_BYTES = Math.max(
+  TILE_ROWS * 16 * 4,
+  EXPONENTIALS * 4,
+  4 + MOST_KEPT * 4,
+  SCREEN_SCRATCH_BYTES,
+)

@@ -11,6 +11,9 @@ export interface Times {
   asked: number
 }
 
+/** Until then nobody misses a run's progress, and drawing it would only take time from the run. */
+const PATIENCE_MS = 100
+
 /**
  * Keeps one worker and asks it for what the state wants: a run whenever text or edit changed, a card whenever another
  * feature was chosen. Its answers become actions. -> what has it write
@@ -26,6 +29,7 @@ export function useEngine(state: State, dispatch: Dispatch, times: Times): Write
     const started = open(
       link.backend,
       (answer) => {
+        if (answer.type === 'layer' && performance.now() - times.asked < PATIENCE_MS) return
         if (answer.type === 'opened') times.changed = performance.now()
         if (answer.type === 'run') performance.mark('explorer:end')
         dispatch({ type: 'answer', answer })

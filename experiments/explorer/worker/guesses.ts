@@ -28,3 +28,10 @@ export async function strongest(ops: Backend, x: DeviceTensor, most: number): Pr
   }
   return { perToken, indices, values }
 }
+
+/** The first few of each token's strongest. */
+export function first({ perToken, indices, values }: TopPerToken, most: number): TopPerToken {
+  const kept = Math.min(most, perToken)
+  const isKept = (_: number, i: number) => i % perToken < kept
+  return { perToken: kept, indices: indices.filter(isKept), values: values.filter(isKept) }
+}

@@ -5,7 +5,7 @@ import { run } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
 import type { Change, EditedRun, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
 import { checkEdit } from './edit-hooks.ts'
-import { KEPT, logitLens, strongest } from './guesses.ts'
+import { first, KEPT, logitLens, strongest } from './guesses.ts'
 import type { Model } from './model.ts'
 import { runEdited, type OnLayer } from './run-edited.ts'
 import { shownTokens, tokenize } from './tokens.ts'
@@ -30,9 +30,9 @@ export async function runText(
     ...layerHooks(model, pass, onLayer),
     logits: async (x, ops) => {
       const probabilities = await ops.softmax(x)
-      pass.lens.push(await strongest(ops, probabilities, KEPT.lens)) // the last layer's is the answer
-      pass.times.push(performance.now())
       next = await strongest(ops, probabilities, KEPT.next)
+      pass.lens.push(first(next, KEPT.lens)) // the last layer's is the answer
+      pass.times.push(performance.now())
       if (edit.length === 0) return
       const began = performance.now()
       const clean = { next, logits: x, probabilities: await ops.download(probabilities) }

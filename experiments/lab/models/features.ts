@@ -70,7 +70,7 @@ export async function captureStreams(
  * Gives Ctrl-C, timers and the page their turn: ops alone resolve without one. A message comes within microseconds, in Node and
  * in a browser; a timer takes a millisecond, longer than a small SAE.
  */
-function eventsHandled(): Promise<void> {
+export function eventsHandled(): Promise<void> {
   const { port1, port2 } = new MessageChannel()
   return new Promise((resolve) => {
     port1.onmessage = () => {

@@ -1,10 +1,11 @@
 // A model with its tokenizer and SAEs, opened on a backend.
 import type { Backend } from '../../../engine/backend.ts'
 import { bosOf, type Gpt2Config } from '../../../gpt2/config.ts'
-import type { WeightSource } from '../../../engine/weights/weights.ts'
+import type { Shape } from '../../../engine/tensor.ts'
+import type { WeightSource, WeightStore } from '../../../engine/weights/weights.ts'
 import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
-import { weightShapes } from '../../../gpt2/weights.ts'
+import { allShapes, hasOwnUnembedding } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { loadSae, saeShapes, type Sae } from '../../../sae/weights.ts'
 import { printNote } from '../cli/print.ts'
@@ -61,7 +62,7 @@ const SCREEN_SHARE = 1 / 8
  * Loads a model onto a backend: `tiny` (bundled), `synthetic` (GPT-2 small's sizes, weights from a formula), `gpt2`
  * and the other known ones, fetched where they are not on this machine yet, or a folder in Hugging Face's GPT-2 format.
  * @param limit the memory that there is, unless a test says otherwise
- * @throws UserError with the sizes if the model does not fit; `openSae` likewise
+ * @throws UserError with the sizes if the model does not fit; `openSae` likewise, with those that are open
  */
 export async function openModel(
   name: string,
@@ -70,14 +71,13 @@ export async function openModel(
   limit = memoryLimit(ops.name),
 ): Promise<OpenModel> {
   const source = await findModel(name, { quiet, offline, dir, saes })
-  const shapes = weightShapes(source.config)
-  if (source.config.untied) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
-  const bytes = float32Bytes(shapes)
-  checkFits(name, bytes, limit)
+  const shapes = allShapes(source.config)
+  checkFits(name, float32Bytes(shapes), limit)
   const tokenizer = await source.tokenizer()
   const note = (text: string) => void (quiet || printNote(`${source.name}: ${text}`))
   const config = withBos(source.config, tokenizer, note)
   const store = await source.weights()
+  const bytes = await untiedToo(store, config, shapes, (bytes) => checkFits(name, bytes, limit))
   using progress = createProgress({ label: `loading ${name}`, total: shapes.size, unit: 'tensors', quiet })
   let doubles = 0
   const onTensor = ({ storedAs }: WeightSource) => {
@@ -94,6 +94,7 @@ export async function openModel(
     const known = [...source.saes.keys()].join(', ') || 'none'
     throw new UserError(`there is no SAE of ${name} for ${hook}; there are: ${known}`)
   }
+  const open = new Map<Sae, number>() // bytes of each
   return {
     name: source.name,
     origin: source.origin,
@@ -107,18 +108,41 @@ export async function openModel(
     async openSae(hook) {
       const source = sae(hook)
       const saeBytes = (1 + SCREEN_SHARE) * float32Bytes(saeShapes(source.config))
-      checkFits(`${name} with the SAE of ${hook}`, bytes + saeBytes, limit)
+      const others = [...open.values()].reduce((sum, others) => sum + others, 0)
+      const beside = open.size > 0 ? ` beside ${open.size} open` : ''
+      checkFits(`${name} with the SAE of ${hook}${beside}`, bytes + others + saeBytes, limit)
       const saeStore = await source.weights()
       try {
-        return await loadSae(ops, saeStore, source.config)
+        const loaded = await loadSae(ops, saeStore, source.config)
+        const sae = { ...loaded, [Symbol.dispose]: () => void (open.delete(sae) && loaded[Symbol.dispose]()) }
+        open.set(sae, saeBytes)
+        return sae
       } finally {
         await saeStore.close()
       }
     },
     readAheadSae: (hook) => sae(hook).readAhead(),
-    tokenize: (text, options) => tokenize(tokenizer, config, text, options),
+    tokenize: (text, options) => tokenizeText(tokenizer, config, text, options),
     release: () => releaseGpt2(gpt2),
     [Symbol.dispose]: () => releaseGpt2(gpt2),
+  }
+}
+
+/** Adds an unembedding of its own to the shapes, which a config need not tell of. -> the bytes of all; closes the store where they do not fit */
+async function untiedToo(
+  store: WeightStore,
+  config: Gpt2Config,
+  shapes: Map<string, Shape>,
+  check: (bytes: number) => void,
+): Promise<number> {
+  try {
+    if (await hasOwnUnembedding(store, config)) shapes.set('lm_head.weight', shapes.get('wte.weight')!)
+    const bytes = float32Bytes(shapes)
+    check(bytes)
+    return bytes
+  } catch (error) {
+    await store.close()
+    throw error
   }
 }
 
@@ -142,9 +166,10 @@ export async function withSae<T>(
   return await work(sae)
 }
 
-function tokenize(
+/** See `tokenize` of an open model. */
+export function tokenizeText(
   tokenizer: Tokenizer,
-  config: Gpt2Config,
+  config: Pick<Gpt2Config, 'bos' | 'dVocab' | 'nCtx'>,
   text: string,
   { name, anyLength = false }: TokenizeOptions = {},
 ): number[] {

@@ -22,6 +22,9 @@ const MOST_TIMES = 3
 /** Enough to tell, few enough not to wait for. */
 const TOKENS = 1024
 
+/** On fewer, a bad figure may be chance: it is said, and stops nothing. */
+const ENOUGH = 16
+
 type Model = Pick<OpenModel, 'name' | 'gpt2' | 'openSae' | 'saeConfig' | 'saePublished'>
 type Texts = readonly (readonly number[])[]
 
@@ -29,7 +32,7 @@ type Texts = readonly (readonly number[])[]
  * Prints a line for each SAE: hook, basis, BOS, explained variance, cosine and L0 on some of the texts, BOS left out, and what
  * its authors published. The synthetic model's SAEs are not asked: their weights are a formula.
  * @param texts ids with BOS
- * @throws UserError unless `force` if one's cosine is below 0.8, or its L0 more than 3 times off what was published
+ * @throws UserError unless `force`, or with fewer than 16 tokens, if one's cosine is below 0.8, or its L0 more than 3 times off what was published
  */
 export async function checkSaes(
   model: Model,
@@ -45,9 +48,11 @@ export async function checkSaes(
   const streams = await captureStreams(model.gpt2, sample, [...new Set([...hooks, ...outs])])
   using progress = createProgress({ label: 'checking SAEs', total: hooks.length, unit: 'SAEs', quiet })
   const wrong: string[] = []
+  let tokens = 0
   for (const hook of hooks) {
     const quality = await withSae(model, hook, (sae) => measure(sae, sample, streams))
     const published = model.saePublished(hook)
+    tokens = quality.tokens
     progress.step()
     if (!quiet) print(lineOf(model, hook, quality))
     const problem = problemOf(quality, published)
@@ -57,8 +62,9 @@ export async function checkSaes(
   const message =
     `${wrong.join('; ')}: is it of this hook, this basis and this model? ` +
     '(npm run doctor shows what its files say)'
-  if (!force) throw new UserError(`${message}; --force runs it all the same`)
-  if (!quiet) printNote(`warning: ${message}`)
+  if (!force && tokens >= ENOUGH) throw new UserError(`${message}; --force runs it all the same`)
+  if (!quiet)
+    printNote(`warning: ${message}${tokens < ENOUGH ? `; ${tokens} tokens are too few to tell` : ''}`)
 }
 
 /** Every so many texts, until there are tokens enough. */

@@ -13,11 +13,11 @@ export interface Provenance {
   /** Which of the backend's ways really ran, e.g. `wasm: simd128, 2 threads`. */
   mode: string
   /** What was done to the residual stream before the SAE read it. */
-  basis: string
-  hook: string
+  basis?: string
+  hook?: string
   bos: string
-  pooling: string
-  threshold: string
+  pooling?: string
+  threshold?: string
   /** How many texts were cut or split, where that was asked for. */
   long?: string
   /** Which texts are the same, where any are. */
@@ -34,8 +34,6 @@ export async function provenanceOf(
   hooks: readonly string[],
   { threshold, seed, command }: { threshold: string; seed?: number; command: string },
 ): Promise<Provenance> {
-  const manifest = await readFile(new URL('../../../package.json', import.meta.url), 'utf8')
-  const { version } = JSON.parse(manifest) as { version: string }
   const saes = hooks.map((hook) => model.saeConfig(hook))
   return {
     model: model.origin === undefined ? model.name : `${model.name} (${model.origin})`,
@@ -52,8 +50,15 @@ export async function provenanceOf(
     threshold,
     seed: seed === undefined ? 'none: nothing is drawn at random' : String(seed),
     command,
-    version: `clearbox ${version}, Node ${process.version}`,
+    version: await versions(),
   }
+}
+
+/** Ours, and that of Node. */
+export async function versions(): Promise<string> {
+  const manifest = await readFile(new URL('../../../package.json', import.meta.url), 'utf8')
+  const { version } = JSON.parse(manifest) as { version: string }
+  return `clearbox ${version}, Node ${process.version}`
 }
 
 /** What really ran, and, once features were encoded, how: they are the dense encoder's either way. */
@@ -62,7 +67,8 @@ export function describeMode({ mode, screening }: Pick<Backend, 'mode' | 'screen
   const { rows, denseRows, smallRows, outputs, candidates, active } = screening
   const screened = rows + denseRows
   const parts = [mode]
-  if (smallRows > 0) parts.push(`encoder dense for ${smallRows} tokens: too few to screen`)
+  if (smallRows > 0)
+    parts.push(`encoder dense for ${smallRows} tokens: too little work to be worth screening`)
   if (screened > 0) {
     const share =
       rows === 0 ? '' : `, ${((100 * candidates) / outputs).toFixed(2)} % of their features computed`

@@ -8,7 +8,7 @@ import { toBasis } from '../../../sae/basis.ts'
 import { reconstruct } from '../../../sae/decoder.ts'
 import { encode } from '../../../sae/encoder.ts'
 import { lossRecovered, QualityMeter } from '../../../sae/metrics.ts'
-import { splice, zeroAblate } from '../../../sae/splice.ts'
+import { replaceBy, splice } from '../../../sae/splice.ts'
 import type { Sae } from '../../../sae/weights.ts'
 import { batches } from './features.ts'
 import { joinHooks } from './hooks.ts'
@@ -33,7 +33,7 @@ export interface SaeEvaluation {
   ce_clean: number
   /** With the SAE spliced in at every position, BOS too. */
   ce_spliced: number
-  /** With zeros in place of the stream. */
+  /** With zeros in place of what the SAE rebuilds. */
   ce_zero_ablated: number
   /** (zero-ablated - spliced) / (zero-ablated - clean): 1 if splicing costs nothing. */
   ce_recovered: number
@@ -58,23 +58,24 @@ export async function measureSaes(
   const clean = await lossOf(model.gpt2, texts)
   onPass(++done)
   for (const hook of hooks) {
-    const { meter, spliced, dSae, hookNameOut } = await withSae(model, hook, async (sae) => {
-      const { dOut, dSae, hookNameOut } = sae.config
-      const meter = new QualityMeter(dOut, dSae)
+    const { meter, spliced, config } = await withSae(model, hook, async (sae) => {
+      const { config } = sae
+      const meter = new QualityMeter(config.dOut, config.dSae)
       const spliced = await lossOf(model.gpt2, texts, (batch) =>
         joinHooks(metering(meter, sae, batch), splice(sae, hook)),
       )
-      return { meter, spliced, dSae, hookNameOut }
+      return { meter, spliced, config }
     })
     onPass(++done)
-    const zeroAblated = await lossOf(model.gpt2, texts, () => ({ [hookNameOut]: zeroAblate }))
+    const zeros = replaceBy(config, new Float32Array(config.dOut))
+    const zeroAblated = await lossOf(model.gpt2, texts, () => ({ [config.hookNameOut]: zeros }))
     onPass(++done)
     const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
     evaluations.set(hook, {
-      ...{ texts: wholeTexts.length, tokens, l0, explained_variance: explainedVariance, d_sae: dSae },
+      ...{ texts: wholeTexts.length, tokens, l0, explained_variance: explainedVariance, d_sae: config.dSae },
       ...{ dead_features: deadFeatures, dense_features: denseFeatures },
       ...{ ce_clean: clean, ce_spliced: spliced, ce_zero_ablated: zeroAblated },
-      ce_recovered: lossRecovered({ clean, spliced, zeroAblated }),
+      ce_recovered: lossRecovered({ clean, spliced, ablated: zeroAblated }),
     })
   }
   return evaluations
@@ -93,8 +94,11 @@ async function lossOf(model: Gpt2, texts: Texts, hooksFor: (batch: Texts) => Hoo
   return loss / texts.reduce((predictions, ids) => predictions + ids.length - 1, 0)
 }
 
-/** Shows the meter what the SAE makes of its hook, text by text: what it rebuilds is compared with what stands there. */
-function metering(meter: QualityMeter, sae: Sae, batch: Texts): HookTable {
+/**
+ * Hooks that show the meter what the SAE makes of its hook, text by text: what it rebuilds is compared with what stands there.
+ * batch: the texts of the pass
+ */
+export function metering(meter: QualityMeter, sae: Sae, batch: Texts): HookTable {
   const { config } = sae
   let features: SparseRows
   let rebuilt: Tensor

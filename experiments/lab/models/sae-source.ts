@@ -6,7 +6,7 @@ import { JsonFields } from '../../../engine/weights/json-fields.ts'
 import { openTorchFile } from '../../../engine/weights/torch-file-node.ts'
 import type { WeightStore } from '../../../engine/weights/weights.ts'
 import type { Gpt2Config } from '../../../gpt2/config.ts'
-import { parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
+import { MOVED, parseSaeConfig, type SaeConfig } from '../../../sae/config.ts'
 import { cfgInTorchFile, cfgOf, saeStateDict } from '../../../sae/layouts.ts'
 import { siteOf } from '../../../sae/sites.ts'
 import { UserError } from '../cli/user-error.ts'
@@ -40,9 +40,12 @@ export interface FilePlace<File> {
 /** Of files on this machine. */
 export const here: FilePlace<string> = { locate: async (paths) => [...paths], find: async (path) => path }
 
-/** Reads the settings of SAEs. @throws UserError if one does not fit the model, or two are of one hook */
+/**
+ * Reads the settings of SAEs. Without its config, nothing is held to the model.
+ * @throws UserError if one does not fit the model, or two are of one hook
+ */
 export async function readSaes<File>(
-  model: { readonly name: string; readonly config: Gpt2Config },
+  model: { readonly name: string; readonly config?: Gpt2Config },
   files: readonly SaeFiles<File>[],
   { locate, find }: FilePlace<File>,
 ): Promise<SaeSources> {
@@ -54,7 +57,9 @@ export async function readSaes<File>(
     const path = file ? configs.shift()! : settings ? `${hook} of the release` : (await locate([weights]))[0]
     const said = file || !settings ? await settingsIn(path) : {}
     const config = parseSaeConfig(JSON.stringify(joinSettings(said, settings)), path)
-    checkSae(path, config, model, hook)
+    if (config.hookName !== (hook ?? config.hookName))
+      throw new UserError(`${path}: expected the SAE of ${hook}, found that of ${config.hookName}`)
+    if (model.config) checkSae(path, config, model.name, model.config)
     const other = [...saes.keys()].indexOf(config.hookName)
     if (other >= 0)
       throw new UserError(
@@ -112,11 +117,14 @@ async function settingsIn(path: string): Promise<Settings> {
   }
 }
 
-/** The same with `more`, which comes first: SAELens 6 has how the model was loaded in `metadata`. */
+/** The same with `more`, which comes first: SAELens 6 has in `metadata` what was trained on. */
 function joinSettings(said: Settings, more: Settings = {}): Settings {
-  const { model_from_pretrained_kwargs, ...others } = more
-  if (model_from_pretrained_kwargs === undefined || said.metadata === undefined) return { ...said, ...more }
-  return { ...said, ...others, metadata: { ...said.metadata, model_from_pretrained_kwargs } }
+  if (said.metadata === undefined) return { ...said, ...more }
+  const isAbout = ([name]: [string, unknown]) => MOVED.includes(name)
+  const [about, others] = [true, false].map((wanted) =>
+    Object.fromEntries(Object.entries(more).filter((field) => isAbout(field) === wanted)),
+  )
+  return { ...said, ...others, metadata: { ...said.metadata, ...about } }
 }
 
 /** The settings of the SAE in a folder, or in a file of torch's. */
@@ -125,12 +133,12 @@ export async function saeConfigOf({ config, weights }: SaeFiles<string>): Promis
   return parseSaeConfig(JSON.stringify(await settingsIn(path)), path)
 }
 
-/** @throws UserError if the SAE reads a stream of another width than the model's, or is one of another hook */
+/** @throws UserError if the SAE reads a stream of another width than the model's */
 function checkSae(
   path: string,
   { headIndex, dIn, dOut, hookName, hookNameOut }: SaeConfig,
-  { name, config: { dModel, nLayers, nHeads, dHead } }: { name: string; config: Gpt2Config },
-  hook = hookName,
+  name: string,
+  { dModel, nLayers, nHeads, dHead }: Gpt2Config,
 ): void {
   for (const layer of [hookName, hookNameOut].map((hook) => siteOf(hook)!.layer))
     if (layer >= nLayers)
@@ -145,8 +153,6 @@ function checkSae(
     throw new UserError(
       `${path}: the SAE rebuilds ${dOut} numbers, but ${hookNameOut} of ${name} is ${dModel} wide`,
     )
-  if (hookName !== hook)
-    throw new UserError(`${path}: expected the SAE of ${hook}, found that of ${hookName}`)
 }
 
 /**

@@ -57,7 +57,8 @@ export function featureIn(
 /** What a feature's numbers of the logit lens are made of. */
 export const LENS_NOTE =
   'Promoted and suppressed tokens are what the feature’s decoder row says to the next word as the final LayerNorm and the ' +
-  'unembedding see it: its mean taken out, multiplied by ln_f.weight, then by wte; the mean over the vocabulary taken out. ' +
+  'unembedding see it: its mean taken out, multiplied by ln_f.weight, then by lm_head, which is wte unless the model has ' +
+  'another; the mean over the vocabulary taken out. ' +
   'Neither LayerNorm’s division by the stream’s size, which differs from token to token, nor its bias is applied, nor the ' +
   'layers in between: the order of tokens means something, the size of numbers only beside each other.'
 

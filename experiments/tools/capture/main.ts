@@ -14,6 +14,7 @@ import { createCommand, integerIn, listOf, runMain } from '../../lab/cli/cli.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { captureStreams } from '../../lab/models/features.ts'
 import { openModel, withSae, type OpenModel } from '../../lab/models/models.ts'
+import { checkSaes } from '../../lab/models/preflight.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { print, printJson, visibleLine } from '../../lab/cli/print.ts'
 import { createProgress } from '../../lab/cli/progress.ts'
@@ -39,6 +40,7 @@ interface Options extends EngineOptions {
   readonly long: Long
   readonly hooks: readonly string[]
   readonly out: string
+  readonly force?: boolean
   readonly json?: boolean
 }
 
@@ -65,6 +67,7 @@ const command = addEngineOptions(
     listOf('hooks'),
   )
   .requiredOption('--out <file>', 'the safetensors file to write (required)')
+  .option('--force', 'write also where an SAE hardly rebuilds these texts; SAEs are not checked on --ids')
   .addHelpText(
     'after',
     `
@@ -94,6 +97,9 @@ runMain(async () => {
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const { ids, long } = options.ids ? { ids: [options.ids] } : tokenizeTexts(model, texts, options.long)
+    const saeHooks = options.hooks.map(splitName).flatMap(({ hook, saeHook }) => (saeHook ? [hook] : []))
+    if (!options.ids)
+      await checkSaes(model, ids, [...new Set(saeHooks)], { quiet: options.json, force: options.force })
     const tensors = await captureAll(model, ids, options.hooks)
     const rows = rowsOf(ids)
     const beginWithBos = ids.every(([first]) => first === model.gpt2.config.bos)
@@ -102,9 +108,7 @@ runMain(async () => {
       ...(beginWithBos && rowsMetadata(rows, categories)),
     }
     await writeAtomically(options.out, encodeSafetensors(tensors, new Map(Object.entries(metadata))))
-    const saes = options.hooks
-      .map(splitName)
-      .flatMap(({ hook, saeHook }) => (saeHook ? [describeBasis(model.saeConfig(hook))] : []))
+    const saes = saeHooks.map((hook) => describeBasis(model.saeConfig(hook)))
     const result = {
       ...{ model: model.name, backend: ops.name, mode: ops.mode },
       ids: ids.flat(),

@@ -1,5 +1,5 @@
 // What stands at a hook while the model reads texts, without end: the texts come again, in another order, when all were read.
-import { createRandom } from '../../../engine/random.ts'
+import { createRandom, seedOf } from '../../../engine/random.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { shuffled } from '../../../engine/train/schedule.ts'
 import { toBasis } from '../../../sae/basis.ts'
@@ -7,26 +7,7 @@ import type { SaeConfig } from '../../../sae/config.ts'
 import { batches, captureStreams } from '../../lab/models/features.ts'
 import type { OpenModel } from '../../lab/models/models.ts'
 import { windowsOf } from '../../lab/models/windows.ts'
-
-/** BOS and a text’s token ids. */
-export type Ids = readonly number[]
-
-/** The texts' share that is held out, to measure the SAE on. */
-const HELD_OUT = 0.05
-
-/** Some texts, drawn by the seed, are held out, at least one; the others are trained on. */
-export function splitTexts(ids: readonly Ids[], seed: number): { training: Ids[]; heldOut: Ids[] } {
-  const held = new Set(shuffled(ids.length, createRandom(seed)).subarray(0, Math.ceil(HELD_OUT * ids.length)))
-  return {
-    training: ids.filter((_, text) => !held.has(text)),
-    heldOut: ids.filter((_, text) => held.has(text)),
-  }
-}
-
-/** A seed for the `n`th of many draws: what is drawn there depends on nothing that was drawn before. */
-export function seedOf(seed: number, n: number): number {
-  return (Math.imul(seed + 1, 0x9e3779b1) + n) >>> 0
-}
+import type { Ids } from '../../lab/texts/held-out.ts'
 
 /** Reads batches of passages; where it stands is a number. */
 export class ActivationSource {

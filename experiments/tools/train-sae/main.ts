@@ -4,13 +4,14 @@
 //   npm run train-sae -- --resume --out mine/sae/layer3               after Ctrl-C
 // Prints loss, L0 and explained variance as it goes; writes cfg.json, sae_weights.safetensors (SAELens') and report.html.
 import { Option } from 'commander'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { encodeSafetensors } from '../../../engine/weights/safetensors.ts'
+import { memoryStore, readTensor } from '../../../engine/weights/weights.ts'
 import { plainConfig, type SaeConfig } from '../../../sae/config.ts'
 import { saeJson, saeTensors } from '../../../sae/save.ts'
 import { siteNames, siteOf } from '../../../sae/sites.ts'
-import { storeOf } from '../../../sae/train/initial.ts'
-import { TRAINED } from '../../../sae/train/training.ts'
+import { trained as architectures, TRAINED } from '../../../sae/train/all.ts'
 import { loadSae } from '../../../sae/weights.ts'
 import {
   commandLine,
@@ -20,33 +21,39 @@ import {
   oneOf,
   positiveInteger,
   runMain,
+  tokenCount,
 } from '../../lab/cli/cli.ts'
 import { print, printJson, printNote } from '../../lab/cli/print.ts'
 import { formatTable } from '../../lab/cli/table.ts'
 import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
+import {
+  arithmeticOf,
+  checkCircumstances,
+  hashTexts,
+  hasCheckpoint,
+  readCheckpoint,
+  removeCheckpoint,
+  resumedSettings,
+  writeCheckpoint,
+} from '../../lab/models/checkpoint.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
+import { findModel } from '../../lab/models/model-source.ts'
 import { openModel, type OpenModel } from '../../lab/models/models.ts'
 import { provenanceOf } from '../../lab/models/provenance.ts'
 import { measureSaes, type SaeEvaluation } from '../../lab/models/sae-quality.ts'
 import { openWeights } from '../../lab/models/weight-files.ts'
 import { newRun } from '../../lab/report/published-node.ts'
+import { describeSplit, firstTexts, splitTexts, type Ids } from '../../lab/texts/held-out.ts'
 import { OWN_TEXTS, textsNamed } from '../../lab/texts/named-texts.ts'
 import { namedAfter, tokenizeTexts } from '../../lab/texts/tokenize-texts.ts'
-import { splitTexts, type Ids } from './activations.ts'
-import {
-  arithmeticOf,
-  checkCircumstances,
-  hashModel,
-  hashTexts,
-  hasCheckpoint,
-  readCheckpoint,
-  removeCheckpoint,
-  writeCheckpoint,
-} from './checkpoint.ts'
-import { tokenCount, type Settings } from './settings.ts'
+import { FORMAT, halves, widthsOf, type SaeCheckpoint, type Settings } from './settings.ts'
+import { SOURCES, sourceTexts } from './source-texts-node.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
+
+/** Of the texts held out, as many as have so many tokens are measured. */
+const MEASURED_TOKENS = 4096
 
 interface Options extends EngineOptions, Settings {
   readonly texts: string
@@ -68,7 +75,7 @@ const command = addEngineOptions(
   .option('--d-sae <n>', 'number of features', positiveInteger('d-sae'), 1024)
   .option(
     '--texts <path>',
-    'texts, as for npm start: JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published (default: our own 140)',
+    'texts, as for npm start: JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published (default: our own 140); or the word sources: this project’s own files, some 3 MB',
     OWN_TEXTS,
   )
   .option(
@@ -87,11 +94,27 @@ const command = addEngineOptions(
   .option('--rate <x>', 'the learning rate', numberIn('rate', 0, 1), 1e-3)
   .option(
     '--l1 <x>',
-    'what activity costs a standard SAE: more makes fewer features active and explains less',
+    'what activity costs a standard or a gated SAE: more makes fewer features active and explains less',
     numberIn('l1', 0, Infinity),
     2,
   )
-  .option('--k <n>', 'how many features a TopK SAE keeps a token', positiveInteger('k'), 32)
+  .option('--l0 <x>', 'what each active feature costs a JumpReLU SAE', numberIn('l0', 0, Infinity), 0.5)
+  .option(
+    '--k <n>',
+    'how many features a TopK, BatchTopK or Matryoshka SAE keeps a token, on average',
+    positiveInteger('k'),
+    32,
+  )
+  .option(
+    '--rescale',
+    'these choose by activation times |W_dec[j]|, as SAELens does unless told otherwise',
+    false,
+  )
+  .option(
+    '--widths <list>',
+    'Matryoshka: its first so many features are SAEs, too (default: an eighth, a quarter and half of --d-sae)',
+    widthsOf,
+  )
   .option('--seed <n>', 'decides weights, order and batches', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .option('--checkpoint <n>', 'tokens between checkpoints', tokenCount('checkpoint'), 100_000)
   .option('--resume', 'go on from the checkpoint in --out, with the options it was begun with')
@@ -99,8 +122,14 @@ const command = addEngineOptions(
   .addHelpText(
     'after',
     `
-Loss of a batch of a standard SAE: the mean over tokens of |x_hat - x|^2 + l1 * the sum of f_j |W_dec[j]|, where x is scaled so that its mean length
-is the root of its width; of a TopK SAE the first term, and an auxiliary loss by which dead features learn. AdamW; gradients are clipped to 1. SAELens’ definitions. BOS is left out. A twentieth of the texts is held out.
+Loss of a batch: the mean over tokens of |x_hat - x|^2, where x is scaled so that its mean length is the root of its width, and
+  standard             l1 * the sum of f_j |W_dec[j]|
+  topk, batchtopk      an auxiliary loss by which dead features learn (saved as topk, and as jumprelu)
+  matryoshka           the same, and |x_hat - x|^2 of each of --widths (saved as jumprelu)
+  jumprelu             l0 * the number of active features, with a straight-through slope for thresholds
+  gated                l1 * the sum of the gate's activations, and what the gate alone rebuilds
+SAELens’ definitions, written out in sae/train/. AdamW; gradients are clipped to 1. BOS is left out. A twentieth of the texts is held out; the first
+${MEASURED_TOKENS} tokens of these are measured.
 
 A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
 same bits as one that was not. Other weights, texts or arithmetic than it was begun with are refused.
@@ -118,37 +147,42 @@ runMain(async () => {
   await checkWritable(join(out, 'cfg.json'))
   if (!resume && hasCheckpoint(out))
     throw new UserError(`${out} holds a checkpoint: go on by --resume, or remove it to begin again`)
-  const from = resume ? await readCheckpoint(out) : undefined
-  const settings = from ? resumedSettings(from.settings) : settingsOf(options)
+  const from = resume ? await readCheckpoint<SaeCheckpoint>(out, FORMAT) : undefined
+  const settings = from ? resumedSettings(from.settings, command) : settingsOf(options)
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet })
     const config = configFor(model, settings)
-    const texts = namedAfter(options.texts, await textsNamed(options, { leastCategories: 1 }))
+    const found =
+      options.texts === SOURCES
+        ? await sourceTexts(join(import.meta.dirname, '../../..'))
+        : await textsNamed(options, { leastCategories: 1 })
+    const texts = namedAfter(options.texts, found)
     const { ids, long } = tokenizeTexts(model, texts, 'split')
     if (ids.length < 2) throw new UserError(`${options.texts}: expected two texts at least: one is held out`)
     const circumstances = {
-      model: await hashModel(options.model, options),
+      model: await hashModel(options),
       texts: hashTexts(ids),
       arithmetic: arithmeticOf(ops),
     }
     if (from) checkCircumstances(from.circumstances, circumstances)
     const { training, heldOut } = splitTexts(ids, settings.seed)
-    if (!quiet) printNote(describeTexts(training, heldOut, settings))
+    if (!quiet) printNote(describeSplit(training, heldOut, settings.tokens))
     const trained = await trainSae(model, config, training, {
       ...{ settings, circumstances, from, quiet },
       every: Math.max(1, Math.round(options.checkpoint / settings.batch)),
-      save: (checkpoint) => writeCheckpoint(out, checkpoint),
+      save: (checkpoint) => writeCheckpoint(out, FORMAT, checkpoint),
     })
-    const scaled = { ...config, inputScale: trained.scale }
-    const weights = await saeTensors(storeOf(Object.fromEntries(trained.weights)), scaled)
+    const saved = { ...config, scalesByDecoderNorm: false } // these weights have the norms in them
+    const scaled = { ...saved, inputScale: trained.scale }
+    const weights = await saeTensors(memoryStore('trained weights', trained.weights), scaled)
     await writeAllAtomically(out, {
       'sae_weights.safetensors': encodeSafetensors(weights),
-      'cfg.json': saeJson(config),
+      'cfg.json': saeJson(saved),
     })
-    const qualities = await measured(model, config, heldOut)
+    const qualities = await measured(model, saved, firstTexts(heldOut, MEASURED_TOKENS))
     const report = join(out, 'report.html')
     const provenance = {
-      ...(await provenanceOf({ ...model, saeConfig: () => config }, ops, [config.hookName], {
+      ...(await provenanceOf({ ...model, saeConfig: () => saved }, ops, [config.hookName], {
         threshold: 'none: a feature is active where it is above 0',
         seed: settings.seed,
         command: commandLine('train-sae', process.argv.slice(2)),
@@ -171,28 +205,25 @@ function settingsOf({
   buffer,
   rate,
   l1,
+  l0,
   k,
+  rescale,
+  widths = halves(dSae),
   seed,
-}: Options): Settings {
+}: Partial<Pick<Options, 'widths'>> & Omit<Options, 'widths'>): Settings {
   if (buffer < batch)
     throw new UserError(`--buffer ${buffer}: expected at least the ${batch} tokens of a batch (--batch)`)
-  if (architecture === 'topk' && k > dSae)
+  if (architectures[architecture].hasK && k > dSae)
     throw new UserError(`--k ${k}: expected at most the ${dSae} features that there are (--d-sae)`)
-  return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, k, seed }
-}
-
-/** Those of the checkpoint. @throws UserError if the command line says otherwise */
-function resumedSettings(saved: Settings): Settings {
-  for (const name of Object.keys(saved) as (keyof Settings)[])
-    if (command.getOptionValueSource(name) === 'cli' && options[name] !== saved[name])
-      throw new UserError(
-        `--resume: this training was begun with ${name} ${saved[name]}, not ${options[name]}: leave the option out`,
-      )
-  return saved
+  if (widths.some((width) => width > dSae))
+    throw new UserError(
+      `--widths ${widths.join()}: expected at most the ${dSae} features that there are (--d-sae)`,
+    )
+  return { hook, architecture, dSae, tokens, batch, buffer, rate, l1, l0, k, rescale, widths, seed }
 }
 
 /** @throws UserError if no SAE can be trained there */
-function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k }: Settings): SaeConfig {
+function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k, rescale }: Settings): SaeConfig {
   const { nLayers, dModel } = gpt2.config
   const site = siteOf(hook)
   if (!site || site.holds === 'normalized' || site.layer >= nLayers)
@@ -201,13 +232,24 @@ function configFor({ name, gpt2 }: OpenModel, { hook, dSae, architecture, k }: S
     )
   const centered = site.holds === 'stream'
   const plain = plainConfig({ dIn: dModel, dSae, hookName: hook, centered, modelName: name })
-  return architecture === 'topk' ? { ...plain, architecture, k } : plain
+  const { savedAs, hasK = false } = architectures[architecture]
+  const config = { ...plain, architecture: savedAs, scalesByDecoderNorm: hasK && rescale }
+  return savedAs === 'topk' ? { ...config, k } : config
 }
 
-/** How often the texts come again: an SAE learns few texts by heart. */
-function describeTexts(training: readonly Ids[], heldOut: readonly Ids[], { tokens }: Settings): string {
-  const own = training.reduce((sum, { length }) => sum + length - 1, 0)
-  return `${training.length} texts with ${own} tokens, each read ${(tokens / own).toFixed(1)} times; ${heldOut.length} texts are held out`
+/** The SHA-256 of a model’s weights. */
+async function hashModel({ model, ...options }: Options): Promise<string> {
+  const store = await (await findModel(model, { ...options, quiet: true })).weights()
+  const hash = createHash('sha256')
+  try {
+    for (const name of [...store.names()].sort()) {
+      const { data } = await readTensor(store.get(name))
+      hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    }
+  } finally {
+    await store.close()
+  }
+  return hash.digest('hex')
 }
 
 /** The SAE as it was written, and the model's own of that hook where there is one, on the same texts. */

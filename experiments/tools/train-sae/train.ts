@@ -1,14 +1,14 @@
 // The training itself: from the pool to the optimiser, step by step, with a checkpoint from time to time.
-import { createRandom } from '../../../engine/random.ts'
+import { createRandom, seedOf } from '../../../engine/random.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { ActivationPool } from '../../../sae/train/pool.ts'
 import { SaeTraining } from '../../../sae/train/training.ts'
 import { createProgress } from '../../lab/cli/progress.ts'
+import type { Circumstances } from '../../lab/models/checkpoint.ts'
 import type { OpenModel } from '../../lab/models/models.ts'
-import { ActivationSource, seedOf } from './activations.ts'
-import type { Checkpoint, Circumstances, Point } from './checkpoint.ts'
-import { stepsOf, trainingSettings, type Settings } from './settings.ts'
+import { ActivationSource } from './activations.ts'
+import { stepsOf, trainingSettings, type Point, type SaeCheckpoint, type Settings } from './settings.ts'
 
 export interface Trained {
   readonly weights: ReadonlyMap<string, Tensor>
@@ -21,10 +21,10 @@ export interface Trained {
 interface TrainOptions {
   readonly settings: Settings
   readonly circumstances: Circumstances
-  readonly from?: Checkpoint
+  readonly from?: SaeCheckpoint
   /** Steps between checkpoints. */
   readonly every: number
-  readonly save: (checkpoint: Checkpoint) => Promise<void>
+  readonly save: (checkpoint: SaeCheckpoint) => Promise<void>
   readonly quiet?: boolean
 }
 
@@ -59,7 +59,7 @@ export async function trainSae(
     const saved = await training.save()
     const tensors = new Map([...saved.tensors, ['pool', pool.rows] as const])
     const { position } = source
-    await save({ settings, circumstances, steps: saved.steps, position, scale, history, tensors })
+    await save({ ...saved, settings, circumstances, position, scale, history, tensors })
   }
   if (!from) await checkpoint()
   using progress = createProgress({ label: 'training', total: steps * batch, unit: 'tokens', quiet })

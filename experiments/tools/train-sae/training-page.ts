@@ -1,18 +1,14 @@
 // The report of a training: its curves, and how well the SAE does on texts that it was not trained on.
-import * as Plot from '@observablehq/plot'
-import type { VNode } from 'preact'
 import type { Provenance } from '../../lab/models/provenance.ts'
 import type { SaeEvaluation } from '../../lab/models/sae-quality.ts'
+import { curve } from '../../lab/report/curve.ts'
 import { html } from '../../lab/report/html.ts'
 import { showNumber, showShare } from '../../lab/report/numbers.ts'
-import { chartDocument } from '../../lab/report/page-node.ts'
 import type { Run } from '../../lab/report/published-node.ts'
 import { renderReport } from '../../lab/report/report-page.ts'
 import { pictureOf, section } from '../../lab/report/sections.ts'
-import { drawChart } from '../../lab/report/svg.ts'
 import { dataTable } from '../../lab/report/tables.ts'
-import type { Point } from './checkpoint.ts'
-import { DEAD_AFTER, type Settings } from './settings.ts'
+import { DEAD_AFTER, type Point, type Settings } from './settings.ts'
 import type { Trained } from './train.ts'
 
 interface TrainingPage {
@@ -59,12 +55,17 @@ export function renderTrainingReport({
       'and pays for each activation by its size: so it finds directions that explain much and are seldom needed.',
     picture: pictureOf(
       `Each point is one batch of ${settings.batch} tokens; the cost of activity rises over the first tenth.`,
-      (Object.keys(CURVES) as Curve[]).map((name) => curveOf(trained.history, name)),
+      (Object.keys(CURVES) as Curve[]).map((name) =>
+        curve(
+          CURVES[name],
+          trained.history.map((point) => ({ tokens: point.tokens, value: point[name] })),
+        ),
+      ),
     ),
     claims: html`<p>
       A ${architecture} SAE, trained on ${tokens} tokens: learning rate ${settings.rate},
-      ${architecture === 'topk' ? `k ${settings.k}` : `L1 cost ${settings.l1}`}, inputs multiplied by
-      ${trained.scale.toPrecision(4)} (folded into the weights).
+      ${describeCost(settings)}, inputs multiplied by ${trained.scale.toPrecision(4)} (folded into the
+      weights).
     </p>`,
     body: [
       section(
@@ -91,6 +92,12 @@ export function renderTrainingReport({
   })
 }
 
+function describeCost({ architecture, k, l1, l0, widths }: Settings): string {
+  if (architecture === 'jumprelu') return `L0 cost ${l0}`
+  if (architecture === 'standard' || architecture === 'gated') return `L1 cost ${l1}`
+  return architecture === 'matryoshka' ? `k ${k}, prefixes of ${widths.join(', ')} features` : `k ${k}`
+}
+
 /** How well SAEs do, a row each, for the page and for the terminal. */
 export function qualityRows(qualities: ReadonlyMap<string, SaeEvaluation>): {
   head: string[]
@@ -103,26 +110,4 @@ export function qualityRows(qualities: ReadonlyMap<string, SaeEvaluation>): {
       ...[quality.ce_recovered.toFixed(3), quality.d_sae, quality.dead_features],
     ]),
   }
-}
-
-function curveOf(history: readonly Point[], name: Curve): VNode {
-  const [first, last] = [history[0], history[history.length - 1]]
-  const about = {
-    title: CURVES[name],
-    description: `from ${showNumber(first[name])} at ${first.tokens} tokens to ${showNumber(last[name])} at ${last.tokens}`,
-  }
-  const chart = drawChart(
-    chartDocument(),
-    {
-      ...{ width: 340, height: 180, marginLeft: 48, marginBottom: 34 },
-      x: { label: 'tokens', ticks: 4, tickFormat: '~s', labelArrow: 'none' },
-      y: { label: null, ticks: 4, zero: true },
-      marks: [Plot.line(history, { x: 'tokens', y: name, stroke: 'var(--stroke)', strokeWidth: 1.5 })],
-    },
-    about,
-  )
-  return html`<div>
-    <p><small>${CURVES[name]}</small></p>
-    ${chart}
-  </div>`
 }

@@ -192,12 +192,25 @@ const transcoders = BLOCKS.map((block): SaeFiles => {
   }
 })
 
+/**
+ * Those of them that ARENA's exercises load (Callum McDougall), saved as if they were SAEs of their input, with one bias: b_dec is
+ * b_dec_out. Where a file says that b_dec is taken from the input, it is refused.
+ */
+const arena = BLOCKS.slice(0, 9).map((block) => ({
+  hook: `blocks.${block}.ln2.hook_normalized`,
+  folder: `gpt2-small-layer-${block}-mlp-transcoder-folded-b_dec_out`,
+  settings: {
+    ...{ architecture: 'transcoder', d_out: 768, hook_name_out: `blocks.${block}.hook_mlp_out` },
+    ...CENTERED,
+  },
+}))
+
 /** GPT-2 small's SAEs, where nothing else is asked for. */
 export const usualSaes = resJbHooks.map(resJbFiles)
 
 /**
  * Every release that `--saes` knows by name. Settings and published figures: SAELens' registry (pretrained_saes.yaml, version
- * 6.54). Hashes are pinned where they are known; the others are held to the size and to the hash that the hub announces.
+ * 6.54), or their authors' setup. Hashes are pinned where they are known; the others are held to the size and to the hash that the hub announces.
  */
 export const releases: Readonly<Record<string, readonly SaeFiles[]>> = {
   'gpt2-small-res-jb': usualSaes,
@@ -205,4 +218,9 @@ export const releases: Readonly<Record<string, readonly SaeFiles[]>> = {
   'gpt2-small-mlp-tm': inFolders('gpt2-small-mlp-tm', 'tommmcgrath/gpt2-small-mlp-out-saes', mlpOut),
   'gpt2-small-hook-z-kk': heads,
   'gpt2-small-transcoders': transcoders,
+  'gpt2-small-transcoders-arena': inFolders(
+    'gpt2-small-transcoders-arena',
+    'callummcdougall/arena-demos-transcoder',
+    arena,
+  ),
 }

@@ -3,76 +3,58 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import type { Backend } from '../../../engine/backend.ts'
 import { openFile } from '../../../engine/weights/files-node.ts'
 import { encodeSafetensors, openSafetensors } from '../../../engine/weights/safetensors.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { readTensor } from '../../../engine/weights/weights.ts'
-import { UserError } from '../../lab/cli/user-error.ts'
-import { writeAtomically } from '../../lab/cli/write-node.ts'
-import { findModel } from '../../lab/models/model-source.ts'
-import type { SourceOptions } from '../../lab/models/source-options.ts'
-import type { Settings } from './settings.ts'
+import { UserError } from '../cli/user-error.ts'
+import { writeAtomically } from '../cli/write-node.ts'
 
 /** What must be as it was for a resumed training to take the same steps. */
 export interface Circumstances {
-  readonly model: string
+  /** The model that is read, where one is. */
+  readonly model?: string
   readonly texts: string
   readonly arithmetic: string
 }
 
-/** A point on the curves of the report. */
-export interface Point {
-  readonly tokens: number
-  readonly loss: number
-  readonly l0: number
-  readonly explainedVariance: number
-  readonly deadFeatures: number
-}
-
-interface CheckpointHead {
-  readonly format: string
-  readonly settings: Settings
+/** Where a training stands. What is in no tensor must be JSON. */
+export interface Checkpoint {
   readonly circumstances: Circumstances
-  readonly steps: number
-  /** Batches of passages that were read. */
-  readonly position: number
-  /** What activations are multiplied by. */
-  readonly scale: number
-  readonly history: readonly Point[]
-}
-
-export interface Checkpoint extends Omit<CheckpointHead, 'format'> {
-  /** What SaeTraining saves, and `pool`: the activations that wait. */
   readonly tensors: ReadonlyMap<string, Tensor>
 }
 
-const FORMAT = 'clearbox train-sae 1'
-
 const pathIn = (folder: string): string => join(folder, 'checkpoint.safetensors')
 
-export async function writeCheckpoint(folder: string, { tensors, ...state }: Checkpoint): Promise<void> {
-  const head: CheckpointHead = { format: FORMAT, ...state }
-  await writeAtomically(
-    pathIn(folder),
-    encodeSafetensors(tensors, new Map([['training', JSON.stringify(head)]])),
-  )
+/** `format`: whose checkpoint it is, and of which version. */
+export async function writeCheckpoint(
+  folder: string,
+  format: string,
+  { tensors, ...state }: Checkpoint,
+): Promise<void> {
+  const head = JSON.stringify({ format, ...state })
+  await writeAtomically(pathIn(folder), encodeSafetensors(tensors, new Map([['training', head]])))
 }
 
 export const hasCheckpoint = (folder: string): boolean => existsSync(pathIn(folder))
 
-/** @throws UserError if there is none, or it is not of this kind */
-export async function readCheckpoint(folder: string): Promise<Checkpoint> {
+/** @throws UserError if there is none, or it is not of this format */
+export async function readCheckpoint<Kind extends Checkpoint>(folder: string, format: string): Promise<Kind> {
   const path = pathIn(folder)
   if (!hasCheckpoint(folder))
     throw new UserError(`${path}: there is no such file: begin without --resume, or name the folder by --out`)
   const store = await openSafetensors(await openFile(path))
   try {
-    const { format, ...state } = JSON.parse(store.metadata.get('training') ?? '{}') as CheckpointHead
-    if (format !== FORMAT) throw new UserError(`${path}: not a checkpoint of this version (${FORMAT})`)
+    const { format: found, ...state } = JSON.parse(store.metadata.get('training') ?? '{}') as {
+      format?: string
+    }
+    if (found !== format)
+      throw new UserError(`${path}: expected a checkpoint of ${format}, found ${found ?? 'none'}`)
     const tensors = new Map<string, Tensor>()
     for (const name of store.names()) tensors.set(name, await readTensor(store.get(name)))
-    return { ...state, tensors }
+    return { ...state, tensors } as unknown as Kind
   } finally {
     await store.close()
   }
@@ -98,23 +80,21 @@ export function checkCircumstances(saved: Circumstances, now: Circumstances): vo
       )
 }
 
+/** The checkpoint’s settings. @throws UserError if the command line says otherwise of one of them */
+export function resumedSettings<Settings extends object>(saved: Settings, command: Command): Settings {
+  for (const [name, value] of Object.entries(saved)) {
+    const [was, now] = [String(value), String(command.getOptionValue(name))]
+    if (command.getOptionValueSource(name) === 'cli' && was !== now)
+      throw new UserError(
+        `--resume: this training was begun with ${name} ${was}, not ${now}: leave the option out`,
+      )
+  }
+  return saved
+}
+
 /** What decides the bits of what a backend computes: not how many threads share the work. */
 export function arithmeticOf({ name, mode }: Backend): string {
   return `${name}: ${mode.replace(/, \d+ threads?/, '')}`
-}
-
-export async function hashModel(name: string, options: SourceOptions): Promise<string> {
-  const store = await (await findModel(name, { ...options, quiet: true })).weights()
-  const hash = createHash('sha256')
-  try {
-    for (const tensor of [...store.names()].sort()) {
-      const { data } = await readTensor(store.get(tensor))
-      hash.update(tensor).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    }
-  } finally {
-    await store.close()
-  }
-  return hash.digest('hex')
 }
 
 export function hashTexts(ids: readonly (readonly number[])[]): string {
