@@ -24,12 +24,52 @@ export type FeatureEdit = FeatureRef &
     | { readonly kind: 'up'; readonly coefficient: number }
   )
 
+/** Something of the model that is changed while it reads or writes; a list of them, made in its order, is an edit. */
+export type Change =
+  | FeatureEdit
+  /** What the head mixes from the tokens it looks at becomes 0, at every token. */
+  | { readonly kind: 'head'; readonly layer: number; readonly head: number }
+  /** The MLP neuron's activation becomes 0, at every token. */
+  | { readonly kind: 'neuron'; readonly layer: number; readonly neuron: number }
+
+/** How the next token is drawn, as in gpt2/generate.ts; `tokens`: how many are written before it waits. */
+export interface Sampling {
+  readonly temperature: number
+  /** null: from all. */
+  readonly topK: number | null
+  readonly topP: number
+  readonly seed: number
+  readonly tokens: number
+}
+
+/** The model as it is, and as the edit makes it. */
+export type Side = 'plain' | 'edited'
+
+/** Why nothing more can be written: <|endoftext|> was drawn, or the model has no further position. */
+export type Ending = 'end' | 'full'
+
 /** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
   | { readonly type: 'open'; readonly backend: BackendChoice }
-  | { readonly type: 'run'; readonly id: number; readonly text: string; readonly edit: FeatureEdit | null }
+  | {
+      readonly type: 'run'
+      readonly id: number
+      readonly text: string
+      readonly edit: readonly Change[]
+    }
   | ({ readonly type: 'card'; readonly id: number } & FeatureRef)
+  /** Writes on from a text, with and without the edit. A newer run or writing ends it; other requests have their turn between two tokens. */
+  | {
+      readonly type: 'write'
+      readonly id: number
+      readonly text: string
+      readonly edit: readonly Change[]
+      readonly sampling: Sampling
+    }
+  | { readonly type: 'stop'; readonly id: number }
+  /** After it has stopped, or written all tokens asked for: as many more. */
+  | { readonly type: 'go-on'; readonly id: number; readonly tokens: number }
 
 /** To the page. */
 export type Answer =
@@ -39,7 +79,15 @@ export type Answer =
   | { readonly type: 'layer'; readonly id: number; readonly done: number }
   | { readonly type: 'run'; readonly id: number; readonly run: TextRun }
   | { readonly type: 'card'; readonly id: number; readonly card: Card }
-  /** `id` is that of the run or card, and is missing where the worker could not start. */
+  /** One token of a continuation. */
+  | { readonly type: 'written'; readonly id: number; readonly side: Side; readonly token: Token }
+  /** Nothing is written until it is told to go on; a side that stands at an ending never will. */
+  | {
+      readonly type: 'paused'
+      readonly id: number
+      readonly endings: Readonly<Partial<Record<Side, Ending | null>>>
+    }
+  /** `id` is that of the run, card or writing, and is missing where the worker could not start. */
   | { readonly type: 'failed'; readonly id?: number; readonly failure: Failure }
 
 /** A fault as a person meets it: what happened, and a way on. `message` and `advice` are plain text. */
@@ -82,7 +130,7 @@ export interface TextRun {
   readonly next: TopPerToken
   /** What the ids of `next` and of the layers' lenses look like, so that the page needs no tokenizer. */
   readonly names: ReadonlyMap<number, string>
-  /** Where an edit was asked for: what a second pass with it gave. */
+  /** Where something was to be changed: what a second pass with the edit gave. */
   readonly edited: EditedRun | null
   /** Of the whole run, and what of it was the edited pass. */
   readonly ms: { readonly total: number; readonly edited: number }
@@ -126,7 +174,7 @@ export interface TopPerToken {
 }
 
 export interface EditedRun {
-  readonly edit: FeatureEdit
+  readonly edit: readonly Change[]
   /** The next token after each position, with the edit. */
   readonly next: TopPerToken
   /** Probabilities of its ids before the edit: [tokens, next.perToken]. */

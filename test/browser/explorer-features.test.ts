@@ -133,11 +133,7 @@ test('a feature turned off changes the next token as npm run ablation’s remova
     assert.is(await visitor.button('Turn it off').getAttribute('aria-pressed'), 'true')
     await visitor.page.getByText(`Feature ${feature} of layer 2 is turned off:`).waitFor()
     const { edit, next_token: clean } = await visitor.exported()
-    assert.equal(edit && { hook: edit.hook, feature: edit.feature, kind: edit.kind }, {
-      hook: hookOf(layer),
-      feature,
-      kind: 'off',
-    })
+    assert.equal(edit?.changes, [{ hook: hookOf(layer), layer, feature, kind: 'off' }])
     const expected = await withoutFeature(layer, feature)
     let moved = 0
     for (const [token, guesses] of edit!.next_token.entries())
@@ -169,7 +165,7 @@ test('a feature turned up by 0 changes nothing, and by more, more', () =>
         ),
       )
       const { edit } = await visitor.exported()
-      assert.is(edit?.kind === 'up' && edit.coefficient, coefficient)
+      assert.equal(edit?.changes, [{ hook: hookOf(3), layer: 3, feature: 7, kind: 'up', coefficient }])
       kl.push(Math.max(...edit!.kl_nats))
     }
     assert.ok(Math.abs(kl[0]) < 1e-6 && kl[1] > 1e-4 && kl[2] > kl[1], kl.join(', '))
@@ -211,6 +207,42 @@ test('a card shows what npm run feature finds of the same feature', async () => 
       await card.getByRole('heading', { name: `Layer ${layer}, feature ${nearest}` }).waitFor()
     },
     { url: `${explorer.url}#feature=${layer}-${feature}` },
+  )
+})
+
+test('with the same seed it writes what npm run generate writes, and beside it what an edit makes of it', async () => {
+  const prompt = 'def area(r):'
+  const { status, stdout, stderr } = runScript('experiments/tools/generate/main.ts', [
+    ...['--prompt', prompt, '--tokens', '20', '--temperature', '0.9', '--top-k', '30', '--top-p', '0.9'],
+    ...['--seed', '5', '--json'],
+  ])
+  assert.is(status, 0, stderr)
+  const { ids } = JSON.parse(stdout) as { ids: number[] }
+  const hash = `#text=${encodeURIComponent(prompt)}&edit=up-3-7-30,head-1-2&sampling=0.9-30-0.9-5-20`
+  await explorer.visit(
+    async (visitor) => {
+      await visitor.ready()
+      const written = (side: string): Promise<number[]> =>
+        visitor.page
+          .locator(`[data-side="${side}"] [data-id]`)
+          .evaluateAll((all) => all.map((token) => Number((token as HTMLElement).dataset.id)))
+      await visitor.button('Write').click()
+      await visitor.button('Go on').waitFor()
+      assert.equal(await written('plain'), ids)
+      const edited = await written('edited')
+      const parted = edited.findIndex((id, i) => id !== ids[i])
+      assert.ok(parted >= 0)
+      await visitor.page.getByText(`They part at token ${parted + 1}:`).waitFor()
+      assert.is(await visitor.page.locator('.written mark').count(), 2)
+      await visitor.button('Go on').click()
+      await visitor.page.locator('[data-side="plain"] [data-id]').nth(39).waitFor()
+      await visitor.button('Go on').waitFor()
+      assert.equal((await written('plain')).slice(0, 20), ids)
+      // another edit ends it
+      await visitor.rerun(() => visitor.button('Undo head 2 of layer 1 turned off').click())
+      assert.is(await visitor.page.locator('.written').count(), 0)
+    },
+    { url: `${explorer.url}${hash}` },
   )
 })
 

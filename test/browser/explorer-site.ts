@@ -123,7 +123,7 @@ export class Visitor {
 
   /** The features that the page lists for the token at hand, layer by layer. */
   features(): Promise<{ layer: number; feature: number; value: number; shown: string }[]> {
-    return this.page.locator('button.bar').evaluateAll((buttons) =>
+    return this.page.locator('button.bar[data-feature]').evaluateAll((buttons) =>
       (buttons as HTMLElement[]).map((button) => ({
         layer: Number(button.dataset.layer),
         feature: Number(button.dataset.feature),

@@ -231,7 +231,7 @@ test('Back undoes a click, and Forward does it again; typing and arrow keys are 
     await page.goForward()
     assert.is(await panel.textContent(), card)
     await visitor.rerun(() => page.goForward())
-    assert.is((await visitor.exported()).edit?.kind, 'off')
+    assert.is((await visitor.exported()).edit?.changes[0].kind, 'off')
   }))
 
 /** Where Tab leads, from the top of the page until it leaves: what it is, and whether one sees that it has the focus. */
@@ -311,7 +311,7 @@ test('by keyboard alone: tokens, a card, an edit, and back', () =>
     const strength = Number(await page.getByRole('slider').inputValue())
     await visitor.rerun(() => press('ArrowLeft'))
     assert.ok(Number(await page.getByRole('slider').inputValue()) < strength)
-    assert.is((await visitor.exported()).edit?.kind, 'up')
+    assert.is((await visitor.exported()).edit?.changes[0].kind, 'up')
     await page.getByRole('slider').focus()
     await press('Escape')
     assert.is(await page.locator('section.panel').count(), 0)

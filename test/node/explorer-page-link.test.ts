@@ -14,7 +14,13 @@ import {
   START,
   type Link,
 } from '../../experiments/explorer/page/link.ts'
-import type { FeatureEdit } from '../../experiments/explorer/protocol.ts'
+import {
+  cleanNumber,
+  SAMPLING_FIELDS,
+  USUAL_SAMPLING,
+  readSampling,
+} from '../../experiments/explorer/page/sampling.ts'
+import type { Change, Sampling } from '../../experiments/explorer/protocol.ts'
 import { OPENED } from '../helpers/explorer-run.ts'
 
 const whole = fc.integer({ min: 0, max: 999_999 })
@@ -28,10 +34,22 @@ const anyText = fc.string({
   ),
 })
 
-const edits: fc.Arbitrary<FeatureEdit> = fc.oneof(
-  place.map((at): FeatureEdit => ({ ...at, kind: 'off' })),
-  fc.tuple(place, coefficient).map(([at, by]): FeatureEdit => ({ ...at, kind: 'up', coefficient: by })),
+const changes: fc.Arbitrary<Change> = fc.oneof(
+  place.map((at): Change => ({ ...at, kind: 'off' })),
+  fc.tuple(place, coefficient).map(([at, by]): Change => ({ ...at, kind: 'up', coefficient: by })),
+  place.map(({ layer, feature }): Change => ({ kind: 'head', layer, head: feature })),
+  place.map(({ layer, feature }): Change => ({ kind: 'neuron', layer, neuron: feature })),
 )
+
+/** As the page's fields leave them. */
+const sampling = fc
+  .tuple(...SAMPLING_FIELDS.map(({ min, max }) => fc.double({ min, max, noNaN: true })))
+  .map((values): Sampling => ({
+    ...USUAL_SAMPLING,
+    ...Object.fromEntries(
+      SAMPLING_FIELDS.map((field, i) => [field.name, cleanNumber(field, String(values[i]))]),
+    ),
+  }))
 
 const links: fc.Arbitrary<Link> = fc.record(
   {
@@ -41,7 +59,8 @@ const links: fc.Arbitrary<Link> = fc.record(
     head: fc.record({ layer: whole, head: whole }, plain),
     compare: fc.tuple(whole, whole),
     feature: fc.option(place),
-    edit: fc.option(edits),
+    edit: fc.array(changes, { maxLength: 4 }),
+    sampling,
   },
   plain,
 )
@@ -64,10 +83,12 @@ function assertLink(link: Link): void {
   const numbers = [head.layer, head.head, ...compare]
   if (link.token !== null) numbers.push(link.token)
   if (feature !== null) numbers.push(feature.layer, feature.feature)
-  if (edit !== null) numbers.push(edit.layer, edit.feature)
+  for (const { kind, coefficient = 0, ...place } of edit as (Change & { coefficient?: number })[]) {
+    numbers.push(...Object.values(place))
+    if (kind === 'up') assert.is(coefficient, cleanCoefficient(coefficient))
+  }
   for (const number of numbers)
     assert.ok(Number.isInteger(number) && number >= 0 && number < 1e6, String(number))
-  if (edit?.kind === 'up') assert.is(edit.coefficient, cleanCoefficient(edit.coefficient))
 }
 
 test('any string is a valid link', () => {
@@ -119,11 +140,15 @@ test('a link is written so that people can read it', () => {
   const link: Link = {
     ...{ text: 'a b', backend: 'gpujs:cpu', token: 2, head: { layer: 1, head: 3 }, compare: [0, 2] },
     feature: { layer: 1, feature: 40 },
-    edit: { layer: 1, feature: 40, kind: 'up', coefficient: 2.5 },
+    edit: [
+      { layer: 1, feature: 40, kind: 'up', coefficient: 2.5 },
+      { kind: 'head', layer: 0, head: 3 },
+    ],
+    sampling: { ...USUAL_SAMPLING, temperature: 0, topK: 5 },
   }
   assert.is(
     encodeLink(link),
-    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&edit=up-1-40-2.5',
+    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60',
   )
 })
 
@@ -163,23 +188,58 @@ test('half an edit, or one too many, is none', () => {
     'up-1-2-1e3',
     'on-1-2',
     'off-a-2',
+    'head-1-2-3',
+    'neuron-1',
+    'off-1-2,',
+    'off-1-2,head',
   ])
     assert.equal(decodeLink(`edit=${edit}`), { link: START, refused: [`edit=${edit}`] })
+})
+
+test('sampling that no field could hold is none, and a field brings what is typed within its limits', () => {
+  for (const written of [
+    '',
+    '1-all-1-0',
+    '1-all-1-0-60-1',
+    '1-all-2-0-60',
+    '-1-all-1-0-60',
+    'x-all-1-0-60',
+    '1-0-1-0-60',
+    '1-all-1-0.5-60',
+    '01-all-1-0-60',
+  ])
+    assert.is(readSampling(written), undefined, written)
+  assert.equal(readSampling('0.7-40-0.95-4294967295-1'), {
+    ...{ temperature: 0.7, topK: 40, topP: 0.95, seed: 4294967295, tokens: 1 },
+  })
+  const [temperature, topK, topP, seed] = SAMPLING_FIELDS
+  assert.equal([cleanNumber(temperature, '-3'), cleanNumber(temperature, 'x')], [0, 0.8])
+  assert.equal([cleanNumber(topK, ''), cleanNumber(topK, '2.6'), cleanNumber(topP, '0')], [null, 3, 0.001])
+  assert.is(cleanNumber(seed, '1e99'), 4294967295)
 })
 
 test('what the model does not have is left out of a link', () => {
   const link: Link = {
     ...{ text: 'x', backend: 'wasm', token: 16, head: { layer: 0, head: 2 }, compare: [0, 2] },
+    sampling: USUAL_SAMPLING,
     feature: { layer: 0, feature: 50 },
-    edit: { layer: 2, feature: 0, kind: 'off' },
+    edit: [
+      { layer: 2, feature: 0, kind: 'off' },
+      { kind: 'head', layer: 0, head: 2 },
+      { kind: 'neuron', layer: 2, neuron: 0 },
+    ],
   }
   const fitted = fitLink(link, OPENED)
-  const none = { token: null, head: START.head, compare: [0, 1], feature: null, edit: null }
+  const none = { token: null, head: START.head, compare: [0, 1], feature: null, edit: [] }
   assert.equal(fitted, { ...link, ...none })
   const kept: Link = {
     ...{ text: 'x', backend: 'wasm', token: 15, head: { layer: 1, head: 1 }, compare: [1, 0] },
+    sampling: USUAL_SAMPLING,
     feature: { layer: 0, feature: 49 },
-    edit: { layer: 1, feature: 49, kind: 'off' },
+    edit: [
+      { layer: 1, feature: 49, kind: 'off' },
+      { kind: 'head', layer: 1, head: 1 },
+    ],
   }
   assert.equal(fitLink(kept, OPENED), kept)
 })

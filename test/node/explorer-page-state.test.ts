@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Link } from '../../experiments/explorer/page/link.ts'
+import { START, type Link } from '../../experiments/explorer/page/link.ts'
+import { partingOf } from '../../experiments/explorer/page/writing.ts'
 import {
   clampToken,
   phaseOf,
@@ -8,9 +9,10 @@ import {
   startState,
   tokenShown,
   type Action,
+  type ShownWriting,
   type State,
 } from '../../experiments/explorer/page/state.ts'
-import type { Answer, Card, Failure } from '../../experiments/explorer/protocol.ts'
+import type { Answer, Card, Failure, Side, Token } from '../../experiments/explorer/protocol.ts'
 import { OPENED, toyRun } from '../helpers/explorer-run.ts'
 
 const toy = toyRun([' one', ' two'])
@@ -138,6 +140,49 @@ test('everything is about the hovered token, else the chosen one, else the last,
   assert.is(tokenShown(run(chosen, { type: 'hover', hover: { token: 0 } })), 0)
   assert.is(clampToken(toy, 9), 2)
   assert.is(clampToken(null, 9), 0)
+})
+
+test('a writing grows token by token, pauses, goes on, and ends with what it was written from', () => {
+  const token = (id: number): Token => ({ id, piece: 'x', shown: 'x' })
+  const written = (side: Side, id: number): Action =>
+    answer({ type: 'written', id: 5, side, token: token(id) })
+  const changed = run(seen, choose({ edit: [{ kind: 'head', layer: 0, head: 1 }] }))
+  const begun = run(changed, { type: 'asked-writing', id: 5 }, written('plain', 1), written('edited', 2))
+  assert.equal(
+    begun.writing?.sides.map(({ side, tokens }) => [side, tokens.map(({ id }) => id)]),
+    [
+      ['plain', [1]],
+      ['edited', [2]],
+    ],
+  )
+  assert.is(partingOf(begun.writing!), 0)
+  assert.is(reduce(begun, answer({ type: 'written', id: 4, side: 'plain', token: token(3) })), begun)
+  const paused = run(begun, answer({ type: 'paused', id: 5, endings: { plain: null, edited: 'end' } }))
+  assert.is(paused.writing?.phase, 'paused')
+  const on = run(paused, { type: 'asked-writing', id: 5 })
+  assert.equal([on.writing?.phase, on.writing?.sides[0].tokens.length], ['writing', 1])
+  const failed = run(on, answer({ type: 'failed', id: 5, failure: FAILURE }))
+  assert.equal([failed.writing?.failure, failed.failure], [FAILURE, null])
+  assert.is(run(on, choose({ token: 1 })).writing, on.writing)
+  for (const choice of [{ text: 'y' }, { edit: [] }, { sampling: { ...START.sampling, seed: 1 } }])
+    assert.is(run(on, choose(choice)).writing, null)
+})
+
+test('sides part at the first token that differs, or where one of them has ended', () => {
+  const side = (...ids: number[]) => ids.map((id): Token => ({ id, piece: '', shown: '' }))
+  const of = (plain: Token[], edited: Token[], endings: ShownWriting['endings']) =>
+    partingOf({
+      sides: [
+        { side: 'plain', tokens: plain },
+        { side: 'edited', tokens: edited },
+      ],
+      endings,
+      phase: 'paused',
+    })
+  assert.is(of(side(1, 2, 3), side(1, 4, 3), {}), 1)
+  assert.is(of(side(1, 2), side(1, 2), { plain: null, edited: null }), null)
+  assert.is(of(side(1, 2, 3), side(1, 2), { plain: null, edited: null }), null) // the other is still to come
+  assert.is(of(side(1, 2, 3), side(1, 2), { plain: null, edited: 'end' }), 2)
 })
 
 test.run()

@@ -56,7 +56,7 @@ reading('a head is read at its own rows, up to the token that looks', () => {
 })
 
 const edited: EditedRun = {
-  edit: { layer: 1, feature: 3, kind: 'off' },
+  edit: [{ layer: 1, feature: 3, kind: 'off' }],
   next: top(4, [9, 5], [0.4, 0.3]),
   nextAfter: Float32Array.from(Array.from({ length: 4 }, () => [0.3, 0.2]).flat()),
   nextBefore: Float32Array.from(Array.from({ length: 4 }, () => [0.01, 0.5]).flat()),
@@ -85,9 +85,9 @@ reading('positions that moved, without BOS and those that did not', () => {
 
 reading('the edit is told in words, with the case in which it cannot do anything', () => {
   assert.match(editSentence(toy, edited), /^Feature 3 of layer 1 is turned off: .*wherever it fires\.$/)
-  const silent = { ...edited, edit: { ...edited.edit, feature: 4 } } as EditedRun
+  const silent: EditedRun = { ...edited, edit: [{ layer: 1, feature: 4, kind: 'off' }] }
   assert.match(editSentence(toy, silent), /fires nowhere in this text: nothing can change/)
-  const up = { ...edited, edit: { layer: 0, feature: 4, kind: 'up', coefficient: 2.5 } } as EditedRun
+  const up: EditedRun = { ...edited, edit: [{ layer: 0, feature: 4, kind: 'up', coefficient: 2.5 }] }
   assert.match(editSentence(toy, up), /^Feature 4 of layer 0 is turned up by 2\.50 at every token but BOS\.$/)
 })
 
@@ -147,7 +147,7 @@ showing('a large pattern has axes: every second token, or third, with its positi
   const labels = (size: number) => {
     const run = toyRun(Array.from({ length: size - 1 }, (_, i) => ` w${i + 1}`))
     const head = { layer: 0, head: 1 }
-    const page = renderToString(h(HeadDetail, { run, token: 1, head, palette: [] }))
+    const page = renderToString(h(HeadDetail, { run, token: 1, head, palette: [], edit: [], dispatch() {} }))
     const axis = /class="keys[^"]*"[^>]*>(.*?)<\/div>/s.exec(page)![1]
     return [...axis.matchAll(/flex-grow: ?(\d+)[^>]*>([^<]*)</g)].map(([, grow, label]) => [
       Number(grow),
@@ -206,7 +206,7 @@ showing('hostile tokens are text in every block', () => {
   const dispatch = (): void => {}
   const page = renderToString(
     html`<main>
-      ${h(TokenStrip, { run: hostile, chosen: token, shown: token, marked: null, edit: null, dispatch })}
+      ${h(TokenStrip, { run: hostile, chosen: token, shown: token, marked: null, edit: [], dispatch })}
       ${featureColumns(hostile, token, null, dispatch)} ${lens(hostile, token)} ${nextToken(hostile, token)}
       ${comparison(hostile, token, [0, 1], dispatch)}
     </main>`,

@@ -7,9 +7,11 @@ import { decoderRows } from '../../sae/decoder.ts'
 import { addDirection, removal, steering } from '../../sae/edit.ts'
 import { measureEdits } from '../../experiments/ablation/measure.ts'
 import { encodeStream } from '../../experiments/lab/models/features.ts'
-import type { FeatureEdit, TextRun } from '../../experiments/explorer/protocol.ts'
+import type { Change, TextRun } from '../../experiments/explorer/protocol.ts'
 import { runText } from '../../experiments/explorer/worker/run-text.ts'
 import { loadModel, type Model } from '../../experiments/explorer/worker/model.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { onHost, type Hook } from '../../gpt2/hooks.ts'
 import { capture, run } from '../../gpt2/model.ts'
 import { BASE, carried, withFolder } from '../helpers/explorer.ts'
 import { logProbability } from '../helpers/loss.ts'
@@ -21,7 +23,7 @@ async function open(name: string, options: BackendOptions = {}): Promise<Model> 
   return withFolder(new Map(carried.contents), () => loadModel(ops, BASE, carried.files, () => {}))
 }
 
-const see = (model: Model, text: string, edit: FeatureEdit | null = null): Promise<TextRun> =>
+const see = (model: Model, text: string, edit: readonly Change[] = []): Promise<TextRun> =>
   runText(model, { text, edit }, async () => {})
 
 const hookOf = (layer: number) => `blocks.${layer}.hook_resid_pre`
@@ -135,8 +137,9 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
       const { feature, activations, direction } = await aFeature(model, seen, 3)
       const hook = hookOf(3)
       const [coefficients] = kind === 'off' ? removal([activations]) : steering([ids.length], 4)
-      const edit: FeatureEdit =
-        kind === 'off' ? { layer: 3, feature, kind } : { layer: 3, feature, kind, coefficient: 4 }
+      const edit: Change[] = [
+        kind === 'off' ? { layer: 3, feature, kind } : { layer: 3, feature, kind, coefficient: 4 },
+      ]
       const { edited, next } = await see(model, TEXT, edit)
       assert.equal(edited!.edit, edit)
       assert.equal(next, seen.next)
@@ -165,10 +168,69 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
       assert.is(edited!.next.indices[row * 10], best)
     })
 
+  test('a head turned off adds nothing, a neuron turned off is 0: as the model is without them', async () => {
+    const [layer, head, neuron] = [2, 1, seen.layers[2].neurons.indices[5 * 12]]
+    const results = (await capture(model.gpt2, [ids], [`blocks.${layer}.attn.hook_result`]))
+      .values()
+      .next().value!
+    const { nHeads, dModel } = model.gpt2.config
+    const heads: Hook = onHost(({ shape, data }) => {
+      const ofHead = (i: number) =>
+        results.data[(Math.floor(i / dModel) * nHeads + head) * dModel + (i % dModel)]
+      return new Tensor(
+        shape,
+        data.map((value, i) => value - ofHead(i)),
+      )
+    })
+    const neurons: Hook = onHost(({ shape, data }) => {
+      const width = shape[1]
+      return new Tensor(
+        shape,
+        data.map((value, i) => (i % width === neuron ? 0 : value)),
+      ) // gelu(0) is 0
+    })
+    for (const [change, hook, by] of [
+      [{ kind: 'head', layer, head }, `blocks.${layer}.hook_attn_out`, heads],
+      [{ kind: 'neuron', layer, neuron }, `blocks.${layer}.mlp.hook_pre`, neurons],
+    ] as const) {
+      const { edited } = await see(model, TEXT, [change])
+      let logits: Tensor | undefined
+      await run(model.gpt2, [ids], {
+        [hook]: by,
+        logits: async (x, ops) => void (logits = await ops.download(x)),
+      })
+      for (const [i, id] of seen.next.indices.entries()) {
+        const p = Math.exp(logProbability(logits!.row(Math.floor(i / 10)), id))
+        assert.ok(Math.abs(edited!.nextAfter[i] - p) < 1e-5, `${change.kind}, ${i}`)
+      }
+      assert.ok(Math.max(...edited!.kl) > 1e-4, `${change.kind}: ${Math.max(...edited!.kl)}`)
+    }
+  })
+
+  test('several changes are made together, each on what those before it left', async () => {
+    const { feature } = await aFeature(model, seen, 3)
+    const edit: Change[] = [
+      { kind: 'head', layer: 4, head: 2 },
+      { kind: 'up', layer: 3, feature, coefficient: 2 },
+      { kind: 'up', layer: 3, feature, coefficient: 3 },
+      { kind: 'off', layer: 3, feature },
+    ]
+    const { edited } = await see(model, TEXT, edit)
+    const together = await see(model, TEXT, [
+      edit[0],
+      { kind: 'up', layer: 3, feature, coefficient: 5 },
+      edit[3],
+    ])
+    for (const [i, p] of edited!.nextAfter.entries())
+      assert.ok(Math.abs(p - together.edited!.nextAfter[i]) < 1e-4)
+    const alone = await see(model, TEXT, [edit[0]])
+    assert.ok(edited!.nextAfter.some((p, i) => Math.abs(p - alone.edited!.nextAfter[i]) > 1e-3))
+  })
+
   test('a feature that fires nowhere, turned off, changes nothing at all', async () => {
     const fires = new Set(seen.layers[2].features.indices)
     const feature = Array.from({ length: 1024 }, (_, i) => i).find((i) => !fires.has(i))!
-    const { edited } = await see(model, TEXT, { layer: 2, feature, kind: 'off' })
+    const { edited } = await see(model, TEXT, [{ layer: 2, feature, kind: 'off' }])
     assert.equal(edited!.kl, new Float32Array(seen.tokens.length))
     assert.equal(edited!.next, seen.next)
     assert.equal(edited!.nextAfter, seen.next.values)

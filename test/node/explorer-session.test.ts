@@ -1,6 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Answer } from '../../experiments/explorer/protocol.ts'
+import type { Answer, Change, Sampling, Side } from '../../experiments/explorer/protocol.ts'
+import { createBackend } from '../../engine/backends.ts'
+import { Tensor } from '../../engine/tensor.ts'
+import { openModel, type OpenModel } from '../../experiments/lab/models/models.ts'
+import { generate } from '../../gpt2/generate.ts'
+import { onHost, type HookTable } from '../../gpt2/hooks.ts'
+import { decoderRows } from '../../sae/decoder.ts'
+import { liveEdit } from '../../sae/edit.ts'
 import { carried, startSession } from '../helpers/explorer.ts'
 
 const open = { type: 'open', backend: { name: 'wasm', threads: 2 } } as const
@@ -202,7 +209,7 @@ runs('the answers to a run come in order: six layers, then the run', async () =>
   const { ask, of, answers } = startSession()
   await ask(open)
   const before = answers.length
-  await ask({ type: 'run', id: 7, text: 'Hello world', edit: null })
+  await ask({ type: 'run', id: 7, text: 'Hello world', edit: [] })
   const parts = answers.slice(before)
   assert.equal(
     parts.map(({ type }) => type),
@@ -222,15 +229,15 @@ runs('a newer run takes the place of those before it, waiting or at work; they g
   const asked: Promise<void>[] = []
   const onAnswer = (answer: Answer): void => {
     if (answer.type !== 'layer' || answer.id !== 2 || answer.done !== 2) return
-    asked.push(session.ask({ type: 'run', id: 3, text: 'three', edit: null }))
-    asked.push(session.ask({ type: 'run', id: 4, text: 'four', edit: null }))
+    asked.push(session.ask({ type: 'run', id: 3, text: 'three', edit: [] }))
+    asked.push(session.ask({ type: 'run', id: 4, text: 'four', edit: [] }))
   }
   const session = startSession({ onAnswer })
   const { ask, of, answers } = session
   await ask(open)
   asked.push(
-    ask({ type: 'run', id: 1, text: 'one', edit: null }),
-    ask({ type: 'run', id: 2, text: 'two', edit: null }),
+    ask({ type: 'run', id: 1, text: 'one', edit: [] }),
+    ask({ type: 'run', id: 2, text: 'two', edit: [] }),
   )
   await Promise.all(asked)
   await Promise.all(asked)
@@ -254,7 +261,7 @@ runs('an edited pass is given up too', async () => {
   const onAnswer = (answer: Answer): void => {
     // with all six layers read the first run is in its second pass
     if (answer.type === 'layer' && answer.id === 1 && answer.done === 6 && asked === undefined)
-      asked = session.ask({ type: 'run', id: 2, text: 'two', edit: null })
+      asked = session.ask({ type: 'run', id: 2, text: 'two', edit: [] })
   }
   const session = startSession({ onAnswer })
   await session.ask(open)
@@ -262,7 +269,7 @@ runs('an edited pass is given up too', async () => {
     type: 'run',
     id: 1,
     text: 'one',
-    edit: { layer: 3, feature: 1, kind: 'up', coefficient: 3 },
+    edit: [{ layer: 3, feature: 1, kind: 'up', coefficient: 3 }],
   })
   await asked
   assert.equal(
@@ -274,9 +281,9 @@ runs('an edited pass is given up too', async () => {
 runs('a text that is too long is refused with its tokens and the limit; the worker goes on', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'run', id: 1, text: 'a b '.repeat(200), edit: null })
-  await ask({ type: 'run', id: 2, text: 'x'.repeat(1_000_000), edit: null })
-  await ask({ type: 'run', id: 3, text: 'ok', edit: null })
+  await ask({ type: 'run', id: 1, text: 'a b '.repeat(200), edit: [] })
+  await ask({ type: 'run', id: 2, text: 'x'.repeat(1_000_000), edit: [] })
+  await ask({ type: 'run', id: 3, text: 'ok', edit: [] })
   const [first, second] = of('failed')
   assert.is(first.id, 1)
   assert.is(first.failure.kind, 'text')
@@ -291,16 +298,16 @@ runs('a text that is too long is refused with its tokens and the limit; the work
 runs('a text of exactly as many tokens as there are positions is read', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'run', id: 1, text: ' a'.repeat(255), edit: null })
+  await ask({ type: 'run', id: 1, text: ' a'.repeat(255), edit: [] })
   assert.is(of('run')[0].run.tokens.length, 256)
-  await ask({ type: 'run', id: 2, text: ' a'.repeat(256), edit: null })
+  await ask({ type: 'run', id: 2, text: ' a'.repeat(256), edit: [] })
   assert.match(of('failed')[0].failure.message, /has 256 tokens; the model reads at most 255/)
 })
 
-runs('a feature or an SAE that there is not is named, for edits and cards', async () => {
+runs('a feature, SAE, head or neuron that there is not is named, for edits and cards', async () => {
   const { ask, of } = startSession()
   await ask(open)
-  await ask({ type: 'run', id: 1, text: 'x', edit: { layer: 3, feature: 1024, kind: 'off' } })
+  await ask({ type: 'run', id: 1, text: 'x', edit: [{ layer: 3, feature: 1024, kind: 'off' }] })
   await ask({ type: 'card', id: 2, layer: 6, feature: 0 })
   await ask({ type: 'card', id: 3, layer: 3, feature: -1 })
   const failures = of('failed').map(({ id, failure: { kind, message, advice } }) => [
@@ -318,6 +325,17 @@ runs('a feature or an SAE that there is not is named, for edits and cards', asyn
   assert.equal(failures[1].slice(0, 3), [2, 'card', 'There is no SAE at layer 6.'])
   assert.is(failures[1][3], 'There are SAEs at layers 0 to 5.')
   assert.equal(failures[2].slice(0, 3), [3, 'card', `The SAE at ${hook} has no feature -1.`])
+  await ask({ type: 'run', id: 4, text: 'x', edit: [{ kind: 'head', layer: 5, head: 4 }] })
+  await ask({ type: 'run', id: 5, text: 'x', edit: [{ kind: 'neuron', layer: 6, neuron: 0 }] })
+  assert.equal(
+    of('failed')
+      .slice(3)
+      .map(({ failure: { kind, message, advice } }) => [kind, message, advice]),
+    [
+      ['edit', 'Layer 5 has no head 4.', 'It has heads 0 to 3.'],
+      ['edit', 'There is no layer 6.', 'There are layers 0 to 5.'],
+    ],
+  )
 })
 
 runs('a card whose file is missing fails by its name; once the file is back, it is read', async () => {
@@ -334,7 +352,7 @@ runs('a card whose file is missing fails by its name; once the file is back, it 
 
 runs('what should not happen is called a fault of the program', async () => {
   const { ask, of } = startSession()
-  await ask({ type: 'run', id: 1, text: 'x', edit: null })
+  await ask({ type: 'run', id: 1, text: 'x', edit: [] })
   const { kind, message, advice } = of('failed')[0].failure
   assert.is(kind, 'internal')
   assert.match(message, /asked before it was opened/)
@@ -342,3 +360,161 @@ runs('what should not happen is called a fault of the program', async () => {
 })
 
 runs.run()
+
+const writings = suite('explorer session: writing')
+
+const USUAL: Sampling = { temperature: 0.8, topK: 20, topP: 0.95, seed: 7, tokens: 24 }
+const PROMPT = 'def area(r):'
+const EDIT: Change[] = [
+  { kind: 'up', layer: 3, feature: 7, coefficient: 30 },
+  { kind: 'head', layer: 1, head: 2 },
+]
+
+/** What was written on a side. */
+const sideOf = ({ of }: ReturnType<typeof startSession>, side: Side) =>
+  of('written').filter((answer) => answer.side === side)
+
+const write = { type: 'write', id: 1, text: PROMPT, edit: EDIT, sampling: USUAL } as const
+
+/** What npm run generate writes with hooks, or without. */
+async function generated(sampling: Sampling, hooks: (model: OpenModel) => Promise<HookTable>) {
+  const ops = await createBackend('wasm', { threads: 2 })
+  try {
+    const model = await openModel('tiny', ops, { quiet: true })
+    const { tokens, topK, ...rest } = sampling
+    const options = { ...rest, topK: topK ?? undefined, hooks: await hooks(model) }
+    return await Array.fromAsync(generate(model.gpt2, model.tokenize(PROMPT), tokens, options))
+  } finally {
+    await ops.dispose()
+  }
+}
+
+writings(
+  'each side is what generate writes with the same seed, as it is and with the same hooks',
+  async () => {
+    const session = startSession()
+    await session.ask(open)
+    await session.ask(write)
+    const plain = await generated(USUAL, async () => ({}))
+    assert.equal(
+      sideOf(session, 'plain').map(({ token }) => token.id),
+      plain,
+    )
+    const edited = await generated(USUAL, async (model) => {
+      const sae = await model.openSae(hook)
+      const direction = (await decoderRows(sae, [7])).row(0)
+      return {
+        ...liveEdit(sae, 7, direction, { kind: 'up', coefficient: 30 }),
+        'blocks.1.attn.hook_z': onHost(({ shape, data }) => {
+          const [, heads, dHead] = shape
+          return new Tensor(
+            shape,
+            data.map((value, i) => (Math.floor(i / dHead) % heads === 2 ? 0 : value)),
+          )
+        }),
+      }
+    })
+    assert.equal(
+      sideOf(session, 'edited').map(({ token }) => token.id),
+      edited,
+    )
+    assert.not.equal(edited, plain)
+    const text = sideOf(session, 'plain').map(({ token }) => token.piece)
+    assert.ok(text.join('').length >= plain.length / 2)
+    assert.equal(
+      session.of('paused').map(({ id }) => id),
+      [1],
+    )
+  },
+)
+
+writings('the sides come token by token, in turn; without an edit there is one', async () => {
+  const session = startSession()
+  await session.ask(open)
+  await session.ask({ ...write, sampling: { ...USUAL, tokens: 3 } })
+  const sides = session.of('written').map(({ side }) => side)
+  assert.equal(sides, ['plain', 'edited', 'plain', 'edited', 'plain', 'edited'])
+  await session.ask({ ...write, id: 2, edit: [], sampling: { ...USUAL, tokens: 3 } })
+  assert.equal(
+    session
+      .of('written')
+      .slice(6)
+      .map(({ side }) => side),
+    ['plain', 'plain', 'plain'],
+  )
+  assert.equal(session.of('paused')[1].endings, { plain: null })
+})
+
+writings('stopped and told to go on, it writes the same text', async () => {
+  const whole = startSession()
+  await whole.ask(open)
+  await whole.ask(write)
+  const asked: Promise<void>[] = []
+  const session = startSession({
+    onAnswer(answer) {
+      if (answer.type === 'written' && answer.side === 'edited' && session.of('written').length === 10)
+        asked.push(session.ask({ type: 'stop', id: 1 }))
+    },
+  })
+  await session.ask(open)
+  await session.ask(write)
+  await Promise.all(asked)
+  assert.is(session.of('written').length, 10)
+  assert.equal(session.of('paused'), [{ type: 'paused', id: 1, endings: { plain: null, edited: null } }])
+  await session.ask({ type: 'go-on', id: 1, tokens: 19 })
+  assert.equal(session.of('written'), whole.of('written'))
+})
+
+writings('a newer run or writing ends it, a card has its turn between two tokens', async () => {
+  const asked: Promise<void>[] = []
+  const session = startSession({
+    onAnswer(answer) {
+      if (answer.type !== 'written' || answer.side !== 'edited') return
+      const { length } = session.of('written')
+      if (answer.id === 1 && length === 4)
+        asked.push(session.ask({ type: 'card', id: 9, layer: 3, feature: 5 }))
+      if (answer.id === 1 && length === 8) asked.push(session.ask({ ...write, id: 2 }))
+      if (answer.id === 2 && length === 12)
+        asked.push(session.ask({ type: 'run', id: 3, text: 'x', edit: [] }))
+    },
+  })
+  await session.ask(open)
+  await session.ask(write)
+  while (asked.length > 0) await asked.shift()
+  assert.equal(
+    session.of('written').map(({ id }) => id),
+    [...Array(8).fill(1), ...Array(4).fill(2)],
+  )
+  const types = session.answers.map(({ type }) => type)
+  assert.ok(types.indexOf('card') < types.lastIndexOf('written'))
+  assert.equal(session.of('paused'), [])
+  assert.is(session.of('run').length, 1)
+  await session.ask({ type: 'go-on', id: 2, tokens: 3 })
+  assert.is(session.of('written').length, 12)
+})
+
+writings('where the positions end it says so; it cannot go on', async () => {
+  const session = startSession()
+  await session.ask(open)
+  const sampling = { ...USUAL, temperature: 0, tokens: 9 }
+  await session.ask({ ...write, text: ' a'.repeat(252), edit: [], sampling })
+  assert.is(session.of('written').length, 4) // the last one is told, but could not be read
+  assert.equal(session.of('paused')[0].endings, { plain: 'full' })
+})
+
+writings('a text that is too long, or a head that there is not, is a fault under its id', async () => {
+  const session = startSession()
+  await session.ask(open)
+  await session.ask({ ...write, text: ' a'.repeat(256) })
+  await session.ask({ ...write, id: 2, edit: [{ kind: 'head', layer: 0, head: 9 }] })
+  assert.equal(
+    session.of('failed').map(({ id, failure }) => [id, failure.kind]),
+    [
+      [1, 'text'],
+      [2, 'edit'],
+    ],
+  )
+  assert.equal(session.of('written'), [])
+})
+
+writings.run()

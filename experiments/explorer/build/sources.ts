@@ -26,6 +26,11 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['experiments/lab/analysis/features/directions.ts', 'nearestFeatures'],
     ['experiments/lab/analysis/features/correlate.ts', 'correlated'],
   ],
+  write: [
+    ['gpt2/generate.ts', 'generate'],
+    ['gpt2/generate.ts', 'draw'],
+    ['experiments/explorer/worker/edit-hooks.ts', 'editHooks'],
+  ],
   attention: [
     ['gpt2/attention.ts', 'visibleAttention'],
     ['engine/reference/attention.ts', 'attentionPattern'],

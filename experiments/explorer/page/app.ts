@@ -21,6 +21,7 @@ import {
 import { TextPanel } from './text-panel.ts'
 import type { ShownRun } from './text-run.ts'
 import { tokens, TokenStrip } from './token-strip.ts'
+import { WritingContext } from './writing.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
 export function App({ root, sources }: { root: HTMLElement; sources: Sources }): VNode {
@@ -33,12 +34,12 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   const { link, run, hover, card, failure } = state
   // A text that the model cannot read is no part of a link.
   const shared = failure?.kind === 'text' && run !== null ? { ...link, text: run.text } : link
-  useEngine(state, dispatch, times)
+  const writer = useEngine(state, dispatch, times)
   useAddress(state.entry, shared, (hash) => dispatch({ type: 'linked', hash }))
   usePainted(run, times, dispatch)
   useLayoutEffect(() => say(root, state))
 
-  const { feature, edit, compare, head } = link
+  const { feature, edit, compare, head, sampling } = link
   const token = tokenShown(state)
   return html`<${SourcesContext.Provider} value=${sources}>
     ${h(TextPanel, { state, dispatch })}
@@ -54,7 +55,9 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
           dispatch,
         }),
         html`<div class="results">
-          ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
+          <${WritingContext.Provider} value=${{ ...writer, writing: state.writing, edit, sampling, dispatch }}>
+            ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
+          </${WritingContext.Provider}>
           ${h(Share, { run, link: shared })}
         </div>`,
       ]

@@ -5,14 +5,9 @@ import { HeatCanvas, rowStyle } from './heat-canvas.ts'
 import { HeadDetail, type HeadProps } from './head-detail.ts'
 import { topKeys } from './text-run.ts'
 import { layerColumns, section, showProbability, term, tokenName } from './parts.ts'
-import type { Dispatch } from './state.ts'
-
-interface Props extends HeadProps {
-  readonly dispatch: Dispatch
-}
 
 /** Every head's attention pattern, small, and one of them large. */
-export function attention(props: Props): VNode {
+export function attention(props: HeadProps): VNode {
   const { run } = props
   return section(
     {
@@ -40,7 +35,7 @@ export function attention(props: Props): VNode {
 }
 
 function headButton(
-  { run, token, head: shown, palette, dispatch }: Props,
+  { run, token, head: shown, palette, dispatch }: HeadProps,
   layer: number,
   head: number,
 ): VNode {

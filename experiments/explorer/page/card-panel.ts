@@ -6,14 +6,14 @@ import { CardContent } from './card-content.ts'
 import { changes } from './changes.ts'
 import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
-import type { FeatureEdit, FeatureRef } from '../protocol.ts'
+import type { Change, FeatureRef } from '../protocol.ts'
 import type { ShownRun } from './text-run.ts'
 import type { Dispatch, OpenCard } from './state.ts'
 
 interface Props {
   readonly feature: FeatureRef
   readonly open: OpenCard | null
-  readonly edit: FeatureEdit | null
+  readonly edit: readonly Change[]
   readonly run: ShownRun
   readonly token: number
   readonly dispatch: Dispatch

@@ -1,10 +1,11 @@
-// What an edit of one feature did to the model’s guesses.
+// What an edit did to the model’s guesses.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
 import { dataTable } from '../../lab/report/tables.ts'
 import { tokenRuns, tokenText } from '../../lab/report/tokens.ts'
-import type { EditedRun } from '../protocol.ts'
+import type { Change, EditedRun } from '../protocol.ts'
+import { thingOf } from './change-words.ts'
 import { activations, movedAt, type ShownRun } from './text-run.ts'
 import { section, showProbability, textToken, tokenName, vocabularyName } from './parts.ts'
 import type { Dispatch } from './state.ts'
@@ -17,7 +18,7 @@ export function changes(run: ShownRun, edited: EditedRun, token: number, dispatc
   return section(
     {
       id: 'changes',
-      title: 'What the edit changed',
+      title: 'What did the edit change?',
       step: 'edit',
       lead:
         `${editSentence(run, edited)} The text was read twice, without the edit and with it. How far the guess after each ` +
@@ -46,10 +47,17 @@ export function changes(run: ShownRun, edited: EditedRun, token: number, dispatc
 
 /** What was done, and whether it could do anything. */
 export function editSentence(run: ShownRun, { edit }: EditedRun): string {
-  const name = `Feature ${edit.feature} of layer ${edit.layer}`
-  if (edit.kind === 'up')
-    return `${name} is turned up by ${showNumber(edit.coefficient)} at every token but BOS.`
-  const fires = activations(run.layers[edit.layer].features, edit.feature)
+  return edit.map((change) => changeSentence(run, change)).join(' ')
+}
+
+function changeSentence(run: ShownRun, change: Change): string {
+  const thing = thingOf(change)
+  const name = `${thing[0].toUpperCase()}${thing.slice(1)}`
+  if (change.kind === 'head') return `${name} is turned off: it fetches nothing, at any token.`
+  if (change.kind === 'neuron') return `${name} is turned off: its activation is 0 at every token.`
+  if (change.kind === 'up')
+    return `${name} is turned up by ${showNumber(change.coefficient)} at every token but BOS.`
+  const fires = activations(run.layers[change.layer].features, change.feature)
     .subarray(1)
     .some((value) => value > 0)
   return fires
@@ -57,7 +65,7 @@ export function editSentence(run: ShownRun, { edit }: EditedRun): string {
     : `${name} is turned off, but it fires nowhere in this text: nothing can change.`
 }
 
-/** Positions whose guess moved, the most moved first; BOS is left out, as it is never edited. */
+/** Positions whose guess moved, the most moved first; BOS is left out, as features are never edited there. */
 export function positionsByKl({ kl }: EditedRun): number[] {
   const moved = Array.from(kl.keys()).filter((position) => position > 0 && kl[position] > 1e-6)
   return moved.sort((a, b) => kl[b] - kl[a])

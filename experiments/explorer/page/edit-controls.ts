@@ -2,14 +2,15 @@
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
-import type { FeatureEdit, FeatureRef } from '../protocol.ts'
+import type { Change, FeatureEdit, FeatureRef } from '../protocol.ts'
+import { sameThing, withChange, withoutChange } from './change-words.ts'
 import { cleanCoefficient, LARGEST_COEFFICIENT } from './link.ts'
 import { valueOf } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 interface Props {
   readonly feature: FeatureRef
-  readonly edit: FeatureEdit | null
+  readonly edit: readonly Change[]
   /** The feature's highest activation in the bundled texts; null where it is not known, or fires in none. */
   readonly max: number | null
   readonly dispatch: Dispatch
@@ -20,18 +21,21 @@ const TYPICAL = 10
 
 /** Turns a feature off or up, and leaves it as it is. */
 export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
-  const own = edit?.layer === feature.layer && edit.feature === feature.feature ? edit : null
+  const off: FeatureEdit = { ...feature, kind: 'off' }
+  const own = edit.find((change) => sameThing(change, off))
   const strength = max ?? TYPICAL
-  const choose = (chosen: FeatureEdit | null, passing = false): void =>
-    dispatch({ type: 'choose', choice: { edit: chosen }, passing })
+  const choose = (chosen: FeatureEdit | null, passing = false): void => {
+    const others = chosen === null ? withoutChange(edit, off) : withChange(edit, chosen)
+    dispatch({ type: 'choose', choice: { edit: others }, passing })
+  }
   const up = (coefficient: number): FeatureEdit => ({
     ...feature,
     kind: 'up',
     coefficient: cleanCoefficient(coefficient),
   })
   const choices: readonly [name: string, chosen: FeatureEdit | null, pressed: boolean][] = [
-    ['Leave it', null, own === null],
-    ['Turn it off', { ...feature, kind: 'off' }, own?.kind === 'off'],
+    ['Leave it', null, own === undefined],
+    ['Turn it off', off, own?.kind === 'off'],
     ['Turn it up', up(strength), own?.kind === 'up'],
   ]
   return html`<div class="edit">
@@ -51,6 +55,16 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
       say${max === null ? '' : `; its own highest activation is ${showNumber(max)}`}.
     </p>
   </div>`
+}
+
+/** What a button that turns a head or a neuron off, and on again, has and does. */
+export function offSwitch(change: Change, edit: readonly Change[], dispatch: Dispatch) {
+  const isOff = edit.some((other) => sameThing(other, change))
+  const others = isOff ? withoutChange(edit, change) : withChange(edit, change)
+  return {
+    'aria-pressed': isOff,
+    onClick: () => dispatch({ type: 'choose', choice: { edit: others } }),
+  }
 }
 
 function slider(coefficient: number, strength: number, choose: (coefficient: number) => void): VNode {

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Answer, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
 import type { Dispatch, State } from './state.ts'
+import type { Writer } from './writing.ts'
 
 /** When there was last a reason to run, and when there was one for the run that was asked for last: performance.now(). */
 export interface Times {
@@ -15,9 +16,9 @@ const PATIENCE_MS = 100
 
 /**
  * Keeps one worker and asks it for what the state wants: a run whenever text or edit changed, a card whenever another
- * feature was chosen. Its answers become actions.
+ * feature was chosen. Its answers become actions. -> what has it write
  */
-export function useEngine(state: State, dispatch: Dispatch, times: Times): void {
+export function useEngine(state: State, dispatch: Dispatch, times: Times): Writer {
   const worker = useRef<Worker | null>(null)
   const lastId = useRef(0)
   const { link, opened } = state
@@ -54,6 +55,26 @@ export function useEngine(state: State, dispatch: Dispatch, times: Times): void 
     ask({ type: 'card', id, ...link.feature })
     dispatch({ type: 'asked-card', id })
   }, [opened, JSON.stringify(link.feature)])
+
+  const writing = state.writing?.id
+  // Whatever ends it on the page, it is not to be written any further.
+  useEffect(() => (writing === undefined ? undefined : () => ask({ type: 'stop', id: writing })), [writing])
+  return {
+    write() {
+      const id = ++lastId.current
+      const { text, edit, sampling } = link
+      ask({ type: 'write', id, text, edit, sampling })
+      dispatch({ type: 'asked-writing', id })
+    },
+    stop() {
+      if (writing !== undefined) ask({ type: 'stop', id: writing })
+    },
+    goOn() {
+      if (writing === undefined) return
+      ask({ type: 'go-on', id: writing, tokens: link.sampling.tokens })
+      dispatch({ type: 'asked-writing', id: writing })
+    },
+  }
 }
 
 /** A worker that was told what computes; null where the browser gives none, which `fail` has been told then. */

@@ -1,5 +1,5 @@
 // A run as a file that the page gives away.
-import type { EditedRun, LayerRun, TopPerToken } from '../protocol.ts'
+import type { Change, EditedRun, LayerRun, TopPerToken } from '../protocol.ts'
 import { featuresAt, topAt, type Entry, type ShownRun } from './text-run.ts'
 
 /** Float32 to the digits that tell it from its neighbours, and no more. */
@@ -22,9 +22,16 @@ export function exportRun(run: ShownRun) {
   }
 }
 
-function exportEdit({ edit: { layer, ...change }, next, kl }: EditedRun, run: ShownRun) {
-  const { hook } = run.layers[layer].features
-  return { hook, ...change, next_token: probabilities(next, run), kl_nats: Array.from(kl, number) }
+function exportEdit({ edit, next, kl }: EditedRun, run: ShownRun) {
+  const changes = edit.map((change) => ({ hook: hookOf(change, run), ...change }))
+  return { changes, next_token: probabilities(next, run), kl_nats: Array.from(kl, number) }
+}
+
+/** Where the change is made. */
+function hookOf({ kind, layer }: Change, run: ShownRun): string {
+  if (kind === 'head') return `blocks.${layer}.attn.hook_z`
+  if (kind === 'neuron') return `blocks.${layer}.mlp.hook_post`
+  return run.layers[layer].features.hook
 }
 
 function exportLayer({ layer, features, attention, neurons, lens, ms }: LayerRun, run: ShownRun) {

@@ -43,7 +43,7 @@ export function waysOn({ failure, backend, dispatch }: Omit<Props, 'stale'>): Wa
     () => dispatch({ type: 'choose', choice: { backend: other } }),
   ]
   const tryAgain: Way = ['Try again', () => dispatch({ type: 'restart' })]
-  const undo: Way = ['Undo the edit', () => dispatch({ type: 'choose', choice: { edit: null } })]
+  const undo: Way = ['Undo the edit', () => dispatch({ type: 'choose', choice: { edit: [] } })]
   switch (failure.kind) {
     case 'text':
       return []

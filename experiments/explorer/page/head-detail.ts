@@ -4,7 +4,10 @@ import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { colourScale } from '../../lab/report/tables.ts'
 import { HeatCanvas, rowStyle } from './heat-canvas.ts'
+import { offSwitch } from './edit-controls.ts'
 import type { Link } from './link.ts'
+import type { Change } from '../protocol.ts'
+import type { Dispatch } from './state.ts'
 import { attentionRow, topKeys, type ShownRun } from './text-run.ts'
 import type { Palette } from './palette.ts'
 import { barList, showProbability, textToken, tokenName } from './parts.ts'
@@ -16,6 +19,8 @@ export interface HeadProps {
   /** The one that is shown large. */
   readonly head: Link['head']
   readonly palette: Palette
+  readonly edit: readonly Change[]
+  readonly dispatch: Dispatch
 }
 
 /** A pair of tokens: the one that looks, and the one looked at. */
@@ -29,7 +34,7 @@ const MOST_NAMED = 48
 const SHOWN = 8
 
 /** One head's pattern, large, and in words the keys of the token at hand. */
-export function HeadDetail({ run, token, head: { layer, head }, palette }: HeadProps): VNode {
+export function HeadDetail({ run, token, head: { layer, head }, palette, edit, dispatch }: HeadProps): VNode {
   const [pair, setPair] = useState<Pair | null>(null)
   const size = run.tokens.length
   const { attention } = run.layers[layer]
@@ -59,6 +64,9 @@ export function HeadDetail({ run, token, head: { layer, head }, palette }: HeadP
     <div>
       <p>Where head ${head} of layer ${layer} looks from ${textToken(run, token)}:</p>
       ${barList(rows, 'Looked at')}
+      <button type="button" ...${offSwitch({ kind: 'head', layer, head }, edit, dispatch)}>
+        Turn this head off
+      </button>
     </div>
   </div>`
 }

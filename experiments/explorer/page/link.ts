@@ -1,6 +1,7 @@
 // All that a person chose, as the hash of the page’s address.
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
-import type { FeatureEdit, FeatureRef, Opened } from '../protocol.ts'
+import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
+import type { Change, FeatureRef, Opened, Sampling } from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
 export interface Link {
@@ -14,7 +15,9 @@ export interface Link {
   readonly compare: readonly [number, number]
   /** The feature whose card is open. */
   readonly feature: FeatureRef | null
-  readonly edit: FeatureEdit | null
+  /** What is changed in the model; empty, nothing. */
+  readonly edit: readonly Change[]
+  readonly sampling: Sampling
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -28,7 +31,8 @@ export const START: Link = {
   head: { layer: 0, head: 0 },
   compare: [1, 4],
   feature: null,
-  edit: null,
+  edit: [],
+  sampling: USUAL_SAMPLING,
 }
 
 /** As a text area would give it, and as UTF-8 can hold it. */
@@ -62,7 +66,8 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   },
   compare: { write: (pair) => pair.join('-'), read: (written) => readPair(written, (a, b) => [a, b]) },
   feature: { write: (ref) => (ref === null ? '' : writeRef(ref)), read: readRef },
-  edit: { write: (edit) => (edit === null ? '' : writeEdit(edit)), read: readEdit },
+  edit: { write: (edit) => edit.map(writeChange).join(), read: readEdit },
+  sampling: { write: writeSampling, read: readSampling },
 }
 
 function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {
@@ -78,17 +83,41 @@ function writeRef({ layer, feature }: FeatureRef): string {
   return `${layer}-${feature}`
 }
 
-function writeEdit(edit: FeatureEdit): string {
-  return edit.kind === 'off' ? `off-${writeRef(edit)}` : `up-${writeRef(edit)}-${edit.coefficient}`
+function writeChange(change: Change): string {
+  switch (change.kind) {
+    case 'head':
+      return `head-${change.layer}-${change.head}`
+    case 'neuron':
+      return `neuron-${change.layer}-${change.neuron}`
+    case 'off':
+      return `off-${writeRef(change)}`
+    case 'up':
+      return `up-${writeRef(change)}-${change.coefficient}`
+  }
 }
 
-function readEdit(written: string): FeatureEdit | undefined {
-  const [, off, up, by] = /^(?:off-(.*)|up-(.*)-(\d{1,4}(?:\.\d{1,2})?))$/.exec(written) ?? []
-  const ref = readRef(off ?? up ?? '')
-  if (ref === undefined) return undefined
-  return by === undefined
-    ? { ...ref, kind: 'off' }
-    : { ...ref, kind: 'up', coefficient: cleanCoefficient(Number(by)) }
+/** Undefined if one of them is not understood: an edit holds as a whole. */
+function readEdit(written: string): Change[] | undefined {
+  const edit = written.split(',').map(readChange)
+  return edit.every((change) => change !== undefined) ? edit : undefined
+}
+
+function readChange(written: string): Change | undefined {
+  const [, kind, place, by] =
+    /^(off|head|neuron|up)-(\d+-\d+)(?:-(\d{1,4}(?:\.\d{1,2})?))?$/.exec(written) ?? []
+  if (place === undefined || (by !== undefined) !== (kind === 'up')) return undefined
+  return readPair(place, (layer, number): Change => {
+    switch (kind) {
+      case 'head':
+        return { kind, layer, head: number }
+      case 'neuron':
+        return { kind, layer, neuron: number }
+      case 'up':
+        return { kind, layer, feature: number, coefficient: cleanCoefficient(Number(by)) }
+      default:
+        return { kind: 'off', layer, feature: number }
+    }
+  })
 }
 
 const NAMES = Object.keys(FIELDS) as (keyof Link)[]
@@ -132,12 +161,17 @@ export function fitLink(link: Link, { config, saes }: Opened): Link {
   const exists = (ref: FeatureRef | null): boolean =>
     ref !== null && ref.feature < (saes.at(ref.layer)?.dSae ?? 0)
   const { head, compare } = link
+  const changes = ({ layer, ...of }: Change): boolean => {
+    if ('head' in of) return layer < config.nLayers && of.head < config.nHeads
+    if ('neuron' in of) return layer < config.nLayers && of.neuron < config.dMlp
+    return exists({ layer, feature: of.feature })
+  }
   return {
     ...link,
     token: link.token !== null && link.token < config.nCtx ? link.token : null,
     head: head.layer < config.nLayers && head.head < config.nHeads ? head : START.head,
     compare: Math.max(...compare) < config.nLayers ? compare : [0, config.nLayers - 1],
     feature: exists(link.feature) ? link.feature : null,
-    edit: exists(link.edit) ? link.edit : null,
+    edit: link.edit.filter(changes),
   }
 }

@@ -1,12 +1,16 @@
 // Each layer’s most active MLP neurons.
+import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
+import type { Change } from '../protocol.ts'
+import { offSwitch } from './edit-controls.ts'
+import type { Dispatch } from './state.ts'
 import { topAt, type ShownRun } from './text-run.ts'
 import { barList, layerColumns, section, textToken, term } from './parts.ts'
 
 const SHOWN = 6
 
-export function neurons(run: ShownRun, token: number): VNode {
+export function neurons(run: ShownRun, token: number, edit: readonly Change[], dispatch: Dispatch): VNode {
   const { dMlp } = run.opened.config
   return section(
     {
@@ -19,14 +23,17 @@ export function neurons(run: ShownRun, token: number): VNode {
         ', each of which looks for one direction in the stream and, where it finds it, adds another. These are the most active ' +
           'ones on ',
         textToken(run, token),
-        ', as GELU, their activation function, leaves them.',
+        ', as GELU, their activation function, leaves them. Click one to turn it off, and again to turn it on.',
       ],
     },
     layerColumns(run, 'Neurons, layer by layer', (layer) => {
       const rows = topAt(run.layers[layer].neurons, token).slice(0, SHOWN)
       const max = rows[0].value
       const bars = rows.map(({ index, value }) => {
-        return { label: index, shown: showNumber(value), share: value / max }
+        const neuron: Change = { kind: 'neuron', layer, neuron: index }
+        const label = html`<span><span class="sr">Turn off neuron </span>${index}</span>`
+        const button = offSwitch(neuron, edit, dispatch)
+        return { label, shown: showNumber(value), share: value / max, key: index, button }
       })
       return barList(bars, `Neurons of layer ${layer}`)
     }),

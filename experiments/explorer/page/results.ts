@@ -13,6 +13,7 @@ import { neurons } from './neurons.ts'
 import { usePalette } from './palette.ts'
 import type { Dispatch, OpenCard } from './state.ts'
 import type { ShownRun } from './text-run.ts'
+import { WritingSection } from './writing.ts'
 
 interface Props extends Pick<Link, 'feature' | 'edit' | 'compare' | 'head'> {
   readonly run: ShownRun
@@ -33,7 +34,8 @@ export const Results = memo(({ run, token, feature, edit, compare, head, card, d
         ? edited !== null && changes(run, edited, token, dispatch)
         : h(CardPanel, { feature, open: card, edit, run, token, dispatch })
     }
-    ${attention({ run, token, head, palette, dispatch })} ${neurons(run, token)} ${lens(run, token)}
-    ${nextToken(run, token)} ${comparison(run, token, compare, dispatch)}
+    ${h(WritingSection, null)} ${attention({ run, token, head, palette, edit, dispatch })}
+    ${neurons(run, token, edit, dispatch)} ${lens(run, token)} ${nextToken(run, token)}
+    ${comparison(run, token, compare, dispatch)}
   `
 })

@@ -1,5 +1,5 @@
 // All that the page knows, and how each action changes it.
-import type { Answer, Card, Failure, FeatureRef, Opened } from '../protocol.ts'
+import type { Answer, Card, Ending, Failure, FeatureRef, Opened, Side, Token } from '../protocol.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
@@ -26,6 +26,8 @@ export interface State {
   /** Why there is no engine, or no run. */
   readonly failure: Failure | null
   readonly card: OpenCard | null
+  /** What is written on from the text, with the edit and without. */
+  readonly writing: ShownWriting | null
 }
 
 export interface Hover {
@@ -40,6 +42,16 @@ export interface OpenCard {
   readonly failure: Failure | null
 }
 
+/** Continuations under way, or as far as they have come. */
+export interface ShownWriting {
+  readonly id: number
+  readonly phase: 'writing' | 'paused'
+  /** As the model is, first; with the edit, where there is one. */
+  readonly sides: readonly { readonly side: Side; readonly tokens: readonly Token[] }[]
+  readonly endings: Readonly<Partial<Record<Side, Ending | null>>>
+  readonly failure: Failure | null
+}
+
 export type Action =
   /** The address was opened, changed by hand, or by going back. */
   | { readonly type: 'linked'; readonly hash: string }
@@ -50,6 +62,7 @@ export type Action =
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
+  | { readonly type: 'asked-writing'; readonly id: number }
   | { readonly type: 'answer'; readonly answer: Answer }
 
 export type Dispatch = (action: Action) => void
@@ -64,7 +77,16 @@ export function startState(hash: string): State {
 
 /** What a new worker begins with. */
 function freshWorker(worker: number) {
-  return { worker, opened: null, progress: null, asked: null, layersRead: null, failure: null, card: null }
+  return {
+    worker,
+    opened: null,
+    progress: null,
+    asked: null,
+    layersRead: null,
+    failure: null,
+    card: null,
+    writing: null,
+  }
 }
 
 /** In one word, what the page is doing. */
@@ -94,15 +116,36 @@ export function reduce(state: State, action: Action): State {
       return { ...state, painted: { id: action.id, ms: action.ms } }
     case 'asked-card':
       return { ...state, card: { id: action.id, card: null, failure: null } }
+    case 'asked-writing':
+      return { ...state, writing: writingOf(state, action.id) }
     case 'answer':
       return answered(state, action.answer)
   }
 }
 
+/** A new writing; or, asked for again under its id, the one that goes on. */
+function writingOf({ writing, link }: State, id: number): ShownWriting {
+  if (writing?.id === id) return { ...writing, phase: 'writing' }
+  const sides: Side[] = link.edit.length > 0 ? ['plain', 'edited'] : ['plain']
+  return {
+    id,
+    phase: 'writing',
+    sides: sides.map((side) => ({ side, tokens: [] })),
+    endings: {},
+    failure: null,
+  }
+}
+
+/** What a continuation depends on; another one ends it. */
+function writtenFrom({ text, edit, sampling }: Link): string {
+  return JSON.stringify([text, edit, sampling])
+}
+
 /** Another choice; another backend is another worker. */
 function relink(state: State, wanted: Link): State {
   const card = wanted.feature === null ? null : state.card
-  const chosen = fit({ ...state, link: { ...wanted, text: cleanText(wanted.text) }, card })
+  const writing = writtenFrom(wanted) === writtenFrom(state.link) ? state.writing : null
+  const chosen = fit({ ...state, link: { ...wanted, text: cleanText(wanted.text) }, card, writing })
   return wanted.backend === state.link.backend ? chosen : { ...chosen, ...freshWorker(state.worker + 1) }
 }
 
@@ -128,13 +171,29 @@ function answered(state: State, answer: Answer): State {
     }
     case 'card':
       return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
+    case 'written':
+    case 'paused':
+      return answer.id === state.writing?.id ? { ...state, writing: writtenOn(state.writing, answer) } : state
     case 'failed':
       return failed(state, answer)
   }
 }
 
+function writtenOn(
+  writing: ShownWriting,
+  answer: Extract<Answer, { type: 'written' | 'paused' }>,
+): ShownWriting {
+  if (answer.type === 'paused') return { ...writing, phase: 'paused', endings: answer.endings }
+  const sides = writing.sides.map((one) =>
+    one.side === answer.side ? { ...one, tokens: [...one.tokens, answer.token] } : one,
+  )
+  return { ...writing, sides }
+}
+
 function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' }>): State {
   if (id !== undefined && id === state.card?.id) return { ...state, card: { ...state.card, failure } }
+  if (id !== undefined && id === state.writing?.id)
+    return { ...state, writing: { ...state.writing, phase: 'paused', failure } }
   // A fault of a run that is no longer wanted is nobody's concern.
   if (id !== undefined && id !== state.asked) return state
   // Without a run that it belongs to, the fault is the worker's: nothing more will come from it.

@@ -5,7 +5,8 @@ import { useEffect, useRef } from 'preact/hooks'
 import { count, levelOf, showNumber } from '../../lab/report/numbers.ts'
 import { levelClass } from '../../lab/report/tables.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
-import type { FeatureEdit, FeatureRef } from '../protocol.ts'
+import type { Change, FeatureRef } from '../protocol.ts'
+import { changeName } from './change-words.ts'
 import { activations, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
 import { section, term, tokenName } from './parts.ts'
@@ -37,7 +38,7 @@ interface Props {
   readonly shown: number
   /** The feature whose tokens are marked. */
   readonly marked: FeatureRef | null
-  readonly edit: FeatureEdit | null
+  readonly edit: readonly Change[]
   readonly dispatch: Dispatch
 }
 
@@ -73,7 +74,9 @@ export const TokenStrip = memo((props: Props): VNode => {
     >
       ${run.tokens.map((_, token) => chip(props, token, marks, choose, hover))}
     </div>
-    <p class="note reading">${reading(run, shown, marked, marks)} ${edit !== null && undo(edit, dispatch)}</p>
+    <p class="note reading">
+      ${reading(run, shown, marked, marks)} ${edit.length > 0 && undo(edit, dispatch)}
+    </p>
   </div>`
 })
 
@@ -134,10 +137,10 @@ function fullName(run: ShownRun, position: number): string {
     : `${name}, which completes ${showToken(piece)}`
 }
 
-function undo({ layer, feature, kind }: FeatureEdit, dispatch: Dispatch): VNode {
-  const stop = (): void => dispatch({ type: 'choose', choice: { edit: null } })
+function undo(edit: readonly Change[], dispatch: Dispatch): VNode {
+  const stop = (): void => dispatch({ type: 'choose', choice: { edit: [] } })
   return html`<span class="editing">
-    Feature ${feature} of layer ${layer} is turned ${kind}.${' '}
+    Changed: ${edit.map(changeName).join('; ')}.${' '}
     <button type="button" onClick=${stop}>Undo</button>
   </span>`
 }

@@ -3,11 +3,10 @@ import type { DeviceTensor } from '../../../engine/backend.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
-import { decoderRows } from '../../../sae/decoder.ts'
-import { directionAt, liveEdit } from '../../../sae/edit.ts'
-import type { EditedRun, FeatureEdit, TopPerToken } from '../protocol.ts'
+import type { Change, EditedRun, TopPerToken } from '../protocol.ts'
+import { editHooks } from './edit-hooks.ts'
 import { KEPT, strongest } from './guesses.ts'
-import { saeOf, type Model } from './model.ts'
+import type { Model } from './model.ts'
 
 /** Told, as a layer begins, how many are read, and awaited. @throws to give the run up */
 export type OnLayer = (done: number) => Promise<void>
@@ -19,26 +18,22 @@ export interface CleanPass {
   readonly probabilities: Tensor
 }
 
-/** The text with one feature changed at every token but BOS. ids: BOS first */
+/** The text read by the model as the edit makes it. ids: BOS first. @throws as editHooks does */
 export async function runEdited(
   model: Model,
   ids: readonly number[],
-  edit: FeatureEdit,
+  edit: readonly Change[],
   clean: CleanPass,
   onLayer: OnLayer,
 ): Promise<EditedRun> {
   const { config } = model.gpt2
-  const sae = saeOf(model, edit, 'edit')
-  const row = (await decoderRows(sae, [edit.feature])).row(0)
-  const direction = directionAt(sae.config, row, config.dModel)
-  const change = edit.kind === 'off' ? { kind: edit.kind, onFiring() {} } : edit
   const pauses: Record<string, Hook> = {}
   for (let layer = 0; layer < config.nLayers; layer++)
     pauses[`blocks.${layer}.hook_resid_post`] = () => onLayer(config.nLayers)
   let found: EditedRun | undefined
   await run(model.gpt2, [ids], {
     ...pauses,
-    ...liveEdit(sae, edit.feature, direction, change),
+    ...(await editHooks(model, edit)),
     logits: async (x, ops) => {
       const probabilities = await ops.softmax(x)
       const next = await strongest(ops, probabilities, KEPT.next)

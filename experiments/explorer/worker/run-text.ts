@@ -3,23 +3,24 @@ import { sliceRows, type SparseRows } from '../../../engine/sparse.ts'
 import type { Hook, HookTable } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
-import type { EditedRun, FeatureEdit, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
+import type { Change, EditedRun, LayerRun, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
+import { checkEdit } from './edit-hooks.ts'
 import { first, KEPT, logitLens, strongest } from './guesses.ts'
-import { saeOf, type Model } from './model.ts'
+import type { Model } from './model.ts'
 import { runEdited, type OnLayer } from './run-edited.ts'
 import { shownTokens, tokenize } from './tokens.ts'
 
 /**
- * One forward pass over a text, read layer by layer; and, where a feature is to be edited, a second pass.
- * @throws Fault for a text that is too long, or a feature that there is not; whatever `onLayer` throws
+ * One forward pass over a text, read layer by layer; and, where something is to be changed, a second pass.
+ * @throws Fault for a text that is too long, or a feature, head or neuron that there is not; whatever `onLayer` throws
  */
 export async function runText(
   model: Model,
-  { text, edit }: { text: string; edit: FeatureEdit | null },
+  { text, edit }: { text: string; edit: readonly Change[] },
   onLayer: OnLayer,
 ): Promise<TextRun> {
   const start = performance.now()
-  if (edit) saeOf(model, edit, 'edit') // before any work
+  checkEdit(model, edit) // before any work
   const ids = tokenize(model, text)
   const pass = new Pass()
   let next: TopPerToken | undefined
@@ -32,7 +33,7 @@ export async function runText(
       next = await strongest(ops, probabilities, KEPT.next)
       pass.lens.push(first(next, KEPT.lens)) // the last layer's is the answer
       pass.times.push(performance.now())
-      if (!edit) return
+      if (edit.length === 0) return
       const began = performance.now()
       const clean = { next, logits: x, probabilities: await ops.download(probabilities) }
       edited = await runEdited(model, ids, edit, clean, onLayer)

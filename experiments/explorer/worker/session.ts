@@ -8,6 +8,7 @@ import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
 import { runText } from './run-text.ts'
 import { loadModel, type Model } from './model.ts'
+import { Writing } from './writing.ts'
 
 /** What a worker knows when it starts. */
 interface SessionOptions {
@@ -19,14 +20,17 @@ interface SessionOptions {
   readonly send: (answer: Answer) => void
 }
 
-/** What a unfinished run throws to itself when a newer one has come. */
+/** What an unfinished run throws to itself when a newer one has come. */
 const SUPERSEDED = new Error('a newer text came')
 
-/** One worker's work: it opens a backend, then answers runs and cards, one at a time, the newest run only. */
+/** One worker's work: it opens a backend, then answers runs, cards and writings, one at a time, the newest run only. */
 export class Session {
   readonly #options: SessionOptions
   #open: { model: Model; readCard: ReturnType<typeof cardReader> } | undefined
   #runs = 0
+  /** The id of the writing that is wanted, and the one there is. */
+  #wanted: number | undefined
+  #writing: Writing | undefined
   #queue: Promise<void> = Promise.resolve()
 
   constructor(options: SessionOptions) {
@@ -42,8 +46,17 @@ export class Session {
         return this.#answered(request.id, () => this.#card(request))
       case 'run': {
         const turn = ++this.#runs
+        this.#wanted = undefined
         return this.#answered(request.id, () => this.#run(request, turn))
       }
+      case 'write':
+        this.#wanted = request.id
+        return this.#write(request)
+      case 'stop':
+        if (this.#writing?.id === request.id) this.#writing.stopped = true
+        return Promise.resolve()
+      case 'go-on':
+        return this.#writeOn(request.id, request.tokens)
     }
   }
 
@@ -78,11 +91,40 @@ export class Session {
       if (turn !== this.#runs) throw SUPERSEDED
     }
     await giveWay()
+    await this.#writing?.close()
+    this.#writing = undefined
     const run = await runText(this.#opened().model, request, (done) => {
       send({ type: 'layer', id, done })
       return giveWay()
     })
     send({ type: 'run', id, run })
+  }
+
+  async #write({ id, text, edit, sampling }: Request & { type: 'write' }): Promise<void> {
+    await this.#answered(id, async () => {
+      await this.#writing?.close()
+      this.#writing = undefined
+      if (this.#wanted === id)
+        this.#writing = await Writing.begin(id, this.#opened().model, text, edit, sampling)
+    })
+    await this.#writeOn(id, sampling.tokens)
+  }
+
+  /** Each token is a piece of work of its own: whatever is asked meanwhile has its turn before the next. */
+  async #writeOn(id: number, tokens: number): Promise<void> {
+    const writing = this.#writing
+    if (writing?.id !== id) return
+    writing.stopped = false
+    let more = true
+    for (let made = 0; more && made < tokens; made++) {
+      more = false // unless the step says so: after a fault nothing goes on
+      await this.#answered(id, async () => {
+        await messagesHandled()
+        if (this.#wanted === id && !writing.stopped)
+          more = await writing.step((side, token) => this.#options.send({ type: 'written', id, side, token }))
+      })
+    }
+    if (this.#wanted === id) this.#options.send({ type: 'paused', id, endings: writing.endings() })
   }
 
   #opened() {

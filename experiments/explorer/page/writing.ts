@@ -1,0 +1,171 @@
+// What the model writes next: as it is, and with what was changed in it, side by side.
+import { html } from '../../lab/report/html.ts'
+import { count } from '../../lab/report/numbers.ts'
+import { showToken, visible } from '../../lab/report/tokens.ts'
+import { createContext, type ComponentChildren, type VNode } from 'preact'
+import { useContext } from 'preact/hooks'
+import type { Change, Ending, Sampling, Side, Token } from '../protocol.ts'
+import { changeName, withoutChange } from './change-words.ts'
+import { section } from './parts.ts'
+import { cleanNumber, SAMPLING_FIELDS, type SamplingField } from './sampling.ts'
+import type { Dispatch, ShownWriting } from './state.ts'
+
+/** What a writer can be told. */
+export interface Writer {
+  write(): void
+  stop(): void
+  goOn(): void
+}
+
+interface Desk extends Writer {
+  readonly writing: ShownWriting | null
+  readonly edit: readonly Change[]
+  readonly sampling: Sampling
+  readonly dispatch: Dispatch
+}
+
+/** Beside what the other sections are drawn from: each token draws this section alone. */
+export const WritingContext = createContext<Desk | null>(null)
+
+const HEADINGS: Readonly<Record<Side, string>> = { plain: 'As the model is', edited: 'With the edit' }
+const ENDINGS: Readonly<Record<Ending, string>> = {
+  end: 'It ends here, with <|endoftext|>.',
+  full: 'The model has no further position.',
+}
+
+export function WritingSection(): VNode | null {
+  const desk = useContext(WritingContext)
+  if (desk === null) return null
+  const { writing, edit, sampling, dispatch } = desk
+  return section(
+    {
+      id: 'writing',
+      title: 'What does it write next, with your changes and without?',
+      step: 'write',
+      lead:
+        'The model goes on from the end of your text, a token at a time, each drawn by the probabilities after all before it. ' +
+        'Both sides draw with the same seed, so they part only where the edit moves a guess far enough. The same settings give ' +
+        'the same text as npm run generate.',
+    },
+    [
+      changeList(edit, dispatch),
+      html`<div class="sampling" role="group" aria-label="How the next token is drawn">
+        ${SAMPLING_FIELDS.map((field) => numberField(field, sampling, dispatch))}
+      </div>`,
+      html`<p class="examples">${buttons(desk)}</p>`,
+      writing !== null && continuations(writing),
+    ],
+  )
+}
+
+function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
+  if (edit.length === 0)
+    return html`<p class="note">
+      Nothing is changed yet. Turn features off or up on their cards, a head off below its pattern, a neuron
+      off by a click: then both texts stand here.
+    </p>`
+  return html`<ul class="edit-list" aria-label="What is changed">
+    ${edit.map((change) => {
+      const name = changeName(change)
+      const remove = (): void => dispatch({ type: 'choose', choice: { edit: withoutChange(edit, change) } })
+      return html`<li>
+        ${name[0].toUpperCase() + name.slice(1)}${' '}
+        <button type="button" onClick=${remove}>Undo<span class="sr"> ${name}</span></button>
+      </li>`
+    })}
+  </ul>`
+}
+
+function numberField(field: SamplingField, sampling: Sampling, dispatch: Dispatch): VNode {
+  const { name, words, min, max, step } = field
+  const value = String(sampling[name] ?? '')
+  const choose = ({ currentTarget }: Event): void => {
+    const input = currentTarget as HTMLInputElement
+    const chosen = cleanNumber(field, input.value)
+    input.value = String(chosen ?? '')
+    dispatch({ type: 'choose', choice: { sampling: { ...sampling, [name]: chosen } } })
+  }
+  return html`<label
+    >${words}
+    <input
+      type="number"
+      name=${name}
+      min=${min}
+      max=${max}
+      step=${step === 1 ? 1 : 'any'}
+      placeholder=${name === 'topK' ? 'all' : undefined}
+      value=${value}
+      onChange=${choose}
+    />
+  </label>`
+}
+
+function buttons({ writing, write, stop, goOn }: Desk): ComponentChildren {
+  const button = (name: string, act: () => void): VNode =>
+    html`<button type="button" onClick=${act}>${name}</button>`
+  if (writing === null) return button('Write', write)
+  if (writing.phase === 'writing') return button('Stop', stop)
+  const canGoOn = writing.failure === null && Object.values(writing.endings).includes(null)
+  return [canGoOn && button('Go on', goOn), ' ', button('Write anew', write)]
+}
+
+function continuations(writing: ShownWriting): VNode {
+  const { sides, failure, phase } = writing
+  const parted = partingOf(writing)
+  const [first, second] = sides
+  return html`<div class="sides continuations" aria-busy=${phase === 'writing'}>
+    ${failure !== null && html`<p class="notice" role="alert">${`${failure.message} ${failure.advice}`}</p>`}
+    ${sides.map((one) => continuation(writing, one, parted))}
+    <p class="note" role="status">
+      ${phase === 'paused' && failure === null && summary(first.tokens, second?.tokens, parted)}
+    </p>
+  </div>`
+}
+
+function continuation(
+  { endings }: ShownWriting,
+  { side, tokens }: ShownWriting['sides'][number],
+  parted: number | null,
+): VNode {
+  const ending = endings[side]
+  return html`<div>
+    <h3>${HEADINGS[side]}</h3>
+    <p class="written" data-side=${side} tabindex="0" role="region" aria-label=${HEADINGS[side]}>
+      ${tokens.map((token, i) => writtenToken(token, i, parted))}
+    </p>
+    ${ending && html`<p class="note">${ENDINGS[ending]}</p>`}
+  </div>`
+}
+
+function writtenToken({ id, piece, shown }: Token, at: number, parted: number | null): VNode {
+  const tag = at === parted ? 'mark' : 'span'
+  const apart = parted !== null && at > parted && 'apart'
+  return html`<${tag} class=${apart} data-id=${id} title="${showToken(shown)}, the ${at + 1}. token">${visible(piece)}</${tag}>`
+}
+
+/** The first token that differs, or that only one of them has; null as long as there is none. */
+export function partingOf({
+  sides,
+  endings,
+  phase,
+}: Pick<ShownWriting, 'sides' | 'endings' | 'phase'>): number | null {
+  const [plain, edited] = sides.map(({ tokens }) => tokens)
+  if (edited === undefined) return null
+  const both = Math.min(plain.length, edited.length)
+  for (let at = 0; at < both; at++) if (plain[at].id !== edited[at].id) return at
+  const over = phase === 'paused' && Object.values(endings).some((ending) => ending !== null)
+  return over && plain.length !== edited.length ? both : null
+}
+
+function summary(
+  plain: readonly Token[],
+  edited: readonly Token[] | undefined,
+  parted: number | null,
+): string {
+  const length = count(plain.length, 'token')
+  if (edited === undefined) return `${length} written.`
+  if (parted === null) return `The same ${length} on both sides: the edit changes none of them.`
+  const name = (tokens: readonly Token[]): string =>
+    parted < tokens.length ? showToken(tokens[parted].shown) : 'the end'
+  return `They part at token ${parted + 1}: ${name(plain)} without the edit, ${name(edited)} with it.`
+}
