@@ -162,7 +162,8 @@ async function sae(ops: Backend): Promise<Stop> {
     modelName: 'none',
   })
   const schedule = { rate: 1e-2, steps: STEPS, warmUp: 50, decay: 500 }
-  const settings = { ...schedule, l1: 0.3, l1WarmUp: 200, deadAfter: 10 * ROWS }
+  const costs = { l1: 0.3, l0: 0, k: 0, widths: [], costWarmUp: 200 }
+  const settings = { architecture: 'standard', ...schedule, ...costs, deadAfter: 10 * ROWS } as const
   const training = await SaeTraining.begin(ops, config, settings, 1) // not the seed of the directions
   const lines: string[] = []
   while (training.steps < STEPS) {
@@ -178,7 +179,7 @@ async function sae(ops: Backend): Promise<Stop> {
   return {
     title: `An SAE learns ${FEATURES} directions in ${WIDTH} dimensions, of which each row holds two`,
     file: 'sae/train/training.ts',
-    code: 'await standardStep(this.sae, this.#adam, given, { ...step, l1: this.#l1() })',
+    code: 'await this.#adam.step(result.of, { rate, scale: result.scale * clipScale(length, LONGEST_GRADIENT) })',
     lines,
     says: 'It saw only sums. A direction is found where a decoder row has a cosine above 0.9 with it.',
   }

@@ -483,7 +483,7 @@ writings('a newer run or writing ends it, a card has its turn between two tokens
   while (asked.length > 0) await asked.shift()
   assert.equal(
     session.of('written').map(({ id }) => id),
-    [...Array(8).fill(1), ...Array(4).fill(2)],
+    [...Array<number>(8).fill(1), ...Array<number>(4).fill(2)],
   )
   const types = session.answers.map(({ type }) => type)
   assert.ok(types.indexOf('card') < types.lastIndexOf('written'))

@@ -12,9 +12,9 @@ import type { Dispatch, ShownWriting } from './state.ts'
 
 /** What a writer can be told. */
 export interface Writer {
-  write(): void
-  stop(): void
-  goOn(): void
+  write: () => void
+  stop: () => void
+  goOn: () => void
 }
 
 interface Desk extends Writer {
