@@ -29,7 +29,7 @@ function rowMoments(this: Thread<'width' | 'eps'>, x: Matrix): [number, number, 
     for (let i = block; i < end; i += 1) part += x[y][i]
     sum += part
   }
-  const mean = sum / this.constants.width
+  const mean = Math.fround(sum / this.constants.width) // as it is stored, also where numbers are float64
   let left = 0
   for (let block = 0; block < this.constants.width; block += 256) {
     const end = Math.min(block + 256, this.constants.width)

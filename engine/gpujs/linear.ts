@@ -1,13 +1,13 @@
 import type { Activation } from '../backend.ts'
 import { Tensor } from '../tensor.ts'
-import { sumOfShares } from './add.ts'
+import { add, sumOfShares } from './add.ts'
 import type { Device } from './device.ts'
-import { geluErfOf } from './gelu-erf.ts'
-import { geluOf } from './gelu.ts'
+import { geluErf, geluErfOf } from './gelu-erf.ts'
+import { gelu, geluOf } from './gelu.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear } from './prepared.ts'
 import { productBlock, productTile } from './product.ts'
-import { reluOf } from './relu.ts'
+import { relu, reluOf } from './relu.ts'
 import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
 
@@ -24,7 +24,7 @@ type Finish = 'activation' | 'adds'
 export function finishTiles(this: Thread<Finish>, tiles: Matrix, bias: Row, residual: Matrix): number {
   const row = Math.floor(this.thread.y * 0.5)
   const tile = Math.floor(this.thread.x * 0.5)
-  const corner = (this.thread.y - row * 2) * 2 + this.thread.x - tile * 2
+  const corner = (row * -2 + this.thread.y) * 2 + (tile * -2 + this.thread.x) // fractions first: see product.ts
   let value = tiles[row][tile * 4 + corner] + bias[this.thread.x]
   if (this.constants.activation === 1) value = geluOf(value)
   if (this.constants.activation === 2) value = geluErfOf(value)
@@ -53,6 +53,7 @@ export async function linear(
   activation: Activation = 'none',
   residual?: GpuTensor,
 ): Promise<GpuTensor> {
+  if (device.mode === 'cpu') return linearStepByStep(device, x, layer, activation, residual)
   const [rows] = x.shape
   const blocks = rowBlocks(device, rows, Math.max(layer.in, 4 * Math.ceil(layer.out / 4)))
   if (blocks.length === 1) return linearAtOnce(device, x, layer, activation, residual)
@@ -64,6 +65,30 @@ export async function linear(
     gathered.rows(first, last).data.set((await block.download()).data)
   }
   return device.tensor(gathered)
+}
+
+/**
+ * JavaScript's numbers are float64: finished in one pass, a sum would be rounded once, and a hook that looks at what lies
+ * between would change bits. Here each step rounds to float32, as it does on a GPU.
+ */
+async function linearStepByStep(
+  device: Device,
+  x: GpuTensor,
+  layer: GpuLinear,
+  activation: Activation,
+  residual?: GpuTensor,
+): Promise<GpuTensor> {
+  const sums = await linearAtOnce(device, x, layer, 'none')
+  const activated = await activate(device, sums, activation)
+  if (!residual) return activated
+  using before = activated
+  return await add(device, before, residual, false)
+}
+
+async function activate(device: Device, sums: GpuTensor, activation: Activation): Promise<GpuTensor> {
+  if (activation === 'none') return sums
+  using before = sums
+  return await { gelu, geluErf, relu }[activation](device, before)
 }
 
 async function linearAtOnce(
@@ -80,7 +105,7 @@ async function linearAtOnce(
   const constants = { activation: codes[activation], adds: residual ? 1 : 0 }
   const launch = { grid: [rows, layer.out], functions: activations }
   const added = residual ?? { tensor: layer.bias, shape: [1, layer.out] } // not read where nothing is added
-  if (rows !== 1) {
+  if (rows !== 1 || device.mode === 'cpu') {
     using tiles = await tileSums(device, input, layer)
     return await device.run(finishTiles, { ...launch, constants }, tiles, layer.bias, added)
   }

@@ -31,9 +31,10 @@ export function productTile(
   weight: Matrix,
   lastRow: Row,
 ): Four {
+  // Whole numbers come first: a minifier makes one declaration of all, and gpu.js takes none of them after a fraction.
   const top = this.thread.y * 2
-  const bottom = Math.min(top + 1, lastRow[0])
   const left = this.thread.x * 2
+  const bottom = Math.min(top + 1, lastRow[0])
   const right = Math.min(left + 1, this.constants.lastColumn)
   let topLeft = 0
   let topRight = 0
@@ -41,7 +42,7 @@ export function productTile(
   let bottomRight = 0
   for (let block = 0; block < this.constants.rows; block += 256) {
     const end = Math.min(block + 256, this.constants.rows)
-    const whole = block + Math.floor((end - block) * 0.25) * 4
+    const whole = Math.floor((end - block) * 0.25) * 4 + block
     let part0 = 0
     let part1 = 0
     let part2 = 0
@@ -91,12 +92,12 @@ export function productTile(
  */
 export function productBlock(this: Thread<'first' | 'rows' | 'lastColumn'>, x: Matrix, weight: Matrix): Four {
   const j0 = this.thread.x * 4
+  const block = this.thread.y * 256
   const j1 = Math.min(j0 + 1, this.constants.lastColumn)
   const j2 = Math.min(j0 + 2, this.constants.lastColumn)
   const j3 = Math.min(j0 + 3, this.constants.lastColumn)
-  const block = this.thread.y * 256
   const end = Math.min(block + 256, this.constants.rows)
-  const whole = block + Math.floor((end - block) * 0.25) * 4
+  const whole = Math.floor((end - block) * 0.25) * 4 + block
   let part0 = 0
   let part1 = 0
   let part2 = 0
