@@ -53,15 +53,15 @@ export async function linear(
   activation: Activation = 'none',
   residual?: GpuTensor,
 ): Promise<GpuTensor> {
-  if (device.mode === 'cpu') return linearStepByStep(device, x, layer, activation, residual)
+  const compute = device.mode === 'cpu' ? linearStepByStep : linearAtOnce
   const [rows] = x.shape
   const blocks = rowBlocks(device, rows, Math.max(layer.in, 4 * Math.ceil(layer.out / 4)))
-  if (blocks.length === 1) return linearAtOnce(device, x, layer, activation, residual)
+  if (blocks.length === 1) return compute(device, x, layer, activation, residual)
   const gathered = Tensor.zeros([rows, layer.out])
   for (const [first, last] of blocks) {
     using part = await rowsOf(device, x, first, last)
     using before = residual && (await rowsOf(device, residual, first, last))
-    using block = await linearAtOnce(device, part, layer, activation, before)
+    using block = await compute(device, part, layer, activation, before)
     gathered.rows(first, last).data.set((await block.download()).data)
   }
   return device.tensor(gathered)
