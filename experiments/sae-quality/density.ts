@@ -14,7 +14,6 @@ export function densityBins(shares: Float64Array, tokens: number): DensityBins {
   const edges = Array.from({ length: bins + 1 }, (_, i) => (i - bins) / PER_DECADE)
   const counts = edges.slice(1).map(() => 0)
   for (const share of shares)
-    if (share > 0)
-      counts[Math.max(0, Math.min(bins - 1, Math.floor(bins + PER_DECADE * Math.log10(share))))]++
+    if (share > 0) counts[Math.min(bins - 1, Math.floor(bins + PER_DECADE * Math.log10(share)))]++
   return { edges, counts }
 }

@@ -37,7 +37,22 @@ export async function writeCheckpoint(
   await writeAtomically(pathIn(folder), encodeSafetensors(tensors, new Map([['training', head]])))
 }
 
-export const hasCheckpoint = (folder: string): boolean => existsSync(pathIn(folder))
+const hasCheckpoint = (folder: string): boolean => existsSync(pathIn(folder))
+
+/**
+ * What a training goes on from with --resume; without, nothing.
+ * @throws UserError if a training would begin over a checkpoint, or there is none to resume from, or one of another format
+ */
+export async function checkpointToResume<Kind extends Checkpoint>(
+  folder: string,
+  format: string,
+  resume = false,
+): Promise<Kind | undefined> {
+  if (resume) return readCheckpoint(folder, format)
+  if (hasCheckpoint(folder))
+    throw new UserError(`${folder} holds a checkpoint: go on by --resume, or remove it to begin again`)
+  return undefined
+}
 
 /** @throws UserError if there is none, or it is not of this format */
 export async function readCheckpoint<Kind extends Checkpoint>(folder: string, format: string): Promise<Kind> {

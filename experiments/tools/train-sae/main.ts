@@ -28,9 +28,8 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
 import {
   checkCircumstances,
+  checkpointToResume,
   hashTexts,
-  hasCheckpoint,
-  readCheckpoint,
   removeCheckpoint,
   resumedSettings,
   writeCheckpoint,
@@ -144,9 +143,7 @@ const options = command.opts<Options>()
 runMain(async () => {
   const { out, resume, json: quiet } = options
   await checkWritable(join(out, 'cfg.json'))
-  if (!resume && hasCheckpoint(out))
-    throw new UserError(`${out} holds a checkpoint: go on by --resume, or remove it to begin again`)
-  const from = resume ? await readCheckpoint<SaeCheckpoint>(out, FORMAT) : undefined
+  const from = await checkpointToResume<SaeCheckpoint>(out, FORMAT, resume)
   const settings = from ? resumedSettings(from.settings, command) : settingsOf(options)
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet })

@@ -19,9 +19,8 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
 import {
   checkCircumstances,
+  checkpointToResume,
   hashTexts,
-  hasCheckpoint,
-  readCheckpoint,
   removeCheckpoint,
   resumedSettings,
   writeCheckpoint,
@@ -105,9 +104,7 @@ const options = command.opts<Options>()
 runMain(async () => {
   const { out, resume, json: quiet } = options
   await checkWritable(join(out, 'config.json'))
-  if (!resume && hasCheckpoint(out))
-    throw new UserError(`${out} holds a checkpoint: go on by --resume, or remove it to begin again`)
-  const from = resume ? await readCheckpoint<Gpt2Checkpoint>(out, FORMAT) : undefined
+  const from = await checkpointToResume<Gpt2Checkpoint>(out, FORMAT, resume)
   const settings = from ? await resumed(from.settings) : await settingsOf(options)
   const { config, tokenizer, files } = await newModel(settings.config, settings.tokenizer)
   const texts = namedAfter(options.texts, await textsNamed(options, { leastCategories: 1 }))
