@@ -1,4 +1,4 @@
-// GPT-2 small at full size on one backend: a prompt, then a token at a time.
+// GPT-2 small at full size on one backend: a prompt, then one token at a time.
 import { readFile } from 'node:fs/promises'
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
