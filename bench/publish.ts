@@ -89,7 +89,7 @@ function escapeCell(cell: string): string {
   return cell.replace(/[|*]/g, '\\$&')
 }
 
-/** The peaks of all runs on this machine, a column a run: this one's in place of what the same benchmark had before. */
+/** The peaks of all runs on this machine, one column per run: this one's in place of what the same benchmark had before. */
 async function addPeaks(path: string, results: Results): Promise<void> {
   const name = benchmarkOf(results)
   const rates = new Map<string, Map<string, string>>() // of a peak and threads, by benchmark

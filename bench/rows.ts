@@ -59,7 +59,7 @@ export const screenParts = [
 ] as const
 export type ScreenPart = (typeof screenParts)[number]
 
-/** How exact screening fared with an SAE: features a token, and shares from 0 to 1. */
+/** How exact screening fared with an SAE: features per token, and shares from 0 to 1. */
 export interface ScreenUse {
   readonly work: string
   readonly shape: string

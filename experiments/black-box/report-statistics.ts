@@ -213,9 +213,9 @@ export function qualitySection(layers: readonly AnalysedLayer[], note: string): 
   const measured = layers.flatMap(({ layer, quality }) => (quality ? [{ layer, quality }] : []))
   return section('quality', 'How good the SAEs are', [
     html`<p>
-      A feature can be no better than its SAE. L0: active features a token. Explained: the share of the
+      A feature can be no better than its SAE. L0: active features per token. Explained: the share of the
       stream’s variance that the reconstruction has. Dead: active on none of these tokens; dense: on more than
-      a tenth of them. CE: the model’s mean loss in nats a token, the prediction made at BOS included; with
+      a tenth of them. CE: the model’s mean loss in nats per token, the prediction made at BOS included; with
       the SAE spliced in at every position; with zeros instead; recovered: what splicing keeps of the
       difference. SAE quality was ${note}.
     </p>`,

@@ -47,7 +47,7 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
   ].join('\n')
 }
 
-/** A line a category. */
+/** One line per category. */
 export function categoryTable(analysis: LayerAnalysis): string {
   return formatTable(
     ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'of the top 5', 'score', 'best of all'],

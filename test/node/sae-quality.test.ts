@@ -61,7 +61,7 @@ quality('losses are those of one text at a time, each prediction counting the sa
 })
 
 quality(
-  'an SAE that loses nothing: all variance explained, all of the loss recovered, half of its features a token',
+  'an SAE that loses nothing: all variance explained, all of the loss recovered, half of its features per token',
   async () => {
     const measured = await measureSaes(modelWith(identitySaeTensors(smallConfig.dModel)), texts, [HOOK])
     const figures = measured.get(HOOK)!

@@ -127,7 +127,7 @@ command('of every feature that it names it tells what `feature` does', () => {
   same({ ...found, firing_texts: undefined, next_layer: null }, { ...first, next_layer: null })
 })
 
-command('categories.csv is results.json, a row a category and layer', () => {
+command('categories.csv is results.json, one row per category and layer', () => {
   const { folder, layers } = shared
   const expected = categoriesRows(layers)
   assert.is(expected.length, 8)

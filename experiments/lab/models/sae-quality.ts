@@ -15,12 +15,12 @@ import { joinHooks } from './hooks.ts'
 import { withSae, type OpenModel } from './models.ts'
 import { windowsOf } from './windows.ts'
 
-/** How well an SAE does on some texts, as it stands in results.json. Losses are in nats a token. */
+/** How well an SAE does on some texts, as it stands in results.json. Losses are in nats per token. */
 export interface SaeEvaluation {
   texts: number
   /** BOS left out, as from all that follows but the losses. */
   tokens: number
-  /** Mean number of active features a token. */
+  /** Mean number of active features per token. */
   l0: number
   /** 1 - sum |x - x_hat|^2 / sum |x - mean(x)|^2, the mean taken over tokens, per dimension. */
   explained_variance: number

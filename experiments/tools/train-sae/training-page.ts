@@ -23,7 +23,7 @@ type Curve = Exclude<keyof Point, 'tokens'>
 
 const CURVES: Record<Curve, string> = {
   loss: 'Loss',
-  l0: 'L0: active features a token',
+  l0: 'L0: active features per token',
   explainedVariance: 'Explained variance',
   deadFeatures: `Dead features: active on none of the last ${DEAD_AFTER} tokens`,
 }

@@ -63,7 +63,7 @@ export interface LayerRow extends Record<string, unknown> {
   hook: string
   d_sae: number
   tokens: bigint
-  /** Mean number of active features a token, over the corpus. */
+  /** Mean number of active features per token, over the corpus. */
   l0: number
   /** Active on no token of the corpus. */
   dead_features: number
