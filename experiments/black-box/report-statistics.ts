@@ -50,7 +50,8 @@ export function chanceSection(document: Document, layers: readonly AnalysedLayer
       The categories were shuffled among the texts ${count(permutations, 'time')} (seed ${seed}), and the best
       feature for each was searched again, among all features. Grey: how often each score came out. Line: the
       score that was found. A question mark: within chance, p above 0.05, corrected for the number of
-      categories (Holm).
+      categories (Holm). A p belongs to this whole search: it says how often the best of all features does as
+      well by chance, and not how probable that is for the one feature that was found.
     </p>`,
     html`<aside class="notice" aria-label="How to read scores">
       <p>

@@ -14,7 +14,7 @@ export function pairsCsv(design: Design, tokens: Resemblance, layers: readonly L
   return csv('layer,cell_a,cell_b,shared,cosine,jaccard', rows)
 }
 
-/** A row a specialist. */
+/** One row per specialist. */
 export function specialistsCsv(layers: readonly LayerResult[]): string {
   const head =
     'layer,kind,topic,form,feature,score,inside,inside_of,outside,outside_of,elsewhere,elsewhere_of,p,p_corrected,symbol_activation,symbol_tokens'

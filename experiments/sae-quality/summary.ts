@@ -23,7 +23,7 @@ export const FORMULAS: readonly string[] = [
 
 type Rows = { head: string[]; rows: (string | number)[][] }
 
-/** What the SAEs keep, a row each. */
+/** What the SAEs keep, one row each. */
 export function keptRows(saes: readonly MeasuredSae[]): Rows {
   const published = (value: number | null) => (value === null ? '–' : String(value))
   return {
