@@ -25,7 +25,14 @@ export interface Results {
   readonly rows: readonly Row[]
   readonly memory?: readonly MemoryUse[] // of `memory` and `experiment`
   readonly screening?: readonly ScreenUse[] // of `sae`
+  readonly gpu?: readonly GpuUse[] // of `gpujs`
   readonly notRun?: readonly NotRun[]
+}
+
+/** What a work asks of WebGPU. */
+export interface GpuUse extends Pick<Row, 'work' | 'shape' | 'backend'> {
+  readonly submissions: number // queue.submit: gpu.js makes one for each kernel, and one for each read-back
+  readonly read_backs: number // buffer.mapAsync: the program waits for the GPU
 }
 
 /** Who could not run here, and why. */
