@@ -131,16 +131,17 @@ export function scaleGradient(
 /** Rows for columns: row j holds column j's entries, indices the rows that they stood in. sparse [rows, n] -> sparse [n, rows] */
 export function transposeSparse(x: SparseRows): SparseRows {
   const [rows, width] = x.shape
+  const { offsets: from, indices: columns, values: numbers } = x
   const offsets = new Uint32Array(width + 1)
-  for (const column of x.indices) offsets[column + 1]++
+  for (let entry = 0; entry < columns.length; entry++) offsets[columns[entry] + 1]++
   for (let column = 0; column < width; column++) offsets[column + 1] += offsets[column]
   const next = offsets.slice() // where a column's next entry goes
-  const [indices, values] = [new Uint32Array(x.indices.length), numbersLike(x.values, x.values.length)]
+  const [indices, values] = [new Uint32Array(columns.length), numbersLike(numbers, columns.length)]
   for (let row = 0; row < rows; row++)
-    for (let entry = x.offsets[row]; entry < x.offsets[row + 1]; entry++) {
-      const to = next[x.indices[entry]]++
+    for (let entry = from[row]; entry < from[row + 1]; entry++) {
+      const to = next[columns[entry]]++
       indices[to] = row
-      values[to] = x.values[entry]
+      values[to] = numbers[entry]
     }
   return { shape: [width, rows], offsets, indices, values }
 }
