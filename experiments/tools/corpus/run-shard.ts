@@ -1,7 +1,7 @@
 // A shard through the model and its SAEs, from windows to the file.
 import { createHash } from 'node:crypto'
 import { sliceRows, stackRows, type SparseRows } from '../../../engine/sparse.ts'
-import type { HookTable } from '../../../gpt2/hooks.ts'
+import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
 import type { Sae } from '../../../sae/weights.ts'
@@ -10,6 +10,7 @@ import type { OpenModel } from '../../lab/models/models.ts'
 import type { CorpusWindow, Shard } from './cut.ts'
 import type { Job } from './job.ts'
 import { ShardWriter, type ShardHead } from './shard-file-node.ts'
+import type { ShardStore } from './store.ts'
 import { tallyShard } from './tally/tally-shard.ts'
 import { measuredWindows, shardTokens, type ShardTokens } from './tally/tokens.ts'
 
@@ -25,23 +26,23 @@ export interface Workbench {
   readonly jobHash: string
 }
 
-/** Computes a shard and writes its file, and its activations where they are to be stored. onTokens: how many are done */
+/** Computes a shard and writes its file, and before it what is to be stored. onTokens: how many are done */
 export async function runShard(
   bench: Workbench,
   shard: Shard,
   path: string,
   onTokens: (done: number) => void,
-  store?: (tokens: ShardTokens, features: ShardFeatures) => Promise<void>,
+  store?: ShardStore,
 ): Promise<ShardHead> {
   const { job, jobHash: hash, model } = bench
-  const features = await encodeWindows(bench, shard.windows, onTokens)
+  const features = await encodeWindows(bench, shard.windows, onTokens, store)
   const tokens = shardTokens(shard.windows, job.seed)
   const writer = new ShardWriter()
   for (const [layer, ofLayer] of features.entries()) {
     for (const tally of tallyShard(tokens, ofLayer)) writer.add(layer, tally)
     await eventsHandled()
   }
-  await store?.(tokens, features)
+  await store?.finish(tokens, features)
   const head = headOf(shard, tokens, hash, job.seed, model)
   await writer.finish(path, head)
   return head
@@ -52,14 +53,17 @@ async function encodeWindows(
   { model: { gpt2 }, saes }: Pick<Workbench, 'model' | 'saes'>,
   windows: readonly CorpusWindow[],
   onTokens: (done: number) => void,
+  store?: ShardStore,
 ): Promise<ShardFeatures> {
   const parts = saes.map((): SparseRows[] => [])
   let done = 0
   for (const batch of batches(windows.map(({ ids }) => ids))) {
-    const hooks: Record<string, HookTable[string]> = {}
+    const hooks: Record<string, Hook[]> = {}
     for (const [i, sae] of saes.entries())
-      hooks[sae.config.hookName] = async (x, ops) =>
-        void parts[i].push(...withoutBos(await encode(ops, sae, x), batch))
+      hooks[sae.config.hookName] = [
+        async (x, ops) => void parts[i].push(...withoutBos(await encode(ops, sae, x), batch)),
+      ]
+    for (const [name, hook] of store?.hooksFor(batch) ?? []) (hooks[name] ??= []).push(hook)
     await run(gpt2, batch, hooks)
     await eventsHandled()
     done += batch.reduce((sum, { length }) => sum + length - 1, 0)
