@@ -102,6 +102,8 @@ export interface Manifest {
   bin_edges: number[]
   seed: number
   shard_tokens: number
+  /** What --store kept of each token, `features` or names of hooks, in files of so many shards. */
+  store?: { kept: string[]; shards: number }
   bos: string
   code: string
   arithmetic: string

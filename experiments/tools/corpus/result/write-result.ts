@@ -192,6 +192,7 @@ function manifestOf(
     sampled,
     bin_edges: Array.from({ length: BINS + 1 }, (_, bin) => binEdge(bin)),
     ...{ seed: job.seed, shard_tokens: job.shardTokens },
+    ...(job.store.length > 0 && { store: { kept: [...job.store], shards: shards.length } }),
     bos: `${model.tokenizer.pieces([bosOf(model.gpt2.config)])[0]} before every window; it never counts`,
     ...{ code: job.code, arithmetic: job.arithmetic, command },
   }
