@@ -75,7 +75,9 @@ export interface LayerRow extends Record<string, unknown> {
   ce_clean: number
   ce_spliced: number
   ce_zero_ablated: number
+  ce_mean_ablated: number
   ce_recovered: number
+  ce_recovered_of_mean: number
 }
 
 /** manifest.json: what the result was made of. It is written last, and makes the result one. */
