@@ -26,7 +26,9 @@ export type FeatureEdit = FeatureRef &
   (
     | /** Its contribution, f_j * W_dec[j], is taken out of the residual stream wherever it fires. */
       { readonly kind: 'off' }
-      /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
+      /** Wherever it fires, its contribution is `factor` times what it was. */
+    | { readonly kind: 'scale'; readonly factor: number }
+    /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
     | { readonly kind: 'up'; readonly coefficient: number }
   )
 

@@ -8,7 +8,7 @@ import { capture } from '../../gpt2/model.ts'
 import { startSession } from '../helpers/explorer.ts'
 
 const TEXT = 'for i in range(10):'
-const [layer, neuron] = [2, 285]
+const [layer, neuron] = [2, 7]
 const session = startSession()
 await session.ask({ type: 'open', backend: { name: 'reference' } })
 

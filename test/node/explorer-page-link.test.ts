@@ -37,6 +37,7 @@ const anyText = fc.string({
 const changes: fc.Arbitrary<Change> = fc.oneof(
   place.map((at): Change => ({ ...at, kind: 'off' })),
   fc.tuple(place, coefficient).map(([at, by]): Change => ({ ...at, kind: 'up', coefficient: by })),
+  fc.tuple(place, coefficient).map(([at, factor]): Change => ({ ...at, kind: 'scale', factor })),
   place.map(({ layer, feature }): Change => ({ kind: 'head', layer, head: feature })),
   place.map(({ layer, feature }): Change => ({ kind: 'neuron', layer, neuron: feature })),
 )

@@ -102,6 +102,8 @@ function writeChange(change: Change): string {
       return `neuron-${change.layer}-${change.neuron}`
     case 'off':
       return `off-${writeRef(change)}`
+    case 'scale':
+      return `scale-${writeRef(change)}-${change.factor}`
     case 'up':
       return `up-${writeRef(change)}-${change.coefficient}`
   }
@@ -115,14 +117,16 @@ function readEdit(written: string): Change[] | undefined {
 
 function readChange(written: string): Change | undefined {
   const [, kind, place, by] =
-    /^(off|head|neuron|up)-(\d+-\d+)(?:-(\d{1,4}(?:\.\d{1,2})?))?$/.exec(written) ?? []
-  if (place === undefined || (by !== undefined) !== (kind === 'up')) return undefined
+    /^(off|head|neuron|up|scale)-(\d+-\d+)(?:-(\d{1,4}(?:\.\d{1,2})?))?$/.exec(written) ?? []
+  if (place === undefined || (by !== undefined) !== (kind === 'up' || kind === 'scale')) return undefined
   return readPair(place, (layer, number): Change => {
     switch (kind) {
       case 'head':
         return { kind, layer, head: number }
       case 'neuron':
         return { kind, layer, neuron: number }
+      case 'scale':
+        return { kind, layer, feature: number, factor: cleanCoefficient(Number(by)) }
       case 'up':
         return { kind, layer, feature: number, coefficient: cleanCoefficient(Number(by)) }
       default:
