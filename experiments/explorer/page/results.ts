@@ -37,7 +37,7 @@ export const Results = memo(
           : h(CardPanel, { feature, open: card, edit, run, token, dispatch })
       }
       ${h(WritingSection, null)} ${attention({ run, token, head, palette, edit, dispatch })}
-      ${neurons(run, token, neuron, edit, dispatch)} ${lens(run, token)} ${nextToken(run, token)}
+      ${neurons(run, token, neuron, edit, dispatch)} ${lens(run, token, dispatch)} ${nextToken(run, token)}
       ${h(WhySection, null)} ${comparison(run, token, compare, dispatch)}
     `
   },
