@@ -34,7 +34,9 @@ export function CardPanel({ feature, open, progress, edit, run, token, dispatch 
   const max = open?.card?.dashboard.max ?? null
   return html`<section class="panel" aria-labelledby="card" onKeyDown=${key}>
     <header>
-      <h2 id="card" tabindex="-1" ref=${heading}>Layer ${feature.layer}, feature ${feature.feature}</h2>
+      <h2 id="card" tabindex="-1" ref=${heading}>
+        What is feature ${feature.feature} of layer ${feature.layer}?
+      </h2>
       <button type="button" onClick=${close}>Close<span class="sr"> the card</span></button>
     </header>
     ${h(EditControls, { feature, edit, max, dispatch })}

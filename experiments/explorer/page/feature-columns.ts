@@ -21,8 +21,9 @@ export function featureColumns(
   return section(
     {
       id: 'features',
-      title: 'Features: what the stream carries',
+      title: 'What does a token carry into each layer?',
       step: 'features',
+      open: true,
       lead: [
         `Between layers, a token is a list of ${dModel} numbers that each layer reads and adds to: the `,
         term('residual stream'),

@@ -1,4 +1,4 @@
-// What the model does with the text, from the first layer to the next token.
+// What the model does with the text: its answer, then how it came about, layer by layer; then what may be asked further.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { attention } from './attention.ts'
@@ -30,15 +30,14 @@ export const Results = memo(
     const palette = usePalette()
     const { edited } = run
     return html`
-      ${featureColumns(run, token, feature, dispatch)}
+      ${nextToken(run, token)} ${featureColumns(run, token, feature, dispatch)}
       ${
         feature === null
           ? edited !== null && changes(run, edited, token, dispatch)
           : h(CardPanel, { feature, open: card, progress, edit, run, token, dispatch })
       }
-      ${h(WritingSection, null)} ${attention({ run, token, head, palette, edit, dispatch })}
-      ${neurons(run, token, edit, dispatch)} ${lens(run, token)} ${nextToken(run, token)}
-      ${comparison(run, token, compare, dispatch)}
+      ${attention({ run, token, head, palette, edit, dispatch })} ${neurons(run, token, edit, dispatch)}
+      ${lens(run, token)} ${h(WritingSection, null)} ${comparison(run, token, compare, dispatch)}
     `
   },
 )

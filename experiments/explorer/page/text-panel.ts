@@ -16,7 +16,7 @@ import type { Dispatch, State } from './state.ts'
 export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatch }): VNode {
   const { link, failure, refused, run } = state
   return html`<section class="ask" aria-labelledby="text-title">
-    <h2 id="text-title">Your text</h2>
+    <h2 id="text-title">What should the model read?</h2>
     <div class="asking">
       <div>
         ${h(TextBox, { text: link.text, dispatch })} ${refused.length > 0 && refusal(refused)}
