@@ -1,6 +1,7 @@
 // What `npm run corpus` can be told.
 import { createCommand, integerIn, listOf } from '../../lab/cli/cli.ts'
 import { addEngineOptions, type EngineOptions } from '../../lab/models/engine-options.ts'
+import { MOST_SHARD_TOKENS } from './job.ts'
 
 export interface Options extends EngineOptions {
   readonly texts: string
@@ -13,6 +14,8 @@ export interface Options extends EngineOptions {
   readonly strict?: boolean
   readonly store?: boolean
   readonly saedashboard?: boolean
+  readonly queue?: string
+  readonly root: string
   readonly json?: boolean
 }
 
@@ -38,7 +41,7 @@ export const command = addEngineOptions(
   .option(
     '--shard-tokens <n>',
     'tokens after which what is done is kept',
-    integerIn('shard-tokens', 1, 2 ** 20),
+    integerIn('shard-tokens', 1, MOST_SHARD_TOKENS),
     131_072,
   )
   .option('--strict', 'refuse bad input, which otherwise is counted and listed')
@@ -46,6 +49,15 @@ export const command = addEngineOptions(
   .option(
     '--saedashboard',
     'write the features as SAEDashboard’s JSON, too: OUT/saedashboard/LAYER/batch-N.json',
+  )
+  .option(
+    '--queue <address>',
+    'have `npm run corpus:worker` work, on any number of machines, by way of a Redis: redis://HOST[:PORT][/DATABASE], or rediss://',
+  )
+  .option(
+    '--root <folder>',
+    'with --queue: the folder that all machines share, with texts and results in it',
+    '.',
   )
   .addHelpText(
     'after',
