@@ -56,7 +56,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
         }),
         html`<div class="results">
           <${WritingContext.Provider} value=${{ ...writer, writing: state.writing, edit, sampling, dispatch }}>
-            ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
+            ${h(Results, { run, token, feature, edit, compare, head, card, progress: state.progress, dispatch })}
           </${WritingContext.Provider}>
           ${h(Share, { run, link: shared })}
         </div>`,

@@ -15,7 +15,7 @@ export function neurons(run: ShownRun, token: number, edit: readonly Change[], d
   return section(
     {
       id: 'mlp',
-      title: 'MLP: what each token works out by itself',
+      title: 'What does a token work out by itself?',
       step: 'mlp',
       lead: [
         `After attention, each token goes through the layer’s MLP alone: ${dMlp} `,

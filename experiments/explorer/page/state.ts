@@ -1,4 +1,5 @@
 // All that the page knows, and how each action changes it.
+import type { ModelFolder } from '../folder/model-folder.ts'
 import type { Answer, Card, Ending, Failure, FeatureRef, Opened, Side, Token } from '../protocol.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
@@ -13,6 +14,8 @@ export interface State {
   readonly hover: Hover
   /** Counts the workers: another number is another worker. */
   readonly worker: number
+  /** The person's own model; null for the bundled one. */
+  readonly folder: ModelFolder | null
   readonly opened: Opened | null
   readonly progress: Extract<Answer, { type: 'progress' }> | null
   /** The id of the run that was asked for last: answers to older ones are ignored. */
@@ -59,6 +62,8 @@ export type Action =
   | { readonly type: 'choose'; readonly choice: Partial<Link>; readonly passing?: boolean }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
+  /** Another model: of a folder, or the bundled one. */
+  | { readonly type: 'model'; readonly folder: ModelFolder | null }
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
@@ -72,7 +77,15 @@ type Phase = 'loading' | 'ready' | 'running' | 'failed'
 const NO_HOVER: Hover = { token: null, feature: null }
 
 export function startState(hash: string): State {
-  return { ...freshWorker(0), ...decodeLink(hash), entry: 0, hover: NO_HOVER, run: null, painted: null }
+  return {
+    ...freshWorker(0),
+    ...decodeLink(hash),
+    entry: 0,
+    folder: null,
+    hover: NO_HOVER,
+    run: null,
+    painted: null,
+  }
 }
 
 /** What a new worker begins with. */
@@ -110,6 +123,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, hover: { ...state.hover, ...action.hover } }
     case 'restart':
       return { ...state, ...freshWorker(state.worker + 1) }
+    case 'model':
+      return { ...state, ...freshWorker(state.worker + 1), folder: action.folder, refused: [] }
     case 'asked':
       return { ...state, asked: action.id, layersRead: null, failure: null }
     case 'painted':
@@ -170,7 +185,9 @@ function answered(state: State, answer: Answer): State {
       return { ...state, run, layersRead: null, hover: NO_HOVER }
     }
     case 'card':
-      return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
+      return answer.id === state.card?.id
+        ? { ...state, progress: null, card: { ...state.card, card: answer.card } }
+        : state
     case 'written':
     case 'paused':
       return answer.id === state.writing?.id ? { ...state, writing: writtenOn(state.writing, answer) } : state
