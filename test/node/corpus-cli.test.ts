@@ -1,11 +1,21 @@
 // `npm run corpus`: a run that was killed goes on to the same bits; what it was begun with is held to.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import type { ExampleRow, FeatureRow, Manifest } from '../../experiments/lab/analysis/corpus/corpus-format.ts'
+import { createRandom } from '../../engine/random.ts'
 import { openParquet } from '../../experiments/lab/texts/parquet-node.ts'
 import { fromCategories } from '../../experiments/lab/texts/texts.ts'
 import { isOneLine, runScript } from '../helpers/cli.ts'
@@ -25,25 +35,31 @@ writeFileSync(
     .join('\n'),
 )
 const script = 'experiments/tools/corpus/main.ts'
-const args = ['--texts', corpus, '--layers', '2', '--shard-tokens', '500']
+const args = ['--texts', corpus, '--layers', '2', '--shard-tokens', '500', '--store', '--saedashboard']
 const out = (name: string) => join(folder, name)
 const test = suite('corpus command')
 test.after(() => rmSync(folder, { recursive: true }))
-
-const RESULT = ['features.parquet', 'examples.parquet', 'layers.parquet', 'bad-input.csv']
 
 async function rowsOf<Row>(name: string, file: string): Promise<Row[]> {
   return (await parquetReadObjects(await openParquet(join(out(name), file)))) as Row[]
 }
 
-/** Kills itself, as kill -9 does, when its `nth` shard is whole and about to get its name. */
+/** Kills itself, as kill -9 does, at its `nth` draft of a file, begun or about to get its name. */
 const dying = (nth: number) => `
   import fs from 'node:fs/promises'
   import { syncBuiltinESMExports } from 'node:module'
-  const { rename } = fs
+  const { open, rename } = fs
   let left = ${nth}
+  const maybeDie = () => {
+    if (--left === 0) process.kill(process.pid, 'SIGKILL')
+  }
+  fs.open = async (path, flags, ...rest) => {
+    const file = await open(path, flags, ...rest)
+    if (String(flags).startsWith('w')) maybeDie()
+    return file
+  }
   fs.rename = (from, to) => {
-    if (to.includes('shards') && --left === 0) process.kill(process.pid, 'SIGKILL')
+    maybeDie()
     return rename(from, to)
   }
   syncBuiltinESMExports()`
@@ -51,8 +67,22 @@ const dying = (nth: number) => `
 function killedAt(nth: number, name: string): void {
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(dying(nth))}` }
   const { status } = runScript(script, [...args, '--out', out(name)], root, { env })
-  assert.is(status, null, 'killed while at work')
-  assert.not(existsSync(join(out(name), 'manifest.json')))
+  assert.is(status, null, `killed while at work, at draft ${nth}`)
+}
+
+/** Every file in a result's folder, without the command that made it. */
+function filesOf(name: string): Map<string, Buffer> {
+  const found = readdirSync(out(name), { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
+  const paths = found.map((one) => relative(out(name), join(one.parentPath, one.name))).sort()
+  return new Map(
+    paths.map((path) => {
+      const bytes = readFileSync(join(out(name), path))
+      if (path === 'manifest.json') return [path, Buffer.from(bytes.toString().replace(/"command": .*/, ''))]
+      if (path === 'index.html')
+        return [path, Buffer.from(bytes.toString().replace(/<code>.*?<\/code>/s, ''))]
+      return [path, bytes]
+    }),
+  )
 }
 
 test('a corpus’s features, their examples, and what was bad', async () => {
@@ -89,19 +119,20 @@ test('a corpus’s features, their examples, and what was bad', async () => {
   }
 })
 
-test('killed twice, it goes on to the same bits', async () => {
-  killedAt(2, 'killed')
-  killedAt(3, 'killed')
-  assert.is(readdirSync(join(out('killed'), 'shards')).filter((file) => file.endsWith('.parquet')).length, 3)
-  const { status, stderr } = runScript(script, [...args, '--out', out('killed'), '--json'])
+test('killed again and again, with another number of threads, from shards of another process: the same bits', () => {
+  const copied = 'shards/000000.parquet'
+  mkdirSync(join(out('killed'), 'shards'), { recursive: true })
+  cpSync(join(out('whole'), copied), join(out('killed'), copied))
+  const random = createRandom(11)
+  // Among the shards twice, then among tables and pages.
+  for (const from of [1, 4, 30]) killedAt(from + Math.floor(random.number() * 8), 'killed')
+  const { status, stderr } = runScript(script, [...args, '--threads', '1', '--out', out('killed'), '--json'])
   assert.is(status, 0, stderr)
-  for (const name of RESULT)
-    assert.ok(readFileSync(join(out('whole'), name)).equals(readFileSync(join(out('killed'), name))), name)
-  const manifest = (name: string) => ({
-    ...(JSON.parse(readFileSync(join(out(name), 'manifest.json'), 'utf8')) as Manifest),
-    command: '',
-  })
-  assert.equal(manifest('killed'), manifest('whole'))
+  const [whole, killed] = [filesOf('whole'), filesOf('killed')]
+  // Of the first shard nothing was stored here: its file was there.
+  whole.delete('activations/000000.parquet')
+  assert.equal([...killed.keys()], [...whole.keys()])
+  for (const [path, bytes] of whole) assert.ok(killed.get(path)!.equals(bytes), path)
 })
 
 test('another job in the same folder, bad input where none may be, and no text at all are refused in a line', () => {
@@ -130,12 +161,10 @@ test('another job in the same folder, bad input where none may be, and no text a
 })
 
 test('stored activations are those that were tallied', async () => {
-  const { status, stderr } = runScript(script, [...args, '--out', out('stored'), '--store', '--json'])
-  assert.is(status, 0, stderr)
   const stored = []
-  for (const name of readdirSync(join(out('stored'), 'activations')).sort())
-    stored.push(...(await rowsOf<{ feature: number; activation: number }>('stored/activations', name)))
-  const features = await rowsOf<FeatureRow>('stored', 'features.parquet')
+  for (const name of readdirSync(join(out('whole'), 'activations')).sort())
+    stored.push(...(await rowsOf<{ feature: number; activation: number }>('whole/activations', name)))
+  const features = await rowsOf<FeatureRow>('whole', 'features.parquet')
   const firings = new Float64Array(1024)
   const most = new Float64Array(1024)
   for (const { feature, activation } of stored) {
@@ -163,8 +192,6 @@ const FEATURE = [
 const ACTIVATION = ['bin_min', 'bin_max', 'bin_contains', 'qualifying_token_index', 'tokens', 'values']
 
 test('SAEDashboard’s fields, and bars with a height each', async () => {
-  const { status, stderr } = runScript(script, [...args, '--out', out('whole'), '--saedashboard', '--json'])
-  assert.is(status, 0, stderr)
   const [row] = await rowsOf<FeatureRow>('whole', 'features.parquet')
   type Feature = Record<string, unknown[]> & { activations: Record<string, unknown[]>[] }
   const read = (batch: number) =>

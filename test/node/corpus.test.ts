@@ -126,7 +126,7 @@ async function tallied(found: readonly FoundIn[], tokens: number) {
   const files = []
   for (const shard of shards)
     files.push(await shardFile(shard, join(folder, `${tokens}-${shard.index}.parquet`)))
-  const merged = mergeShards(files, N_CTX)
+  const merged = await mergeShards(files, N_CTX)
   return { merged, tallies: await merged.block(LAYER, 0), windows: shards.flatMap(({ windows }) => windows) }
 }
 

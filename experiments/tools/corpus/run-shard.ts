@@ -1,6 +1,6 @@
 // A shard through the model and its SAEs, from windows to the file.
 import { createHash } from 'node:crypto'
-import { sliceRows, stackRows, type SparseRows } from '../../../engine/sparse.ts'
+import { stackRows, type SparseRows } from '../../../engine/sparse.ts'
 import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
@@ -58,7 +58,7 @@ export async function runShard(
  * The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand.
  * @param onFeatures given an SAE's number and its features on a batch of windows, BOS left out: sparse [tokens, d_sae]
  */
-export async function encodeWindows(
+async function encodeWindows(
   { model: { gpt2 }, saes }: Pick<Workbench, 'model' | 'saes'>,
   windows: readonly CorpusWindow[],
   onFeatures: (sae: number, features: SparseRows) => void,
@@ -80,13 +80,28 @@ export async function encodeWindows(
   }
 }
 
-function withoutBos(features: SparseRows, batch: readonly (readonly number[])[]): SparseRows {
-  let row = 0
-  const texts = batch.map(({ length }) => {
+/** Each text's first row left out: one copy, for a shard has thousands of texts. */
+function withoutBos(
+  { shape, offsets, indices, values }: SparseRows,
+  batch: readonly (readonly number[])[],
+): SparseRows {
+  const kept = new Uint32Array(shape[0] - batch.length + 1)
+  const [ofTexts, numbers] = [new Uint32Array(indices.length), new Float32Array(values.length)]
+  let [row, entries, out] = [0, 0, 0]
+  for (const { length } of batch) {
+    const [from, to] = [offsets[row + 1], offsets[row + length]]
+    ofTexts.set(indices.subarray(from, to), entries)
+    numbers.set(values.subarray(from, to), entries)
+    for (let i = 1; i < length; i++) kept[++out] = entries + offsets[row + i + 1] - from
+    entries += to - from
     row += length
-    return sliceRows(features, row - length + 1, row)
-  })
-  return stackRows(texts, features.shape[1])
+  }
+  return {
+    shape: [out, shape[1]],
+    offsets: kept,
+    indices: ofTexts.subarray(0, entries),
+    values: numbers.subarray(0, entries),
+  }
 }
 
 function headOf(

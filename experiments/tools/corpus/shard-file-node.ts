@@ -33,8 +33,12 @@ export interface ShardHead {
   readonly measured: readonly { readonly hash: number; readonly ids: readonly number[] }[]
 }
 
+/** What of a head is large: it is read when it is asked for, so that an open shard takes a few kilobytes. */
+type Drawn = Pick<ShardHead, 'faults' | 'sample' | 'measured'>
+
 export interface ShardFile {
-  readonly head: ShardHead
+  readonly head: Omit<ShardHead, keyof Drawn>
+  drawn(): Promise<Drawn>
   /** The tallies of some features of a layer's SAE: those of a block of `BLOCK`. */
   block(layer: number, block: number): Promise<Tally[]>
   /** Of each feature of a layer, its places in the shard's sample. */
@@ -146,17 +150,25 @@ export async function openShard(path: string, job: string): Promise<ShardFile> {
   } catch (cause) {
     throw bad(`not a whole shard (${(cause as Error).message})`, cause)
   }
-  const footer = parquet.metadata.key_value_metadata?.find(({ key }) => key === FOOTER)?.value
+  const { key_value_metadata: pairs, ...metadata } = parquet.metadata
+  const footer = pairs?.find(({ key }) => key === FOOTER)?.value
   if (footer === undefined) throw bad('not a shard')
   const { length, sha256, json } = JSON.parse(footer) as { length: number; sha256: string; json: string }
   const bytes = await readFile(path)
   if (hashOf(bytes.subarray(0, length), json) !== sha256)
     throw bad('its bytes are not those that were written')
-  const { head, groups } = JSON.parse(json) as { head: ShardHead; groups: [number, number][] }
+  const { head: whole, groups } = JSON.parse(json) as { head: ShardHead; groups: [number, number][] }
+  const { faults: _, sample: __, measured: ___, ...head } = whole
   if (head.job !== job) throw bad('it belongs to another job')
-  const read = groupReader(parquet, groups)
+  const read = groupReader({ ...parquet, metadata }, groups)
   return {
     head,
+    async drawn() {
+      const { metadata } = await openParquet(path)
+      const { value } = metadata.key_value_metadata!.find(({ key }) => key === FOOTER)!
+      const { json } = JSON.parse(value!) as { json: string }
+      return (JSON.parse(json) as { head: ShardHead }).head
+    },
     async block(layer, block) {
       const rows = await read([layer, block])
       return rows.map(({ feature, firings, sum, sum_of_squares, max, ...bytes }) =>

@@ -4,7 +4,7 @@ import type { Shard } from '../cut.ts'
 import { shardPath, shardsFrom } from '../pass.ts'
 import { runShard } from '../run-shard.ts'
 import { openShard } from '../shard-file-node.ts'
-import { storePath, writeStore } from '../store.ts'
+import { openStore } from '../store.ts'
 import { belowRoot } from './below-root.ts'
 import type { Prepared } from './benches.ts'
 import type { ShardJob } from './shard-job.ts'
@@ -28,10 +28,10 @@ export async function workOnShard(
     const { head } = await openShard(path, bench.jobHash)
     return { tokens: head.tokens, seconds: seconds(), there: true }
   }
-  const stored = await belowRoot(root, storePath(out, index))
   await using shards = shardsFrom(bench, files, { index, cursor })
   const { value: shard } = (await shards.next()) as IteratorYieldResult<Shard> // there is one, if an empty one
-  const store: Parameters<typeof runShard>[4] = (...made) => writeStore(stored, ...made)
-  await runShard(bench, shard, path, onTokens, bench.job.store ? store : undefined)
+  const store =
+    bench.job.store.length > 0 ? await openStore(await belowRoot(root, out), bench, shard) : undefined
+  await runShard(bench, shard, path, onTokens, store)
   return { tokens: shard.tokens, seconds: seconds(), there: false }
 }

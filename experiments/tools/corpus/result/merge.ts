@@ -26,7 +26,7 @@ export interface MergedShards {
 const MOST_FAULTS = 10_000
 
 /** shards: all of a corpus, by rising number */
-export function mergeShards(shards: readonly ShardFile[], nCtx: number): MergedShards {
+export async function mergeShards(shards: readonly ShardFile[], nCtx: number): Promise<MergedShards> {
   const heads = shards.map(({ head }) => head)
   const labels = new LabelList()
   const labelTokens: number[] = []
@@ -37,7 +37,7 @@ export function mergeShards(shards: readonly ShardFile[], nCtx: number): MergedS
       return index
     }),
   )
-  const slots = sampleOf(heads.map(({ sample }) => sample))
+  const { faults, measured, slots } = await drawnOf(shards, nCtx)
   const sum = (of: (head: ShardFile['head']) => number) => heads.reduce((total, head) => total + of(head), 0)
   const slotOf = (shard: number) => (place: number) => slots.of[shard].get(place)
   return {
@@ -45,11 +45,7 @@ export function mergeShards(shards: readonly ShardFile[], nCtx: number): MergedS
     documents: heads.at(-1)?.ends.document ?? 0,
     ...{ labels: labels.names, labelTokens, sampled: slots.size },
     faultCount: sum(({ faultCount }) => faultCount),
-    faults: heads.flatMap(({ faults }) => faults).slice(0, MOST_FAULTS),
-    measured: smallestWindows(
-      heads.flatMap(({ measured }) => measured),
-      nCtx,
-    ).map(({ ids }) => ids),
+    ...{ faults, measured: measured.map(({ ids }) => ids) },
     async block(layer, block) {
       const merged = new Map<number, Tally>()
       for (const [i, shard] of shards.entries())
@@ -74,15 +70,23 @@ export function mergeShards(shards: readonly ShardFile[], nCtx: number): MergedS
   }
 }
 
-/** The `SAMPLE` smallest hashes of all shards' samples, and at which place of the whole's each of a shard's stands. */
-function sampleOf(samples: readonly (readonly number[])[]): { size: number; of: Map<number, number>[] } {
+/**
+ * What is drawn from all shards. Holds what one of them has at a time.
+ * -> slots: at which place of the sample of the whole a shard's sampled token stands: those of the `SAMPLE` smallest hashes have one
+ */
+async function drawnOf(shards: readonly ShardFile[], nCtx: number) {
+  const faults: CorpusFault[] = []
+  let measured: Awaited<ReturnType<ShardFile['drawn']>>['measured'] = []
   let kept: { hash: number; shard: number; place: number }[] = []
-  for (const [shard, hashes] of samples.entries()) {
-    kept.push(...hashes.map((hash, place) => ({ hash, shard, place })))
+  for (const [shard, file] of shards.entries()) {
+    const drawn = await file.drawn()
+    faults.push(...drawn.faults.slice(0, MOST_FAULTS - faults.length))
+    measured = smallestWindows([...measured, ...drawn.measured], nCtx)
+    kept.push(...drawn.sample.map((hash, place) => ({ hash, shard, place })))
     kept.sort((a, b) => a.hash - b.hash || a.shard - b.shard || a.place - b.place)
     kept = kept.slice(0, SAMPLE)
   }
-  const of = samples.map(() => new Map<number, number>())
+  const of = shards.map(() => new Map<number, number>())
   for (const [slot, { shard, place }] of kept.entries()) of[shard].set(place, slot)
-  return { size: kept.length, of }
+  return { faults, measured, slots: { size: kept.length, of } }
 }

@@ -51,7 +51,7 @@ export async function writeResult(
   { folder, command, quiet }: ResultOptions,
 ): Promise<{ manifest: Manifest; layers: LayerRow[] }> {
   const { model, saes, job } = bench
-  const merged = mergeShards(shards, model.gpt2.config.nCtx)
+  const merged = await mergeShards(shards, model.gpt2.config.nCtx)
   if (merged.tokens === 0)
     throw new UserError(
       `there is no text in the corpus, and ${merged.faultCount} places of bad input${worst(merged, job.files)}`,

@@ -98,7 +98,7 @@ function examplesOf(bytes: Uint8Array): Example[] {
       row,
       label: label | 0,
       at: packed & 255,
-      ids: all.subarray(i + EXAMPLE_HEAD, from),
+      ids: all.slice(i + EXAMPLE_HEAD, from), // a view would keep the examples of a whole shard
       activations,
     })
     i = next
