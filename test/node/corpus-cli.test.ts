@@ -196,7 +196,7 @@ test('SAEDashboard’s fields, and bars with a height each', async () => {
   }
 })
 
-test('a feature’s card has what the corpus says, and another model’s corpus is refused', () => {
+test('a feature’s card has what the corpus says, and a corpus without its layer is refused', () => {
   const feature = (...more: string[]) =>
     runScript('experiments/feature/main.ts', [
       '--layer',
@@ -216,14 +216,12 @@ test('a feature’s card has what the corpus says, and another model’s corpus 
   assert.ok(corpus.firings > 0)
   assert.ok(corpus.list.length > 0)
   assert.match(readFileSync(join(out('feature'), '2-12/report.html'), 'utf8'), 'Over a corpus of ')
-  const manifest = join(out('whole'), 'manifest.json')
-  const before = readFileSync(manifest, 'utf8')
-  writeFileSync(manifest, before.replace('"model": "tiny"', '"model": "other"'))
-  assert.is(
-    feature('--corpus', out('whole')).stderr,
-    'error: --corpus: it was made with the model other, not with tiny\n',
+  const lacking = feature('--corpus', out('whole'), '--layer', '3')
+  assert.is(lacking.status, 1)
+  assert.match(
+    lacking.stderr,
+    'it has no blocks.3.hook_resid_pre; it has blocks.2.hook_resid_pre: make it by npm run corpus',
   )
-  writeFileSync(manifest, before)
   const without = feature('--corpus', folder)
   assert.match(without.stderr, 'there is no corpus’s result, as manifest.json is missing')
 })

@@ -1,8 +1,8 @@
 // The features as SAEDashboard writes them for Neuronpedia: batch-N.json, its field names.
 import { decoderRows } from '../../../../sae/decoder.ts'
 import type { Sae } from '../../../../sae/weights.ts'
-import { openCorpus, type CorpusFeature } from '../../../lab/analysis/corpus/corpus-node.ts'
-import type { ExampleRow, Manifest } from '../../../lab/analysis/corpus/corpus-format.ts'
+import { openCorpus } from '../../../lab/analysis/corpus/corpus-node.ts'
+import type { CorpusFeature, ExampleRow, Manifest } from '../../../lab/analysis/corpus/corpus-format.ts'
 import { lensLogits, streamDirections } from '../../../lab/analysis/features/directions.ts'
 import { writeAllAtomically } from '../../../lab/cli/write-node.ts'
 import { layerOf } from '../../../lab/models/hooks.ts'
