@@ -70,9 +70,21 @@ function show(
 ): void {
   if (options.json)
     return printJson({ manifest, layers: layers.map((row) => ({ ...row, tokens: Number(row.tokens) })) }, 1)
-  const head = ['layer', 'L0', 'explained variance', 'CE recovered', 'dead', 'on > 10 % of tokens']
+  const head = [
+    'layer',
+    'L0',
+    'explained variance',
+    'costs, nats',
+    'CE recovered',
+    'of mean',
+    'dead',
+    'on > 10 % of tokens',
+  ]
   const rows = layers.map((row) => [
-    ...[`${row.layer}`, showNumber(row.l0), row.explained_variance.toFixed(3), row.ce_recovered.toFixed(3)],
+    ...[`${row.layer}`, showNumber(row.l0), row.explained_variance.toFixed(3)],
+    ...[row.ce_spliced - row.ce_clean, row.ce_recovered, row.ce_recovered_of_mean].map((value) =>
+      value.toFixed(3),
+    ),
     ...[`${row.dead_features} of ${row.d_sae}`, `${row.dense_features}`],
   ])
   print(formatTable(head, rows))

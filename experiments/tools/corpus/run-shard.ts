@@ -11,11 +11,8 @@ import type { CorpusWindow, Shard } from './cut.ts'
 import type { Job } from './job.ts'
 import { ShardWriter, type ShardHead } from './shard-file-node.ts'
 import type { ShardStore } from './store.ts'
-import { tallyShard } from './tally/tally-shard.ts'
+import { ShardTally } from './tally/tally-shard.ts'
 import { measuredWindows, shardTokens, type ShardTokens } from './tally/tokens.ts'
-
-/** A shard's features, one of its SAEs after the other: sparse [tokens, d_sae], BOS left out. */
-type ShardFeatures = readonly SparseRows[]
 
 /** What has to be there to work on a shard. */
 export interface Workbench {
@@ -34,34 +31,46 @@ export async function runShard(
   onTokens: (done: number) => void,
   store?: ShardStore,
 ): Promise<ShardHead> {
-  const { job, jobHash: hash, model } = bench
-  const features = await encodeWindows(bench, shard.windows, onTokens, store)
+  const { job, jobHash: hash, model, saes } = bench
   const tokens = shardTokens(shard.windows, job.seed)
+  const tallies = saes.map(({ config }) => new ShardTally(tokens, config.dSae))
+  const parts = saes.map((): SparseRows[] => [])
+  const onFeatures = (sae: number, features: SparseRows) => {
+    tallies[sae].add(features)
+    if (store) parts[sae].push(features)
+  }
+  await encodeWindows(bench, shard.windows, onFeatures, onTokens, store)
   const writer = new ShardWriter()
-  for (const [layer, ofLayer] of features.entries()) {
-    for (const tally of tallyShard(tokens, ofLayer)) writer.add(layer, tally)
+  for (const [layer, tally] of tallies.entries()) {
+    for (const row of tally.rows()) writer.add(layer, row)
     await eventsHandled()
   }
-  await store?.finish(tokens, features)
+  await store?.finish(
+    tokens,
+    parts.map((part, i) => stackRows(part, saes[i].config.dSae)),
+  )
   const head = headOf(shard, tokens, hash, job.seed, model)
   await writer.finish(path, head)
   return head
 }
 
-/** The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand. */
-async function encodeWindows(
+/**
+ * The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand.
+ * @param onFeatures given an SAE's number and its features on a batch of windows, BOS left out: sparse [tokens, d_sae]
+ */
+export async function encodeWindows(
   { model: { gpt2 }, saes }: Pick<Workbench, 'model' | 'saes'>,
   windows: readonly CorpusWindow[],
+  onFeatures: (sae: number, features: SparseRows) => void,
   onTokens: (done: number) => void,
   store?: ShardStore,
-): Promise<ShardFeatures> {
-  const parts = saes.map((): SparseRows[] => [])
+): Promise<void> {
   let done = 0
   for (const batch of batches(windows.map(({ ids }) => ids))) {
     const hooks: Record<string, Hook[]> = {}
     for (const [i, sae] of saes.entries())
       hooks[sae.config.hookName] = [
-        async (x, ops) => void parts[i].push(...withoutBos(await encode(ops, sae, x), batch)),
+        async (x, ops) => onFeatures(i, withoutBos(await encode(ops, sae, x), batch)),
       ]
     for (const [name, hook] of store?.hooksFor(batch) ?? []) (hooks[name] ??= []).push(hook)
     await run(gpt2, batch, hooks)
@@ -69,15 +78,15 @@ async function encodeWindows(
     done += batch.reduce((sum, { length }) => sum + length - 1, 0)
     onTokens(done)
   }
-  return parts.map((part, i) => stackRows(part, saes[i].config.dSae))
 }
 
-function withoutBos(features: SparseRows, batch: readonly (readonly number[])[]): SparseRows[] {
+function withoutBos(features: SparseRows, batch: readonly (readonly number[])[]): SparseRows {
   let row = 0
-  return batch.map(({ length }) => {
+  const texts = batch.map(({ length }) => {
     row += length
     return sliceRows(features, row - length + 1, row)
   })
+  return stackRows(texts, features.shape[1])
 }
 
 function headOf(
