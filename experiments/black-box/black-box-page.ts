@@ -5,6 +5,7 @@ import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import type { AnalysedLayer, LayerChange, Verdict } from '../lab/analysis/layer-analysis.ts'
 import type { ReplicationRow } from '../lab/analysis/replication.ts'
 import { cardsSection, SHOWN_TEXTS } from '../lab/report/feature-card.ts'
+import type { CorpusCards } from '../lab/report/corpus-cards.ts'
 import { chartDocument } from '../lab/report/page-node.ts'
 import { renderReport, type Made } from '../lab/report/report-page.ts'
 import { section } from '../lab/report/sections.ts'
@@ -33,6 +34,8 @@ export interface BlackBoxReport extends Made {
   texts: readonly TokenText[]
   /** Of each layer the features to show, as `namedFeatures` lists them. */
   explained: readonly (readonly ExplainedFeature[])[]
+  /** What a corpus says of them. */
+  inCorpus?: CorpusCards
 }
 
 const SECTIONS = [
@@ -57,7 +60,7 @@ const BACKGROUND =
 export function renderBlackBoxReport(report: BlackBoxReport): string {
   const { layers, texts } = report
   const document = chartDocument()
-  const cards = reportedFeatures(layers, report.explained, texts)
+  const cards = reportedFeatures(layers, report.explained, texts, report.inCorpus)
   return renderReport({
     ...report,
     title: 'A black box made less opaque',

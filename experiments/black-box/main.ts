@@ -19,6 +19,7 @@ import {
 } from '../lab/analysis/threshold.ts'
 import { count } from '../lab/report/numbers.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
+import { corpusCards, withCorpus } from '../lab/report/corpus-cards.ts'
 import { visibleLine } from '../lab/cli/print.ts'
 import { runExperiment } from '../lab/run-experiment.ts'
 import { textsNamed } from '../lab/texts/named-texts.ts'
@@ -36,7 +37,7 @@ runExperiment<Options>(command, {
   script: 'start',
   texts: textsNamed,
   hooks: (model, { layers }) => chooseHooks(model, layers ?? usualLayers(model, postLayers)),
-  async run({ options, model, hooks, labelled, ids, tokenTexts, quiet }) {
+  async run({ options, model, hooks, labelled, ids, tokenTexts, corpus, quiet }) {
     const threshold = options.threshold ?? defaultThreshold(model.name)
     const categories = rowsByCategory(labelled)
     const analysed = await analyse(model, ids, { categories, hooks, threshold, quiet })
@@ -50,6 +51,7 @@ runExperiment<Options>(command, {
     const replication = isThePost ? replicate(layers) : []
     const claims = replication.length > 0 ? postClaims(found) : []
     const explained = analysed.map((layer) => layer.explained)
+    const inCorpus = await corpusCards(corpus, explained.flat())
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const tokens = texts.reduce((sum, text) => sum + text.tokens, 0)
     return {
@@ -57,7 +59,7 @@ runExperiment<Options>(command, {
       provenance: { threshold: describeThreshold(threshold) },
       results: {
         ...{ verdicts: found, sae_quality: quality.note, replication, claims, texts, layers, changes },
-        features: explained.flatMap(briefDashboards),
+        features: withCorpus(explained.flatMap(briefDashboards), inCorpus),
       },
       reports: [
         {
@@ -69,7 +71,7 @@ runExperiment<Options>(command, {
           page: (made) =>
             renderBlackBoxReport({
               ...{ ...made, verdicts: found, qualityNote: quality.note, replication, claims },
-              ...{ layers, changes, texts: tokenTexts, explained },
+              ...{ layers, changes, texts: tokenTexts, explained, inCorpus },
             }),
           text: [
             summaryTables(layers),

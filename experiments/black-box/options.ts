@@ -7,6 +7,7 @@ import {
   type TextOptions,
 } from '../lab/analysis/analysis-options.ts'
 import type { Draws } from '../lab/analysis/null-model.ts'
+import { corpusOption } from '../lab/analysis/corpus/corpus-node.ts'
 import { createCommand } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import { addResultOptions, verboseOption, type ExperimentOptions } from '../lab/run-experiment.ts'
@@ -42,6 +43,7 @@ export const command = addLayerOptions(
     'measure that on a .txt file too, whose paragraphs are documents: a blank line between two',
   )
   .addOption(longOption())
+  .addOption(corpusOption())
   .addHelpText(
     'after',
     '\nExamples:\n  npm start\n  npm start -- --texts mine.csv --layers 2,4 --threshold q99\n  npm -s start -- --json > results.json',

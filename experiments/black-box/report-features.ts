@@ -3,6 +3,7 @@ import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import type { AnalysedLayer, LayerAnalysis } from '../lab/analysis/layer-analysis.ts'
+import type { CorpusCards } from '../lab/report/corpus-cards.ts'
 import type { LayerFeatures } from '../lab/report/feature-card.ts'
 import { featureIn, type Feature } from '../lab/report/feature-parts.ts'
 import { count, levelOf, showNumber } from '../lab/report/numbers.ts'
@@ -41,6 +42,7 @@ export function reportedFeatures(
   layers: readonly LayerAnalysis[],
   explained: readonly (readonly ExplainedFeature[])[],
   texts: readonly TokenText[],
+  inCorpus: CorpusCards = () => undefined,
 ): LayerFeatures[] {
   return layers.map((analysis, l) => {
     const features = [...rolesOf(analysis)].map(([feature, roles]): Feature => {
@@ -49,7 +51,8 @@ export function reportedFeatures(
         throw new Error(
           `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of namedFeatures`,
         )
-      return featureIn(found, analysis.firing_texts[feature] ?? [], texts, roles)
+      const firing = analysis.firing_texts[feature] ?? []
+      return featureIn(found, firing, texts, roles, inCorpus(found.dashboard))
     })
     return { layer: analysis.layer, features }
   })

@@ -8,7 +8,7 @@ import { chooseHooks, nextHook } from '../lab/models/choose-hooks.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { runExperiment, type Report } from '../lab/run-experiment.ts'
 import { textsNamed } from '../lab/texts/named-texts.ts'
-import { corpusCards, corpusJson } from './corpus-cards.ts'
+import { corpusCards, withCorpus } from '../lab/report/corpus-cards.ts'
 import { tokensCsv } from './csv.ts'
 import { explainFromTexts } from './explain-from-texts.ts'
 import { answer as featureAnswer } from '../lab/report/feature-sentences.ts'
@@ -24,16 +24,17 @@ runExperiment<Options>(command, {
     const next = nextHook(model, hook)
     return next === undefined ? [hook] : [hook, next]
   },
-  async run({ options, model, hooks, labelled, ids, tokenTexts, quiet }) {
+  cards: ([hook]) => [hook],
+  async run({ options, model, hooks, labelled, ids, tokenTexts, corpus, quiet }) {
     const features = [...new Set(options.feature)]
-    const inCorpus = await corpusCards(options, model.name, hooks[0], features)
     const explained = await explainFromTexts(model, ids, hooks, features, quiet)
+    const inCorpus = await corpusCards(corpus, explained)
     const texts = labelled.map((text, row) => ({ ...text, tokens: ids[row].length - 1 }))
     const resultsOf = (found: readonly ExplainedFeature[]) => ({
-      features: found.map(({ dashboard }) => ({
-        ...dashboard,
-        ...(inCorpus && { corpus: corpusJson(inCorpus.get(dashboard.feature)!) }),
-      })),
+      features: withCorpus(
+        found.map(({ dashboard }) => dashboard),
+        inCorpus,
+      ),
       texts,
     })
     const placeOf = (feature: number) => `${options.layer}-${feature}`
@@ -50,10 +51,10 @@ runExperiment<Options>(command, {
         tables: { 'tokens.csv': tokensCsv(one.column, tokenTexts) },
         page: (made) =>
           renderFeatureReport({
-            ...{ ...made, explained: one, texts: tokenTexts, inCorpus: inCorpus?.get(feature) },
+            ...{ ...made, explained: one, texts: tokenTexts, inCorpus: inCorpus(one.dashboard) },
             links: [...made.links, ...others],
           }),
-        text: [terminalCard(one, tokenTexts, colour, inCorpus?.get(feature))],
+        text: [terminalCard(one, tokenTexts, colour, inCorpus(one.dashboard))],
         styled: colour,
       }
     })

@@ -9,7 +9,6 @@ import { longOption } from '../lab/texts/tokenize-texts.ts'
 export interface Options extends ExperimentOptions, TextOptions {
   readonly layer: number
   readonly feature: readonly number[]
-  readonly corpus?: string
 }
 
 export const command = addResultOptions(

@@ -3,6 +3,7 @@ import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
 import { cardsSection, SHOWN_TEXTS } from '../lab/report/feature-card.ts'
+import type { CorpusCards } from '../lab/report/corpus-cards.ts'
 import { chartDocument } from '../lab/report/page-node.ts'
 import { renderReport, type Made } from '../lab/report/report-page.ts'
 import { findingList, folded, section } from '../lab/report/sections.ts'
@@ -23,6 +24,8 @@ interface FormOrIdeaReport extends Made {
   readonly analysed: readonly ExplainedLayer<LayerResult>[]
   /** In row order. */
   readonly tokenTexts: readonly TokenText[]
+  /** What a corpus says of the features. */
+  readonly inCorpus?: CorpusCards
 }
 
 const SECTIONS = [
@@ -42,7 +45,7 @@ export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
   const { answers, design, tokens, analysed, tokenTexts: texts } = report
   const document = chartDocument()
   const layers = analysed.map(({ result }) => result)
-  const cards = analysed.map((layer) => shownFeatures(layer, texts))
+  const cards = analysed.map((layer) => shownFeatures(layer, texts, report.inCorpus))
   return renderReport({
     ...report,
     title: 'Surface form or idea?',

@@ -7,6 +7,7 @@ import { postLayers } from '../lab/analysis/replication.ts'
 import { defaultThreshold, describeThreshold } from '../lab/analysis/threshold.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'
 import { briefDashboards } from '../lab/analysis/features/explain.ts'
+import { corpusCards, withCorpus } from '../lab/report/corpus-cards.ts'
 import { count } from '../lab/report/numbers.ts'
 import { analyseModel, compareCells, tokenShares } from './analysis.ts'
 import { answers, overallAnswer, overallFigures, QUESTION } from './answer.ts'
@@ -24,7 +25,7 @@ runExperiment<Options>(command, {
   name: 'form-or-idea',
   texts: () => labelledTexts(design),
   hooks: (model, { layers }) => chooseHooks(model, layers ?? usualLayers(model, postLayers)),
-  async run({ options, model, hooks, ids, tokenTexts, quiet }) {
+  async run({ options, model, hooks, ids, tokenTexts, corpus, quiet }) {
     const { seed, permutations, top, threshold = defaultThreshold(model.name) } = options
     const settings = { seed, permutations, top, threshold, quiet }
     const analysed = await analyseModel(model, ids, hooks, design, settings)
@@ -35,7 +36,9 @@ runExperiment<Options>(command, {
     const answer = overallAnswer(found)
     const figures = overallFigures(asked)
     const { topics, forms, ideas, texts } = design
-    const features = analysed.flatMap(({ explained }) => briefDashboards(explained))
+    const explained = analysed.flatMap((layer) => layer.explained)
+    const inCorpus = await corpusCards(corpus, explained)
+    const features = withCorpus(briefDashboards(explained), inCorpus)
     return {
       question: QUESTION,
       provenance: { threshold: describeThreshold(threshold) },
@@ -67,6 +70,7 @@ runExperiment<Options>(command, {
               tokens,
               analysed,
               tokenTexts,
+              inCorpus,
             }),
           text: [
             summaryTables(tokens, layers, found, design),

@@ -1,5 +1,6 @@
 // What `npm run form-or-idea` can be told.
 import { addLayerOptions, type LayerOptions } from '../lab/analysis/analysis-options.ts'
+import { corpusOption } from '../lab/analysis/corpus/corpus-node.ts'
 import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
 import { addEngineOptions } from '../lab/models/engine-options.ts'
 import { addResultOptions, verboseOption, type ExperimentOptions } from '../lab/run-experiment.ts'
@@ -27,6 +28,7 @@ export const command = addLayerOptions(
   .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
   .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .addOption(longOption())
+  .addOption(corpusOption())
   .addHelpText(
     'after',
     '\nExamples:\n  npm run form-or-idea\n  npm run form-or-idea -- --layers 2,4 --permutations 10000\n  npm run -s form-or-idea -- --json > results.json',

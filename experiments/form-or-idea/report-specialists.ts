@@ -2,6 +2,7 @@
 import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { ExplainedLayer } from '../lab/analysis/features/explain-layers.ts'
+import type { CorpusCards } from '../lab/report/corpus-cards.ts'
 import { featureLink, type LayerFeatures } from '../lab/report/feature-card.ts'
 import { featureIn } from '../lab/report/feature-parts.ts'
 import { levelOf, showNumber } from '../lab/report/numbers.ts'
@@ -23,6 +24,7 @@ function placeOf({ kind, topic, form }: LocatedSpecialist): string {
 export function shownFeatures(
   { result, explained }: ExplainedLayer<LayerResult>,
   texts: readonly TokenText[],
+  inCorpus: CorpusCards = () => undefined,
 ): LayerFeatures {
   const roles = Map.groupBy(wholeSpecialists(result.specialists), ({ feature }) => feature)
   const features = explained.map((one) => {
@@ -31,7 +33,7 @@ export function shownFeatures(
     const firing = byMean.map(({ text, mean }) => [text, mean] as const)
     const named = roles.get(feature)!
     const why = named.map((role) => `${role.kind} ${placeOf(role)}, score ${showNumber(role.score)}`)
-    return featureIn(one, firing, texts, why)
+    return featureIn(one, firing, texts, why, inCorpus(one.dashboard))
   })
   return { layer: result.layer, features }
 }

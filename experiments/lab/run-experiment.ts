@@ -3,6 +3,7 @@ import { piecesOf } from '../../gpt2/pieces.ts'
 import { Option, type Command } from 'commander'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { openCorpusOf, type CorpusOfModel } from './analysis/corpus/corpus-of-model-node.ts'
 import { commandLine, runMain } from './cli/cli.ts'
 import { print, printNote, toJson } from './cli/print.ts'
 import { checkWritable, safeName, writeAllAtomically } from './cli/write-node.ts'
@@ -25,6 +26,7 @@ export interface ExperimentOptions extends EngineOptions {
   readonly verbose?: boolean
   readonly force?: boolean
   readonly long?: Long
+  readonly corpus?: string
 }
 
 /** Adds --out and --force. name: the experiment's folder below results/ */
@@ -50,6 +52,8 @@ interface Experiment<Options> {
   texts(options: Options): LabelledText[] | Promise<LabelledText[]>
   /** The hooks whose SAEs it needs. */
   hooks(model: OpenModel, options: Options): string[]
+  /** Those of them whose features have cards, unless they are all. */
+  cards?(hooks: readonly string[]): readonly string[]
   run(prepared: Prepared<Options>): Promise<Outcome>
 }
 
@@ -63,6 +67,8 @@ interface Prepared<Options> {
   readonly ids: readonly (readonly number[])[]
   /** The same as strings, a string a token. */
   readonly tokenTexts: readonly TokenText[]
+  /** Of --corpus. */
+  readonly corpus?: CorpusOfModel
   /** No progress, and nothing but JSON on standard output. */
   readonly quiet: boolean
 }
@@ -121,13 +127,16 @@ export function runExperiment<Options extends ExperimentOptions>(
       )
       const hooks = experiment.hooks(model, options)
       await model.prepareSaes(hooks)
+      const corpus = await corpusGiven(options, experiment.cards?.(hooks) ?? hooks)
       await checkSaes(model, ids, hooks, { quiet, force: options.force })
       const tokenTexts = labelled.map(({ category }, row) => ({
         category,
         pieces: piecesOf(model, ids[row]),
       }))
 
-      const outcome = await experiment.run({ options, model, hooks, labelled, ids, tokenTexts, quiet })
+      const outcome = await experiment.run({
+        ...{ options, model, hooks, labelled, ids, tokenTexts, corpus, quiet },
+      })
       const provenance = {
         ...(await provenanceOf(model, ops, outcome.hooks ?? hooks, {
           threshold: outcome.provenance.threshold,
@@ -137,6 +146,7 @@ export function runExperiment<Options extends ExperimentOptions>(
         ...outcome.provenance,
         ...(long === undefined ? {} : { long }),
         ...(identical === undefined ? {} : { identical }),
+        ...(corpus === undefined ? {} : { corpus: corpus.description }),
       }
       const folder = resolve(options.out ?? join('results', name, safeName(model.name)))
       for (const report of outcome.reports)
@@ -149,6 +159,16 @@ export function runExperiment<Options extends ExperimentOptions>(
       for (const report of outcome.reports) show(report, outcome, folder, seconds)
     }),
   )
+}
+
+async function corpusGiven(
+  { corpus: folder, json: quiet = false, ...options }: ExperimentOptions,
+  hooks: readonly string[],
+): Promise<CorpusOfModel | undefined> {
+  if (folder === undefined) return undefined
+  const corpus = await openCorpusOf(folder, { ...options, hooks, quiet })
+  if (corpus.missing.length > 0 && !quiet) printNote(`note: --corpus ${corpus.description}`)
+  return corpus
 }
 
 type Origin = Pick<Made, 'run' | 'provenance'>

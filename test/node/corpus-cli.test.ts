@@ -181,15 +181,22 @@ test('stored activations are those that were tallied', async () => {
   )
 })
 
-/** The fields of SAEDashboard's batch JSON (its NeuronpediaDashboardBatch). */
-const BATCH = ['model_id', 'layer', 'sae_set', 'features']
+/** The fields of SAEDashboard 0.8's batch JSON (its NeuronpediaDashboardBatch), in its order. */
+const BATCH = ['model_id', 'layer', 'sae_set', 'sae_id_suffix', 'features']
 const FEATURE = [
-  ...['feature_index', 'neg_str', 'neg_values', 'pos_str', 'pos_values', 'frac_nonzero'],
+  'feature_index',
+  ...['neuron_alignment_indices', 'neuron_alignment_values', 'neuron_alignment_l1'],
+  ...['correlated_neurons_indices', 'correlated_neurons_l1', 'correlated_neurons_pearson'],
+  ...['correlated_features_indices', 'correlated_features_l1', 'correlated_features_pearson'],
+  ...['neg_str', 'neg_values', 'pos_str', 'pos_values', 'frac_nonzero'],
   ...['freq_hist_data_bar_values', 'freq_hist_data_bar_heights'],
-  ...['logits_hist_data_bar_values', 'logits_hist_data_bar_heights'],
-  ...['n_prompts_total', 'n_tokens_in_prompt', 'dataset', 'activations'],
+  ...['logits_hist_data_bar_heights', 'logits_hist_data_bar_values'],
+  ...['n_prompts_total', 'n_tokens_in_prompt', 'dataset', 'decoder_weights_dist', 'activations', 'vector'],
 ]
-const ACTIVATION = ['bin_min', 'bin_max', 'bin_contains', 'qualifying_token_index', 'tokens', 'values']
+const ACTIVATION = [
+  ...['bin_min', 'bin_max', 'bin_contains', 'tokens', 'values', 'qualifying_token_index'],
+  ...['dfa_values', 'dfa_maxValue', 'dfa_targetIndex'],
+]
 
 test('SAEDashboard’s fields, and bars with a height each', async () => {
   const [row] = await rowsOf<FeatureRow>('whole', 'features.parquet')
@@ -219,11 +226,16 @@ test('SAEDashboard’s fields, and bars with a height each', async () => {
     for (const one of feature.activations) {
       assert.equal(Object.keys(one), ACTIVATION)
       assert.is(one.tokens.length, one.values.length)
+      const [min, max, contains] = [one.bin_min, one.bin_max, one.bin_contains].map(Number)
+      const value = Number(one.values[Number(one.qualifying_token_index)])
+      if (min === -1) assert.is(contains, -1)
+      else assert.ok(contains > 0 && contains <= Number(feature.frac_nonzero) && value >= min)
+      assert.ok(value <= max)
     }
   }
 })
 
-test('a feature’s card has what the corpus says, and another model’s corpus is refused', () => {
+test('a feature’s card has what the corpus says, and a corpus without its layer is refused', () => {
   const feature = (...more: string[]) =>
     runScript('experiments/feature/main.ts', [
       '--layer',
@@ -243,14 +255,12 @@ test('a feature’s card has what the corpus says, and another model’s corpus 
   assert.ok(corpus.firings > 0)
   assert.ok(corpus.list.length > 0)
   assert.match(readFileSync(join(out('feature'), '2-12/report.html'), 'utf8'), 'Over a corpus of ')
-  const manifest = join(out('whole'), 'manifest.json')
-  const before = readFileSync(manifest, 'utf8')
-  writeFileSync(manifest, before.replace('"model": "tiny"', '"model": "other"'))
-  assert.is(
-    feature('--corpus', out('whole')).stderr,
-    'error: --corpus: it was made with the model other, not with tiny\n',
+  const lacking = feature('--corpus', out('whole'), '--layer', '3')
+  assert.is(lacking.status, 1)
+  assert.match(
+    lacking.stderr,
+    'it has no blocks.3.hook_resid_pre; it has blocks.2.hook_resid_pre: make it by npm run corpus',
   )
-  writeFileSync(manifest, before)
   const without = feature('--corpus', folder)
   assert.match(without.stderr, 'there is no corpus’s result, as manifest.json is missing')
 })

@@ -22,6 +22,8 @@ export interface Provenance {
   long?: string
   /** Which texts are the same, where any are. */
   identical?: string
+  /** Which corpus cards were taken from. */
+  corpus?: string
   seed?: string
   command: string
   version: string

@@ -1,7 +1,7 @@
 // What a corpus says of a feature, on its card and its page.
 import type { VNode } from 'preact'
-import type { ExampleRow, Manifest } from '../analysis/corpus/corpus-format.ts'
-import type { CorpusFeature } from '../analysis/corpus/corpus-node.ts'
+import type { CorpusFeature, ExampleRow, Manifest } from '../analysis/corpus/corpus-format.ts'
+import type { TokenEffect } from '../analysis/features/feature-dashboard.ts'
 import { html } from './html.ts'
 import { showNumber, showShare } from './numbers.ts'
 import { markedRuns, tokenRuns, visible } from './tokens.ts'
@@ -20,6 +20,15 @@ export function corpusSentence({ row, manifest }: InCorpus): string {
     `Over a corpus of ${where} it fires on ${showShare(row.density)} of the tokens (${Number(row.firings).toLocaleString('en')}), ` +
     `with a mean of ${showNumber(row.mean)} and a maximum of ${showNumber(row.max)}.`
   )
+}
+
+/** What its direction promotes and suppresses, as the corpus has it. */
+export function corpusLens({ row }: InCorpus): Record<'promoted' | 'suppressed', Omit<TokenEffect, 'id'>[]> {
+  const { promoted, promoted_logits, suppressed, suppressed_logits } = row
+  return {
+    promoted: promoted.map((token, i) => ({ token, logit: promoted_logits[i] })),
+    suppressed: suppressed.map((token, i) => ({ token, logit: suppressed_logits[i] })),
+  }
 }
 
 /** The sentence, `shown` of its strongest firings, and those drawn from strong to weak. */

@@ -1,4 +1,5 @@
 // A feature's card, and the section of a report that holds the cards.
+import { corpusLens, corpusPart } from './corpus-part.ts'
 import { html } from './html.ts'
 import type { VNode } from 'preact'
 import {
@@ -25,7 +26,8 @@ export function featureLink(layer: number | null, feature: number, token: string
 }
 
 /**
- * A feature's card: what it is, the texts that make it fire with their tokens marked, and what else is known. The first
+ * A feature's card: what it is, the texts that make it fire with their tokens marked, and what else is known. A corpus that has
+ * the feature comes first: how often it fires there, its examples from strong to weak, the tokens that it promotes. The first
  * `shown` texts are in the page itself; where the page carries `showAllTexts` and the rest as data, a button brings them.
  * @param document to draw the histogram in
  */
@@ -35,7 +37,7 @@ export function featureCard(
   texts: readonly TokenText[],
   shown: number,
 ): VNode {
-  const { dashboard } = feature
+  const { dashboard, inCorpus } = feature
   const id = featureId(dashboard)
   const firing = feature.texts.length
   const highestMean = feature.texts.reduce((highest, [, mean]) => Math.max(highest, mean), 0)
@@ -50,13 +52,27 @@ export function featureCard(
     <ul class="roles" aria-label="Roles">
       ${feature.roles.map((role) => html`<li>${role}</li>`)}
     </ul>
-    <p class="facts">${facts}</p>
-    ${firingTexts(feature, texts, shown)} ${lensPart(dashboard)}
+    ${
+      inCorpus === undefined
+        ? [html`<p class="facts">${facts}</p>`, ...firingTexts(feature, texts, shown)]
+        : [
+            corpusPart(inCorpus, shown),
+            html`<details class="more">
+              <summary>
+                In the texts of this report<span class="sr">: feature ${dashboard.feature}</span>
+              </summary>
+              <p class="facts">${facts}</p>
+              ${firingTexts(feature, texts, shown)}
+            </details>`,
+          ]
+    }
+    ${lensPart(inCorpus === undefined ? dashboard : corpusLens(inCorpus))}
     <details class="more">
       <summary>
         How strongly it fires, and its relatives<span class="sr">: feature ${dashboard.feature}</span>
       </summary>
-      ${histogramPart(document, dashboard)} ${strongToWeak(feature, texts)} ${relativesPart(dashboard)}
+      ${histogramPart(document, dashboard)} ${inCorpus === undefined && strongToWeak(feature, texts)}
+      ${relativesPart(dashboard)}
     </details>
     ${
       dashboard.neuronpedia !== null &&
@@ -108,9 +124,14 @@ export function cardsSection(
   layers: readonly LayerFeatures[],
   texts: readonly TokenText[],
 ): VNode {
+  const hasCorpus = layers.some(({ features }) => features.some(({ inCorpus }) => inCorpus))
   const parts = layers.map(({ layer, features }) => ({
     title: `Layer ${layer ?? '?'}`,
-    note: count(features.length, 'feature'),
+    note:
+      count(features.length, 'feature') +
+      (hasCorpus && !features.some(({ inCorpus }) => inCorpus)
+        ? ', of these texts alone: the corpus has no such layer'
+        : ''),
     content: html`<div class="cards">
       ${features.map((feature) => featureCard(document, feature, texts, SHOWN_TEXTS))}
     </div>`,

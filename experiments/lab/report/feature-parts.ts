@@ -5,6 +5,7 @@ import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
 import type { ExplainedFeature } from '../analysis/features/explain.ts'
 import type { FeatureDashboard, TokenEffect } from '../analysis/features/feature-dashboard.ts'
 import { histogram } from './charts.ts'
+import type { InCorpus } from './corpus-part.ts'
 import { count, levelOf, showCorrelation, showNumber, showShare } from './numbers.ts'
 import { levelClass } from './tables.ts'
 import {
@@ -29,6 +30,8 @@ export interface Feature {
   /** Every text in which it fires, in the order to show them in. */
   readonly texts: readonly FiringText[]
   readonly dashboard: FeatureDashboard
+  /** What a corpus says of it, where one was named that has it. */
+  readonly inCorpus?: InCorpus
 }
 
 /**
@@ -41,6 +44,7 @@ export function featureIn(
   firing: readonly (readonly [text: number, mean: number])[],
   texts: readonly TokenText[],
   roles: readonly string[] = [],
+  inCorpus?: InCorpus,
 ): Feature {
   const { layer, feature } = dashboard
   const found = firing.map(([text, mean]): FiringText => {
@@ -51,7 +55,7 @@ export function featureIn(
       )
     return [text, mean, tokens]
   })
-  return { roles, texts: found, dashboard }
+  return { roles, texts: found, dashboard, inCorpus }
 }
 
 /** What a feature's numbers of the logit lens are made of. */
@@ -111,10 +115,15 @@ export function strongToWeak(
   </ol>`
 }
 
+type Effect = Omit<TokenEffect, 'id'>
+
 /** What its direction promotes and suppresses. */
-export function lensPart({ promoted, suppressed }: Pick<FeatureDashboard, 'promoted' | 'suppressed'>): VNode {
+export function lensPart({
+  promoted,
+  suppressed,
+}: Record<'promoted' | 'suppressed', readonly Effect[]>): VNode {
   const max = Math.max(...[...promoted, ...suppressed].map(({ logit }) => Math.abs(logit)))
-  const chips = (tokens: readonly TokenEffect[]): VNode[] =>
+  const chips = (tokens: readonly Effect[]): VNode[] =>
     tokens.map(
       ({ token, logit }) =>
         html`<li>

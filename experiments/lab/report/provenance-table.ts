@@ -18,6 +18,7 @@ const NAMES: Record<keyof Provenance, string> = {
   threshold: 'Threshold',
   long: 'Long texts',
   identical: 'Identical texts',
+  corpus: 'Corpus',
   seed: 'Seed',
   command: 'Command',
   version: 'Version',

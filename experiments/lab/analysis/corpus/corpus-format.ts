@@ -57,6 +57,13 @@ export interface ExampleRow extends Record<string, unknown> {
   activations: number[]
 }
 
+/** A feature over a corpus. */
+export interface CorpusFeature {
+  readonly row: FeatureRow
+  /** The strongest firings, then those of each interval. */
+  readonly examples: readonly ExampleRow[]
+}
+
 /** A row of layers.parquet. */
 export interface LayerRow extends Record<string, unknown> {
   layer: number

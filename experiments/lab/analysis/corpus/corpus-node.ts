@@ -5,14 +5,13 @@ import { Option } from 'commander'
 import { parquetReadObjects } from 'hyparquet'
 import { UserError } from '../../cli/user-error.ts'
 import { openParquet } from '../../texts/parquet-node.ts'
-import { CORPUS_FORMAT, type ExampleRow, type FeatureRow, type Manifest } from './corpus-format.ts'
-
-/** A feature over a corpus. */
-export interface CorpusFeature {
-  readonly row: FeatureRow
-  /** The strongest firings, then those of each interval. */
-  readonly examples: readonly ExampleRow[]
-}
+import {
+  CORPUS_FORMAT,
+  type CorpusFeature,
+  type ExampleRow,
+  type FeatureRow,
+  type Manifest,
+} from './corpus-format.ts'
 
 export interface Corpus {
   readonly manifest: Manifest
@@ -22,22 +21,10 @@ export interface Corpus {
 
 /** --corpus, of commands that show features. */
 export function corpusOption(): Option {
-  return new Option('--corpus <folder>', 'a result of npm run corpus, from which cards are taken, too')
-}
-
-/**
- * @param of what the corpus must have been made with, as far as its name says
- * @throws UserError if it was another model, or other SAEs
- */
-export function checkCorpus({ manifest }: Corpus, of: { model: string; hooks: readonly string[] }): void {
-  const there = manifest.layers.map(({ hook }) => hook)
-  const missing = of.hooks.find((hook) => !there.includes(hook))
-  if (manifest.model !== of.model)
-    throw new UserError(`--corpus: it was made with the model ${manifest.model}, not with ${of.model}`)
-  if (missing !== undefined)
-    throw new UserError(
-      `--corpus: it has no ${missing}; it has ${there.join(', ')}: make it by npm run corpus`,
-    )
+  return new Option(
+    '--corpus <folder>',
+    'a result of npm run corpus, from which cards of features take their figures and examples; of the same weights',
+  )
 }
 
 /** Where a layer stands among those of a corpus. @throws UserError if it has none of that layer */

@@ -1,5 +1,5 @@
 // The data of the index: of each layer a summary of all its features, and their cards in chunks.
-import type { CorpusFeature } from '../../../lab/analysis/corpus/corpus-node.ts'
+import type { CorpusFeature } from '../../../lab/analysis/corpus/corpus-format.ts'
 
 /** Of all features of a layer, what they are looked up and sorted by; lists are by the feature's number. */
 export interface Summary {

@@ -1,8 +1,8 @@
-// The features as SAEDashboard writes them for Neuronpedia: batch-N.json, its field names.
+// The features as SAEDashboard 0.8 writes them for Neuronpedia: batch-N.json (its NeuronpediaDashboardBatch, field by field).
 import { decoderRows } from '../../../../sae/decoder.ts'
 import type { Sae } from '../../../../sae/weights.ts'
-import { openCorpus, type CorpusFeature } from '../../../lab/analysis/corpus/corpus-node.ts'
-import type { ExampleRow, Manifest } from '../../../lab/analysis/corpus/corpus-format.ts'
+import { openCorpus } from '../../../lab/analysis/corpus/corpus-node.ts'
+import type { CorpusFeature, ExampleRow, Manifest } from '../../../lab/analysis/corpus/corpus-format.ts'
 import { lensLogits, streamDirections } from '../../../lab/analysis/features/directions.ts'
 import { writeAllAtomically } from '../../../lab/cli/write-node.ts'
 import { layerOf } from '../../../lab/models/hooks.ts'
@@ -33,6 +33,7 @@ export async function writeSaeDashboard(
       const logits = await logitHistograms(model, sae, found)
       const batch = {
         ...{ model_id: manifest.model, layer, sae_set: model.saesOrigin ?? hookName },
+        sae_id_suffix: null,
         features: found.map((one, i) => featureJson(one, logits[i], manifest, model.gpt2.config.nCtx)),
       }
       const name = `saedashboard/${layer}/batch-${from / BATCH}.json`
@@ -41,32 +42,46 @@ export async function writeSaeDashboard(
   }
 }
 
+/** Tables that SAEDashboard leaves empty where it has not computed them. */
+const NOT_COMPUTED = {
+  ...{ neuron_alignment_indices: [], neuron_alignment_values: [], neuron_alignment_l1: [] },
+  ...{ correlated_neurons_indices: [], correlated_neurons_l1: [], correlated_neurons_pearson: [] },
+  ...{ correlated_features_indices: [], correlated_features_l1: [], correlated_features_pearson: [] },
+}
+
 function featureJson({ row, examples }: CorpusFeature, logits: Histogram, manifest: Manifest, nCtx: number) {
   const firings = densityHistogram(row.histogram.map(Number), manifest.bin_edges)
   return {
     feature_index: row.feature,
+    ...NOT_COMPUTED,
     ...{ neg_str: row.suppressed, neg_values: Array.from(row.suppressed_logits) },
     ...{ pos_str: row.promoted, pos_values: Array.from(row.promoted_logits) },
     frac_nonzero: row.density,
     ...{ freq_hist_data_bar_values: firings.values, freq_hist_data_bar_heights: firings.heights },
-    ...{ logits_hist_data_bar_values: logits.values, logits_hist_data_bar_heights: logits.heights },
+    ...{ logits_hist_data_bar_heights: logits.heights, logits_hist_data_bar_values: logits.values },
     ...{ n_prompts_total: manifest.texts.windows, n_tokens_in_prompt: nCtx },
     dataset: manifest.texts.files.map(({ name }) => name).join(', '),
-    activations: examples.map((one) => activationJson(one, row.max ?? 0, Number(row.firings))),
+    decoder_weights_dist: [],
+    activations: examples.map((one) => activationJson(one, row.max ?? 0, manifest.texts.tokens)),
+    vector: [],
   }
 }
 
-/** Of the strongest, SAEDashboard's first group, `bin_contains` is -1; of the others the share of the interval's firings. */
-function activationJson(one: ExampleRow, max: number, firings: number) {
+/**
+ * Of the strongest, SAEDashboard's first group, `bin_min` and `bin_contains` are -1, and `bin_max` is the feature's maximum; of the
+ * others `bin_contains` is the share of all tokens that fire in the interval.
+ */
+function activationJson(one: ExampleRow, max: number, tokens: number) {
   const strongest = one.interval === 0
   return {
     ...{
       bin_min: strongest ? -1 : one.interval_from,
-      bin_max: strongest ? -1 : Math.min(max, one.interval_to),
+      bin_max: strongest ? max : Math.min(max, one.interval_to),
     },
-    bin_contains: strongest ? -1 : Number(one.interval_firings) / firings,
-    qualifying_token_index: one.at,
+    bin_contains: strongest ? -1 : Number(one.interval_firings) / tokens,
     ...{ tokens: one.tokens, values: Array.from(one.activations) },
+    qualifying_token_index: one.at,
+    ...{ dfa_values: [], dfa_maxValue: 0, dfa_targetIndex: -1 }, // what it writes where it has not computed them
   }
 }
 
