@@ -40,7 +40,7 @@ export async function unitsAt(ops: Backend, sae: Sae, x: DeviceTensor): Promise<
   return unitsOf(undone, await ops.download(await saeInput(ops, sae, x)))
 }
 
-/** -f_j at each token but BOS: takes the feature out. activations and what a unit is worth: one list a text, BOS first */
+/** -f_j at each token but BOS: takes the feature out. activations and what a unit is worth: one list per text, BOS first */
 export function removal(
   activations: readonly Float32Array[],
   units?: readonly Float32Array[],
@@ -56,7 +56,7 @@ export function steering(lengths: readonly number[], coefficient: number): Float
   return lengths.map((length) => new Float32Array(length).fill(coefficient, 1))
 }
 
-/** coefficients[t] * direction in row t. coefficients: one a row, direction [width] -> [rows, width] */
+/** coefficients[t] * direction in row t. coefficients: one per row, direction [width] -> [rows, width] */
 function multiples(coefficients: Float32Array, direction: Float32Array): Tensor {
   const change = Tensor.zeros([coefficients.length, direction.length])
   for (const [row, coefficient] of coefficients.entries())
@@ -66,7 +66,7 @@ function multiples(coefficients: Float32Array, direction: Float32Array): Tensor 
 
 /**
  * A hook that adds coefficients[t] * direction to row t, which no gradient goes through: they are given, not computed.
- * coefficients: one a row, direction [width]
+ * coefficients: one per row, direction [width]
  */
 export function addDirection(coefficients: Float32Array, direction: Float32Array): SaeHooks[string] {
   const change = multiples(coefficients, direction)

@@ -1,6 +1,7 @@
 // What the page and its worker say to each other. Everything here crosses by structured clone.
 import type { FeatureDashboard } from '../lab/analysis/features/feature-dashboard.ts'
 import type { Gpt2Config } from '../../gpt2/config.ts'
+import type { ModelFolder } from './folder/model-folder.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
 /** What computes: a backend of engine/backends.ts by name, and on how many threads (left out, it chooses). */
@@ -72,7 +73,12 @@ export type Ending = 'end' | 'full'
 /** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
-  | { readonly type: 'open'; readonly backend: BackendChoice }
+  | {
+      readonly type: 'open'
+      readonly backend: BackendChoice
+      /** A model of the person's own, in place of the bundled one. */
+      readonly folder?: ModelFolder
+    }
   | {
       readonly type: 'run'
       readonly id: number
@@ -123,7 +129,7 @@ export type Answer =
 
 /** A fault as a person meets it: what happened, and a way on. `message` and `advice` are plain text. */
 export interface Failure {
-  readonly kind: 'start' | 'weights' | 'memory' | 'text' | 'edit' | 'card' | 'why' | 'internal'
+  readonly kind: 'start' | 'weights' | 'folder' | 'memory' | 'text' | 'edit' | 'card' | 'why' | 'internal'
   readonly message: string
   readonly advice: string
 }
@@ -134,8 +140,10 @@ export interface Opened {
   readonly backend: string
   readonly mode: string
   readonly config: Gpt2Config
-  /** One at each layer's input. */
+  /** One a layer: of the SAE at its input, or where else in the layer `hook` says. */
   readonly saes: readonly SaeFacts[]
+  /** Whether it is the bundled model, whose features the build has found in the bundled texts. */
+  readonly bundled: boolean
   /** What the results mean: residual basis, BOS, from the SAEs' own configuration. */
   readonly basis: string
   /** What a person should know of how this runs, a sentence or two each: why there is one thread only, for instance. */
@@ -143,6 +151,9 @@ export interface Opened {
 }
 
 export interface SaeFacts {
+  /** '' where the layer has none, in a model of one's own. */
+  readonly hook: string
+  /** 0 where the layer has none. */
   readonly dSae: number
   /**
    * Of each feature, by its number, the token that it fires on most in the bundled texts, as it is shown: a hint at what it
@@ -268,6 +279,7 @@ interface LayerReasons {
 
 /** What an SAE's features, its bias, and what it misses say from the position; `sum`: all together. */
 export interface SaeReasons {
+  readonly layer: number
   readonly hook: string
   readonly features: number
   readonly bias: number

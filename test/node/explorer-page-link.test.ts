@@ -255,6 +255,7 @@ test('what the model does not have is left out of a link', () => {
 test('the page offers every backend there is, and starts with the default of the wasm engine', () => {
   assert.equal(BACKENDS.map(({ name }) => name).sort(), Object.keys(backends).sort())
   assert.is(DEFAULT_BACKEND, 'wasm')
+  for (const { name, mostBytes } of BACKENDS) assert.is(mostBytes, backends[name].mostBytes)
 })
 
 test.run()

@@ -36,7 +36,7 @@ async function aFeature(model: Model, seen: TextRun, layer: number) {
     const entry = indices.subarray(offsets[token], offsets[token + 1]).indexOf(feature)
     return entry < 0 ? 0 : values[offsets[token] + entry]
   })
-  const direction = (await decoderRows(model.saes[layer], [feature])).row(0)
+  const direction = (await decoderRows(model.saes[layer]!, [feature])).row(0)
   return { feature, activations, direction }
 }
 
@@ -75,12 +75,12 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
     const streams = await capture(
       model.gpt2,
       [ids],
-      model.saes.map(({ config }) => config.hookName),
+      model.saes.map((sae) => sae!.config.hookName),
     )
     assert.is(seen.layers.length, 6)
     for (const [layer, { features }] of seen.layers.entries()) {
       const hook = hookOf(layer)
-      const captured = await encodeStream(model.gpt2.ops, model.saes[layer], streams.get(hook)!)
+      const captured = await encodeStream(model.gpt2.ops, model.saes[layer]!, streams.get(hook)!)
       const shape = [ids.length, 1024]
       assert.is(features.hook, hook)
       assert.equal([features.offsets[0], features.offsets[1]], [0, 0])

@@ -66,7 +66,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
               value=${{ run, neuron, open: state.neuron, edit, dispatch }}
             >
             <${WhyContext.Provider} value=${why(run)}>
-              ${h(Results, { run, token, feature, neuron, edit, compare, head, card, dispatch })}
+              ${h(Results, { run, token, feature, neuron, edit, compare, head, card, progress: state.progress, dispatch })}
             </${WhyContext.Provider}>
             </${NeuronContext.Provider}>
           </${WritingContext.Provider}>

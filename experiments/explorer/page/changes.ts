@@ -20,6 +20,7 @@ export function changes(run: ShownRun, edited: EditedRun, token: number, dispatc
       id: 'changes',
       title: 'What did the edit change?',
       step: 'edit',
+      open: true,
       lead:
         `${editSentence(run, edited)} The text was read twice, without the edit and with it. How far the guess after each ` +
         'token moved between the two is its KL divergence, in nats (0: not at all).',

@@ -33,7 +33,7 @@ export function useEngine(
   useLayoutEffect(() => {
     const fail = (failure: Failure): void => dispatch({ type: 'answer', answer: { type: 'failed', failure } })
     const started = open(
-      link.backend,
+      { type: 'open', backend: { name: link.backend }, folder: state.folder ?? undefined },
       (answer) => {
         if (answer.type === 'layer' && performance.now() - times.asked < PATIENCE_MS) return
         if (answer.type === 'opened') times.changed = performance.now()
@@ -106,12 +106,12 @@ export function useEngine(
 
 /** A worker that was told what computes; null where the browser gives none, which `fail` has been told then. */
 function open(
-  backend: string,
+  request: Request & { type: 'open' },
   answer: (answer: Answer) => void,
   fail: (failure: Failure) => void,
 ): Worker | null {
   try {
-    const worker = startWorker(backend)
+    const worker = startWorker(request.backend.name)
     worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => answer(data))
     worker.addEventListener('messageerror', () => fail(broken('an answer of the worker could not be read')))
     worker.addEventListener('error', (event) => {
@@ -120,7 +120,7 @@ function open(
       worker.terminate()
       fail(broken(event.message || 'its script could not be loaded'))
     })
-    worker.postMessage({ type: 'open', backend: { name: backend } } satisfies Request)
+    worker.postMessage(request)
     return worker
   } catch (error) {
     fail(broken(error instanceof Error ? error.message : String(error)))

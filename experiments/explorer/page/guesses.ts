@@ -22,7 +22,7 @@ export function lens(run: ShownRun, token: number, dispatch: Dispatch): VNode {
   return section(
     {
       id: 'lens',
-      title: 'Logit lens: a guess after every layer',
+      title: 'What would it say if it stopped after a layer?',
       step: 'lens',
       lead: [
         'What would the model say after ',
@@ -50,8 +50,9 @@ export function nextToken(run: ShownRun, token: number): VNode {
   return section(
     {
       id: 'next',
-      title: 'The next token',
+      title: 'What does it say comes next?',
       step: 'next',
+      open: true,
       lead: [
         'After all layers: the likeliest tokens after ',
         textToken(run, token),

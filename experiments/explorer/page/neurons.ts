@@ -22,7 +22,7 @@ export function neurons(
   return section(
     {
       id: 'mlp',
-      title: 'MLP: what each token works out by itself',
+      title: 'What does a token work out by itself?',
       step: 'mlp',
       lead: [
         `After attention, each token goes through the layer’s MLP alone: ${dMlp} `,

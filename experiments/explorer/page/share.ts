@@ -3,6 +3,7 @@ import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { exportRun } from './export.ts'
+import { Fold } from './fold.ts'
 import { encodeLink, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
@@ -17,8 +18,7 @@ export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
       () => setSaid('by hand'),
     )
   }
-  return html`<section aria-labelledby="share">
-    <h2 id="share">Take it with you</h2>
+  return html`<${Fold} id="share" title="How do you take this with you?" open>
     <p>
       The link opens this page with your text and everything that you chose on it: who has the link can read
       the text. The file holds all numbers of this text, those not shown too.
@@ -42,7 +42,7 @@ export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
     <footer>
       ${run.opened.model}, computed by ${run.opened.backend} (${run.opened.mode}). ${run.opened.basis}
     </footer>
-  </section>`
+  <//>`
 }
 
 function download(run: ShownRun): void {

@@ -1,4 +1,5 @@
 // All that the page knows, and how each action changes it.
+import type { ModelFolder } from '../folder/model-folder.ts'
 import type {
   Answer,
   Card,
@@ -25,6 +26,8 @@ export interface State {
   readonly hover: Hover
   /** Counts the workers: another number is another worker. */
   readonly worker: number
+  /** The person's own model; null for the bundled one. */
+  readonly folder: ModelFolder | null
   readonly opened: Opened | null
   readonly progress: Extract<Answer, { type: 'progress' }> | null
   /** The id of the run that was asked for last: answers to older ones are ignored. */
@@ -95,6 +98,8 @@ export type Action =
   | { readonly type: 'choose'; readonly choice: Partial<Link>; readonly passing?: boolean }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
+  /** Another model: of a folder, or the bundled one. */
+  | { readonly type: 'model'; readonly folder: ModelFolder | null }
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
@@ -111,7 +116,15 @@ type Phase = 'loading' | 'ready' | 'running' | 'failed'
 const NO_HOVER: Hover = { token: null, feature: null }
 
 export function startState(hash: string): State {
-  return { ...freshWorker(0), ...decodeLink(hash), entry: 0, hover: NO_HOVER, run: null, painted: null }
+  return {
+    ...freshWorker(0),
+    ...decodeLink(hash),
+    entry: 0,
+    folder: null,
+    hover: NO_HOVER,
+    run: null,
+    painted: null,
+  }
 }
 
 /** What a new worker begins with. */
@@ -151,6 +164,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, hover: { ...state.hover, ...action.hover } }
     case 'restart':
       return { ...state, ...freshWorker(state.worker + 1) }
+    case 'model':
+      return { ...state, ...freshWorker(state.worker + 1), folder: action.folder, refused: [] }
     case 'asked':
       return { ...state, asked: action.id, layersRead: null, failure: null }
     case 'painted':
@@ -233,7 +248,9 @@ function answered(state: State, answer: Answer): State {
       return { ...state, run, layersRead: null, hover: NO_HOVER }
     }
     case 'card':
-      return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
+      return answer.id === state.card?.id
+        ? { ...state, progress: null, card: { ...state.card, card: answer.card } }
+        : state
     case 'neuron':
       return answer.id === state.neuron?.id
         ? { ...state, neuron: { ...state.neuron, card: answer.card } }

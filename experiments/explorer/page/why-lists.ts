@@ -40,7 +40,7 @@ export function listsOf({ layers, saes, neurons }: Why): Lists {
         source: strongest(sources[head]),
       })),
     ),
-    features: saes.flatMap(({ entries }, layer) =>
+    features: saes.flatMap(({ entries, layer }) =>
       entries.map(({ feature, activation, effect }): Part => ({
         ...{ change: { kind: 'off', layer, feature }, effect, activation, source: null },
       })),

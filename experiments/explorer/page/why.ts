@@ -116,7 +116,7 @@ function saeTable({ saes }: Why): VNode {
     ${dataTable({
       caption: 'The stream at each layer’s input, as its SAE takes it apart',
       columns: ['Layer', 'Features', 'SAE’s bias', 'Not rebuilt', 'Together'],
-      rows: saes.map(({ features, bias, error, sum }, layer) => ({
+      rows: saes.map(({ layer, features, bias, error, sum }) => ({
         head: String(layer),
         cells: [features, bias, error, sum].map(effect),
       })),

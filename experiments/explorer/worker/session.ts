@@ -7,7 +7,8 @@ import { cardReader } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
 import { runText } from './run-text.ts'
-import { loadModel, type Model } from './model.ts'
+import { loadFolder } from './load-folder.ts'
+import { loadModel, type Model, type OnProgress } from './model.ts'
 import { readNeuron } from './neuron.ts'
 import { explainToken, explainWithout } from './why.ts'
 import { Writing } from './writing.ts'
@@ -45,7 +46,7 @@ export class Session {
   handle(request: Request): Promise<void> {
     switch (request.type) {
       case 'open':
-        return this.#answered(undefined, () => this.#start(request.backend))
+        return this.#answered(undefined, () => this.#start(request))
       case 'card':
         return this.#answered(request.id, () => this.#card(request))
       case 'neuron': {
@@ -85,14 +86,17 @@ export class Session {
     return this.#queue
   }
 
-  async #start(choice: BackendChoice): Promise<void> {
+  async #start({ backend, folder }: Request & { type: 'open' }): Promise<void> {
     const { base, files, send, isolated } = this.#options
-    const ops = await startBackend(choice)
-    const model = await loadModel(ops, base, files, (label, done, total) =>
-      send({ type: 'progress', label, done, total }),
-    )
-    this.#open = { model, readCard: cardReader(model, base, files) }
-    send({ type: 'opened', opened: { ...factsOf(model), notes: notes(ops, isolated) } })
+    const ops = await startBackend(backend)
+    const onProgress: OnProgress = (label, done, total) => send({ type: 'progress', label, done, total })
+    const bundled = folder === undefined
+    const { model, notes } = bundled
+      ? { model: await loadModel(ops, base, files, onProgress), notes: [] }
+      : await loadFolder(ops, folder, onProgress)
+    this.#open = { model, readCard: cardReader(model, base, files, bundled ? undefined : onProgress) }
+    const opened = { ...factsOf(model), bundled, notes: [...notes, ...notesOn(ops, isolated)] }
+    send({ type: 'opened', opened })
   }
 
   async #card(request: Request & { type: 'card' }): Promise<void> {
@@ -189,22 +193,28 @@ async function startBackend({ name, threads }: BackendChoice): Promise<Backend> 
   })
 }
 
-function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'notes'> {
+function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'bundled' | 'notes'> {
   const { config, ops } = gpt2
+  const bases = new Set(saes.flatMap((sae) => (sae ? [describeBasis(sae.config)] : [])))
   return {
     model: name,
     backend: ops.name,
     mode: ops.mode,
     config,
-    saes: saes.map((sae, layer) => ({ dSae: sae.config.dSae, hints: hints[layer] })),
+    saes: saes.map((sae, layer) => ({
+      hook: sae?.config.hookName ?? '',
+      dSae: sae?.config.dSae ?? 0,
+      hints: hints[layer],
+    })),
     basis:
-      `features of the ${[...new Set(saes.map((sae) => describeBasis(sae.config)))].join('; ')}; ` +
-      '<|endoftext|> before every text, its position without features',
+      bases.size === 0
+        ? 'no SAEs, and so no features'
+        : `features of the ${[...bases].join('; ')}; <|endoftext|> before every text, its position without features`,
   }
 }
 
 /** What a person should know of how this runs. */
-function notes(ops: Backend, isolated: boolean): string[] {
+function notesOn(ops: Backend, isolated: boolean): string[] {
   const found: string[] = []
   if (!isolated && (ops.name === 'wasm' || ops.name === 'gpujs:webasm'))
     found.push(

@@ -29,10 +29,11 @@ export async function explainToken(
   const question = await questionOf(model, ids, asked)
   const { logit, sum, parts, layers, reader } = await directAttribution(gpt2, ids, question)
   await giveWay()
-  const hooks = saes.flatMap(({ config }) => [config.hookName, config.hookNameOut])
+  const hooks = saes.flatMap((sae) => (sae ? [sae.config.hookName, sae.config.hookNameOut] : []))
   const seen = await capture(gpt2, [ids], [...new Set(hooks)])
   const reasons: SaeReasons[] = []
-  for (const sae of saes) {
+  for (const [layer, sae] of saes.entries()) {
+    if (sae === undefined) continue
     await giveWay()
     const output = seen.get(sae.config.hookNameOut)!
     const apart = await takeApart(sae, seen.get(sae.config.hookName)!, output)
@@ -42,7 +43,7 @@ export async function explainToken(
     const own = shares.subarray(apart.features.offsets[last])
     // BOS's features are shown nowhere, here neither.
     const features = Array.from(indices, (feature, i) => ({ feature, activation: values[i], effect: own[i] }))
-    reasons.push({ ...share, entries: last === 0 ? [] : features })
+    reasons.push({ layer, ...share, entries: last === 0 ? [] : features })
   }
   const part = (name: string): number => parts.get(name)!
   const neurons = layers.flatMap(({ neurons }, layer) =>
