@@ -237,6 +237,11 @@ for (const width of [1280, 390])
       explorer.visit(
         async (visitor) => {
           const { page } = visitor
+          await visitor.ready()
+          await page.evaluate(() => {
+            for (const title of document.querySelectorAll<HTMLElement>('.fold[aria-expanded="false"]'))
+              title.click()
+          })
           await page.getByText('The parts add up').waitFor()
           await page.getByText('How active is it at each token?').waitFor()
           await ablated(visitor)
