@@ -5,6 +5,7 @@ import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Change, Why } from '../protocol.ts'
 import { thingOf } from './change-words.ts'
+import { unfold } from './fold.ts'
 import { featureName, tokenName } from './parts.ts'
 import type { OpenWhy } from './state.ts'
 import { effectList, type Effect } from './why-parts.ts'
@@ -147,6 +148,7 @@ function effectOf({ run, dispatch }: WhyDesk, part: Part, losses: ReadonlyMap<st
       const head = { layer, head: change.head }
       const open = (): void => {
         dispatch({ type: 'choose', choice: { head } })
+        unfold('attention')
         document.getElementById('pattern')?.focus()
       }
       const note = source === null ? '' : html`<code>${tokenName(run, source)}</code>`
@@ -154,7 +156,10 @@ function effectOf({ run, dispatch }: WhyDesk, part: Part, losses: ReadonlyMap<st
     }
     case 'neuron': {
       const neuron = { layer, neuron: change.neuron }
-      const open = (): void => dispatch({ type: 'choose', choice: { neuron } })
+      const open = (): void => {
+        unfold('mlp')
+        dispatch({ type: 'choose', choice: { neuron } })
+      }
       return { ...common, label: `L${layer} neuron ${change.neuron}`, note: '', open }
     }
     default: {
