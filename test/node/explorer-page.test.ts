@@ -185,6 +185,8 @@ showing('arrow keys lead through the attention map and the lens’ grid, and sto
     pairs.map((pair) => pair && [pair.query, pair.key]),
     [[1, 1], [2, 1], [2, 0], [2, 2], [2, 0], [2, 2], undefined], // prettier-ignore
   )
+  for (const name of ['ArrowUp', 'ArrowLeft'])
+    assert.equal(pairTarget(name, { query: 0, key: 0 }, 3), { query: 0, key: 0 })
   const cells = ['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End', 'constructor'].map(
     (name) => gridTarget(name, { layer: 1, token: 1 }, run),
   )

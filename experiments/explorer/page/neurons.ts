@@ -24,6 +24,7 @@ export function neurons(
       id: 'mlp',
       title: 'What does a token work out by itself?',
       step: 'mlp',
+      open: open !== null,
       lead: [
         `After attention, each token goes through the layer’s MLP alone: ${dMlp} `,
         term('neurons'),

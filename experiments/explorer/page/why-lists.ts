@@ -5,6 +5,7 @@ import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Change, Why } from '../protocol.ts'
 import { thingOf } from './change-words.ts'
+import { unfold } from './fold.ts'
 import { featureName, tokenName } from './parts.ts'
 import type { OpenWhy } from './state.ts'
 import { effectList, type Effect } from './why-parts.ts'
@@ -141,32 +142,31 @@ function effectOf({ run, dispatch }: WhyDesk, part: Part, losses: ReadonlyMap<st
   const { change, effect, activation, source } = part
   const { layer } = change
   const name = thingOf(change)
-  const common = {
-    key: name,
-    name: name[0].toUpperCase() + name.slice(1),
-    effect,
-    loss: losses.get(name) ?? null,
-  }
+  const common = { key: name, effect, loss: losses.get(name) ?? null }
   switch (change.kind) {
     case 'head': {
       const head = { layer, head: change.head }
       const open = (): void => {
         dispatch({ type: 'choose', choice: { head } })
+        unfold('attention')
         document.getElementById('pattern')?.focus()
       }
       const note = source === null ? '' : html`<code>${tokenName(run, source)}</code>`
-      return { ...common, label: `L${layer} head ${change.head}`, note, pressed: false, open }
+      return { ...common, label: `L${layer} head ${change.head}`, note, open }
     }
     case 'neuron': {
       const neuron = { layer, neuron: change.neuron }
-      const open = (): void => dispatch({ type: 'choose', choice: { neuron } })
-      return { ...common, label: `L${layer} neuron ${change.neuron}`, note: '', pressed: false, open }
+      const open = (): void => {
+        unfold('mlp')
+        dispatch({ type: 'choose', choice: { neuron } })
+      }
+      return { ...common, label: `L${layer} neuron ${change.neuron}`, note: '', open }
     }
     default: {
       const feature = { layer, feature: change.feature }
       const open = (): void => dispatch({ type: 'choose', choice: { feature } })
       const label = html`L${layer}${' '}${featureName(run.opened, layer, change.feature)}`
-      return { ...common, label, note: showNumber(activation), pressed: false, open }
+      return { ...common, label, note: showNumber(activation), open }
     }
   }
 }

@@ -68,9 +68,6 @@ export interface Effect {
   readonly note: ComponentChildren
   readonly effect: number
   readonly loss: number | null
-  /** What it is called beside its numbers, for who hears it. */
-  readonly name: string
-  readonly pressed: boolean
   readonly open: () => void
 }
 
@@ -78,25 +75,21 @@ export interface Effect {
 export function effectList(effects: readonly Effect[], most: number, label: string): VNode {
   const scale = scaleOf(-most, most)
   return html`<ol class="effects" aria-label=${label}>
-    ${effects.map(({ key, label, note, effect, loss, name, pressed, open }) => {
-      const without = loss === null ? '' : `, ${showEffect(loss)} by ablation`
-      return html`<li key=${key}>
-        <button
-          type="button"
-          aria-pressed=${pressed}
-          aria-label="${name}: ${showEffect(effect)} directly${without}"
-          data-effect=${effect}
-          data-loss=${loss}
-          data-part=${key}
-          onClick=${open}
-        >
-          <span class="what">${label} <small>${note}</small></span>
-          <span class="track" style=${scale.zero}
-            >${scale.bar(0, effect)}${loss !== null && scale.bar(0, loss, 'loss')}</span
-          >
-          <b>${showEffect(effect)}${loss !== null && html`<small>${showEffect(loss)}</small>`}</b>
-        </button>
-      </li>`
-    })}
+    ${effects.map(
+      ({ key, label, note, effect, loss, open }) =>
+        html`<li key=${key}>
+          <button type="button" data-effect=${effect} data-loss=${loss} data-part=${key} onClick=${open}>
+            <span class="what">${label} <small>${note}</small></span>
+            <span class="track" style=${scale.zero}
+              >${scale.bar(0, effect)}${loss !== null && scale.bar(0, loss, 'loss')}</span
+            >
+            <b
+              >${showEffect(effect)}<span class="sr"> directly</span>${
+                loss !== null && html`<small>${showEffect(loss)}<span class="sr"> by ablation</span></small>`
+              }</b
+            >
+          </button>
+        </li>`,
+    )}
   </ol>`
 }

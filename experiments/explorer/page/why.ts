@@ -26,6 +26,7 @@ export function WhySection(): VNode | null {
       id: 'why',
       title: 'Why this token?',
       step: 'why',
+      open: choice !== null,
       lead: [
         'Every layer adds to the stream, and the logit of a next token is read from that sum: so it is itself a sum, of what the ' +
           'embedding, each head, each MLP say for the token or against it. This is called ',

@@ -33,7 +33,7 @@ export async function explainToken(
   const seen = await capture(gpt2, [ids], [...new Set(hooks)])
   const reasons: SaeReasons[] = []
   for (const [layer, sae] of saes.entries()) {
-    if (!sae) continue
+    if (sae === undefined) continue
     await giveWay()
     const output = seen.get(sae.config.hookNameOut)!
     const apart = await takeApart(sae, seen.get(sae.config.hookName)!, output)
