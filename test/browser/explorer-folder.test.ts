@@ -144,4 +144,23 @@ test('weights that turn out damaged: a sentence, and the way back', () =>
     assert.match((await visitor.page.locator('footer').textContent())!, /^\s*tiny/)
   }))
 
+test('an attention pattern is drawn when it comes into sight, and as the text then is', () =>
+  explorer.visit(async (visitor) => {
+    await visitor.ready()
+    await visitor.write('one two three')
+    const sizes = () =>
+      visitor.page
+        .locator('.heads canvas')
+        .evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).width))
+    const tokens = await visitor.page.locator('[data-token]').count()
+    assert.ok((await sizes()).every((size) => size !== tokens))
+    await visitor.page.locator('.heads').first().scrollIntoViewIfNeeded()
+    await visitor.page.waitForFunction(
+      (tokens) => document.querySelector<HTMLCanvasElement>('.heads canvas')?.width === tokens,
+      tokens,
+    )
+    await visitor.write('one two three four five')
+    assert.is((await sizes())[0], await visitor.page.locator('[data-token]').count())
+  }))
+
 test.run()

@@ -39,7 +39,8 @@ export async function launchFirefox(profile: string): Promise<Browser> {
   const loaded = await (import(name) as Promise<object>).catch((error: Error) => {
     throw new Error(`${error.message}: npm ci --prefix test/firefox`)
   })
-  const { launch } = (loaded as { default: { launch(options: object): Promise<Browser> } }).default
+  const { launch } = (loaded as { default: { readonly launch: (options: object) => Promise<Browser> } })
+    .default
   return launch({
     browser: 'firefox',
     executablePath: FIREFOX,

@@ -1,7 +1,7 @@
 // An attention pattern as a picture, a pixel a pair of tokens.
 import { html } from '../../lab/report/html.ts'
-import type { VNode } from 'preact'
-import { useLayoutEffect, useRef } from 'preact/hooks'
+import type { RefObject, VNode } from 'preact'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Palette } from './palette.ts'
 
 interface Props {
@@ -14,13 +14,32 @@ interface Props {
 
 /** A head's pattern, a pixel a pair of tokens; the style sheet makes it as large as it has to be. */
 export function HeatCanvas({ attention, head, size, palette }: Props): VNode {
-  const canvas = useRef<HTMLCanvasElement>(null)
+  const ref = useRef<HTMLCanvasElement>(null)
+  const inSight = useInSight(ref)
   useLayoutEffect(() => {
+    const canvas = ref.current
+    // The browser copies every canvas that has changed, seen or not: more work at a key than all the rest of the page.
+    if (canvas === null || !inSight) return
+    if (canvas.width !== size) canvas.width = canvas.height = size
     // Small and redrawn at every key: kept in plain memory, it is made anew much faster than on a graphics card.
-    const context = canvas.current?.getContext('2d', { willReadFrequently: true })
+    const context = canvas.getContext('2d', { willReadFrequently: true })
     context?.putImageData(new ImageData(pixels(attention, head, size, palette), size, size), 0, 0)
-  }, [attention, head, size, palette])
-  return html`<canvas ref=${canvas} width=${size} height=${size} aria-hidden="true"></canvas>`
+  }, [attention, head, size, palette, inSight])
+  return html`<canvas ref=${ref} aria-hidden="true"></canvas>`
+}
+
+/** Whether an element is on the screen, or about to be. */
+function useInSight(ref: RefObject<Element | null>): boolean {
+  const [inSight, setInSight] = useState(false)
+  useEffect(() => {
+    const observer = new IntersectionObserver(
+      (entries) => setInSight(entries.at(-1)?.isIntersecting ?? false),
+      { rootMargin: '200px' },
+    )
+    if (ref.current) observer.observe(ref.current)
+    return () => observer.disconnect()
+  }, [])
+  return inSight
 }
 
 /** A share of attention as a step of the palette, 0 to 8, by its square root: most shares are small, and differ. */

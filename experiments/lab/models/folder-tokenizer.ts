@@ -15,8 +15,8 @@ export interface FolderFiles {
   readonly label: string
   readonly names: readonly string[]
   /** What messages call a file. */
-  labelOf(name: string): string
-  read(name: string): Promise<string>
+  readonly labelOf: (name: string) => string
+  readonly read: (name: string) => Promise<string>
 }
 
 /** Files that say: this is another kind of tokenizer. */
