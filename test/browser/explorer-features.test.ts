@@ -185,7 +185,7 @@ test('a card shows what npm run feature finds of the same feature', async () => 
       await visitor.ready()
       const card = visitor.page.locator('section.panel')
       await card.locator('.findings li').first().waitFor()
-      assert.is(await card.locator('h2').first().innerText(), `Layer ${layer}, feature ${feature}`)
+      assert.is(await card.locator('h2').first().innerText(), `What is feature ${feature} of layer ${layer}?`)
       const plain = (lines: string[]) => lines.map((line) => line.replace(/\s+/g, ' ').trim())
       assert.equal(
         plain(await card.locator('.findings li').allInnerTexts()),

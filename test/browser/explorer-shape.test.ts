@@ -64,6 +64,10 @@ for (const width of [1280, 390])
           await tall(page, width)
           await page.screenshot({ path: join(PICTURES, `${width}-${scheme}.png`) })
           await page.evaluate(() => {
+            for (const title of document.querySelectorAll<HTMLElement>('.fold[aria-expanded="false"]'))
+              title.click()
+          })
+          await page.evaluate(() => {
             for (const details of document.querySelectorAll('details')) details.open = true
           })
           await tall(page, width)
@@ -82,6 +86,30 @@ for (const width of [1280, 390])
         },
         { url: `${explorer.url}${STATE}`, width, scheme },
       ))
+
+const titles = (page: Page) =>
+  page.locator('#explorer h2').evaluateAll((all) => all.map((title) => title.textContent?.trim() ?? ''))
+
+test('every title is a question; on a phone the same blocks fold to them, and open by keyboard', () =>
+  explorer.visit(async ({ page }) => {
+    await page.locator('#share').waitFor()
+    const questions = await titles(page)
+    for (const title of questions) assert.match(title, /\?$/)
+    assert.is(await page.locator('.fold').count(), 0)
+    await page.setViewportSize({ width: 390, height: 844 })
+    await page.locator('.fold').first().waitFor()
+    assert.equal(await titles(page), questions)
+    const attention = page.locator('#attention .fold')
+    assert.is(await page.locator('.head').count(), 0)
+    await attention.focus()
+    await page.keyboard.press('Enter')
+    assert.is(await attention.getAttribute('aria-expanded'), 'true')
+    await page.locator('.head').first().waitFor()
+    await page.keyboard.press('Space')
+    assert.is(await page.locator('.head').count(), 0)
+    await page.setViewportSize({ width: 1280, height: 844 })
+    await page.locator('.head').first().waitFor()
+  }))
 
 test('on a plain static host, under a path: all of it, on one thread', () =>
   explorer.visit(

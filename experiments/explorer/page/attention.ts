@@ -12,7 +12,7 @@ export function attention(props: HeadProps): VNode {
   return section(
     {
       id: 'attention',
-      title: 'Attention: which tokens look at which',
+      title: 'Which tokens look at which?',
       step: 'attention',
       lead: [
         `In each layer, ${run.opened.config.nHeads} `,

@@ -1,4 +1,4 @@
-// Two layers side by side.
+// How two layers differ, side by side.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
@@ -41,7 +41,7 @@ export function comparison(
   return section(
     {
       id: 'compare',
-      title: 'Two layers side by side',
+      title: 'How do two layers differ?',
       step: 'features',
       lead:
         'The same text at two depths. Their features are two different vocabularies: a number that stands in both means two ' +

@@ -6,23 +6,26 @@ import { showShare } from '../../lab/report/numbers.ts'
 import { showToken } from '../../lab/report/tokens.ts'
 import type { Opened } from '../protocol.ts'
 import { Computed } from './computed.ts'
+import { Fold } from './fold.ts'
 import type { ShownRun } from './text-run.ts'
 
 interface Section {
   readonly id: string
+  /** The question that the block answers. */
   readonly title: string
   /** What the block shows, in a sentence or two. */
   readonly lead: ComponentChildren
   readonly step: Step
+  /** Whether it is open from the start on a phone, where blocks fold. */
+  readonly open?: boolean
 }
 
-/** A block of the page: its name, what it shows, the thing itself, and how it is computed. */
-export function section({ id, title, lead, step }: Section, content: ComponentChildren): VNode {
-  return html`<section aria-labelledby=${id}>
-    <h2 id=${id}>${title}</h2>
+/** A block of the page: the question it answers, what it shows, the thing itself, and how it is computed. */
+export function section({ id, title, lead, step, open }: Section, content: ComponentChildren): VNode {
+  return html`<${Fold} id=${id} title=${title} open=${open}>
     <p>${lead}</p>
     ${content} ${h(Computed, { step, what: title })}
-  </section>`
+  <//>`
 }
 
 /** One column a layer, in a frame that scrolls sideways where they do not fit. */

@@ -1,5 +1,18 @@
 // All that the page knows, and how each action changes it.
-import type { Answer, Card, Ending, Failure, FeatureRef, Opened, Side, Token } from '../protocol.ts'
+import type { ModelFolder } from '../folder/model-folder.ts'
+import type {
+  Answer,
+  Card,
+  Change,
+  Ending,
+  Failure,
+  FeatureRef,
+  NeuronCard,
+  Opened,
+  Side,
+  Token,
+  Why,
+} from '../protocol.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
@@ -13,6 +26,8 @@ export interface State {
   readonly hover: Hover
   /** Counts the workers: another number is another worker. */
   readonly worker: number
+  /** The person's own model; null for the bundled one. */
+  readonly folder: ModelFolder | null
   readonly opened: Opened | null
   readonly progress: Extract<Answer, { type: 'progress' }> | null
   /** The id of the run that was asked for last: answers to older ones are ignored. */
@@ -28,6 +43,9 @@ export interface State {
   readonly card: OpenCard | null
   /** What is written on from the text, with the edit and without. */
   readonly writing: ShownWriting | null
+  readonly neuron: OpenNeuron | null
+  /** The explanation of a next token. */
+  readonly why: OpenWhy | null
 }
 
 export interface Hover {
@@ -40,6 +58,27 @@ export interface OpenCard {
   readonly id: number
   readonly card: Card | null
   readonly failure: Failure | null
+}
+
+/** The neuron's card that was asked for last; until it comes, the one before stays. */
+export interface OpenNeuron {
+  readonly id: number
+  readonly card: NeuronCard | null
+  readonly failure: Failure | null
+}
+
+/** The explanation that was asked for last; until it comes, the one before stays. */
+export interface OpenWhy {
+  readonly id: number
+  readonly busy: boolean
+  readonly why: Why | null
+  /** The position that `why` is about, and the one that was asked about. */
+  readonly position: number
+  readonly asked: number
+  readonly failure: Failure | null
+  /** How many parts are to be taken out, and what the logit loses without each, as far as they are. */
+  readonly wanted: number
+  readonly losses: readonly { readonly change: Change; readonly loss: number }[]
 }
 
 /** Continuations under way, or as far as they have come. */
@@ -59,10 +98,15 @@ export type Action =
   | { readonly type: 'choose'; readonly choice: Partial<Link>; readonly passing?: boolean }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
+  /** Another model: of a folder, or the bundled one. */
+  | { readonly type: 'model'; readonly folder: ModelFolder | null }
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
   | { readonly type: 'asked-writing'; readonly id: number }
+  | { readonly type: 'asked-neuron'; readonly id: number }
+  | { readonly type: 'asked-why'; readonly id: number; readonly position: number }
+  | { readonly type: 'asked-without'; readonly wanted: number }
   | { readonly type: 'answer'; readonly answer: Answer }
 
 export type Dispatch = (action: Action) => void
@@ -72,7 +116,15 @@ type Phase = 'loading' | 'ready' | 'running' | 'failed'
 const NO_HOVER: Hover = { token: null, feature: null }
 
 export function startState(hash: string): State {
-  return { ...freshWorker(0), ...decodeLink(hash), entry: 0, hover: NO_HOVER, run: null, painted: null }
+  return {
+    ...freshWorker(0),
+    ...decodeLink(hash),
+    entry: 0,
+    folder: null,
+    hover: NO_HOVER,
+    run: null,
+    painted: null,
+  }
 }
 
 /** What a new worker begins with. */
@@ -86,6 +138,8 @@ function freshWorker(worker: number) {
     failure: null,
     card: null,
     writing: null,
+    neuron: null,
+    why: null,
   }
 }
 
@@ -110,6 +164,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, hover: { ...state.hover, ...action.hover } }
     case 'restart':
       return { ...state, ...freshWorker(state.worker + 1) }
+    case 'model':
+      return { ...state, ...freshWorker(state.worker + 1), folder: action.folder, refused: [] }
     case 'asked':
       return { ...state, asked: action.id, layersRead: null, failure: null }
     case 'painted':
@@ -118,9 +174,20 @@ export function reduce(state: State, action: Action): State {
       return { ...state, card: { id: action.id, card: null, failure: null } }
     case 'asked-writing':
       return { ...state, writing: writingOf(state, action.id) }
+    case 'asked-neuron':
+      return { ...state, neuron: { id: action.id, card: state.neuron?.card ?? null, failure: null } }
+    case 'asked-why':
+      return { ...state, why: whyAsked(state.why, action) }
+    case 'asked-without':
+      return state.why === null ? state : { ...state, why: { ...state.why, wanted: action.wanted } }
     case 'answer':
       return answered(state, action.answer)
   }
+}
+
+function whyAsked(before: OpenWhy | null, { id, position }: { id: number; position: number }): OpenWhy {
+  const { why = null, position: shown = position } = before ?? {}
+  return { id, busy: true, why, position: shown, asked: position, failure: null, wanted: 0, losses: [] }
 }
 
 /** A new writing; or, asked for again under its id, the one that goes on. */
@@ -144,8 +211,19 @@ function writtenFrom({ text, edit, sampling }: Link): string {
 /** Another choice; another backend is another worker. */
 function relink(state: State, wanted: Link): State {
   const card = wanted.feature === null ? null : state.card
+  const why = wanted.why === null ? null : state.why
+  const { layer, neuron: number } = wanted.neuron ?? {}
+  const same = state.neuron?.card?.layer === layer && state.neuron?.card?.neuron === number
+  const neuron = same ? state.neuron : null
   const writing = writtenFrom(wanted) === writtenFrom(state.link) ? state.writing : null
-  const chosen = fit({ ...state, link: { ...wanted, text: cleanText(wanted.text) }, card, writing })
+  const chosen = fit({
+    ...state,
+    link: { ...wanted, text: cleanText(wanted.text) },
+    card,
+    writing,
+    why,
+    neuron,
+  })
   return wanted.backend === state.link.backend ? chosen : { ...chosen, ...freshWorker(state.worker + 1) }
 }
 
@@ -170,7 +248,21 @@ function answered(state: State, answer: Answer): State {
       return { ...state, run, layersRead: null, hover: NO_HOVER }
     }
     case 'card':
-      return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
+      return answer.id === state.card?.id
+        ? { ...state, progress: null, card: { ...state.card, card: answer.card } }
+        : state
+    case 'neuron':
+      return answer.id === state.neuron?.id
+        ? { ...state, neuron: { ...state.neuron, card: answer.card } }
+        : state
+    case 'why': {
+      if (answer.id !== state.why?.id) return state
+      return { ...state, why: { ...state.why, busy: false, why: answer.why, position: state.why.asked } }
+    }
+    case 'without': {
+      if (answer.id !== state.why?.id) return state
+      return { ...state, why: { ...state.why, losses: [...state.why.losses, answer] } }
+    }
     case 'written':
     case 'paused':
       return answer.id === state.writing?.id ? { ...state, writing: writtenOn(state.writing, answer) } : state
@@ -192,6 +284,9 @@ function writtenOn(
 
 function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' }>): State {
   if (id !== undefined && id === state.card?.id) return { ...state, card: { ...state.card, failure } }
+  if (id !== undefined && id === state.neuron?.id) return { ...state, neuron: { ...state.neuron, failure } }
+  if (id !== undefined && id === state.why?.id)
+    return { ...state, why: { ...state.why, busy: false, failure } }
   if (id !== undefined && id === state.writing?.id)
     return { ...state, writing: { ...state.writing, phase: 'paused', failure } }
   // A fault of a run that is no longer wanted is nobody's concern.

@@ -8,6 +8,7 @@ import { visible } from '../../lab/report/tokens.ts'
 import { FailureNotice } from './failure.ts'
 import { LONGEST_TEXT } from './link.ts'
 import { memo } from './memo.ts'
+import { ModelChoice } from './model-choice.ts'
 import { RunFacts } from './run-facts.ts'
 import { valueOf } from './parts.ts'
 import type { Dispatch, State } from './state.ts'
@@ -15,14 +16,17 @@ import type { Dispatch, State } from './state.ts'
 export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatch }): VNode {
   const { link, failure, refused, run } = state
   return html`<section class="ask" aria-labelledby="text-title">
-    <h2 id="text-title">Your text</h2>
+    <h2 id="text-title">What should the model read?</h2>
     <div class="asking">
       <div>
         ${h(TextBox, { text: link.text, dispatch })} ${refused.length > 0 && refusal(refused)}
         ${failure !== null && h(FailureNotice, { failure, stale: run !== null, backend: link.backend, dispatch })}
         ${h(Examples, { dispatch })}
       </div>
-      <div>${h(BackendChoice, { backend: link.backend, dispatch })} ${h(RunFacts, { state })}</div>
+      <div>
+        ${h(BackendChoice, { backend: link.backend, dispatch })}
+        ${h(ModelChoice, { backend: link.backend, folder: state.folder, dispatch })} ${h(RunFacts, { state })}
+      </div>
     </div>
   </section>`
 }

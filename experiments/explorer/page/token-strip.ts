@@ -17,8 +17,9 @@ export function tokens(run: ShownRun): VNode {
   return section(
     {
       id: 'tokens',
-      title: 'Tokens: what the model reads',
+      title: 'Which pieces does it read?',
       step: 'tokens',
+      open: true,
       lead: [
         `The model does not read letters but ${count(run.tokens.length - 1, 'token')}: `,
         term('tokens'),

@@ -93,7 +93,7 @@ export async function encodeStream(ops: Backend, sae: Sae, stream: Tensor): Prom
   return stackRows(parts, sae.config.dSae)
 }
 
-/** One feature's activations: a list a text, one number a token, BOS first and always 0. */
+/** One feature's activations: one list per text, one number per token, BOS first and always 0. */
 export type FeatureColumn = readonly Float32Array[]
 
 /**
