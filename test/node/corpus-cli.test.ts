@@ -130,7 +130,7 @@ test('killed again and again, with another number of threads, from shards of ano
   assert.is(status, 0, stderr)
   const [whole, killed] = [filesOf('whole'), filesOf('killed')]
   // Of the first shard nothing was stored here: its file was there.
-  whole.delete('activations/000000.parquet')
+  for (const path of whole.keys()) if (/^activations.*000000/.test(path)) whole.delete(path)
   assert.equal([...killed.keys()], [...whole.keys()])
   for (const [path, bytes] of whole) assert.ok(killed.get(path)!.equals(bytes), path)
 })
