@@ -83,7 +83,7 @@ test('a shard whose file is gone is made again, in another run', async () => {
 })
 
 test('a shard that takes longer than a lock is made by one worker', async () => {
-  using long = new Share(redis.address, 30)
+  using long = new Share(redis.address, 60)
   await using command = long.command('out', ['--shard-tokens', '131072'])
   await using one = long.worker()
   await using other = long.worker()

@@ -50,7 +50,8 @@ export function readShardJob(data: unknown): ShardJob {
     [hash, texts, out, columns?.text, columns?.label].every(isText) &&
     [index, seed, shardTokens, ...CURSOR.map((part) => cursor?.[part])].every(isCount) &&
     shardTokens! <= MOST_SHARD_TOKENS &&
-    typeof store === 'boolean' &&
+    Array.isArray(store) &&
+    store.every(isText) &&
     Array.isArray(begun) &&
     begun.every(isText) &&
     Array.isArray(saes) &&

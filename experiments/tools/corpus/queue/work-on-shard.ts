@@ -1,5 +1,6 @@
 // A shard that came from the queue: cut again from where it begins, and computed.
 import { existsSync } from 'node:fs'
+import { storeFile } from '../../../lab/analysis/corpus/store-node.ts'
 import type { Shard } from '../cut.ts'
 import { shardPath, shardsFrom } from '../pass.ts'
 import { runShard } from '../run-shard.ts'
@@ -28,10 +29,12 @@ export async function workOnShard(
     const { head } = await openShard(path, bench.jobHash)
     return { tokens: head.tokens, seconds: seconds(), there: true }
   }
+  for (const kind of ['activations', 'documents', 'hooks'] as const)
+    await belowRoot(root, storeFile(out, kind, index))
   await using shards = shardsFrom(bench, files, { index, cursor })
   const { value: shard } = (await shards.next()) as IteratorYieldResult<Shard> // there is one, if an empty one
-  const store =
-    bench.job.store.length > 0 ? await openStore(await belowRoot(root, out), bench, shard) : undefined
+  const folder = await belowRoot(root, out)
+  const store = bench.job.store.length > 0 ? await openStore(folder, bench, shard) : undefined
   await runShard(bench, shard, path, onTokens, store)
   return { tokens: shard.tokens, seconds: seconds(), there: false }
 }
