@@ -141,6 +141,40 @@ tables('every benchmark has a published page', () => {
   for (const name of [...benchmarkNames, 'roofline']) assert.ok(published.includes(name), name)
 })
 
+tables('the tables of engine/gpujs/README stand in the published page', () => {
+  const cellsOf = (line: string) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim())
+  const [page, readme] = ['bench/tables/amd-epyc-2-cores/gpujs.md', 'engine/gpujs/README.md'].map((path) =>
+    readFileSync(join(ROOT, path), 'utf8')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line.startsWith('|')),
+  )
+  const published = page.map(cellsOf)
+  let head: string[] = []
+  let held = 0
+  for (const line of readme) {
+    const [work, shape, ...values] = cellsOf(line)
+    if (work === 'work') head = values
+    if (work === 'op') head = []
+    if (head.length === 0 || /^(work|-+)$/.test(work)) continue
+    const ofBackend = (name: string) =>
+      published.filter((cells) => [work, shape, name].every((cell, i) => cells[i] === cell))
+    const counts = head[0] === 'submissions'
+    const found = counts
+      ? ofBackend('gpujs:webgpu')
+          .find(({ length }) => length === 5)
+          ?.slice(3)
+      : head.map((name) => ofBackend(name).find(({ length }) => length > 5)?.[5])
+    assert.equal(values, found, `${work} ${shape}`)
+    held++
+  }
+  assert.ok(held >= 18, `${held} rows`)
+})
+
 tables('a part of the forward pass gets its share, prefill and decode their tokens a second', () => {
   const share = resultTables({
     machine: { ...MACHINE, command: 'npm run bench' },
