@@ -18,7 +18,7 @@ import type { Sae } from '../../sae/weights.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { batches } from '../lab/models/features.ts'
 import { withSae, type OpenModel } from '../lab/models/models.ts'
-import { answersWith } from './intervene.ts'
+import { answersWith } from '../lab/analysis/intervene.ts'
 
 /** All effects are in logits, positive where the feature speaks for the target. BOS is left out. */
 export interface FeatureEffect {

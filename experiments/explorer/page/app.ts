@@ -21,6 +21,8 @@ import {
 import { TextPanel } from './text-panel.ts'
 import type { ShownRun } from './text-run.ts'
 import { tokens, TokenStrip } from './token-strip.ts'
+import { Tour } from './tour.ts'
+import { PairContext } from './two-texts.ts'
 import { WritingContext } from './writing.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
@@ -42,7 +44,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   const { feature, edit, compare, head, sampling } = link
   const token = tokenShown(state)
   return html`<${SourcesContext.Provider} value=${sources}>
-    ${h(TextPanel, { state, dispatch })}
+    ${h(Tour, { run, dispatch })} ${h(TextPanel, { state, dispatch })}
     ${
       run !== null && [
         tokens(run),
@@ -56,7 +58,9 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
         }),
         html`<div class="results">
           <${WritingContext.Provider} value=${{ ...writer, writing: state.writing, edit, sampling, dispatch }}>
-            ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
+            <${PairContext.Provider} value=${{ ...state, ...link, token, dispatch }}>
+              ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
+            </${PairContext.Provider}>
           </${WritingContext.Provider}>
           ${h(Share, { run, link: shared })}
         </div>`,

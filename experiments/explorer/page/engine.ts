@@ -56,6 +56,23 @@ export function useEngine(state: State, dispatch: Dispatch, times: Times): Write
     dispatch({ type: 'asked-card', id })
   }, [opened, JSON.stringify(link.feature)])
 
+  const { run, pair } = state
+  const { text, other, patch } = link
+  const read = run?.text === text && text
+  useEffect(() => {
+    if (opened === null || read === false || other === '') return
+    const id = ++lastId.current
+    ask({ type: 'pair', id, text, other })
+    dispatch({ type: 'asked-pair', id })
+  }, [opened, read, other])
+
+  useEffect(() => {
+    if (opened === null || patch === null || !pair?.own || pair.own.text === pair.run.text) return
+    const id = ++lastId.current
+    ask({ type: 'patch', id, text: pair.own.text, other: pair.run.text, patch })
+    dispatch({ type: 'asked-patch', id })
+  }, [opened, pair?.run, JSON.stringify(patch)])
+
   const writing = state.writing?.id
   // Whatever ends it on the page, it is not to be written any further.
   useEffect(() => (writing === undefined ? undefined : () => ask({ type: 'stop', id: writing })), [writing])

@@ -1,7 +1,8 @@
 // All that a person chose, as the hash of the page’s address.
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
+import { readPatch, writePatch } from './patch-link.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
-import type { Change, FeatureRef, Opened, Sampling } from '../protocol.ts'
+import type { Change, FeatureRef, Opened, Patch, Sampling } from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
 export interface Link {
@@ -18,6 +19,10 @@ export interface Link {
   /** What is changed in the model; empty, nothing. */
   readonly edit: readonly Change[]
   readonly sampling: Sampling
+  /** The text that is laid beside it; empty, none. */
+  readonly other: string
+  /** What is put from one of both texts into the other; null, nothing. */
+  readonly patch: Patch | null
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -33,6 +38,8 @@ export const START: Link = {
   feature: null,
   edit: [],
   sampling: USUAL_SAMPLING,
+  other: '',
+  patch: null,
 }
 
 /** As a text area would give it, and as UTF-8 can hold it. */
@@ -68,6 +75,8 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   feature: { write: (ref) => (ref === null ? '' : writeRef(ref)), read: readRef },
   edit: { write: (edit) => edit.map(writeChange).join(), read: readEdit },
   sampling: { write: writeSampling, read: readSampling },
+  other: { write: (text) => text, read: cleanText },
+  patch: { write: writePatch, read: readPatch },
 }
 
 function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {
@@ -173,5 +182,9 @@ export function fitLink(link: Link, { config, saes }: Opened): Link {
     compare: Math.max(...compare) < config.nLayers ? compare : [0, config.nLayers - 1],
     feature: exists(link.feature) ? link.feature : null,
     edit: link.edit.filter(changes),
+    patch:
+      link.patch && Math.max(link.patch.target ?? 0, link.patch.against ?? 0) < config.dVocab
+        ? link.patch
+        : null,
   }
 }

@@ -13,6 +13,7 @@ import { neurons } from './neurons.ts'
 import { usePalette } from './palette.ts'
 import type { Dispatch, OpenCard } from './state.ts'
 import type { ShownRun } from './text-run.ts'
+import { TwoTexts } from './two-texts.ts'
 import { WritingSection } from './writing.ts'
 
 interface Props extends Pick<Link, 'feature' | 'edit' | 'compare' | 'head'> {
@@ -35,6 +36,7 @@ export const Results = memo(({ run, token, feature, edit, compare, head, card, d
         : h(CardPanel, { feature, open: card, edit, run, token, dispatch })
     }
     ${attention({ run, token, head, palette, edit, dispatch })} ${neurons(run, token, edit, dispatch)}
-    ${lens(run, token)} ${h(WritingSection, null)} ${comparison(run, token, compare, dispatch)}
+    ${lens(run, token)} ${h(WritingSection, null)} ${h(TwoTexts, null)}
+    ${comparison(run, token, compare, dispatch)}
   `
 })

@@ -6,6 +6,8 @@ import type { Answer, BackendChoice, Opened, Request } from '../protocol.ts'
 import { cardReader } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
+import { readPair } from './pair.ts'
+import { patchRows } from './patch.ts'
 import { runText } from './run-text.ts'
 import { loadModel, type Model } from './model.ts'
 import { Writing } from './writing.ts'
@@ -28,6 +30,10 @@ export class Session {
   readonly #options: SessionOptions
   #open: { model: Model; readCard: ReturnType<typeof cardReader> } | undefined
   #runs = 0
+  /** The text of the run asked for last: pairs and patches hold for one text. */
+  #text: string | undefined
+  #pairs = 0
+  #patches = 0
   /** The id of the writing that is wanted, and the one there is. */
   #wanted: number | undefined
   #writing: Writing | undefined
@@ -47,8 +53,16 @@ export class Session {
       case 'run': {
         const turn = ++this.#runs
         this.#wanted = undefined
+        if (request.text !== this.#text) this.#endPairs()
+        this.#text = request.text
         return this.#answered(request.id, () => this.#run(request, turn))
       }
+      case 'pair': {
+        const turn = this.#endPairs()
+        return this.#answered(request.id, () => this.#pair(request, turn))
+      }
+      case 'patch':
+        return this.#patch(request, ++this.#patches)
       case 'write':
         this.#wanted = request.id
         return this.#write(request)
@@ -98,6 +112,44 @@ export class Session {
       return giveWay()
     })
     send({ type: 'run', id, run })
+  }
+
+  /** -> the turn of the pair that may follow */
+  #endPairs(): number {
+    this.#patches++
+    return ++this.#pairs
+  }
+
+  async #pair(request: Request & { type: 'pair' }, turn: number): Promise<void> {
+    const giveWay = async () => {
+      await messagesHandled()
+      if (turn !== this.#pairs) throw SUPERSEDED
+    }
+    await giveWay()
+    const pair = await readPair(this.#opened().model, request, giveWay)
+    this.#options.send({ type: 'pair', id: request.id, pair })
+  }
+
+  /** Each row is a piece of work of its own, as each token of a writing is. */
+  async #patch(request: Request & { type: 'patch' }, turn: number): Promise<void> {
+    const { id } = request
+    const giveWay = async () => {
+      await messagesHandled()
+      if (turn !== this.#patches) throw SUPERSEDED
+    }
+    let rows: ReturnType<typeof patchRows> | undefined
+    for (let more = true; more;) {
+      more = false // unless a row comes: after a fault nothing goes on
+      await this.#answered(id, async () => {
+        await giveWay()
+        rows ??= patchRows(this.#opened().model, request, giveWay)
+        const { value } = await rows.next()
+        if (!value) return
+        more = true
+        if ('places' in value) this.#options.send({ type: 'patching', id, patching: value })
+        else this.#options.send({ type: 'patched', id, row: value })
+      })
+    }
   }
 
   async #write({ id, text, edit, sampling }: Request & { type: 'write' }): Promise<void> {
