@@ -6,7 +6,7 @@ import { withStatistics, type LayerInput } from '../experiments/lab/analysis/lay
 import { runMain } from '../experiments/lab/cli/cli.ts'
 import { captureStreams, encodeStream } from '../experiments/lab/models/features.ts'
 import { layerOf } from '../experiments/lab/models/hooks.ts'
-import { float32Bytes } from '../experiments/lab/models/memory-limit.ts'
+import { float32Bytes } from '../experiments/lab/models/fits.ts'
 import { findModel } from '../experiments/lab/models/model-source.ts'
 import { openModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'

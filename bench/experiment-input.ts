@@ -24,7 +24,7 @@ export interface ExperimentRun {
   readonly parts: readonly ExperimentPart[]
   /** Peak resident memory in bytes: at the start, with the model, at the end. */
   readonly memory: { readonly start: number; readonly loaded: number; readonly done: number }
-  /** The highest token-mean activation, a row a hook, a column a category: by which runs are held against each other. */
+  /** The highest token-mean activation, one row per hook, one column per category: by which runs are held against each other. */
   readonly peaks: readonly (readonly number[])[]
 }
 

@@ -10,12 +10,13 @@ import type { RaceTask } from './gpujs/race-layer.ts'
 import { raceInNode } from './gpujs/race-node.ts'
 import { packages, race } from './gpujs/race.ts'
 import { startRunner } from './gpujs/runner.ts'
+import type { GpuUse } from './rows.ts'
 import { timeSideBySide, type Runner } from './side-by-side.ts'
 
 interface GpuJsOptions {
   readonly tokens?: number
   readonly threads?: number
-  /** Also in Chromium, on its GPU; with `software` on SwiftShader. */
+  /** In Chromium, on its GPU; with `software` on SwiftShader. */
   readonly browser?: boolean
   readonly software?: boolean
   /** Chromium: lengths of texts for a pass through all of GPT-2 small, and for its layers beside other libraries. */
@@ -45,7 +46,7 @@ export const gpujs: Benchmark<GpuJsOptions> = {
           '--race with few tokens, which is what software gets in any case, and then says so',
         ).implies({ race: true }),
       )
-      .option('--browser', 'in Chromium, too, on its GPU')
+      .option('--browser', 'in Chromium, on its GPU, in place of Node')
       .option('--software', 'with --browser: on SwiftShader, for a machine without a GPU')
       .option(
         '--prefill <list>',
@@ -85,22 +86,24 @@ export const gpujs: Benchmark<GpuJsOptions> = {
       return timeSideBySide(starts, () => cases, { ...settings, where })
     }
 
-    const inNode = Object.keys(backends).filter((name) => backends[name].needs !== 'browser')
-    const parts = [await timeCases('Node', inNode, (name) => startRunner(name, tokens, threads))]
-    if (browser) {
-      const chromium = await startChromium(software)
-      const counts = prefill ?? [128, 512]
-      const open = (name: string) =>
-        chromium.open<string>('/bench/gpujs/page.ts', name, tokens, threads, counts)
-      const openRacer = (name: string) => chromium.open<RaceTask>('/bench/gpujs/race-page.ts', name)
-      try {
-        parts.push(await timeCases('Chromium', Object.keys(backends), open, counts))
-        if (isWanted('race')) parts.push(await race(openRacer, { ...settings, tokens, prefill }))
-      } finally {
-        await chromium.close()
-      }
+    if (!browser) {
+      const inNode = Object.keys(backends).filter((name) => backends[name].needs !== 'browser')
+      const gpu: GpuUse[] = []
+      const start = (name: string) => startRunner(name, tokens, threads, [], gpu)
+      return { ...(await timeCases('Node', inNode, start)), gpu }
     }
-    return { rows: parts.flatMap(({ rows }) => rows), notRun: parts.flatMap(({ notRun }) => notRun) }
+    const chromium = await startChromium(software)
+    const counts = prefill ?? [128, 512]
+    const open = (name: string) =>
+      chromium.open<string>('/bench/gpujs/page.ts', name, tokens, threads, counts)
+    const openRacer = (name: string) => chromium.open<RaceTask>('/bench/gpujs/race-page.ts', name)
+    try {
+      const parts = [await timeCases('Chromium', Object.keys(backends), open, counts)]
+      if (isWanted('race')) parts.push(await race(openRacer, { ...settings, tokens, prefill }))
+      return { rows: parts.flatMap(({ rows }) => rows), notRun: parts.flatMap(({ notRun }) => notRun) }
+    } finally {
+      await chromium.close()
+    }
   },
 
   summary({ rows }) {

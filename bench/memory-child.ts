@@ -1,5 +1,5 @@
 // The process that memory.ts measures.
-import { float32Bytes } from '../experiments/lab/models/memory-limit.ts'
+import { float32Bytes } from '../experiments/lab/models/fits.ts'
 import { openModel } from '../experiments/lab/models/models.ts'
 import { withBackend, type EngineOptions } from '../experiments/lab/models/engine-options.ts'
 import { runMain } from '../experiments/lab/cli/cli.ts'

@@ -1,7 +1,7 @@
-// `bench tables FILE ...`: writes the tables of results files into bench/tables/PROCESSOR/, a file a benchmark.
+// `bench tables FILE ...`: writes the tables of results files into bench/tables/PROCESSOR/, a page a benchmark, its runs one after another.
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { writeAtomically } from '../experiments/lab/cli/write-node.ts'
@@ -25,16 +25,15 @@ const tablesFolder = fileURLToPath(new URL('tables', import.meta.url))
 export async function publish(files: readonly string[], folder = tablesFolder): Promise<string[]> {
   const runs = await Promise.all(files.map(readResults))
   for (const [i, results] of runs.entries()) refuseDisturbed(files[i], results)
-  const written: string[] = []
-  for (const results of runs) {
-    const place = join(folder, processorOf(results.machine))
-    await mkdir(place, { recursive: true })
-    const page = join(place, `${benchmarkOf(results)}.md`)
-    await writeAtomically(page, resultsPage(results))
-    written.push(page)
-    if (results.rows.some(isPeak)) await addPeaks(join(place, 'roofline.md'), results)
+  const place = ({ machine }: Results) => join(folder, processorOf(machine))
+  const pages = Map.groupBy(runs, (results) => join(place(results), `${benchmarkOf(results)}.md`))
+  for (const [path, runs] of pages) {
+    await mkdir(dirname(path), { recursive: true })
+    await writeAtomically(path, page(`# ${benchmarkOf(runs[0])}`, ...runs.flatMap(runParagraphs)))
   }
-  return written
+  for (const results of runs)
+    if (results.rows.some(isPeak)) await addPeaks(join(place(results), 'roofline.md'), results)
+  return [...pages.keys()]
 }
 
 /** Tables of one processor lie together: `AMD EPYC` with 2 cores in `amd-epyc-2-cores`. */
@@ -61,16 +60,16 @@ function refuseDisturbed(file: string, { rows }: Results): void {
   }
 }
 
-function resultsPage(results: Results): string {
+/** What a page says of one run. */
+function runParagraphs(results: Results): string[] {
   const { machine, rows } = results
   const own = rows.filter((row) => !isPeak(row))
-  return page(
-    `# ${benchmarkOf(results)}`,
+  return [
     `\`${machine.command}\`: ${showMachine(machine)}`,
     own.length < rows.length ? 'What the machine could do in this run: [roofline.md](roofline.md).' : '',
     ...resultTables({ ...results, rows: own }).map(markdown),
     ...notRunLines(results),
-  )
+  ]
 }
 
 /** Paragraphs as a page; of a path on the machine that measured, the last name is enough for everybody else. */
@@ -89,7 +88,7 @@ function escapeCell(cell: string): string {
   return cell.replace(/[|*]/g, '\\$&')
 }
 
-/** The peaks of all runs on this machine, a column a run: this one's in place of what the same benchmark had before. */
+/** The peaks of all runs on this machine, one column per run: this one's in place of what the same benchmark had before. */
 async function addPeaks(path: string, results: Results): Promise<void> {
   const name = benchmarkOf(results)
   const rates = new Map<string, Map<string, string>>() // of a peak and threads, by benchmark

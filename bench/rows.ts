@@ -25,7 +25,14 @@ export interface Results {
   readonly rows: readonly Row[]
   readonly memory?: readonly MemoryUse[] // of `memory` and `experiment`
   readonly screening?: readonly ScreenUse[] // of `sae`
+  readonly gpu?: readonly GpuUse[] // of `gpujs`
   readonly notRun?: readonly NotRun[]
+}
+
+/** What a work asks of WebGPU. */
+export interface GpuUse extends Pick<Row, 'work' | 'shape' | 'backend'> {
+  readonly submissions: number // queue.submit: gpu.js makes one for each kernel, and one for each read-back
+  readonly read_backs: number // buffer.mapAsync: the program waits for the GPU
 }
 
 /** Who could not run here, and why. */
@@ -59,7 +66,7 @@ export const screenParts = [
 ] as const
 export type ScreenPart = (typeof screenParts)[number]
 
-/** How exact screening fared with an SAE: features a token, and shares from 0 to 1. */
+/** How exact screening fared with an SAE: features per token, and shares from 0 to 1. */
 export interface ScreenUse {
   readonly work: string
   readonly shape: string

@@ -156,7 +156,7 @@ function bytesOf(numbers: Uint32Array | Float32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }
 
-/** What the screen did in a race: counts a token, shares of its time, how often as fast as the others. */
+/** What the screen did in a race: counts per token, shares of its time, how often as fast as the others. */
 function screenUse(
   [dense, screened, peer]: readonly (Row | undefined)[],
   now: ScreenCounts,

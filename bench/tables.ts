@@ -1,5 +1,5 @@
 // Results as tables of text: what is printed in the terminal and published in bench/tables/.
-import type { MemoryUse, Results, Row, RowName, ScreenUse } from './rows.ts'
+import type { GpuUse, MemoryUse, Results, Row, RowName, ScreenUse } from './rows.ts'
 
 /** Head and rows, ready to print. */
 export interface TextTable {
@@ -45,12 +45,13 @@ export function notRunLines({ notRun = [] }: Pick<Results, 'notRun'>): string[] 
   return notRun.map(({ backend, reason }) => `Not run: ${backend}: ${reason}.`)
 }
 
-/** The rows as a table; where there are megabytes, or what the screen did, a second one with those. */
-export function resultTables({ machine, rows, memory, screening }: Results): TextTable[] {
+/** The rows as a table; where there are megabytes, or what the screen did or a GPU was asked for, a second one with those. */
+export function resultTables({ machine, rows, memory, screening, gpu }: Results): TextTable[] {
   return [
     makeTable(rows, 4, [...nameColumns, ...timeColumns, ...ownColumn(benchmarkOf({ machine }), rows)]),
     ...(memory ? [makeTable(memory, 3, memoryColumns)] : []),
     ...(screening ? [makeTable(screening, 2, screenColumns)] : []),
+    ...(gpu?.length ? [makeTable(gpu, 3, gpuColumns)] : []),
   ]
 }
 
@@ -110,6 +111,14 @@ const memoryColumns: readonly Column<MemoryUse>[] = [
   ['peak run MB', ({ run_mb }) => run_mb.toFixed(0)],
   ['target MB', ({ target_mb }) => target_mb.toFixed(0)],
   ['of target', ({ of_target }) => percent(of_target)],
+]
+
+const gpuColumns: readonly Column<GpuUse>[] = [
+  ['work', ({ work }) => work],
+  ['shape', ({ shape }) => shape],
+  ['backend', ({ backend }) => backend],
+  ['submissions', ({ submissions }) => String(submissions)],
+  ['read-backs', ({ read_backs }) => String(read_backs)],
 ]
 
 const screenColumns: readonly Column<ScreenUse>[] = [

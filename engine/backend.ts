@@ -67,7 +67,7 @@ export interface RowCache {
 }
 
 /**
- * What every backend gives. Shapes are [rows, width], a row a token. Every op returns a new tensor
+ * What every backend gives. Shapes are [rows, width], one row per token. Every op returns a new tensor
  * and is asynchronous in contract, because a GPU is; the reference backend's files (engine/reference/)
  * say as plain loops what each op means.
  */

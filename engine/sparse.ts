@@ -3,7 +3,7 @@ import { Tensor, numbersLike, showShape, type Shape } from './tensor.ts'
 
 /**
  * A matrix that is mostly zero, a list of (index, value) a row: SAE features have about 60 entries of 24,576.
- * Row r's entries stand at offsets[r] to offsets[r + 1] (left out), indices rising.
+ * Row r's entries stand at offsets[r] to offsets[r + 1] (exclusive), indices rising.
  */
 export interface SparseRows {
   readonly shape: Shape // [rows, width]
@@ -18,7 +18,7 @@ export function sparseRow(x: SparseRows, index: number): { indices: Uint32Array;
   return { indices: x.indices.subarray(from, to), values: x.values.subarray(from, to) }
 }
 
-/** One column of sparse rows, a number a row: 0 where it has no entry. sparse [rows, width] -> [rows] */
+/** One column of sparse rows, one number per row: 0 where it has no entry. sparse [rows, width] -> [rows] */
 export function sparseColumn(x: SparseRows, column: number): Float32Array {
   return Float32Array.from({ length: x.shape[0] }, (_, row) => {
     const { indices, values } = sparseRow(x, row)
@@ -59,7 +59,7 @@ export function toDense(x: SparseRows): Tensor {
   return dense
 }
 
-/** Rows `from` to `to` (left out), as sparse rows of their own. */
+/** Rows `from` to `to` (exclusive), as sparse rows of their own. */
 export function sliceRows(x: SparseRows, from: number, to: number): SparseRows {
   const [start, end] = [x.offsets[from], x.offsets[to]]
   return {
@@ -131,16 +131,17 @@ export function scaleGradient(
 /** Rows for columns: row j holds column j's entries, indices the rows that they stood in. sparse [rows, n] -> sparse [n, rows] */
 export function transposeSparse(x: SparseRows): SparseRows {
   const [rows, width] = x.shape
+  const { offsets: from, indices: columns, values: numbers } = x
   const offsets = new Uint32Array(width + 1)
-  for (const column of x.indices) offsets[column + 1]++
+  for (let entry = 0; entry < columns.length; entry++) offsets[columns[entry] + 1]++
   for (let column = 0; column < width; column++) offsets[column + 1] += offsets[column]
   const next = offsets.slice() // where a column's next entry goes
-  const [indices, values] = [new Uint32Array(x.indices.length), numbersLike(x.values, x.values.length)]
+  const [indices, values] = [new Uint32Array(columns.length), numbersLike(numbers, columns.length)]
   for (let row = 0; row < rows; row++)
-    for (let entry = x.offsets[row]; entry < x.offsets[row + 1]; entry++) {
-      const to = next[x.indices[entry]]++
+    for (let entry = from[row]; entry < from[row + 1]; entry++) {
+      const to = next[columns[entry]]++
       indices[to] = row
-      values[to] = x.values[entry]
+      values[to] = numbers[entry]
     }
   return { shape: [width, rows], offsets, indices, values }
 }

@@ -64,7 +64,7 @@ export class Tensor {
     return this.data.subarray(index * width, (index + 1) * width)
   }
 
-  /** Rows `from` to `to` (left out) of a [rows, width] tensor: a view, not a copy. */
+  /** Rows `from` to `to` (exclusive) of a [rows, width] tensor: a view, not a copy. */
   rows(from: number, to: number): Tensor {
     const [rows, width] = matrixShape('rows', this.shape)
     if (from < 0 || to < from || to > rows) throw new Error(`rows: ${from}..${to} are not within 0..${rows}`)

@@ -1,4 +1,4 @@
-// Writing on from a prompt, a token at a time.
+// Writing on from a prompt, one token at a time.
 import { createRandom } from '../engine/random.ts'
 import type { LayerCache } from './attention.ts'
 import type { Hook, HookTable } from './hooks.ts'
@@ -6,7 +6,7 @@ import { run, type Gpt2 } from './model.ts'
 
 /** How the next token is drawn, and what is done to the model meanwhile. */
 export interface SamplingOptions {
-  /** Divides the logits: below 1 bolder, above 1 wilder; 0 always takes the most probable token (greedy). */
+  /** Divides the logits: below 1 is more cautious, above 1 wilder; 0 always takes the most probable token (greedy). */
   readonly temperature?: number
   /** Draw from the k most probable tokens only. */
   readonly topK?: number
@@ -14,7 +14,7 @@ export interface SamplingOptions {
   readonly topP?: number
   /** Same seed, same text. */
   readonly seed?: number
-  /** Interventions: they see the rows of the prompt, then one row a token. */
+  /** Interventions: they see the rows of the prompt, then one row per token. */
   readonly hooks?: HookTable
 }
 
@@ -25,10 +25,10 @@ interface Candidate {
 }
 
 /**
- * Writes on from a prompt, a token at a time: the prompt goes through once (prefill), then each new token
+ * Writes on from a prompt, one token at a time: the prompt goes through once (prefill), then each new token
  * alone (decode), with the keys and values of all before it in a cache. Ends after `maxNewTokens`,
  * at <|endoftext|>, or where the model's positions end.
- * @param prompt ids with BOS; yields an id at a time
+ * @param prompt ids with BOS; yields one id at a time
  * @throws for an option out of its range, and as `run` does
  */
 export async function* generate(

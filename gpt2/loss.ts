@@ -33,7 +33,7 @@ export async function textLosses(
   return losses
 }
 
-/** A text's mean cross-entropy in nats a token: see textLosses. */
+/** A text's mean cross-entropy in nats per token: see textLosses. */
 export async function meanLoss(model: Gpt2, ids: readonly number[], hooks?: HookTable): Promise<number> {
   const [loss] = await textLosses(model, [ids], hooks)
   return loss / (ids.length - 1)

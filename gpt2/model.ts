@@ -87,7 +87,7 @@ export function lastRows(texts: readonly (readonly number[])[]): number[] {
 }
 
 /**
- * Runs the model and keeps the named activations. -> a tensor a name, rows of all texts
+ * Runs the model and keeps the named activations. -> one tensor per name, rows of all texts
  * @throws as `run` does
  */
 export async function capture(

@@ -40,7 +40,7 @@ export async function unitsAt(ops: Backend, sae: Sae, x: DeviceTensor): Promise<
   return unitsOf(undone, await ops.download(await saeInput(ops, sae, x)))
 }
 
-/** -f_j at each token but BOS: takes the feature out. activations and what a unit is worth: one list a text, BOS first */
+/** -f_j at each token but BOS: takes the feature out. activations and what a unit is worth: one list per text, BOS first */
 export function removal(
   activations: readonly Float32Array[],
   units?: readonly Float32Array[],
@@ -56,7 +56,7 @@ export function steering(lengths: readonly number[], coefficient: number): Float
   return lengths.map((length) => new Float32Array(length).fill(coefficient, 1))
 }
 
-/** coefficients[t] * direction in row t. coefficients: one a row, direction [width] -> [rows, width] */
+/** coefficients[t] * direction in row t. coefficients: one per row, direction [width] -> [rows, width] */
 function multiples(coefficients: Float32Array, direction: Float32Array): Tensor {
   const change = Tensor.zeros([coefficients.length, direction.length])
   for (const [row, coefficient] of coefficients.entries())
@@ -66,15 +66,18 @@ function multiples(coefficients: Float32Array, direction: Float32Array): Tensor 
 
 /**
  * A hook that adds coefficients[t] * direction to row t, which no gradient goes through: they are given, not computed.
- * coefficients: one a row, direction [width]
+ * coefficients: one per row, direction [width]
  */
 export function addDirection(coefficients: Float32Array, direction: Float32Array): SaeHooks[string] {
   const change = multiples(coefficients, direction)
   return async (x, ops) => ops.add(x, ops.upload(change.reshape(x.shape)))
 }
 
-/** What is done to a feature while text is written: nothing of it is left, or `coefficient` of it is added. */
-type LiveChange = { kind: 'off'; onFiring: () => void } | { kind: 'up'; coefficient: number }
+/** What is done to a feature while text is written: nothing of it is left, `factor` times as much of it, or `coefficient` of it is added. */
+type LiveChange =
+  | { kind: 'off'; onFiring: () => void }
+  | { kind: 'scale'; factor: number }
+  | { kind: 'up'; coefficient: number }
 
 /**
  * Hooks for writing with a KV cache, where activations are not known ahead: the SAE reads each new row as it comes.
@@ -91,11 +94,12 @@ export function liveEdit(sae: Sae, feature: number, direction: Float32Array, cha
     if (change.kind === 'up')
       return ops.upload(multiples(new Float32Array(rows).fill(change.coefficient, first), direction))
     const units = await unitsAt(ops, sae, x)
-    const off = await ops.scaleEntries(await encode(ops, sae, x), (row, index) =>
-      index === feature && row >= first ? -units[row] : 0,
+    const more = change.kind === 'off' ? -1 : change.factor - 1
+    const own = await ops.scaleEntries(await encode(ops, sae, x), (row, index) =>
+      index === feature && row >= first ? more * units[row] : 0,
     )
-    if (off.values.length > 0) change.onFiring()
-    const part = await ops.sparseDecode(off, sae.W_dec, ops.upload(Tensor.zeros([dOut])))
+    if (change.kind === 'off' && own.values.length > 0) change.onFiring()
+    const part = await ops.sparseDecode(own, sae.W_dec, ops.upload(Tensor.zeros([dOut])))
     const nothing = ops.upload(Tensor.zeros([rows, direction.length]))
     return fromBasis(ops, { ...sae.config, centered: false }, hookNameOut, nothing, part)
   }

@@ -5,7 +5,7 @@ import type { Tensor } from '../engine/tensor.ts'
 /** How well an SAE does, over all tokens it is shown (BOS left out). */
 export interface SaeQuality {
   readonly tokens: number
-  /** Mean number of active features a token. */
+  /** Mean number of active features per token. */
   readonly l0: number
   /** 1 - sum |x - x_hat|^2 / sum |x - mean(x)|^2, the mean taken over tokens, per dimension. */
   readonly explainedVariance: number
@@ -91,7 +91,7 @@ export class QualityMeter {
   }
 }
 
-/** Mean cross-entropy in nats a token: the model alone, with the SAE spliced in, and with zeros, say, in its place. */
+/** Mean cross-entropy in nats per token: the model alone, with the SAE spliced in, and with zeros, say, in its place. */
 interface SpliceLosses {
   readonly clean: number
   readonly spliced: number

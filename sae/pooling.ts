@@ -19,7 +19,7 @@ export function withoutBos(features: SparseRows, lengths: readonly number[]): Sp
 }
 
 /**
- * One row of features a text: the mean over its tokens, BOS left out (the post's published method).
+ * One row of features per text: the mean over its tokens, BOS left out (the post's published method).
  * features [sum of lengths, d_sae], lengths with BOS -> sparse [texts, d_sae]
  * @throws if the lengths do not add up to the rows
  */

@@ -13,7 +13,7 @@ export interface Sae extends Disposable {
   readonly config: SaeConfig
   readonly ops: Backend
   readonly encoder: Encoder // W_enc [d_in, d_sae] and what else the architecture has
-  readonly W_dec: Table // [d_sae, d_out], a row a feature: the direction it writes
+  readonly W_dec: Table // [d_sae, d_out], one row per feature: the direction it writes
   readonly b_dec: DeviceTensor // [d_out]
   readonly W_skip?: Linear // [d_in, d_out], of skip transcoders
 }

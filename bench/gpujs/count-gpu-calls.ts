@@ -1,11 +1,7 @@
 // How often WebGPU is handed work, and how often numbers come back from it.
+import type { GpuUse } from '../rows.ts'
 
-export interface GpuCalls {
-  /** queue.submit: gpu.js makes one for each kernel, and one for each read-back. */
-  readonly submissions: number
-  /** buffer.mapAsync: the program waits for the GPU. */
-  readonly readBacks: number
-}
+export type GpuCalls = Pick<GpuUse, 'submissions' | 'read_backs'>
 
 /** What `work` asks of WebGPU, counted at its own functions: nothing that reaches a GPU is missed. */
 export async function countGpuCalls(work: () => Promise<unknown>): Promise<GpuCalls> {
@@ -17,7 +13,7 @@ export async function countGpuCalls(work: () => Promise<unknown>): Promise<GpuCa
     submissions.end()
     readBacks.end()
   }
-  return { submissions: submissions.calls, readBacks: readBacks.calls }
+  return { submissions: submissions.calls, read_backs: readBacks.calls }
 }
 
 /** Counts the calls of a method until `end`. */

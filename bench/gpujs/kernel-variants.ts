@@ -9,6 +9,7 @@ import { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
 import { numbers } from '../numbers.ts'
 import { makeCase, type OpCase } from './case.ts'
+import { centered, normalized, rowDeviation, rowMean, rowRest } from './earlier-kernels.ts'
 import { productSteps } from './product-steps.ts'
 import { deviceOf, variants } from './variants.ts'
 
@@ -38,7 +39,8 @@ export function kernelVariants(tokens: number): OpCase[] {
           const launch = { grid: stream, constants: { width: dModel, eps: EPS } }
           return deviceOf(inputs[0]).run(normalizedNaive, launch, ...inputs)
         },
-        'better: a row is walked once': ([x, weight, bias]) =>
+        'a row is walked once, a kernel a step': stepByStep,
+        'better: the steps in two kernels': ([x, weight, bias]) =>
           layerNorm(deviceOf(x), x, { weight, bias }, EPS),
       },
     ),
@@ -59,6 +61,19 @@ export function kernelVariants(tokens: number): OpCase[] {
     readActive(tokens, 'naive: read all back', async (dense) => positiveEntries(await dense.download())),
     readActive(tokens, 'better: list them first', (dense) => fetchActive(deviceOf(dense), dense)),
   ]
+}
+
+/** layerNorm before its steps were joined: five launches, and each reads its row anew. */
+async function stepByStep([x, weight, bias]: GpuTensor[]): Promise<GpuTensor> {
+  const device = deviceOf(x)
+  const [rows, width] = x.shape
+  const eachRow = { grid: [rows], constants: { width } }
+  using mean = await device.run(rowMean, eachRow, x)
+  using rest = await device.run(rowRest, eachRow, x, mean)
+  using middle = await device.run(centered, { grid: x.shape }, x, mean, rest)
+  const constants = { width, eps: EPS }
+  using deviation = await device.run(rowDeviation, { grid: [rows], constants }, middle)
+  return await device.run(normalized, { grid: x.shape }, middle, deviation, weight, bias)
 }
 
 /** From dense features on the device, 60 of a row's 24,576 positive, to the list of them in host memory. */

@@ -26,14 +26,14 @@ export function productSteps(tokens: number): OpCase[] {
   const cuts = {
     'naive, an output a thread: 2 reads a product': (inputs: GpuTensor[]) =>
       deviceOf(inputs[0]).run(productNaive, { grid: [tokens, dMlp], constants }, ...inputs),
-    'four outputs of a row: 1.25 reads': (inputs: GpuTensor[]) => {
+    'four outputs of a row: 1.25 reads a product': (inputs: GpuTensor[]) => {
       const launch = { grid: [tokens, dMlp / 4], shape: [tokens, dMlp], constants }
       return deviceOf(inputs[0]).run(productFour, launch, ...inputs)
     },
   }
   const tiled = {
-    'two outputs of two rows: 1 read': rolledTiles,
-    'and four steps of the loop at once, as linear is: 1 read': asItIs,
+    'two outputs of two rows: 1 read a product': rolledTiles,
+    'the same, four steps of the loop at once, as it is: 1 read a product': asItIs,
   }
   return [
     ...variants(
@@ -46,7 +46,9 @@ export function productSteps(tokens: number): OpCase[] {
       },
       {
         ...cuts,
-        ...(tokens === 1 ? { 'the row cut into blocks, as linear is: 1.25 reads': asItIs } : tiled),
+        ...(tokens === 1
+          ? { 'the row cut into blocks, four steps at once, as it is: 1.25 reads a product': asItIs }
+          : tiled),
       },
     ),
     ...variants(

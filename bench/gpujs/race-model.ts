@@ -1,14 +1,14 @@
-// GPT-2 small at full size on one backend: a prompt, then a token at a time.
+// GPT-2 small at full size on one backend: a prompt, then one token at a time.
 import { readFile } from 'node:fs/promises'
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { createProgress } from '../../experiments/lab/cli/progress.ts'
 import { gpt2Small } from '../../gpt2/config.ts'
-import { loadGpt2 } from '../../gpt2/model.ts'
+import { loadGpt2, run } from '../../gpt2/model.ts'
 import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
 import { writeGreedily } from '../generate.ts'
 import { passCost, spreadIds } from '../model-pass.ts'
-import { makeRow, threadsOf, type Ceiling, type Row } from '../rows.ts'
+import { makeRow, threadsOf, type Ceiling, type GpuUse, type Row } from '../rows.ts'
 import { countGpuCalls, type GpuCalls } from './count-gpu-calls.ts'
 import { checkLogits, type Reference } from './prefill.ts'
 
@@ -24,7 +24,7 @@ export interface RaceSizes {
 const CHECKED = 3
 
 /**
- * Rows `prefill` and `decode`, with what each asks of WebGPU. The logits are held to the float64 reference first, and the written
+ * Rows `prefill` and `decode`, and what each asks of WebGPU. The logits are held to the float64 reference first, and the written
  * tokens to those of wasm. @throws where they differ
  */
 export async function timeModel(
@@ -32,13 +32,14 @@ export async function timeModel(
   { prefill, decode, rounds }: RaceSizes,
   quiet: boolean,
   ceiling: Ceiling,
-): Promise<Row[]> {
+): Promise<{ rows: Row[]; gpu: GpuUse[] }> {
   using progress = createProgress({ label: 'GPT-2 small', total: 2 + rounds, unit: 'steps', quiet })
   using model = await loadGpt2(ops, syntheticWeights(), gpt2Small)
   const url = new URL('../../test/reference/synthetic/reference.json', import.meta.url)
   await checkLogits(model, JSON.parse(await readFile(url, 'utf8')) as Reference)
   progress.step()
   const short = spreadIds(gpt2Small, 4)
+  const pass = await countGpuCalls(() => run(model, [short], { logits: async () => {} }, { lastOnly: true }))
   const first = await countGpuCalls(() => writeGreedily(model, short, 1))
   let got: readonly number[] = []
   const all = await countGpuCalls(
@@ -62,16 +63,22 @@ export async function timeModel(
     const name = { work: `race: ${work}`, shape, backend: ops.name, mode: ops.mode, threads: threadsOf(ops) }
     return makeRow(name, samples, passCost(gpt2Small, count), ceiling)
   }
-  const calls = ({ submissions, readBacks }: GpuCalls) =>
-    `${submissions} submissions, read back ${readBacks === 1 ? 'once' : `${readBacks} times`}`
   const later: GpuCalls = {
     submissions: (all.submissions - first.submissions) / (CHECKED - 1),
-    readBacks: (all.readBacks - first.readBacks) / (CHECKED - 1),
+    read_backs: (all.read_backs - first.read_backs) / (CHECKED - 1),
   }
-  return [
-    row(`prefill, ${calls(first)}`, `${prefill}`, prompts, prefill),
-    row(`decode, ${calls(later)}`, `1 after ${prefill}`, tokens, 1),
-  ]
+  const use = (work: string, calls: GpuCalls): GpuUse => ({
+    ...{ work: `race: ${work}`, shape: 'GPT-2 small', backend: ops.name },
+    ...calls,
+  })
+  return {
+    rows: [row('prefill', `${prefill}`, prompts, prefill), row('decode', `1 after ${prefill}`, tokens, 1)],
+    gpu: [
+      use('forward pass to the last token’s logits', pass),
+      use('prefill, its next token chosen', first),
+      use('decode, its next token chosen', later),
+    ],
+  }
 }
 
 async function onWasm(prompt: readonly number[]): Promise<number[]> {

@@ -3,7 +3,7 @@ import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { webGpuPeers } from '../peers/webgpu.ts'
 import { isInstalled } from '../peers/peer.ts'
-import type { NotRun, Row } from '../rows.ts'
+import type { NotRun, Results } from '../rows.ts'
 import { timeSideBySide, type Starts } from '../side-by-side.ts'
 import { measureGpuPeak } from './gpu-peak.ts'
 import { ourContestant } from './our-layer.ts'
@@ -29,7 +29,7 @@ export async function raceInNode(settings: {
   readonly small: boolean
   readonly quick: boolean
   readonly quiet: boolean
-}): Promise<{ rows: Row[]; notRun: NotRun[] }> {
+}): Promise<Omit<Results, 'machine'>> {
   await using ops = await createBackend('gpujs:webgpu')
   const { sizes, notRun } = raceSizes(ops.mode, settings.small)
   const roofline = await measureGpuPeak(ops.mode)
@@ -40,8 +40,8 @@ export async function raceInNode(settings: {
     ...{ ...settings, rounds: sizes.rounds, roofline, label: 'race' },
   })
   const summed = [sizes.prefill, 1].flatMap((tokens) => sums(tokens, layers.rows))
-  const model = await timeModel(ops, sizes, settings.quiet, roofline.ceiling(1))
-  return { rows: [...layers.rows, ...summed, ...model], notRun: [...notRun, ...layers.notRun] }
+  const { rows, gpu } = await timeModel(ops, sizes, settings.quiet, roofline.ceiling(1))
+  return { rows: [...layers.rows, ...summed, ...rows], notRun: [...notRun, ...layers.notRun], gpu }
 }
 
 /** Ours, then the other libraries, which find WebGPU where ours has provided it. */

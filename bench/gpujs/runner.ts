@@ -4,19 +4,24 @@ import { createBackend } from '../../engine/backends.ts'
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import { toDense } from '../../engine/sparse.ts'
 import { Tensor, sizeOf } from '../../engine/tensor.ts'
-import { threadsOf } from '../rows.ts'
+import { threadsOf, type GpuUse } from '../rows.ts'
 import type { Runner } from '../side-by-side.ts'
 import { shortRuns } from '../timing.ts'
 import { checkClose, inScope } from '../verify.ts'
 import { allCases } from './all-cases.ts'
 import type { OpCase, Result } from './case.ts'
+import { countGpuCalls } from './count-gpu-calls.ts'
 
-/** @param prefill lengths of texts for a pass through the whole model */
+/**
+ * @param prefill lengths of texts for a pass through the whole model
+ * @param uses where it goes what each case asks of WebGPU
+ */
 export async function startRunner(
   backend: string,
   tokens: number,
   threads?: number,
   prefill: readonly number[] = [],
+  uses: GpuUse[] = [],
 ): Promise<Runner<string>> {
   const ops = await createBackend(backend, { threads })
   const cases = allCases(tokens, prefill)
@@ -45,6 +50,9 @@ export async function startRunner(
       const expected = await hostOf(reference, await twin(reference))
       const got = await once(hostOf)
       checkClose(`${backend} (${ops.mode}): ${name}`, expected.shape, got.data, expected.data)
+      if (backend !== 'gpujs:webgpu') return
+      const { work, shape } = found
+      uses.push({ work, shape, backend, ...(await countGpuCalls(() => once(async () => {}))) })
     },
     /** -> milliseconds of the first 10,000 runs */
     time: async (ms) => (await shortRuns(() => once(settle))(ms)).slice(0, 10_000),

@@ -1,13 +1,13 @@
 import type { Activation } from '../backend.ts'
 import { Tensor } from '../tensor.ts'
-import { add, sumOfShares } from './add.ts'
+import { sumOfShares } from './add.ts'
 import type { Device } from './device.ts'
-import { geluErf, geluErfOf } from './gelu-erf.ts'
-import { gelu, geluOf } from './gelu.ts'
+import { geluErfOf } from './gelu-erf.ts'
+import { geluOf } from './gelu.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear } from './prepared.ts'
 import { productBlock, productTile } from './product.ts'
-import { relu, reluOf } from './relu.ts'
+import { reluOf } from './relu.ts'
 import { rowBlocks, rowsOf } from './row-blocks.ts'
 import type { GpuTensor } from './tensor.ts'
 
@@ -20,14 +20,18 @@ export const activations = [geluOf, geluErfOf, reluOf]
 /** What finishes an output: `adds` is 1 where a residual is added. */
 type Finish = 'activation' | 'adds'
 
-/** One thread an output: it fetches its sum from its tile, and does all that is done to a sum in the same pass over memory. */
+/**
+ * One thread an output: it fetches its sum from its tile, and does all that is done to a sum in the same pass over memory.
+ * Each step rounds to float32, as kernels of their own would: JavaScript's numbers are float64, and a hook that looks at what
+ * lies between must change no bit.
+ */
 export function finishTiles(this: Thread<Finish>, tiles: Matrix, bias: Row, residual: Matrix): number {
   const row = Math.floor(this.thread.y * 0.5)
   const tile = Math.floor(this.thread.x * 0.5)
   const corner = (row * -2 + this.thread.y) * 2 + (tile * -2 + this.thread.x) // fractions first: see product.ts
-  let value = tiles[row][tile * 4 + corner] + bias[this.thread.x]
-  if (this.constants.activation === 1) value = geluOf(value)
-  if (this.constants.activation === 2) value = geluErfOf(value)
+  let value = Math.fround(tiles[row][tile * 4 + corner] + bias[this.thread.x])
+  if (this.constants.activation === 1) value = Math.fround(geluOf(value))
+  if (this.constants.activation === 2) value = Math.fround(geluErfOf(value))
   if (this.constants.activation === 3) value = reluOf(value)
   if (this.constants.adds === 1) value += residual[this.thread.y][this.thread.x]
   return value
@@ -37,9 +41,9 @@ export function finishTiles(this: Thread<Finish>, tiles: Matrix, bias: Row, resi
 function finishBlocks(this: Thread<Finish | 'blocks'>, parts: Matrix, bias: Row, residual: Matrix): number {
   let sum = 0
   for (let block = 0; block < this.constants.blocks; block++) sum += parts[block][this.thread.x]
-  let value = sum + bias[this.thread.x]
-  if (this.constants.activation === 1) value = geluOf(value)
-  if (this.constants.activation === 2) value = geluErfOf(value)
+  let value = Math.fround(sum + bias[this.thread.x])
+  if (this.constants.activation === 1) value = Math.fround(geluOf(value))
+  if (this.constants.activation === 2) value = Math.fround(geluErfOf(value))
   if (this.constants.activation === 3) value = reluOf(value)
   if (this.constants.adds === 1) value += residual[this.thread.y][this.thread.x]
   return value
@@ -53,42 +57,17 @@ export async function linear(
   activation: Activation = 'none',
   residual?: GpuTensor,
 ): Promise<GpuTensor> {
-  const compute = device.mode === 'cpu' ? linearStepByStep : linearAtOnce
   const [rows] = x.shape
   const blocks = rowBlocks(device, rows, Math.max(layer.in, 4 * Math.ceil(layer.out / 4)))
-  if (blocks.length === 1) return compute(device, x, layer, activation, residual)
+  if (blocks.length === 1) return linearAtOnce(device, x, layer, activation, residual)
   const gathered = Tensor.zeros([rows, layer.out])
   for (const [first, last] of blocks) {
     using part = await rowsOf(device, x, first, last)
     using before = residual && (await rowsOf(device, residual, first, last))
-    using block = await compute(device, part, layer, activation, before)
+    using block = await linearAtOnce(device, part, layer, activation, before)
     gathered.rows(first, last).data.set((await block.download()).data)
   }
   return device.tensor(gathered)
-}
-
-/**
- * JavaScript's numbers are float64: finished in one pass, a sum would be rounded once, and a hook that looks at what lies
- * between would change bits. Here each step rounds to float32, as it does on a GPU.
- */
-async function linearStepByStep(
-  device: Device,
-  x: GpuTensor,
-  layer: GpuLinear,
-  activation: Activation,
-  residual?: GpuTensor,
-): Promise<GpuTensor> {
-  const sums = await linearAtOnce(device, x, layer, 'none')
-  const activated = await activate(device, sums, activation)
-  if (!residual) return activated
-  using before = activated
-  return await add(device, before, residual, false)
-}
-
-async function activate(device: Device, sums: GpuTensor, activation: Activation): Promise<GpuTensor> {
-  if (activation === 'none') return sums
-  using before = sums
-  return await { gelu, geluErf, relu }[activation](device, before)
 }
 
 async function linearAtOnce(

@@ -11,7 +11,7 @@ import { EXPONENTIALS } from './tile-sizes.ts'
 /** What the kernel leaves of a row, and the host takes the logarithm of: two float64. */
 const TOTALS = 2
 
-/** out[r] = -log softmax(x[r])[targets[r]] for rows of x, by address. The logarithm, one a row, is the host's. */
+/** out[r] = -log softmax(x[r])[targets[r]] for rows of x, by address. The logarithm, one per row, is the host's. */
 export async function runCrossEntropy(
   engine: Engine,
   place: { x: number; rows: number; width: number; least: number },

@@ -69,7 +69,7 @@ export function forUpTo(i: I32, end: I32Input, step: number, body: () => void): 
   })
 }
 
-/** for each row from `first` to `last` (left out), of `bytes`: body, with each pointer at that row   (overwrites `first`) */
+/** for each row from `first` to `last` (exclusive), of `bytes`: body, with each pointer at that row   (overwrites `first`) */
 export function forRows(
   { first, last, bytes }: Readonly<Record<'first' | 'last' | 'bytes', I32>>,
   pointers: readonly I32[],
@@ -145,7 +145,7 @@ const SINGLE: Lanes = {
 }
 
 /**
- * for (c = 0; c < bytes; ) body   with c in bytes: `wide` vectors of four numbers a step, then one vector, then
+ * for (c = 0; c < bytes; ) body   with c in bytes: `wide` vectors of four numbers per step, then one vector, then
  * single numbers. The body is emitted for each of these, and loads and stores through the lanes it is given.
  */
 export function forLanes(c: I32, bytes: I32, body: (lanes: Lanes, vectors: number) => void, wide = 1): void {

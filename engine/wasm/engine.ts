@@ -82,7 +82,7 @@ export class Engine {
       })
   }
 
-  /** Runs the chunks 0 to `chunks` (left out) of a task, on all threads if there is more than one chunk. */
+  /** Runs the chunks 0 to `chunks` (exclusive) of a task, on all threads if there is more than one chunk. */
   async run<T extends TaskName>(task: T, args: TaskArgs<T>, chunks: number): Promise<void> {
     if (this.disposed) throw new Error(`wasm: ${task} on a backend that was disposed`)
     if (this.pool && chunks > 1) return this.pool.run(task, args, chunks)

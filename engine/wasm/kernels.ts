@@ -18,7 +18,7 @@ function ofType<T extends 'i32' | 'f32'>(type: T) {
 export const i32s = ofType('i32')
 export const f32s = ofType('f32')
 
-/** What `first` and `last` (left out) count, of a kernel that works on a range, is said where it is emitted. */
+/** What `first` and `last` (exclusive) count, of a kernel that works on a range, is said where it is emitted. */
 export const KERNELS = {
   linear: i32s('x rows inputs weights bias residual out outputs activation firstPanel lastPanel sums'),
   attention: {

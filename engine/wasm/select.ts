@@ -69,7 +69,7 @@ function keepAbove() {
   )
 }
 
-/** The same of lists of entries, already above their floors: those of row r stand from offsets[r] to offsets[r + 1] (left out). */
+/** The same of lists of entries, already above their floors: those of row r stand from offsets[r] to offsets[r + 1] (exclusive). */
 export function selectListed() {
   const ofLargest = keepLargest()
   return func(

@@ -11,7 +11,7 @@ import type { Emitter } from './emitter.ts'
 import { i32s } from './kernels.ts'
 import { SUM_BLOCK, TILE_ROWS, tilePanels } from './tile-sizes.ts'
 
-/** panels = how many the next tile spans, of those from p up to `last` (left out) */
+/** panels = how many the next tile spans, of those from p up to `last` (exclusive) */
 export function setTilePanels(panels: I32, rows: I32, p: I32, last: I32): void {
   local.set(panels, i32.const(1))
   for (const few of [1, 2])

@@ -24,7 +24,7 @@ export const BYTES = {
 
 export type Dtype = keyof typeof BYTES
 
-/** Where a tensor lies: bytes `begin` to `end` (left out), counted from the start of the file. */
+/** Where a tensor lies: bytes `begin` to `end` (exclusive), counted from the start of the file. */
 export interface SafetensorsEntry {
   readonly dtype: Dtype
   readonly shape: Shape
@@ -39,7 +39,7 @@ export interface SafetensorsHeader {
 }
 
 /**
- * Reads the JSON header of a file whose data section is bytes `dataBegin` to `fileSize` (left out).
+ * Reads the JSON header of a file whose data section is bytes `dataBegin` to `fileSize` (exclusive).
  * The format: https://github.com/huggingface/safetensors#format
  * @throws WeightsFileError unless the tensors cover the data section exactly, each as long as its shape says
  */

@@ -1,7 +1,7 @@
 // Safetensors files: reading and writing.
 import type { ByteSource } from './bytes.ts'
 import { bytesOf, floatSource, requireLittleEndian } from './float-source.ts'
-import { showShape, type Tensor } from '../tensor.ts'
+import { showShape, sizeOf, type Shape, type Tensor } from '../tensor.ts'
 import { cut, show } from './json.ts'
 import { parseHeader, type SafetensorsEntry } from './safetensors-header.ts'
 import { WeightsFileError, type WeightSource, type WeightStore } from './weights.ts'
@@ -103,32 +103,49 @@ export function encodeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: Tensor]>,
   metadata?: ReadonlyMap<string, string>,
 ): Uint8Array<ArrayBuffer> {
-  requireLittleEndian()
   const list = [...tensors]
-  const names = new Set(['__metadata__', '__proto__'])
-  const fields: string[] = []
-  if (metadata) fields.push(`"__metadata__":{${[...metadata].map(([k, v]) => field(k, v)).join(',')}}`)
-  let length = 0
-  for (const [name, tensor] of list) {
-    if (names.has(name))
-      throw new WeightsFileError(`encode: tensor name ${show(name)} is reserved or stands twice`)
-    names.add(name)
-    const end = length + tensor.data.byteLength
-    fields.push(field(name, { dtype: 'F32', shape: tensor.shape, data_offsets: [length, end] }))
-    length = end
-  }
-  const json = new TextEncoder().encode(`{${fields.join(',')}}`)
-  const dataBegin = 8 + Math.ceil(json.length / 8) * 8 // so that the numbers are aligned in a mapped file
-  const file = new Uint8Array(dataBegin + length)
-  new DataView(file.buffer).setBigUint64(0, BigInt(dataBegin - 8), true)
-  file.fill(0x20, 8, dataBegin)
-  file.set(json, 8)
-  let at = dataBegin
+  const header = safetensorsHeader(
+    list.map(([name, { shape }]) => [name, shape] as const),
+    metadata,
+  )
+  const length = list.reduce((sum, [, { data }]) => sum + data.byteLength, 0)
+  const file = new Uint8Array(header.length + length)
+  file.set(header)
+  let at = header.length
   for (const [, { data }] of list) {
     file.set(bytesOf(data), at)
     at += data.byteLength
   }
   return file
+}
+
+/**
+ * What a safetensors file begins with: behind it stand the float32 numbers of its tensors, in this order.
+ * @throws as `encodeSafetensors` does
+ */
+export function safetensorsHeader(
+  tensors: readonly (readonly [name: string, shape: Shape])[],
+  metadata?: ReadonlyMap<string, string>,
+): Uint8Array<ArrayBuffer> {
+  requireLittleEndian()
+  const names = new Set(['__metadata__', '__proto__'])
+  const fields: string[] = []
+  if (metadata) fields.push(`"__metadata__":{${[...metadata].map(([k, v]) => field(k, v)).join(',')}}`)
+  let length = 0
+  for (const [name, shape] of tensors) {
+    if (names.has(name))
+      throw new WeightsFileError(`encode: tensor name ${show(name)} is reserved or stands twice`)
+    names.add(name)
+    const end = length + 4 * sizeOf(shape)
+    fields.push(field(name, { dtype: 'F32', shape, data_offsets: [length, end] }))
+    length = end
+  }
+  const json = new TextEncoder().encode(`{${fields.join(',')}}`)
+  const dataBegin = 8 + Math.ceil(json.length / 8) * 8 // so that the numbers are aligned in a mapped file
+  const header = new Uint8Array(dataBegin).fill(0x20)
+  new DataView(header.buffer).setBigUint64(0, BigInt(dataBegin - 8), true)
+  header.set(json, 8)
+  return header
 }
 
 /** One `"key":value` of a JSON object; joined by hand because an object would reorder names such as "10". */

@@ -62,7 +62,7 @@ export function memoryStore(label: string, tensors: ReadonlyMap<string, Tensor>)
   }
 }
 
-/** Columns `from` to `to` (left out) of a tensor [rows, width] or [width] that is in memory, as a source of their own. */
+/** Columns `from` to `to` (exclusive) of a tensor [rows, width] or [width] that is in memory, as a source of their own. */
 export function columnsOf(name: string, { shape, data }: Tensor, from: number, to: number): WeightSource {
   const width = shape[shape.length - 1]
   if (from < 0 || to < from || to > width)

@@ -101,7 +101,7 @@ const DOTS =
 
 /** Each tested feature as a dot: its score, and what its removal costs. */
 function selectivityPanels(document: Document, layers: Layers): VNode {
-  const axes = { x: 'specialist score', y: 'change of loss, nats a token' }
+  const axes = { x: 'specialist score', y: 'change of loss, nats per token' }
   const panels = layers.map(([layer, features]) => {
     const points = features.map(({ score, removed, category, kind }) => ({
       ...{ x: score, y: ofCategory(removed, category).loss, strong: kind === 'specialist' },
@@ -140,7 +140,7 @@ function featureTable(features: readonly TestedFeature[]): DataTable {
   ]
   return {
     caption:
-      'Every tested feature in its own category: fires in: texts of those measured; loss and KL in nats a token, flips in %',
+      'Every tested feature in its own category: fires in: texts of those measured; loss and KL in nats per token, flips in %',
     columns: [
       ...['Feature', 'Kind', 'Category', 'Score', 'Fires in', 'AUROC', 'Size'],
       ...['Taken out: loss', 'KL', 'flips', 'Turned up: loss', 'KL', 'flips'],
@@ -246,7 +246,7 @@ function version(name: string, text: string): VNode {
 function textsSection({ categories }: AblationResults): VNode {
   const table = dataTable({
     caption: 'Texts of each category, and the model’s own loss on them',
-    columns: ['Category', 'Texts', 'Tokens', 'Loss, nats a token'],
+    columns: ['Category', 'Texts', 'Tokens', 'Loss, nats per token'],
     rows: categories.map(({ category, texts, tokens, loss }) => ({
       head: visible(category),
       cells: [texts.length, tokens, showNumber(loss)],

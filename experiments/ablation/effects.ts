@@ -5,7 +5,7 @@ import type { OfCategory } from '../lab/analysis/by-category.ts'
 
 /** What an edit of the stream does to the predictions for some texts. BOS is never edited and never counted. */
 export interface Effect {
-  /** Change of the mean loss, nats a token; above 0 the model predicts worse. The prediction made at BOS is in the mean. */
+  /** Change of the mean loss, nats per token; above 0 the model predicts worse. The prediction made at BOS is in the mean. */
   loss: number
   /** Mean Kullback-Leibler divergence KL(as it is || edited) of the next token's distribution, nats. */
   kl: number
@@ -57,7 +57,7 @@ export interface Estimate {
 /** A mean difference between two sides, over categories and layers. */
 export interface Contrast {
   name: 'random' | 'other_specialists' | 'other_categories' | 'steering_random'
-  /** Mean over the pairs, of the specialist's side and of the other, in nats a token. */
+  /** Mean over the pairs, of the specialist's side and of the other, in nats per token. */
   specialist: number
   other: number
   difference: Estimate

@@ -122,19 +122,19 @@ const subjects: Record<Contrast['name'], [subject: string, verb: string, other: 
     'Removing a category’s specialist',
     'changes the loss on its texts',
     'removing random active features of about the same size',
-    'nats a token',
+    'nats per token',
   ],
   other_specialists: [
     'Removing a category’s specialist',
     'changes the loss on its texts',
     'removing the specialists of other categories',
-    'nats a token',
+    'nats per token',
   ],
   other_categories: [
     'Removing a specialist',
     'changes the loss on its own category’s texts',
     'the loss on the texts of the other categories',
-    'nats a token',
+    'nats per token',
   ],
   steering_random: [
     'Adding a specialist’s direction',

@@ -85,7 +85,7 @@ const sumOf = (a: Effect, b: Effect): Effect => ({
 
 type BatchText = Pick<Window, 'ids' | 'length'>
 
-/** What a text's logits say, a number a token: how unexpected the next token was (nothing, of the last), and the likeliest. */
+/** What a text's logits say, one number per token: how unexpected the next token was (nothing, of the last), and the likeliest. */
 interface Guesses {
   readonly losses: Float32Array
   readonly likeliest: readonly number[]
@@ -128,7 +128,7 @@ function compare(before: Guesses, after: Guesses, kl: Float32Array): Effect {
   }
 }
 
-/** The sum of numbers from `first` to `last` (left out), in float64. */
+/** The sum of numbers from `first` to `last` (exclusive), in float64. */
 function sum(numbers: Float32Array, first: number, last: number): number {
   let total = 0
   for (let i = first; i < last; i++) total += numbers[i]

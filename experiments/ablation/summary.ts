@@ -15,7 +15,7 @@ export function summaryTables(results: AblationResults): string {
     ...(others.length > 0 ? [`The same with ${count(others.length, 'more feature')}: in the report.`] : []),
   ]
   return [
-    `What taking out each category’s specialist (#) adds to the loss on its texts, nats a token; beside it the mean of random\n` +
+    `What taking out each category’s specialist (#) adds to the loss on its texts, nats per token; beside it the mean of random\n` +
       `features of about its size\n${specialistTable(results)}`,
     `Rank correlation of a feature’s score and what it does in its category\n${correlationTable(results)}`,
     ...(written ? [written.join('\n')] : []),

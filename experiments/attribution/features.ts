@@ -1,20 +1,14 @@
 // What each SAE feature of a text is worth to a logit: four estimates, and what taking it out does.
 import { sparseRow } from '../../engine/sparse.ts'
 import { Tensor, sizeOf } from '../../engine/tensor.ts'
-import {
-  checkedSum,
-  readThrough,
-  shareOf,
-  type DirectAttribution,
-  type LogitQuestion,
-} from '../../gpt2/attribution.ts'
+import type { DirectAttribution, LogitQuestion } from '../../gpt2/attribution.ts'
 import { hookGradients } from '../../gpt2/hook-gradients.ts'
 import { capture } from '../../gpt2/model.ts'
 import { saeShares, takeApart, type SaeParts } from '../../sae/attribution.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { directionAt } from '../../sae/edit.ts'
-import { siteOf } from '../../sae/sites.ts'
 import type { Sae } from '../../sae/weights.ts'
+import { directShares, type SaeShare } from '../lab/analysis/features/direct-shares.ts'
 import { createProgress } from '../lab/cli/progress.ts'
 import { batches } from '../lab/models/features.ts'
 import { withSae, type OpenModel } from '../lab/models/models.ts'
@@ -34,15 +28,6 @@ export interface FeatureEffect {
   readonly integrated: number
   /** What the logit loses without it; null if it was not tried. */
   readonly ablation: number | null
-}
-
-/** What stands at an SAE's hook at the last token, in parts that add up to its share of the logit. */
-export interface SaeShare {
-  readonly hook: string
-  readonly features: number
-  readonly bias: number
-  readonly error: number
-  readonly sum: number
 }
 
 /** Integrated gradients of all features of an SAE, and what they add up to: what the logit loses without all of them. */
@@ -89,7 +74,7 @@ export async function featureEffects(
     const text = { model, ids, question, output, hook }
     await withSae(model, hook, async (sae) => {
       const parts = await takeApart(sae, seen.get(hook)!, output)
-      const { shares, share } = await directShares(text, sae, parts, direct)
+      const { shares, share } = await directShares(model.gpt2, sae, parts, output, direct.reader)
       const { gradient, integrated, completeness } = await gradientShares(text, sae, parts, settings.steps)
       const rows = tabulate(hook, parts, { direct: shares, gradient, integrated })
       const tried = rows.toSorted((a, b) => b.activation - a.activation).slice(0, settings.ablate)
@@ -113,36 +98,6 @@ interface Text {
   readonly question: LogitQuestion
   readonly output: Tensor
   readonly hook: string
-}
-
-/** Through the frozen LayerNorm, from the last token; of heads, through c_proj first. */
-async function directShares(
-  { model: { gpt2 }, output, hook }: Text,
-  sae: Sae,
-  parts: SaeParts,
-  { reader }: DirectAttribution,
-) {
-  const { hookNameOut, headIndex } = sae.config
-  const { layer, holds } = siteOf(hookNameOut)!
-  const read =
-    holds === 'heads'
-      ? await readThrough(gpt2.ops, reader, gpt2.weights.blocks[layer].attn.c_proj)
-      : reader.direction
-  const gradient = Tensor.zeros(output.shape)
-  const start = gradient.data.length - read.length
-  gradient.data.set(read, start)
-  const { features: shares, bias, error } = await saeShares(sae, parts, gradient)
-  const last = output.shape[0] - 1
-  const own = shares.subarray(parts.features.offsets[last])
-  const there = output.data.subarray(start)
-  const [from, to] =
-    headIndex === undefined
-      ? [0, read.length]
-      : [headIndex, headIndex + 1].map((head) => head * sae.config.dOut)
-  const whole = shareOf({ direction: Float64Array.from(read.subarray(from, to)) }, there.subarray(from, to))
-  const sum = checkedSum([...own, bias[last], error[last]], whole, `the share of ${hookNameOut}`)
-  const features = own.reduce((total, share) => total + share, 0)
-  return { shares, share: { hook, features, bias: bias[last], error: error[last], sum } }
 }
 
 /** Gradient times activation, and the gradient's mean on the way from no feature to all of them. */

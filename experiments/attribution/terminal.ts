@@ -29,7 +29,7 @@ export function terminalTables(
   ]
 }
 
-/** A row a layer, its heads behind its attention; then what belongs to none. */
+/** One row per layer, its heads behind its attention; then what belongs to none. */
 function directTable({ parts, heads }: AttributionResults): string {
   const share = (hook: string) => parts.find((part) => part.hook === hook)!.share
   const layers = Map.groupBy(heads, ({ layer }) => layer)

@@ -1,7 +1,9 @@
 // What does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
 //   npm run analyse -- --features F.safetensors --labels L.json
+//   npm run analyse -- --corpus results/corpus/mine --layer 4     what npm run corpus --store kept
 // Prints the layer's strongest features, a table of the categories, what chance gives for each, and the texts in which
 // the features fire.
+import { Option } from 'commander'
 import { openFile } from '../../engine/weights/files-node.ts'
 import { openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'
@@ -9,8 +11,10 @@ import { showShape } from '../../engine/tensor.ts'
 import { meanFeatures } from '../../sae/pooling.ts'
 import { createCommand, integerIn, runMain } from '../lab/cli/cli.ts'
 import { UserError } from '../lab/cli/user-error.ts'
+import { openCorpus } from '../lab/analysis/corpus/corpus-node.ts'
+import { storedDocuments, storedMeans } from '../lab/analysis/corpus/store-node.ts'
 import { readRows } from '../lab/texts/captured-rows.ts'
-import { identicalTexts, type LabelledText } from '../lab/texts/texts.ts'
+import { checked, identicalTexts, type LabelledText } from '../lab/texts/texts.ts'
 import { print, printJson, visibleLine } from '../lab/cli/print.ts'
 import { loadTexts } from '../lab/texts/texts-node.ts'
 import { analyseLayer } from '../lab/analysis/analyse-layer.ts'
@@ -30,10 +34,11 @@ import {
 import { showVerdict, verdicts } from './verdicts.ts'
 
 interface Options extends Draws {
-  features: string
-  labels: string
+  features?: string
+  labels?: string
+  corpus?: string
   threshold?: ThresholdSpec
-  tensor: string
+  tensor?: string
   layer?: number
   json?: boolean
 }
@@ -41,10 +46,16 @@ interface Options extends Draws {
 const command = addDrawOptions(
   createCommand('analyse', 'The analysis of the black-box post, on SAE features made elsewhere.'),
 )
-  .requiredOption('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
-  .requiredOption(
+  .option('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
+  .option(
     '--labels <file>',
     'JSON (category -> texts), JSON lines, CSV, TSV or a folder, in the order of the rows',
+  )
+  .addOption(
+    new Option(
+      '--corpus <folder>',
+      'instead of these two: a result of npm run corpus --store; its documents are the texts, their labels the categories',
+    ).conflicts(['features', 'labels', 'tensor']),
   )
   .addOption(
     thresholdOption(
@@ -52,10 +63,10 @@ const command = addDrawOptions(
         `(default: ${showThreshold(POST_THRESHOLD)}, the post's)`,
     ),
   )
-  .option('--tensor <name>', 'the tensor to read', 'features')
+  .option('--tensor <name>', 'the tensor to read (default: features)')
   .option(
     '--layer <n>',
-    'the layer that the features come from, repeated in the result',
+    'the layer that the features come from, repeated in the result; of a corpus, the one to read',
     integerIn('layer', 0),
   )
   .addHelpText(
@@ -63,44 +74,91 @@ const command = addDrawOptions(
     `
 Examples:
   npm run analyse -- --features layer-8.safetensors --labels texts.json --layer 8
-  npm run -s analyse -- --features layer-8.safetensors --labels texts.json --threshold q99.5 --json > layer-8.json`,
+  npm run -s analyse -- --features layer-8.safetensors --labels texts.json --threshold q99.5 --json > layer-8.json
+  npm run analyse -- --corpus results/corpus/mine --layer 4`,
   )
   .parse()
 
 runMain(async () => {
   const options = command.opts<Options>()
-  const labelled = await loadTexts(options.labels)
-  const { features, pooled } = await naming(options.features, () =>
-    loadFeatures(options.features, options.tensor, labelled),
-  )
+  const { features, texts, from, file, files } = await givenFeatures(options)
   const spec = options.threshold ?? POST_THRESHOLD
-  const threshold = await naming(options.features, async () => resolveThreshold(spec, features))
-  const categories = rowsByCategory(labelled)
-  const [analysis] = await naming(`${options.features} with ${options.labels}`, async () => {
+  const threshold = await naming(file, async () => resolveThreshold(spec, features))
+  const categories = rowsByCategory(texts)
+  const [analysis] = await naming(files, async () => {
     const analysis = analyseLayer(features, categories, threshold, options.layer)
     const inputs = [{ analysis, means: features, streamNorm: null }]
     return withStatisticsShown(inputs, categories, drawsOf(options), options.json ?? false)
   })
-  const identical = identicalTexts(labelled)
-  const basis = {
-    features: `${options.features}, tensor ${options.tensor} ${showShape(features.shape)}`,
-    labels: options.labels,
-    activations: pooled
-      ? 'SAE activations of tokens, as npm run capture writes them: the mean over each text’s rows but the first, BOS'
-      : 'token-mean SAE activations as they stand in the file; model and hook are not recorded there',
-    ...(identical === undefined ? {} : { identical }),
-    threshold_from: originOf(options.threshold),
-  }
+  const basis = { ...from, threshold_from: originOf(options.threshold) }
   if (options.json) printJson({ basis, threshold, verdicts: verdicts([analysis]), layers: [analysis] }, 1)
   else
     print(
       asText(
         basis,
         analysis,
-        labelled.map(({ text }) => text),
+        texts.map(({ text }) => text),
       ),
     )
 })
+
+/** A row for each text, and what is said of where they come from. */
+interface Given {
+  readonly features: SparseRows
+  readonly texts: readonly LabelledText[]
+  readonly from: Readonly<Record<string, string>>
+  /** What the errors of features name, and those of features with labels. */
+  readonly file: string
+  readonly files: string
+}
+
+async function givenFeatures({ features, labels, tensor, corpus, layer }: Options): Promise<Given> {
+  if (corpus !== undefined) {
+    if (layer === undefined) return command.error('error: --corpus needs --layer, the one to read')
+    return fromStore(corpus, layer)
+  }
+  if (features === undefined || labels === undefined)
+    return command.error('error: give --features and --labels, or --corpus and --layer')
+  return fromFiles(features, labels, tensor ?? 'features')
+}
+
+async function fromFiles(file: string, labels: string, tensor: string): Promise<Given> {
+  const texts = await loadTexts(labels)
+  const { features, pooled } = await naming(file, () => loadFeatures(file, tensor, texts))
+  const identical = identicalTexts(texts)
+  const from = {
+    features: `${file}, tensor ${tensor} ${showShape(features.shape)}`,
+    labels,
+    activations: pooled
+      ? 'SAE activations of tokens, as npm run capture writes them: the mean over each text’s rows but the first, BOS'
+      : 'token-mean SAE activations as they stand in the file; model and hook are not recorded there',
+    ...(identical === undefined ? {} : { identical }),
+  }
+  return { features, texts, from, file, files: `${file} with ${labels}` }
+}
+
+/** A store has no texts: a document is shown by its place. */
+async function fromStore(folder: string, layer: number): Promise<Given> {
+  const { manifest } = await openCorpus(folder)
+  const documents = await storedDocuments(folder, manifest)
+  const features = await storedMeans(folder, manifest, layer, documents)
+  const found = documents.map(({ file, row, label }) => {
+    const text = `${file}, row ${row}`
+    if (label === null)
+      throw new UserError(
+        `${folder}: ${text} has no label, but the analysis compares the documents of labels: make the corpus from labelled texts (--label-column)`,
+      )
+    return { category: label, text, where: text }
+  })
+  const from = {
+    features: `${folder}, layer ${layer} ${showShape(features.shape)}`,
+    labels: `those of the corpus; documents are named by file and row, as a store has no texts`,
+    activations: `SAE activations of tokens, as npm run corpus stored them with the model ${manifest.model}: the mean over each document’s tokens, BOS left out`,
+    identical: 'not known: a store has no texts to compare',
+  }
+  const texts = await naming(folder, async () => checked(found))
+  return { features, texts, from, file: folder, files: folder }
+}
 
 /** A row for each text; where the file has a row for each token, and says of which text, their means. */
 async function loadFeatures(

@@ -3,7 +3,7 @@ import type { AnalysedLayer, LayerAnalysis } from '../lab/analysis/layer-analysi
 import { csv } from '../lab/report/csv.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
-/** A row a category and layer. */
+/** One row per category and layer. */
 export function categoriesCsv(layers: readonly AnalysedLayer[]): string {
   const head =
     'layer,threshold,category,peak_feature,peak_value,aggregate_top5,peak_to_aggregate,gini_top5,' +

@@ -132,7 +132,7 @@ function riseBrief({ status, steps, left, categories }: RiseFacts): string {
 function stepsSentence({ all, rise, fall, tooFew, resamplesNeeded }: Steps, resamples: number): string {
   const few =
     tooFew &&
-    `; resamples of ${count(tooFew.texts, 'text')} a category cannot tell: it takes at least ${tooFew.needed}`
+    `; resamples of ${count(tooFew.texts, 'text')} per category cannot tell: it takes at least ${tooFew.needed}`
   const short =
     rise < all &&
     resamples < resamplesNeeded &&

@@ -50,7 +50,8 @@ export function chanceSection(document: Document, layers: readonly AnalysedLayer
       The categories were shuffled among the texts ${count(permutations, 'time')} (seed ${seed}), and the best
       feature for each was searched again, among all features. Grey: how often each score came out. Line: the
       score that was found. A question mark: within chance, p above 0.05, corrected for the number of
-      categories (Holm).
+      categories (Holm). A p belongs to this whole search: it says how often the best of all features does as
+      well by chance, and not how probable that is for the one feature that was found.
     </p>`,
     html`<aside class="notice" aria-label="How to read scores">
       <p>
@@ -213,11 +214,18 @@ export function qualitySection(layers: readonly AnalysedLayer[], note: string): 
   const measured = layers.flatMap(({ layer, quality }) => (quality ? [{ layer, quality }] : []))
   return section('quality', 'How good the SAEs are', [
     html`<p>
-      A feature can be no better than its SAE. L0: active features a token. Explained: the share of the
+      A feature can be no better than its SAE. L0: active features per token. Explained: the share of the
       stream’s variance that the reconstruction has. Dead: active on none of these tokens; dense: on more than
-      a tenth of them. CE: the model’s mean loss in nats a token, the prediction made at BOS included; with
-      the SAE spliced in at every position; with zeros instead; recovered: what splicing keeps of the
-      difference. SAE quality was ${note}.
+      a tenth of them. Loss: the model’s mean cross entropy in nats per token, the prediction made at BOS
+      included: alone; with the SAE’s reconstruction in place at every position; with the stream’s mean row
+      there; with zeros there. Perplexity is e to the loss: among how many tokens, equally likely, the model
+      would be as unsure. SAE quality was ${note}.
+    </p>`,
+    html`<p>
+      CE recovered is the share of the loss between an ablation and the model alone that the reconstruction
+      wins back. Against zeros it flatters. The blocks behind have never met an empty stream, and with one
+      they do worse than a guess that knows nothing, so that nearly anything looks good beside it. Against the
+      mean row it is a stricter figure. What the reconstruction costs, in nats, needs no comparison.
     </p>`,
     measured.length > 0 && qualityTable(measured),
   ])
@@ -230,13 +238,18 @@ function qualityTable(measured: readonly { layer: number | null; quality: LayerQ
   ])
   return dataTable({
     caption: 'The SAEs on the texts, and on the held-out file if one was named',
-    columns: ['Layer', 'Tokens', 'L0', 'Explained', 'Dead', 'Dense', 'CE', 'Spliced', 'Zeros', 'Recovered'],
+    columns: [
+      ...['Layer', 'Tokens', 'L0', 'Explained', 'Dead', 'Dense', 'Loss', 'In place', 'Costs', 'Perplexity'],
+      ...['Mean row', 'Zeros', 'Recovered of mean', 'Of zeros'],
+    ],
     rows: rows.map(({ head, on }) => ({
       head,
       cells: [
-        ...[on.tokens, on.l0, on.explained_variance, on.dead_features, on.dense_features],
-        ...[on.ce_clean, on.ce_spliced, on.ce_zero_ablated, on.ce_recovered],
-      ].map(showNumber),
+        ...[on.tokens, on.l0, on.explained_variance, on.dead_features, on.dense_features].map(showNumber),
+        ...[on.ce_clean, on.ce_spliced, on.ce_spliced - on.ce_clean].map(showNumber),
+        [on.ce_clean, on.ce_spliced].map((loss) => showNumber(Math.exp(loss))).join('\u00a0→\u00a0'),
+        ...[on.ce_mean_ablated, on.ce_zero_ablated, on.ce_recovered_of_mean, on.ce_recovered].map(showNumber),
+      ],
     })),
   })
 }

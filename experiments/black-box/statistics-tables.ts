@@ -41,7 +41,7 @@ export function intervalTable(layers: readonly AnalysedLayer[]): string {
   })
 }
 
-/** A row a category, a column a layer. */
+/** One row per category, one column per layer. */
 export function tableByLayer(
   title: string,
   layers: readonly AnalysedLayer[],

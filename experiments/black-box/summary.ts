@@ -54,10 +54,13 @@ export function qualityLines(layers: readonly AnalysedLayer[], note: string): st
     const range = (values: readonly number[]): string =>
       [...new Set([Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2)))].join(' to ')
     const explained = range(evaluations.map(({ explained_variance }) => explained_variance))
+    const costs = range(evaluations.map(({ ce_spliced, ce_clean }) => ce_spliced - ce_clean))
     const recovered = range(evaluations.map(({ ce_recovered }) => ce_recovered))
+    const ofMean = range(evaluations.map(({ ce_recovered_of_mean }) => ce_recovered_of_mean))
     const place = on === 'texts' ? 'on these texts' : 'held out'
     return [
-      `  ${place}: explained variance ${explained}, CE recovered ${recovered}, ${evaluations[0].tokens} tokens`,
+      `  ${place}: explained variance ${explained}, ${evaluations[0].tokens} tokens; each in place costs ${costs} nats per token:`,
+      `  CE recovered ${recovered} of what zeros cost, ${ofMean} of what the mean row costs`,
     ]
   }
   return [`SAE quality: ${note}`, ...line('texts'), ...line('held_out')].join('\n')

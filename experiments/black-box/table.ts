@@ -15,7 +15,7 @@ function quote(text: string, limit: number): string {
 
 const scoreOf = ({ score, inside, outside }: Specialist): string => `${score} = ${inside} − ${outside}`
 
-/** The findings over all categories, a line each. texts: all, in row order, quoted where one is named */
+/** The findings over all categories, one line each. texts: all, in row order, quoted where one is named */
 export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]): string {
   const { strongest, most_frequent, most_selective, top5_strongest } = analysis
   const lines: [string, string][] = [
@@ -47,7 +47,7 @@ export function layerSummary(analysis: LayerAnalysis, texts: readonly string[]):
   ].join('\n')
 }
 
-/** A line a category. */
+/** One line per category. */
 export function categoryTable(analysis: LayerAnalysis): string {
   return formatTable(
     ['category', 'peak', 'value', 'top 5', 'peak/top 5', 'Gini', 'of the top 5', 'score', 'best of all'],
@@ -67,7 +67,7 @@ export function categoryTable(analysis: LayerAnalysis): string {
 
 const TEXTS_SHOWN = 2
 
-/** A line a named feature, the most strongly firing first: in how many texts it fires, and in which most. */
+/** One line per named feature, the most strongly firing first: in how many texts it fires, and in which most. */
 export function firingTable(analysis: LayerAnalysis, texts: readonly string[]): string {
   const features = Object.entries(analysis.firing_texts).sort(([, a], [, b]) => b[0][1] - a[0][1])
   return formatTable(

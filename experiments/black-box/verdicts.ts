@@ -82,7 +82,7 @@ function untoldClause(
     permutations < shuffles
       ? `with ${count(permutations, 'shuffle')} a p corrected for ${count(tests, 'test')} cannot reach ${SIGNIFICANT}: it takes at least ${shuffles}`
       : `with ${categories.length} categories and ${texts} ${texts === '1' ? 'text' : 'texts'} in each of these a corrected p cannot reach ` +
-        `${SIGNIFICANT}: it takes at least ${more} texts a category`
+        `${SIGNIFICANT}: it takes at least ${more} texts per category`
   return `; cannot be told: ${list(untold, ({ score }) => String(score.value))} (${why})`
 }
 

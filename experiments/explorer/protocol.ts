@@ -2,6 +2,7 @@
 import type { FeatureDashboard } from '../lab/analysis/features/feature-dashboard.ts'
 import type { Gpt2Config } from '../../gpt2/config.ts'
 import type { PatchedSite, Place } from '../lab/analysis/intervene.ts'
+import type { ModelFolder } from './folder/model-folder.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
 /** What computes: a backend of engine/backends.ts by name, and on how many threads (left out, it chooses). */
@@ -16,12 +17,20 @@ export interface FeatureRef {
   readonly feature: number
 }
 
+/** One neuron of a layer's MLP. */
+export interface NeuronRef {
+  readonly layer: number
+  readonly neuron: number
+}
+
 /** A change to one feature at every token but BOS, while the text is read. */
 export type FeatureEdit = FeatureRef &
   (
     | /** Its contribution, f_j * W_dec[j], is taken out of the residual stream wherever it fires. */
       { readonly kind: 'off' }
-      /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
+      /** Wherever it fires, its contribution is `factor` times what it was. */
+    | { readonly kind: 'scale'; readonly factor: number }
+    /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
     | { readonly kind: 'up'; readonly coefficient: number }
   )
 
@@ -32,6 +41,19 @@ export type Change =
   | { readonly kind: 'head'; readonly layer: number; readonly head: number }
   /** The MLP neuron's activation becomes 0, at every token. */
   | { readonly kind: 'neuron'; readonly layer: number; readonly neuron: number }
+
+/** A token of the vocabulary: by its id, or as text that is one token, its space included. */
+export type TokenChoice = number | string
+
+/** Which next token is explained: its logit, or by how much that is above another's. */
+export interface WhyChoice {
+  /** null: the likeliest. */
+  readonly target: TokenChoice | null
+  readonly against: TokenChoice | null
+}
+
+/** `position`: of the text's token after which it would stand, BOS being 0. */
+export type WhyQuestion = WhyChoice & { readonly text: string; readonly position: number }
 
 /** How the next token is drawn, as in gpt2/generate.ts; `tokens`: how many are written before it waits. */
 export interface Sampling {
@@ -63,7 +85,12 @@ export interface Patch {
 /** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
-  | { readonly type: 'open'; readonly backend: BackendChoice }
+  | {
+      readonly type: 'open'
+      readonly backend: BackendChoice
+      /** A model of the person's own, in place of the bundled one. */
+      readonly folder?: ModelFolder
+    }
   | {
       readonly type: 'run'
       readonly id: number
@@ -79,6 +106,8 @@ export type Request =
       readonly edit: readonly Change[]
       readonly sampling: Sampling
     }
+  /** A newer run ends it. */
+  | ({ readonly type: 'neuron'; readonly id: number; readonly text: string } & NeuronRef)
   | { readonly type: 'stop'; readonly id: number }
   /** Both texts, read beside each other, as the model is. A newer pair, or a run of another text, ends it. */
   | { readonly type: 'pair'; readonly id: number; readonly text: string; readonly other: string }
@@ -90,6 +119,10 @@ export type Request =
       readonly other: string
       readonly patch: Patch
     }
+  /** Why a token would be next. A newer one, or a newer run, ends it, and what is taken out under its id. */
+  | ({ readonly type: 'why'; readonly id: number } & WhyQuestion)
+  /** What the logit loses with each of these changes by itself; `id`: that of the `why` it belongs to. */
+  | ({ readonly type: 'without'; readonly id: number; readonly changes: readonly Change[] } & WhyQuestion)
   /** After it has stopped, or written all tokens asked for: as many more. */
   | { readonly type: 'go-on'; readonly id: number; readonly tokens: number }
 
@@ -101,6 +134,10 @@ export type Answer =
   | { readonly type: 'layer'; readonly id: number; readonly done: number }
   | { readonly type: 'run'; readonly id: number; readonly run: TextRun }
   | { readonly type: 'card'; readonly id: number; readonly card: Card }
+  | { readonly type: 'neuron'; readonly id: number; readonly card: NeuronCard }
+  | { readonly type: 'why'; readonly id: number; readonly why: Why }
+  /** What the logit loses with one of the changes. */
+  | { readonly type: 'without'; readonly id: number; readonly change: Change; readonly loss: number }
   /** One token of a continuation. */
   | { readonly type: 'written'; readonly id: number; readonly side: Side; readonly token: Token }
   /** Nothing is written until it is told to go on; a side that stands at an ending never will. */
@@ -118,7 +155,8 @@ export type Answer =
 
 /** A fault as a person meets it: what happened, and a way on. `message` and `advice` are plain text. */
 export interface Failure {
-  readonly kind: 'start' | 'weights' | 'memory' | 'text' | 'edit' | 'card' | 'pair' | 'internal'
+  readonly kind:
+    'start' | 'weights' | 'folder' | 'memory' | 'text' | 'edit' | 'card' | 'why' | 'pair' | 'internal'
   readonly message: string
   readonly advice: string
 }
@@ -129,8 +167,10 @@ export interface Opened {
   readonly backend: string
   readonly mode: string
   readonly config: Gpt2Config
-  /** One at each layer's input. */
+  /** One a layer: of the SAE at its input, or where else in the layer `hook` says. */
   readonly saes: readonly SaeFacts[]
+  /** Whether it is the bundled model, whose features the build has found in the bundled texts. */
+  readonly bundled: boolean
   /** What the results mean: residual basis, BOS, from the SAEs' own configuration. */
   readonly basis: string
   /** What a person should know of how this runs, a sentence or two each: why there is one thread only, for instance. */
@@ -138,6 +178,9 @@ export interface Opened {
 }
 
 export interface SaeFacts {
+  /** '' where the layer has none, in a model of one's own. */
+  readonly hook: string
+  /** 0 where the layer has none. */
   readonly dSae: number
   /**
    * Of each feature, by its number, the token that it fires on most in the bundled texts, as it is shown: a hint at what it
@@ -267,4 +310,56 @@ export interface PatchedRow {
   readonly layer: number
   readonly head: number | null
   readonly effects: readonly number[]
+}
+
+/** What a neuron does in a text, and says to the next token. */
+export interface NeuronCard extends NeuronRef, Pick<FeatureDashboard, 'promoted' | 'suppressed'> {
+  /** After GELU, one a token, BOS first. */
+  readonly values: Float32Array
+}
+
+/**
+ * What a logit is made of, directly, not by way of later layers; the final LayerNorm's scale is held. All numbers are in logits.
+ * Embedding, position, every layer's attention and MLP, and the bias add up to `sum`, which is the logit but for rounding.
+ */
+export interface Why {
+  readonly target: Pick<Token, 'id' | 'shown'>
+  readonly against: Pick<Token, 'id' | 'shown'> | null
+  readonly logit: number
+  readonly sum: number
+  readonly embedding: number
+  readonly position: number
+  /** What the final LayerNorm's bias says. */
+  readonly bias: number
+  readonly layers: readonly LayerReasons[]
+  /** The strongest of all layers. */
+  readonly neurons: readonly { readonly layer: number; readonly neuron: number; readonly effect: number }[]
+  /** One for each SAE: each takes the whole stream at its layer's input apart, so that layers do not add up. */
+  readonly saes: readonly SaeReasons[]
+}
+
+interface LayerReasons {
+  readonly attention: number
+  readonly mlp: number
+  /** With `attentionBias` they add up to `attention`. */
+  readonly heads: readonly number[]
+  readonly attentionBias: number
+  /** Heads x tokens: what a head says because it looks at a token. */
+  readonly sources: readonly Float64Array[]
+  readonly mlpBias: number
+}
+
+/** What an SAE's features, its bias, and what it misses say from the position; `sum`: all together. */
+export interface SaeReasons {
+  readonly layer: number
+  readonly hook: string
+  readonly features: number
+  readonly bias: number
+  readonly error: number
+  readonly sum: number
+  readonly entries: readonly {
+    readonly feature: number
+    readonly activation: number
+    readonly effect: number
+  }[]
 }

@@ -3,7 +3,7 @@ import { csv } from '../lab/report/csv.ts'
 import { cellNames, relationOf, type Design } from './design.ts'
 import type { LayerResult, Resemblance } from './layer-result.ts'
 
-/** A row a pair of cells, for the tokens themselves (layer empty) and for each layer. */
+/** One row per pair of cells, for the tokens themselves (layer empty) and for each layer. */
 export function pairsCsv(design: Design, tokens: Resemblance, layers: readonly LayerResult[]): string {
   const names = cellNames(design)
   const rows = [{ ...tokens, layer: '' }, ...layers].flatMap(({ layer, cosines, overlaps }) =>
@@ -14,7 +14,7 @@ export function pairsCsv(design: Design, tokens: Resemblance, layers: readonly L
   return csv('layer,cell_a,cell_b,shared,cosine,jaccard', rows)
 }
 
-/** A row a specialist. */
+/** One row per specialist. */
 export function specialistsCsv(layers: readonly LayerResult[]): string {
   const head =
     'layer,kind,topic,form,feature,score,inside,inside_of,outside,outside_of,elsewhere,elsewhere_of,p,p_corrected,symbol_activation,symbol_tokens'

@@ -2,7 +2,7 @@
 // After part 2 of "A Black Box Made Less Opaque".
 //   npm run form-or-idea                        the bundled model, offline
 //   npm run form-or-idea -- --layers 1,4        some of its layers
-// Prints two tables, a line a layer, and the answer in a sentence; writes results.json, CSV and report.html.
+// Prints two tables, one line per layer, and the answer in a sentence; writes results.json, CSV and report.html.
 import { postLayers } from '../lab/analysis/replication.ts'
 import { defaultThreshold, describeThreshold } from '../lab/analysis/threshold.ts'
 import { chooseHooks, usualLayers } from '../lab/models/choose-hooks.ts'

@@ -137,7 +137,7 @@ function formMinusIdea(products: Float64Array, design: Design, weights: Float64A
 
 /**
  * Jaccard overlap of every two cells' strongest features: how many they have in common, of all that either has.
- * `top` features a cell, by mean activation, fewer where fewer fire; 0 where neither has any.
+ * `top` features per cell, by mean activation, fewer where fewer fire; 0 where neither has any.
  * means: sparse [texts, width] -> [cells, cells]
  */
 export function topOverlap(means: SparseRows, { cells: count, ideas }: Design, top: number): Float64Array {

@@ -29,7 +29,7 @@ export interface SymbolShare {
 }
 
 /**
- * @param activations of one feature, for each text one a token, BOS first
+ * @param activations of one feature, for each text one per token, BOS first
  * @param kinds of the tokens of each text, BOS first
  * @param rows the texts that count
  */

@@ -16,7 +16,7 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     load: () => import('../first/main.ts'),
   },
   generate: {
-    description: 'write on from a prompt, a token at a time',
+    description: 'write on from a prompt, one token at a time',
     load: () => import('../tools/generate/main.ts'),
   },
   train: {

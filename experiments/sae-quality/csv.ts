@@ -2,7 +2,7 @@
 import { csv } from '../lab/report/csv.ts'
 import type { Convention, Losses, MeasuredSae } from './measure.ts'
 
-/** A row an SAE and convention; all but the losses is the same in both. */
+/** One row per SAE and convention; all but the losses is the same in both. */
 export function qualityCsv(saes: readonly MeasuredSae[]): string {
   const shared = [
     ...['hook', 'hook_out', 'architecture', 'd_sae', 'texts', 'tokens', 'l0', 'l1', 'explained_variance'],

@@ -175,7 +175,7 @@ class Sums {
   readonly #all = { ce: 0, answers: 0, kl: 0, tokens: 0 }
   readonly #atBos = { ce: 0, answers: 0, kl: 0, tokens: 0 }
 
-  /** A number a token of all texts, which lie end to end. */
+  /** One number per token of all texts, which lie end to end. */
   add(batch: readonly Ids[], losses: Float32Array, kl?: Float32Array): void {
     let row = 0
     for (const { length } of batch)

@@ -23,7 +23,7 @@ export const FORMULAS: readonly string[] = [
 
 type Rows = { head: string[]; rows: (string | number)[][] }
 
-/** What the SAEs keep, a row each. */
+/** What the SAEs keep, one row each. */
 export function keptRows(saes: readonly MeasuredSae[]): Rows {
   const published = (value: number | null) => (value === null ? '–' : String(value))
   return {
@@ -52,7 +52,7 @@ const COLUMNS: Record<keyof Losses, string> = {
   kl_mean_ablated: 'mean',
 }
 
-/** What the model loses, two rows an SAE. */
+/** What the model loses, two rows per SAE. */
 export function lostRows(saes: readonly MeasuredSae[]): Rows {
   const names = Object.keys(COLUMNS) as (keyof Losses)[]
   const rows = saes.flatMap(({ hook, losses }) =>
@@ -71,7 +71,7 @@ export function summaryTables(saes: readonly MeasuredSae[]): string {
   const table = ({ head, rows }: Rows) => formatTable(head, rows)
   return [
     `What the SAEs keep, BOS left out\n${table(keptRows(saes))}`,
-    `What the model loses, nats a token. ${Object.values(CONVENTIONS).join('. ')}\n${table(lostRows(saes))}`,
+    `What the model loses, nats per token. ${Object.values(CONVENTIONS).join('. ')}\n${table(lostRows(saes))}`,
     FORMULAS.join('\n'),
   ].join('\n\n')
 }
@@ -86,7 +86,7 @@ export function answerOf(saes: readonly MeasuredSae[]): string {
   const which = saes.length === 1 ? `The SAE of ${saes[0].hook}` : `The ${count(saes.length, 'SAE')}`
   return (
     `${which} explain${saes.length === 1 ? 's' : ''} ${of((sae) => sae.explained_variance)} of the variance with ` +
-    `${of((sae) => sae.l0, showNumber)} features a token; of the loss that zeros would cause, ` +
+    `${of((sae) => sae.l0, showNumber)} features per token; of the loss that zeros would cause, ` +
     `${of((sae) => sae.losses.clearbox.ce_recovered_of_zero)} is recovered, ` +
     `${of((sae) => sae.losses.saelens.ce_recovered_of_zero)} as SAELens counts.`
   )

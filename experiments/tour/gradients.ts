@@ -108,8 +108,8 @@ async function attention(ops: Backend): Promise<Stop[]> {
       file: 'engine/tape-ops.ts',
       code: 'const pattern = await ops.attentionPattern(q, k, heads, texts, scale)',
       lines: [
-        'q, k and v: 3 x 128 numbers a token in the bundled model',
-        'P, made again on the way back: 4 heads x 256 keys, 1,024 numbers a token in a full context',
+        'q, k and v: 3 x 128 numbers per token in the bundled model',
+        'P, made again on the way back: 4 heads x 256 keys, 1,024 numbers per token in a full context',
       ],
       says: 'P grows with the square of the text, so it is made again and not kept.',
     },

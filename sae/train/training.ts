@@ -33,7 +33,7 @@ export interface TrainingSettings extends Schedule, Omit<LossSettings, 'dead'> {
 /** How the batch of a step went. */
 export interface StepResult {
   readonly loss: number
-  /** Mean number of active features a token. */
+  /** Mean number of active features per token. */
   readonly l0: number
   /** 1 - sum |x - x_hat|^2 / sum |x - mean(x)|^2, over this batch. */
   readonly explainedVariance: number

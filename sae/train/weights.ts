@@ -12,7 +12,7 @@ import type { SaeConfig } from '../config.ts'
 export interface TrainingSae {
   readonly ops: Backend
   readonly config: SaeConfig
-  /** [d_sae, d_in], a row a feature as in W_dec, so that a feature's gradient is one row: W_enc of the file, turned. */
+  /** [d_sae, d_in], one row per feature as in W_dec, so that a feature's gradient is one row: W_enc of the file, turned. */
   readonly W_enc: Table
   /** The bias of the encoder (b_enc, or b_gate), then what else an architecture has; each [d_sae]. */
   readonly vectors: ReadonlyMap<string, DeviceTensor>

@@ -88,11 +88,11 @@ test('tokens, features, heads and logits of a token beside its like; one that ha
       assert.match(rows[0] ?? '', /^YoursBOSimport/)
       assert.match(rows[1] ?? '', /^TheotherBOSimport/)
       const alone = section.getByRole('list', { name: 'Only yours, layer 2' }).locator('button')
-      const [first] = await alone.allInnerTexts()
+      const [first] = await alone.allTextContents()
       await alone.first().click()
       const card = page.locator('h2#card')
       await card.waitFor()
-      assert.ok(first.includes(/feature (\d+)/.exec(await card.innerText())![1]))
+      assert.ok(first.includes(/feature (\d+)/.exec((await card.textContent()) ?? '')![1]))
       await section.getByRole('button', { name: /^Layer 4, head 2/ }).click()
       await section.getByText('Where head 2 of layer 4 looks').waitFor()
       assert.is(
@@ -153,7 +153,10 @@ test('a second text that is too long, and a token less itself, say what to do', 
     async (visitor) => {
       await visitor.ready()
       const alert = two(visitor).getByRole('alert')
-      assert.match((await alert.textContent()) ?? '', /A token’s logit less itself is 0.*Choose two different tokens/)
+      assert.match(
+        (await alert.textContent()) ?? '',
+        /A token’s logit less itself is 0.*Choose two different tokens/,
+      )
       await visitor.page.locator('#other').fill('a b '.repeat(200))
       await two(visitor).getByText('the model reads at most 255. Shorten it').waitFor()
       await visitor.page.locator('#other').fill('import os as')

@@ -8,7 +8,8 @@ const HINTS = Array.from({ length: 50 }, (_, feature) => `t${feature}`)
 export const OPENED: Opened = {
   ...{ model: 'toy', backend: 'wasm', mode: 'simd', notes: [] },
   config: { ...gpt2Small, nLayers: 2, nHeads: 2, dModel: 8, dMlp: 32, nCtx: 16 },
-  saes: [0, 1].map(() => ({ dSae: 50, hints: HINTS })),
+  saes: [0, 1].map((layer) => ({ hook: hook(layer), dSae: 50, hints: HINTS })),
+  bundled: true,
   basis: 'mean taken out',
 }
 

@@ -160,7 +160,7 @@ export function naiveSoftmax(x: Tensor): Expected {
   })
 }
 
-/** One number a row: what works it out is given the rows of `xs`. */
+/** One number per row: what works it out is given the rows of `xs`. */
 function perRow(xs: readonly Tensor[], roundings: number, row: (...rows: number[][]) => Estimate): Expected {
   const [rows] = xs[0].shape
   const of = (r: number) => row(...xs.map((x) => Array.from(x.row(r))))

@@ -142,7 +142,14 @@ const QUALITY = {
     dead_features: 2,
     dense_features: 1,
   },
-  ...{ ce_clean: 2.5, ce_spliced: 3, ce_zero_ablated: 7.5, ce_recovered: 0.9 },
+  ...{
+    ce_clean: 2.5,
+    ce_spliced: 3,
+    ce_zero_ablated: 7.5,
+    ce_mean_ablated: 6.5,
+    ce_recovered: 0.9,
+    ce_recovered_of_mean: 0.875,
+  },
 }
 
 const FEATURES = Array.from({ length: 12 }, (_, feature) => feature)

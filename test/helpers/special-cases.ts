@@ -96,7 +96,7 @@ export const specialCases: Readonly<Record<string, Case>> = {
 
 /** Ops whose sums of exponentials a GPU may take for infinite where they are NaN: exp(NaN) is not NaN everywhere. */
 const anyNaN = new Set(['softmax', 'attentionPattern'])
-/** Of those, one that gives a number a row: infinite then. */
+/** Of those, one that gives one number per row: infinite then. */
 const notFinite = new Set(['crossEntropy', 'crossEntropy, beside the target'])
 
 /**

@@ -222,7 +222,7 @@ const small = await ablate(
   true,
 )
 
-test('a specialist and its random features a category and layer, none twice, of about one size', () => {
+test('a specialist and its random features per category and layer, none twice, of about one size', () => {
   assert.is(small.features.length, 2 * 3 * 3)
   for (const layer of [1, 3]) {
     const tested = small.features.filter((one) => one.layer === layer)
@@ -345,8 +345,8 @@ test('a planted order turns the answer, and a planted difference each comparison
   }
   assert.match(answerOf(unvaried), /do not vary/)
   const said = (sign: 1 | 0 | -1) => saidOf(findings(planted(sign, ['a', 'b'], [1, 2, 3])))
-  assert.match(said(1), /more than removing random .*\. By \+0\.1050 nats a token/)
-  assert.match(said(-1), /less than removing random .*\. By −0\.1050 nats a token/)
+  assert.match(said(1), /more than removing random .*\. By \+0\.1050 nats per token/)
+  assert.match(said(-1), /less than removing random .*\. By −0\.1050 nats per token/)
   assert.match(said(0), /not clearly more or less than removing random/)
   assert.match(said(1), /own category’s texts more than the loss on the texts of the other .* \+0\.1050 /)
   assert.match(said(1), /predictions further where it is more selective/)

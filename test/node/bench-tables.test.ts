@@ -76,6 +76,28 @@ tables('results go to the page of their benchmark and processor, and their peaks
   })
 })
 
+tables('the runs of one benchmark share its page, each under its command', async () => {
+  await withFolder(async (folder) => {
+    const run = (options: string, more: Partial<Results>): Results => ({
+      machine: { ...MACHINE, command: `npm run bench -- gpujs ${options}` },
+      ...{ rows: [row({ work: options })], ...more },
+    })
+    const use = { work: 'linear', shape: '1x2', backend: 'gpujs:webgpu', submissions: 2, read_backs: 0 }
+    const runs = [run('--quick', { gpu: [use] }), run('--race', { gpu: [] })]
+    assert.equal(await publishIn(folder, ...runs), ['cpu-2-cores/gpujs.md'])
+    const text = readFileSync(join(folder, 'tables/cpu-2-cores/gpujs.md'), 'utf8')
+    const counts =
+      /\| --quick \|[^]+work \| shape \| backend \| submissions \| read-backs \|\n.+\n\| linear \| 1x2 \| gpujs:webgpu \| 2 \| 0 \|/
+    assert.match(
+      text,
+      new RegExp(
+        `^# gpujs\n\n\`npm run bench -- gpujs --quick\`: [^]+${counts.source}[^]+\`npm run bench -- gpujs --race\`: [^]+\\| --race \\|`,
+      ),
+    )
+    assert.is(text.split('submissions').length, 2)
+  })
+})
+
 tables('a disturbed run is refused, and nothing of the others is written either', async () => {
   await withFolder(async (folder) => {
     const good = { machine: MACHINE, rows: [peak(1, 10), peak(2, 20), row()] }

@@ -406,7 +406,7 @@ rises(
 )
 
 rises('p counts the draws that rise as much, those that rise exactly as much included', () => {
-  // One text a category: whatever the labels, the scores are the same, and so is the rise.
+  // One text per category: whatever the labels, the scores are the same, and so is the rise.
   const layer = (own: number, n: number) => {
     const means = sparse([0, 1, 2].map((t) => [0, 1, 2].map((f) => (f === t && f < own ? 9 : 0))))
     return { analysis: analyseLayer(means, inOrder([1, 1, 1]), 5, n), means, streamNorm: null }
@@ -417,7 +417,7 @@ rises('p counts the draws that rise as much, those that rise exactly as much inc
 })
 
 areas('p counts the draws that do as well, those that do exactly as well included', () => {
-  // One text a category: the label of the loudest text is alone in having 1, in a third of the deals.
+  // One text per category: the label of the loudest text is alone in having 1, in a third of the deals.
   const means = sparse([[1], [2], [0]])
   const input = { analysis: analyseLayer(means, inOrder([1, 1, 1]), 5), means, streamNorm: null }
   const [{ statistics }] = withStatistics([input], inOrder([1, 1, 1]), DRAWS)

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRandom } from '../../engine/random.ts'
-import { positiveEntries, toDense, type SparseRows } from '../../engine/sparse.ts'
+import { positiveEntries, sliceRows, toDense, type SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { cutShards, START, type CorpusWindow, type Shard } from '../../experiments/tools/corpus/cut.ts'
 import type { FoundIn } from '../../experiments/tools/corpus/read/documents.ts'
@@ -22,8 +22,16 @@ import {
 import { binEdge, binOf, BINS } from '../../experiments/tools/corpus/tally/bins.ts'
 import { mixed, tokenHash } from '../../experiments/tools/corpus/tally/hash.ts'
 import { AFTER, BEFORE, PER_BIN, TOP, type Tally } from '../../experiments/tools/corpus/tally/tally.ts'
-import { tallyShard } from '../../experiments/tools/corpus/tally/tally-shard.ts'
-import { LabelList, OTHER_LABELS, shardTokens } from '../../experiments/tools/corpus/tally/tokens.ts'
+import { ShardTally } from '../../experiments/tools/corpus/tally/tally-shard.ts'
+import {
+  LabelList,
+  OTHER_LABELS,
+  SAMPLE,
+  shardTokens,
+  smallest,
+  type ShardTokens,
+} from '../../experiments/tools/corpus/tally/tokens.ts'
+import type { TallyRow } from '../../experiments/tools/corpus/tally/codec.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'corpus-'))
 const test = suite('corpus')
@@ -82,10 +90,22 @@ function featuresOf(windows: readonly CorpusWindow[]): SparseRows {
 
 const LAYER = 0
 
+/** In batches of two windows, the last of which may have one. */
+function talliesOf(tokens: ShardTokens, features: SparseRows): Iterable<TallyRow> {
+  const tally = new ShardTally(tokens, features.shape[1])
+  for (let w = 0, row = 0; w < tokens.windows.length; w += 2) {
+    const batch = tokens.windows.slice(w, w + 2)
+    const next = row + batch.reduce((sum, { ids }) => sum + ids.length - 1, 0)
+    tally.add(sliceRows(features, row, next))
+    row = next
+  }
+  return tally.rows()
+}
+
 async function shardFile({ windows, ...shard }: Shard, path: string): Promise<ShardFile> {
   const tokens = shardTokens(windows, SEED)
   const writer = new ShardWriter()
-  for (const row of tallyShard(tokens, featuresOf(windows))) writer.add(LAYER, row)
+  for (const row of talliesOf(tokens, featuresOf(windows))) writer.add(LAYER, row)
   const head: ShardHead = {
     ...shard,
     ...{
@@ -291,6 +311,17 @@ test('partners are counted on sampled tokens', () => {
   assert.equal(partners(0), [])
 })
 
+test('the sample is the tokens with the smallest hashes, also where these crowd', () => {
+  const windows = Array.from({ length: 200 }, (_, document) => ({
+    ...{ ids: [BOS, ...Array.from({ length: 100 }, () => 1)], document, file: 0, row: document, from: 1 },
+  }))
+  const hashes = Uint32Array.from(shardTokens(windows, SEED).hashes)
+  for (const given of [hashes, hashes.map((hash) => 2 ** 32 - 1 - (hash >>> 12))]) {
+    const rising = [...given.keys()].sort((a, b) => given[a] - given[b] || a - b)
+    assert.equal([...smallest(given)], rising.slice(0, SAMPLE))
+  }
+})
+
 test('labels beyond the most that are told apart count as others', () => {
   const labels = new LabelList()
   for (let i = 0; i < 300; i++) labels.add(`label ${i}`)
@@ -305,8 +336,8 @@ test('a feature that is not a number ends the work', () => {
     [{ ids: [BOS, 1], document: 0, file: 0, row: 1, from: 1 }],
     Tensor.of([1, 3], [0, NaN, 1]),
   ]
-  const rows = () => [...tallyShard(shardTokens(windows, SEED), positiveEntries(dense))]
-  assert.throws(rows, 'corpus: feature 1 is not a number on some token')
+  const rows = () => [...talliesOf(shardTokens(windows, SEED), positiveEntries(dense))]
+  assert.throws(rows, /^corpus: feature 1 is not a number on some token$/)
 })
 
 test('a shard’s file is whole, of its job, and as it was written, or named', async () => {

@@ -1,8 +1,8 @@
-// What the documents point to is there: links, files, commands and their options.
+// What the documents point to is there: files, commands and their options.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runScript } from '../helpers/cli.ts'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -23,13 +23,6 @@ function found(pattern: RegExp): { path: string; what: string; rest: string }[] 
 }
 
 const test = suite('documents')
-
-test('each link leads to a file or folder that is there', () => {
-  const links = found(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g).filter(({ what }) => !/^(https?|mailto):/.test(what))
-  assert.ok(links.length > 20, `${links.length} links`)
-  for (const { path, what } of links)
-    assert.ok(existsSync(join(root, dirname(path), what)), `${path} links to ${what}`)
-})
 
 test('each file named by its path is there', () => {
   const files = found(/`((?:engine|gpt2|sae|experiments|bench|test)\/[\w./-]*\.\w+)`/g)

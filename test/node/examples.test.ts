@@ -32,14 +32,14 @@ test('each is short, in the README, and imports the package and Node alone', () 
   }
 })
 
-test('the logit lens has a line a layer and one for the end, and prints what the README shows', () => {
+test('the logit lens has one line per layer and one for the end, and prints what the README shows', () => {
   const said = lines('logit-lens', 'for i in')
   assert.is(said.length, 7)
   const [, block] = /<!-- lens-output -->\s*```\n\$ node \S+ "for i in"\n([^]*?)\n```/.exec(readme) ?? []
   assert.equal(said, block?.split('\n'))
 })
 
-test('head ablation has a number a head', () => {
+test('head ablation has one number per head', () => {
   const [all, ...layers] = lines('head-ablation')
   assert.is(all, '" range" before " the" after "for i in": 7.54')
   assert.is(layers.length, 6)
@@ -47,7 +47,7 @@ test('head ablation has a number a head', () => {
   assert.ok(layers.some((line) => /-[23]\.\d\d/.test(line)))
 })
 
-test('direct attribution has a line a layer, whose attention is that of its heads and a bias', () => {
+test('direct attribution has one line per layer, whose attention is that of its heads and a bias', () => {
   const [all, ...layers] = lines('direct-attribution')
   assert.is(all, '" range" is 13.49 above the mean of all logits')
   assert.is(layers.length, 6)

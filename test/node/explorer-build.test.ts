@@ -68,6 +68,7 @@ sources('every step has lines of real files, as they stand there', async () => {
     'mlp',
     'next',
     'tokens',
+    'why',
     'write',
   ])
   for (const snippets of Object.values(found)) {

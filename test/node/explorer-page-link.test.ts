@@ -38,6 +38,7 @@ const anyText = fc.string({
 const changes: fc.Arbitrary<Change> = fc.oneof(
   place.map((at): Change => ({ ...at, kind: 'off' })),
   fc.tuple(place, coefficient).map(([at, by]): Change => ({ ...at, kind: 'up', coefficient: by })),
+  fc.tuple(place, coefficient).map(([at, factor]): Change => ({ ...at, kind: 'scale', factor })),
   place.map(({ layer, feature }): Change => ({ kind: 'head', layer, head: feature })),
   place.map(({ layer, feature }): Change => ({ kind: 'neuron', layer, neuron: feature })),
 )
@@ -52,6 +53,8 @@ const sampling = fc
     ),
   }))
 
+const token = fc.option(fc.oneof(whole, fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })))
+
 const links: fc.Arbitrary<Link> = fc.record(
   {
     text: anyText.map(cleanText),
@@ -60,6 +63,7 @@ const links: fc.Arbitrary<Link> = fc.record(
     head: fc.record({ layer: whole, head: whole }, plain),
     compare: fc.tuple(whole, whole),
     feature: fc.option(place),
+    neuron: fc.option(place.map(({ layer, feature }) => ({ layer, neuron: feature }))),
     edit: fc.array(changes, { maxLength: 4 }),
     sampling,
     other: anyText.map(cleanText),
@@ -74,6 +78,7 @@ const links: fc.Arbitrary<Link> = fc.record(
         plain,
       ),
     ),
+    why: fc.option(fc.record({ target: token, against: token }, plain)),
   },
   plain,
 )
@@ -160,10 +165,12 @@ test('a link is written so that people can read it', () => {
     sampling: { ...USUAL_SAMPLING, temperature: 0, topK: 5 },
     other: 'a c',
     patch: { site: 'hook_resid_pre', into: 'other', target: null, against: 7 },
+    neuron: { layer: 2, neuron: 7 },
+    why: { target: ' range', against: 12 },
   }
   assert.is(
     encodeLink(link),
-    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&other=a+c&patch=hook_resid_pre-other-likeliest-7',
+    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&neuron=2-7&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&other=a+c&patch=hook_resid_pre-other-likeliest-7&why=text-%2520range%2Cid-12',
   )
 })
 
@@ -172,6 +179,7 @@ test('what is not understood is refused whole, and named; the rest of the link h
     ...['feature=1-2-3', 'feature=1', 'feature=1-', 'feature=-1-2', 'feature=1-2 ', 'feature=1-1234567'],
     ...['head=1', 'head=1-2-3', 'compare=1', 'compare=1-2-3', 'token=1-2', 'token=1.5', 'token=', 'token=x'],
     ...['patch=hook_q-other-1', 'patch=hook_resid_pre-there-1', 'patch=hook_resid_pre-other', 'patch=x'],
+    ...['why=', 'why=id-1', 'why=id-1,text-', 'why=text-%,', 'neuron=1', 'neuron=1-x'],
     ...['backend=nope', 'constructor=1', '__proto__=1', 'Text=a'],
   ]) {
     const { link, refused } = decodeLink(`text=a+b&${field}&head=1-1`)
@@ -237,8 +245,9 @@ test('sampling that no field could hold is none, and a field brings what is type
 test('what the model does not have is left out of a link', () => {
   const link: Link = {
     ...{ text: 'x', backend: 'wasm', token: 16, head: { layer: 0, head: 2 }, compare: [0, 2] },
-    ...{ sampling: USUAL_SAMPLING, other: 'y' },
+    other: 'y',
     patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab, against: null },
+    ...{ sampling: USUAL_SAMPLING, why: { target: 3, against: null }, neuron: { layer: 0, neuron: 32 } },
     feature: { layer: 0, feature: 50 },
     edit: [
       { layer: 2, feature: 0, kind: 'off' },
@@ -247,11 +256,19 @@ test('what the model does not have is left out of a link', () => {
     ],
   }
   const fitted = fitLink(link, OPENED)
-  const none = { token: null, head: START.head, compare: [0, 1], feature: null, edit: [], patch: null }
+  const none = {
+    token: null,
+    head: START.head,
+    compare: [0, 1],
+    feature: null,
+    neuron: null,
+    edit: [],
+    patch: null,
+  }
   assert.equal(fitted, { ...link, ...none })
   const kept: Link = {
     ...{ text: 'x', backend: 'wasm', token: 15, head: { layer: 1, head: 1 }, compare: [1, 0] },
-    ...{ sampling: USUAL_SAMPLING, other: 'y' },
+    ...{ sampling: USUAL_SAMPLING, why: null, neuron: { layer: 1, neuron: 31 }, other: 'y' },
     patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab - 1, against: 0 },
     feature: { layer: 0, feature: 49 },
     edit: [
@@ -265,6 +282,7 @@ test('what the model does not have is left out of a link', () => {
 test('the page offers every backend there is, and starts with the default of the wasm engine', () => {
   assert.equal(BACKENDS.map(({ name }) => name).sort(), Object.keys(backends).sort())
   assert.is(DEFAULT_BACKEND, 'wasm')
+  for (const { name, mostBytes } of BACKENDS) assert.is(mostBytes, backends[name].mostBytes)
 })
 
 test.run()

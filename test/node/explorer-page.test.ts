@@ -6,11 +6,12 @@ import * as assert from 'uvu/assert'
 import { editSentence, positionsByKl } from '../../experiments/explorer/page/changes.ts'
 import { exportRun } from '../../experiments/explorer/page/export.ts'
 import { insteadOf, waysOn } from '../../experiments/explorer/page/failure.ts'
-import { HeadDetail } from '../../experiments/explorer/page/head-detail.ts'
+import { HeadDetail, pairTarget } from '../../experiments/explorer/page/head-detail.ts'
 import { attentionStep, pixels } from '../../experiments/explorer/page/heat-canvas.ts'
 import * as textRun from '../../experiments/explorer/page/text-run.ts'
 import { comparison } from '../../experiments/explorer/page/compare.ts'
 import { featureColumns } from '../../experiments/explorer/page/feature-columns.ts'
+import { Grid, gridTarget } from '../../experiments/explorer/page/lens-grid.ts'
 import { lens, nextToken } from '../../experiments/explorer/page/guesses.ts'
 import { showProbability } from '../../experiments/explorer/page/parts.ts'
 import { chipText, keyTarget, TokenStrip } from '../../experiments/explorer/page/token-strip.ts'
@@ -175,6 +176,34 @@ showing('a large pattern has axes: every second token, or third, with its positi
   }
 })
 
+showing('arrow keys lead through the attention map and the lens’ grid, and stop at their edges', () => {
+  const run = toyRun([' one', ' two'])
+  const pairs = ['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End', 'x'].map((name) =>
+    pairTarget(name, { query: 2, key: 1 }, 3),
+  )
+  assert.equal(
+    pairs.map((pair) => pair && [pair.query, pair.key]),
+    [[1, 1], [2, 1], [2, 0], [2, 2], [2, 0], [2, 2], undefined], // prettier-ignore
+  )
+  const cells = ['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End', 'constructor'].map(
+    (name) => gridTarget(name, { layer: 1, token: 1 }, run),
+  )
+  assert.equal(
+    cells.map((cell) => cell && [cell.layer, cell.token]),
+    [[0, 1], [1, 1], [1, 0], [1, 2], [1, 0], [1, 2], undefined], // prettier-ignore
+  )
+})
+
+showing('the lens’ grid has a cell for each layer and token, one of which Tab reaches', () => {
+  const run = toyRun([' one', ' two'])
+  const page = renderToString(h(Grid, { run, token: 1, dispatch() {} }))
+  assert.is(page.match(/role="gridcell"/g)?.length, 6)
+  assert.is(page.match(/role="gridcell"[^>]* tabindex="0"/g)?.length, 1)
+  assert.match(page, /tabindex="0" data-layer="1" data-position="1"/)
+  assert.match(page, /aria-label="Layer 0, “·one”: “↵” 90.0 %"/)
+  assert.match(page, /After layer 1, at “·one” \(1\): “↵” 90.0 %, “·a” 10.0 %\./)
+})
+
 showing('every fault has the way on that can help', () => {
   const ways = (kind: Failure['kind'], backend = 'wasm') =>
     waysOn({ failure: { kind, message: '', advice: '' }, backend, dispatch: () => {} }).map(([name]) => name)
@@ -207,7 +236,8 @@ showing('hostile tokens are text in every block', () => {
   const page = renderToString(
     html`<main>
       ${h(TokenStrip, { run: hostile, chosen: token, shown: token, marked: null, edit: [], dispatch })}
-      ${featureColumns(hostile, token, null, dispatch)} ${lens(hostile, token)} ${nextToken(hostile, token)}
+      ${featureColumns(hostile, token, null, dispatch)} ${lens(hostile, token, dispatch)}
+      ${h(Grid, { run: hostile, token, dispatch })} ${nextToken(hostile, token)}
       ${comparison(hostile, token, [0, 1], dispatch)}
     </main>`,
   )

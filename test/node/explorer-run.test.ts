@@ -36,7 +36,7 @@ async function aFeature(model: Model, seen: TextRun, layer: number) {
     const entry = indices.subarray(offsets[token], offsets[token + 1]).indexOf(feature)
     return entry < 0 ? 0 : values[offsets[token] + entry]
   })
-  const direction = (await decoderRows(model.saes[layer], [feature])).row(0)
+  const direction = (await decoderRows(model.saes[layer]!, [feature])).row(0)
   return { feature, activations, direction }
 }
 
@@ -75,12 +75,12 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
     const streams = await capture(
       model.gpt2,
       [ids],
-      model.saes.map(({ config }) => config.hookName),
+      model.saes.map((sae) => sae!.config.hookName),
     )
     assert.is(seen.layers.length, 6)
     for (const [layer, { features }] of seen.layers.entries()) {
       const hook = hookOf(layer)
-      const captured = await encodeStream(model.gpt2.ops, model.saes[layer], streams.get(hook)!)
+      const captured = await encodeStream(model.gpt2.ops, model.saes[layer]!, streams.get(hook)!)
       const shape = [ids.length, 1024]
       assert.is(features.hook, hook)
       assert.equal([features.offsets[0], features.offsets[1]], [0, 0])
@@ -132,14 +132,23 @@ for (const [name, model] of Object.entries({ wasm, reference })) {
     assert.is(names.get(next.indices[0]), model.tokenizer.pieces([next.indices[0]])[0])
   })
 
-  for (const kind of ['off', 'up'] as const)
+  for (const kind of ['off', 'scale', 'up'] as const)
     test(`a feature turned ${kind} does what experiments/ablation measures`, async () => {
       const { feature, activations, direction } = await aFeature(model, seen, 3)
       const hook = hookOf(3)
-      const [coefficients] = kind === 'off' ? removal([activations]) : steering([ids.length], 4)
-      const edit: Change[] = [
-        kind === 'off' ? { layer: 3, feature, kind } : { layer: 3, feature, kind, coefficient: 4 },
-      ]
+      const { coefficients, change } = {
+        off: { coefficients: removal([activations])[0], change: { kind: 'off' } as const },
+        // Three times as much: twice its activations are added.
+        scale: {
+          coefficients: removal([activations.map((value) => -2 * value)])[0],
+          change: { kind: 'scale', factor: 3 } as const,
+        },
+        up: {
+          coefficients: steering([ids.length], 4)[0],
+          change: { kind: 'up', coefficient: 4 } as const,
+        },
+      }[kind]
+      const edit: Change[] = [{ layer: 3, feature, ...change }]
       const { edited, next } = await see(model, TEXT, edit)
       assert.equal(edited!.edit, edit)
       assert.equal(next, seen.next)

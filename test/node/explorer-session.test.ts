@@ -37,7 +37,7 @@ opening('says what runs, after the progress of every byte', async () => {
   assert.equal([nLayers, nHeads, dModel, dMlp, nCtx], [6, 4, 128, 512, 256])
   assert.is(opened.saes.length, 6)
   const { hints, ...facts } = opened.saes[2]
-  assert.equal(facts, { dSae: 1024 })
+  assert.equal(facts, { hook: 'blocks.2.hook_resid_pre', dSae: 1024 })
   assert.is(hints.length, 1024)
   assert.not.equal(hints, opened.saes[3].hints)
   assert.match(opened.basis, /residual stream minus its mean over d_model; .*<\|endoftext\|>/)
@@ -323,7 +323,7 @@ runs('a feature, SAE, head or neuron that there is not is named, for edits and c
     'It has features 0 to 1023.',
   ])
   assert.equal(failures[1].slice(0, 3), [2, 'card', 'There is no SAE at layer 6.'])
-  assert.is(failures[1][3], 'There are SAEs at layers 0 to 5.')
+  assert.is(failures[1][3], 'There are SAEs at these layers: 0, 1, 2, 3, 4, 5.')
   assert.equal(failures[2].slice(0, 3), [3, 'card', `The SAE at ${hook} has no feature -1.`])
   await ask({ type: 'run', id: 4, text: 'x', edit: [{ kind: 'head', layer: 5, head: 4 }] })
   await ask({ type: 'run', id: 5, text: 'x', edit: [{ kind: 'neuron', layer: 6, neuron: 0 }] })

@@ -61,7 +61,7 @@ command(
   },
 )
 
-command('prints a line a layer, with a text of its own where none is given', () => {
+command('prints one line per layer, with a text of its own where none is given', () => {
   const { status, stdout, stderr } = first()
   assert.is(status, 0)
   assert.is(stderr, '')

@@ -213,7 +213,7 @@ figures('cosines are those of the cells’ mean features, for any cells and weig
   )
 })
 
-figures('they are shown a row a cell, in the cells’ order', () => {
+figures('they are shown one row per cell, in the cells’ order', () => {
   const means = planted(2, 1, 3)
   const { cosines, overlaps } = compareCells(means, DESIGN, { ...SETTINGS, permutations: 9 })
   const cells = Uint32Array.from(DESIGN.texts.keys(), (row) => Math.floor(row / 6))
@@ -366,7 +366,7 @@ experts('the best score, then the strongest, then the lowest number: as by plain
 experts(
   'a layer’s analysis: means without BOS, the share on symbols, and what the specialists do elsewhere',
   () => {
-    // Two tokens a text, BOS before them: a word, then a symbol in form 0 and a word in form 1. Feature 0 fires at
+    // Two tokens per text, BOS before them: a word, then a symbol in form 0 and a word in form 1. Feature 0 fires at
     // form 0's symbols three times as strongly as at its words; feature 1 at BOS alone.
     const design = sampleDesign(2, 2, 2)
     const { form } = labelsOf(design)

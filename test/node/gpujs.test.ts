@@ -149,6 +149,24 @@ for (const device of devices) {
     }
   })
 
+  test('a product that is finished in one pass has the bits of its steps, one after the other', async () => {
+    const ops = await createGpuJsBackend(mode, { threads: 2 })
+    for (const rows of [1, 5]) {
+      const x = ops.upload(randomTensor([rows, 300], 1))
+      const residual = ops.upload(randomTensor([rows, 90], 4))
+      const [weight, bias] = [randomTensor([300, 90], 2), randomTensor([90], 3)]
+      const layer = await ops.prepareLinear(sourceOf('W', weight), sourceOf('b', bias))
+      const sums = await ops.linear(x, layer)
+      for (const activation of ['none', 'gelu', 'geluErf', 'relu'] as const) {
+        const activated = activation === 'none' ? sums : await ops[activation](sums)
+        const expected = await ops.download(await ops.add(activated, residual))
+        const got = await ops.download(await ops.linear(x, layer, { activation, residual }))
+        checkSameBits(got, expected, `${mode}, ${rows} rows, ${activation}`)
+      }
+    }
+    await ops.dispose()
+  })
+
   test('the list of positive entries made on the device is the one made from all numbers', async () => {
     for (const [rows, width, mean] of [
       [7, 1000, -0.9],

@@ -74,8 +74,8 @@ preflight('another scale of inputs stops', async () => {
 
 preflight('L0 more than three times off what was published stops, in either direction', async () => {
   await check(undefined, { l0: 20 })
-  assert.match(await refusal(check(undefined, { l0: 5 })), /active features a token, published are 5, /)
-  assert.match(await refusal(check(undefined, { l0: 500 })), /active features a token, published are 500, /)
+  assert.match(await refusal(check(undefined, { l0: 5 })), /active features per token, published are 5, /)
+  assert.match(await refusal(check(undefined, { l0: 500 })), /active features per token, published are 500, /)
 })
 
 preflight('--force runs it all the same; an experiment says what it found, and stops', async () => {

@@ -67,7 +67,8 @@ report('scores, chance, size and quality stand in their tables as in the figures
       ),
     )
   }
-  const quality = ['30', '4.50', '0.875', '2', '1', '2.50', '3', '7.50', '0.900']
+  const losses = ['2.50', '3', '0.500', '12.2 → 20.1', '6.50', '7.50', '0.875', '0.900']
+  const quality = ['30', '4.50', '0.875', '2', '1', ...losses]
   assert.equal(table('quality', 0), [['L2', ...quality], ['L2 held out', ...quality]]) // prettier-ignore
   assert.match(
     text(document.getElementById('quality')!.parentElement),

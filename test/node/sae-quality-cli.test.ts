@@ -45,7 +45,7 @@ command('each feature is in a bin of the histogram, or dead', () => {
     assert.is(density.counts.reduce((sum, count) => sum + count, 0) + dead_features, d_sae)
 })
 
-command('quality.csv has a row an SAE and convention, with the numbers of results.json', () => {
+command('quality.csv has one row per SAE and convention, with the numbers of results.json', () => {
   const rows = csvParse(read('quality.csv'))
   assert.equal(
     rows.map(({ hook, convention }) => [hook, convention]),

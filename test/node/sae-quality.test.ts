@@ -1,8 +1,8 @@
 // Quality of SAEs in the model: losses against one text at a time, and SAEs that lose nothing or everything.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Tensor } from '../../engine/tensor.ts'
-import type { HookTable } from '../../gpt2/hooks.ts'
+import { sizeOf, Tensor } from '../../engine/tensor.ts'
+import type { Hook, HookTable } from '../../gpt2/hooks.ts'
 import { capture, run } from '../../gpt2/model.ts'
 import { encode } from '../../sae/encoder.ts'
 import { splice, zeroAblate } from '../../sae/splice.ts'
@@ -40,8 +40,8 @@ quality('losses are those of one text at a time, each prediction counting the sa
   const passes: number[] = []
   const measured = await measureSaes(modelWith(tensors), texts, [HOOK], (done) => passes.push(done))
   const figures = measured.get(HOOK)!
-  assert.equal(passes, [1, 2, 3])
-  assert.is(measuringPasses(1), 3)
+  assert.equal(passes, [1, 2, 3, 4])
+  assert.is(measuringPasses(1), 4)
   const sae = await saeOf(reference, tensors)
   near(figures.ce_clean, await lossOneByOne({}))
   near(figures.ce_spliced, await lossOneByOne(splice(sae, HOOK)))
@@ -49,19 +49,32 @@ quality('losses are those of one text at a time, each prediction counting the sa
   const { ce_clean, ce_spliced, ce_zero_ablated } = figures
   near(figures.ce_recovered, (ce_zero_ablated - ce_spliced) / (ce_zero_ablated - ce_clean), 1e-12)
   let active = 0
+  const sums = new Float64Array(smallConfig.dModel)
   for (const ids of texts) {
     const stream = (await capture(gpt2, [ids], [HOOK])).get(HOOK)!
+    for (let t = 1; t < ids.length; t++) for (const [i, value] of stream.row(t).entries()) sums[i] += value
     const features = await encode(reference, sae, reference.upload(stream))
     active += features.values.length - features.offsets[1] // BOS left out
   }
   near(figures.l0, active / figures.tokens, 1e-12)
+  const mean = Float32Array.from(sums, (sum) => sum / figures.tokens)
+  const everywhere: Hook = async ({ shape }, ops) =>
+    ops.upload(
+      new Tensor(
+        shape,
+        Float32Array.from({ length: sizeOf(shape) }, (_, i) => mean[i % mean.length]),
+      ),
+    )
+  const ce_mean_ablated = await lossOneByOne({ [HOOK]: everywhere })
+  near(figures.ce_mean_ablated, ce_mean_ablated)
+  near(figures.ce_recovered_of_mean, (ce_mean_ablated - ce_spliced) / (ce_mean_ablated - ce_clean), 1e-4)
   assert.is(figures.texts, 58)
   assert.is(figures.tokens, texts.flat().length - 58)
   assert.is(figures.d_sae, 33)
 })
 
 quality(
-  'an SAE that loses nothing: all variance explained, all of the loss recovered, half of its features a token',
+  'an SAE that loses nothing: all variance explained, all of the loss recovered, half of its features per token',
   async () => {
     const measured = await measureSaes(modelWith(identitySaeTensors(smallConfig.dModel)), texts, [HOOK])
     const figures = measured.get(HOOK)!

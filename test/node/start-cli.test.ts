@@ -127,7 +127,7 @@ command('of every feature that it names it tells what `feature` does', () => {
   same({ ...found, firing_texts: undefined, next_layer: null }, { ...first, next_layer: null })
 })
 
-command('categories.csv is results.json, a row a category and layer', () => {
+command('categories.csv is results.json, one row per category and layer', () => {
   const { folder, layers } = shared
   const expected = categoriesRows(layers)
   assert.is(expected.length, 8)
@@ -199,7 +199,7 @@ command(
   () => {
     assert.match(
       shared.sae_quality,
-      /^not measured: 5 passes through tiny on reference take long; ask with --quality$/,
+      /^not measured: 7 passes through tiny on reference take long; ask with --quality$/,
     )
     assert.ok(shared.layers.every(({ quality }) => quality === null))
     const file = write('held-out.txt', 'One document.\r\nIts second line.\n\n \nAnother.\n')
@@ -299,7 +299,10 @@ command('the terminal shows every category and layer, the findings, and where th
   for (const verdict of verdicts) assert.match(verbose.stdout, showVerdict(verdict))
   const recovered = layers.map(({ quality }) => quality!.texts.ce_recovered)
   const ends = [Math.min(...recovered), Math.max(...recovered)].map((value) => value.toFixed(2))
-  assert.match(stdout, `CE recovered ${ends.join(' to ')}, `)
+  assert.match(stdout, `CE recovered ${ends.join(' to ')} of what zeros cost, `)
+  const costs = layers.map(({ quality }) => quality!.texts.ce_spliced - quality!.texts.ce_clean)
+  const range = [Math.min(...costs), Math.max(...costs)].map((value) => value.toFixed(2)).join(' to ')
+  assert.match(stdout, `each in place costs ${range} nats per token`)
   assert.match(stdout, 'SAE quality: measured on all texts')
   assert.ok(stdout.split('\n').length < 60 + layers.length, 'a page or so, and a line for each SAE')
   for (const part of ['__proto__', 'not comparable', 'layer 5', 'report: file://', 'threshold  q98'])

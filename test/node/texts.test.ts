@@ -86,7 +86,7 @@ test('CSV columns stand in any order, beside others', () => {
   ])
 })
 
-test('a folder: categories by name, a text a line, only blank lines and dotfiles left out', async () => {
+test('a folder: categories by name, one text per line, only blank lines and dotfiles left out', async () => {
   const path = await folderOf('folder', { 'B b.txt': ' x \n\n \ty\r\n', 'A.TXT': 'z', '.DS_Store': '\u0000' })
   assert.equal(await loadTexts(path), [
     { category: 'A', text: 'z' },

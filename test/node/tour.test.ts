@@ -31,4 +31,21 @@ for (const { page, mark, args, stops } of ways) {
   })
 }
 
+test('the picture has the tour’s numbers', () => {
+  const picture = readFileSync(join(root, 'gpt2/stream.svg'), 'utf8').replaceAll(/<\/?tspan[^>]*>/g, '')
+  const told = showWalk(ways[0].stops)
+  const [, active, features] = /(\d+) of (\d+) features are active/.exec(told)!
+  const [, strongest] = /feature (\d+), the strongest on "\("/.exec(told)!
+  assert.ok(
+    picture.includes(
+      `${Number(features).toLocaleString('en')} features for 128 numbers, and only ${active} of them are active`,
+    ),
+  )
+  const [, cells] = /<g fill="#ba2525">([^]*?)<\/g>/.exec(picture)!
+  assert.is(cells.match(/<rect/g)!.length, Number(active))
+  assert.ok(picture.includes(`Feature ${strongest} is the strongest`))
+  for (const [, token, share] of told.matchAll(/ +"(.+)" +[\d.]+ +([\d.]+ %)/g))
+    if (token === '):' || token === 'self') assert.ok(picture.includes(`>${token} ${share}<`), token)
+})
+
 test.run()

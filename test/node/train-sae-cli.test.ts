@@ -15,6 +15,7 @@ import {
 import { firstTexts } from '../../experiments/lab/texts/held-out.ts'
 import { sourceTexts } from '../../experiments/tools/train-sae/source-texts-node.ts'
 import { arithmeticOf } from '../../experiments/lab/models/weights-hash.ts'
+import { ModelSource } from '../../experiments/tools/train-sae/model-source.ts'
 import { trainSae, type Trained } from '../../experiments/tools/train-sae/train.ts'
 import { FORMAT, type SaeCheckpoint, type Settings } from '../../experiments/tools/train-sae/settings.ts'
 import { isOneLine, runScript, stopScript } from '../helpers/cli.ts'
@@ -122,12 +123,20 @@ async function trained(stopAt?: number, threads = 2): Promise<Trained> {
     const from = existsSync(join(folder, 'stopped/checkpoint.safetensors'))
       ? await readCheckpoint<SaeCheckpoint>(join(folder, 'stopped'), FORMAT)
       : undefined
+    const sourceAt = (position?: number) => new ModelSource(model, config, ids, settings.seed, position)
     const save = async (checkpoint: SaeCheckpoint) => {
       if (stopAt === undefined) return
       await writeCheckpoint(join(folder, 'stopped'), FORMAT, checkpoint)
       if (checkpoint.steps === stopAt) throw new Error('stopped')
     }
-    return await trainSae(model, config, ids, { settings, circumstances, from, every: 5, save, quiet: true })
+    return await trainSae(ops, config, sourceAt, {
+      settings,
+      circumstances,
+      from,
+      every: 5,
+      save,
+      quiet: true,
+    })
   } finally {
     await ops.dispose()
   }

@@ -184,7 +184,7 @@ said('three categories of one text tell nothing: however the labels fall, the sc
   )
   assert.is(peaks.status, 'cannot be told')
   assert.is(aggregates.status, 'cannot be told')
-  assert.match(peaks.detail, 'resamples of 1 text a category cannot tell: it takes at least 4')
+  assert.match(peaks.detail, 'resamples of 1 text per category cannot tell: it takes at least 4')
 })
 
 said(
@@ -196,7 +196,7 @@ said(
     assert.match(
       specialists.detail,
       'cannot be told: Python 1, Math 1, Formal 1 (with 3 categories and 1 text in each of these a corrected p cannot ' +
-        'reach 0.05: it takes at least 4 texts a category).',
+        'reach 0.05: it takes at least 4 texts per category).',
     )
     // Three are not: a shuffle in nine or so gives one of the categories the texts of one of them. Four are.
     const of = (each: number, own: number) => {

@@ -182,7 +182,7 @@ test('sparse encode, sparse decode and top-k agree with the reference', async ()
     ops.sparseEncode(ops.upload(x), await ops.prepareEncoder(sourceOf('w', weight), sourceOf('b', bias)))
   const sparse = await encode(reference)
   await agrees(1e-5, async (ops) => ops.upload(toDense(await encode(ops))))
-  // some 250 entries a row add up to hundreds and cancel
+  // some 250 entries per row add up to hundreds and cancel
   await agrees(2e-4, async (ops) =>
     ops.sparseDecode(sparse, await ops.prepareTable(sourceOf('t', table)), ops.upload(tableBias)),
   )

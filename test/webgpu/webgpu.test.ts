@@ -6,7 +6,9 @@ import { countGpuCalls } from '../../bench/gpujs/count-gpu-calls.ts'
 import { measureGpuPeak } from '../../bench/gpujs/gpu-peak.ts'
 import { ourContestant } from '../../bench/gpujs/our-layer.ts'
 import { parts } from '../../bench/gpujs/race-layer.ts'
+import { startRunner } from '../../bench/gpujs/runner.ts'
 import { raceRunner } from '../../bench/gpujs/race-runner.ts'
+import type { GpuUse } from '../../bench/rows.ts'
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
@@ -59,14 +61,34 @@ test('a forward pass reads nothing back until its end, and submits 20 kernels a 
   for (const ids of [randomIds(9, 1), randomIds(1, 1)]) {
     const submissions = 3 + 20 * nLayers + 4 // embedding, blocks, the last LayerNorm and the logits
     const pass = await countGpuCalls(() => run(model, [ids], { logits: async () => {} }))
-    assert.equal(pass, { submissions, readBacks: 0 }, `${ids.length} tokens`)
+    assert.equal(pass, { submissions, read_backs: 0 }, `${ids.length} tokens`)
     const whole = await countGpuCalls(() => capture(model, [ids], ['logits']))
     assert.equal(
       whole,
-      { submissions: submissions + 1, readBacks: 1 },
+      { submissions: submissions + 1, read_backs: 1 },
       `${ids.length} tokens, logits read back`,
     )
   }
+})
+
+test('bench gpujs counts what each case asks of WebGPU, once it is verified', async () => {
+  const uses: GpuUse[] = []
+  const runner = await startRunner(ops.name, 3, undefined, [], uses)
+  for (const name of [
+    'layerNorm3x768',
+    'layerNorm, a row is walked once, a kernel a step3x768',
+    'attention3x3x768',
+  ])
+    await runner.verify(name)
+  assert.equal(
+    uses.map(({ work, submissions, read_backs }) => [work, submissions, read_backs]),
+    [
+      ['layerNorm', 2, 0],
+      ['layerNorm, a row is walked once, a kernel a step', 5, 0],
+      ['attention', 4, 0],
+    ],
+  )
+  await runner.close()
 })
 
 test('an SAE gives what it gives on wasm but for rounding, and its features come back once', async () => {
@@ -85,7 +107,7 @@ test('an SAE gives what it gives on wasm but for rounding, and its features come
   assert.ok(expected.data.some((value) => value > 1))
   for (const [i, value] of expected.data.entries())
     assert.ok(Math.abs(got.data[i] - value) <= tolerance, `feature ${i} is ${got.data[i]}, on wasm ${value}`)
-  assert.equal(await countGpuCalls(onGpu), { submissions: 2 + 2 + 1, readBacks: 1 })
+  assert.equal(await countGpuCalls(onGpu), { submissions: 2 + 2 + 1, read_backs: 1 })
 })
 
 test('the race in Node: ours computes a product and an encoder, verified, every part is timed, and the peak known', async () => {

@@ -45,7 +45,7 @@ export class Pool {
     })
   }
 
-  /** Runs a task's chunks 0 to `chunks` (left out). @throws if a chunk fails, or a worker ended */
+  /** Runs a task's chunks 0 to `chunks` (exclusive). @throws if a chunk fails, or a worker ended */
   run<T extends TaskName>(task: T, args: TaskArgs<T>, chunks: number): Promise<void> {
     if (chunks > MAX_CHUNKS) throw new Error(`wasm pool: ${task} has ${chunks} chunks, at most ${MAX_CHUNKS}`)
     const result = this.queue.then(() => this.runNow(task, args, chunks))

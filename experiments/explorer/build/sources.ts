@@ -54,6 +54,12 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['gpt2/model.ts', 'run'],
     ['engine/reference/softmax.ts', 'softmaxRow'],
   ],
+  why: [
+    ['gpt2/attribution.ts', 'logitReader'],
+    ['gpt2/attribution.ts', 'shareOf'],
+    ['experiments/lab/analysis/features/direct-shares.ts', 'directShares'],
+    ['experiments/explorer/worker/why.ts', 'explainWithout'],
+  ],
 }
 
 /** The lines of every step, as they stand in the files now. @throws if a function is gone, or has another name */

@@ -6,6 +6,7 @@ import type { Sources } from '../sources-shape.ts'
 import { SourcesContext } from './computed.ts'
 import { useEngine, type Times } from './engine.ts'
 import { encodeLink, type Link } from './link.ts'
+import { NeuronContext } from './neuron-card.ts'
 import { Results } from './results.ts'
 import { Share } from './share.ts'
 import {
@@ -23,6 +24,7 @@ import type { ShownRun } from './text-run.ts'
 import { tokens, TokenStrip } from './token-strip.ts'
 import { Tour } from './tour.ts'
 import { PairContext } from './two-texts.ts'
+import { WhyContext, type WhyDesk } from './why-desk.ts'
 import { WritingContext } from './writing.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
@@ -36,13 +38,17 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   const { link, run, hover, card, failure } = state
   // A text that the model cannot read is no part of a link.
   const shared = failure?.kind === 'text' && run !== null ? { ...link, text: run.text } : link
-  const writer = useEngine(state, dispatch, times)
+  const { writer, without } = useEngine(state, dispatch, times)
   useAddress(state.entry, shared, (hash) => dispatch({ type: 'linked', hash }))
   usePainted(run, times, dispatch)
   useLayoutEffect(() => say(root, state))
 
-  const { feature, edit, compare, head, sampling } = link
+  const { feature, neuron, edit, compare, head, sampling } = link
   const token = tokenShown(state)
+  const chosen = clampToken(run, link.token)
+  const why = (run: ShownRun): WhyDesk => {
+    return { run, token: chosen, choice: link.why, open: state.why, without, dispatch }
+  }
   return html`<${SourcesContext.Provider} value=${sources}>
     ${h(Tour, { run, dispatch })} ${h(TextPanel, { state, dispatch })}
     ${
@@ -50,7 +56,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
         tokens(run),
         h(TokenStrip, {
           run,
-          chosen: clampToken(run, link.token),
+          chosen,
           shown: token,
           marked: hover.feature ?? feature,
           edit,
@@ -58,9 +64,15 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
         }),
         html`<div class="results">
           <${WritingContext.Provider} value=${{ ...writer, writing: state.writing, edit, sampling, dispatch }}>
+            <${NeuronContext.Provider}
+              value=${{ run, neuron, open: state.neuron, edit, dispatch }}
+            >
+            <${WhyContext.Provider} value=${why(run)}>
             <${PairContext.Provider} value=${{ ...state, ...link, token, dispatch }}>
-              ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
+              ${h(Results, { run, token, feature, neuron, edit, compare, head, card, progress: state.progress, dispatch })}
             </${PairContext.Provider}>
+            </${WhyContext.Provider}>
+            </${NeuronContext.Provider}>
           </${WritingContext.Provider}>
           ${h(Share, { run, link: shared })}
         </div>`,

@@ -3,10 +3,12 @@
 interface BackendName {
   readonly name: string
   readonly words: string
+  /** The most that all weights may take together, in bytes; left out: what the browser gives. */
+  readonly mostBytes?: number
 }
 
 export const BACKENDS: readonly BackendName[] = [
-  { name: 'wasm', words: 'our own kernels, fast' },
+  { name: 'wasm', words: 'our own kernels, fast', mostBytes: 2 ** 32 },
   { name: 'gpujs:webgpu', words: 'on the graphics card' },
   { name: 'gpujs:webgl2', words: 'on the graphics card' },
   { name: 'gpujs:webasm', words: 'WebAssembly made by gpu.js' },

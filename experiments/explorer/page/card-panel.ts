@@ -8,11 +8,13 @@ import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
 import type { Change, FeatureRef } from '../protocol.ts'
 import type { ShownRun } from './text-run.ts'
-import type { Dispatch, OpenCard } from './state.ts'
+import type { Dispatch, OpenCard, State } from './state.ts'
 
 interface Props {
   readonly feature: FeatureRef
   readonly open: OpenCard | null
+  /** How far the bundled texts are read, where they are read for it. */
+  readonly progress: State['progress']
   readonly edit: readonly Change[]
   readonly run: ShownRun
   readonly token: number
@@ -20,7 +22,7 @@ interface Props {
 }
 
 /** A feature's card: what to do to it, what that changed, and what it stands for as far as the bundled texts show it. */
-export function CardPanel({ feature, open, edit, run, token, dispatch }: Props): VNode {
+export function CardPanel({ feature, open, progress, edit, run, token, dispatch }: Props): VNode {
   const heading = useFocusOnChange(feature)
   const close = (): void => {
     featureButton(feature)?.focus()
@@ -38,17 +40,19 @@ export function CardPanel({ feature, open, edit, run, token, dispatch }: Props):
       <button type="button" onClick=${close}>Close<span class="sr"> the card</span></button>
     </header>
     ${h(EditControls, { feature, edit, max, dispatch })}
-    ${run.edited && changes(run, run.edited, token, dispatch)} ${content(open, dispatch)}
+    ${run.edited && changes(run, run.edited, token, dispatch)} ${content(open, progress, dispatch)}
     ${h(Computed, { step: 'card', what: 'The card' })}
   </section>`
 }
 
-function content(open: OpenCard | null, dispatch: Dispatch): ComponentChildren {
+function content(open: OpenCard | null, progress: State['progress'], dispatch: Dispatch): ComponentChildren {
   if (open?.failure)
     return html`<div class="notice" role="alert">
       <p>${`${open.failure.message} ${open.failure.advice}`}</p>
     </div>`
-  if (!open?.card) return html`<p role="status">Looking through the bundled texts …</p>`
+  if (!open?.card)
+    return html`<p role="status">Looking through the bundled texts …</p>
+      ${progress && html`<p class="note">${progress.done} of ${progress.total} are read.</p>`}`
   return h(CardContent, { card: open.card, dispatch })
 }
 

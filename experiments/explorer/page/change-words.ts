@@ -27,6 +27,8 @@ export function thingOf(change: Change): string {
 
 /** `feature 928 of layer 3 turned up by 4` */
 export function changeName(change: Change): string {
+  if (change.kind === 'scale')
+    return `${thingOf(change)} scaled by ${showNumber(change.factor)} where it fires`
   if (change.kind === 'up') return `${thingOf(change)} turned up by ${showNumber(change.coefficient)}`
   return `${thingOf(change)} turned off`
 }

@@ -61,9 +61,11 @@ function changeSentence(run: ShownRun, change: Change): string {
   const fires = activations(run.layers[change.layer].features, change.feature)
     .subarray(1)
     .some((value) => value > 0)
-  return fires
-    ? `${name} is turned off: what it adds to the stream is taken out wherever it fires.`
-    : `${name} is turned off, but it fires nowhere in this text: nothing can change.`
+  const done = change.kind === 'scale' ? `scaled by ${showNumber(change.factor)}` : 'turned off'
+  if (!fires) return `${name} is ${done}, but it fires nowhere in this text: nothing can change.`
+  return change.kind === 'scale'
+    ? `${name} is ${done}: wherever it fires, it adds so many times what it did.`
+    : `${name} is turned off: what it adds to the stream is taken out wherever it fires.`
 }
 
 /** Positions whose guess moved, the most moved first; BOS is left out, as features are never edited there. */

@@ -1,4 +1,4 @@
-// Turns a feature off or up.
+// Turns a feature off or up, or scales it.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
@@ -19,7 +19,10 @@ interface Props {
 /** Where nothing says how strongly a feature fires. */
 const TYPICAL = 10
 
-/** Turns a feature off or up, and leaves it as it is. */
+/** Where the slider of a factor ends: enough to drown what else stands there. */
+const LARGEST_FACTOR = 10
+
+/** Turns a feature off or up, scales it, and leaves it as it is. */
 export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
   const off: FeatureEdit = { ...feature, kind: 'off' }
   const own = edit.find((change) => sameThing(change, off))
@@ -33,9 +36,15 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
     kind: 'up',
     coefficient: cleanCoefficient(coefficient),
   })
+  const scaled = (factor: number): FeatureEdit => ({
+    ...feature,
+    kind: 'scale',
+    factor: cleanCoefficient(factor),
+  })
   const choices: readonly [name: string, chosen: FeatureEdit | null, pressed: boolean][] = [
     ['Leave it', null, own === undefined],
     ['Turn it off', off, own?.kind === 'off'],
+    ['Scale it where it fires', scaled(2), own?.kind === 'scale'],
     ['Turn it up', up(strength), own?.kind === 'up'],
   ]
   return html`<div class="edit">
@@ -48,10 +57,11 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
           </button>`,
       )}
     </p>
-    ${own?.kind === 'up' && slider(own.coefficient, strength, (coefficient) => choose(up(coefficient), true))}
+    ${own?.kind === 'up' && slider('By how much', own.coefficient, 4 * strength, (coefficient) => choose(up(coefficient), true))}
+    ${own?.kind === 'scale' && slider('How many times', own.factor, LARGEST_FACTOR, (factor) => choose(scaled(factor), true))}
     <p class="note">
-      Off: its part is taken out of the stream wherever it fires. Up: its direction is added at every token
-      but BOS, as strongly as you
+      Off: its part is taken out of the stream wherever it fires. Scaled: its part there is so many times what
+      it was. Up: its direction is added at every token but BOS, as strongly as you
       say${max === null ? '' : `; its own highest activation is ${showNumber(max)}`}.
     </p>
   </div>`
@@ -67,19 +77,19 @@ export function offSwitch(change: Change, edit: readonly Change[], dispatch: Dis
   }
 }
 
-function slider(coefficient: number, strength: number, choose: (coefficient: number) => void): VNode {
-  const top = Math.min(LARGEST_COEFFICIENT, Math.ceil(Math.max(4 * strength, coefficient)))
+function slider(words: string, value: number, most: number, choose: (value: number) => void): VNode {
+  const top = Math.min(LARGEST_COEFFICIENT, Math.ceil(Math.max(most, value)))
   return html`<p class="slider">
-    <label for="coefficient">By how much</label>
+    <label for="coefficient">${words}</label>
     <input
       id="coefficient"
       type="range"
       min="0"
       max=${top}
       step=${top / 100}
-      value=${coefficient}
+      value=${value}
       onInput=${(event: Event) => choose(Number(valueOf(event)))}
     />
-    <output for="coefficient">${showNumber(coefficient)}</output>
+    <output for="coefficient">${showNumber(value)}</output>
   </p>`
 }

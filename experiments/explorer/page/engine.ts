@@ -1,8 +1,9 @@
 // The page’s side of its worker.
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
-import type { Answer, Failure, Request } from '../protocol.ts'
+import type { Answer, Change, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
-import type { Dispatch, State } from './state.ts'
+import { clampToken, type Dispatch, type State } from './state.ts'
+import type { WhyDesk } from './why-desk.ts'
 import type { Writer } from './writing.ts'
 
 /** When there was last a reason to run, and when there was one for the run that was asked for last: performance.now(). */
@@ -16,18 +17,23 @@ const PATIENCE_MS = 100
 
 /**
  * Keeps one worker and asks it for what the state wants: a run whenever text or edit changed, a card whenever another
- * feature was chosen. Its answers become actions. -> what has it write
+ * feature was chosen, an explanation whenever another run has come. Its answers become actions. -> what has it write, and
+ * take parts out
  */
-export function useEngine(state: State, dispatch: Dispatch, times: Times): Writer {
+export function useEngine(
+  state: State,
+  dispatch: Dispatch,
+  times: Times,
+): { writer: Writer; without: WhyDesk['without'] } {
   const worker = useRef<Worker | null>(null)
   const lastId = useRef(0)
-  const { link, opened } = state
+  const { link, opened, run } = state
   const ask = (request: Request): void => worker.current?.postMessage(request)
 
   useLayoutEffect(() => {
     const fail = (failure: Failure): void => dispatch({ type: 'answer', answer: { type: 'failed', failure } })
     const started = open(
-      link.backend,
+      { type: 'open', backend: { name: link.backend }, folder: state.folder ?? undefined },
       (answer) => {
         if (answer.type === 'layer' && performance.now() - times.asked < PATIENCE_MS) return
         if (answer.type === 'opened') times.changed = performance.now()
@@ -56,7 +62,7 @@ export function useEngine(state: State, dispatch: Dispatch, times: Times): Write
     dispatch({ type: 'asked-card', id })
   }, [opened, JSON.stringify(link.feature)])
 
-  const { run, pair } = state
+  const { pair } = state
   const { text, other, patch } = link
   const read = run?.text === text && text
   useEffect(() => {
@@ -72,11 +78,30 @@ export function useEngine(state: State, dispatch: Dispatch, times: Times): Write
     ask({ type: 'patch', id, text: pair.own.text, other: pair.run.text, patch })
     dispatch({ type: 'asked-patch', id })
   }, [opened, pair?.run, JSON.stringify(patch)])
+  useEffect(() => {
+    if (link.neuron === null || run === null || run.id !== state.asked) return
+    const id = ++lastId.current
+    ask({ type: 'neuron', id, text: run.text, ...link.neuron })
+    dispatch({ type: 'asked-neuron', id })
+  }, [run, JSON.stringify(link.neuron)])
+
+  const position = clampToken(run, link.token)
+  useEffect(() => {
+    if (link.why === null || run === null || run.id !== state.asked) return
+    const id = ++lastId.current
+    ask({ type: 'why', id, text: run.text, position, ...link.why })
+    dispatch({ type: 'asked-why', id, position })
+  }, [run, position, JSON.stringify(link.why)])
+  const without = (changes: readonly Change[]): void => {
+    if (link.why === null || run === null || state.why === null) return
+    ask({ type: 'without', id: state.why.id, text: run.text, position, ...link.why, changes })
+    dispatch({ type: 'asked-without', wanted: changes.length })
+  }
 
   const writing = state.writing?.id
   // Whatever ends it on the page, it is not to be written any further.
   useEffect(() => (writing === undefined ? undefined : () => ask({ type: 'stop', id: writing })), [writing])
-  return {
+  const writer: Writer = {
     write() {
       const id = ++lastId.current
       const { text, edit, sampling } = link
@@ -92,16 +117,17 @@ export function useEngine(state: State, dispatch: Dispatch, times: Times): Write
       dispatch({ type: 'asked-writing', id: writing })
     },
   }
+  return { writer, without }
 }
 
 /** A worker that was told what computes; null where the browser gives none, which `fail` has been told then. */
 function open(
-  backend: string,
+  request: Request & { type: 'open' },
   answer: (answer: Answer) => void,
   fail: (failure: Failure) => void,
 ): Worker | null {
   try {
-    const worker = startWorker(backend)
+    const worker = startWorker(request.backend.name)
     worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => answer(data))
     worker.addEventListener('messageerror', () => fail(broken('an answer of the worker could not be read')))
     worker.addEventListener('error', (event) => {
@@ -110,7 +136,7 @@ function open(
       worker.terminate()
       fail(broken(event.message || 'its script could not be loaded'))
     })
-    worker.postMessage({ type: 'open', backend: { name: backend } } satisfies Request)
+    worker.postMessage(request)
     return worker
   } catch (error) {
     fail(broken(error instanceof Error ? error.message : String(error)))

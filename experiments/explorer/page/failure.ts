@@ -49,6 +49,8 @@ export function waysOn({ failure, backend, dispatch }: Omit<Props, 'stale'>): Wa
       return []
     case 'edit':
       return [undo]
+    case 'folder':
+      return [['Use the bundled model', () => dispatch({ type: 'model', folder: null })]]
     case 'weights':
     case 'card':
       return [tryAgain]

@@ -56,6 +56,8 @@ function column(
   dispatch: Dispatch,
 ): VNode[] {
   const { features } = run.layers[layer]
+  const { dSae, hook } = run.opened.saes[layer]
+  if (dSae === 0) return [html`<p class="note">There is no SAE at this layer.</p>`]
   const firing = featuresAt(features, token)
   const max = strongest(features)
   const rows = firing.slice(0, SHOWN).map(({ index, value }): Bar => {
@@ -79,7 +81,8 @@ function column(
   })
   return [
     html`<p class="note">
-      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${run.opened.saes[layer].dSae}`}
+      ${firing.length === 0 ? 'None fires.' : `${count(firing.length, 'feature')} of ${dSae}`}
+      ${hook.endsWith('hook_resid_pre') ? '' : ` (${hook})`}
     </p>`,
     barList(rows, `Features of layer ${layer}`),
   ]

@@ -1,6 +1,7 @@
 // What the model would say after each layer, and what it says after the last.
 import { html } from '../../lab/report/html.ts'
-import type { ComponentChildren, VNode } from 'preact'
+import { h, type ComponentChildren, type VNode } from 'preact'
+import { LensGrid } from './lens-grid.ts'
 import {
   barList,
   layerColumns,
@@ -11,12 +12,13 @@ import {
   vocabularyName,
   type Bar,
 } from './parts.ts'
+import type { Dispatch } from './state.ts'
 import { topAt, type Entry, type ShownRun } from './text-run.ts'
 
 const SHOWN = 5
 
 /** What the model would say after each layer, if it stopped there. */
-export function lens(run: ShownRun, token: number): VNode {
+export function lens(run: ShownRun, token: number, dispatch: Dispatch): VNode {
   return section(
     {
       id: 'lens',
@@ -31,10 +33,13 @@ export function lens(run: ShownRun, token: number): VNode {
           'are for. The last one is the model’s answer.',
       ],
     },
-    layerColumns(run, 'Logit lens, layer by layer', (layer) => {
-      const rows = topAt(run.layers[layer].lens, token).slice(0, SHOWN)
-      return barList(probabilityBars(run, rows), `Guesses after layer ${layer}`)
-    }),
+    [
+      layerColumns(run, 'Logit lens, layer by layer', (layer) => {
+        const rows = topAt(run.layers[layer].lens, token).slice(0, SHOWN)
+        return barList(probabilityBars(run, rows), `Guesses after layer ${layer}`)
+      }),
+      h(LensGrid, { run, token, dispatch }),
+    ],
   )
 }
 

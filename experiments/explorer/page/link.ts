@@ -2,7 +2,16 @@
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
 import { readPatch, writePatch } from './patch-link.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
-import type { Change, FeatureRef, Opened, Patch, Sampling } from '../protocol.ts'
+import type {
+  Change,
+  FeatureRef,
+  NeuronRef,
+  Opened,
+  Patch,
+  Sampling,
+  TokenChoice,
+  WhyChoice,
+} from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
 export interface Link {
@@ -16,6 +25,8 @@ export interface Link {
   readonly compare: readonly [number, number]
   /** The feature whose card is open. */
   readonly feature: FeatureRef | null
+  /** The MLP neuron whose card is open. */
+  readonly neuron: NeuronRef | null
   /** What is changed in the model; empty, nothing. */
   readonly edit: readonly Change[]
   readonly sampling: Sampling
@@ -23,6 +34,8 @@ export interface Link {
   readonly other: string
   /** What is put from one of both texts into the other; null, nothing. */
   readonly patch: Patch | null
+  /** The next token that is explained; null: none. */
+  readonly why: WhyChoice | null
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -36,10 +49,12 @@ export const START: Link = {
   head: { layer: 0, head: 0 },
   compare: [1, 4],
   feature: null,
+  neuron: null,
   edit: [],
   sampling: USUAL_SAMPLING,
   other: '',
   patch: null,
+  why: null,
 }
 
 /** As a text area would give it, and as UTF-8 can hold it. */
@@ -73,10 +88,15 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   },
   compare: { write: (pair) => pair.join('-'), read: (written) => readPair(written, (a, b) => [a, b]) },
   feature: { write: (ref) => (ref === null ? '' : writeRef(ref)), read: readRef },
+  neuron: {
+    write: (ref) => (ref === null ? '' : `${ref.layer}-${ref.neuron}`),
+    read: (written) => readPair(written, (layer, neuron) => ({ layer, neuron })),
+  },
   edit: { write: (edit) => edit.map(writeChange).join(), read: readEdit },
   sampling: { write: writeSampling, read: readSampling },
   other: { write: (text) => text, read: cleanText },
   patch: { write: writePatch, read: readPatch },
+  why: { write: writeWhy, read: readWhy },
 }
 
 function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {
@@ -100,6 +120,8 @@ function writeChange(change: Change): string {
       return `neuron-${change.layer}-${change.neuron}`
     case 'off':
       return `off-${writeRef(change)}`
+    case 'scale':
+      return `scale-${writeRef(change)}-${change.factor}`
     case 'up':
       return `up-${writeRef(change)}-${change.coefficient}`
   }
@@ -113,20 +135,46 @@ function readEdit(written: string): Change[] | undefined {
 
 function readChange(written: string): Change | undefined {
   const [, kind, place, by] =
-    /^(off|head|neuron|up)-(\d+-\d+)(?:-(\d{1,4}(?:\.\d{1,2})?))?$/.exec(written) ?? []
-  if (place === undefined || (by !== undefined) !== (kind === 'up')) return undefined
+    /^(off|head|neuron|up|scale)-(\d+-\d+)(?:-(\d{1,4}(?:\.\d{1,2})?))?$/.exec(written) ?? []
+  if (place === undefined || (by !== undefined) !== (kind === 'up' || kind === 'scale')) return undefined
   return readPair(place, (layer, number): Change => {
     switch (kind) {
       case 'head':
         return { kind, layer, head: number }
       case 'neuron':
         return { kind, layer, neuron: number }
+      case 'scale':
+        return { kind, layer, feature: number, factor: cleanCoefficient(Number(by)) }
       case 'up':
         return { kind, layer, feature: number, coefficient: cleanCoefficient(Number(by)) }
       default:
         return { kind: 'off', layer, feature: number }
     }
   })
+}
+
+/** `id-12`, `text-%20range`, or nothing, which is the likeliest; behind a comma the same of the other token. */
+function writeWhy(why: WhyChoice | null): string {
+  const write = (choice: TokenChoice | null): string => {
+    if (choice === null) return ''
+    return typeof choice === 'number' ? `id-${choice}` : `text-${encodeURIComponent(choice.toWellFormed())}`
+  }
+  return why === null ? 'none' : `${write(why.target)},${write(why.against)}`
+}
+
+function readWhy(written: string): WhyChoice | undefined {
+  const choice = '(?:id-(\\d{1,6})|text-([^,]{1,600}))?'
+  const parts = new RegExp(`^${choice},${choice}$`).exec(written)
+  if (parts === null) return undefined
+  const read = (id: string | undefined, text: string | undefined): TokenChoice | null => {
+    if (id !== undefined) return Number(id)
+    return text === undefined ? null : decodeURIComponent(text)
+  }
+  try {
+    return { target: read(parts[1], parts[2]), against: read(parts[3], parts[4]) }
+  } catch {
+    return undefined // a lone %
+  }
 }
 
 const NAMES = Object.keys(FIELDS) as (keyof Link)[]
@@ -170,7 +218,7 @@ export function fitLink(link: Link, { config, saes }: Opened): Link {
   const exists = (ref: FeatureRef | null): boolean =>
     ref !== null && ref.feature < (saes.at(ref.layer)?.dSae ?? 0)
   const { head, compare } = link
-  const changes = ({ layer, ...of }: Change): boolean => {
+  const changes = ({ layer, ...of }: Change | NeuronRef): boolean => {
     if ('head' in of) return layer < config.nLayers && of.head < config.nHeads
     if ('neuron' in of) return layer < config.nLayers && of.neuron < config.dMlp
     return exists({ layer, feature: of.feature })
@@ -181,6 +229,7 @@ export function fitLink(link: Link, { config, saes }: Opened): Link {
     head: head.layer < config.nLayers && head.head < config.nHeads ? head : START.head,
     compare: Math.max(...compare) < config.nLayers ? compare : [0, config.nLayers - 1],
     feature: exists(link.feature) ? link.feature : null,
+    neuron: link.neuron !== null && changes(link.neuron) ? link.neuron : null,
     edit: link.edit.filter(changes),
     patch:
       link.patch && Math.max(link.patch.target ?? 0, link.patch.against ?? 0) < config.dVocab

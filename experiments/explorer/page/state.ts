@@ -1,5 +1,18 @@
 // All that the page knows, and how each action changes it.
-import type { Answer, Card, Ending, Failure, FeatureRef, Opened, Side, Token } from '../protocol.ts'
+import type { ModelFolder } from '../folder/model-folder.ts'
+import type {
+  Answer,
+  Card,
+  Change,
+  Ending,
+  Failure,
+  FeatureRef,
+  NeuronCard,
+  Opened,
+  Side,
+  Token,
+  Why,
+} from '../protocol.ts'
 import { pairAnswered, pairKept, type PairState } from './pair-state.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
@@ -14,6 +27,8 @@ export interface State extends PairState {
   readonly hover: Hover
   /** Counts the workers: another number is another worker. */
   readonly worker: number
+  /** The person's own model; null for the bundled one. */
+  readonly folder: ModelFolder | null
   readonly opened: Opened | null
   readonly progress: Extract<Answer, { type: 'progress' }> | null
   /** The id of the run that was asked for last: answers to older ones are ignored. */
@@ -29,6 +44,9 @@ export interface State extends PairState {
   readonly card: OpenCard | null
   /** What is written on from the text, with the edit and without. */
   readonly writing: ShownWriting | null
+  readonly neuron: OpenNeuron | null
+  /** The explanation of a next token. */
+  readonly why: OpenWhy | null
 }
 
 export interface Hover {
@@ -41,6 +59,27 @@ export interface OpenCard {
   readonly id: number
   readonly card: Card | null
   readonly failure: Failure | null
+}
+
+/** The neuron's card that was asked for last; until it comes, the one before stays. */
+export interface OpenNeuron {
+  readonly id: number
+  readonly card: NeuronCard | null
+  readonly failure: Failure | null
+}
+
+/** The explanation that was asked for last; until it comes, the one before stays. */
+export interface OpenWhy {
+  readonly id: number
+  readonly busy: boolean
+  readonly why: Why | null
+  /** The position that `why` is about, and the one that was asked about. */
+  readonly position: number
+  readonly asked: number
+  readonly failure: Failure | null
+  /** How many parts are to be taken out, and what the logit loses without each, as far as they are. */
+  readonly wanted: number
+  readonly losses: readonly { readonly change: Change; readonly loss: number }[]
 }
 
 /** Continuations under way, or as far as they have come. */
@@ -60,12 +99,17 @@ export type Action =
   | { readonly type: 'choose'; readonly choice: Partial<Link>; readonly passing?: boolean }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
+  /** Another model: of a folder, or the bundled one. */
+  | { readonly type: 'model'; readonly folder: ModelFolder | null }
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
   | { readonly type: 'asked-writing'; readonly id: number }
   | { readonly type: 'asked-pair'; readonly id: number }
   | { readonly type: 'asked-patch'; readonly id: number }
+  | { readonly type: 'asked-neuron'; readonly id: number }
+  | { readonly type: 'asked-why'; readonly id: number; readonly position: number }
+  | { readonly type: 'asked-without'; readonly wanted: number }
   | { readonly type: 'answer'; readonly answer: Answer }
 
 export type Dispatch = (action: Action) => void
@@ -75,7 +119,15 @@ type Phase = 'loading' | 'ready' | 'running' | 'failed'
 const NO_HOVER: Hover = { token: null, feature: null }
 
 export function startState(hash: string): State {
-  return { ...freshWorker(0), ...decodeLink(hash), entry: 0, hover: NO_HOVER, run: null, painted: null }
+  return {
+    ...freshWorker(0),
+    ...decodeLink(hash),
+    entry: 0,
+    folder: null,
+    hover: NO_HOVER,
+    run: null,
+    painted: null,
+  }
 }
 
 /** What a new worker begins with. */
@@ -91,6 +143,8 @@ function freshWorker(worker: number) {
     pair: null,
     patching: null,
     writing: null,
+    neuron: null,
+    why: null,
   }
 }
 
@@ -115,6 +169,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, hover: { ...state.hover, ...action.hover } }
     case 'restart':
       return { ...state, ...freshWorker(state.worker + 1) }
+    case 'model':
+      return { ...state, ...freshWorker(state.worker + 1), folder: action.folder, refused: [] }
     case 'asked':
       return { ...state, asked: action.id, layersRead: null, failure: null }
     case 'painted':
@@ -127,9 +183,20 @@ export function reduce(state: State, action: Action): State {
       return { ...state, pair: { own: null, run: null, ...state.pair, id: action.id, failure: null } }
     case 'asked-patch':
       return { ...state, patching: { id: action.id, start: null, rows: [], failure: null } }
+    case 'asked-neuron':
+      return { ...state, neuron: { id: action.id, card: state.neuron?.card ?? null, failure: null } }
+    case 'asked-why':
+      return { ...state, why: whyAsked(state.why, action) }
+    case 'asked-without':
+      return state.why === null ? state : { ...state, why: { ...state.why, wanted: action.wanted } }
     case 'answer':
       return answered(state, action.answer)
   }
+}
+
+function whyAsked(before: OpenWhy | null, { id, position }: { id: number; position: number }): OpenWhy {
+  const { why = null, position: shown = position } = before ?? {}
+  return { id, busy: true, why, position: shown, asked: position, failure: null, wanted: 0, losses: [] }
 }
 
 /** A new writing; or, asked for again under its id, the one that goes on. */
@@ -153,9 +220,20 @@ function writtenFrom({ text, edit, sampling }: Link): string {
 /** Another choice; another backend is another worker. */
 function relink(state: State, wanted: Link): State {
   const card = wanted.feature === null ? null : state.card
+  const why = wanted.why === null ? null : state.why
+  const { layer, neuron: number } = wanted.neuron ?? {}
+  const same = state.neuron?.card?.layer === layer && state.neuron?.card?.neuron === number
+  const neuron = same ? state.neuron : null
   const writing = writtenFrom(wanted) === writtenFrom(state.link) ? state.writing : null
-  const kept = { card, writing, ...pairKept(state, wanted) }
-  const chosen = fit({ ...state, link: { ...wanted, text: cleanText(wanted.text) }, ...kept })
+  const chosen = fit({
+    ...state,
+    link: { ...wanted, text: cleanText(wanted.text) },
+    card,
+    writing,
+    why,
+    neuron,
+    ...pairKept(state, wanted),
+  })
   return wanted.backend === state.link.backend ? chosen : { ...chosen, ...freshWorker(state.worker + 1) }
 }
 
@@ -180,7 +258,21 @@ function answered(state: State, answer: Answer): State {
       return { ...state, run, layersRead: null, hover: NO_HOVER }
     }
     case 'card':
-      return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
+      return answer.id === state.card?.id
+        ? { ...state, progress: null, card: { ...state.card, card: answer.card } }
+        : state
+    case 'neuron':
+      return answer.id === state.neuron?.id
+        ? { ...state, neuron: { ...state.neuron, card: answer.card } }
+        : state
+    case 'why': {
+      if (answer.id !== state.why?.id) return state
+      return { ...state, why: { ...state.why, busy: false, why: answer.why, position: state.why.asked } }
+    }
+    case 'without': {
+      if (answer.id !== state.why?.id) return state
+      return { ...state, why: { ...state.why, losses: [...state.why.losses, answer] } }
+    }
     case 'written':
     case 'paused':
       return answer.id === state.writing?.id ? { ...state, writing: writtenOn(state.writing, answer) } : state
@@ -206,6 +298,9 @@ function writtenOn(
 
 function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' }>): State {
   if (id !== undefined && id === state.card?.id) return { ...state, card: { ...state.card, failure } }
+  if (id !== undefined && id === state.neuron?.id) return { ...state, neuron: { ...state.neuron, failure } }
+  if (id !== undefined && id === state.why?.id)
+    return { ...state, why: { ...state.why, busy: false, failure } }
   if (id !== undefined && id === state.writing?.id)
     return { ...state, writing: { ...state.writing, phase: 'paused', failure } }
   if (id !== undefined && id === state.pair?.id) return { ...state, pair: { ...state.pair, failure } }

@@ -8,6 +8,7 @@ import { visible } from '../../lab/report/tokens.ts'
 import { FailureNotice } from './failure.ts'
 import { LONGEST_TEXT } from './link.ts'
 import { memo } from './memo.ts'
+import { ModelChoice } from './model-choice.ts'
 import { RunFacts } from './run-facts.ts'
 import { valueOf } from './parts.ts'
 import type { Dispatch, State } from './state.ts'
@@ -22,7 +23,10 @@ export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatc
         ${failure !== null && h(FailureNotice, { failure, stale: run !== null, backend: link.backend, dispatch })}
         ${h(Examples, { dispatch })}
       </div>
-      <div>${h(BackendChoice, { backend: link.backend, dispatch })} ${h(RunFacts, { state })}</div>
+      <div>
+        ${h(BackendChoice, { backend: link.backend, dispatch })}
+        ${h(ModelChoice, { backend: link.backend, folder: state.folder, dispatch })} ${h(RunFacts, { state })}
+      </div>
     </div>
   </section>`
 }

@@ -62,7 +62,7 @@ function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   if (edit.length === 0)
     return html`<p class="note">
       Nothing is changed yet. Turn features off or up on their cards, a head off below its pattern, a neuron
-      off by a click: then both texts stand here.
+      off on its card: then both texts stand here.
     </p>`
   return html`<ul class="edit-list" aria-label="What is changed">
     ${edit.map((change) => {

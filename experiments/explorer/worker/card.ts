@@ -1,25 +1,30 @@
 // Feature cards: what npm run feature finds, from files that the build made.
+import type { SparseRows } from '../../../engine/sparse.ts'
+import { bosOf } from '../../../gpt2/config.ts'
 import { piecesOf } from '../../../gpt2/pieces.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
+import { captureStreams, encodeStream } from '../../lab/models/features.ts'
 import { explainFeatures, withNextLayer } from '../../lab/analysis/features/explain.ts'
 import { firingTokens, type TokenText } from '../../lab/report/tokens.ts'
 import type { Card, FeatureRef } from '../protocol.ts'
 import { decodeSparse } from '../sparse-file.ts'
 import { fetchFile, type FileFacts, type ModelFiles } from './files.ts'
-import { saeOf, type Model } from './model.ts'
-import { tokenize } from './tokens.ts'
+import { saeOf, type Model, type OnProgress } from './model.ts'
+import { encodeText } from './tokens.ts'
 
 /** Of the texts in which a feature fires, the strongest that the page shows. */
 const TEXTS = 10
 
 /**
- * Reads features' cards; what a card needs of the bundled texts is fetched when first asked for, and kept.
+ * Reads features' cards; what a card needs of the bundled texts is fetched when first asked for, and kept. Of a model of one's own
+ * it is computed: then `onProgress` is told how far that is.
  * What it gives throws a Fault if there is no such feature, or a file is missing or damaged.
  */
 export function cardReader(
   model: Model,
   base: string,
   files: ModelFiles,
+  onProgress?: OnProgress,
 ): (ref: FeatureRef) => Promise<Card> {
   const kept = new Map<FileFacts, Promise<unknown>>()
   /** A file that could not be had is asked for again. */
@@ -33,15 +38,21 @@ export function cardReader(
     return found as Promise<T>
   }
   const bundledTexts = () => once(files.texts, (content) => readTexts(model, content))
+  let found: Promise<(SparseRows | undefined)[]> | undefined
   /** An SAE's features on all tokens of the texts, sparse [tokens, d_sae]. */
-  const activations = (layer: number) => {
+  const activations = async (layer: number): Promise<SparseRows> => {
+    if (onProgress) {
+      found ??= bundledTexts().then((texts) => findFeatures(model, texts, onProgress))
+      found.catch(() => (found = undefined))
+      return (await found)[layer]!
+    }
     const { activations: facts } = files.saes[layer]
     return once(facts, (content) => decodeSparse(facts.path, content))
   }
   return async ({ layer, feature }) => {
     const sae = saeOf(model, { layer, feature }, 'card')
     const texts = await bundledTexts()
-    const pieces = texts.map((text) => text.pieces)
+    const pieces = texts.map(({ text }) => text.pieces)
     const asked = { hook: sae.config.hookName, sae, features: await activations(layer) }
     let explained = await explainFeatures(model, asked, [feature], pieces)
     const next = model.saes.at(layer + 1)
@@ -53,16 +64,35 @@ export function cardReader(
       )
     const [{ dashboard, column }] = explained
     const strongest = dashboard.firing_texts.slice(0, TEXTS).map(({ text: index, mean }) => {
-      const text = texts[index]
+      const { text } = texts[index]
       return { text, index, mean, firing: firingTokens(text.pieces, column[index]) }
     })
     return { dashboard, texts: strongest }
   }
 }
 
-function readTexts(model: Model, content: Uint8Array): TokenText[] {
-  return parseJsonTexts(new TextDecoder().decode(content)).map(({ category, text }) => ({
-    category,
-    pieces: piecesOf(model, tokenize(model, text)),
-  }))
+/** A text with its ids, BOS first. */
+interface ReadText {
+  readonly text: TokenText
+  readonly ids: readonly number[]
+}
+
+/** A text that is longer than the model reads goes through it in windows, as on the command line. */
+function readTexts(model: Model, content: Uint8Array): ReadText[] {
+  return parseJsonTexts(new TextDecoder().decode(content)).map(({ category, text }) => {
+    const ids = [bosOf(model.gpt2.config), ...encodeText(model, text)]
+    return { ids, text: { category, pieces: piecesOf(model, ids) } }
+  })
+}
+
+/** What the build does for the bundled model: every SAE's features on all texts, by layer. */
+async function findFeatures(model: Model, texts: readonly ReadText[], onProgress: OnProgress) {
+  const hooks = model.saes.flatMap((sae) => sae?.config.hookName ?? [])
+  const tell = (done: number) => onProgress('reading the bundled texts', done, texts.length)
+  const ids = texts.map((text) => text.ids)
+  const streams = await captureStreams(model.gpt2, ids, hooks, tell)
+  const found: (SparseRows | undefined)[] = []
+  for (const sae of model.saes)
+    found.push(sae && (await encodeStream(model.gpt2.ops, sae, streams.get(sae.config.hookName)!)))
+  return found
 }

@@ -17,15 +17,15 @@ export interface Model {
   readonly name: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
-  /** One at each layer's input. */
-  readonly saes: readonly Sae[]
+  /** The one that is shown at each layer: at its input, in the bundled model; undefined where a folder has none. */
+  readonly saes: readonly (Sae | undefined)[]
   /** SaeFacts' hints, by layer. */
   readonly hints: readonly (readonly string[])[]
   /** A token as it is shown. */
   nameOf(id: number): string
 }
 
-type OnProgress = (label: string, done: number, total: number) => void
+export type OnProgress = (label: string, done: number, total: number) => void
 
 /**
  * Fetches the model and its SAEs, all at once, and loads them onto a backend.
@@ -66,7 +66,7 @@ export async function loadModel(
 }
 
 /** Each name is made once: a run needs hundreds, mostly those of the run before. */
-function keptNames(tokenizer: Tokenizer): (id: number) => string {
+export function keptNames(tokenizer: Tokenizer): (id: number) => string {
   const names = new Map<number, string>()
   return (id) => {
     const name = names.get(id) ?? tokenizer.pieces([id])[0]
@@ -96,7 +96,7 @@ export function saeOf({ saes }: Model, { layer, feature }: FeatureRef, kind: 'ca
     throw new Fault(
       kind,
       `There is no SAE at layer ${layer}.`,
-      `There are SAEs at layers 0 to ${saes.length - 1}.`,
+      `There are SAEs at these layers: ${saes.flatMap((one, i) => (one ? [i] : [])).join(', ') || 'none'}.`,
     )
   const { dSae, hookName } = sae.config
   if (!Number.isInteger(feature) || feature < 0 || feature >= dSae)

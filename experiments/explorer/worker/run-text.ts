@@ -53,19 +53,21 @@ export async function runText(
   }
 }
 
-/** What a pass has read so far: an entry a layer, and the times at which its SAE, block and lens began and the lens ended. */
+/** What a pass has read so far, an entry a layer; when a block, and its lens, began and ended, and how long its SAE took. */
 class Pass {
   readonly features: SparseFeatures[] = []
   readonly attention: Float32Array[] = []
   readonly neurons: TopPerToken[] = []
   readonly lens: TopPerToken[] = []
   readonly times: number[] = []
+  readonly saeMs: number[] = []
 
   layers(): LayerRun[] {
-    const { attention, neurons, lens, times } = this
+    const { attention, neurons, lens, times, saeMs } = this
     return this.features.map((features, layer) => {
-      const [beganSae, beganBlock, beganLens, ended] = times.slice(4 * layer)
-      const ms = { sae: beganBlock - beganSae, block: beganLens - beganBlock, lens: ended - beganLens }
+      const [beganBlock, beganLens, ended] = times.slice(3 * layer)
+      const sae = saeMs[layer]
+      const ms = { sae, block: beganLens - beganBlock - sae, lens: ended - beganLens }
       return { layer, features, attention: attention[layer], neurons: neurons[layer], lens: lens[layer], ms }
     })
   }
@@ -73,30 +75,48 @@ class Pass {
 
 /** The hooks that read every layer, in the order in which the pass reaches them; the last layer's lens is left to the logits. */
 function layerHooks(model: Model, pass: Pass, onLayer: OnLayer): HookTable {
-  const hooks: Record<string, Hook> = {}
+  const hooks: Record<string, Hook[]> = {}
+  const add = (name: string, hook: Hook): void => void (hooks[name] ??= []).push(hook)
   for (const [layer, sae] of model.saes.entries()) {
     const name = `blocks.${layer}`
-    const hook = sae.config.hookName
-    hooks[hook] = async (x, ops) => {
+    add(`${name}.hook_resid_pre`, async ({ shape: [tokens] }) => {
       await onLayer(layer)
       pass.times.push(performance.now())
-      pass.features.push(withoutBos(hook, await encode(ops, sae, x)))
-      pass.times.push(performance.now())
+      pass.features[layer] = noFeatures(tokens)
+      pass.saeMs[layer] = 0
+    })
+    if (sae) {
+      const hook = sae.config.hookName
+      add(hook, async (x, ops) => {
+        const began = performance.now()
+        pass.features[layer] = withoutBos(hook, await encode(ops, sae, x))
+        pass.saeMs[layer] = performance.now() - began
+      })
     }
-    hooks[`${name}.attn.hook_pattern`] = async (x, ops) => {
+    add(`${name}.attn.hook_pattern`, async (x, ops) => {
       pass.attention.push((await ops.download(x)).data)
-    }
-    hooks[`${name}.mlp.hook_post`] = async (x, ops) => {
+    })
+    add(`${name}.mlp.hook_post`, async (x, ops) => {
       pass.neurons.push(await strongest(ops, x, KEPT.neurons))
-    }
-    hooks[`${name}.hook_resid_post`] = async (x, ops) => {
+    })
+    add(`${name}.hook_resid_post`, async (x, ops) => {
       pass.times.push(performance.now())
       if (layer === model.gpt2.config.nLayers - 1) return
       pass.lens.push(await strongest(ops, await logitLens(ops, model, x), KEPT.lens))
       pass.times.push(performance.now())
-    }
+    })
   }
   return hooks
+}
+
+/** Of a layer without an SAE. */
+function noFeatures(tokens: number): SparseFeatures {
+  return {
+    hook: '',
+    offsets: new Uint32Array(tokens + 1),
+    indices: new Uint32Array(),
+    values: new Float32Array(),
+  }
 }
 
 /** BOS says nothing of the text: its row is left empty. */

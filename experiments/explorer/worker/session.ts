@@ -2,14 +2,17 @@
 import type { Backend } from '../../../engine/backend.ts'
 import { createBackend } from '../../../engine/backends.ts'
 import { describeBasis } from '../../../sae/config.ts'
-import type { Answer, BackendChoice, Opened, Request } from '../protocol.ts'
+import type { Answer, BackendChoice, Change, Opened, Request } from '../protocol.ts'
 import { cardReader } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
 import { readPair } from './pair.ts'
 import { patchRows } from './patch.ts'
 import { runText } from './run-text.ts'
-import { loadModel, type Model } from './model.ts'
+import { loadFolder } from './load-folder.ts'
+import { loadModel, type Model, type OnProgress } from './model.ts'
+import { readNeuron } from './neuron.ts'
+import { explainToken, explainWithout } from './why.ts'
 import { Writing } from './writing.ts'
 
 /** What a worker knows when it starts. */
@@ -34,6 +37,8 @@ export class Session {
   #text: string | undefined
   #pairs = 0
   #patches = 0
+  /** Counts what ends an explanation: a newer one, or a run. */
+  #whys = 0
   /** The id of the writing that is wanted, and the one there is. */
   #wanted: number | undefined
   #writing: Writing | undefined
@@ -47,11 +52,16 @@ export class Session {
   handle(request: Request): Promise<void> {
     switch (request.type) {
       case 'open':
-        return this.#answered(undefined, () => this.#start(request.backend))
+        return this.#answered(undefined, () => this.#start(request))
       case 'card':
         return this.#answered(request.id, () => this.#card(request))
+      case 'neuron': {
+        const turn = this.#runs
+        return this.#answered(request.id, () => this.#neuron(request, turn))
+      }
       case 'run': {
         const turn = ++this.#runs
+        this.#whys++
         this.#wanted = undefined
         if (request.text !== this.#text) this.#endPairs()
         this.#text = request.text
@@ -63,6 +73,14 @@ export class Session {
       }
       case 'patch':
         return this.#patch(request, ++this.#patches)
+      case 'why': {
+        const turn = ++this.#whys
+        return this.#answered(request.id, () => this.#why(request, turn))
+      }
+      case 'without': {
+        const turn = this.#whys
+        return this.#answered(request.id, () => this.#without(request, turn))
+      }
       case 'write':
         this.#wanted = request.id
         return this.#write(request)
@@ -82,14 +100,17 @@ export class Session {
     return this.#queue
   }
 
-  async #start(choice: BackendChoice): Promise<void> {
+  async #start({ backend, folder }: Request & { type: 'open' }): Promise<void> {
     const { base, files, send, isolated } = this.#options
-    const ops = await startBackend(choice)
-    const model = await loadModel(ops, base, files, (label, done, total) =>
-      send({ type: 'progress', label, done, total }),
-    )
-    this.#open = { model, readCard: cardReader(model, base, files) }
-    send({ type: 'opened', opened: { ...factsOf(model), notes: notes(ops, isolated) } })
+    const ops = await startBackend(backend)
+    const onProgress: OnProgress = (label, done, total) => send({ type: 'progress', label, done, total })
+    const bundled = folder === undefined
+    const { model, notes } = bundled
+      ? { model: await loadModel(ops, base, files, onProgress), notes: [] }
+      : await loadFolder(ops, folder, onProgress)
+    this.#open = { model, readCard: cardReader(model, base, files, bundled ? undefined : onProgress) }
+    const opened = { ...factsOf(model), bundled, notes: [...notes, ...notesOn(ops, isolated)] }
+    send({ type: 'opened', opened })
   }
 
   async #card(request: Request & { type: 'card' }): Promise<void> {
@@ -97,13 +118,16 @@ export class Session {
     this.#options.send({ type: 'card', id: request.id, card })
   }
 
+  async #neuron(request: Request & { type: 'neuron' }, turn: number): Promise<void> {
+    await this.#giveWayWhen(() => turn !== this.#runs)()
+    const card = await readNeuron(this.#opened().model, request.text, request)
+    this.#options.send({ type: 'neuron', id: request.id, card })
+  }
+
   async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
     const { send } = this.#options
     const { id } = request
-    const giveWay = async () => {
-      await messagesHandled()
-      if (turn !== this.#runs) throw SUPERSEDED
-    }
+    const giveWay = this.#giveWayWhen(() => turn !== this.#runs)
     await giveWay()
     await this.#writing?.close()
     this.#writing = undefined
@@ -121,10 +145,7 @@ export class Session {
   }
 
   async #pair(request: Request & { type: 'pair' }, turn: number): Promise<void> {
-    const giveWay = async () => {
-      await messagesHandled()
-      if (turn !== this.#pairs) throw SUPERSEDED
-    }
+    const giveWay = this.#giveWayWhen(() => turn !== this.#pairs)
     await giveWay()
     const pair = await readPair(this.#opened().model, request, giveWay)
     this.#options.send({ type: 'pair', id: request.id, pair })
@@ -133,10 +154,7 @@ export class Session {
   /** Each row is a piece of work of its own, as each token of a writing is. */
   async #patch(request: Request & { type: 'patch' }, turn: number): Promise<void> {
     const { id } = request
-    const giveWay = async () => {
-      await messagesHandled()
-      if (turn !== this.#patches) throw SUPERSEDED
-    }
+    const giveWay = this.#giveWayWhen(() => turn !== this.#patches)
     let rows: ReturnType<typeof patchRows> | undefined
     for (let more = true; more;) {
       more = false // unless a row comes: after a fault nothing goes on
@@ -149,6 +167,34 @@ export class Session {
         if ('places' in value) this.#options.send({ type: 'patching', id, patching: value })
         else this.#options.send({ type: 'patched', id, row: value })
       })
+    }
+  }
+
+  async #why(request: Request & { type: 'why' }, turn: number): Promise<void> {
+    const giveWay = this.#giveWayWhen(() => turn !== this.#whys)
+    await giveWay()
+    const why = await explainToken(this.#opened().model, request, giveWay)
+    await giveWay()
+    this.#options.send({ type: 'why', id: request.id, why })
+  }
+
+  async #without(request: Request & { type: 'without' }, turn: number): Promise<void> {
+    const { id, changes } = request
+    const tell = (change: Change, loss: number) => this.#options.send({ type: 'without', id, change, loss })
+    await explainWithout(
+      this.#opened().model,
+      request,
+      changes,
+      tell,
+      this.#giveWayWhen(() => turn !== this.#whys),
+    )
+  }
+
+  /** Gives what was asked meanwhile its turn, and the work up once it is no longer wanted. */
+  #giveWayWhen(superseded: () => boolean): () => Promise<void> {
+    return async () => {
+      await messagesHandled()
+      if (superseded()) throw SUPERSEDED
     }
   }
 
@@ -193,22 +239,28 @@ async function startBackend({ name, threads }: BackendChoice): Promise<Backend> 
   })
 }
 
-function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'notes'> {
+function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'bundled' | 'notes'> {
   const { config, ops } = gpt2
+  const bases = new Set(saes.flatMap((sae) => (sae ? [describeBasis(sae.config)] : [])))
   return {
     model: name,
     backend: ops.name,
     mode: ops.mode,
     config,
-    saes: saes.map((sae, layer) => ({ dSae: sae.config.dSae, hints: hints[layer] })),
+    saes: saes.map((sae, layer) => ({
+      hook: sae?.config.hookName ?? '',
+      dSae: sae?.config.dSae ?? 0,
+      hints: hints[layer],
+    })),
     basis:
-      `features of the ${[...new Set(saes.map((sae) => describeBasis(sae.config)))].join('; ')}; ` +
-      '<|endoftext|> before every text, its position without features',
+      bases.size === 0
+        ? 'no SAEs, and so no features'
+        : `features of the ${[...bases].join('; ')}; <|endoftext|> before every text, its position without features`,
   }
 }
 
 /** What a person should know of how this runs. */
-function notes(ops: Backend, isolated: boolean): string[] {
+function notesOn(ops: Backend, isolated: boolean): string[] {
   const found: string[] = []
   if (!isolated && (ops.name === 'wasm' || ops.name === 'gpujs:webasm'))
     found.push(

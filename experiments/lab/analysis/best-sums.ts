@@ -124,7 +124,7 @@ function leastOf(values: Float64Array): number {
   return least
 }
 
-/** The texts, label by label: label c's are order[starts[c]] to order[starts[c + 1]] (left out), rising. */
+/** The texts, label by label: label c's are order[starts[c]] to order[starts[c + 1]] (exclusive), rising. */
 export function textsByLabel(
   labels: Uint32Array,
   count: number,

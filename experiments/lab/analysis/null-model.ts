@@ -66,7 +66,7 @@ function scoreWeights(columns: readonly Column[], labels: Uint32Array): PackedWe
 }
 
 /**
- * The best scores under shuffled labels. counts: a list a category, entry s the number of draws in which the category's
+ * The best scores under shuffled labels. counts: one list per category, entry s the number of draws in which the category's
  * best score was s; sums: of the categories' best scores in each draw, in the order of the draws: the same seed deals the
  * same labels in every layer, so that two layers' sums stand in pairs
  */

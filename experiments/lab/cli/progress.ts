@@ -2,6 +2,9 @@
 import cliProgress from 'cli-progress'
 import { onEarlyExit } from './cleanup.ts'
 import { print, visibleLine } from './print.ts'
+import { showBytes } from './show-bytes.ts'
+
+export { showBytes }
 
 /** How far a long job is. `using progress = createProgress(...)` stops it on every way out of the block. */
 export interface Progress extends Disposable {
@@ -118,9 +121,4 @@ function inWords(
   if (unit !== 'bytes') return { amount: `${done}/${total} ${unit}`, rate: '', left, detail }
   const rate = rising ? `, ${showBytes(perMs * 1000)}/s` : ''
   return { amount: `${showBytes(done)} of ${showBytes(total)}`, rate, left, detail }
-}
-
-/** `548.1 MB`; below one MB, `1,234 bytes`. A MB is a million bytes. */
-export function showBytes(bytes: number): string {
-  return bytes < 1e6 ? `${Math.round(bytes).toLocaleString('en')} bytes` : `${(bytes / 1e6).toFixed(1)} MB`
 }

@@ -8,14 +8,14 @@ import type { Sae } from '../../../sae/weights.ts'
 import { windowsOf } from './windows.ts'
 
 /** How many tokens go through the model, or an SAE, at once. */
-const batchTokens = 512
+export const BATCH_TOKENS = 512
 
-/** Cuts texts into runs of whole texts of at most `batchTokens` tokens (or one longer text). */
+/** Cuts texts into runs of whole texts of at most `BATCH_TOKENS` tokens (or one longer text). */
 export function batches<T extends { readonly length: number }>(texts: readonly T[]): T[][] {
   const all: T[][] = []
   let size = 0
   for (const text of texts) {
-    if (all.length === 0 || size + text.length > batchTokens) {
+    if (all.length === 0 || size + text.length > BATCH_TOKENS) {
       all.push([])
       size = 0
     }
@@ -84,16 +84,16 @@ export function eventsHandled(): Promise<void> {
 /** The features of a whole stream [tokens, d_in] from an SAE's hook. -> sparse [tokens, d_sae] */
 export async function encodeStream(ops: Backend, sae: Sae, stream: Tensor): Promise<SparseRows> {
   const parts: SparseRows[] = []
-  for (let row = 0; row < stream.shape[0]; row += batchTokens)
+  for (let row = 0; row < stream.shape[0]; row += BATCH_TOKENS)
     await ops.scope(async (ops) => {
-      const x = ops.upload(stream.rows(row, Math.min(row + batchTokens, stream.shape[0])))
+      const x = ops.upload(stream.rows(row, Math.min(row + BATCH_TOKENS, stream.shape[0])))
       parts.push(await encode(ops, sae, x))
       await eventsHandled()
     })
   return stackRows(parts, sae.config.dSae)
 }
 
-/** One feature's activations: a list a text, one number a token, BOS first and always 0. */
+/** One feature's activations: one list per text, one number per token, BOS first and always 0. */
 export type FeatureColumn = readonly Float32Array[]
 
 /**

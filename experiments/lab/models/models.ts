@@ -7,10 +7,12 @@ import { loadGpt2, releaseGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { allShapes, hasOwnUnembedding } from '../../../gpt2/weights.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
-import { loadSae, saeShapes, type Sae } from '../../../sae/weights.ts'
+import { loadSae, type Sae } from '../../../sae/weights.ts'
 import { printNote } from '../cli/print.ts'
 import { UserError } from '../cli/user-error.ts'
-import { checkFits, float32Bytes, memoryLimit } from './memory-limit.ts'
+import { checkFits, float32Bytes, saeBytes } from './fits.ts'
+import { withBos } from './folder-tokenizer.ts'
+import { memoryLimit } from './memory-limit.ts'
 import type { Published } from './hub/releases.ts'
 import type { SourceOptions } from './source-options.ts'
 import { findModel } from './model-source.ts'
@@ -54,9 +56,6 @@ interface TokenizeOptions {
   readonly name?: string
   readonly anyLength?: boolean
 }
-
-/** The 8-bit columns that exact screening makes of an encoder, as a share of the SAE. */
-const SCREEN_SHARE = 1 / 8
 
 /**
  * Loads a model onto a backend: `tiny` (bundled), `synthetic` (GPT-2 small's sizes, weights from a formula), `gpt2`
@@ -107,15 +106,15 @@ export async function openModel(
     prepareSaes: (hooks) => source.prepareSaes(hooks),
     async openSae(hook) {
       const source = sae(hook)
-      const saeBytes = (1 + SCREEN_SHARE) * float32Bytes(saeShapes(source.config))
+      const own = saeBytes(source.config)
       const others = [...open.values()].reduce((sum, others) => sum + others, 0)
       const beside = open.size > 0 ? ` beside ${open.size} open` : ''
-      checkFits(`${name} with the SAE of ${hook}${beside}`, bytes + others + saeBytes, limit)
+      checkFits(`${name} with the SAE of ${hook}${beside}`, bytes + others + own, limit)
       const saeStore = await source.weights()
       try {
         const loaded = await loadSae(ops, saeStore, source.config)
         const sae = { ...loaded, [Symbol.dispose]: () => void (open.delete(sae) && loaded[Symbol.dispose]()) }
-        open.set(sae, saeBytes)
+        open.set(sae, own)
         return sae
       } finally {
         await saeStore.close()
@@ -144,16 +143,6 @@ async function untiedToo(
     await store.close()
     throw error
   }
-}
-
-/** BOS is what the tokenizer says: configs often keep GPT-2's id beside a vocabulary of another making. */
-function withBos(config: Gpt2Config, tokenizer: Tokenizer, note: (text: string) => void): Gpt2Config {
-  const bos = tokenizer.endOfText ?? config.bos
-  if (config.bos !== undefined && bos !== config.bos)
-    note(
-      `config.json's bos_token_id is ${config.bos}, BOS is the tokenizer's ${tokenizer.pieces([bos!])[0]}, ${bos}`,
-    )
-  return { ...config, bos }
 }
 
 /** Opens the SAE of a hook, has `work` done with it, and releases it, also where the work fails. */

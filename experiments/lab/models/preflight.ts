@@ -105,7 +105,7 @@ function problemOf({ cosine, l0 }: SaeQuality, published?: Published): string | 
     return `what it rebuilds has a cosine of ${cosine.toFixed(3)} to what is there, expected at least ${LEAST_COSINE}`
   const expected = published?.l0
   if (expected !== undefined && !(l0 <= MOST_TIMES * expected && MOST_TIMES * l0 >= expected))
-    return `${l0.toFixed(1)} active features a token, published are ${expected}, expected at most ${MOST_TIMES} times as many or few`
+    return `${l0.toFixed(1)} active features per token, published are ${expected}, expected at most ${MOST_TIMES} times as many or few`
   return undefined
 }
 

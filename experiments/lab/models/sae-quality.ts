@@ -15,12 +15,12 @@ import { joinHooks } from './hooks.ts'
 import { withSae, type OpenModel } from './models.ts'
 import { windowsOf } from './windows.ts'
 
-/** How well an SAE does on some texts, as it stands in results.json. Losses are in nats a token. */
+/** How well an SAE does on some texts, as it stands in results.json. Losses are in nats per token. */
 export interface SaeEvaluation {
   texts: number
   /** BOS left out, as from all that follows but the losses. */
   tokens: number
-  /** Mean number of active features a token. */
+  /** Mean number of active features per token. */
   l0: number
   /** 1 - sum |x - x_hat|^2 / sum |x - mean(x)|^2, the mean taken over tokens, per dimension. */
   explained_variance: number
@@ -35,14 +35,20 @@ export interface SaeEvaluation {
   ce_spliced: number
   /** With zeros in place of what the SAE rebuilds. */
   ce_zero_ablated: number
-  /** (zero-ablated - spliced) / (zero-ablated - clean): 1 if splicing costs nothing. */
+  /** With its mean over these tokens in its place: what is left where the text is not known. */
+  ce_mean_ablated: number
+  /**
+   * (zero-ablated - spliced) / (zero-ablated - clean): 1 if splicing costs nothing. It flatters: zeros do more harm than knowing
+   * nothing, so the mean is held against it, too.
+   */
   ce_recovered: number
+  ce_recovered_of_mean: number
 }
 
 type Texts = readonly (readonly number[])[]
 
 /**
- * Measures the SAEs of some hooks: a forward pass for the model alone, two for each SAE.
+ * Measures the SAEs of some hooks: a forward pass for the model alone, three for each SAE.
  * @param wholeTexts ids with BOS; windows of a long text count as texts of their own
  * @param onPass is called with the number of passes done
  */
@@ -67,22 +73,27 @@ export async function measureSaes(
       return { meter, spliced, config }
     })
     onPass(++done)
-    const zeros = replaceBy(config, new Float32Array(config.dOut))
-    const zeroAblated = await lossOf(model.gpt2, texts, () => ({ [config.hookNameOut]: zeros }))
-    onPass(++done)
+    const lossWith = async (row: Float32Array) => {
+      const loss = await lossOf(model.gpt2, texts, () => ({ [config.hookNameOut]: replaceBy(config, row) }))
+      onPass(++done)
+      return loss
+    }
+    const zeroAblated = await lossWith(new Float32Array(config.dOut))
+    const meanAblated = await lossWith(meter.mean())
     const { tokens, l0, explainedVariance, deadFeatures, denseFeatures } = meter.quality()
     evaluations.set(hook, {
       ...{ texts: wholeTexts.length, tokens, l0, explained_variance: explainedVariance, d_sae: config.dSae },
       ...{ dead_features: deadFeatures, dense_features: denseFeatures },
-      ...{ ce_clean: clean, ce_spliced: spliced, ce_zero_ablated: zeroAblated },
+      ...{ ce_clean: clean, ce_spliced: spliced, ce_zero_ablated: zeroAblated, ce_mean_ablated: meanAblated },
       ce_recovered: lossRecovered({ clean, spliced, ablated: zeroAblated }),
+      ce_recovered_of_mean: lossRecovered({ clean, spliced, ablated: meanAblated }),
     })
   }
   return evaluations
 }
 
 /** How many passes `measureSaes` makes. */
-export const measuringPasses = (hooks: number): number => 1 + 2 * hooks
+export const measuringPasses = (hooks: number): number => 1 + 3 * hooks
 
 /** The mean loss over all predictions of all texts, with the hooks that `hooksFor` gives for each batch. */
 async function lossOf(model: Gpt2, texts: Texts, hooksFor: (batch: Texts) => HookTable = () => ({})) {

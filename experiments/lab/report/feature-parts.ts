@@ -112,7 +112,7 @@ export function strongToWeak(
 }
 
 /** What its direction promotes and suppresses. */
-export function lensPart({ promoted, suppressed }: FeatureDashboard): VNode {
+export function lensPart({ promoted, suppressed }: Pick<FeatureDashboard, 'promoted' | 'suppressed'>): VNode {
   const max = Math.max(...[...promoted, ...suppressed].map(({ logit }) => Math.abs(logit)))
   const chips = (tokens: readonly TokenEffect[]): VNode[] =>
     tokens.map(

@@ -31,7 +31,7 @@ interface TokenRun {
 
 /**
  * Keeps the tokens that fire, without BOS, to three significant digits.
- * @param activations of one feature in one text, one a token, BOS first
+ * @param activations of one feature in one text, one per token, BOS first
  * @throws if there is not one activation a token
  */
 export function firingTokens(pieces: readonly string[], activations: ArrayLike<number>): number[] {

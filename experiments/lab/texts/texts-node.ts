@@ -28,7 +28,7 @@ const PARSERS: Readonly<Record<string, (source: string, options?: Least) => Labe
  * - `NAME.json`: an object of category -> array of texts, or an array of `{ category, text }`;
  * - `NAME.jsonl`: an object `{ category, text }` a line;
  * - `NAME.csv` or `NAME.tsv`: columns `category` and `text`, named in the first row, commas, semicolons or tabs between;
- * - a folder of `CATEGORY.txt`, a text a line, blank lines left out; categories in order of their names.
+ * - a folder of `CATEGORY.txt`, one text per line, blank lines left out; categories in order of their names.
  *   Anything else in it is passed over, with a note.
  * @throws UserError that names the path and what to mend; see `parseJsonTexts` and `parseCsvTexts`
  */

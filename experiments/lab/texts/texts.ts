@@ -85,7 +85,7 @@ export function parseJsonLinesTexts(source: string, least?: Least): LabelledText
 }
 
 /**
- * Texts from one source of lines a category: a text a line, blank lines left out. A line loses its end (LF or
+ * Texts from one source of lines per category: one text per line, blank lines left out. A line loses its end (LF or
  * CRLF) and nothing else.
  * @throws if the texts are not as `parseJsonTexts` wants them
  */

@@ -17,8 +17,8 @@ export interface JobSettings {
   readonly columns: Columns
   readonly seed: number
   readonly shardTokens: number
-  /** Whether the activations are kept. */
-  readonly store: boolean
+  /** What is kept of each token: `features`, and names of hooks. */
+  readonly store: readonly string[]
 }
 
 export interface Job extends JobSettings {

@@ -22,6 +22,7 @@ import { writeSaeDashboard } from './result/saedashboard.ts'
 import { writeResult } from './result/write-result.ts'
 import { memoryBound } from './memory-bound.ts'
 import type { Workbench } from './run-shard.ts'
+import { checkStore, diskBound } from './store.ts'
 
 const options = command.opts<Options>()
 
@@ -35,9 +36,11 @@ runMain(async () => {
     )
   await withBackend(options, async (ops) => {
     using model = await openModel(options.model, ops, { ...options, quiet })
+    const store = [...new Set(options.store)]
+    checkStore(store, model)
     const hooks = chooseHooks(model, options.layers ?? usualLayers(model, [0, 2, 4, 6, 8, 10]))
     await model.prepareSaes(hooks)
-    const { textColumn: text, labelColumn: label, seed, shardTokens, store = false, strict = false } = options
+    const { textColumn: text, labelColumn: label, seed, shardTokens, strict = false } = options
     const settings = { columns: { text, label }, seed, shardTokens, store }
     const job = await describeJob(ops, options.model, hooks, files, settings, options)
     await beginJob(out, job)
@@ -45,6 +48,7 @@ runMain(async () => {
     try {
       for (const hook of hooks) saes.push(await model.openSae(hook))
       if (!quiet) printNote(memoryBound(saes, shardTokens))
+      if (!quiet && store.length > 0) printNote(diskBound(store, model))
       const bench: Workbench = { model, saes, job, jobHash: hashJob(job) }
       const started = performance.now()
       const shards = await passOver(bench, { files, folder: out, strict, quiet })
@@ -66,9 +70,21 @@ function show(
 ): void {
   if (options.json)
     return printJson({ manifest, layers: layers.map((row) => ({ ...row, tokens: Number(row.tokens) })) }, 1)
-  const head = ['layer', 'L0', 'explained variance', 'CE recovered', 'dead', 'on > 10 % of tokens']
+  const head = [
+    'layer',
+    'L0',
+    'explained variance',
+    'costs, nats',
+    'CE recovered',
+    'of mean',
+    'dead',
+    'on > 10 % of tokens',
+  ]
   const rows = layers.map((row) => [
-    ...[`${row.layer}`, showNumber(row.l0), row.explained_variance.toFixed(3), row.ce_recovered.toFixed(3)],
+    ...[`${row.layer}`, showNumber(row.l0), row.explained_variance.toFixed(3)],
+    ...[row.ce_spliced - row.ce_clean, row.ce_recovered, row.ce_recovered_of_mean].map((value) =>
+      value.toFixed(3),
+    ),
     ...[`${row.dead_features} of ${row.d_sae}`, `${row.dense_features}`],
   ])
   print(formatTable(head, rows))

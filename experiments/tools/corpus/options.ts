@@ -1,4 +1,5 @@
 // What `npm run corpus` can be told.
+import { Option } from 'commander'
 import { createCommand, integerIn, listOf } from '../../lab/cli/cli.ts'
 import { addEngineOptions, type EngineOptions } from '../../lab/models/engine-options.ts'
 
@@ -11,7 +12,7 @@ export interface Options extends EngineOptions {
   readonly seed: number
   readonly shardTokens: number
   readonly strict?: boolean
-  readonly store?: boolean
+  readonly store?: readonly string[]
   readonly saedashboard?: boolean
   readonly json?: boolean
 }
@@ -42,7 +43,15 @@ export const command = addEngineOptions(
     131_072,
   )
   .option('--strict', 'refuse bad input, which otherwise is counted and listed')
-  .option('--store', 'keep every activation, too: Parquet files in OUT/activations')
+  .addOption(
+    new Option(
+      '--store [list]',
+      'keep of each token, too: features, those that fire, for npm run analyse (if no list is given); a hook’s name, what ' +
+        'stands there, for npm run train-sae',
+    )
+      .argParser(listOf('store'))
+      .preset('features'),
+  )
   .option(
     '--saedashboard',
     'write the features as SAEDashboard’s JSON, too: OUT/saedashboard/LAYER/batch-N.json',

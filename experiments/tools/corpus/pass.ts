@@ -9,7 +9,7 @@ import { readDocuments } from './read/documents.ts'
 import type { CorpusFile } from './read/files.ts'
 import { runShard, type Workbench } from './run-shard.ts'
 import { openShard, type ShardFile } from './shard-file-node.ts'
-import { storePath, writeStore } from './store.ts'
+import { openStore } from './store.ts'
 
 const shardPath = (folder: string, index: number): string =>
   join(folder, 'shards', `${String(index).padStart(6, '0')}.parquet`)
@@ -60,9 +60,8 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
       const ends = Math.max(at, before[shard.ends.file] + shard.read)
       const onTokens = (done: number) =>
         progress.update(at + ((ends - at) * done) / shard.tokens, `${tokens + done} tokens`)
-      const store: Parameters<typeof runShard>[4] = (...made) =>
-        writeStore(storePath(folder, shard.index), ...made)
-      await runShard(bench, shard, path, onTokens, bench.job.store ? store : undefined)
+      const store = bench.job.store.length > 0 ? await openStore(folder, bench, shard) : undefined
+      await runShard(bench, shard, path, onTokens, store)
       index += 1
       at = ends
       tokens += shard.tokens

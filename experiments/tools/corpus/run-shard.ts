@@ -1,7 +1,7 @@
 // A shard through the model and its SAEs, from windows to the file.
 import { createHash } from 'node:crypto'
 import { sliceRows, stackRows, type SparseRows } from '../../../engine/sparse.ts'
-import type { HookTable } from '../../../gpt2/hooks.ts'
+import type { Hook } from '../../../gpt2/hooks.ts'
 import { run } from '../../../gpt2/model.ts'
 import { encode } from '../../../sae/encoder.ts'
 import type { Sae } from '../../../sae/weights.ts'
@@ -10,11 +10,9 @@ import type { OpenModel } from '../../lab/models/models.ts'
 import type { CorpusWindow, Shard } from './cut.ts'
 import type { Job } from './job.ts'
 import { ShardWriter, type ShardHead } from './shard-file-node.ts'
-import { tallyShard } from './tally/tally-shard.ts'
+import type { ShardStore } from './store.ts'
+import { ShardTally } from './tally/tally-shard.ts'
 import { measuredWindows, shardTokens, type ShardTokens } from './tally/tokens.ts'
-
-/** A shard's features, one of its SAEs after the other: sparse [tokens, d_sae], BOS left out. */
-type ShardFeatures = readonly SparseRows[]
 
 /** What has to be there to work on a shard. */
 export interface Workbench {
@@ -25,55 +23,70 @@ export interface Workbench {
   readonly jobHash: string
 }
 
-/** Computes a shard and writes its file, and its activations where they are to be stored. onTokens: how many are done */
+/** Computes a shard and writes its file, and before it what is to be stored. onTokens: how many are done */
 export async function runShard(
   bench: Workbench,
   shard: Shard,
   path: string,
   onTokens: (done: number) => void,
-  store?: (tokens: ShardTokens, features: ShardFeatures) => Promise<void>,
+  store?: ShardStore,
 ): Promise<ShardHead> {
-  const { job, jobHash: hash, model } = bench
-  const features = await encodeWindows(bench, shard.windows, onTokens)
+  const { job, jobHash: hash, model, saes } = bench
   const tokens = shardTokens(shard.windows, job.seed)
+  const tallies = saes.map(({ config }) => new ShardTally(tokens, config.dSae))
+  const parts = saes.map((): SparseRows[] => [])
+  const onFeatures = (sae: number, features: SparseRows) => {
+    tallies[sae].add(features)
+    if (store) parts[sae].push(features)
+  }
+  await encodeWindows(bench, shard.windows, onFeatures, onTokens, store)
   const writer = new ShardWriter()
-  for (const [layer, ofLayer] of features.entries()) {
-    for (const tally of tallyShard(tokens, ofLayer)) writer.add(layer, tally)
+  for (const [layer, tally] of tallies.entries()) {
+    for (const row of tally.rows()) writer.add(layer, row)
     await eventsHandled()
   }
-  await store?.(tokens, features)
+  await store?.finish(
+    tokens,
+    parts.map((part, i) => stackRows(part, saes[i].config.dSae)),
+  )
   const head = headOf(shard, tokens, hash, job.seed, model)
   await writer.finish(path, head)
   return head
 }
 
-/** The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand. */
-async function encodeWindows(
+/**
+ * The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand.
+ * @param onFeatures given an SAE's number and its features on a batch of windows, BOS left out: sparse [tokens, d_sae]
+ */
+export async function encodeWindows(
   { model: { gpt2 }, saes }: Pick<Workbench, 'model' | 'saes'>,
   windows: readonly CorpusWindow[],
+  onFeatures: (sae: number, features: SparseRows) => void,
   onTokens: (done: number) => void,
-): Promise<ShardFeatures> {
-  const parts = saes.map((): SparseRows[] => [])
+  store?: ShardStore,
+): Promise<void> {
   let done = 0
   for (const batch of batches(windows.map(({ ids }) => ids))) {
-    const hooks: Record<string, HookTable[string]> = {}
+    const hooks: Record<string, Hook[]> = {}
     for (const [i, sae] of saes.entries())
-      hooks[sae.config.hookName] = async (x, ops) =>
-        void parts[i].push(...withoutBos(await encode(ops, sae, x), batch))
+      hooks[sae.config.hookName] = [
+        async (x, ops) => onFeatures(i, withoutBos(await encode(ops, sae, x), batch)),
+      ]
+    for (const [name, hook] of store?.hooksFor(batch) ?? []) (hooks[name] ??= []).push(hook)
     await run(gpt2, batch, hooks)
     await eventsHandled()
     done += batch.reduce((sum, { length }) => sum + length - 1, 0)
     onTokens(done)
   }
-  return parts.map((part, i) => stackRows(part, saes[i].config.dSae))
 }
 
-function withoutBos(features: SparseRows, batch: readonly (readonly number[])[]): SparseRows[] {
+function withoutBos(features: SparseRows, batch: readonly (readonly number[])[]): SparseRows {
   let row = 0
-  return batch.map(({ length }) => {
+  const texts = batch.map(({ length }) => {
     row += length
     return sliceRows(features, row - length + 1, row)
   })
+  return stackRows(texts, features.shape[1])
 }
 
 function headOf(

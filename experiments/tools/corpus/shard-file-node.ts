@@ -64,7 +64,7 @@ const FOOTER = 'clearbox-shard'
 
 /** Gathers a shard's tallies, layer by layer and by rising feature, and writes them. */
 export class ShardWriter {
-  readonly #bytes = new ByteWriter(2 ** 20)
+  readonly #bytes = new ByteWriter(2 ** 25)
   readonly #writer: ParquetWriter
   /** [layer, block] of each row group. */
   readonly #groups: [number, number][] = []

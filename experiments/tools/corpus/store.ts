@@ -1,52 +1,73 @@
-// A shard's activations as Parquet, for those who ask: a row for each feature that fires on a token.
-import { join } from 'node:path'
-import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
+// What a corpus keeps of each token, where --store asks for it.
+import type { Hook } from '../../../gpt2/hooks.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
-import { writeAtomically } from '../../lab/cli/write-node.ts'
+import { siteNames, siteOf } from '../../../sae/sites.ts'
+import { FEATURES, storeFile } from '../../lab/analysis/corpus/store-node.ts'
+import { showBytes } from '../../lab/cli/progress.ts'
+import { UserError } from '../../lab/cli/user-error.ts'
+import type { OpenModel } from '../../lab/models/models.ts'
+import type { Shard } from './cut.ts'
+import type { Job } from './job.ts'
+import { storeDocuments, storeFeatures } from './store-features.ts'
+import { StreamsFile } from './store-streams.ts'
 import type { ShardTokens } from './tally/tokens.ts'
 
-export const storePath = (folder: string, index: number): string =>
-  join(folder, 'activations', `${String(index).padStart(6, '0')}.parquet`)
+/** Of one shard. */
+export interface ShardStore {
+  /** Hooks for a batch of windows, which write as the model reads it. */
+  hooksFor(batch: readonly (readonly number[])[]): [name: string, hook: Hook][]
+  /** Writes what is still to be written, and gives all files their names. */
+  finish(tokens: ShardTokens, features: readonly SparseRows[]): Promise<void>
+}
 
-const COLUMNS = ['sae', 'document', 'position', 'token', 'feature'] as const
-/** Rows that are made at once. */
-const ROWS = 2 ** 18
+/** @throws UserError if one of them is neither `features` nor a hook that an SAE can be trained on */
+export function checkStore(store: readonly string[], { name, gpt2 }: OpenModel): void {
+  const { nLayers } = gpt2.config
+  for (const kept of store) {
+    if (kept === FEATURES) continue
+    const site = siteOf(kept)
+    if (!site || site.holds === 'normalized' || site.layer >= nLayers)
+      throw new UserError(
+        `--store ${kept}: expected ${FEATURES}, or one of ${siteNames}, but ln2.hook_normalized; ${name} has blocks 0..${nLayers - 1}`,
+      )
+  }
+}
 
-/**
- * Columns: `sae` (its number among the manifest's), `document`, `position` (the document's first token is 1), `token` (its
- * id), `feature`, `activation`. Rows are sorted by SAE, then token, then feature.
- */
-export async function writeStore(
-  path: string,
-  { windows, window, place }: ShardTokens,
-  features: readonly SparseRows[],
-): Promise<void> {
-  const bytes = new ByteWriter(2 ** 20)
-  const schema = [
-    { name: 'root', num_children: COLUMNS.length + 1 },
-    ...COLUMNS.map((name) => ({ name, type: 'INT32' as const, repetition_type: 'REQUIRED' as const })),
-    { name: 'activation', type: 'FLOAT' as const, repetition_type: 'REQUIRED' as const },
-  ]
-  const writer = new ParquetWriter({ writer: bytes, schema })
-  for (const [sae, { offsets, indices, values }] of features.entries())
-    for (let first = 0, token = 0; first < values.length; first += ROWS) {
-      const end = Math.min(first + ROWS, values.length)
-      const rows = Object.fromEntries(COLUMNS.map((name) => [name, new Int32Array(end - first)]))
-      for (let entry = first; entry < end; entry++) {
-        while (offsets[token + 1] <= entry) token++
-        const { document, from, ids } = windows[window[token]]
-        rows.sae[entry - first] = sae
-        rows.document[entry - first] = document
-        rows.position[entry - first] = from + place[token] - 1
-        rows.token[entry - first] = ids[place[token]]
-        rows.feature[entry - first] = indices[entry]
+const hooksOf = (store: readonly string[]): string[] => store.filter((kept) => kept !== FEATURES)
+
+/** What each token takes on the disk. */
+export function diskBound(store: readonly string[], { gpt2 }: OpenModel): string {
+  const hooks = hooksOf(store)
+  const lines = store.includes(FEATURES) ? ['each firing: at most 24 bytes'] : []
+  const token = 4 * gpt2.config.dModel * hooks.length
+  if (hooks.length > 0)
+    lines.push(`each token: ${token} bytes at ${hooks.join(', ')}: ${showBytes(1e6 * token)} for a million`)
+  return ['disk, for what --store keeps:', ...lines].join('\n')
+}
+
+/** @throws UserError if the disk has no room for it */
+export async function openStore(
+  folder: string,
+  { model, job }: { readonly model: OpenModel; readonly job: Job },
+  { index, tokens, windows }: Shard,
+): Promise<ShardStore> {
+  const hooks = hooksOf(job.store)
+  const metadata = new Map(Object.entries({ model_sha256: job.model.sha256, arithmetic: job.arithmetic }))
+  const streams =
+    hooks.length > 0
+      ? await StreamsFile.open(storeFile(folder, 'hooks', index), {
+          ...{ hooks, width: model.gpt2.config.dModel, tokens, metadata },
+        })
+      : undefined
+  const files = job.files.map(({ name }) => name)
+  return {
+    hooksFor: (batch) => streams?.hooksFor(batch) ?? [],
+    async finish(tokens, features) {
+      if (job.store.includes(FEATURES)) {
+        await storeFeatures(folder, index, tokens, features)
+        await storeDocuments(folder, index, windows, files)
       }
-      const columnData = [
-        ...COLUMNS.map((name) => ({ name, data: rows[name] })),
-        { name: 'activation', data: values.slice(first, end) },
-      ]
-      void writer.write({ columnData, rowGroupSize: ROWS })
-    }
-  void writer.finish()
-  await writeAtomically(path, bytes.getBytes())
+      await streams?.publish()
+    },
+  }
 }

@@ -10,7 +10,8 @@ import { readSaeConfig, type SaeConfig } from '../../../sae/config.ts'
 import { saeShapes } from '../../../sae/weights.ts'
 import { findTokenizer } from '../../lab/models/own-tokenizer.ts'
 import type { SaeFiles } from '../../lab/models/hub/releases.ts'
-import { checkSae, openSaeWeights, readText, saeFieldsOf, saesIn } from '../../lab/models/sae-source.ts'
+import { checkSae } from '../../lab/models/check-sae.ts'
+import { openSaeWeights, readText, saeFieldsOf, saesIn } from '../../lab/models/sae-source.ts'
 import { openWeights, weightsPath } from '../../lab/models/weight-files.ts'
 
 /** One file, or one kind of file, of a folder. */

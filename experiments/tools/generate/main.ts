@@ -22,7 +22,7 @@ interface Options extends EngineOptions, SamplingOptions {
   readonly json?: boolean
 }
 
-const command = addEngineOptions(createCommand('generate', 'write on from a prompt, a token at a time'))
+const command = addEngineOptions(createCommand('generate', 'write on from a prompt, one token at a time'))
   .option('--prompt <text>', 'the beginning; <|endoftext|> is put before it, and may stand alone')
   .addOption(fileOption().conflicts('prompt'))
   .addOption(
@@ -36,7 +36,7 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
   .option('--tokens <n>', 'how many tokens to write at most', positiveInteger('tokens'), 60)
   .option(
     '--temperature <t>',
-    'below 1 bolder, above 1 wilder, 0 always the most probable',
+    'below 1 more cautious, above 1 wilder, 0 always the most probable',
     numberIn('temperature', 0, 100),
     0.8,
   )

@@ -1,6 +1,7 @@
 // How does an SAE come to be? Trains one on a model's activations.
 //   npm run train-sae -- --out mine/sae/layer3
 //   npm run train-sae -- --texts corpus --hook blocks.5.hook_resid_pre --tokens 2M --out mine/sae/layer5
+//   npm run train-sae -- --activations results/corpus/mine --hook blocks.3.hook_resid_pre --out mine/sae/layer3   what npm run corpus --store kept
 //   npm run train-sae -- --resume --out mine/sae/layer3               after Ctrl-C
 // Prints loss, L0 and explained variance as it goes; writes cfg.json, sae_weights.safetensors (SAELens') and report.html.
 import { Option } from 'commander'
@@ -29,7 +30,6 @@ import { checkWritable, writeAllAtomically } from '../../lab/cli/write-node.ts'
 import {
   checkCircumstances,
   checkpointToResume,
-  hashTexts,
   removeCheckpoint,
   resumedSettings,
   writeCheckpoint,
@@ -42,11 +42,12 @@ import { measureSaes, type SaeEvaluation } from '../../lab/models/sae-quality.ts
 import { openWeights } from '../../lab/models/weight-files.ts'
 import { arithmeticOf, hashWeights } from '../../lab/models/weights-hash.ts'
 import { newRun } from '../../lab/report/published-node.ts'
-import { describeSplit, firstTexts, splitTexts, type Ids } from '../../lab/texts/held-out.ts'
+import { firstTexts, type Ids } from '../../lab/texts/held-out.ts'
 import { OWN_TEXTS, textsNamed } from '../../lab/texts/named-texts.ts'
 import { namedAfter, tokenizeTexts } from '../../lab/texts/tokenize-texts.ts'
 import { FORMAT, halves, widthsOf, type SaeCheckpoint, type Settings } from './settings.ts'
 import { SOURCES, sourceTexts } from './source-texts-node.ts'
+import { sourceOf } from './source.ts'
 import { trainSae, type Trained } from './train.ts'
 import { qualityRows, renderTrainingReport } from './training-page.ts'
 
@@ -55,6 +56,7 @@ const MEASURED_TOKENS = 4096
 
 interface Options extends EngineOptions, Settings {
   readonly texts: string
+  readonly activations?: string
   readonly out: string
   readonly resume?: boolean
   readonly checkpoint: number
@@ -77,8 +79,12 @@ const command = addEngineOptions(
     OWN_TEXTS,
   )
   .option(
+    '--activations <folder>',
+    'train on what npm run corpus --store HOOK kept, instead of letting the model read again; --texts are then those that it is measured on',
+  )
+  .option(
     '--tokens <n>',
-    'tokens to train on, such as 250k or 1M; texts come again when all were read',
+    'tokens to train on, such as 250k or 1M; texts, or stored activations, come again when all were read',
     tokenCount('tokens'),
     1_000_000,
   )
@@ -129,6 +135,9 @@ Loss of a batch: the mean over tokens of |x_hat - x|^2, where x is scaled so tha
 SAELens’ definitions, written out in sae/train/. AdamW; gradients are clipped to 1. BOS is left out. A twentieth of the texts is held out; the first
 ${MEASURED_TOKENS} tokens of these are measured.
 
+Stored activations are read from the disk as they are needed, in runs of neighbours drawn by the seed from all of the corpus; none of them is held
+out. They are stored as they stand at the hook: centring is done here, as it is without them. Those of other weights are refused.
+
 A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
 same bits as one that was not. Other weights, texts or arithmetic than it was begun with are refused.
 
@@ -154,16 +163,14 @@ runMain(async () => {
         : await textsNamed(options, { leastCategories: 1 })
     const texts = namedAfter(options.texts, found)
     const { ids, long } = tokenizeTexts(model, texts, 'split')
-    if (ids.length < 2) throw new UserError(`${options.texts}: expected two texts at least: one is held out`)
-    const circumstances = {
-      model: await hashWeights(await (await findModel(options.model, { ...options, quiet: true })).weights()),
-      texts: hashTexts(ids),
-      arithmetic: arithmeticOf(ops),
-    }
+    const sha256 = await hashWeights(
+      await (await findModel(options.model, { ...options, quiet: true })).weights(),
+    )
+    const read = await sourceOf(options, { model, sha256, config, ids, settings })
+    const circumstances = { model: sha256, texts: read.texts, arithmetic: arithmeticOf(ops) }
     if (from) checkCircumstances(from.circumstances, circumstances)
-    const { training, heldOut } = splitTexts(ids, settings.seed)
-    if (!quiet) printNote(describeSplit(training, heldOut, settings.tokens))
-    const trained = await trainSae(model, config, training, {
+    if (!quiet) printNote(read.described)
+    const trained = await trainSae(ops, config, read.sourceAt, {
       ...{ settings, circumstances, from, quiet },
       every: Math.max(1, Math.round(options.checkpoint / settings.batch)),
       save: (checkpoint) => writeCheckpoint(out, FORMAT, checkpoint),
@@ -175,7 +182,7 @@ runMain(async () => {
       'sae_weights.safetensors': encodeSafetensors(weights),
       'cfg.json': saeJson(saved),
     })
-    const qualities = await measured(model, saved, firstTexts(heldOut, MEASURED_TOKENS))
+    const qualities = await measured(model, saved, firstTexts(read.measured, MEASURED_TOKENS))
     const report = join(out, 'report.html')
     const provenance = {
       ...(await provenanceOf({ ...model, saeConfig: () => saved }, ops, [config.hookName], {

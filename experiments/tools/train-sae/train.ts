@@ -1,4 +1,5 @@
 // The training itself: from the pool to the optimiser, step by step, with a checkpoint from time to time.
+import type { Backend } from '../../../engine/backend.ts'
 import { createRandom, seedOf } from '../../../engine/random.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
@@ -6,9 +7,15 @@ import { ActivationPool } from '../../../sae/train/pool.ts'
 import { SaeTraining } from '../../../sae/train/training.ts'
 import { createProgress } from '../../lab/cli/progress.ts'
 import type { Circumstances } from '../../lab/models/checkpoint.ts'
-import type { OpenModel } from '../../lab/models/models.ts'
-import { ActivationSource } from './activations.ts'
 import { stepsOf, trainingSettings, type Point, type SaeCheckpoint, type Settings } from './settings.ts'
+
+/** Activations without end: they come again, in another order, when all were read. */
+export interface ActivationSource {
+  /** Where it stands: how often `next` was called. */
+  readonly position: number
+  /** Some rows, on the SAE's basis. -> [tokens, d_in] */
+  next(): Promise<Tensor>
+}
 
 export interface Trained {
   readonly weights: ReadonlyMap<string, Tensor>
@@ -34,17 +41,16 @@ const POINTS = 200
 /** Draws of batches are numbered from here, so that they are not those of the epochs' orders. */
 const FIRST_BATCH = 2 ** 31
 
-/** Trains an SAE, or goes on training it `from` a checkpoint: the same bits either way. texts: ids with BOS */
+/** Trains an SAE, or goes on training it `from` a checkpoint: the same bits either way. sourceAt: where it reads, from a position on */
 export async function trainSae(
-  model: OpenModel,
+  ops: Backend,
   config: SaeConfig,
-  texts: readonly (readonly number[])[],
+  sourceAt: (position?: number) => ActivationSource,
   { settings, circumstances, from, every, save, quiet }: TrainOptions,
 ): Promise<Trained> {
-  const { ops } = model.gpt2
   const { batch, seed } = settings
   const steps = stepsOf(settings)
-  const source = new ActivationSource(model, config, texts, seed, from?.position)
+  const source = sourceAt(from?.position)
   const pool = new ActivationPool(config.dIn, settings.buffer, from?.tensors.get('pool'))
   const fill = async () => {
     while (!pool.isFull) pool.add(await source.next())

@@ -23,7 +23,7 @@ type Curve = Exclude<keyof Point, 'tokens'>
 
 const CURVES: Record<Curve, string> = {
   loss: 'Loss',
-  l0: 'L0: active features a token',
+  l0: 'L0: active features per token',
   explainedVariance: 'Explained variance',
   deadFeatures: `Dead features: active on none of the last ${DEAD_AFTER} tokens`,
 }
@@ -98,16 +98,29 @@ function describeCost({ architecture, k, l1, l0, widths }: Settings): string {
   return architecture === 'matryoshka' ? `k ${k}, prefixes of ${widths.join(', ')} features` : `k ${k}`
 }
 
-/** How well SAEs do, a row each, for the page and for the terminal. */
+/** How well SAEs do, one row each, for the page and for the terminal. */
 export function qualityRows(qualities: ReadonlyMap<string, SaeEvaluation>): {
   head: string[]
   rows: (string | number)[][]
 } {
   return {
-    head: ['SAE', 'tokens', 'L0', 'explained', 'loss recovered', 'features', 'active on none'],
+    head: [
+      'SAE',
+      'tokens',
+      'L0',
+      'explained',
+      'costs, nats',
+      'CE recovered',
+      'of mean',
+      'features',
+      'active on none',
+    ],
     rows: Array.from(qualities, ([name, quality]) => [
       ...[name, quality.tokens, quality.l0.toFixed(1), quality.explained_variance.toFixed(3)],
-      ...[quality.ce_recovered.toFixed(3), quality.d_sae, quality.dead_features],
+      ...[quality.ce_spliced - quality.ce_clean, quality.ce_recovered, quality.ce_recovered_of_mean].map(
+        (value) => value.toFixed(3),
+      ),
+      ...[quality.d_sae, quality.dead_features],
     ]),
   }
 }

@@ -137,7 +137,7 @@ runMain(async () => {
       `${countOf(weights)} parameters; ${settings.tokens} tokens, ${Math.round(found.tokensPerSecond)} a second`,
     )
     print(
-      `loss on texts held out: ${found.heldOut.toFixed(3)} nats a token (knowing nothing: ${Math.log(config.dVocab).toFixed(3)})`,
+      `loss on texts held out: ${found.heldOut.toFixed(3)} nats per token (knowing nothing: ${Math.log(config.dVocab).toFixed(3)})`,
     )
     print(`written to ${out}\nreport: ${join(out, 'report.html')}`)
   })

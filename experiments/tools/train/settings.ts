@@ -19,7 +19,7 @@ export interface Settings {
 /** A point on the curves of the report. */
 export interface Point {
   readonly tokens: number
-  /** Of the batch, in nats a token. */
+  /** Of the batch, in nats per token. */
   readonly loss: number
   /** Of passages of the texts held out, where it was measured. */
   readonly heldOut?: number

@@ -17,7 +17,7 @@ import { trainingSettings, type Gpt2Checkpoint, type Point, type Settings } from
 export interface Trained {
   readonly weights: ReadonlyMap<string, Tensor>
   readonly history: readonly Point[]
-  /** Mean cross-entropy of all passages held out, in nats a token. */
+  /** Mean cross-entropy of all passages held out, in nats per token. */
   readonly heldOut: number
   readonly steps: number
   /** Of this run: a resumed one's begin anew. */

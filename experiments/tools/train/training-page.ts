@@ -35,7 +35,7 @@ export function renderTrainingReport({ run, provenance, config, settings, traine
       'A language model begins as random numbers. It reads passages, says at each token what comes next, and each of its ' +
       'weights is moved a little in the direction that would have made what came more likely.',
     picture: pictureOf(
-      `Loss in nats a token: the line is that of the batch, ${settings.batch} passages; dashed, that of passages held out.`,
+      `Loss in nats per token: the line is that of the batch, ${settings.batch} passages; dashed, that of passages held out.`,
       [curve('Loss', ofTraining, ofHeldOut)],
     ),
     claims: html`<p>
@@ -47,7 +47,7 @@ export function renderTrainingReport({ run, provenance, config, settings, traine
       'numbers',
       'The curve’s numbers',
       dataTable({
-        caption: 'Loss in nats a token',
+        caption: 'Loss in nats per token',
         columns: ['Tokens', 'Batch', 'Held out'],
         rows: history.map(({ tokens, loss, heldOut }) => ({
           head: tokens,

@@ -4,7 +4,7 @@ export interface Expected {
   readonly greedyIds: readonly { prompt: readonly number[]; ids: readonly number[]; source: string }[]
   /** Greedy continuations of a text, nothing prepended. */
   readonly greedyTexts: readonly { prompt: string; text: string; source: string }[]
-  /** Mean losses in nats a token, BOS prepended and its prediction counted. */
+  /** Mean losses in nats per token, BOS prepended and its prediction counted. */
   readonly losses: readonly { text: string; loss: number; tolerance: number; source: string }[]
   readonly splices: readonly Splice[]
   /** The most probable next token after ids without BOS, and its logit. */

@@ -134,7 +134,7 @@ async function verifySae(
     )
     // Where a pre-activation is nearer to zero than the error allowed, one feature may fall on the other side.
     if (expected.smallest_abs_preact > limit)
-      checks.compare(`${hook} active features a token`, 0, active, expected.active_per_token)
+      checks.compare(`${hook} active features per token`, 0, active, expected.active_per_token)
     else checks.compare(`${hook} active, some near zero`, 1, active, expected.active_per_token)
     const { indices, values } = sparseRow(features, prompt.ids.length - 1)
     const valueOf = new Map(Array.from(indices, (feature, i) => [feature, values[i]]))

@@ -63,7 +63,7 @@ export interface LayerRow extends Record<string, unknown> {
   hook: string
   d_sae: number
   tokens: bigint
-  /** Mean number of active features a token, over the corpus. */
+  /** Mean number of active features per token, over the corpus. */
   l0: number
   /** Active on no token of the corpus. */
   dead_features: number
@@ -75,7 +75,9 @@ export interface LayerRow extends Record<string, unknown> {
   ce_clean: number
   ce_spliced: number
   ce_zero_ablated: number
+  ce_mean_ablated: number
   ce_recovered: number
+  ce_recovered_of_mean: number
 }
 
 /** manifest.json: what the result was made of. It is written last, and makes the result one. */
@@ -102,6 +104,8 @@ export interface Manifest {
   bin_edges: number[]
   seed: number
   shard_tokens: number
+  /** What --store kept of each token, `features` or names of hooks, in files of so many shards. */
+  store?: { kept: string[]; shards: number }
   bos: string
   code: string
   arithmetic: string

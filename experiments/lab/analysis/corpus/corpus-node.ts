@@ -40,8 +40,16 @@ export function checkCorpus({ manifest }: Corpus, of: { model: string; hooks: re
     )
 }
 
-/** @throws UserError if `npm run corpus` has not finished one there */
-export async function openCorpus(folder: string): Promise<Corpus> {
+/** Where a layer stands among those of a corpus. @throws UserError if it has none of that layer */
+export function layerIndex(folder: string, { layers }: Manifest, layer: number): number {
+  const index = layers.findIndex((one) => one.layer === layer)
+  if (index >= 0) return index
+  const there = layers.map((one) => one.layer).join(', ')
+  throw new UserError(`${folder}: there is no layer ${layer} in it; there are ${there}`)
+}
+
+/** @throws UserError if `npm run corpus` has not finished a result there */
+export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, 'manifest.json')
   const manifest = JSON.parse(
     await readFile(path, 'utf8').catch((cause: unknown) => {
@@ -53,16 +61,18 @@ export async function openCorpus(folder: string): Promise<Corpus> {
   ) as Manifest
   if (manifest.format !== CORPUS_FORMAT)
     throw new UserError(`${path}: expected the format "${CORPUS_FORMAT}": make it again by npm run corpus`)
+  return manifest
+}
+
+/** @throws UserError if `npm run corpus` has not finished one there */
+export async function openCorpus(folder: string): Promise<Corpus> {
+  const manifest = await readManifest(folder)
   const features = await openParquet(join(folder, 'features.parquet'))
   const examples = await openParquet(join(folder, 'examples.parquet'))
   return {
     manifest,
     async features(layer, from, to) {
-      const index = manifest.layers.findIndex((one) => one.layer === layer)
-      if (index < 0) {
-        const there = manifest.layers.map((one) => one.layer).join(', ')
-        throw new UserError(`${folder}: there is no layer ${layer} in it; there are ${there}`)
-      }
+      const index = layerIndex(folder, manifest, layer)
       const before = manifest.layers.slice(0, index).reduce((sum, { d_sae }) => sum + d_sae, 0)
       const end = Math.min(to, manifest.layers[index].d_sae)
       if (from >= end) return []

@@ -3,7 +3,7 @@ import type { HubFile } from './store.ts'
 
 /** What its authors say of an SAE. */
 export interface Published {
-  /** Mean number of active features a token. */
+  /** Mean number of active features per token. */
   readonly l0?: number
   readonly explainedVariance?: number
 }
@@ -36,7 +36,7 @@ const CENTERED = { model_from_pretrained_kwargs: { center_writing_weights: true 
 const publishedOf = (l0?: number, explainedVariance?: number): Published | undefined =>
   l0 === undefined ? undefined : { l0, explainedVariance }
 
-/** A folder an SAE, as SAELens saves it. */
+/** One folder per SAE, as SAELens saves it. */
 function inFolders(
   name: string,
   repo: string,

@@ -30,7 +30,8 @@ export const LAYER_COLUMNS: Columns<Named<LayerRow>> = {
   ...{ layer: 'INT32', hook: 'STRING', d_sae: 'INT32', tokens: 'INT64', l0: 'DOUBLE' },
   ...{ dead_features: 'INT32', dense_features: 'INT32', measured_tokens: 'INT32' },
   ...{ explained_variance: 'DOUBLE', ce_clean: 'DOUBLE', ce_spliced: 'DOUBLE' },
-  ...{ ce_zero_ablated: 'DOUBLE', ce_recovered: 'DOUBLE' },
+  ...{ ce_zero_ablated: 'DOUBLE', ce_mean_ablated: 'DOUBLE' },
+  ...{ ce_recovered: 'DOUBLE', ce_recovered_of_mean: 'DOUBLE' },
 }
 
 /** What the rows of all features share. */

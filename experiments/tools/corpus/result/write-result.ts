@@ -69,10 +69,11 @@ export async function writeResult(
     const work = { bench, merged, features, examples, pieces, onBlock: () => progress.step() }
     const row = await writeLayer(work, index)
     const quality = measured.get(sae.config.hookName)!
-    const { explained_variance, ce_clean, ce_spliced, ce_zero_ablated, ce_recovered } = quality
+    const { explained_variance, ce_clean, ce_spliced, ce_zero_ablated, ce_mean_ablated } = quality
+    const { ce_recovered, ce_recovered_of_mean } = quality
     layers.push({
-      ...{ ...row, measured_tokens: quality.tokens, explained_variance },
-      ...{ ce_clean, ce_spliced, ce_zero_ablated, ce_recovered },
+      ...{ ...row, measured_tokens: quality.tokens, explained_variance, ce_clean, ce_spliced },
+      ...{ ce_zero_ablated, ce_mean_ablated, ce_recovered, ce_recovered_of_mean },
     })
     table.add(layers[index])
   }
@@ -192,6 +193,7 @@ function manifestOf(
     sampled,
     bin_edges: Array.from({ length: BINS + 1 }, (_, bin) => binEdge(bin)),
     ...{ seed: job.seed, shard_tokens: job.shardTokens },
+    ...(job.store.length > 0 && { store: { kept: [...job.store], shards: shards.length } }),
     bos: `${model.tokenizer.pieces([bosOf(model.gpt2.config)])[0]} before every window; it never counts`,
     ...{ code: job.code, arithmetic: job.arithmetic, command },
   }

@@ -4,23 +4,21 @@ import { emptyTally, type Example, type Tally } from './tally.ts'
 
 /** 32-bit words, little-endian on every machine that Node runs on. */
 export class Words {
-  #words = new Uint32Array(64)
+  #words = new Uint32Array(4096)
   #floats = new Float32Array(this.#words.buffer)
   #length = 0
 
-  add(word: number): void {
-    if (this.#length === this.#words.length) {
+  /** Room for `count` more, from `at` on: the same words as integers and as float32. */
+  more(count: number): { words: Uint32Array; floats: Float32Array; at: number } {
+    const at = this.#length
+    this.#length += count
+    if (this.#length > this.#words.length) {
       const wider = new Uint32Array(2 * this.#length)
       wider.set(this.#words)
       this.#words = wider
       this.#floats = new Float32Array(wider.buffer)
     }
-    this.#words[this.#length++] = word
-  }
-
-  addFloat(value: number): void {
-    this.add(0)
-    this.#floats[this.#length - 1] = value
+    return { words: this.#words, floats: this.#floats, at }
   }
 
   /** What was added since the last call. */
@@ -52,7 +50,7 @@ export type TallyRow = Pick<Tally, 'feature' | 'firings' | 'sum' | 'sumOfSquares
  * An example's words before its ids: activation, hash, document, position, file, row, label, then which of its tokens fires and
  * (times 256) how many they are, then a mask of those whose activation is not 0. Behind the ids stand those activations.
  */
-const EXAMPLE_HEAD = 9
+export const EXAMPLE_HEAD = 9
 
 export function decodeTally({ histogram, labels, sampled, top, binned, ...numbers }: TallyRow): Tally {
   const tally = { ...emptyTally(numbers.feature), ...numbers }

@@ -8,9 +8,10 @@ import { batches, captureStreams } from '../../lab/models/features.ts'
 import type { OpenModel } from '../../lab/models/models.ts'
 import { windowsOf } from '../../lab/models/windows.ts'
 import type { Ids } from '../../lab/texts/held-out.ts'
+import type { ActivationSource } from './train.ts'
 
 /** Reads batches of passages; where it stands is a number. */
-export class ActivationSource {
+export class ModelSource implements ActivationSource {
   /** Batches read so far. */
   position: number
   readonly #model: OpenModel

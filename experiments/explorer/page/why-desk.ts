@@ -1,0 +1,19 @@
+// What the section "Why this token?" is drawn from, beside what the other sections are.
+import { createContext } from 'preact'
+import type { Change, WhyChoice } from '../protocol.ts'
+import type { Dispatch, OpenWhy } from './state.ts'
+import type { ShownRun } from './text-run.ts'
+
+export interface WhyDesk {
+  readonly run: ShownRun
+  /** The position after which the token would stand. */
+  readonly token: number
+  readonly choice: WhyChoice | null
+  readonly open: OpenWhy | null
+  /** Asks what the logit loses with each of the changes by itself. */
+  readonly without: (changes: readonly Change[]) => void
+  readonly dispatch: Dispatch
+}
+
+/** A new explanation draws its section alone. */
+export const WhyContext = createContext<WhyDesk | null>(null)

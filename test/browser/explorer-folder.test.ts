@@ -1,0 +1,145 @@
+// The Explorer on a model of one's own: a folder that is chosen or dropped.
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startExplorer, type Visitor } from './explorer-site.ts'
+import { seriousFindings } from './page-checks.ts'
+
+const explorer = await startExplorer()
+const parent = mkdtempSync(join(tmpdir(), 'clearbox-folder-'))
+const mine = join(parent, 'mine')
+cpSync('gpt2/tiny', mine, { recursive: true })
+cpSync('sae/tiny', join(mine, 'sae'), { recursive: true })
+const saes = join(parent, 'saes')
+cpSync('sae/tiny', saes, { recursive: true })
+const notes = join(parent, 'notes')
+mkdirSync(notes)
+cpSync('README.md', join(notes, 'README.md'))
+
+const test = suite('a model of one’s own in the Explorer')
+test.after(async () => {
+  await explorer.close()
+  rmSync(parent, { recursive: true })
+})
+
+const choose = ({ page }: Visitor, folder: string) => page.locator('#folder').setInputFiles(folder)
+
+/** Drops a folder of these files on the page, as the browser would: entries that are read one by one. */
+const dropEntries = (page: Page, name: string, paths: readonly string[]) =>
+  page.evaluate(
+    ([name, paths]) => {
+      const entries = paths.map((path) => ({
+        ...{ isFile: true, name: path, fullPath: `/${name}/${path}` },
+        file: (got: (file: File) => void) => got(new File(['{}'], path)),
+      }))
+      let left = [entries, []]
+      const folder = {
+        ...{ isFile: false, name, fullPath: `/${name}` },
+        createReader: () => ({ readEntries: (got: (some: object[]) => void) => got(left.shift() ?? []) }),
+      }
+      left = [entries, []]
+      const event = new Event('drop', { bubbles: true, cancelable: true })
+      const items = [{ webkitGetAsEntry: () => folder }]
+      Object.assign(event, { dataTransfer: { types: ['Files'], items } })
+      window.dispatchEvent(event)
+      return event.defaultPrevented
+    },
+    [name, paths] as const,
+  )
+
+for (const width of [1280, 390])
+  test(`chosen by the keyboard: memory is said before it loads, then all runs on it, and nothing is sent: ${width} px`, () =>
+    explorer.visit(
+      async (visitor) => {
+        const { page } = visitor
+        await visitor.ready()
+        const bundled = await visitor.features()
+        const sent: string[] = []
+        page.context().on('request', (request) => {
+          if (request.method() !== 'GET' || !/\.js$/.test(request.url())) sent.push(request.url())
+        })
+        await choose(visitor, mine)
+        const offer = page.locator('.own-model .notice')
+        await offer.getByText('mine: 6 layers, 128 wide, 4097 tokens').waitFor()
+        assert.match(
+          await offer.innerText(),
+          /SAEs at layers 0, 1, 2, 3, 4, 5\..* about 14\.\d MB of memory/s,
+        )
+        assert.equal(await seriousFindings(page), [])
+        await page.screenshot({ path: join('results', 'explorer-pictures', `folder-${width}.png`) })
+        await visitor.rerun(async () => {
+          await visitor.button('Use this model').focus()
+          await page.keyboard.press('Enter')
+        })
+        assert.match(await page.locator('footer').textContent(), /^\s*mine, computed by wasm/)
+        assert.equal(await visitor.features(), bundled)
+        await page.locator('.results .bar[data-feature] ').first().waitFor()
+        assert.equal(sent, [])
+        await page.locator('button.bar[data-feature]').first().click()
+        await page.locator('section.panel .findings').waitFor()
+        assert.equal(
+          sent.map((address) => address.replace(/.*\//, '').split('.')[0]),
+          ['texts'],
+        )
+        await visitor.rerun(() => visitor.button('Back to the bundled model').click())
+        assert.match(await page.locator('footer').textContent(), /^\s*tiny, computed by wasm/)
+      },
+      { width },
+    ))
+
+test('a folder without a model: what is missing, and the page goes on', () =>
+  explorer.visit(async (visitor) => {
+    await visitor.ready()
+    await choose(visitor, notes)
+    const notice = visitor.page.locator('.own-model [role="alert"]')
+    await notice.getByText('notes has no config.json').waitFor()
+    await choose(visitor, saes)
+    await notice.getByText('saes holds SAEs and no model').waitFor()
+    assert.is(await visitor.data('state'), 'ready')
+    await visitor.button('Go on with the model that is here').click()
+    assert.is(await notice.count(), 0)
+    await visitor.write('the page still reads')
+  }))
+
+test('a dropped folder is read like a chosen one, and the browser does not open it', () =>
+  explorer.visit(async (visitor) => {
+    await visitor.ready()
+    assert.ok(await dropEntries(visitor.page, 'dropped', ['config.json', 'model.safetensors']))
+    await visitor.page.getByText('dropped/config.json: model_type is nothing').waitFor()
+  }))
+
+test('a model that this device has no memory for is refused by name, before it loads', () =>
+  explorer.visit(
+    async (visitor) => {
+      await visitor.ready()
+      await choose(visitor, mine)
+      await visitor.page
+        .getByText(
+          /mine with 6 SAEs does not fit: its weights as float32 are 14\.\d MB, the memory of this device is 1\.1 MB/,
+        )
+        .waitFor()
+    },
+    {
+      prepare: (page) =>
+        page.addInitScript(() => Object.defineProperty(navigator, 'deviceMemory', { value: 0.001 })),
+    },
+  ))
+
+test('weights that turn out damaged: a sentence, and the way back', () =>
+  explorer.visit(async (visitor) => {
+    await visitor.ready()
+    const broken = join(parent, 'broken')
+    cpSync(mine, broken, { recursive: true })
+    cpSync('README.md', join(broken, 'model.safetensors'))
+    await choose(visitor, broken)
+    await visitor.button('Use this model').click()
+    const notice = visitor.page.locator('.notice.failure')
+    await notice.getByText('broken/model.safetensors: ').waitFor()
+    await visitor.rerun(() => visitor.button('Use the bundled model').click())
+    assert.match(await visitor.page.locator('footer').textContent(), /^\s*tiny/)
+  }))
+
+test.run()
