@@ -148,7 +148,7 @@ const rules = [
 export default {
   forbidden: rules.map((rule) => ({ ...rule, severity: 'error' })),
   options: {
-    exclude: '(^|/)results/|^dist/|^(bench/peers|test/webgpu|test/package)/node_modules/',
+    exclude: '(^|/)results/|^dist/|^(bench/peers|test/(firefox|package|queue|webgpu))/node_modules/',
     doNotFollow: { path: '(^|/)node_modules/' },
     // Types too, though they are gone when the code runs.
     tsPreCompilationDeps: true,

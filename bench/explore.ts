@@ -98,7 +98,10 @@ function rowsOf(backend: string, { mode, first, presses }: Typist): Row[] {
 
 /** Opens the page in a new context and presses keys, each when the picture of the one before has come. */
 async function type(browser: Browser, url: string, presses: number): Promise<Typist> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    serviceWorkers: 'block',
+  })
   context.setDefaultTimeout(120_000)
   try {
     const page = await context.newPage()

@@ -39,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.exit(signal === 'SIGINT' ? 130 : 143)
   })
 
-const files = globSync('**/*.test.ts', { cwd: folder })
+const files = globSync('**/*.test.ts', { cwd: folder, exclude: ['**/node_modules/**'] })
   .filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
   .sort()
 const waiting = [...files]

@@ -43,6 +43,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'what SAE features fire on in a corpus of any size, with an index to look them up in',
     load: () => import('../tools/corpus/main.ts'),
   },
+  'corpus:worker': {
+    description: 'work on the shards of a corpus that a queue shares out',
+    load: () => import('../tools/corpus/queue/main.ts'),
+  },
   capture: {
     description: 'write a model’s activations at named hooks to a safetensors file (F32)',
     load: () => import('../tools/capture/main.ts'),

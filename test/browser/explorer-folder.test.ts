@@ -74,7 +74,7 @@ for (const width of [1280, 390])
           await visitor.button('Use this model').focus()
           await page.keyboard.press('Enter')
         })
-        assert.match(await page.locator('footer').textContent(), /^\s*mine, computed by wasm/)
+        assert.match((await page.locator('footer').textContent())!, /^\s*mine, computed by wasm/)
         assert.equal(await visitor.features(), bundled)
         await page.locator('.results .bar[data-feature] ').first().waitFor()
         assert.equal(sent, [])
@@ -85,7 +85,7 @@ for (const width of [1280, 390])
           ['texts'],
         )
         await visitor.rerun(() => visitor.button('Back to the bundled model').click())
-        assert.match(await page.locator('footer').textContent(), /^\s*tiny, computed by wasm/)
+        assert.match((await page.locator('footer').textContent())!, /^\s*tiny, computed by wasm/)
       },
       { width },
     ))
@@ -108,7 +108,7 @@ test('a dropped folder is read like a chosen one, and the browser does not open 
   explorer.visit(async (visitor) => {
     await visitor.ready()
     assert.ok(await dropEntries(visitor.page, 'dropped', ['config.json', 'model.safetensors']))
-    await visitor.page.getByText('dropped/config.json: model_type is nothing').waitFor()
+    await visitor.page.getByText('dropped/config.json: model_type is missing').waitFor()
   }))
 
 test('a model that this device has no memory for is refused by name, before it loads', () =>
@@ -123,8 +123,10 @@ test('a model that this device has no memory for is refused by name, before it l
         .waitFor()
     },
     {
-      prepare: (page) =>
-        page.addInitScript(() => Object.defineProperty(navigator, 'deviceMemory', { value: 0.001 })),
+      prepare: async (page) =>
+        void (await page.addInitScript(() =>
+          Object.defineProperty(navigator, 'deviceMemory', { value: 0.001 }),
+        )),
     },
   ))
 
@@ -139,7 +141,7 @@ test('weights that turn out damaged: a sentence, and the way back', () =>
     const notice = visitor.page.locator('.notice.failure')
     await notice.getByText('broken/model.safetensors: ').waitFor()
     await visitor.rerun(() => visitor.button('Use the bundled model').click())
-    assert.match(await visitor.page.locator('footer').textContent(), /^\s*tiny/)
+    assert.match((await visitor.page.locator('footer').textContent())!, /^\s*tiny/)
   }))
 
 test.run()

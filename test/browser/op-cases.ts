@@ -107,6 +107,9 @@ export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> 
         await close(ops, 2, (host) => host.attentionPattern(q, k, heads, texts), pattern)
         const whole = naive.naiveAttention(q, k, v, heads, texts)
         await close(ops, 2, (host) => host.attention(q, k, v, heads, texts), whole)
+        const given = await hostOps(ops).attentionPattern(q, k, heads, texts)
+        const mixed = naive.naiveMix(given, v, heads, texts)
+        await close(ops, 1, (host) => host.attentionMix(given, v, heads, texts), mixed)
       },
       RUNS,
     ),
@@ -268,6 +271,14 @@ export const opCases: Readonly<Record<string, (ops: Backend) => Promise<void>>> 
       },
       RUNS,
     ),
+
+  scaleEntries: async (ops) => {
+    const x = positiveEntries(randomTensor([5, 30], 1))
+    const scaled = await ops.scaleEntries(x, (row, index) => (row + index) % 3)
+    const dense = toDense(x)
+    const expected = dense.data.map((value, i) => value * ((Math.floor(i / 30) + (i % 30)) % 3))
+    checkSameBits(toDense(scaled), new Tensor(dense.shape, expected))
+  },
 
   'a reshaped tensor keeps its numbers in their order': async (ops) => {
     const x = randomTensor([4, 6], 1)

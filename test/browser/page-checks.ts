@@ -14,6 +14,8 @@ export interface View {
   readonly width?: number
   readonly scheme?: 'light' | 'dark'
   readonly script?: boolean
+  /** Whether a service worker may keep the page: left out, no, so that each visit asks the server for all. */
+  readonly offline?: boolean
   readonly reducedMotion?: 'reduce' | 'no-preference'
   /** Before the page opens. */
   readonly prepare?: (page: Page, context: BrowserContext) => Promise<void>
@@ -23,13 +25,14 @@ export interface View {
 
 /** Opens the page, does `act`, and gives what the page did that it should not: dialogs, errors, requests. */
 export async function visit(browser: Browser, url: string, view: View, act: (page: Page) => Promise<void>) {
-  const { width = 1280, scheme = 'light', script = true, reducedMotion, prepare } = view
+  const { width = 1280, scheme = 'light', script = true, reducedMotion, prepare, offline = false } = view
   const { mayAsk = (address) => address === url } = view
   const context = await browser.newContext({
     viewport: { width, height: 844 },
     colorScheme: scheme,
     javaScriptEnabled: script,
     reducedMotion,
+    serviceWorkers: offline ? 'allow' : 'block',
   })
   context.setDefaultTimeout(PATIENCE)
   const page = await context.newPage()
@@ -39,7 +42,10 @@ export async function visit(browser: Browser, url: string, view: View, act: (pag
     void dialog.dismiss()
   })
   // A policy that stops something is told here, too.
-  page.on('console', (message) => noticed.push(`console: ${message.text()}`))
+  page.on('console', (message) => {
+    if (message.text() !== 'Service Worker registration blocked by Playwright')
+      noticed.push(`console: ${message.text()}`)
+  })
   page.on('pageerror', (error) => noticed.push(`error: ${error.message}`))
   context.on('request', (request) => {
     if (!mayAsk(request.url()) && !request.url().startsWith('data:'))

@@ -119,12 +119,12 @@ test('of two SAEs of a layer the first is shown, and the page says which is not'
     changed(editJson('sae/blocks.3.hook_resid_pre/cfg.json', { hook_name: 'blocks.2.hook_mlp_out' })),
   )
   assert.is(own.opened?.saes[2].hook, 'blocks.2.hook_resid_pre')
-  assert.match(own.opened?.notes.join(), /it leaves out those of blocks\.2\.hook_mlp_out\./)
+  assert.match(own.opened!.notes.join(), /it leaves out those of blocks\.2\.hook_mlp_out\./)
 })
 
 test('BOS is what the folder’s tokenizer says, and the page says so', async () => {
   const own = await opened(changed(editJson('config.json', { bos_token_id: 7 })))
-  assert.match(own.opened?.notes.join(), /bos_token_id is 7, BOS is the tokenizer's <\|endoftext\|>, 4096\./)
+  assert.match(own.opened!.notes.join(), /bos_token_id is 7, BOS is the tokenizer's <\|endoftext\|>, 4096\./)
   assert.is((await own.run('a')).tokens[0].id, 4096)
 })
 
@@ -197,8 +197,8 @@ for (const [name, [edit, said]] of Object.entries(refused))
   test(`refused, with a sentence: ${name}`, async () => {
     const { failure } = await opened(changed(edit))
     assert.is(failure?.kind, 'folder')
-    assert.match(failure?.message, said)
-    assert.match(failure?.advice, /Choose another folder, or go back to the bundled model/)
+    assert.match(failure!.message, said)
+    assert.match(failure!.advice, /Choose another folder, or go back to the bundled model/)
   })
 
 test('a file that an index names and that is not there is named', async () => {
@@ -207,7 +207,7 @@ test('a file that an index names and that is not there is named', async () => {
     const index = { weight_map: { 'wte.weight': 'gone.safetensors' } }
     files.set('model.safetensors.index.json', JSON.stringify(index))
   })
-  assert.match((await opened(files)).failure?.message, /names gone\.safetensors, which is not there/)
+  assert.match((await opened(files)).failure!.message, /names gone\.safetensors, which is not there/)
 })
 
 test('a text with a byte that a vocabulary of one’s own has no token for is a fault of the text', async () => {

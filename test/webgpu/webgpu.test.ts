@@ -9,6 +9,7 @@ import { parts } from '../../bench/gpujs/race-layer.ts'
 import { startRunner } from '../../bench/gpujs/runner.ts'
 import { raceRunner } from '../../bench/gpujs/race-runner.ts'
 import type { GpuUse } from '../../bench/rows.ts'
+import { wrapOps } from '../../bench/wrap-ops.ts'
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { toDense } from '../../engine/sparse.ts'
@@ -42,7 +43,24 @@ test('names the adapter that it runs on', () => {
   assert.match(ops.mode, /^gpu\.js, .+ \((software|hardware)\)/)
 })
 
-for (const [name, hold] of Object.entries(opCases)) test(name, () => hold(ops))
+const called = new Set<PropertyKey>()
+const watched = wrapOps(ops, ({ op }, run) => {
+  called.add(op)
+  return run()
+})
+for (const [name, hold] of Object.entries(opCases)) test(name, () => hold(watched))
+
+test('the cases above, which Chromium runs, too, call every op', () => {
+  const noOp = /^(scope|upload|download|reshape|prepare.*|createCache|release|dispose)$/
+  const ops = Object.entries(watched).flatMap(([name, member]) =>
+    typeof member === 'function' && !noOp.test(name) ? [name] : [],
+  )
+  assert.ok(ops.length > 20, ops.join())
+  assert.equal(
+    ops.filter((op) => !called.has(op)),
+    [],
+  )
+})
 
 for (const [name, make] of Object.entries(gradientCases))
   test(`gradients: ${name}`, () =>

@@ -9,6 +9,7 @@ import { showBytes } from '../../lab/cli/progress.ts'
 import { checkWritable, explain, makeFolder } from '../../lab/cli/write-node.ts'
 import { bundle, checkPath } from './bundle.ts'
 import { collectFiles, repository } from './files.ts'
+import { addServiceWorker } from './offline.ts'
 import { readSources } from './sources.ts'
 
 /** The page with its model is meant for any static host and any line. */
@@ -56,6 +57,7 @@ export async function buildExplorer(
         await writeFile(join(draft, path), content)
       }
       await writeFile(join(draft, MARK), MARK_TEXT)
+      await addServiceWorker(draft)
     })
     const built = await measure(draft)
     if (built.bytes > MOST_BYTES)

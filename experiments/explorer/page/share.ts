@@ -1,10 +1,11 @@
 // The way out: a link to all that is shown, and its numbers as a file.
 import { html } from '../../lab/report/html.ts'
-import type { VNode } from 'preact'
+import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { exportRun } from './export.ts'
 import { Fold } from './fold.ts'
 import { encodeLink, type Link } from './link.ts'
+import { Offline } from './offline.ts'
 import type { ShownRun } from './text-run.ts'
 
 export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
@@ -21,7 +22,8 @@ export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
   return html`<${Fold} id="share" title="How do you take this with you?" open>
     <p>
       The link opens this page with your text and everything that you chose on it: who has the link can read
-      the text. The file holds all numbers of this text, those not shown too.
+      the text.${run.opened.bundled ? '' : ' It opens with the bundled model: yours stays where it is.'} The
+      file holds all numbers of this text, those not shown too.
     </p>
     <p class="examples">
       <button type="button" onClick=${copy}>Copy link</button>
@@ -39,6 +41,7 @@ export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
         />
       </label>`
     }
+    ${h(Offline, null)}
     <footer>
       ${run.opened.model}, computed by ${run.opened.backend} (${run.opened.mode}). ${run.opened.basis}
     </footer>

@@ -10,5 +10,5 @@ export function calledFromPackage(): void {
 /** Texts name commands as a clone has them; from the package they become `npx clearbox NAME`. */
 export function asCalled(text: string): string {
   if (!fromPackage) return text
-  return text.replace(/\bnpm (?:run (?:-s )?([a-z][a-z-]*)|(start))( --(?= |$))?/gm, 'npx clearbox $1$2')
+  return text.replace(/\bnpm (?:run (?:-s )?([a-z][a-z:-]*)|(start))( --(?= |$))?/gm, 'npx clearbox $1$2')
 }

@@ -2,7 +2,8 @@
 import { Command, InvalidArgumentError, type Option } from 'commander'
 import { inspect } from 'node:util'
 import { asCalled } from './called.ts'
-import { printNote, visibleLine, visibleLines } from './print.ts'
+import { sayFarewell } from './cleanup.ts'
+import { printNote, visibleLine, visibleLines, withoutPasswords } from './print.ts'
 import { UserError } from './user-error.ts'
 
 /** Exit codes of every command: 1 a failure, 2 wrong usage, 128 + its number for a signal. */
@@ -55,11 +56,11 @@ function takenByNpm({ long, negate, required }: Option): string | undefined {
   return value === 'true' ? `${long} ...` : `${long}=${value}`
 }
 
-/** What to type to run `npm run NAME` with these arguments again, quoted where a shell needs it. */
+/** What to type to run `npm run NAME` with these arguments again, quoted where a shell needs it, passwords left out. */
 export function commandLine(name: string, args: readonly string[]): string {
-  const quoted = args.map((argument) =>
-    /^[\w./:=,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`,
-  )
+  const quoted = args
+    .map(withoutPasswords)
+    .map((argument) => (/^[\w./:=,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`))
   return asCalled([callOf(name), ...(args.length > 0 ? ['--', ...quoted] : [])].join(' '))
 }
 
@@ -126,10 +127,11 @@ export function listOf<T>(label: string, each?: (text: string) => T) {
 /**
  * Runs a command. A `UserError` ends it with one line, another error with its message and, when
  * CLEARBOX_DEBUG is set, its stack: exit code 1. SIGINT and SIGTERM end it with 130 and 143, after
- * temporary files are removed. A reader that closes standard output early (`| head`) ends it quietly.
+ * temporary files are removed and what `onSignal` was told is done. A reader that closes standard output early (`| head`) ends it quietly.
  */
 export function runMain(main: () => Promise<void>): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(EXIT[signal]))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void sayFarewell().finally(() => process.exit(EXIT[signal])))
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.ok)
     fail(error)

@@ -2,12 +2,17 @@
 import { asCalled } from './called.ts'
 import { visible } from './visible.ts'
 
-/** Text on one line: control characters as pictures (␊, ␛), what else is invisible as in reports. */
+/** Text on one line: control characters as pictures (␊, ␛), what else is invisible as in reports; no server's password. */
 export function visibleLine(text: string): string {
-  const pictured = text.replace(/[\u0000-\u001f\u007f]/g, (character) =>
+  const pictured = withoutPasswords(text).replace(/[\u0000-\u001f\u007f]/g, (character) =>
     character === '\u007f' ? '␡' : String.fromCharCode(0x2400 + character.charCodeAt(0)),
   )
   return visible(pictured)
+}
+
+/** Addresses of Redis without what logs in to it. */
+export function withoutPasswords(text: string): string {
+  return text.replace(/\b(rediss?:\/\/)\S*@/gi, '$1***@')
 }
 
 /** Lines of text, each made visible. */

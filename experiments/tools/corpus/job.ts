@@ -31,6 +31,12 @@ export interface Job extends JobSettings {
   readonly files: readonly Omit<CorpusFile, 'path'>[]
 }
 
+/** What a queue carries of a job: a list of files may be long. */
+export type JobWithoutFiles = Omit<Job, 'files'> & Partial<Pick<Job, 'files'>>
+
+/** A shard is held in memory. */
+export const MOST_SHARD_TOKENS = 2 ** 20
+
 const FORMAT = 'clearbox corpus 1'
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
@@ -89,6 +95,14 @@ const WORDS: Readonly<Record<keyof Job, string>> = {
   store: '--store',
 }
 
+/** What the parts are called in which two jobs differ; `files` need not be known. */
+export function differences(one: JobWithoutFiles, other: JobWithoutFiles): string[] {
+  const parts = (Object.keys(WORDS) as (keyof JobWithoutFiles)[]).filter(
+    (part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]),
+  )
+  return parts.map((part) => WORDS[part])
+}
+
 /**
  * Notes the job in the folder, or holds it to the one that was begun there.
  * @throws UserError that names what differs
@@ -97,12 +111,10 @@ export async function beginJob(folder: string, job: Job): Promise<void> {
   const path = join(folder, 'job.json')
   if (!existsSync(path)) return writeAtomically(path, `${JSON.stringify(job, null, 1)}\n`)
   const before = JSON.parse(await readFile(path, 'utf8')) as Job
-  const differing = (Object.keys(WORDS) as (keyof Job)[]).filter(
-    (part) => JSON.stringify(before[part]) !== JSON.stringify(job[part]),
-  )
+  const differing = differences(before, job)
   if (differing.length > 0)
     throw new UserError(
-      `${folder} holds another corpus's work: the ${differing.map((part) => WORDS[part]).join(', the ')} differ: ` +
+      `${folder} holds another corpus's work: the ${differing.join(', the ')} differ: ` +
         'give the same options, name another folder by --out, or remove this one to begin again',
     )
 }

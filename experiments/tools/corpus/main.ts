@@ -17,6 +17,7 @@ import { beginJob, describeJob, hashJob } from './job.ts'
 import { indexPath, writeIndex } from './index-page/index-page.ts'
 import { command, type Options } from './options.ts'
 import { passOver } from './pass.ts'
+import { passQueued, queueOptions } from './queue/pass-queued.ts'
 import { corpusFiles } from './read/files.ts'
 import { writeSaeDashboard } from './result/saedashboard.ts'
 import { writeResult } from './result/write-result.ts'
@@ -29,6 +30,7 @@ const options = command.opts<Options>()
 runMain(async () => {
   const { out, json: quiet = false } = options
   await checkWritable(join(out, 'manifest.json'))
+  const queued = options.queue === undefined ? undefined : await queueOptions(options.queue, options)
   const { files, passedOver } = await corpusFiles(options.texts)
   if (passedOver.length > 0 && !quiet)
     printNote(
@@ -51,7 +53,10 @@ runMain(async () => {
       if (!quiet && store.length > 0) printNote(diskBound(store, model))
       const bench: Workbench = { model, saes, job, jobHash: hashJob(job) }
       const started = performance.now()
-      const shards = await passOver(bench, { files, folder: out, strict, quiet })
+      const passing = { files, folder: out, strict, quiet }
+      const shards = queued
+        ? await passQueued(bench, { ...passing, ...queued })
+        : await passOver(bench, passing)
       const seconds = (performance.now() - started) / 1000
       const call = commandLine('corpus', process.argv.slice(2))
       const result = await writeResult(bench, shards, { folder: out, command: call, quiet })

@@ -2,6 +2,7 @@
 import { Option } from 'commander'
 import { createCommand, integerIn, listOf } from '../../lab/cli/cli.ts'
 import { addEngineOptions, type EngineOptions } from '../../lab/models/engine-options.ts'
+import { MOST_SHARD_TOKENS } from './job.ts'
 
 export interface Options extends EngineOptions {
   readonly texts: string
@@ -14,6 +15,8 @@ export interface Options extends EngineOptions {
   readonly strict?: boolean
   readonly store?: readonly string[]
   readonly saedashboard?: boolean
+  readonly queue?: string
+  readonly root: string
   readonly json?: boolean
 }
 
@@ -39,7 +42,7 @@ export const command = addEngineOptions(
   .option(
     '--shard-tokens <n>',
     'tokens after which what is done is kept',
-    integerIn('shard-tokens', 1, 2 ** 20),
+    integerIn('shard-tokens', 1, MOST_SHARD_TOKENS),
     131_072,
   )
   .option('--strict', 'refuse bad input, which otherwise is counted and listed')
@@ -55,6 +58,15 @@ export const command = addEngineOptions(
   .option(
     '--saedashboard',
     'write the features as SAEDashboard’s JSON, too: OUT/saedashboard/LAYER/batch-N.json',
+  )
+  .option(
+    '--queue <address>',
+    'have `npm run corpus:worker` work, on any number of machines, by way of a Redis: redis://HOST[:PORT][/DATABASE], or rediss://',
+  )
+  .option(
+    '--root <folder>',
+    'with --queue: the folder that all machines share, with texts and results in it',
+    '.',
   )
   .addHelpText(
     'after',

@@ -11,10 +11,10 @@ import { runShard, type Workbench } from './run-shard.ts'
 import { openShard, type ShardFile } from './shard-file-node.ts'
 import { openStore } from './store.ts'
 
-const shardPath = (folder: string, index: number): string =>
+export const shardPath = (folder: string, index: number): string =>
   join(folder, 'shards', `${String(index).padStart(6, '0')}.parquet`)
 
-interface PassOptions {
+export interface PassOptions {
   readonly files: readonly CorpusFile[]
   readonly folder: string
   readonly strict: boolean
@@ -72,7 +72,7 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
 }
 
 /** The shards of a corpus from one on. */
-function shardsFrom(
+export function shardsFrom(
   { model, job }: Pick<Workbench, 'model' | 'job'>,
   files: readonly CorpusFile[],
   from: { readonly index: number; readonly cursor: Cursor },
@@ -83,7 +83,7 @@ function shardsFrom(
   return cutShards(found, vocabulary, job.shardTokens, from)
 }
 
-function refusal({ faults: [{ file, row, fault }] }: Shard, files: readonly CorpusFile[]): UserError {
+export function refusal({ faults: [{ file, row, fault }] }: Shard, files: readonly CorpusFile[]): UserError {
   return new UserError(
     `${files[file].path}, row ${row}: ${fault}: mend it, or leave --strict out to have bad input counted and listed`,
   )

@@ -1,0 +1,66 @@
+// What a worker does with a shard that the queue gives it, however that ends.
+import { onSignal } from '../../../lab/cli/cleanup.ts'
+import { Misfit, type Benches } from './benches.ts'
+import type { JobErrors, Process, QueuedJob } from './bullmq.ts'
+import { BadShard, readShardJob, type ShardJob, type ShardProgress } from './shard-job.ts'
+import { workOnShard, type Done } from './work-on-shard.ts'
+
+/** Workers that may die over a shard before it is given up. */
+const MOST_DEATHS = 5
+
+interface Told {
+  onDone(task: ShardJob, done: Done): void
+  /** The shard may be tried again. */
+  onFailure(shard: string, error: Error): void
+  /** This worker is not one for it, and takes no more. */
+  onMisfit(misfit: Misfit): void
+}
+
+/** name: the worker's */
+export function processor(name: string, benches: Benches, errors: JobErrors, told: Told): Process {
+  const { UnrecoverableError, WaitingError } = errors
+  return async (job, token) => {
+    try {
+      const task = readShardJob(job.data)
+      const prepared = await benches.of(task)
+      if (task.begun.length >= MOST_DEATHS)
+        throw new BadShard(
+          `${task.begun.length} workers began it, and none of them was heard of again: ${task.begun.join(', ')}`,
+        )
+      await job.updateData({ ...task, begun: [...task.begun, name] })
+      using _ = onSignal(async () => {
+        await job.updateData(task)
+        await job.moveToWait(token)
+      })
+      const done = await workOnShard(prepared, task, progressOf(job, name)).catch(async (error: unknown) => {
+        await job.updateData(task) // it was heard of
+        throw error
+      })
+      told.onDone(task, done)
+      return done
+    } catch (error) {
+      if (error instanceof Misfit) {
+        told.onMisfit(error)
+        const progress: ShardProgress = { worker: name, tokens: 0, refused: error.message }
+        await job.updateProgress(progress)
+        await job.moveToWait(token)
+        throw new WaitingError()
+      }
+      const { message } = error as Error
+      told.onFailure(job.id!, error as Error)
+      throw error instanceof BadShard ? new UnrecoverableError(message) : error
+    }
+  }
+}
+
+/** Says how far a shard is, at most once a second. */
+function progressOf(job: QueuedJob, worker: string): (tokens: number) => void {
+  let next = 0
+  return (tokens) => {
+    if (performance.now() < next) return
+    next = Infinity // until Redis has it
+    const progress: ShardProgress = { worker, tokens }
+    const sent = job.updateProgress(progress).catch(() => undefined) // its lock is lost, say: then that matters
+    void sent.then(() => (next = performance.now() + 1000))
+  }
+}
