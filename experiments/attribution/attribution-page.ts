@@ -11,7 +11,8 @@ import { dataTable, figure, noted, type DataTable } from '../lab/report/tables.t
 import { namedFeature, showToken, visible } from '../lab/report/tokens.ts'
 import { findings, showAgreement, showEffect } from './answer.ts'
 import { METHODS, type Method } from './methods.ts'
-import { PATCHED, type Patching } from './patching.ts'
+import { PATCHED } from '../lab/analysis/intervene.ts'
+import type { Patching } from './patching.ts'
 import { agreementGrid, sourcesByLayer, type AttributionResults } from './results.ts'
 
 /** All that the report shows; nothing in it needs escaping. */

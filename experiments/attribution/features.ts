@@ -12,7 +12,7 @@ import { directShares, type SaeShare } from '../lab/analysis/features/direct-sha
 import { createProgress } from '../lab/cli/progress.ts'
 import { batches } from '../lab/models/features.ts'
 import { withSae, type OpenModel } from '../lab/models/models.ts'
-import { answersWith } from './intervene.ts'
+import { answersWith } from '../lab/analysis/intervene.ts'
 
 /** All effects are in logits, positive where the feature speaks for the target. BOS is left out. */
 export interface FeatureEffect {

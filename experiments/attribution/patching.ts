@@ -1,19 +1,24 @@
 // Activations of the clean text put into the corrupted one, place by place; and what gradients say that would do.
-import { sizeOf, type Tensor } from '../../engine/tensor.ts'
+import type { Tensor } from '../../engine/tensor.ts'
 import type { LogitQuestion } from '../../gpt2/attribution.ts'
 import { hookGradients } from '../../gpt2/hook-gradients.ts'
 import { capture, type Gpt2 } from '../../gpt2/model.ts'
 import { createProgress } from '../lab/cli/progress.ts'
-import { answersWith } from './intervene.ts'
-
-/** What is patched in each block, the heads of hook_z one by one. */
-export const PATCHED = ['hook_resid_pre', 'hook_attn_out', 'hook_mlp_out', 'attn.hook_z'] as const
+import {
+  answersWith,
+  PATCHED,
+  patcher,
+  slotsOf,
+  slotStart,
+  type PatchedSite,
+  type Slot,
+} from '../lab/analysis/intervene.ts'
 
 /** A hook, or one head of it, token by token. */
 export interface PatchedRow {
   readonly hook: string
   readonly layer: number
-  readonly site: (typeof PATCHED)[number]
+  readonly site: PatchedSite
   readonly head: number | null
   /** By how much the number asked for rises, at each of the positions. */
   readonly patching: readonly number[]
@@ -29,13 +34,6 @@ export interface Patching {
   readonly rows: readonly PatchedRow[]
 }
 
-/** Rows of numbers that can be put: where they begin in a token's, and how many they are. */
-interface Slot {
-  readonly head: number | null
-  readonly from: number
-  readonly size: number
-}
-
 /** clean, corrupted: as many ids, BOS first */
 export async function patch(
   model: Gpt2,
@@ -44,9 +42,10 @@ export async function patch(
   question: LogitQuestion,
   quiet: boolean,
 ): Promise<Patching> {
-  const { nLayers, nHeads, dHead } = model.config
+  const { nLayers, nHeads } = model.config
   const first = clean.findIndex((id, i) => id !== corrupted[i])
   const positions = Array.from({ length: clean.length - first }, (_, i) => first + i)
+  const places = positions.map((position) => ({ from: position, into: position }))
   const hooks = Array.from({ length: nLayers }, (_, layer) =>
     PATCHED.map((site) => ({ layer, site, hook: `blocks.${layer}.${site}` })),
   ).flat()
@@ -63,12 +62,8 @@ export async function patch(
   const rows: PatchedRow[] = []
   for (const { layer, site, hook } of hooks) {
     const [from, to] = [into.activations.get(hook)!, source.get(hook)!]
-    const slots: Slot[] =
-      site === 'attn.hook_z'
-        ? Array.from({ length: nHeads }, (_, head) => ({ head, from: head * dHead, size: dHead }))
-        : [{ head: null, from: 0, size: sizeOf(from.shape.slice(1)) }]
-    for (const slot of slots) {
-      const put = patcher(from, to, slot, positions)
+    for (const slot of slotsOf(site, model.config)) {
+      const put = patcher(from, to, slot, places)
       const interventions = { hook, shape: from.shape, count: positions.length, put }
       const answers = await answersWith(model, corrupted, question, interventions, (copies) =>
         progress.update((done += copies)),
@@ -84,18 +79,6 @@ export async function patch(
   return { corrupted: into.logits[0], positions, rows }
 }
 
-const start = ({ shape }: Tensor, { from }: Slot, position: number): number =>
-  position * sizeOf(shape.slice(1)) + from
-
-/** Copy `i` is the corrupted text's activation with the clean one's in the slot at position `i`. */
-function patcher(corrupted: Tensor, clean: Tensor, slot: Slot, positions: readonly number[]) {
-  return (i: number, activation: Float32Array): void => {
-    activation.set(corrupted.data)
-    const at = start(clean, slot, positions[i])
-    activation.set(clean.data.subarray(at, at + slot.size), at)
-  }
-}
-
 /** gradient . (clean - corrupted), in the slot at a position */
 function firstOrder(
   gradient: Tensor,
@@ -104,7 +87,7 @@ function firstOrder(
   slot: Slot,
   position: number,
 ): number {
-  const at = start(gradient, slot, position)
+  const at = slotStart(gradient, slot, position)
   let sum = 0
   for (let i = at; i < at + slot.size; i++) sum += gradient.data[i] * (clean.data[i] - corrupted.data[i])
   return sum

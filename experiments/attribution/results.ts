@@ -3,7 +3,8 @@ import type { DirectAttribution } from '../../gpt2/attribution.ts'
 import { agreement, type Agreement } from './agreement.ts'
 import type { FeatureEffect, FeatureEffects } from './features.ts'
 import { ESTIMATES, type heldStill, type Method } from './methods.ts'
-import { PATCHED, type Patching } from './patching.ts'
+import { PATCHED } from '../lab/analysis/intervene.ts'
+import type { Patching } from './patching.ts'
 
 export interface AttributionResults {
   readonly clean: readonly string[]

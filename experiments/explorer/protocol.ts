@@ -1,6 +1,7 @@
 // What the page and its worker say to each other. Everything here crosses by structured clone.
 import type { FeatureDashboard } from '../lab/analysis/features/feature-dashboard.ts'
 import type { Gpt2Config } from '../../gpt2/config.ts'
+import type { PatchedSite, Place } from '../lab/analysis/intervene.ts'
 import type { ModelFolder } from './folder/model-folder.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
@@ -70,6 +71,17 @@ export type Side = 'plain' | 'edited'
 /** Why nothing more can be written: <|endoftext|> was drawn, or the model has no further position. */
 export type Ending = 'end' | 'full'
 
+/** What is put from one text's pass into the other's, a place at a time, and the number that it moves. */
+export interface Patch {
+  readonly site: PatchedSite
+  /** Out of the page's text into the other one, or the other way round. */
+  readonly into: 'other' | 'text'
+  /** The token whose logit is read after the last token; null: the one that the text it comes from holds likeliest. */
+  readonly target: number | null
+  /** Less that of another token. */
+  readonly against: number | null
+}
+
 /** From the page. A `run` replaces one that is still under way, which is then given up without an answer. */
 export type Request =
   /** First, once: a worker serves one backend. Another choice is another worker. */
@@ -97,6 +109,16 @@ export type Request =
   /** A newer run ends it. */
   | ({ readonly type: 'neuron'; readonly id: number; readonly text: string } & NeuronRef)
   | { readonly type: 'stop'; readonly id: number }
+  /** Both texts, read beside each other, as the model is. A newer pair, or a run of another text, ends it. */
+  | { readonly type: 'pair'; readonly id: number; readonly text: string; readonly other: string }
+  /** Ended by a newer one, and by whatever ends a pair; other requests have their turn between two rows. */
+  | {
+      readonly type: 'patch'
+      readonly id: number
+      readonly text: string
+      readonly other: string
+      readonly patch: Patch
+    }
   /** Why a token would be next. A newer one, or a newer run, ends it, and what is taken out under its id. */
   | ({ readonly type: 'why'; readonly id: number } & WhyQuestion)
   /** What the logit loses with each of these changes by itself; `id`: that of the `why` it belongs to. */
@@ -124,12 +146,17 @@ export type Answer =
       readonly id: number
       readonly endings: Readonly<Partial<Record<Side, Ending | null>>>
     }
-  /** `id` is that of the run, card, explanation or writing, and is missing where the worker could not start. */
+  | { readonly type: 'pair'; readonly id: number; readonly pair: Pair }
+  /** What is about to be patched; then a row at a time. */
+  | { readonly type: 'patching'; readonly id: number; readonly patching: Patching }
+  | { readonly type: 'patched'; readonly id: number; readonly row: PatchedRow }
+  /** `id` is that of the request, and is missing where the worker could not start. */
   | { readonly type: 'failed'; readonly id?: number; readonly failure: Failure }
 
 /** A fault as a person meets it: what happened, and a way on. `message` and `advice` are plain text. */
 export interface Failure {
-  readonly kind: 'start' | 'weights' | 'folder' | 'memory' | 'text' | 'edit' | 'card' | 'why' | 'internal'
+  readonly kind:
+    'start' | 'weights' | 'folder' | 'memory' | 'text' | 'edit' | 'card' | 'why' | 'pair' | 'internal'
   readonly message: string
   readonly advice: string
 }
@@ -238,6 +265,51 @@ interface CardText {
   readonly index: number
   readonly mean: number
   readonly firing: Firing
+}
+
+/** Two texts, as the model read them. */
+export interface Pair {
+  /** The other one. */
+  readonly run: TextRun
+  /** One row per pair of tokens that stand for each other, in the order of `align`. */
+  readonly logits: readonly PairLogits[]
+  /** What the ids of `logits` look like. */
+  readonly names: ReadonlyMap<number, string>
+}
+
+/** The next token's logits after two tokens that stand for each other. */
+export interface PairLogits {
+  /** The likeliest after the one and the other, each once. */
+  readonly likely: readonly LogitPair[]
+  /** Of the whole vocabulary: those that the other text raises most, then those that it lowers most. */
+  readonly moved: readonly LogitPair[]
+}
+
+export interface LogitPair {
+  readonly id: number
+  readonly text: number
+  readonly other: number
+}
+
+/** A patch before its first row. */
+export interface Patching {
+  readonly target: number
+  readonly against: number | null
+  readonly names: ReadonlyMap<number, string>
+  /** The number asked for in the text that is put into, and in the one it is taken from. */
+  readonly before: number
+  readonly source: number
+  /** From the first pair of tokens that differ. */
+  readonly places: readonly Place[]
+  /** How many rows there will be. */
+  readonly rows: number
+}
+
+/** A layer, or a head of it: by how much the number rises at each place. */
+export interface PatchedRow {
+  readonly layer: number
+  readonly head: number | null
+  readonly effects: readonly number[]
 }
 
 /** What a neuron does in a text, and says to the next token. */

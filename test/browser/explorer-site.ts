@@ -27,6 +27,8 @@ export interface VisitOptions extends Omit<View, 'script' | 'mayAsk'> {
   readonly url?: string
   /** What the browser may complain of: faults that the test itself causes. */
   readonly expected?: RegExp
+  /** Whether the page is seen for the first time, and so leads through its steps. */
+  readonly firstVisit?: boolean
 }
 
 type Exported = ReturnType<typeof exportRun>
@@ -53,7 +55,7 @@ export async function startExplorer(flags: readonly string[] = []): Promise<Expl
 /** Opens a page, has the visitor act, and fails if the page did what it never should: complain, ask, or go elsewhere. */
 async function visitAs(
   browser: Browser,
-  { url, expected, ...view }: VisitOptions & { url: string },
+  { url, expected, firstVisit = false, ...view }: VisitOptions & { url: string },
   act: (visitor: Visitor) => Promise<void>,
 ): Promise<void> {
   const { origin } = new URL(url)
@@ -62,7 +64,13 @@ async function visitAs(
     requests.push(address)
     return address.startsWith('blob:') || new URL(address).origin === origin
   }
-  const noticed = await visit(browser, url, { ...view, mayAsk }, (page) => act(new Visitor(page, requests)))
+  const prepare: typeof view.prepare = async (page, context) => {
+    if (!firstVisit) await page.addInitScript(() => localStorage.setItem('clearbox-tour', 'seen'))
+    await view.prepare?.(page, context)
+  }
+  const noticed = await visit(browser, url, { ...view, prepare, mayAsk }, (page) =>
+    act(new Visitor(page, requests)),
+  )
   assert.equal(
     noticed.filter((line) => !expected?.test(line)),
     [],

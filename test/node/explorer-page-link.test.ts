@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
+import { PATCHED } from '../../experiments/lab/analysis/intervene.ts'
 import * as assert from 'uvu/assert'
 import { backends } from '../../engine/backends.ts'
 import { BACKENDS, DEFAULT_BACKEND } from '../../experiments/explorer/page/backends.ts'
@@ -65,6 +66,18 @@ const links: fc.Arbitrary<Link> = fc.record(
     neuron: fc.option(place.map(({ layer, feature }) => ({ layer, neuron: feature }))),
     edit: fc.array(changes, { maxLength: 4 }),
     sampling,
+    other: anyText.map(cleanText),
+    patch: fc.option(
+      fc.record(
+        {
+          site: fc.constantFrom(...PATCHED),
+          into: fc.constantFrom('other' as const, 'text' as const),
+          target: fc.option(whole),
+          against: fc.option(whole),
+        },
+        plain,
+      ),
+    ),
     why: fc.option(fc.record({ target: token, against: token }, plain)),
   },
   plain,
@@ -150,12 +163,14 @@ test('a link is written so that people can read it', () => {
       { kind: 'head', layer: 0, head: 3 },
     ],
     sampling: { ...USUAL_SAMPLING, temperature: 0, topK: 5 },
+    other: 'a c',
+    patch: { site: 'hook_resid_pre', into: 'other', target: null, against: 7 },
     neuron: { layer: 2, neuron: 7 },
     why: { target: ' range', against: 12 },
   }
   assert.is(
     encodeLink(link),
-    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&neuron=2-7&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&why=text-%2520range%2Cid-12',
+    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&neuron=2-7&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&other=a+c&patch=hook_resid_pre-other-likeliest-7&why=text-%2520range%2Cid-12',
   )
 })
 
@@ -163,6 +178,7 @@ test('what is not understood is refused whole, and named; the rest of the link h
   for (const field of [
     ...['feature=1-2-3', 'feature=1', 'feature=1-', 'feature=-1-2', 'feature=1-2 ', 'feature=1-1234567'],
     ...['head=1', 'head=1-2-3', 'compare=1', 'compare=1-2-3', 'token=1-2', 'token=1.5', 'token=', 'token=x'],
+    ...['patch=hook_q-other-1', 'patch=hook_resid_pre-there-1', 'patch=hook_resid_pre-other', 'patch=x'],
     ...['why=', 'why=id-1', 'why=id-1,text-', 'why=text-%,', 'neuron=1', 'neuron=1-x'],
     ...['backend=nope', 'constructor=1', '__proto__=1', 'Text=a'],
   ]) {
@@ -229,6 +245,8 @@ test('sampling that no field could hold is none, and a field brings what is type
 test('what the model does not have is left out of a link', () => {
   const link: Link = {
     ...{ text: 'x', backend: 'wasm', token: 16, head: { layer: 0, head: 2 }, compare: [0, 2] },
+    other: 'y',
+    patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab, against: null },
     ...{ sampling: USUAL_SAMPLING, why: { target: 3, against: null }, neuron: { layer: 0, neuron: 32 } },
     feature: { layer: 0, feature: 50 },
     edit: [
@@ -238,11 +256,20 @@ test('what the model does not have is left out of a link', () => {
     ],
   }
   const fitted = fitLink(link, OPENED)
-  const none = { token: null, head: START.head, compare: [0, 1], feature: null, neuron: null, edit: [] }
+  const none = {
+    token: null,
+    head: START.head,
+    compare: [0, 1],
+    feature: null,
+    neuron: null,
+    edit: [],
+    patch: null,
+  }
   assert.equal(fitted, { ...link, ...none })
   const kept: Link = {
     ...{ text: 'x', backend: 'wasm', token: 15, head: { layer: 1, head: 1 }, compare: [1, 0] },
-    ...{ sampling: USUAL_SAMPLING, why: null, neuron: { layer: 1, neuron: 31 } },
+    ...{ sampling: USUAL_SAMPLING, why: null, neuron: { layer: 1, neuron: 31 }, other: 'y' },
+    patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab - 1, against: 0 },
     feature: { layer: 0, feature: 49 },
     edit: [
       { layer: 1, feature: 49, kind: 'off' },

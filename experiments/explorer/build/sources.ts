@@ -31,6 +31,11 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['gpt2/generate.ts', 'draw'],
     ['experiments/explorer/worker/edit-hooks.ts', 'editHooks'],
   ],
+  patch: [
+    ['experiments/explorer/align.ts', 'align'],
+    ['experiments/lab/analysis/intervene.ts', 'patcher'],
+    ['experiments/lab/analysis/intervene.ts', 'answersWith'],
+  ],
   attention: [
     ['gpt2/attention.ts', 'visibleAttention'],
     ['engine/reference/attention.ts', 'attentionPattern'],

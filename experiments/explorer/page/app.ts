@@ -22,6 +22,8 @@ import {
 import { TextPanel } from './text-panel.ts'
 import type { ShownRun } from './text-run.ts'
 import { tokens, TokenStrip } from './token-strip.ts'
+import { Tour } from './tour.ts'
+import { PairContext } from './two-texts.ts'
 import { WhyContext, type WhyDesk } from './why-desk.ts'
 import { WritingContext } from './writing.ts'
 
@@ -48,7 +50,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
     return { run, token: chosen, choice: link.why, open: state.why, without, dispatch }
   }
   return html`<${SourcesContext.Provider} value=${sources}>
-    ${h(TextPanel, { state, dispatch })}
+    ${h(Tour, { run, dispatch })} ${h(TextPanel, { state, dispatch })}
     ${
       run !== null && [
         tokens(run),
@@ -66,7 +68,9 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
               value=${{ run, neuron, open: state.neuron, edit, dispatch }}
             >
             <${WhyContext.Provider} value=${why(run)}>
+            <${PairContext.Provider} value=${{ ...state, ...link, token, dispatch }}>
               ${h(Results, { run, token, feature, neuron, edit, compare, head, card, progress: state.progress, dispatch })}
+            </${PairContext.Provider}>
             </${WhyContext.Provider}>
             </${NeuronContext.Provider}>
           </${WritingContext.Provider}>

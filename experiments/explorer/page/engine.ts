@@ -62,6 +62,22 @@ export function useEngine(
     dispatch({ type: 'asked-card', id })
   }, [opened, JSON.stringify(link.feature)])
 
+  const { pair } = state
+  const { text, other, patch } = link
+  const read = run?.text === text && text
+  useEffect(() => {
+    if (opened === null || read === false || other === '') return
+    const id = ++lastId.current
+    ask({ type: 'pair', id, text, other })
+    dispatch({ type: 'asked-pair', id })
+  }, [opened, read, other])
+
+  useEffect(() => {
+    if (opened === null || patch === null || !pair?.own || pair.own.text === pair.run.text) return
+    const id = ++lastId.current
+    ask({ type: 'patch', id, text: pair.own.text, other: pair.run.text, patch })
+    dispatch({ type: 'asked-patch', id })
+  }, [opened, pair?.run, JSON.stringify(patch)])
   useEffect(() => {
     if (link.neuron === null || run === null || run.id !== state.asked) return
     const id = ++lastId.current

@@ -1,7 +1,17 @@
 // All that a person chose, as the hash of the page’s address.
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
+import { readPatch, writePatch } from './patch-link.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
-import type { Change, FeatureRef, NeuronRef, Opened, Sampling, TokenChoice, WhyChoice } from '../protocol.ts'
+import type {
+  Change,
+  FeatureRef,
+  NeuronRef,
+  Opened,
+  Patch,
+  Sampling,
+  TokenChoice,
+  WhyChoice,
+} from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
 export interface Link {
@@ -20,6 +30,10 @@ export interface Link {
   /** What is changed in the model; empty, nothing. */
   readonly edit: readonly Change[]
   readonly sampling: Sampling
+  /** The text that is laid beside it; empty, none. */
+  readonly other: string
+  /** What is put from one of both texts into the other; null, nothing. */
+  readonly patch: Patch | null
   /** The next token that is explained; null: none. */
   readonly why: WhyChoice | null
 }
@@ -38,6 +52,8 @@ export const START: Link = {
   neuron: null,
   edit: [],
   sampling: USUAL_SAMPLING,
+  other: '',
+  patch: null,
   why: null,
 }
 
@@ -78,6 +94,8 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   },
   edit: { write: (edit) => edit.map(writeChange).join(), read: readEdit },
   sampling: { write: writeSampling, read: readSampling },
+  other: { write: (text) => text, read: cleanText },
+  patch: { write: writePatch, read: readPatch },
   why: { write: writeWhy, read: readWhy },
 }
 
@@ -213,5 +231,9 @@ export function fitLink(link: Link, { config, saes }: Opened): Link {
     feature: exists(link.feature) ? link.feature : null,
     neuron: link.neuron !== null && changes(link.neuron) ? link.neuron : null,
     edit: link.edit.filter(changes),
+    patch:
+      link.patch && Math.max(link.patch.target ?? 0, link.patch.against ?? 0) < config.dVocab
+        ? link.patch
+        : null,
   }
 }

@@ -13,6 +13,7 @@ import { neurons } from './neurons.ts'
 import { usePalette } from './palette.ts'
 import type { Dispatch, OpenCard, State } from './state.ts'
 import type { ShownRun } from './text-run.ts'
+import { TwoTexts } from './two-texts.ts'
 import { WhySection } from './why.ts'
 import { WritingSection } from './writing.ts'
 
@@ -39,7 +40,7 @@ export const Results = memo(
       }
       ${attention({ run, token, head, palette, edit, dispatch })}
       ${neurons(run, token, neuron, edit, dispatch)} ${lens(run, token, dispatch)} ${h(WritingSection, null)}
-      ${comparison(run, token, compare, dispatch)}
+      ${h(TwoTexts, null)} ${comparison(run, token, compare, dispatch)}
     `
   },
 )

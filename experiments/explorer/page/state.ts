@@ -13,11 +13,12 @@ import type {
   Token,
   Why,
 } from '../protocol.ts'
+import { pairAnswered, pairKept, type PairState } from './pair-state.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
 /** All that the page knows. */
-export interface State {
+export interface State extends PairState {
   readonly link: Link
   /** What the address said and is not understood, or not there in this model; until something else is chosen. */
   readonly refused: readonly string[]
@@ -104,6 +105,8 @@ export type Action =
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
   | { readonly type: 'asked-writing'; readonly id: number }
+  | { readonly type: 'asked-pair'; readonly id: number }
+  | { readonly type: 'asked-patch'; readonly id: number }
   | { readonly type: 'asked-neuron'; readonly id: number }
   | { readonly type: 'asked-why'; readonly id: number; readonly position: number }
   | { readonly type: 'asked-without'; readonly wanted: number }
@@ -137,6 +140,8 @@ function freshWorker(worker: number) {
     layersRead: null,
     failure: null,
     card: null,
+    pair: null,
+    patching: null,
     writing: null,
     neuron: null,
     why: null,
@@ -174,6 +179,10 @@ export function reduce(state: State, action: Action): State {
       return { ...state, card: { id: action.id, card: null, failure: null } }
     case 'asked-writing':
       return { ...state, writing: writingOf(state, action.id) }
+    case 'asked-pair':
+      return { ...state, pair: { own: null, run: null, ...state.pair, id: action.id, failure: null } }
+    case 'asked-patch':
+      return { ...state, patching: { id: action.id, start: null, rows: [], failure: null } }
     case 'asked-neuron':
       return { ...state, neuron: { id: action.id, card: state.neuron?.card ?? null, failure: null } }
     case 'asked-why':
@@ -223,6 +232,7 @@ function relink(state: State, wanted: Link): State {
     writing,
     why,
     neuron,
+    ...pairKept(state, wanted),
   })
   return wanted.backend === state.link.backend ? chosen : { ...chosen, ...freshWorker(state.worker + 1) }
 }
@@ -266,6 +276,10 @@ function answered(state: State, answer: Answer): State {
     case 'written':
     case 'paused':
       return answer.id === state.writing?.id ? { ...state, writing: writtenOn(state.writing, answer) } : state
+    case 'pair':
+    case 'patching':
+    case 'patched':
+      return { ...state, ...pairAnswered(state, answer) }
     case 'failed':
       return failed(state, answer)
   }
@@ -289,6 +303,9 @@ function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' 
     return { ...state, why: { ...state.why, busy: false, failure } }
   if (id !== undefined && id === state.writing?.id)
     return { ...state, writing: { ...state.writing, phase: 'paused', failure } }
+  if (id !== undefined && id === state.pair?.id) return { ...state, pair: { ...state.pair, failure } }
+  if (id !== undefined && id === state.patching?.id)
+    return { ...state, patching: { ...state.patching, failure } }
   // A fault of a run that is no longer wanted is nobody's concern.
   if (id !== undefined && id !== state.asked) return state
   // Without a run that it belongs to, the fault is the worker's: nothing more will come from it.

@@ -16,8 +16,9 @@ export function serve(): void {
 
 /** The memory of the layers' numbers, which moves to the page instead of being copied: the model needs it no more. */
 function buffersOf(answer: Answer): ArrayBufferLike[] {
-  if (answer.type !== 'run') return []
-  const lists = answer.run.layers.flatMap(({ attention, features, neurons, lens }) => [
+  const run = answer.type === 'run' ? answer.run : answer.type === 'pair' ? answer.pair.run : undefined
+  if (run === undefined) return []
+  const lists = run.layers.flatMap(({ attention, features, neurons, lens }) => [
     ...[attention, features.offsets, features.indices, features.values],
     ...[neurons.indices, neurons.values, lens.indices, lens.values],
   ])

@@ -6,6 +6,8 @@ import type { Answer, BackendChoice, Change, Opened, Request } from '../protocol
 import { cardReader } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
+import { readPair } from './pair.ts'
+import { patchRows } from './patch.ts'
 import { runText } from './run-text.ts'
 import { loadFolder } from './load-folder.ts'
 import { loadModel, type Model, type OnProgress } from './model.ts'
@@ -31,6 +33,10 @@ export class Session {
   readonly #options: SessionOptions
   #open: { model: Model; readCard: ReturnType<typeof cardReader> } | undefined
   #runs = 0
+  /** The text of the run asked for last: pairs and patches hold for one text. */
+  #text: string | undefined
+  #pairs = 0
+  #patches = 0
   /** Counts what ends an explanation: a newer one, or a run. */
   #whys = 0
   /** The id of the writing that is wanted, and the one there is. */
@@ -57,8 +63,16 @@ export class Session {
         const turn = ++this.#runs
         this.#whys++
         this.#wanted = undefined
+        if (request.text !== this.#text) this.#endPairs()
+        this.#text = request.text
         return this.#answered(request.id, () => this.#run(request, turn))
       }
+      case 'pair': {
+        const turn = this.#endPairs()
+        return this.#answered(request.id, () => this.#pair(request, turn))
+      }
+      case 'patch':
+        return this.#patch(request, ++this.#patches)
       case 'why': {
         const turn = ++this.#whys
         return this.#answered(request.id, () => this.#why(request, turn))
@@ -122,6 +136,38 @@ export class Session {
       return giveWay()
     })
     send({ type: 'run', id, run })
+  }
+
+  /** -> the turn of the pair that may follow */
+  #endPairs(): number {
+    this.#patches++
+    return ++this.#pairs
+  }
+
+  async #pair(request: Request & { type: 'pair' }, turn: number): Promise<void> {
+    const giveWay = this.#giveWayWhen(() => turn !== this.#pairs)
+    await giveWay()
+    const pair = await readPair(this.#opened().model, request, giveWay)
+    this.#options.send({ type: 'pair', id: request.id, pair })
+  }
+
+  /** Each row is a piece of work of its own, as each token of a writing is. */
+  async #patch(request: Request & { type: 'patch' }, turn: number): Promise<void> {
+    const { id } = request
+    const giveWay = this.#giveWayWhen(() => turn !== this.#patches)
+    let rows: ReturnType<typeof patchRows> | undefined
+    for (let more = true; more;) {
+      more = false // unless a row comes: after a fault nothing goes on
+      await this.#answered(id, async () => {
+        await giveWay()
+        rows ??= patchRows(this.#opened().model, request, giveWay)
+        const { value } = await rows.next()
+        if (!value) return
+        more = true
+        if ('places' in value) this.#options.send({ type: 'patching', id, patching: value })
+        else this.#options.send({ type: 'patched', id, row: value })
+      })
+    }
   }
 
   async #why(request: Request & { type: 'why' }, turn: number): Promise<void> {
