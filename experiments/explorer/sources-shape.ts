@@ -1,6 +1,7 @@
 // What a shown piece of source is.
 /** The steps that the page can show the source of. */
-export type Step = 'tokens' | 'features' | 'edit' | 'card' | 'attention' | 'mlp' | 'lens' | 'next' | 'write'
+export type Step =
+  'tokens' | 'features' | 'edit' | 'card' | 'attention' | 'mlp' | 'lens' | 'next' | 'write' | 'library'
 
 /** Some lines of a file of this project. */
 export interface Snippet {

@@ -21,6 +21,7 @@ import {
   readSampling,
 } from '../../experiments/explorer/page/sampling.ts'
 import type { Change, Sampling } from '../../experiments/explorer/protocol.ts'
+import { ALL, BY, cleanWords, ORDERS, type LibraryQuery } from '../../experiments/explorer/library-query.ts'
 import { OPENED } from '../helpers/explorer-run.ts'
 
 const whole = fc.integer({ min: 0, max: 999_999 })
@@ -51,6 +52,17 @@ const sampling = fc
     ),
   }))
 
+const library: fc.Arbitrary<LibraryQuery> = fc.record(
+  {
+    layer: fc.option(whole),
+    by: fc.constantFrom(...BY),
+    order: fc.constantFrom(...ORDERS),
+    page: whole,
+    words: anyText.map(cleanWords),
+  },
+  plain,
+)
+
 const links: fc.Arbitrary<Link> = fc.record(
   {
     text: anyText.map(cleanText),
@@ -61,6 +73,7 @@ const links: fc.Arbitrary<Link> = fc.record(
     feature: fc.option(place),
     edit: fc.array(changes, { maxLength: 4 }),
     sampling,
+    library,
   },
   plain,
 )
@@ -145,10 +158,11 @@ test('a link is written so that people can read it', () => {
       { kind: 'head', layer: 0, head: 3 },
     ],
     sampling: { ...USUAL_SAMPLING, temperature: 0, topK: 5 },
+    library: { layer: 3, by: 'promotes', order: 'rare', page: 2, words: ' a-b' },
   }
   assert.is(
     encodeLink(link),
-    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60',
+    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&library=3-promotes-rare-2-+a-b',
   )
 })
 
@@ -222,6 +236,7 @@ test('what the model does not have is left out of a link', () => {
   const link: Link = {
     ...{ text: 'x', backend: 'wasm', token: 16, head: { layer: 0, head: 2 }, compare: [0, 2] },
     sampling: USUAL_SAMPLING,
+    library: { ...ALL, layer: 2 },
     feature: { layer: 0, feature: 50 },
     edit: [
       { layer: 2, feature: 0, kind: 'off' },
@@ -230,11 +245,12 @@ test('what the model does not have is left out of a link', () => {
     ],
   }
   const fitted = fitLink(link, OPENED)
-  const none = { token: null, head: START.head, compare: [0, 1], feature: null, edit: [] }
+  const none = { token: null, head: START.head, compare: [0, 1], feature: null, edit: [], library: ALL }
   assert.equal(fitted, { ...link, ...none })
   const kept: Link = {
     ...{ text: 'x', backend: 'wasm', token: 15, head: { layer: 1, head: 1 }, compare: [1, 0] },
     sampling: USUAL_SAMPLING,
+    library: { ...ALL, layer: 1, words: 'x' },
     feature: { layer: 0, feature: 49 },
     edit: [
       { layer: 1, feature: 49, kind: 'off' },

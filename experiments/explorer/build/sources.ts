@@ -31,6 +31,11 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['gpt2/generate.ts', 'draw'],
     ['experiments/explorer/worker/edit-hooks.ts', 'editHooks'],
   ],
+  library: [
+    ['experiments/explorer/library-search.ts', 'searchLibrary'],
+    ['experiments/explorer/library-search.ts', 'tokenHits'],
+    ['experiments/explorer/worker/library.ts', 'highestInText'],
+  ],
   attention: [
     ['gpt2/attention.ts', 'visibleAttention'],
     ['engine/reference/attention.ts', 'attentionPattern'],

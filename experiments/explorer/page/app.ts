@@ -5,6 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from 'pre
 import type { Sources } from '../sources-shape.ts'
 import { SourcesContext } from './computed.ts'
 import { useEngine, type Times } from './engine.ts'
+import { LibrarySection } from './library.ts'
 import { encodeLink, type Link } from './link.ts'
 import { Results } from './results.ts'
 import { Share } from './share.ts'
@@ -58,6 +59,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
           <${WritingContext.Provider} value=${{ ...writer, writing: state.writing, edit, sampling, dispatch }}>
             ${h(Results, { run, token, feature, edit, compare, head, card, dispatch })}
           </${WritingContext.Provider}>
+          ${h(LibrarySection, { opened: run.opened, query: link.library, library: state.library, open: feature, dispatch })}
           ${h(Share, { run, link: shared })}
         </div>`,
       ]

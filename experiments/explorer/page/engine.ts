@@ -1,5 +1,6 @@
 // The page’s side of its worker.
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { ALL, writeQuery } from '../library-query.ts'
 import type { Answer, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
 import type { Dispatch, State } from './state.ts'
@@ -55,6 +56,14 @@ export function useEngine(state: State, dispatch: Dispatch, times: Times): Write
     ask({ type: 'card', id, ...link.feature })
     dispatch({ type: 'asked-card', id })
   }, [opened, JSON.stringify(link.feature)])
+
+  const isWanted = state.librarySeen || writeQuery(link.library) !== writeQuery(ALL)
+  useEffect(() => {
+    if (opened?.corpus === undefined || !isWanted) return
+    const id = ++lastId.current
+    ask({ type: 'library', id, query: link.library })
+    dispatch({ type: 'asked-library', id })
+  }, [opened, isWanted, JSON.stringify(link.library)])
 
   const writing = state.writing?.id
   // Whatever ends it on the page, it is not to be written any further.

@@ -1,6 +1,7 @@
 // All that a person chose, as the hash of the page’s address.
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
+import { ALL, readQuery, writeQuery, type LibraryQuery } from '../library-query.ts'
 import type { Change, FeatureRef, Opened, Sampling } from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
@@ -18,6 +19,8 @@ export interface Link {
   /** What is changed in the model; empty, nothing. */
   readonly edit: readonly Change[]
   readonly sampling: Sampling
+  /** What the library of features is asked. */
+  readonly library: LibraryQuery
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -33,6 +36,7 @@ export const START: Link = {
   feature: null,
   edit: [],
   sampling: USUAL_SAMPLING,
+  library: ALL,
 }
 
 /** As a text area would give it, and as UTF-8 can hold it. */
@@ -68,6 +72,7 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   feature: { write: (ref) => (ref === null ? '' : writeRef(ref)), read: readRef },
   edit: { write: (edit) => edit.map(writeChange).join(), read: readEdit },
   sampling: { write: writeSampling, read: readSampling },
+  library: { write: writeQuery, read: readQuery },
 }
 
 function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {
@@ -173,5 +178,6 @@ export function fitLink(link: Link, { config, saes }: Opened): Link {
     compare: Math.max(...compare) < config.nLayers ? compare : [0, config.nLayers - 1],
     feature: exists(link.feature) ? link.feature : null,
     edit: link.edit.filter(changes),
+    library: (link.library.layer ?? 0) < saes.length ? link.library : ALL,
   }
 }

@@ -1,4 +1,5 @@
 // All that the page knows, and how each action changes it.
+import type { LibraryPage } from '../library-search.ts'
 import type { Answer, Card, Ending, Failure, FeatureRef, Opened, Side, Token } from '../protocol.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
@@ -26,6 +27,9 @@ export interface State {
   /** Why there is no engine, or no run. */
   readonly failure: Failure | null
   readonly card: OpenCard | null
+  /** Whether the library of features has come into sight: it is fetched only then. */
+  readonly librarySeen: boolean
+  readonly library: OpenLibrary | null
   /** What is written on from the text, with the edit and without. */
   readonly writing: ShownWriting | null
 }
@@ -39,6 +43,13 @@ export interface Hover {
 export interface OpenCard {
   readonly id: number
   readonly card: Card | null
+  readonly failure: Failure | null
+}
+
+/** The search of the library that was asked for last; while it is under way, what the one before found. */
+export interface OpenLibrary {
+  readonly id: number
+  readonly found: LibraryPage | null
   readonly failure: Failure | null
 }
 
@@ -62,6 +73,8 @@ export type Action =
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
+  | { readonly type: 'library-seen' }
+  | { readonly type: 'asked-library'; readonly id: number }
   | { readonly type: 'asked-writing'; readonly id: number }
   | { readonly type: 'answer'; readonly answer: Answer }
 
@@ -72,7 +85,15 @@ type Phase = 'loading' | 'ready' | 'running' | 'failed'
 const NO_HOVER: Hover = { token: null, feature: null }
 
 export function startState(hash: string): State {
-  return { ...freshWorker(0), ...decodeLink(hash), entry: 0, hover: NO_HOVER, run: null, painted: null }
+  const start = {
+    ...freshWorker(0),
+    ...decodeLink(hash),
+    entry: 0,
+    hover: NO_HOVER,
+    run: null,
+    painted: null,
+  }
+  return { ...start, librarySeen: false }
 }
 
 /** What a new worker begins with. */
@@ -85,6 +106,7 @@ function freshWorker(worker: number) {
     layersRead: null,
     failure: null,
     card: null,
+    library: null,
     writing: null,
   }
 }
@@ -116,6 +138,10 @@ export function reduce(state: State, action: Action): State {
       return { ...state, painted: { id: action.id, ms: action.ms } }
     case 'asked-card':
       return { ...state, card: { id: action.id, card: null, failure: null } }
+    case 'library-seen':
+      return { ...state, librarySeen: true }
+    case 'asked-library':
+      return { ...state, library: { id: action.id, found: state.library?.found ?? null, failure: null } }
     case 'asked-writing':
       return { ...state, writing: writingOf(state, action.id) }
     case 'answer':
@@ -171,6 +197,10 @@ function answered(state: State, answer: Answer): State {
     }
     case 'card':
       return answer.id === state.card?.id ? { ...state, card: { ...state.card, card: answer.card } } : state
+    case 'library':
+      return answer.id === state.library?.id
+        ? { ...state, library: { id: answer.id, found: answer.found, failure: null } }
+        : state
     case 'written':
     case 'paused':
       return answer.id === state.writing?.id ? { ...state, writing: writtenOn(state.writing, answer) } : state
@@ -192,6 +222,8 @@ function writtenOn(
 
 function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' }>): State {
   if (id !== undefined && id === state.card?.id) return { ...state, card: { ...state.card, failure } }
+  if (id !== undefined && id === state.library?.id)
+    return { ...state, library: { ...state.library, failure } }
   if (id !== undefined && id === state.writing?.id)
     return { ...state, writing: { ...state.writing, phase: 'paused', failure } }
   // A fault of a run that is no longer wanted is nobody's concern.

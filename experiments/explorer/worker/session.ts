@@ -6,6 +6,7 @@ import type { Answer, BackendChoice, Opened, Request } from '../protocol.ts'
 import { cardReader } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
+import { librarian } from './library.ts'
 import { runText } from './run-text.ts'
 import { loadModel, type Model } from './model.ts'
 import { Writing } from './writing.ts'
@@ -20,14 +21,17 @@ interface SessionOptions {
   readonly send: (answer: Answer) => void
 }
 
-/** What an unfinished run throws to itself when a newer one has come. */
-const SUPERSEDED = new Error('a newer text came')
+/** What a run or a search throws to itself when a newer one has come. */
+const SUPERSEDED = new Error('a newer one came')
 
 /** One worker's work: it opens a backend, then answers runs, cards and writings, one at a time, the newest run only. */
 export class Session {
   readonly #options: SessionOptions
-  #open: { model: Model; readCard: ReturnType<typeof cardReader> } | undefined
+  #open:
+    | { model: Model; readCard: ReturnType<typeof cardReader>; search: ReturnType<typeof librarian> }
+    | undefined
   #runs = 0
+  #searches = 0
   /** The id of the writing that is wanted, and the one there is. */
   #wanted: number | undefined
   #writing: Writing | undefined
@@ -44,6 +48,10 @@ export class Session {
         return this.#answered(undefined, () => this.#start(request.backend))
       case 'card':
         return this.#answered(request.id, () => this.#card(request))
+      case 'library': {
+        const turn = ++this.#searches
+        return this.#answered(request.id, () => this.#search(request, turn))
+      }
       case 'run': {
         const turn = ++this.#runs
         this.#wanted = undefined
@@ -74,13 +82,23 @@ export class Session {
     const model = await loadModel(ops, base, files, (label, done, total) =>
       send({ type: 'progress', label, done, total }),
     )
-    this.#open = { model, readCard: cardReader(model, base, files) }
-    send({ type: 'opened', opened: { ...factsOf(model), notes: notes(ops, isolated) } })
+    this.#open = { model, readCard: cardReader(model, base, files), search: librarian(model, base, files) }
+    send({
+      type: 'opened',
+      opened: { ...factsOf(model), corpus: files.corpus?.facts, notes: notes(ops, isolated) },
+    })
   }
 
   async #card(request: Request & { type: 'card' }): Promise<void> {
     const card = await this.#opened().readCard(request)
     this.#options.send({ type: 'card', id: request.id, card })
+  }
+
+  async #search({ id, query }: Request & { type: 'library' }, turn: number): Promise<void> {
+    await messagesHandled()
+    if (turn !== this.#searches) throw SUPERSEDED
+    const found = await this.#opened().search(query)
+    this.#options.send({ type: 'library', id, found })
   }
 
   async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
