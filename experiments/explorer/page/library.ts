@@ -160,7 +160,7 @@ function results(library: OpenLibrary | null, { open, dispatch }: Props): VNode 
       found !== null &&
       found.rows.length > 0 &&
       html`<div class="found-head" aria-hidden="true">
-          <span>Feature</span><span>${found.rows[0].inText ? 'In this text' : 'Fires on'}</span
+          <span>Feature</span><span>${found.rows[0].inText ? 'In this text' : 'Of the tokens'}</span
           ><span>Strongest</span><span>Tokens that it fires on</span><span>Tokens that it promotes</span>
         </div>
         <ol class="found" aria-label="Features found">
@@ -199,7 +199,8 @@ function rowItem(row: LibraryRow, open: FeatureRef | null, dispatch: Dispatch): 
   </li>`
 }
 
-const firing = (density: number): string => (density > 0 ? `${showShare(density)} of tokens` : '–')
+const firing = (density: number): VNode | string =>
+  density > 0 ? html`<small class="narrow">of tokens </small>${showShare(density)}` : '–'
 
 function pager(found: LibraryPage | null, query: LibraryQuery, dispatch: Dispatch): VNode | null {
   if (found === null || found.total <= PAGE) return null
