@@ -102,9 +102,10 @@ function sort(hits: Hit[], { order }: LibraryQuery, layers: ReadonlyMap<number, 
     rare: (hit) => by('density', hit) || Infinity, // those that fire nowhere are last
     strong: (hit) => -by('max', hit),
   }
-  const keys = new Map(hits.map((hit) => [hit, key[order](hit)]))
-  hits.sort((a, b) => {
-    const [x, y] = [keys.get(a)!, keys.get(b)!]
-    return x === y ? a.layer - b.layer || a.feature - b.feature : x - y
-  })
+  const of = key[order]
+  const keyed = hits.map((hit) => ({ hit, key: of(hit) }))
+  keyed.sort((a, b) =>
+    a.key === b.key ? a.hit.layer - b.hit.layer || a.hit.feature - b.hit.feature : a.key - b.key,
+  )
+  for (const [i, { hit }] of keyed.entries()) hits[i] = hit
 }
