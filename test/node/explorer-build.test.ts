@@ -65,6 +65,7 @@ sources('every step has lines of real files, as they stand there', async () => {
     'edit',
     'features',
     'lens',
+    'library',
     'mlp',
     'next',
     'tokens',
@@ -107,7 +108,7 @@ build.after(() => rm(folder, { recursive: true }))
 
 build('is whole, under 15 MB, and leaves nothing else', async () => {
   assert.equal(await readdir(folder), ['explorer'])
-  assert.is(steps.length, 3)
+  assert.is(steps.length, 4)
   assert.ok(built.bytes > 5e6 && built.bytes < 15e6, `${built.bytes}`)
   for (const wanted of [
     /^index\.html$/,

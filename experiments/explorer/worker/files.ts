@@ -1,4 +1,5 @@
 // Fetches the files beside the page, and holds each to its length and hash.
+import type { CorpusFiles } from '../corpus-shape.ts'
 import { Fault } from './fault.ts'
 
 /** A file beside the page: where it lies from the page's folder on, and what it must hold. */
@@ -20,6 +21,8 @@ export interface ModelFiles {
   readonly hints: FileFacts
   /** The bundled texts, as experiments/lab/texts/texts.ts reads them. */
   readonly texts: FileFacts
+  /** What a corpus says of the features, if one is there. */
+  readonly corpus?: CorpusFiles
 }
 
 export interface SaeFiles {
