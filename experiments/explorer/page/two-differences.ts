@@ -69,7 +69,7 @@ export function FeaturesApart({
 }
 
 /** Each feature's strongest activation on any token but BOS, the strongest first. */
-export function strongestOfEach({ offsets, indices, values }: SparseFeatures): Entry[] {
+function strongestOfEach({ offsets, indices, values }: SparseFeatures): Entry[] {
   const most = new Map<number, number>()
   for (let i = offsets[1]; i < values.length; i++)
     most.set(indices[i], Math.max(most.get(indices[i]) ?? 0, values[i]))
@@ -157,7 +157,7 @@ function looks({ own, run, columns, at }: Beside, layer: number, head: number): 
 }
 
 /** The share of attention that lies elsewhere: half the sum of all differences. */
-export function attentionMoved(all: readonly Pick<Look, 'text' | 'other'>[]): number {
+function attentionMoved(all: readonly Pick<Look, 'text' | 'other'>[]): number {
   return all.reduce((sum, { text, other }) => sum + Math.abs(other - text), 0) / 2
 }
 

@@ -12,7 +12,7 @@ import { effectList, type Effect } from './why-parts.ts'
 import type { WhyDesk } from './why-desk.ts'
 
 /** Rows of a list; so many of each are taken out, one after another. */
-export const SHOWN = 12
+const SHOWN = 12
 
 const ORDERS = { effect: 'By effect', activation: 'By activation', ablation: 'By ablation' } as const
 export type Order = keyof typeof ORDERS
@@ -33,7 +33,7 @@ export interface Lists {
 }
 
 /** All that is listed, unsorted. */
-export function listsOf({ layers, saes, neurons }: Why): Lists {
+function listsOf({ layers, saes, neurons }: Why): Lists {
   return {
     heads: layers.flatMap(({ heads, sources }, layer) =>
       heads.map((effect, head): Part => ({
@@ -53,11 +53,7 @@ export function listsOf({ layers, saes, neurons }: Why): Lists {
 }
 
 /** The first few of a list: by size, and what has no number of this kind by its effect, last. */
-export function sorted(
-  parts: readonly Part[],
-  order: Order,
-  losses: ReadonlyMap<string, number>,
-): readonly Part[] {
+function sorted(parts: readonly Part[], order: Order, losses: ReadonlyMap<string, number>): readonly Part[] {
   const by = (part: Part): number | null =>
     ({
       effect: part.effect,
@@ -71,7 +67,7 @@ export function sorted(
 }
 
 /** The strongest of each list, to be taken out. */
-export function toTakeOut(lists: Lists): Change[] {
+function toTakeOut(lists: Lists): Change[] {
   const none = new Map<string, number>()
   return [lists.heads, lists.features, lists.neurons].flatMap((parts) =>
     sorted(parts, 'effect', none).map(({ change }) => change),

@@ -11,7 +11,8 @@ import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
 import type { FeatureRef } from '../protocol.ts'
 import { Fault } from './fault.ts'
-import { damaged, fetchFile, type FileFacts, type ModelFiles } from './files.ts'
+import type { FileFacts } from '../file-facts.ts'
+import { damaged, fetchFile, type ModelFiles } from './files.ts'
 
 export interface Model {
   readonly name: string
