@@ -7,7 +7,7 @@ import { dataTable } from '../../lab/report/tables.ts'
 import { showToken } from '../../lab/report/tokens.ts'
 import type { FeatureRef, LogitPair, PairLogits, SparseFeatures } from '../protocol.ts'
 import type { Link } from './link.ts'
-import { barList, featureName, layerColumns, showProbability, tokenName } from './parts.ts'
+import { barList, featureName, layerColumns, noSae, showProbability, tokenName } from './parts.ts'
 import type { Beside } from './pair-state.ts'
 import type { Dispatch } from './state.ts'
 import { attentionRow, featuresAt, type Entry, type ShownRun } from './text-run.ts'
@@ -43,6 +43,7 @@ export function FeaturesApart({
       )}
     </p>
     ${layerColumns(own, 'Features of one text alone, layer by layer', (layer) => {
+      if (own.opened.saes[layer].dSae === 0) return noSae
       const [mine, others] = [found(own, layer, at.text), found(run, layer, at.other)]
       const list = (name: string, entries: readonly Entry[], without: readonly Entry[]) => {
         const has = new Set(without.map(({ index }) => index))

@@ -74,18 +74,17 @@ function toTakeOut(lists: Lists): Change[] {
   )
 }
 
-interface Props {
-  readonly desk: WhyDesk
+interface Props extends Pick<WhyDesk, 'run' | 'without' | 'dispatch'> {
   readonly open: OpenWhy
   readonly why: Why
 }
 
-export function WhyLists({ desk, open, why }: Props): VNode {
+export function WhyLists({ run, open, why, without, dispatch }: Props): VNode {
   const [order, setOrder] = useState<Order>('effect')
   const lists = listsOf(why)
   const losses = new Map(open.losses.map(({ change, loss }) => [thingOf(change), loss]))
   const shown = (parts: readonly Part[]) =>
-    sorted(parts, order, losses).map((part) => effectOf(desk, part, losses))
+    sorted(parts, order, losses).map((part) => effectOf({ run, dispatch }, part, losses))
   const columns = [
     ['Heads', shown(lists.heads), 'the token it says so for, most'],
     ['Features', shown(lists.features), 'its activation here'],
@@ -95,7 +94,7 @@ export function WhyLists({ desk, open, why }: Props): VNode {
   const most = Math.max(...all.map(Math.abs))
   const choose = (name: Order): void => {
     setOrder(name)
-    if (name === 'ablation' && open.wanted === 0) desk.without(toTakeOut(lists))
+    if (name === 'ablation' && open.wanted === 0) without(toTakeOut(lists))
   }
   return html`<div>
     <p class="examples" role="group" aria-label="How the parts are sorted">
@@ -134,7 +133,11 @@ function progress({ wanted, losses }: OpenWhy): string {
     : `${count(wanted, 'part')} taken out, one at a time.`
 }
 
-function effectOf({ run, dispatch }: WhyDesk, part: Part, losses: ReadonlyMap<string, number>): Effect {
+function effectOf(
+  { run, dispatch }: Pick<WhyDesk, 'run' | 'dispatch'>,
+  part: Part,
+  losses: ReadonlyMap<string, number>,
+): Effect {
   const { change, effect, activation, source } = part
   const { layer } = change
   const name = thingOf(change)

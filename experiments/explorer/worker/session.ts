@@ -109,17 +109,23 @@ export class Session {
   }
 
   async #start({ backend, folder }: Request & { type: 'open' }): Promise<void> {
-    const { base, files, send, isolated } = this.#options
+    const { base, send, isolated } = this.#options
     const ops = await startBackend(backend)
     const onProgress: OnProgress = (label, done, total) => send({ type: 'progress', label, done, total })
     const bundled = folder === undefined
+    // What was counted with the bundled SAEs says nothing of others.
+    const files = { ...this.#options.files, ...(bundled ? {} : { corpus: undefined }) }
     const { model, notes } = bundled
       ? { model: await loadModel(ops, base, files, onProgress), notes: [] }
       : await loadFolder(ops, folder, onProgress)
     const readCard = cardReader(model, base, files, bundled ? undefined : onProgress)
     this.#open = { model, readCard, search: librarian(model, base, files) }
-    const corpus = bundled ? files.corpus?.facts : undefined
-    const opened = { ...factsOf(model), bundled, corpus, notes: [...notes, ...notesOn(ops, isolated)] }
+    const opened = {
+      ...factsOf(model),
+      bundled,
+      corpus: files.corpus?.facts,
+      notes: [...notes, ...notesOn(ops, isolated)],
+    }
     send({ type: 'opened', opened })
   }
 
