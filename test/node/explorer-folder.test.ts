@@ -52,7 +52,7 @@ const keepSaes = (layers: readonly number[]) => (files: FilesByPath) => {
       files.delete(path)
 }
 
-test('the bundled model’s own folder gives its numbers, bit for bit, and the same card', async () => {
+test('the bundled model’s own folder gives its numbers, bit for bit, and the same card; what a corpus says is of the bundled one alone', async () => {
   const [own, bundled] = [await opened(tinyFolder()), await opened()]
   assert.is(own.opened?.model, 'mine')
   assert.equal([own.opened?.bundled, bundled.opened?.bundled], [false, true])
@@ -64,8 +64,10 @@ test('the bundled model’s own folder gives its numbers, bit for bit, and the s
   const [ownCard, bundledCard] = [own, bundled].map(({ of }) => of('card')[0].card)
   assert.equal(
     { ...ownCard, dashboard: { ...ownCard.dashboard, neuronpedia: null } },
-    { ...bundledCard, dashboard: { ...bundledCard.dashboard, neuronpedia: null } },
+    { ...bundledCard, dashboard: { ...bundledCard.dashboard, neuronpedia: null }, inCorpus: null },
   )
+  assert.is.not(bundledCard.inCorpus, null)
+  assert.is(own.opened?.corpus, undefined)
   assert.ok(
     own.of('progress').some(({ label, done }) => label === 'reading the bundled texts' && done === 140),
   )

@@ -119,10 +119,16 @@ export class Session {
     const { model, notes } = bundled
       ? { model: await loadModel(ops, base, files, onProgress), notes: [] }
       : await loadFolder(ops, folder, onProgress)
-    const readCard = cardReader(model, base, files, bundled ? undefined : onProgress)
-    this.#open = { model, readCard, search: librarian(model, base, files) }
-    const corpus = bundled ? files.corpus?.facts : undefined
-    const opened = { ...factsOf(model), bundled, corpus, notes: [...notes, ...notesOn(ops, isolated)] }
+    // What was counted with the bundled SAEs says nothing of others.
+    const own = bundled ? files : { ...files, corpus: undefined }
+    const readCard = cardReader(model, base, own, bundled ? undefined : onProgress)
+    this.#open = { model, readCard, search: librarian(model, base, own) }
+    const opened = {
+      ...factsOf(model),
+      bundled,
+      corpus: own.corpus?.facts,
+      notes: [...notes, ...notesOn(ops, isolated)],
+    }
     send({ type: 'opened', opened })
   }
 
