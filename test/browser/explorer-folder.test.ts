@@ -174,6 +174,14 @@ test('weights that turn out damaged: a sentence, and the way back', () =>
     assert.match((await visitor.page.locator('footer').textContent())!, /^\s*tiny/)
   }))
 
+async function drawnInSight({ page }: Visitor, tokens: number): Promise<void> {
+  await page.locator('.heads').first().scrollIntoViewIfNeeded()
+  await page.waitForFunction(
+    (tokens) => document.querySelector<HTMLCanvasElement>('.heads canvas')?.width === tokens,
+    tokens,
+  )
+}
+
 test('an attention pattern is drawn when it comes into sight, and as the text then is', () =>
   explorer.visit(async (visitor) => {
     await visitor.ready()
@@ -184,13 +192,10 @@ test('an attention pattern is drawn when it comes into sight, and as the text th
         .evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).width))
     const tokens = await visitor.page.locator('[data-token]').count()
     assert.ok((await sizes()).every((size) => size !== tokens))
-    await visitor.page.locator('.heads').first().scrollIntoViewIfNeeded()
-    await visitor.page.waitForFunction(
-      (tokens) => document.querySelector<HTMLCanvasElement>('.heads canvas')?.width === tokens,
-      tokens,
-    )
+    await drawnInSight(visitor, tokens)
+    // the text box comes into sight for it, and the patterns out of it
     await visitor.write('one two three four five')
-    assert.is((await sizes())[0], await visitor.page.locator('[data-token]').count())
+    await drawnInSight(visitor, await visitor.page.locator('[data-token]').count())
   }))
 
 test.run()

@@ -46,6 +46,8 @@ export class Session {
   /** The id of the writing that is wanted, and the one there is. */
   #wanted: number | undefined
   #writing: Writing | undefined
+  /** The id of the writing that was told to stop, perhaps before it began. */
+  #stopped: number | undefined
   #queue: Promise<void> = Promise.resolve()
 
   constructor(options: SessionOptions) {
@@ -93,9 +95,10 @@ export class Session {
         this.#wanted = request.id
         return this.#write(request)
       case 'stop':
-        if (this.#writing?.id === request.id) this.#writing.stopped = true
+        this.#stopped = request.id
         return Promise.resolve()
       case 'go-on':
+        this.#stopped = undefined
         return this.#writeOn(request.id, request.tokens)
     }
   }
@@ -235,13 +238,12 @@ export class Session {
   async #writeOn(id: number, tokens: number): Promise<void> {
     const writing = this.#writing
     if (writing?.id !== id) return
-    writing.stopped = false
     let more = true
     for (let made = 0; more && made < tokens; made++) {
       more = false // unless the step says so: after a fault nothing goes on
       await this.#answered(id, async () => {
         await messagesHandled()
-        if (this.#wanted === id && !writing.stopped)
+        if (this.#wanted === id && this.#stopped !== id)
           more = await writing.step((side, token) => this.#options.send({ type: 'written', id, side, token }))
       })
     }
