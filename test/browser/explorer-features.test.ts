@@ -212,13 +212,14 @@ test('a card shows what npm run feature finds of the same feature', async () => 
 
 test('with the same seed it writes what npm run generate writes, and beside it what an edit makes of it', async () => {
   const prompt = 'def area(r):'
+  const edit = 'up-3-7-30,head-1-2'
   const { status, stdout, stderr } = runScript('experiments/tools/generate/main.ts', [
     ...['--prompt', prompt, '--tokens', '20', '--temperature', '0.9', '--top-k', '30', '--top-p', '0.9'],
-    ...['--seed', '5', '--json'],
+    ...['--seed', '5', '--json', '--edit', edit],
   ])
   assert.is(status, 0, stderr)
-  const { ids } = JSON.parse(stdout) as { ids: number[] }
-  const hash = `#text=${encodeURIComponent(prompt)}&edit=up-3-7-30,head-1-2&sampling=0.9-30-0.9-5-20`
+  const { ids, edited: made } = JSON.parse(stdout) as { ids: number[]; edited: { ids: number[] } }
+  const hash = `#text=${encodeURIComponent(prompt)}&edit=${edit}&sampling=0.9-30-0.9-5-20`
   await explorer.visit(
     async (visitor) => {
       await visitor.ready()
@@ -230,6 +231,7 @@ test('with the same seed it writes what npm run generate writes, and beside it w
       await visitor.button('Go on').waitFor()
       assert.equal(await written('plain'), ids)
       const edited = await written('edited')
+      assert.equal(edited, made.ids)
       const parted = edited.findIndex((id, i) => id !== ids[i])
       assert.ok(parted >= 0)
       await visitor.page.getByText(`They part at token ${parted + 1}:`).waitFor()
