@@ -1,6 +1,7 @@
 // Sections of the page as they are drawn: what an explanation is of, and what stands where layers have no SAE.
 import { html } from '../../experiments/lab/report/html.ts'
-import { h } from 'preact'
+import { h, render } from 'preact'
+import { parseHTML } from 'linkedom'
 import { renderToString } from 'preact-render-to-string'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -77,7 +78,8 @@ test('the library offers the layers that have an SAE, and says where there is no
   assert.not.match(none, /<form/)
 })
 
-test('two texts say at which layers there is no SAE', () => {
+/** The second text beside the first, of a model with an SAE at its second layer alone. */
+function sideBySide() {
   const [own, run] = [toyRun([' one']), toyRun([' two'])].map((run) => ({
     ...run,
     opened: withSaes([0, 50]),
@@ -85,10 +87,32 @@ test('two texts say at which layers there is no SAE', () => {
   const likely = [{ id: 5, text: 1, other: 2 }]
   const logits = [0, 1].map(() => ({ likely, moved: likely }))
   const pair = { id: 1, failure: null, own, run, logits, names: new Map([[5, ' a']]) }
-  const table = { ...START, other: 'two', pair, patching: null, token: 1, dispatch() {} }
-  const section = renderToString(html`<${PairContext.Provider} value=${table}>${h(TwoTexts, null)}<//>`)
+  return { ...START, other: 'two', pair, patching: null, token: 1, dispatch() {} }
+}
+const twoTexts = (table: ReturnType<typeof sideBySide>) =>
+  html`<${PairContext.Provider} value=${table}>${h(TwoTexts, null)}<//>`
+
+test('two texts say at which layers there is no SAE', () => {
+  const section = renderToString(twoTexts(sideBySide()))
   assert.is(section.split('There is no SAE at this layer.').length - 1, 1)
   assert.is(section.split('Only yours: ').length - 1, 1)
+})
+
+test('two texts are compared anew for another token, not for a key or a hovered feature', () => {
+  const { document } = parseHTML('<main></main>')
+  const media = { matches: false, addEventListener() {}, removeEventListener() {} }
+  Object.assign(globalThis, { document, matchMedia: () => media })
+  const table = sideBySide()
+  let compared = 0
+  const pair = { ...table.pair, logits: table.pair.logits }
+  Object.defineProperty(pair, 'logits', { get: () => (compared++, table.pair.logits) })
+  const main = document.querySelector('main')!
+  render(twoTexts({ ...table, pair }), main)
+  render(twoTexts({ ...table, pair, other: 'two more' }), main)
+  render(twoTexts({ ...table, pair, text: 'one more' }), main)
+  assert.is(compared, 1)
+  render(twoTexts({ ...table, pair, token: 0 }), main)
+  assert.is(compared, 2)
 })
 
 test.run()
