@@ -53,7 +53,7 @@ test('searched by the token that it fires on, by one that it promotes, by a text
       await rows.first().locator('span').nth(3).getByText('“·import”').waitFor()
       await page.getByLabel('Look for').selectOption('text')
       await page.getByLabel('Words').fill('import numpy as np')
-      await page.getByText('In this text').waitFor()
+      await section(visitor).getByText('In this text').waitFor()
       await section(visitor).getByRole('search').locator('select').first().selectOption('3')
       await page.getByLabel('Order').selectOption('rare')
       await page.waitForFunction(() => {
@@ -92,7 +92,7 @@ test('opened by layer and number; a number that there is not says what there is;
     await number.fill('928')
     await number.press('Enter')
     await page.locator('section.panel .findings').waitFor()
-    assert.is(await page.locator('h2#card').innerText(), 'Layer 3, feature 928')
+    assert.is(await page.locator('h2#card').innerText(), 'What is feature 928 of layer 3?')
     assert.is(await page.evaluate(() => document.activeElement?.id), 'card')
     assert.is(await section(visitor).getByRole('alert').count(), 0)
     await page.keyboard.press('Escape')
@@ -100,7 +100,7 @@ test('opened by layer and number; a number that there is not says what there is;
     const row = section(visitor).locator('[data-library="0-2"]')
     await row.focus()
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { name: 'Layer 0, feature 2' }).waitFor()
+    await page.getByRole('heading', { name: 'What is feature 2 of layer 0?' }).waitFor()
     assert.is(await row.getAttribute('aria-pressed'), 'true')
     await page.locator('.in-corpus li').first().waitFor()
     await page.keyboard.press('Escape')
@@ -175,6 +175,7 @@ for (const width of [1280, 390])
         async (visitor) => {
           const { page } = visitor
           await visitor.ready()
+          if (width === 390) await visitor.button('Which features are there?').click() // folded on a phone
           await says(visitor, /Features 1 to 20/)
           await section(visitor).evaluate((element) => element.scrollIntoView())
           await section(visitor).screenshot({ path: join(PICTURES, `library-${width}-${scheme}.png`) })
