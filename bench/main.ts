@@ -2,6 +2,7 @@
 import { createCommand, runMain } from '../experiments/lab/cli/cli.ts'
 import { formatTable } from '../experiments/lab/cli/table.ts'
 import type { Benchmark } from './benchmark.ts'
+import { corpus } from './corpus.ts'
 import { compareResults, comparisonTable } from './compare.ts'
 import { experiment } from './experiment.ts'
 import { explore } from './explore.ts'
@@ -60,6 +61,7 @@ add(sae)
 add(trainSae)
 add(explore)
 add(train)
+add(corpus)
 
 const comparing = program
   .command('compare <a> <b>')

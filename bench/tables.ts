@@ -31,6 +31,7 @@ export const benchmarkNames = [
   'train-sae',
   'explore',
   'train',
+  'corpus',
 ] as const
 export type BenchmarkName = (typeof benchmarkNames)[number]
 
@@ -74,7 +75,7 @@ const timeColumns: readonly Column<Row>[] = [
 /** What a benchmark's table says beside the columns of all. */
 function ownColumn(name: BenchmarkName, rows: readonly Row[]): Column<Row>[] {
   if (name === 'layers') return [['of the pass', (row) => orDash(shareOfPass(row, rows), percent)]]
-  if (name === 'generate' || name === 'train-sae')
+  if (name === 'generate' || name === 'train-sae' || name === 'corpus')
     return [['tokens/s', (row) => orDash(tokensPerSecond(row), (rate) => rate.toFixed(1))]]
   if (name === 'experiment') return [['x ours', (row) => orDash(timesFirst(row, rows), times)]]
   return []
@@ -97,7 +98,8 @@ function shareOfPass(row: Row, rows: readonly Row[]): number | null {
 /** A prefill's shape is its tokens; a decode row is one token. */
 function tokensPerSecond({ work, shape, median_ms }: Row): number | null {
   if (work === 'standard' || work === 'topk') return (Number(shape.split('x')[0]) / median_ms) * 1000
-  if (work === 'prefill') return (Number(shape) / median_ms) * 1000
+  if (work === 'prefill' || work === 'forward and encoders' || work === 'corpus shard')
+    return (Number(shape) / median_ms) * 1000
   return work === 'decode' ? 1000 / median_ms : null
 }
 

@@ -5,6 +5,7 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import type { Benchmark } from '../../bench/benchmark.ts'
 import { compareResults } from '../../bench/compare.ts'
+import { corpus } from '../../bench/corpus.ts'
 import { experiment } from '../../bench/experiment.ts'
 import { explore } from '../../bench/explore.ts'
 import { generate } from '../../bench/generate.ts'
@@ -200,6 +201,11 @@ tables('a part of the forward pass gets its share, prefill and decode their toke
     rate[0].rows.map((cells) => cells.at(-1)),
     ['2000.0', '50.0'],
   )
+  const shards = resultTables({
+    machine: { ...MACHINE, command: 'npm run bench -- corpus' },
+    rows: [row({ work: 'corpus shard', shape: '8000', median_ms: 400 })],
+  })
+  assert.is(shards[0].rows[0].at(-1), '20000.0')
 })
 
 tables('each benchmark’s last line is made of its rows', () => {
@@ -302,6 +308,13 @@ tables('each benchmark’s last line is made of its rows', () => {
       of('wasm', 1, { work: 'its worker' }),
     ]),
     'ours is 8.50 to 10.0 times as fast as the reference backend, from key to picture',
+  )
+  assert.is(
+    summaryOf(corpus, [
+      of('wasm', 320, { work: 'forward and encoders', shape: '8000' }),
+      of('wasm', 400, { work: 'corpus shard', shape: '8000' }),
+    ]),
+    'ours is 0.800 times as fast as its forward pass and encoders alone: 20000 tokens a second',
   )
 })
 

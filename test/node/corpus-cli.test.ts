@@ -154,7 +154,7 @@ test('another job in the same folder, bad input where none may be, and no text a
   writeFileSync(empty, '{"text": ""}\n')
   assert.is(
     refusal('--out', out('empty'), '--texts', empty),
-    'error: there is no text in the corpus, and 1 places of bad input: empty.jsonl, row 1: its "text" is empty',
+    'error: there is no text in the corpus; bad input: 1: empty.jsonl, row 1: its "text" is empty',
   )
   assert.not(existsSync(join(out('empty'), 'manifest.json')))
   assert.not(readdirSync(out('empty')).some((name) => name.endsWith('.partial')))

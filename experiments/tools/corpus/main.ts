@@ -96,6 +96,6 @@ function show(
   const { documents, tokens, bad_input, files } = manifest.texts
   print(`${documents} documents, ${tokens} tokens of ${files.length} files in ${seconds.toFixed(1)} s`)
   if (bad_input > 0)
-    print(`${bad_input} places of bad input were left out: ${join(options.out, 'bad-input.csv')}`)
+    print(`bad input, left out: ${bad_input}, listed in ${join(options.out, 'bad-input.csv')}`)
   print(`index: ${pathToFileURL(indexPath(options.out)).href}`)
 }

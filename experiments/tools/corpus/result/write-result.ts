@@ -54,7 +54,7 @@ export async function writeResult(
   const merged = await mergeShards(shards, model.gpt2.config.nCtx)
   if (merged.tokens === 0)
     throw new UserError(
-      `there is no text in the corpus, and ${merged.faultCount} places of bad input${worst(merged, job.files)}`,
+      `there is no text in the corpus; bad input: ${merged.faultCount}${worst(merged, job.files)}`,
     )
   const hooks = saes.map(({ config }) => config.hookName)
   const measured = await measureSaes(modelWith(model, saes), merged.measured, hooks)
