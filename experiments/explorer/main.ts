@@ -18,6 +18,7 @@ interface Options {
   readonly out: string
   readonly serve: boolean
   readonly open?: boolean
+  readonly corpus?: string
   readonly json?: boolean
 }
 
@@ -31,6 +32,10 @@ const options = createCommand('explore', 'a page on which one types a text and s
   .option('--out <folder>', 'where the built page goes', 'results/explorer')
   .option('--no-serve', 'build only')
   .option('--open', 'open the page in the browser')
+  .option(
+    '--corpus <folder>',
+    'a result of npm run corpus for the library of features (default: made of the bundled texts)',
+  )
   .addHelpText(
     'after',
     '\nExamples:\n  npm run explore\n  npm run explore -- --no-serve --out public/explorer',
@@ -53,9 +58,9 @@ runMain(async () => {
 })
 
 async function build(out: string, reports: boolean) {
-  using progress = createProgress({ label: 'building', total: 3, unit: 'steps', quiet: options.json })
+  using progress = createProgress({ label: 'building', total: 4, unit: 'steps', quiet: options.json })
   let done = 0
-  return buildExplorer(out, (step) => progress.update(done++, step), { reports })
+  return buildExplorer(out, (step) => progress.update(done++, step), { reports, corpus: options.corpus })
 }
 
 /** As the system opens an address; the address is printed in any case. */

@@ -19,6 +19,9 @@ export const pagePolicy = written(page)
 /** The page's as a header, which alone can say who may frame it. */
 export const pageHeader = written({ ...page, 'frame-ancestors': "'none'" })
 
+/** Of the address of a card alone (`?card=`): any page may frame it. It has links, and nothing that a click could change. */
+export const cardHeader = written({ ...page, 'frame-ancestors': '*' })
+
 /** A report's: it carries the rest of its policy itself. */
 export const reportHeader = written({ 'frame-ancestors': "'none'" })
 

@@ -4,6 +4,9 @@ import type { Gpt2Config } from '../../gpt2/config.ts'
 import type { PatchedSite, Place } from '../lab/analysis/intervene.ts'
 import type { Change, FeatureRef, NeuronRef } from '../lab/models/changes.ts'
 import type { ModelFolder } from './folder/model-folder.ts'
+import type { CorpusCard, CorpusFacts } from './corpus-shape.ts'
+import type { LibraryQuery } from './library-query.ts'
+import type { LibraryPage } from './library-search.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
 export type { Change, FeatureEdit, FeatureRef, NeuronRef } from '../lab/models/changes.ts'
@@ -70,6 +73,8 @@ export type Request =
       readonly edit: readonly Change[]
     }
   | ({ readonly type: 'card'; readonly id: number } & FeatureRef)
+  /** A `library` replaces one that is still waiting, which is then given up without an answer. */
+  | { readonly type: 'library'; readonly id: number; readonly query: LibraryQuery }
   /** Writes on from a text, with and without the edit. A newer run or writing ends it; other requests have their turn between two tokens. */
   | {
       readonly type: 'write'
@@ -110,6 +115,7 @@ export type Answer =
   | { readonly type: 'why'; readonly id: number; readonly why: Why }
   /** What the logit loses with one of the changes. */
   | { readonly type: 'without'; readonly id: number; readonly change: Change; readonly loss: number }
+  | { readonly type: 'library'; readonly id: number; readonly found: LibraryPage }
   /** One token of a continuation. */
   | { readonly type: 'written'; readonly id: number; readonly side: Side; readonly token: Token }
   /** Nothing is written until it is told to go on; a side that stands at an ending never will. */
@@ -145,6 +151,8 @@ export interface Opened {
   readonly bundled: boolean
   /** What the results mean: residual basis, BOS, from the SAEs' own configuration. */
   readonly basis: string
+  /** What the library of features was made of; missing where no corpus was read with these SAEs. */
+  readonly corpus?: CorpusFacts
   /** What a person should know of how this runs, a sentence or two each: why there is one thread only, for instance. */
   readonly notes: readonly string[]
 }
@@ -230,6 +238,13 @@ export interface EditedRun {
 export interface Card {
   readonly dashboard: FeatureDashboard
   readonly texts: readonly CardText[]
+  /** What the corpus says of it, where there is one. */
+  readonly inCorpus: InCorpus | null
+}
+
+export interface InCorpus {
+  readonly facts: CorpusFacts
+  readonly card: CorpusCard
 }
 
 interface CardText {

@@ -3,7 +3,7 @@ import { readFile, realpath } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, extname, join, sep } from 'node:path'
 import { UserError } from '../lab/cli/user-error.ts'
-import { gpujsHeader, pageHeader, reportHeader, scriptHeader } from './policy.ts'
+import { cardHeader, gpujsHeader, pageHeader, reportHeader, scriptHeader } from './policy.ts'
 
 const LOOPBACK = '127.0.0.1'
 const REPORTS = '/reports/'
@@ -77,10 +77,12 @@ async function answer(
   const found = await find(options, request.url ?? '/')
   const content = found && (await readFile(found.path).catch(() => undefined)) // a folder is none
   if (!found || !content) return refuse(response, 404, 'there is no such file here')
-  const { path, isReport } = found
-  const policy = isReport ? reportHeader : policyOf(extname(path), basename(path))
+  const { path, isReport, isCard } = found
+  const policy = isReport ? reportHeader : isCard ? cardHeader : policyOf(extname(path), basename(path))
   response.writeHead(200, {
     ...headersOf(path, options.isolated ?? true),
+    // a page that is itself cross-origin isolated frames only what says that it may
+    ...(isCard && { 'Cross-Origin-Resource-Policy': 'cross-origin' }),
     'Content-Security-Policy': policy,
     'Content-Length': content.length,
   })
@@ -92,11 +94,14 @@ function refuse(response: ServerResponse, status: number, text: string, headers 
   response.end(`${status}: ${text}\n`)
 }
 
-/** The path that a URL names, and whether that is a report's; nothing unless it lies below its folder, links followed. */
+/** The path that a URL names, and whether that is a report's, or the page as a card alone; nothing unless it lies below its folder, links followed. */
 async function find({ root, reports }: ServeOptions, url: string) {
   let name: string
+  let query: URLSearchParams
   try {
-    name = decodeURIComponent(new URL(url, 'http://localhost').pathname)
+    const { pathname, searchParams } = new URL(url, 'http://localhost')
+    name = decodeURIComponent(pathname)
+    query = searchParams
   } catch {
     return undefined
   }
@@ -105,7 +110,8 @@ async function find({ root, reports }: ServeOptions, url: string) {
   const wanted = join(folder, rest, name.endsWith('/') ? 'index.html' : '')
   // There is no real path for a name with a NUL in it either.
   const [top, path] = await Promise.all([folder, wanted].map((path) => realpath(path).catch(() => '')))
-  return top !== '' && path.startsWith(top + sep) ? { path, isReport } : undefined
+  if (top === '' || !path.startsWith(top + sep)) return undefined
+  return { path, isReport, isCard: !isReport && extname(path) === '.html' && query.has('card') }
 }
 
 function headersOf(path: string, isolated: boolean): Record<string, string> {

@@ -1,7 +1,18 @@
 // What a shown piece of source is.
 /** The steps that the page can show the source of. */
 export type Step =
-  'tokens' | 'features' | 'edit' | 'card' | 'attention' | 'mlp' | 'lens' | 'next' | 'write' | 'why' | 'patch'
+  | 'tokens'
+  | 'features'
+  | 'edit'
+  | 'card'
+  | 'attention'
+  | 'mlp'
+  | 'lens'
+  | 'next'
+  | 'write'
+  | 'why'
+  | 'patch'
+  | 'library'
 
 /** Some lines of a file of this project. */
 export interface Snippet {

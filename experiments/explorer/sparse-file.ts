@@ -4,6 +4,7 @@ import { encodeSafetensors, openSafetensors } from '../../engine/weights/safeten
 import type { SparseRows } from '../../engine/sparse.ts'
 import { Tensor } from '../../engine/tensor.ts'
 import { readTensor } from '../../engine/weights/weights.ts'
+import { unzip, zip } from './gzip.ts'
 
 /**
  * Sparse rows as gzip of a safetensors file of F32 tensors: `values` and `indices` [entries], and `counts` [rows], how
@@ -21,12 +22,12 @@ export async function encodeSparse(x: SparseRows): Promise<Uint8Array> {
     ['counts', counts],
   ])
   const file = encodeSafetensors(tensors, new Map([['width', String(width)]]))
-  return through(new CompressionStream('gzip'), file)
+  return zip(file)
 }
 
 /** @throws if the bytes are not such a file; `label` names it */
 export async function decodeSparse(label: string, bytes: Uint8Array<ArrayBuffer>): Promise<SparseRows> {
-  const file = await through(new DecompressionStream('gzip'), bytes)
+  const file = await unzip(bytes)
   const store = await openSafetensors(memorySource(label, file))
   const read = async (name: string) => (await readTensor(store.get(name))).data
   const [values, indices, counts] = [await read('values'), await read('indices'), await read('counts')]
@@ -34,11 +35,4 @@ export async function decodeSparse(label: string, bytes: Uint8Array<ArrayBuffer>
   for (const [row, count] of counts.entries()) offsets[row + 1] = offsets[row] + count
   const width = Number(store.metadata.get('width'))
   return { shape: [counts.length, width], offsets, indices: Uint32Array.from(indices), values }
-}
-
-async function through(
-  stream: CompressionStream | DecompressionStream,
-  bytes: Uint8Array<ArrayBuffer>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer())
 }

@@ -2,13 +2,13 @@
 import { html } from '../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
+import { lensPart } from '../lab/report/lens-part.ts'
 import { corpusPart, type InCorpus } from '../lab/report/corpus-part.ts'
 import { firingTexts } from '../lab/report/feature-card.ts'
 import {
   featureIn,
   histogramPart,
   LENS_NOTE,
-  lensPart,
   RELATIVES_NOTE,
   relativesPart,
   strongToWeak,

@@ -185,6 +185,9 @@ test('a card shows what npm run feature finds of the same feature', async () => 
       await visitor.ready()
       const card = visitor.page.locator('section.panel')
       await card.locator('.findings li').first().waitFor()
+      // what is out of sight is not laid out, and has no text then
+      await card.evaluate((element) => element.scrollIntoView())
+      await visitor.page.waitForFunction(() => document.querySelector<HTMLElement>('#card')?.innerText !== '')
       assert.is(await card.locator('h2').first().innerText(), `What is feature ${feature} of layer ${layer}?`)
       const plain = (lines: string[]) => lines.map((line) => line.replace(/\s+/g, ' ').trim())
       assert.equal(

@@ -115,9 +115,11 @@ test('after a new build a reload is all new, and so it is without the server; an
       await old.page.locator('section.panel .findings').waitFor()
       assert.is(await versionOf(old.page), first)
       await old.page.close()
-      await page.reload()
-      await visitor.ready()
-      await page.waitForFunction(async () => (await globalThis.caches.keys()).length === 1)
+      // its lock ends a while after the tab: the next page asked for takes the version away
+      for (let reloads = 0; reloads < 9 && (await caches(page)).length > 1; reloads++) {
+        await page.reload()
+        await visitor.ready()
+      }
       assert.equal(await caches(page), [second])
     },
     { url: server.url, offline: true, expected: OFFLINE },

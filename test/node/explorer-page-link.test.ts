@@ -22,6 +22,7 @@ import {
   readSampling,
 } from '../../experiments/explorer/page/sampling.ts'
 import type { Change, Sampling } from '../../experiments/explorer/protocol.ts'
+import { ALL, BY, cleanWords, ORDERS, type LibraryQuery } from '../../experiments/explorer/library-query.ts'
 import { OPENED } from '../helpers/explorer-run.ts'
 
 const whole = fc.integer({ min: 0, max: 999_999 })
@@ -54,6 +55,16 @@ const sampling = fc
   }))
 
 const token = fc.option(fc.oneof(whole, fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })))
+const library: fc.Arbitrary<LibraryQuery> = fc.record(
+  {
+    layer: fc.option(whole),
+    by: fc.constantFrom(...BY),
+    order: fc.constantFrom(...ORDERS),
+    page: whole,
+    words: anyText.map(cleanWords),
+  },
+  plain,
+)
 
 const links: fc.Arbitrary<Link> = fc.record(
   {
@@ -79,6 +90,7 @@ const links: fc.Arbitrary<Link> = fc.record(
       ),
     ),
     why: fc.option(fc.record({ target: token, against: token }, plain)),
+    library,
   },
   plain,
 )
@@ -163,14 +175,14 @@ test('a link is written so that people can read it', () => {
       { kind: 'head', layer: 0, head: 3 },
     ],
     sampling: { ...USUAL_SAMPLING, temperature: 0, topK: 5 },
+    ...{ neuron: { layer: 2, neuron: 7 }, why: { target: ' range', against: 12 } },
     other: 'a c',
     patch: { site: 'hook_resid_pre', into: 'other', target: null, against: 7 },
-    neuron: { layer: 2, neuron: 7 },
-    why: { target: ' range', against: 12 },
+    library: { layer: 3, by: 'promotes', order: 'rare', page: 2, words: ' a-b' },
   }
   assert.is(
     encodeLink(link),
-    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&neuron=2-7&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&other=a+c&patch=hook_resid_pre-other-likeliest-7&why=text-%2520range%2Cid-12',
+    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&neuron=2-7&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&other=a+c&patch=hook_resid_pre-other-likeliest-7&why=text-%2520range%2Cid-12&library=3-promotes-rare-2-+a-b',
   )
 })
 
@@ -248,6 +260,7 @@ test('what the model does not have is left out of a link', () => {
     other: 'y',
     patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab, against: null },
     ...{ sampling: USUAL_SAMPLING, why: { target: 3, against: null }, neuron: { layer: 0, neuron: 32 } },
+    library: { ...ALL, layer: 2 },
     feature: { layer: 0, feature: 50 },
     edit: [
       { layer: 2, feature: 0, kind: 'off' },
@@ -264,12 +277,14 @@ test('what the model does not have is left out of a link', () => {
     neuron: null,
     edit: [],
     patch: null,
+    library: ALL,
   }
   assert.equal(fitted, { ...link, ...none })
   const kept: Link = {
     ...{ text: 'x', backend: 'wasm', token: 15, head: { layer: 1, head: 1 }, compare: [1, 0] },
     ...{ sampling: USUAL_SAMPLING, why: null, neuron: { layer: 1, neuron: 31 }, other: 'y' },
     patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab - 1, against: 0 },
+    library: { ...ALL, layer: 1, words: 'x' },
     feature: { layer: 0, feature: 49 },
     edit: [
       { layer: 1, feature: 49, kind: 'off' },

@@ -111,6 +111,20 @@ test('nothing outside the folder is given, however it is asked for', async () =>
   }
 })
 
+test('the page may be framed as a card alone: by any page, also one that is isolated', async () => {
+  const { headers } = await get('/?card=3.928')
+  assert.match(String(headers['content-security-policy']), /script-src 'self';.*frame-ancestors \*$/)
+  assert.is(headers['cross-origin-resource-policy'], 'cross-origin')
+  assert.is(headers['cross-origin-embedder-policy'], 'require-corp')
+  for (const path of ['/', '/?cards=1', '/index.html?feature=3', '/assets/index.js?card=3.928']) {
+    const { headers } = await get(path)
+    assert.not.match(String(headers['content-security-policy']), /frame-ancestors \*/, path)
+    assert.is(headers['cross-origin-resource-policy'], 'same-origin', path)
+  }
+  const report = await get('/reports/?card=3.928')
+  assert.is(report.headers['content-security-policy'], "frame-ancestors 'none'")
+})
+
 test('reports lie beside the page where there are some, with the policy that they carry', async () => {
   const index = await get('/reports/')
   assert.equal([index.status, index.body], [200, FILES['results/index.html']])

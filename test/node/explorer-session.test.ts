@@ -488,6 +488,17 @@ writings('stopped and told to go on, it writes the same text', async () => {
   assert.equal(session.of('written'), whole.of('written'))
 })
 
+writings('stopped before it has begun, it writes nothing until told to go on', async () => {
+  const session = startSession()
+  const opening = session.ask(open)
+  const writing = session.ask(write)
+  await Promise.all([opening, writing, session.ask({ type: 'stop', id: 1 })])
+  assert.is(session.of('written').length, 0)
+  assert.equal(session.of('paused'), [{ type: 'paused', id: 1, endings: { plain: null, edited: null } }])
+  await session.ask({ type: 'go-on', id: 1, tokens: 2 })
+  assert.is(session.of('written').length, 4)
+})
+
 writings('a newer run or writing ends it, a card has its turn between two tokens', async () => {
   const asked: Promise<void>[] = []
   const session = startSession({

@@ -8,12 +8,22 @@ import { UserError } from '../../lab/cli/user-error.ts'
 import { showBytes } from '../../lab/cli/progress.ts'
 import { checkWritable, explain, makeFolder } from '../../lab/cli/write-node.ts'
 import { bundle, checkPath } from './bundle.ts'
-import { collectFiles, repository } from './files.ts'
+import { collectFiles } from './files.ts'
 import { addServiceWorker } from './offline.ts'
+import { repository } from './repository.ts'
 import { readSources } from './sources.ts'
 
 /** The page with its model is meant for any static host and any line. */
-const MOST_BYTES = 15e6
+const MOST_BYTES = 25e6
+
+/** What the project says of what the page shows. */
+const DOCUMENTS = [
+  'README.md',
+  'experiments/explorer/README.md',
+  'experiments/tools/corpus/README.md',
+  'experiments/feature/README.md',
+  'sae/README.md',
+]
 
 /** In every folder that was built, and only there: what may be replaced by a new build. */
 const MARK = 'clearbox-explorer.txt'
@@ -28,28 +38,30 @@ interface Built {
  * Builds the Explorer into `out`, whole or not at all: into a folder beside it first.
  * @param onStep is called with each step's name as it begins
  * @param options.reports whether the page leads to `reports/`, which its server has
+ * @param options.corpus a folder of `npm run corpus`, for the library; left out, the bundled texts
  * @throws UserError if `out` is something else than an earlier build, or cannot be written
  */
 export async function buildExplorer(
   out: string,
   onStep: (step: string) => void,
-  { reports = false } = {},
+  { reports = false, corpus }: { readonly reports?: boolean; readonly corpus?: string } = {},
 ): Promise<Built> {
   checkPath()
   await checkReplaceable(out)
   await checkWritable(out)
-  onStep('features of the bundled texts')
-  const { files, contents } = await collectFiles()
+  const { files, contents } = await collectFiles({ corpus, onStep })
   const sources = await readSources()
-  for (const { file } of Object.values(sources).flat())
-    contents.set(`source/${file}.txt`, await readFile(repository(file)))
+  const linked = [
+    ...new Set([...DOCUMENTS, ...Object.values(sources).flatMap((all) => all.map(({ file }) => file))]),
+  ]
+  for (const file of linked) contents.set(`source/${file}.txt`, await readFile(repository(file)))
   await sweepDrafts(dirname(out))
   const draft = draftOf(out)
   const takeBack = onEarlyExit(() => rmSync(draft, { recursive: true, force: true }))
   try {
     onStep('page and workers')
     await explain(out, () => makeFolder(draft))
-    await bundle(draft, { files, sources }, reports)
+    await bundle(draft, { files, sources }, reports, linked)
     onStep('files')
     await explain(out, async () => {
       for (const [path, content] of contents) {

@@ -30,8 +30,14 @@ const checks = { pluginTimings: false }
 /**
  * The page and its workers as static files in `outDir`, with relative addresses. Not minified: who opens the
  * developer tools reads the code, and gpu.js reads kernels as source, of which a minifier makes what it does not know.
+ * @param linked the files in `source/` to which the page leads
  */
-export async function bundle(outDir: string, { files, sources }: Constants, reports: boolean): Promise<void> {
+export async function bundle(
+  outDir: string,
+  { files, sources }: Constants,
+  reports: boolean,
+  linked: readonly string[],
+): Promise<void> {
   await build({
     configFile: false,
     envDir: false,
@@ -40,7 +46,7 @@ export async function bundle(outDir: string, { files, sources }: Constants, repo
     base: './',
     publicDir: false,
     define: { FILES: JSON.stringify(files), SOURCES: JSON.stringify(sources) },
-    plugins: [withHead(reports)],
+    plugins: [withHead(reports, linked)],
     worker: { format: 'es', rolldownOptions: { checks } },
     build: {
       outDir,

@@ -3,14 +3,17 @@ import { bosOf } from '../../../gpt2/config.ts'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createBackend } from '../../../engine/backends.ts'
 import { captureStreams, encodeStream } from '../../lab/models/features.ts'
 import { openModel, withSae } from '../../lab/models/models.ts'
 import { parseJsonTexts } from '../../lab/texts/texts.ts'
 import { encodeSparse } from '../sparse-file.ts'
-import type { FileFacts, ModelFiles, SaeFiles } from '../worker/files.ts'
+import type { FileFacts } from '../file-facts.ts'
+import type { ModelFiles, SaeFiles } from '../worker/files.ts'
+import { bundledCorpus, namedCorpus } from './corpus.ts'
 import { featureHints } from './hints.ts'
+import { packCorpus } from './library.ts'
+import { repository } from './repository.ts'
 
 const MODEL = 'tiny'
 
@@ -20,8 +23,21 @@ export interface Carried {
   readonly contents: Map<string, Uint8Array>
 }
 
-/** The bundled model, its SAEs, and their features on the bundled texts, which are computed here. */
-export async function collectFiles(): Promise<Carried> {
+interface CollectOptions {
+  /** A folder of `npm run corpus`; left out, the corpus is the bundled texts. */
+  readonly corpus?: string
+  /** Is called with each step's name as it begins. */
+  readonly onStep?: (step: string) => void
+}
+
+/**
+ * The bundled model, its SAEs, what these find in the bundled texts, which is computed here, and in a corpus.
+ * @throws UserError if there is no such corpus, or it was made with other weights
+ */
+export async function collectFiles({ corpus, onStep }: CollectOptions = {}): Promise<Carried> {
+  onStep?.('what features fire on in the corpus')
+  const found = await (corpus === undefined ? bundledCorpus(MODEL) : namedCorpus(corpus, MODEL))
+  onStep?.('features of the bundled texts')
   const contents = new Map<string, Uint8Array>()
   const carry = (name: string, content: Uint8Array): FileFacts => {
     const sha256 = createHash('sha256').update(content).digest('hex')
@@ -66,11 +82,7 @@ export async function collectFiles(): Promise<Carried> {
     saes,
     hints: carry('hints.json', Buffer.from(JSON.stringify(hints))),
     texts: carry('texts.json', texts),
+    corpus: await packCorpus(found, [...saes.keys()], corpus === undefined, carry),
   }
   return { files, contents }
-}
-
-/** A file of this project. */
-export function repository(path: string): string {
-  return fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import ts from 'typescript'
-import { repository } from './files.ts'
+import { repository } from './repository.ts'
 
 const SCRIPT = 'service-worker.js'
 const PAGE = 'index.html'

@@ -2,15 +2,19 @@
 import type { Plugin } from 'vite'
 import { pagePolicy } from '../policy.ts'
 
-/** The page carries its policy itself, for hosts that send no headers; and leads to the reports where they are served. */
-export function withHead(reports: boolean): Plugin {
+/** The page carries its policy itself, for hosts that send no headers; and leads to the reports where they are served, and to the files that lie in `source/`. */
+export function withHead(reports: boolean, files: readonly string[]): Plugin {
   const attrs = { 'http-equiv': 'Content-Security-Policy', content: pagePolicy }
   const link = reports ? '<a href="./reports/">Reports of the experiments</a>' : ''
   return {
     name: 'with-head',
     transformIndexHtml: (html) => ({
-      html: html.replace('<!-- reports -->', link),
+      html: html.replace('<!-- reports -->', link).replace('<!-- files -->', links(files)),
       tags: [{ tag: 'meta', attrs, injectTo: 'head-prepend' }],
     }),
   }
+}
+
+function links(files: readonly string[]): string {
+  return files.map((file) => `<li><a href="./source/${file}.txt" target="_blank">${file}</a></li>`).join('\n')
 }

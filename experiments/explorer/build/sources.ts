@@ -36,6 +36,11 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['experiments/lab/analysis/intervene.ts', 'patcher'],
     ['experiments/lab/analysis/intervene.ts', 'answersWith'],
   ],
+  library: [
+    ['experiments/explorer/library-search.ts', 'searchLibrary'],
+    ['experiments/explorer/library-search.ts', 'tokenHits'],
+    ['experiments/explorer/worker/library.ts', 'highestInText'],
+  ],
   attention: [
     ['gpt2/attention.ts', 'visibleAttention'],
     ['engine/reference/attention.ts', 'attentionPattern'],

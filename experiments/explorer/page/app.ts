@@ -5,6 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from 'pre
 import type { Sources } from '../sources-shape.ts'
 import { SourcesContext } from './computed.ts'
 import { useEngine, type Times } from './engine.ts'
+import { LibrarySection } from './library.ts'
 import { encodeLink, type Link } from './link.ts'
 import { NeuronContext } from './neuron-card.ts'
 import { Results } from './results.ts'
@@ -74,6 +75,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
             </${WhyContext.Provider}>
             </${NeuronContext.Provider}>
           </${WritingContext.Provider}>
+          ${h(LibrarySection, { opened: run.opened, query: link.library, library: state.library, open: feature, dispatch })}
           ${h(Share, { run, link: shared })}
         </div>`,
       ]

@@ -8,13 +8,14 @@ import { firingTexts } from '../../lab/report/feature-card.ts'
 import {
   histogramPart,
   LENS_NOTE,
-  lensPart,
   RELATIVES_NOTE,
   relativesPart,
   type Feature,
 } from '../../lab/report/feature-parts.ts'
+import { lensPart } from '../../lab/report/lens-part.ts'
 import { count } from '../../lab/report/numbers.ts'
 import { tokenLegend, type TokenText } from '../../lab/report/tokens.ts'
+import { corpusFirings, corpusSummary } from './corpus-card.ts'
 import { BUNDLED_TEXTS } from './examples.ts'
 import { memo } from './memo.ts'
 import type { Dispatch } from './state.ts'
@@ -22,7 +23,7 @@ import type { Dispatch } from './state.ts'
 const CATEGORIES = BUNDLED_TEXTS.map(({ category }) => category)
 
 export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dispatch }): VNode => {
-  const { dashboard } = card
+  const { dashboard, inCorpus } = card
   const [tapped, setTapped] = useState('')
   const readMark = ({ target }: MouseEvent): void => {
     setTapped(target instanceof Element ? (target.closest('mark')?.title ?? '') : '')
@@ -63,6 +64,13 @@ export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dis
       </div>
     </div>
     ${lensPart(dashboard)} ${relativesPart(dashboard, featureLink)}
+    ${
+      inCorpus && [
+        html`<h3>Firing by firing</h3>`,
+        !inCorpus.facts.bundled && corpusSummary(inCorpus),
+        corpusFirings(inCorpus, (feature) => featureLink(feature, dashboard.layer)),
+      ]
+    }
     <details>
       <summary>How to read the card</summary>
       ${tokenLegend()}

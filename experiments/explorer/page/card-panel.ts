@@ -23,9 +23,10 @@ interface Props {
 
 /** A feature's card: what to do to it, what that changed, and what it stands for as far as the bundled texts show it. */
 export function CardPanel({ feature, open, progress, edit, run, token, dispatch }: Props): VNode {
-  const heading = useFocusOnChange(feature)
+  const { heading, opener } = useFocusOnChange(feature)
   const close = (): void => {
-    featureButton(feature)?.focus()
+    const row = opener.current?.isConnected ? opener.current : featureButton(feature)
+    row?.focus()
     dispatch({ type: 'choose', choice: { feature: null } })
   }
   const key = (event: KeyboardEvent): void => {
@@ -59,10 +60,16 @@ function content(open: OpenCard | null, progress: State['progress'], dispatch: D
 /** Whoever opens a card goes on reading there; who comes by a link begins at the top of the page. */
 function useFocusOnChange(feature: FeatureRef) {
   const heading = useRef<HTMLHeadingElement>(null)
+  const opener = useRef<HTMLElement | null>(null)
   useEffect(() => {
-    if (document.activeElement !== document.body) heading.current?.focus()
+    const { activeElement } = document
+    if (activeElement === document.body) return
+    // a relative's number on the card goes with the card
+    if (activeElement instanceof HTMLElement && !activeElement.closest('.panel'))
+      opener.current = activeElement
+    heading.current?.focus()
   }, [feature.layer, feature.feature])
-  return heading
+  return { heading, opener }
 }
 
 /** The feature's row in its layer's column, if it is among those shown. */

@@ -1,5 +1,6 @@
 // The page’s side of its worker.
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useCallback, useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { ALL, writeQuery } from '../library-query.ts'
 import type { Answer, Change, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
 import { clampToken, type Dispatch, type State } from './state.ts'
@@ -92,11 +93,23 @@ export function useEngine(
     ask({ type: 'why', id, text: run.text, position, ...link.why })
     dispatch({ type: 'asked-why', id, position })
   }, [run, position, JSON.stringify(link.why)])
-  const without = (changes: readonly Change[]): void => {
-    if (link.why === null || run === null || state.why === null) return
-    ask({ type: 'without', id: state.why.id, text: run.text, position, ...link.why, changes })
-    dispatch({ type: 'asked-without', wanted: changes.length })
-  }
+  const whyId = state.why?.id
+  const without = useCallback(
+    (changes: readonly Change[]): void => {
+      if (link.why === null || run === null || whyId === undefined) return
+      ask({ type: 'without', id: whyId, text: run.text, position, ...link.why, changes })
+      dispatch({ type: 'asked-without', wanted: changes.length })
+    },
+    [run, position, link.why, whyId],
+  )
+
+  const isWanted = state.librarySeen || writeQuery(link.library) !== writeQuery(ALL)
+  useEffect(() => {
+    if (opened?.corpus === undefined || !isWanted) return
+    const id = ++lastId.current
+    ask({ type: 'library', id, query: link.library })
+    dispatch({ type: 'asked-library', id })
+  }, [opened, isWanted, JSON.stringify(link.library)])
 
   const writing = state.writing?.id
   // Whatever ends it on the page, it is not to be written any further.

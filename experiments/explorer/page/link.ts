@@ -3,6 +3,7 @@ import { lackedBy, readChange, writeChange } from '../../lab/models/changes.ts'
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
 import { readPatch, writePatch } from './patch-link.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
+import { ALL, readQuery, writeQuery, type LibraryQuery } from '../library-query.ts'
 import type {
   Change,
   FeatureRef,
@@ -37,6 +38,8 @@ export interface Link {
   readonly patch: Patch | null
   /** The next token that is explained; null: none. */
   readonly why: WhyChoice | null
+  /** What the library of features is asked. */
+  readonly library: LibraryQuery
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -55,6 +58,7 @@ export const START: Link = {
   other: '',
   patch: null,
   why: null,
+  library: ALL,
 }
 
 /** As a text area would give it, and as UTF-8 can hold it. */
@@ -92,6 +96,7 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   other: { write: (text) => text, read: cleanText },
   patch: { write: writePatch, read: readPatch },
   why: { write: writeWhy, read: readWhy },
+  library: { write: writeQuery, read: readQuery },
 }
 
 function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {
@@ -190,5 +195,6 @@ export function fitLink(link: Link, { config, saes }: Opened): Link {
       link.patch && Math.max(link.patch.target ?? 0, link.patch.against ?? 0) < config.dVocab
         ? link.patch
         : null,
+    library: (link.library.layer ?? 0) < saes.length ? link.library : ALL,
   }
 }

@@ -1,6 +1,6 @@
 // The open card of an MLP neuron.
 import { html } from '../../lab/report/html.ts'
-import { lensPart } from '../../lab/report/feature-parts.ts'
+import { lensPart } from '../../lab/report/lens-part.ts'
 import { levelOf, showNumber } from '../../lab/report/numbers.ts'
 import { levelClass } from '../../lab/report/tables.ts'
 import { createContext, type ComponentChildren, type VNode } from 'preact'

@@ -14,6 +14,7 @@ import type {
   Why,
 } from '../protocol.ts'
 import { pairAnswered, pairKept, type PairState } from './pair-state.ts'
+import type { LibraryPage } from '../library-search.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
@@ -42,6 +43,9 @@ export interface State extends PairState {
   /** Why there is no engine, or no run. */
   readonly failure: Failure | null
   readonly card: OpenCard | null
+  /** Whether the library of features has come into sight: it is fetched only then. */
+  readonly librarySeen: boolean
+  readonly library: OpenLibrary | null
   /** What is written on from the text, with the edit and without. */
   readonly writing: ShownWriting | null
   readonly neuron: OpenNeuron | null
@@ -73,6 +77,8 @@ export interface OpenWhy {
   readonly id: number
   readonly busy: boolean
   readonly why: Why | null
+  /** The run that `why` is about: a newer one may be shorter. */
+  readonly run: ShownRun | null
   /** The position that `why` is about, and the one that was asked about. */
   readonly position: number
   readonly asked: number
@@ -80,6 +86,13 @@ export interface OpenWhy {
   /** How many parts are to be taken out, and what the logit loses without each, as far as they are. */
   readonly wanted: number
   readonly losses: readonly { readonly change: Change; readonly loss: number }[]
+}
+
+/** The search of the library that was asked for last; while it is under way, what the one before found. */
+export interface OpenLibrary {
+  readonly id: number
+  readonly found: LibraryPage | null
+  readonly failure: Failure | null
 }
 
 /** Continuations under way, or as far as they have come. */
@@ -104,6 +117,8 @@ export type Action =
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
   | { readonly type: 'asked-card'; readonly id: number }
+  | { readonly type: 'library-seen' }
+  | { readonly type: 'asked-library'; readonly id: number }
   | { readonly type: 'asked-writing'; readonly id: number }
   | { readonly type: 'asked-pair'; readonly id: number }
   | { readonly type: 'asked-patch'; readonly id: number }
@@ -124,6 +139,7 @@ export function startState(hash: string): State {
     ...decodeLink(hash),
     entry: 0,
     folder: null,
+    librarySeen: false,
     hover: NO_HOVER,
     run: null,
     painted: null,
@@ -142,6 +158,7 @@ function freshWorker(worker: number) {
     card: null,
     pair: null,
     patching: null,
+    library: null,
     writing: null,
     neuron: null,
     why: null,
@@ -177,6 +194,10 @@ export function reduce(state: State, action: Action): State {
       return { ...state, painted: { id: action.id, ms: action.ms } }
     case 'asked-card':
       return { ...state, card: { id: action.id, card: null, failure: null } }
+    case 'library-seen':
+      return { ...state, librarySeen: true }
+    case 'asked-library':
+      return { ...state, library: { id: action.id, found: state.library?.found ?? null, failure: null } }
     case 'asked-writing':
       return { ...state, writing: writingOf(state, action.id) }
     case 'asked-pair':
@@ -195,8 +216,8 @@ export function reduce(state: State, action: Action): State {
 }
 
 function whyAsked(before: OpenWhy | null, { id, position }: { id: number; position: number }): OpenWhy {
-  const { why = null, position: shown = position } = before ?? {}
-  return { id, busy: true, why, position: shown, asked: position, failure: null, wanted: 0, losses: [] }
+  const { why = null, run = null, position: shown = position } = before ?? {}
+  return { id, busy: true, why, run, position: shown, asked: position, failure: null, wanted: 0, losses: [] }
 }
 
 /** A new writing; or, asked for again under its id, the one that goes on. */
@@ -267,12 +288,17 @@ function answered(state: State, answer: Answer): State {
         : state
     case 'why': {
       if (answer.id !== state.why?.id) return state
-      return { ...state, why: { ...state.why, busy: false, why: answer.why, position: state.why.asked } }
+      const { run, why } = state
+      return { ...state, why: { ...why, busy: false, why: answer.why, run, position: why.asked } }
     }
     case 'without': {
       if (answer.id !== state.why?.id) return state
       return { ...state, why: { ...state.why, losses: [...state.why.losses, answer] } }
     }
+    case 'library':
+      return answer.id === state.library?.id
+        ? { ...state, library: { id: answer.id, found: answer.found, failure: null } }
+        : state
     case 'written':
     case 'paused':
       return answer.id === state.writing?.id ? { ...state, writing: writtenOn(state.writing, answer) } : state
@@ -301,6 +327,8 @@ function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' 
   if (id !== undefined && id === state.neuron?.id) return { ...state, neuron: { ...state.neuron, failure } }
   if (id !== undefined && id === state.why?.id)
     return { ...state, why: { ...state.why, busy: false, failure } }
+  if (id !== undefined && id === state.library?.id)
+    return { ...state, library: { ...state.library, failure } }
   if (id !== undefined && id === state.writing?.id)
     return { ...state, writing: { ...state.writing, phase: 'paused', failure } }
   if (id !== undefined && id === state.pair?.id) return { ...state, pair: { ...state.pair, failure } }

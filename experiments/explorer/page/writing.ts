@@ -42,16 +42,24 @@ export function WritingSection(): VNode | null {
       id: 'writing',
       title: 'What does it write next, with your changes and without?',
       step: 'write',
-      lead:
-        'The model goes on from the end of your text, a token at a time, each drawn by the probabilities after all before it. ' +
-        'Both sides draw with the same seed, so they part only where the edit moves a guess far enough. The same settings give ' +
-        'the same text as npm run generate.',
+      lead: [
+        'The model goes on from the end of your text, one token at a time. Each is drawn at random, by the probabilities that ' +
+          'the model gives after all before it. Both sides draw with the same seed, so they part only where your changes ' +
+          'move a guess far enough. With the same settings, ',
+        html`<code>npm run generate</code>`,
+        ' writes the text on the left.',
+      ],
     },
     [
       changeList(edit, dispatch),
       html`<div class="sampling" role="group" aria-label="How the next token is drawn">
         ${SAMPLING_FIELDS.map((field) => numberField(field, sampling, dispatch))}
       </div>`,
+      html`<p class="note">
+        A higher temperature dares more; 0 always takes the likeliest token. Top k draws from the k likeliest
+        tokens alone. Top p draws from the likeliest that together reach that probability. Another seed draws
+        another text.
+      </p>`,
       html`<p class="examples">${buttons(desk)}</p>`,
       writing !== null && continuations(writing),
     ],
@@ -61,8 +69,8 @@ export function WritingSection(): VNode | null {
 function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   if (edit.length === 0)
     return html`<p class="note">
-      Nothing is changed yet. Turn features off or up on their cards, a head off below its pattern, a neuron
-      off on its card: then both texts stand here.
+      Nothing is changed yet, so there is one text. Turn a feature off or up on its card, a head off beside
+      its pattern, or a neuron off on its card. Then both texts stand here, side by side.
     </p>`
   return html`<ul class="edit-list" aria-label="What is changed">
     ${edit.map((change) => {
@@ -100,13 +108,14 @@ function numberField(field: SamplingField, sampling: Sampling, dispatch: Dispatc
   </label>`
 }
 
+/** The first button stays the same element whatever it does: who presses it by a key keeps the focus. */
 function buttons({ writing, write, stop, goOn }: Desk): ComponentChildren {
   const button = (name: string, act: () => void): VNode =>
     html`<button type="button" onClick=${act}>${name}</button>`
-  if (writing === null) return button('Write', write)
-  if (writing.phase === 'writing') return button('Stop', stop)
+  if (writing === null) return [button('Write', write)]
+  if (writing.phase === 'writing') return [button('Stop', stop)]
   const canGoOn = writing.failure === null && Object.values(writing.endings).includes(null)
-  return [canGoOn && button('Go on', goOn), ' ', button('Write anew', write)]
+  return canGoOn ? [button('Go on', goOn), button('Write anew', write)] : [button('Write anew', write)]
 }
 
 function continuations(writing: ShownWriting): VNode {
@@ -140,7 +149,7 @@ function continuation(
 function writtenToken({ id, piece, shown }: Token, at: number, parted: number | null): VNode {
   const tag = at === parted ? 'mark' : 'span'
   const apart = parted !== null && at > parted && 'apart'
-  return html`<${tag} class=${apart} data-id=${id} title="${showToken(shown)}, the ${at + 1}. token">${visible(piece)}</${tag}>`
+  return html`<${tag} class=${apart} data-id=${id} title="token ${at + 1}: ${showToken(shown)}">${visible(piece)}</${tag}>`
 }
 
 /** The first token that differs, or that only one of them has; null as long as there is none. */

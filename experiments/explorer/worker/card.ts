@@ -8,13 +8,17 @@ import { explainFeatures, withNextLayer } from '../../lab/analysis/features/expl
 import { firingTokens, type TokenText } from '../../lab/report/tokens.ts'
 import type { Card, FeatureRef } from '../protocol.ts'
 import { decodeSparse } from '../sparse-file.ts'
-import { fetchFile, type FileFacts, type ModelFiles } from './files.ts'
 import { checkEdit } from './edit-hooks.ts'
+import type { ModelFiles } from './files.ts'
+import { cardInCorpus, keptFiles } from './kept-files.ts'
 import type { Model, OnProgress } from './model.ts'
 import { encodeText } from './tokens.ts'
 
 /** Of the texts in which a feature fires, the strongest that the page shows. */
 const TEXTS = 10
+
+/** Files of cards from the corpus that are kept: the memory does not grow with the cards that were read. */
+const KEPT_CHUNKS = 8
 
 /**
  * Reads features' cards; what a card needs of the bundled texts is fetched when first asked for, and kept. Of a model of one's own
@@ -27,17 +31,8 @@ export function cardReader(
   files: ModelFiles,
   onProgress?: OnProgress,
 ): (ref: FeatureRef) => Promise<Card> {
-  const kept = new Map<FileFacts, Promise<unknown>>()
-  /** A file that could not be had is asked for again. */
-  const once = <T>(
-    facts: FileFacts,
-    read: (content: Uint8Array<ArrayBuffer>) => T | Promise<T>,
-  ): Promise<T> => {
-    const found = kept.get(facts) ?? fetchFile(base, facts).then(read)
-    kept.set(facts, found)
-    found.catch(() => kept.delete(facts))
-    return found as Promise<T>
-  }
+  const once = keptFiles(base)
+  const chunks = keptFiles(base, KEPT_CHUNKS)
   const bundledTexts = () => once(files.texts, (content) => readTexts(model, content))
   let found: Promise<(SparseRows | undefined)[]> | undefined
   /** An SAE's features on all tokens of the texts, sparse [tokens, d_sae]. */
@@ -69,7 +64,12 @@ export function cardReader(
       const { text } = texts[index]
       return { text, index, mean, firing: firingTokens(text.pieces, column[index]) }
     })
-    return { dashboard, texts: strongest }
+    const { corpus } = files
+    const inCorpus = corpus && {
+      facts: corpus.facts,
+      card: await cardInCorpus(corpus, { layer, feature }, chunks),
+    }
+    return { dashboard, texts: strongest, inCorpus: inCorpus ?? null }
   }
 }
 

@@ -9,7 +9,8 @@ import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
-import { damaged, fetchFile, type FileFacts, type ModelFiles } from './files.ts'
+import type { FileFacts } from '../file-facts.ts'
+import { damaged, fetchFile, type ModelFiles } from './files.ts'
 
 export interface Model {
   readonly name: string

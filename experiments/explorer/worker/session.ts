@@ -6,6 +6,7 @@ import type { Answer, BackendChoice, Change, Opened, Request } from '../protocol
 import { cardReader } from './card.ts'
 import { failureOf, Fault } from './fault.ts'
 import { canHash, type ModelFiles } from './files.ts'
+import { librarian } from './library.ts'
 import { readPair } from './pair.ts'
 import { patchRows } from './patch.ts'
 import { runText } from './run-text.ts'
@@ -25,13 +26,15 @@ interface SessionOptions {
   readonly send: (answer: Answer) => void
 }
 
-/** What an unfinished run throws to itself when a newer one has come. */
-const SUPERSEDED = new Error('a newer text came')
+/** What a run or a search throws to itself when a newer one has come. */
+const SUPERSEDED = new Error('a newer one came')
 
 /** One worker's work: it opens a backend, then answers runs, cards and writings, one at a time, the newest run only. */
 export class Session {
   readonly #options: SessionOptions
-  #open: { model: Model; readCard: ReturnType<typeof cardReader> } | undefined
+  #open:
+    | { model: Model; readCard: ReturnType<typeof cardReader>; search: ReturnType<typeof librarian> }
+    | undefined
   #runs = 0
   /** The text of the run asked for last: pairs and patches hold for one text. */
   #text: string | undefined
@@ -39,9 +42,12 @@ export class Session {
   #patches = 0
   /** Counts what ends an explanation: a newer one, or a run. */
   #whys = 0
+  #searches = 0
   /** The id of the writing that is wanted, and the one there is. */
   #wanted: number | undefined
   #writing: Writing | undefined
+  /** The id of the writing that was told to stop, perhaps before it began. */
+  #stopped: number | undefined
   #queue: Promise<void> = Promise.resolve()
 
   constructor(options: SessionOptions) {
@@ -58,6 +64,10 @@ export class Session {
       case 'neuron': {
         const turn = this.#runs
         return this.#answered(request.id, () => this.#neuron(request, turn))
+      }
+      case 'library': {
+        const turn = ++this.#searches
+        return this.#answered(request.id, () => this.#search(request, turn))
       }
       case 'run': {
         const turn = ++this.#runs
@@ -85,9 +95,10 @@ export class Session {
         this.#wanted = request.id
         return this.#write(request)
       case 'stop':
-        if (this.#writing?.id === request.id) this.#writing.stopped = true
+        this.#stopped = request.id
         return Promise.resolve()
       case 'go-on':
+        this.#stopped = undefined
         return this.#writeOn(request.id, request.tokens)
     }
   }
@@ -101,15 +112,23 @@ export class Session {
   }
 
   async #start({ backend, folder }: Request & { type: 'open' }): Promise<void> {
-    const { base, files, send, isolated } = this.#options
+    const { base, send, isolated } = this.#options
     const ops = await startBackend(backend)
     const onProgress: OnProgress = (label, done, total) => send({ type: 'progress', label, done, total })
     const bundled = folder === undefined
+    // What was counted with the bundled SAEs says nothing of others.
+    const files = { ...this.#options.files, ...(bundled ? {} : { corpus: undefined }) }
     const { model, notes } = bundled
       ? { model: await loadModel(ops, base, files, onProgress), notes: [] }
       : await loadFolder(ops, folder, onProgress)
-    this.#open = { model, readCard: cardReader(model, base, files, bundled ? undefined : onProgress) }
-    const opened = { ...factsOf(model), bundled, notes: [...notes, ...notesOn(ops, isolated)] }
+    const readCard = cardReader(model, base, files, bundled ? undefined : onProgress)
+    this.#open = { model, readCard, search: librarian(model, base, files) }
+    const opened = {
+      ...factsOf(model),
+      bundled,
+      corpus: files.corpus?.facts,
+      notes: [...notes, ...notesOn(ops, isolated)],
+    }
     send({ type: 'opened', opened })
   }
 
@@ -122,6 +141,13 @@ export class Session {
     await this.#giveWayWhen(() => turn !== this.#runs)()
     const card = await readNeuron(this.#opened().model, request.text, request)
     this.#options.send({ type: 'neuron', id: request.id, card })
+  }
+
+  async #search({ id, query }: Request & { type: 'library' }, turn: number): Promise<void> {
+    await messagesHandled()
+    if (turn !== this.#searches) throw SUPERSEDED
+    const found = await this.#opened().search(query)
+    this.#options.send({ type: 'library', id, found })
   }
 
   async #run(request: Request & { type: 'run' }, turn: number): Promise<void> {
@@ -212,13 +238,12 @@ export class Session {
   async #writeOn(id: number, tokens: number): Promise<void> {
     const writing = this.#writing
     if (writing?.id !== id) return
-    writing.stopped = false
     let more = true
     for (let made = 0; more && made < tokens; made++) {
       more = false // unless the step says so: after a fault nothing goes on
       await this.#answered(id, async () => {
         await messagesHandled()
-        if (this.#wanted === id && !writing.stopped)
+        if (this.#wanted === id && this.#stopped !== id)
           more = await writing.step((side, token) => this.#options.send({ type: 'written', id, side, token }))
       })
     }

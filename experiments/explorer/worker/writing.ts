@@ -20,7 +20,6 @@ export class Writing {
   readonly #room: number
   readonly #pens: readonly Pen[]
   #made = 0
-  stopped = false
 
   private constructor(id: number, model: Model, room: number, pens: readonly Pen[]) {
     this.id = id

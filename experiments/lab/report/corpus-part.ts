@@ -1,9 +1,9 @@
 // What a corpus says of a feature, on its card and its page.
 import type { VNode } from 'preact'
-import type { CorpusFeature, ExampleRow, Manifest } from '../analysis/corpus/corpus-format.ts'
+import type { CorpusFeature, ExampleRow, FeatureRow, Manifest } from '../analysis/corpus/corpus-format.ts'
 import type { TokenEffect } from '../analysis/features/feature-dashboard.ts'
 import { html } from './html.ts'
-import { showNumber, showShare } from './numbers.ts'
+import { count, showNumber, showShare } from './numbers.ts'
 import { markedRuns, tokenRuns, visible } from './tokens.ts'
 
 /** A feature over a corpus, and what the corpus is. */
@@ -11,8 +11,22 @@ export interface InCorpus extends CorpusFeature {
   readonly manifest: Manifest
 }
 
+/** What of it is shown. */
+export interface ShownInCorpus {
+  readonly row: Pick<FeatureRow, 'density' | 'mean' | 'max' | 'partners' | 'partners_correlation'> & {
+    readonly firings: number | bigint
+  }
+  readonly examples: readonly ShownExample[]
+  readonly manifest: { readonly texts: Pick<Manifest['texts'], 'tokens' | 'documents'> }
+}
+
+export type ShownExample = Pick<
+  ExampleRow,
+  'interval' | 'interval_from' | 'interval_to' | 'activation' | 'label' | 'file' | 'row' | 'at' | 'tokens'
+> & { readonly interval_firings: number | bigint | null; readonly activations: ArrayLike<number> }
+
 /** How often and how strongly it fires there, in a sentence. */
-export function corpusSentence({ row, manifest }: InCorpus): string {
+export function corpusSentence({ row, manifest }: ShownInCorpus): string {
   const { tokens, documents } = manifest.texts
   const where = `${tokens.toLocaleString('en')} tokens of ${documents.toLocaleString('en')} documents`
   if (row.max === null) return `Over a corpus of ${where} it fires nowhere.`
@@ -31,36 +45,66 @@ export function corpusLens({ row }: InCorpus): Record<'promoted' | 'suppressed',
   }
 }
 
-/** The sentence, `shown` of its strongest firings, and those drawn from strong to weak. */
-export function corpusPart(feature: InCorpus, shown: number): VNode {
-  const { row, examples } = feature
-  const partners = row.partners.map((partner, i) => `${partner} (${showNumber(row.partners_correlation[i])})`)
-  const list = (wanted: readonly ExampleRow[]) =>
-    html`<ol class="texts">
-      ${wanted.map((one) => exampleItem(one, row.max ?? 0))}
-    </ol>`
-  const drawn = examples.filter(({ interval }) => interval > 0)
+/** The sentence, its partners, `shown` of its strongest firings, and those drawn from strong to weak. */
+export function corpusPart(feature: ShownInCorpus, shown: number): VNode {
   return html`<div>
     <p class="facts">${corpusSentence(feature)}</p>
-    ${partners.length > 0 && html`<p class="facts">Fires together with ${partners.join(', ')}.</p>`}
-    ${list(examples.filter(({ interval }) => interval === 0).slice(0, shown))}
-    ${
-      drawn.length > 0 &&
-      html`<details class="more">
-        <summary>Drawn from its firings, from strong to weak</summary>
-        ${list(drawn)}
-      </details>`
-    }
+    ${partnersPart(feature)} ${strongestFirings(feature, shown)} ${drawnFirings(feature)}
   </div>`
 }
 
-function exampleItem({ tokens, activations, activation, label, file, row }: ExampleRow, max: number): VNode {
+/** The features that fire on the same tokens; `name` shows a feature's number. Null without any. */
+export function partnersPart(
+  { row }: ShownInCorpus,
+  name: (feature: number) => VNode | string = String,
+): VNode | null {
+  if (row.partners.length === 0) return null
+  const partners = row.partners.flatMap((partner, i) => [
+    i === 0 ? '' : ', ',
+    name(partner),
+    ` (${showNumber(row.partners_correlation[i])})`,
+  ])
+  return html`<p class="facts">Fires together with ${partners}.</p>`
+}
+
+/** The strongest firings in the corpus, at most `shown`. */
+export function strongestFirings({ row, examples }: ShownInCorpus, shown: number): VNode {
+  return exampleList(examples.filter(({ interval }) => interval === 0).slice(0, shown), row.max)
+}
+
+/** Firings drawn by chance from each interval of its activations, the strongest interval first; null without any. */
+export function drawnFirings({ row, examples }: ShownInCorpus): VNode | null {
+  const intervals = [...Map.groupBy(examples, ({ interval }) => interval)].filter(
+    ([interval]) => interval > 0,
+  )
+  if (intervals.length === 0) return null
+  return html`<details class="more">
+    <summary>Drawn from its firings, from strong to weak</summary>
+    ${intervals.map(([, own]) => {
+      const [{ interval_from: from, interval_to: to, interval_firings: firings }] = own
+      return html`<p class="note">
+          ${`From ${showNumber(from)} to ${showNumber(to)}: ${own.length} of ${count(Number(firings), 'firing')}`}
+        </p>
+        ${exampleList(own, row.max)}`
+    })}
+  </details>`
+}
+
+const exampleList = (wanted: readonly ShownExample[], max: number | null): VNode =>
+  html`<ol class="texts">
+    ${wanted.map((one) => exampleItem(one, max ?? 0))}
+  </ol>`
+
+function exampleItem(
+  { tokens, activations, activation, label, file, row }: ShownExample,
+  max: number,
+): VNode {
   const firing = Array.from(activations).flatMap((value, i) =>
     value > 0 ? [i + 1, Number(value.toPrecision(3))] : [],
   )
   return html`<li>
     <p class="note">
-      ${label !== null && html`<b>${visible(label)}</b>`}
+      ${label !== null && [html`<b>${visible(label)}</b>`, ' ']}
       ${`${visible(file)}, row ${row} · ${showNumber(activation)}`}
     </p>
     <p class="tokens" dir="auto">${markedRuns(tokenRuns(['', ...tokens], firing, max))}</p>

@@ -5,12 +5,12 @@ import type { VNode } from 'preact'
 import {
   histogramPart,
   LENS_NOTE,
-  lensPart,
   RELATIVES_NOTE,
   relativesPart,
   strongToWeak,
   type Feature,
 } from './feature-parts.ts'
+import { lensPart } from './lens-part.ts'
 import { count, showNumber, showShare } from './numbers.ts'
 import { layerParts, section } from './sections.ts'
 import { firingText, namedFeature, tokenLegend, tokenText, type TokenText } from './tokens.ts'

@@ -3,17 +3,16 @@ import { html } from './html.ts'
 import type { VNode } from 'preact'
 import { LEAST_TOGETHER } from '../analysis/features/correlate.ts'
 import type { ExplainedFeature } from '../analysis/features/explain.ts'
-import type { FeatureDashboard, TokenEffect } from '../analysis/features/feature-dashboard.ts'
+import type { FeatureDashboard } from '../analysis/features/feature-dashboard.ts'
 import { histogram } from './charts.ts'
 import type { InCorpus } from './corpus-part.ts'
-import { count, levelOf, showCorrelation, showNumber, showShare } from './numbers.ts'
-import { levelClass } from './tables.ts'
+import { facets } from './lens-part.ts'
+import { count, showCorrelation, showNumber, showShare } from './numbers.ts'
 import {
   excerpt,
   firingTokens,
   markedRuns,
   namedFeature,
-  showToken,
   tokenRuns,
   visible,
   type Firing,
@@ -115,27 +114,6 @@ export function strongToWeak(
   </ol>`
 }
 
-type Effect = Omit<TokenEffect, 'id'>
-
-/** What its direction promotes and suppresses. */
-export function lensPart({
-  promoted,
-  suppressed,
-}: Record<'promoted' | 'suppressed', readonly Effect[]>): VNode {
-  const max = Math.max(...[...promoted, ...suppressed].map(({ logit }) => Math.abs(logit)))
-  const chips = (tokens: readonly Effect[]): VNode[] =>
-    tokens.map(
-      ({ token, logit }) =>
-        html`<li>
-          <bdi class=${levelClass(levelOf(logit, max))}>${showToken(token)}</bdi> ${showNumber(logit)}
-        </li>`,
-    )
-  return facets([
-    ['Promotes', chips(promoted)],
-    ['Suppresses', chips(suppressed)],
-  ])
-}
-
 /** The nearest features of its layer, and those of the next that go with it; `name` shows a feature's number. */
 export function relativesPart(
   { layer, nearest, next_layer: next, ...dashboard }: FeatureDashboard,
@@ -165,20 +143,4 @@ export function relativesPart(
         ]
       : []),
   ])
-}
-
-function facets(parts: readonly (readonly [name: string, items: readonly VNode[]])[]): VNode {
-  return html`<dl class="facets">
-    ${parts.map(
-      ([name, items]) =>
-        html`<div>
-          <dt>${name}</dt>
-          <dd>
-            <ul>
-              ${items}
-            </ul>
-          </dd>
-        </div>`,
-    )}
-  </dl>`
 }
