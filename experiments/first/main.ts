@@ -12,6 +12,7 @@ import { print, printJson, printNote } from '../lab/cli/print.ts'
 import { captureStreams, encodeStream } from '../lab/models/features.ts'
 import { openModel, withSae } from '../lab/models/models.ts'
 import { checkSaes } from '../lab/models/preflight.ts'
+import { nextSteps } from '../lab/report/next-steps.ts'
 import { namedFeature } from '../lab/report/tokens.ts'
 import { addGivenText, tokenizeGiven } from '../lab/texts/given-text-node.ts'
 
@@ -19,10 +20,7 @@ type Options = { model: string; saes?: string; force?: boolean; json?: boolean }
 
 const command = addGivenText(createCommand('first', "a text's strongest features at each layer of a model"))
   .option('--model <name>', 'as for npm start: tiny (bundled), a published model, or a folder', 'tiny')
-  .option(
-    '--saes <which>',
-    'SAEs in place of the model’s own, as for npm start; they are checked on the text',
-  )
+  .option('--saes <which>', 'SAEs in place of its own, as for npm start; they are checked on the text')
   .option('--force', 'go on where such an SAE hardly rebuilds the text')
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
   .parse()
@@ -55,4 +53,5 @@ runMain(async () => {
     print(
       `${hook} ${strongest.map(({ feature, mean, token }) => `#${namedFeature(feature, token)} ${mean.toFixed(2)}`).join('  ')}`,
     )
+  print(nextSteps(model, ids, layers, command.opts<Options>()))
 })

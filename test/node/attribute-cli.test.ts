@@ -32,7 +32,7 @@ command('finds the same in JSON and in CSV, sorted as asked', () => {
     answer: string
     provenance: { command: string }
   }
-  assert.match(results.provenance.command, /^npm run attribute -- --text 'import numpy as'/)
+  assert.match(results.provenance.command, /^npm run attribute -- --text "import numpy as"/)
   assert.equal([results.target, results.against], [' n', ' p'])
   assert.equal(results.clean.slice(1).join(''), 'import numpy as')
   assert.match(

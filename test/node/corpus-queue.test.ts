@@ -45,7 +45,7 @@ test('no message and no command line has a password', () => {
   )
   assert.is(
     commandLine('corpus', ['--queue', 'redis://:Secret1@host']),
-    `npm run corpus -- --queue 'redis://***@host'`,
+    'npm run corpus -- --queue "redis://***@host"',
   )
   const { status, stderr } = worker(['--queue', 'redis://host', '--queu=redis://:Secret1@host'])
   assert.is(status, 2)

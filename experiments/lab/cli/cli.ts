@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import { asCalled } from './called.ts'
 import { sayFarewell } from './cleanup.ts'
 import { printNote, visibleLine, visibleLines, withoutPasswords } from './print.ts'
+import { shellQuoted } from './shell.ts'
 import { UserError } from './user-error.ts'
 
 /** Exit codes of every command: 1 a failure, 2 wrong usage, 128 + its number for a signal. */
@@ -58,9 +59,7 @@ function takenByNpm({ long, negate, required }: Option): string | undefined {
 
 /** What to type to run `npm run NAME` with these arguments again, quoted where a shell needs it, passwords left out. */
 export function commandLine(name: string, args: readonly string[]): string {
-  const quoted = args
-    .map(withoutPasswords)
-    .map((argument) => (/^[\w./:=,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`))
+  const quoted = args.map(withoutPasswords).map(shellQuoted)
   return asCalled([callOf(name), ...(args.length > 0 ? ['--', ...quoted] : [])].join(' '))
 }
 
