@@ -66,4 +66,15 @@ export const BREAKS: readonly Break[] = [
     answer:
       'L0, L1, dead and dense features stay: they are of the encoder. Every row now misses the same constant row. The explained variance falls to 0.640, the cosine to 0.867, and the model loses 0.95 nats per token where it lost 0.43.',
   },
+  {
+    name: 'break-bos',
+    file: 'sae/metrics.ts',
+    from: 'features: SparseRows, skip = 1)',
+    to: 'features: SparseRows, skip = 0)',
+    run: 'npm run sae-quality -- --layers 5',
+    predict:
+      'BOS now counts in all means: 140 tokens beside 4,020. Its row is twice as long as others, and the SAE was not trained on it. Which figures notice?',
+    answer:
+      'The explained variance falls from 0.795 to 0.732 and the MSE rises from 46.6 to 66.2: squares make 3 % of the tokens count for much more. The cosine hardly moves (0.902 to 0.903), and the loss with the SAE in place not at all.',
+  },
 ]
