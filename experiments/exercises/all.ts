@@ -10,6 +10,7 @@ import { kvCache } from './kv-cache/exercise.ts'
 import { layerNorm } from './layer-norm/exercise.ts'
 import { logitLens } from './logit-lens/exercise.ts'
 import { product } from './product/exercise.ts'
+import { rotation } from './rotation/exercise.ts'
 import { saeEncode } from './sae-encode/exercise.ts'
 import { softmax } from './softmax/exercise.ts'
 import { specialist } from './specialist/exercise.ts'
@@ -23,6 +24,7 @@ export const EXERCISES: readonly Exercise[] = [
   kvCache,
   logitLens,
   headAblation,
+  rotation,
   saeEncode,
   splice,
   explainedVariance,

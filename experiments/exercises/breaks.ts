@@ -44,4 +44,37 @@ export const BREAKS: readonly Break[] = [
     answer:
       'The last half alone speaks. What the embedding and the earlier layers wrote is gone, unless every layer passes it on, and none was trained to do so.',
   },
+  {
+    name: 'break-scale',
+    file: 'gpt2/attention.ts',
+    from: '(scaledByHead ? 1 / Math.sqrt(dHead) : 1)',
+    to: '(scaledByHead ? 1 : 1)',
+    run: 'npm run generate -- --prompt "def add("',
+    predict:
+      'Scores are no longer divided by the root of dHead, which is 5.7 here. Which shares does softmax give then?',
+    answer:
+      'Nearly all to one key. The heads were trained to mix, and now each copies from one token. The text still begins as code, because some heads looked at one token anyhow, and soon falls apart.',
+  },
+  {
+    name: 'break-b-dec',
+    file: 'sae/decoder.ts',
+    from: 'sparseDecode(features, sae.W_dec, sae.b_dec)',
+    to: 'sparseDecode(features, sae.W_dec, await ops.subtract(sae.b_dec, sae.b_dec))',
+    run: 'npm run sae-quality -- --layers 3',
+    predict:
+      'b_dec is left out of what is rebuilt. Which figures stay as they are, and by how much does the explained variance fall from 0.815?',
+    answer:
+      'L0, L1, dead and dense features stay: they are of the encoder. Every row now misses the same constant row. The explained variance falls to 0.640, the cosine to 0.867, and the model loses 0.95 nats per token where it lost 0.43.',
+  },
+  {
+    name: 'break-bos',
+    file: 'sae/metrics.ts',
+    from: 'features: SparseRows, skip = 1)',
+    to: 'features: SparseRows, skip = 0)',
+    run: 'npm run sae-quality -- --layers 5',
+    predict:
+      'BOS now counts in all means: 140 tokens beside 4,020. Its row is twice as long as others, and the SAE was not trained on it. Which figures notice?',
+    answer:
+      'The explained variance falls from 0.795 to 0.732 and the MSE rises from 46.6 to 66.2: squares make 3 % of the tokens count for much more. The cosine hardly moves (0.902 to 0.903), and the loss with the SAE in place not at all.',
+  },
 ]

@@ -12,6 +12,7 @@ import { UserError } from '../lab/cli/user-error.ts'
 import { EXERCISES } from './all.ts'
 import { BREAKS, type Break } from './breaks.ts'
 import { check, RUNS } from './check.ts'
+import { DIAGNOSE, diagnose } from './diagnose/diagnose.ts'
 import type { Exercise } from './exercise.ts'
 
 interface Options {
@@ -19,6 +20,8 @@ interface Options {
   readonly file?: string
   readonly hint?: true | string
   readonly solution?: boolean
+  readonly answer?: string[]
+  readonly configuration?: boolean
 }
 
 const root = resolve(import.meta.dirname, '../..')
@@ -30,15 +33,20 @@ const command = createCommand(
   .option('--file <path>', 'check this file instead of results/exercises/NAME.ts')
   .option('--hint [number]', 'show the first hint, or hint 2')
   .option('--solution', 'show a solution')
+  .option('--answer <patient=fault...>', 'of diagnose: what is wrong with a patient; several may be given')
+  .option('--configuration', 'of diagnose: how the patients were made')
   .addHelpText(
     'after',
     `
 The first call with a name writes a file to begin from; every further call checks it. Exit code 1 until it is right.
+diagnose has no file: it prints the figures of six SAEs, each with a fault to be named.
 
 Examples:
   npm run exercise
   npm run exercise -- attention
   npm run exercise -- attention --hint 2
+  npm run exercise -- diagnose
+  npm run exercise -- diagnose --answer A=wrong-hook
   npm run exercise -- break-causal`,
   )
   .parse()
@@ -47,11 +55,15 @@ runMain(async () => {
   const options = command.opts<Options>()
   const name = command.args[0] as string | undefined
   if (name === undefined) return list(options)
+  if (name !== DIAGNOSE.name && (options.answer !== undefined || options.configuration))
+    throw new UserError(`exercise: --answer and --configuration belong to diagnose, not to ${name}`)
+  if (name === DIAGNOSE.name)
+    return options.hint === undefined ? diagnose(options) : print(hintOf(DIAGNOSE, options.hint))
   const broken = BREAKS.find((entry) => entry.name === name)
   if (broken) return showBreak(broken, options)
   const exercise = EXERCISES.find((entry) => entry.name === name)
   if (!exercise) {
-    const names = [...EXERCISES, ...BREAKS].map(({ name }) => name).join(', ')
+    const names = [...EXERCISES, DIAGNOSE, ...BREAKS].map(({ name }) => name).join(', ')
     throw new UserError(`exercise: expected one of ${names}, got '${name}'`)
   }
   if (options.hint !== undefined) return print(hintOf(exercise, options.hint))
@@ -61,17 +73,14 @@ runMain(async () => {
 })
 
 /** Where the reader's answer stands, relative to where the command runs. */
-function fileOf(exercise: Exercise, { file }: Options): string {
-  return file ?? relative(process.cwd(), join(root, 'results/exercises', `${exercise.name}.ts`))
+function fileOf(name: string, { file }: Options): string {
+  return file ?? relative(process.cwd(), join(root, 'results/exercises', `${name}.ts`))
 }
 
 function list(options: Options): void {
-  const rows = EXERCISES.map((exercise) => ({
-    name: exercise.name,
-    title: exercise.title,
-    difficulty: exercise.difficulty,
-    minutes: exercise.minutes,
-    begun: existsSync(fileOf(exercise, {})),
+  const rows = [...EXERCISES, DIAGNOSE].map(({ name, title, difficulty, minutes }) => ({
+    ...{ name, title, difficulty, minutes },
+    begun: existsSync(fileOf(name, {})),
   }))
   if (options.json) return printJson({ exercises: rows, breaks: BREAKS }, 1)
   const table = rows.map(({ name, title, difficulty, minutes, begun }) => [
@@ -94,7 +103,7 @@ function showBreak({ name, file, from, to, run, predict, answer }: Break, { solu
   print(solution ? `\n${answer}` : `\nThe answer: npm run exercise -- ${name} --solution`)
 }
 
-function hintOf({ hints }: Exercise, wanted: true | string): string {
+function hintOf({ hints }: Pick<Exercise, 'hints'>, wanted: true | string): string {
   const number = wanted === true ? 1 : Number(wanted)
   const hint = hints[number - 1] as string | undefined
   if (hint === undefined) throw new UserError(`hint: expected 1 or ${hints.length}, got '${wanted}'`)
@@ -103,7 +112,7 @@ function hintOf({ hints }: Exercise, wanted: true | string): string {
 
 async function checkOrBegin(exercise: Exercise, options: Options): Promise<void> {
   const { name, title, predict, read, answer, afterwards } = exercise
-  const file = fileOf(exercise, options)
+  const file = fileOf(name, options)
   if (!existsSync(file)) {
     if (options.file !== undefined) throw new UserError(`${file}: there is no such file`)
     await mkdir(join(root, 'results/exercises'), { recursive: true })
