@@ -2,12 +2,12 @@
 import './peers.ts'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { connect } from '../../experiments/tools/corpus/queue/bullmq.ts'
-import { PASSWORD, RedisServer } from './redis.ts'
-import { Share, SHARDS } from './share.ts'
+import { RedisServer } from './redis.ts'
+import { made, Share, SHARDS } from './share.ts'
 
-let redis = await RedisServer.start()
+const redis = await RedisServer.start()
 const share = new Share(redis.address)
 share.alone('alone')
 const test = suite('corpus on a queue')
@@ -15,9 +15,6 @@ test.after(async () => {
   await redis.stop()
   share[Symbol.dispose]()
 })
-
-/** Shards that were computed, not found to be there. */
-const made = (...texts: string[]): number => texts.join('').match(/ tokens in /g)?.length ?? 0
 
 test('one worker', async () => {
   await using command = share.command('one')
@@ -40,37 +37,19 @@ test('several workers, and two commands at once: each shard is made once', async
 
 test('workers that are killed, in the middle of a shard and at random', async () => {
   await using command = share.command('killed')
-  for (const index of [1, 3, 4]) {
-    await using worker = share.worker({ at: { index, does: 'die' } })
+  for (const index of [1, 4]) {
+    await using worker = share.worker({ lock: 1, at: { index, does: 'die' } })
     assert.is(await worker.end(), 'SIGKILL')
   }
-  for (const wait of [150, 0, 300, 75]) {
-    await using worker = share.worker()
+  for (const wait of [150, 30]) {
+    await using worker = share.worker({ lock: 1 })
     await worker.said('waiting for shards')
     await new Promise((resolve) => setTimeout(resolve, wait)) // to no end but that it may be anywhere
     worker.kill('SIGKILL')
   }
-  await using worker = share.worker()
+  await using worker = share.worker({ lock: 1 })
   assert.is(await command.end(), 0, command.text + worker.text)
   share.areSame('killed', 'alone')
-})
-
-test('Redis is killed and comes back, then comes back empty: nothing is lost', async () => {
-  await using command = share.command('restarted')
-  {
-    await using worker = share.worker({ at: { index: 2, does: 'die' } })
-    await worker.end()
-  }
-  redis = await redis.restart()
-  {
-    await using worker = share.worker({ at: { index: 5, does: 'die' } })
-    await worker.end()
-  }
-  redis = await redis.restart({ empty: true })
-  await using worker = share.worker()
-  assert.is(await command.end(), 0, command.text + worker.text)
-  assert.match(command.text, /^lost redis:\/\/127\.0\.0\.1:\d+: waiting for it to come back$/m)
-  share.areSame('restarted', 'alone')
 })
 
 test('a shard whose file is gone is made again, in another run', async () => {
@@ -82,53 +61,19 @@ test('a shard whose file is gone is made again, in another run', async () => {
   share.areSame('one', 'alone')
 })
 
-test('a shard that takes longer than a lock is made by one worker', async () => {
-  using long = new Share(redis.address, 60)
-  await using command = long.command('out', ['--shard-tokens', '131072'])
-  await using one = long.worker()
-  await using other = long.worker()
-  assert.is(await command.end(), 0, command.text)
-  const [, seconds] = / tokens in ([\d.]+) s/.exec(one.text + other.text)!
-  assert.ok(Number(seconds) > 3, `three locks of a second; it took ${seconds} s`)
-  assert.is(made(one.text, other.text), 1)
-})
-
-test('rediss, a password from the environment, and none told', async () => {
-  const tls = await RedisServer.start({ tls: true })
-  try {
-    const env = {
-      NODE_EXTRA_CA_CERTS: `${import.meta.dirname}/tls/cert.pem`,
-      CLEARBOX_QUEUE_PASSWORD: PASSWORD,
-    }
-    share.address = tls.address
-    await using command = share.command('tls', [], { env })
-    share.address = tls.address.replace(/:\/\/.*@/, '://')
-    await using worker = share.worker({ env })
-    assert.is(await command.end(), 0, command.text + worker.text)
-    share.areSame('tls', 'alone')
-    const told = command.text + worker.text
-    assert.not.match(told + readFileSync(share.path('tls/job.json'), 'utf8'), PASSWORD)
-    assert.match(share.manifest('tls').command, ' --queue "rediss://***@127.0.0.1:')
-  } finally {
-    share.address = redis.address
-    await tls.stop()
+test('--store: a worker keeps of each token what the command would, also where another one died over it', async () => {
+  const store = ['--store', 'features,blocks.3.hook_resid_pre']
+  share.alone('stored-alone', store)
+  await using command = share.command('stored', store)
+  {
+    await using worker = share.worker({ lock: 1, at: { index: 2, does: 'die' } })
+    assert.is(await worker.end(), 'SIGKILL')
   }
-})
-
-test('a wrong password and nobody there are told in a line', async () => {
-  share.address = redis.address.replace('Secret', 'Wrong')
-  await using wrong = share.worker()
-  assert.is(await wrong.end(), 1)
-  assert.match(wrong.text, /^error: cannot use Redis at redis:\/\/127\.0\.0\.1:\d+: WRONGPASS [^\n]*\n$/)
-  assert.not.match(wrong.text, 'a-Wrong')
-  share.address = 'redis://127.0.0.1:1'
-  await using nobody = share.command('nobody')
-  assert.is(await nobody.end(), 1)
-  assert.match(
-    nobody.text,
-    'error: cannot use Redis at redis://127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1\n',
-  )
-  share.address = redis.address
+  await using worker = share.worker({ lock: 1 })
+  assert.is(await command.end(), 0, command.text + worker.text)
+  for (const kind of ['activations', 'documents', 'hooks'])
+    assert.is(readdirSync(share.path('stored', kind)).length, SHARDS, kind)
+  share.areSame('stored', 'stored-alone')
 })
 
 test('Ctrl-C: a worker gives its shard back, the command takes its shards out of the queue', async () => {

@@ -19,7 +19,18 @@ const ACTS: Readonly<Record<AtShard['does'], string>> = {
   interrupt: `process.kill(process.pid, 'SIGINT'); return new Promise(() => {})`,
 }
 
-const preload = ({ index, does }: AtShard) => `
+/** What the engine does for long at a stretch: kernels for 600 ms before each turn of the event loop. */
+const SLOW_BATCHES = `
+  const { MessageChannel } = globalThis
+  const cell = new Int32Array(new SharedArrayBuffer(4))
+  globalThis.MessageChannel = class extends MessageChannel {
+    constructor() {
+      super()
+      Atomics.wait(cell, 0, 0, 600)
+    }
+  }`
+
+const atShard = ({ index, does }: AtShard) => `
   import fs from 'node:fs/promises'
   import { syncBuiltinESMExports } from 'node:module'
   const { rename } = fs
@@ -30,7 +41,8 @@ const preload = ({ index, does }: AtShard) => `
   syncBuiltinESMExports()`
 
 export interface How {
-  readonly at?: AtShard
+  /** `every batch`: its kernels block the process for long, on any machine. */
+  readonly at?: AtShard | 'every batch'
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -41,7 +53,8 @@ export class Running implements AsyncDisposable {
   readonly #watchers = new Set<() => void>()
 
   constructor(script: string, args: readonly string[], { at, env = {} }: How = {}) {
-    const imports = [peers, ...(at ? [`data:text/javascript,${encodeURIComponent(preload(at))}`] : [])]
+    const preload = at === 'every batch' ? SLOW_BATCHES : at && atShard(at)
+    const imports = [peers, ...(preload ? [`data:text/javascript,${encodeURIComponent(preload)}`] : [])]
     const NODE_OPTIONS = imports.map((one) => `--import=${one}`).join(' ')
     this.#child = spawn(process.execPath, [join(root, script), ...args], {
       env: { ...process.env, NODE_OPTIONS, CLEARBOX_DEBUG: '', ...env },
