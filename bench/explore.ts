@@ -126,7 +126,7 @@ async function type(browser: Browser, url: string, presses: number): Promise<Typ
     const first = await press(page, 's')
     const later: Press[] = []
     for (let i = 0; i < presses; i++) later.push(await press(page, i % 2 === 0 ? 'Backspace' : 's'))
-    const searches = url.endsWith('#backend=wasm') ? await searchLibrary(page, presses) : []
+    const searches = url.includes('#backend=wasm&') ? await searchLibrary(page, presses) : []
     return { mode, guess, first, presses: later, searches }
   } finally {
     await context.close()
