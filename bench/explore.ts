@@ -114,7 +114,7 @@ async function type(browser: Browser, url: string, presses: number): Promise<Typ
     const page = await context.newPage()
     await page.addInitScript(keepTimes)
     await page.goto(`${url}&text=${encodeURIComponent(TEXT)}`)
-    await page.locator('#explorer:not([data-run-id=""]), .notice.failure').first().waitFor()
+    await page.locator('#explorer[data-run-id]:not([data-run-id=""]), .notice.failure').first().waitFor()
     const failure = page.locator('.notice.failure')
     if (await failure.isVisible()) throw new Error(await failure.innerText())
     const tokens = await page.locator('[data-token]').count()

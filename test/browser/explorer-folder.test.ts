@@ -106,7 +106,7 @@ test('with SAEs at some layers only, every section says so, and nothing counted 
       await library
         .getByText('All 2,048 of 2 SAEs, whether they fire on your text or not. No corpus')
         .waitFor()
-      assert.equal(await library.locator('option').allInnerTexts(), ['2', '4'])
+      assert.equal(await library.locator('option').allTextContents(), ['2', '4'])
       assert.is(await library.getByRole('search').count(), 0)
       await section('why').getByText('The parts add up').waitFor()
       assert.is(await section('why').locator('details tbody tr').count(), 2)

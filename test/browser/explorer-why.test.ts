@@ -155,12 +155,12 @@ test('a shorter text is explained after a longer one, and what is changed in the
     async (visitor) => {
       const { page } = visitor
       const section = page.locator('section[aria-labelledby="why"]')
-      await section.getByText('after “:” is').waitFor()
+      await section.getByText(/after “\S*:” is/).waitFor()
       await section.getByText('This is the model as it is, without your changes to it.').waitFor()
       await visitor.write('for')
       await section.getByText('after “for” is').waitFor()
       await visitor.write(TEXT)
-      await section.getByText('after “:” is').waitFor()
+      await section.getByText(/after “\S*:” is/).waitFor()
     },
     { url: link('why=%2C&edit=off-3-4') },
   ))
