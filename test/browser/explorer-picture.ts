@@ -20,7 +20,9 @@ try {
       )
       await page.setViewportSize({ width: 1280, height: 1900 })
       // Nothing is asked of it here: it would only part the guess from the features.
-      await page.locator('section[aria-labelledby="why"]').evaluate((section) => (section.hidden = true))
+      await page
+        .locator('section[aria-labelledby="why"]')
+        .evaluate((section) => section.setAttribute('hidden', ''))
       await page.locator('button.bar[data-layer="4"]').first().hover()
       await page.evaluate(
         () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),

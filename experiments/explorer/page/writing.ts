@@ -124,7 +124,7 @@ function continuations(writing: ShownWriting): VNode {
   const [first, second] = sides
   return html`<div class="sides continuations" aria-busy=${phase === 'writing'}>
     ${failure !== null && html`<p class="notice" role="alert">${`${failure.message} ${failure.advice}`}</p>`}
-    ${sides.map((one) => continuation(writing, one, parted))}
+    ${(failure === null || first.tokens.length > 0) && sides.map((one) => continuation(writing, one, parted))}
     <p class="note" role="status">
       ${phase === 'paused' && failure === null && summary(first.tokens, second?.tokens, parted)}
     </p>
