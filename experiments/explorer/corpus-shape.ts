@@ -1,7 +1,7 @@
 // What a corpus says of the features, as it lies beside the page: of each layer an index to search, and cards in chunks.
 import type { TokenEffect } from '../lab/analysis/features/feature-dashboard.ts'
 import type { ShownExample, ShownInCorpus } from '../lab/report/corpus-part.ts'
-import type { FileFacts } from './worker/files.ts'
+import type { FileFacts } from './file-facts.ts'
 
 /** What was read. */
 export interface CorpusFacts {

@@ -2,48 +2,20 @@
 import type { FeatureDashboard } from '../lab/analysis/features/feature-dashboard.ts'
 import type { Gpt2Config } from '../../gpt2/config.ts'
 import type { PatchedSite, Place } from '../lab/analysis/intervene.ts'
+import type { Change, FeatureRef, NeuronRef } from '../lab/models/changes.ts'
 import type { ModelFolder } from './folder/model-folder.ts'
 import type { CorpusCard, CorpusFacts } from './corpus-shape.ts'
 import type { LibraryQuery } from './library-query.ts'
 import type { LibraryPage } from './library-search.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
+export type { Change, FeatureEdit, FeatureRef, NeuronRef } from '../lab/models/changes.ts'
+
 /** What computes: a backend of engine/backends.ts by name, and on how many threads (left out, it chooses). */
 export interface BackendChoice {
   readonly name: string
   readonly threads?: number
 }
-
-/** One feature of the SAE at one layer's input. */
-export interface FeatureRef {
-  readonly layer: number
-  readonly feature: number
-}
-
-/** One neuron of a layer's MLP. */
-export interface NeuronRef {
-  readonly layer: number
-  readonly neuron: number
-}
-
-/** A change to one feature at every token but BOS, while the text is read. */
-export type FeatureEdit = FeatureRef &
-  (
-    | /** Its contribution, f_j * W_dec[j], is taken out of the residual stream wherever it fires. */
-      { readonly kind: 'off' }
-      /** Wherever it fires, its contribution is `factor` times what it was. */
-    | { readonly kind: 'scale'; readonly factor: number }
-    /** coefficient * W_dec[j] is added, whether it fires or not; in units of activation. */
-    | { readonly kind: 'up'; readonly coefficient: number }
-  )
-
-/** Something of the model that is changed while it reads or writes; a list of them, made in its order, is an edit. */
-export type Change =
-  | FeatureEdit
-  /** What the head mixes from the tokens it looks at becomes 0, at every token. */
-  | { readonly kind: 'head'; readonly layer: number; readonly head: number }
-  /** The MLP neuron's activation becomes 0, at every token. */
-  | { readonly kind: 'neuron'; readonly layer: number; readonly neuron: number }
 
 /** A token of the vocabulary: by its id, or as text that is one token, its space included. */
 export type TokenChoice = number | string

@@ -185,6 +185,9 @@ test('a card shows what npm run feature finds of the same feature', async () => 
       await visitor.ready()
       const card = visitor.page.locator('section.panel')
       await card.locator('.findings li').first().waitFor()
+      // what is out of sight is not laid out, and has no text then
+      await card.evaluate((element) => element.scrollIntoView())
+      await visitor.page.waitForFunction(() => document.querySelector<HTMLElement>('#card')?.innerText !== '')
       assert.is(await card.locator('h2').first().innerText(), `What is feature ${feature} of layer ${layer}?`)
       const plain = (lines: string[]) => lines.map((line) => line.replace(/\s+/g, ' ').trim())
       assert.equal(
@@ -212,13 +215,14 @@ test('a card shows what npm run feature finds of the same feature', async () => 
 
 test('with the same seed it writes what npm run generate writes, and beside it what an edit makes of it', async () => {
   const prompt = 'def area(r):'
+  const edit = 'up-3-7-30,head-1-2'
   const { status, stdout, stderr } = runScript('experiments/tools/generate/main.ts', [
     ...['--prompt', prompt, '--tokens', '20', '--temperature', '0.9', '--top-k', '30', '--top-p', '0.9'],
-    ...['--seed', '5', '--json'],
+    ...['--seed', '5', '--json', '--edit', edit],
   ])
   assert.is(status, 0, stderr)
-  const { ids } = JSON.parse(stdout) as { ids: number[] }
-  const hash = `#text=${encodeURIComponent(prompt)}&edit=up-3-7-30,head-1-2&sampling=0.9-30-0.9-5-20`
+  const { ids, edited: made } = JSON.parse(stdout) as { ids: number[]; edited: { ids: number[] } }
+  const hash = `#text=${encodeURIComponent(prompt)}&edit=${edit}&sampling=0.9-30-0.9-5-20`
   await explorer.visit(
     async (visitor) => {
       await visitor.ready()
@@ -231,6 +235,7 @@ test('with the same seed it writes what npm run generate writes, and beside it w
       assert.is(await visitor.page.evaluate(() => document.activeElement?.textContent), 'Go on')
       assert.equal(await written('plain'), ids)
       const edited = await written('edited')
+      assert.equal(edited, made.ids)
       const parted = edited.findIndex((id, i) => id !== ids[i])
       assert.ok(parted >= 0)
       await visitor.page.getByText(`They part at token ${parted + 1}:`).waitFor()

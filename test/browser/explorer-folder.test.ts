@@ -90,6 +90,36 @@ for (const width of [1280, 390])
       { width },
     ))
 
+test('with SAEs at some layers only, every section says so, and nothing counted with the bundled ones is shown', () =>
+  explorer.visit(
+    async (visitor) => {
+      const { page } = visitor
+      await visitor.ready()
+      const some = join(parent, 'some')
+      cpSync('gpt2/tiny', some, { recursive: true })
+      for (const layer of [2, 4])
+        cpSync(`sae/tiny/blocks.${layer}.hook_resid_pre`, join(some, `sae${layer}`), { recursive: true })
+      await choose(visitor, some)
+      await visitor.rerun(() => visitor.button('Use this model').click())
+      const section = (id: string) => page.locator(`section[aria-labelledby="${id}"]`)
+      const library = section('library')
+      await library
+        .getByText('All 2,048 of 2 SAEs, whether they fire on your text or not. No corpus')
+        .waitFor()
+      assert.equal(await library.locator('option').allInnerTexts(), ['2', '4'])
+      assert.is(await library.getByRole('search').count(), 0)
+      await section('why').getByText('The parts add up').waitFor()
+      assert.is(await section('why').locator('details tbody tr').count(), 2)
+      await section('two').getByRole('heading', { name: 'Which features fire in one' }).waitFor()
+      assert.is(await section('two').getByText('There is no SAE at this layer.').count(), 4)
+      await library.locator('input[name="feature"]').fill('928')
+      await library.getByRole('button', { name: 'Open its card' }).click()
+      await page.locator('section.panel .findings').waitFor()
+      assert.is(await page.locator('section.panel .in-corpus').count(), 0)
+    },
+    { url: `${explorer.url}#text=import%20numpy%20as&other=import%20pandas%20as&why=%2C` },
+  ))
+
 test('a folder without a model: what is missing, and the page goes on', () =>
   explorer.visit(async (visitor) => {
     await visitor.ready()

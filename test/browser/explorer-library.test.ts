@@ -107,6 +107,19 @@ test('opened by layer and number; a number that there is not says what there is;
     assert.ok(await row.evaluate((element) => element === document.activeElement))
   }))
 
+test('on a phone it is fetched when it is unfolded', () =>
+  explorer.visit(
+    async (visitor) => {
+      await visitor.ready()
+      const title = section(visitor).getByRole('button', { name: 'Which features are there?' })
+      await title.scrollIntoViewIfNeeded()
+      assert.is(await section(visitor).locator('form').count(), 0)
+      await title.click()
+      await says(visitor, /Features 1 to 20/)
+    },
+    { width: 390 },
+  ))
+
 test('two tabs search each their own', () =>
   explorer.visit(
     async (visitor) => {

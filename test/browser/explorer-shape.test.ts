@@ -88,7 +88,9 @@ for (const width of [1280, 390])
       ))
 
 const titles = (page: Page) =>
-  page.locator('#explorer section h2').evaluateAll((all) => all.map((title) => title.textContent?.trim() ?? ''))
+  page
+    .locator('#explorer section h2')
+    .evaluateAll((all) => all.map((title) => title.textContent?.trim() ?? ''))
 
 test('every title is a question; on a phone the same blocks fold to them, and open by keyboard', () =>
   explorer.visit(async ({ page }) => {

@@ -150,6 +150,21 @@ test('what is no token is said in the section, and another choice mends it', () 
     await section.getByRole('button', { name: /Explain the token/ }).waitFor()
   }))
 
+test('a shorter text is explained after a longer one, and what is changed in the model is left out', () =>
+  explorer.visit(
+    async (visitor) => {
+      const { page } = visitor
+      const section = page.locator('section[aria-labelledby="why"]')
+      await section.getByText('after “:” is').waitFor()
+      await section.getByText('This is the model as it is, without your changes to it.').waitFor()
+      await visitor.write('for')
+      await section.getByText('after “for” is').waitFor()
+      await visitor.write(TEXT)
+      await section.getByText('after “:” is').waitFor()
+    },
+    { url: link('why=%2C&edit=off-3-4') },
+  ))
+
 test('by keyboard alone: the lens’ grid and the attention map are read and chosen from', () =>
   explorer.visit(
     async ({ page, ...visitor }) => {

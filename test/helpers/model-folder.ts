@@ -6,7 +6,7 @@ import type { ModelFolder } from '../../experiments/explorer/folder/model-folder
 export type FilesByPath = Map<string, string | Uint8Array<ArrayBuffer>>
 
 /** All files of a folder on the disk, below `prefix`. */
-export function readFolder(folder: string, prefix = ''): FilesByPath {
+function readFolder(folder: string, prefix = ''): FilesByPath {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
   const paths = entries
     .filter((entry) => entry.isFile())

@@ -68,6 +68,7 @@ sources('every step has lines of real files, as they stand there', async () => {
     'library',
     'mlp',
     'next',
+    'patch',
     'tokens',
     'why',
     'write',
@@ -106,10 +107,10 @@ hints.run()
 const build = suite('explorer build')
 build.after(() => rm(folder, { recursive: true }))
 
-build('is whole, under 15 MB, and leaves nothing else', async () => {
+build('is whole, under 25 MB, and leaves nothing else', async () => {
   assert.equal(await readdir(folder), ['explorer'])
   assert.is(steps.length, 4)
-  assert.ok(built.bytes > 5e6 && built.bytes < 15e6, `${built.bytes}`)
+  assert.ok(built.bytes > 5e6 && built.bytes < 25e6, `${built.bytes}`)
   for (const wanted of [
     /^index\.html$/,
     /^files.model\.[0-9a-f]{8}\.safetensors$/,

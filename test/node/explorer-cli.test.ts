@@ -27,7 +27,7 @@ command('serves what it has built until Ctrl-C, which ends it with 130', async (
   })
   assert.is(status, 130, stderr)
   assert.match(page, /Content-Security-Policy/)
-  assert.match(stdout, /^\d+ files, 1\d\.\d MB: .*served\nthe Explorer: http:.*Ctrl-C ends it/)
+  assert.match(stdout, /^\d+ files, 2\d\.\d MB: .*served\nthe Explorer: http:.*Ctrl-C ends it/)
 })
 
 command('--no-serve --json builds, says where and how large, and ends', async () => {
@@ -37,7 +37,7 @@ command('--no-serve --json builds, says where and how large, and ends', async ()
   assert.is(stderr, '')
   const { bytes, files, ...rest } = JSON.parse(stdout) as { out: string; bytes: number; files: number }
   assert.equal(rest, { out })
-  assert.ok(bytes < 15e6)
+  assert.ok(bytes < 25e6)
   const entries = await readdir(out, { recursive: true, withFileTypes: true })
   assert.is(entries.filter((entry) => entry.isFile()).length, files)
 })

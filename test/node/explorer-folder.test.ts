@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ALL } from '../../experiments/explorer/library-query.ts'
 import type { Request, TextRun } from '../../experiments/explorer/protocol.ts'
 import { mostTokens } from '../../experiments/explorer/worker/tokens.ts'
 import { gpt2Small } from '../../gpt2/config.ts'
@@ -52,7 +53,7 @@ const keepSaes = (layers: readonly number[]) => (files: FilesByPath) => {
       files.delete(path)
 }
 
-test('the bundled model’s own folder gives its numbers, bit for bit, and the same card; what a corpus says is of the bundled one alone', async () => {
+test('the bundled model’s own folder gives its numbers, bit for bit, and the same card, but for the corpus', async () => {
   const [own, bundled] = [await opened(tinyFolder()), await opened()]
   assert.is(own.opened?.model, 'mine')
   assert.equal([own.opened?.bundled, bundled.opened?.bundled], [false, true])
@@ -66,8 +67,12 @@ test('the bundled model’s own folder gives its numbers, bit for bit, and the s
     { ...ownCard, dashboard: { ...ownCard.dashboard, neuronpedia: null } },
     { ...bundledCard, dashboard: { ...bundledCard.dashboard, neuronpedia: null }, inCorpus: null },
   )
-  assert.is.not(bundledCard.inCorpus, null)
+  // what was counted with the bundled SAEs says nothing of a folder's
+  assert.ok(bundledCard.inCorpus !== null && bundled.opened?.corpus !== undefined)
   assert.is(own.opened?.corpus, undefined)
+  const query = { ...ALL, words: 'import' }
+  await own.ask({ type: 'library', id: 3, query })
+  assert.is(own.of('failed')[0].failure.message, 'No corpus was read with these SAEs.')
   assert.ok(
     own.of('progress').some(({ label, done }) => label === 'reading the bundled texts' && done === 140),
   )

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import { PATCHED } from '../../experiments/lab/analysis/intervene.ts'
 import * as assert from 'uvu/assert'
+import { cleanCoefficient } from '../../experiments/lab/models/changes.ts'
 import { backends } from '../../engine/backends.ts'
 import { BACKENDS, DEFAULT_BACKEND } from '../../experiments/explorer/page/backends.ts'
 import {
-  cleanCoefficient,
   cleanText,
   decodeLink,
   encodeLink,

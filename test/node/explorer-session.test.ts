@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { decodeLink } from '../../experiments/explorer/page/link.ts'
 import type { Answer, Change, Sampling, Side } from '../../experiments/explorer/protocol.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { Tensor } from '../../engine/tensor.ts'
@@ -8,6 +9,7 @@ import { generate } from '../../gpt2/generate.ts'
 import { onHost, type HookTable } from '../../gpt2/hooks.ts'
 import { decoderRows } from '../../sae/decoder.ts'
 import { liveEdit } from '../../sae/edit.ts'
+import { runScript } from '../helpers/cli.ts'
 import { carried, startSession } from '../helpers/explorer.ts'
 
 const open = { type: 'open', backend: { name: 'wasm', threads: 2 } } as const
@@ -427,6 +429,27 @@ writings(
     )
   },
 )
+
+writings('npm run generate -- --edit writes the same, given the changes as a link has them', async () => {
+  const edit = 'off-3-74,scale-2-685-2.5,up-1-988-3,neuron-2-7,head-0-1'
+  const session = startSession()
+  await session.ask(open)
+  await session.ask({ ...write, edit: decodeLink(`edit=${edit}`).link.edit })
+  const { status, stdout, stderr } = runScript('experiments/tools/generate/main.ts', [
+    ...['--prompt', PROMPT, '--tokens', '24', '--temperature', '0.8', '--top-k', '20', '--top-p', '0.95'],
+    ...['--seed', '7', '--edit', edit, '--json'],
+  ])
+  assert.is(status, 0, stderr)
+  const made = JSON.parse(stdout) as { ids: number[]; edit: string[]; edited: { ids: number[] } }
+  assert.is(made.edit.join(), edit)
+  for (const [side, ids] of [['plain', made.ids] as const, ['edited', made.edited.ids] as const])
+    assert.equal(
+      sideOf(session, side).map(({ token }) => token.id),
+      ids,
+      side,
+    )
+  assert.not.equal(made.edited.ids, made.ids)
+})
 
 writings('the sides come token by token, in turn; without an edit there is one', async () => {
   const session = startSession()

@@ -1,6 +1,9 @@
 // `npm run generate`: the same tokens as the library, streamed; what it says beside them, and its errors.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createBackend } from '../../engine/backends.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { generate } from '../../gpt2/generate.ts'
@@ -21,6 +24,8 @@ interface Result {
   ended: string
   prefill_ms: number
   tokens_per_second: number | null
+  edit?: string[]
+  edited?: Pick<Result, 'ids' | 'text' | 'ended' | 'prefill_ms' | 'tokens_per_second'>
 }
 
 const script = 'experiments/tools/generate/main.ts'
@@ -90,6 +95,38 @@ command('streams prompt and text to standard output, all else to standard error'
   )
 })
 
+command('--edit: the text as without it, then with the changes, which are named', () => {
+  const options = ['--prompt', 'def add(', '--tokens', '9', '--seed', '2']
+  const { text, edit, edited } = json(...options)
+  assert.equal([edit, edited], [undefined, undefined])
+  const changed = json(...options, '--edit', 'off-3-74, up-3-7-40')
+  assert.is(changed.text, text)
+  assert.equal(changed.edit, ['off-3-74', 'up-3-7-40'])
+  assert.is.not(changed.edited!.text, text)
+  assert.is(changed.edited!.ids.length, 9)
+  assert.is(changed.edited!.ended, 'after the 9 tokens asked for')
+  const { status, stdout, stderr } = write(...options, '--edit', 'off-3-74,up-3-7-40')
+  assert.is(status, 0)
+  assert.is(stdout, `def add(${text}\ndef add(${changed.edited!.text}\n`)
+  const end = 'ended .*\n5 tokens of prompt in \\d+ ms, then 9 at \\d+ tokens/s\n'
+  assert.match(stderr, new RegExp(`^model tiny, .*\n${end}with off-3-74,up-3-7-40:\n${end}$`))
+})
+
+command('--edit: an SAE of --saes is checked on the prompt; --force', () => {
+  const hook = 'blocks.3.hook_resid_pre'
+  const folder = mkdtempSync(join(tmpdir(), 'generate-'))
+  cpSync(join(import.meta.dirname, '../../sae/tiny', hook), folder, { recursive: true })
+  const cfg = readFileSync(join(folder, 'cfg.json'), 'utf8')
+  writeFileSync(join(folder, 'cfg.json'), cfg.replace(hook, 'blocks.0.hook_resid_pre'))
+  const prompt = 'The cat sat on the mat, and the dog looked at it for a long time before it went.'
+  const options = ['--prompt', prompt, '--tokens', '2', '--saes', folder, '--edit', 'off-0-74']
+  const { status, stdout, stderr } = write(...options)
+  assert.equal([status, stdout, isOneLine(stderr)], [1, '', true])
+  assert.match(stderr, /^error: the SAE of blocks\.0\.hook_resid_pre: .*a cosine of .*; --force/)
+  assert.is(write(...options, '--force').status, 0)
+  rmSync(folder, { recursive: true })
+})
+
 command('an empty prompt begins at <|endoftext|> alone', async () => {
   const result = json('--prompt', '', '--temperature', '0', '--tokens', '3')
   const { stderr } = write('--prompt', '', '--tokens', '1')
@@ -139,6 +176,19 @@ const usage: [args: string[], message: RegExp][] = [
   [['--prompt', 'x', '--top-k', '0'], /top-k: expected a whole number from 1, got '0'/],
   [['--prompt', 'x', '--top-p', '1.5'], /top-p: expected a number from 0\.000001 to 1, got '1\.5'/],
   [['--prompt', 'x', '--seed', '1e3'], /seed: expected a whole number from 0 to 4294967295, got '1e3'/],
+  [
+    ['--prompt', 'x', '--edit', 'of-3-74'],
+    /edit: expected one of off-LAYER-FEATURE, up-LAYER-FEATURE-AMOUNT, .*neuron-LAYER-NEURON, got 'of-3-74'/,
+  ],
+  [
+    ['--prompt', 'x', '--edit', 'head-0-1,scale-3-74-x'],
+    /edit: expected scale-LAYER-FEATURE-FACTOR, .*FACTOR from 0 to 9999 .*, got 'scale-3-74-x'/,
+  ],
+  [
+    ['--prompt', 'x', '--edit', 'off-3-a'],
+    /edit: expected off-LAYER-FEATURE, with whole numbers .*, got 'off-3-a'/,
+  ],
+  [['--prompt', 'x', '--edit', 'off-3-7,'], /edit: expected entries separated by commas, none empty/],
   [['--prompt', 'x', '--threads', '0'], /threads: expected a whole number from 1, got '0'/],
 ]
 for (const [args, message] of usage)
@@ -153,6 +203,22 @@ for (const [args, message] of usage)
 command('faults that the user can mend are one line and exit code 1', () => {
   const failures: [args: string[], message: RegExp][] = [
     [['--prompt', 'Q;'.repeat(128)], /^error: text "Q;.*…": encode: the text has .* at most 255 are allowed/],
+    [
+      ['--prompt', 'x', '--edit', 'head-0-1,off-9-1'],
+      /^error: --edit off-9-1: There is no SAE at layer 9\. There are SAEs at these layers: 0, 1, 2, 3, 4, 5\./,
+    ],
+    [
+      ['--prompt', 'x', '--edit', 'up-3-1024-2'],
+      /^error: --edit up-3-1024-2: The SAE at blocks\.3\.hook_resid_pre has no feature 1024\. It has features 0 to 1023\./,
+    ],
+    [
+      ['--prompt', 'x', '--edit', 'head-0-4'],
+      /^error: --edit head-0-4: Layer 0 has no head 4\. It has heads 0 to 3/,
+    ],
+    [
+      ['--prompt', 'x', '--edit', 'neuron-6-0'],
+      /^error: --edit neuron-6-0: There is no layer 6\. There are layers 0 to 5/,
+    ],
     [['--prompt', 'x', '--model', 'no such'], /^error: model "no such" is neither tiny, nor /],
     [['--prompt', 'x', '--model', '__proto__'], /^error: model "__proto__" is neither tiny, nor /],
   ]

@@ -54,7 +54,7 @@ test('quantile: the example of Wikipedia for C = 1, and the ends', () => {
   assert.is(quantile(rising, 0), 15)
   assert.is(quantile(rising, 1), 50)
   assert.is(quantile([7], 0.3), 7)
-  assert.throws(() => quantile([], 0.5), 'quantile: there are no numbers')
+  assert.throws(() => quantile([], 0.5), /^quantile: there are no numbers/)
 })
 
 test('a percentile interval leaves a fortieth out at either side, whatever the order', () => {
@@ -105,7 +105,7 @@ test("Pearson: Anscombe's first set; none where one list does not vary; lists of
     [constant, constant],
   ])
     assert.is(pearson(a, b), null)
-  assert.throws(() => pearson([1], [1, 2]), 'pearson: 1 numbers and 2')
+  assert.throws(() => pearson([1], [1, 2]), /^pearson: 1 numbers and 2/)
 })
 
 test('Spearman: IQ and hours of television, -29/165; only the order counts', () => {

@@ -166,7 +166,7 @@ test('the job whose chunk failed in a worker fails, however late the worker is h
     spawn: ({ board }, onEnd) => {
       fail = () => {
         const thread = { kernels: { gelu: trap } as unknown as Kernels, memory, scratch: 0 }
-        assert.throws(() => new JobBoard(board).work(thread), 'trap')
+        assert.throws(() => new JobBoard(board).work(thread), /^trap$/)
         setTimeout(() => onEnd(new Error('trap')), 20)
       }
     },

@@ -10,7 +10,7 @@ import {
   type LayerIndex,
 } from '../corpus-shape.ts'
 import { zipJson } from '../gzip.ts'
-import type { FileFacts } from '../worker/files.ts'
+import type { FileFacts } from '../file-facts.ts'
 
 /** Of the strongest firings those that the page has, and of those drawn from each interval. */
 const STRONGEST = 5

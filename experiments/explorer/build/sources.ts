@@ -29,7 +29,7 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
   write: [
     ['gpt2/generate.ts', 'generate'],
     ['gpt2/generate.ts', 'draw'],
-    ['experiments/explorer/worker/edit-hooks.ts', 'editHooks'],
+    ['experiments/lab/models/change-hooks.ts', 'changeHooks'],
   ],
   patch: [
     ['experiments/explorer/align.ts', 'align'],

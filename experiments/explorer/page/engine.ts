@@ -1,5 +1,5 @@
 // The page’s side of its worker.
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useCallback, useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { ALL, writeQuery } from '../library-query.ts'
 import type { Answer, Change, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
@@ -93,11 +93,15 @@ export function useEngine(
     ask({ type: 'why', id, text: run.text, position, ...link.why })
     dispatch({ type: 'asked-why', id, position })
   }, [run, position, JSON.stringify(link.why)])
-  const without = (changes: readonly Change[]): void => {
-    if (link.why === null || run === null || state.why === null) return
-    ask({ type: 'without', id: state.why.id, text: run.text, position, ...link.why, changes })
-    dispatch({ type: 'asked-without', wanted: changes.length })
-  }
+  const whyId = state.why?.id
+  const without = useCallback(
+    (changes: readonly Change[]): void => {
+      if (link.why === null || run === null || whyId === undefined) return
+      ask({ type: 'without', id: whyId, text: run.text, position, ...link.why, changes })
+      dispatch({ type: 'asked-without', wanted: changes.length })
+    },
+    [run, position, link.why, whyId],
+  )
 
   const isWanted = state.librarySeen || writeQuery(link.library) !== writeQuery(ALL)
   useEffect(() => {

@@ -4,7 +4,7 @@ import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
 import type { FeatureRef } from '../protocol.ts'
 import { featuresAt, strongest, type ShownRun } from './text-run.ts'
-import { barList, featureName, layerColumns, section, term, textToken, type Bar } from './parts.ts'
+import { barList, featureName, layerColumns, noSae, section, term, textToken, type Bar } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 /** How many a layer are listed. */
@@ -57,7 +57,7 @@ function column(
 ): VNode[] {
   const { features } = run.layers[layer]
   const { dSae, hook } = run.opened.saes[layer]
-  if (dSae === 0) return [html`<p class="note">There is no SAE at this layer.</p>`]
+  if (dSae === 0) return [noSae]
   const firing = featuresAt(features, token)
   const max = strongest(features)
   const rows = firing.slice(0, SHOWN).map(({ index, value }): Bar => {

@@ -2,7 +2,7 @@
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { showNumber, showShare } from '../../lab/report/numbers.ts'
+import { count, showNumber, showShare } from '../../lab/report/numbers.ts'
 import { showToken } from '../../lab/report/tokens.ts'
 import { LONGEST_WORDS, PAGE, type LibraryQuery } from '../library-query.ts'
 import type { LibraryPage, LibraryRow } from '../library-search.ts'
@@ -37,31 +37,38 @@ const ORDER_WORDS: Readonly<Record<LibraryQuery['order'], string>> = {
 const TOKENS = 4
 
 export const LibrarySection = memo((props: Props): VNode => {
-  const { opened, query, library, dispatch } = props
-  const seen = useInSight(() => dispatch({ type: 'library-seen' }))
-  const { corpus, saes } = opened
-  const total = saes.reduce((sum, { dSae }) => sum + dSae, 0)
-  const where =
-    corpus &&
-    `${corpus.documents.toLocaleString('en')} texts (${`${corpus.tokens.toLocaleString('en')} tokens`})`
+  const { corpus, saes } = props.opened
+  const some = saes.filter(({ dSae }) => dSae > 0)
+  const total = some.reduce((sum, { dSae }) => sum + dSae, 0)
+  const counted =
+    corpus === undefined
+      ? 'No corpus was read with them.'
+      : `How often and how strongly they fire was counted in ${corpus.documents.toLocaleString('en')} texts ` +
+        `(${corpus.tokens.toLocaleString('en')} tokens).`
   return section(
     {
       id: 'library',
       title: 'Which features are there?',
       step: 'library',
-      lead: [
-        `All ${total.toLocaleString('en')} of the ${saes.length} SAEs, whether they fire on your text or not. `,
-        where
-          ? `How often and how strongly they fire was counted in ${where}.`
-          : 'No corpus was read with them.',
-      ],
+      lead:
+        total === 0
+          ? 'None: this model came without SAEs.'
+          : `All ${total.toLocaleString('en')} of ${count(some.length, 'SAE')}, whether they fire on your text or not. ${counted}`,
     },
-    html`<div ref=${seen} class="library">
-      ${h(OpenByNumber, { opened, dispatch })}
-      ${corpus && [searchFields(props), results(library, props), pager(library?.found ?? null, query, dispatch)]}
-    </div>`,
+    total > 0 && h(Contents, props),
   )
 })
+
+/** A component of its own, so that it is seen when it is drawn: on a phone that is not before it is unfolded. */
+function Contents(props: Props): VNode {
+  const { opened, query, library, dispatch } = props
+  const seen = useInSight(() => dispatch({ type: 'library-seen' }))
+  const found = library?.found ?? null
+  return html`<div ref=${seen} class="library">
+    ${h(OpenByNumber, { opened, dispatch })}
+    ${opened.corpus && [searchFields(props), results(library, props), pager(found, query, dispatch)]}
+  </div>`
+}
 
 /** Tells once that it has come near the screen: nothing is fetched for who never gets there. */
 function useInSight(tell: () => void) {
@@ -100,7 +107,7 @@ function OpenByNumber({ opened: { saes }, dispatch }: Pick<Props, 'opened' | 'di
     <label>
       Layer
       <select name="layer">
-        ${saes.map((_, layer) => html`<option value=${layer}>${layer}</option>`)}
+        ${saes.map(({ dSae }, layer) => dSae > 0 && html`<option value=${layer}>${layer}</option>`)}
       </select>
     </label>
     <label>Feature <input name="feature" inputmode="numeric" autocomplete="off" size="6" /></label>

@@ -1,4 +1,5 @@
 // All that a person chose, as the hash of the page’s address.
+import { lackedBy, readChange, writeChange } from '../../lab/models/changes.ts'
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
 import { readPatch, writePatch } from './patch-link.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
@@ -43,7 +44,6 @@ export interface Link {
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
 export const LONGEST_TEXT = 20_000
-export const LARGEST_COEFFICIENT = 9999
 
 export const START: Link = {
   text: 'with open(path, encoding="utf-8") as',
@@ -64,11 +64,6 @@ export const START: Link = {
 /** As a text area would give it, and as UTF-8 can hold it. */
 export function cleanText(text: string): string {
   return text.replace(/\r\n?/g, '\n').slice(0, LONGEST_TEXT).toWellFormed()
-}
-
-/** To the two decimals that the slider has and the link keeps. */
-export function cleanCoefficient(coefficient: number): number {
-  return Math.round(Math.min(LARGEST_COEFFICIENT, Math.max(0, coefficient)) * 100) / 100
 }
 
 /** How a choice stands in the hash. */
@@ -117,45 +112,10 @@ function writeRef({ layer, feature }: FeatureRef): string {
   return `${layer}-${feature}`
 }
 
-function writeChange(change: Change): string {
-  switch (change.kind) {
-    case 'head':
-      return `head-${change.layer}-${change.head}`
-    case 'neuron':
-      return `neuron-${change.layer}-${change.neuron}`
-    case 'off':
-      return `off-${writeRef(change)}`
-    case 'scale':
-      return `scale-${writeRef(change)}-${change.factor}`
-    case 'up':
-      return `up-${writeRef(change)}-${change.coefficient}`
-  }
-}
-
 /** Undefined if one of them is not understood: an edit holds as a whole. */
 function readEdit(written: string): Change[] | undefined {
   const edit = written.split(',').map(readChange)
-  return edit.every((change) => change !== undefined) ? edit : undefined
-}
-
-function readChange(written: string): Change | undefined {
-  const [, kind, place, by] =
-    /^(off|head|neuron|up|scale)-(\d+-\d+)(?:-(\d{1,4}(?:\.\d{1,2})?))?$/.exec(written) ?? []
-  if (place === undefined || (by !== undefined) !== (kind === 'up' || kind === 'scale')) return undefined
-  return readPair(place, (layer, number): Change => {
-    switch (kind) {
-      case 'head':
-        return { kind, layer, head: number }
-      case 'neuron':
-        return { kind, layer, neuron: number }
-      case 'scale':
-        return { kind, layer, feature: number, factor: cleanCoefficient(Number(by)) }
-      case 'up':
-        return { kind, layer, feature: number, coefficient: cleanCoefficient(Number(by)) }
-      default:
-        return { kind: 'off', layer, feature: number }
-    }
-  })
+  return edit.every((change) => typeof change !== 'string') ? edit : undefined
 }
 
 /** `id-12`, `text-%20range`, or nothing, which is the likeliest; behind a comma the same of the other token. */
@@ -220,22 +180,17 @@ export function lostFields(link: Link, fitted: Link): string[] {
 
 /** The link, less what the model that opened does not have. */
 export function fitLink(link: Link, { config, saes }: Opened): Link {
-  const exists = (ref: FeatureRef | null): boolean =>
-    ref !== null && ref.feature < (saes.at(ref.layer)?.dSae ?? 0)
-  const { head, compare } = link
-  const changes = ({ layer, ...of }: Change | NeuronRef): boolean => {
-    if ('head' in of) return layer < config.nLayers && of.head < config.nHeads
-    if ('neuron' in of) return layer < config.nLayers && of.neuron < config.dMlp
-    return exists({ layer, feature: of.feature })
-  }
+  const parts = saes.map(({ hook, dSae }) => (dSae > 0 ? { hookName: hook, dSae } : undefined))
+  const exists = (change: Change): boolean => lackedBy({ config, saes: parts }, change) === undefined
+  const { head, compare, feature, neuron } = link
   return {
     ...link,
     token: link.token !== null && link.token < config.nCtx ? link.token : null,
-    head: head.layer < config.nLayers && head.head < config.nHeads ? head : START.head,
+    head: exists({ kind: 'head', ...head }) ? head : START.head,
     compare: Math.max(...compare) < config.nLayers ? compare : [0, config.nLayers - 1],
-    feature: exists(link.feature) ? link.feature : null,
-    neuron: link.neuron !== null && changes(link.neuron) ? link.neuron : null,
-    edit: link.edit.filter(changes),
+    feature: feature && exists({ kind: 'off', ...feature }) ? feature : null,
+    neuron: neuron && exists({ kind: 'neuron', ...neuron }) ? neuron : null,
+    edit: link.edit.filter(exists),
     patch:
       link.patch && Math.max(link.patch.target ?? 0, link.patch.against ?? 0) < config.dVocab
         ? link.patch

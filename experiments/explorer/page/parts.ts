@@ -47,6 +47,9 @@ export function layerColumns(
   </div>`
 }
 
+/** In place of a layer's features, in a model of one's own. */
+export const noSae = html`<p class="note">There is no SAE at this layer.</p>`
+
 /** A row whose background is its bar. */
 export interface Bar {
   readonly label: ComponentChildren

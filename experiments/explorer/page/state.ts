@@ -77,6 +77,8 @@ export interface OpenWhy {
   readonly id: number
   readonly busy: boolean
   readonly why: Why | null
+  /** The run that `why` is about: a newer one may be shorter. */
+  readonly run: ShownRun | null
   /** The position that `why` is about, and the one that was asked about. */
   readonly position: number
   readonly asked: number
@@ -214,8 +216,8 @@ export function reduce(state: State, action: Action): State {
 }
 
 function whyAsked(before: OpenWhy | null, { id, position }: { id: number; position: number }): OpenWhy {
-  const { why = null, position: shown = position } = before ?? {}
-  return { id, busy: true, why, position: shown, asked: position, failure: null, wanted: 0, losses: [] }
+  const { why = null, run = null, position: shown = position } = before ?? {}
+  return { id, busy: true, why, run, position: shown, asked: position, failure: null, wanted: 0, losses: [] }
 }
 
 /** A new writing; or, asked for again under its id, the one that goes on. */
@@ -286,7 +288,8 @@ function answered(state: State, answer: Answer): State {
         : state
     case 'why': {
       if (answer.id !== state.why?.id) return state
-      return { ...state, why: { ...state.why, busy: false, why: answer.why, position: state.why.asked } }
+      const { run, why } = state
+      return { ...state, why: { ...why, busy: false, why: answer.why, run, position: why.asked } }
     }
     case 'without': {
       if (answer.id !== state.why?.id) return state

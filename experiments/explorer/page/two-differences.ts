@@ -7,7 +7,7 @@ import { dataTable } from '../../lab/report/tables.ts'
 import { showToken } from '../../lab/report/tokens.ts'
 import type { FeatureRef, LogitPair, PairLogits, SparseFeatures } from '../protocol.ts'
 import type { Link } from './link.ts'
-import { barList, featureName, layerColumns, showProbability, tokenName } from './parts.ts'
+import { barList, featureName, layerColumns, noSae, showProbability, tokenName } from './parts.ts'
 import type { Beside } from './pair-state.ts'
 import type { Dispatch } from './state.ts'
 import { attentionRow, featuresAt, type Entry, type ShownRun } from './text-run.ts'
@@ -43,6 +43,7 @@ export function FeaturesApart({
       )}
     </p>
     ${layerColumns(own, 'Features of one text alone, layer by layer', (layer) => {
+      if (own.opened.saes[layer].dSae === 0) return noSae
       const [mine, others] = [found(own, layer, at.text), found(run, layer, at.other)]
       const list = (name: string, entries: readonly Entry[], without: readonly Entry[]) => {
         const has = new Set(without.map(({ index }) => index))
@@ -69,7 +70,7 @@ export function FeaturesApart({
 }
 
 /** Each feature's strongest activation on any token but BOS, the strongest first. */
-export function strongestOfEach({ offsets, indices, values }: SparseFeatures): Entry[] {
+function strongestOfEach({ offsets, indices, values }: SparseFeatures): Entry[] {
   const most = new Map<number, number>()
   for (let i = offsets[1]; i < values.length; i++)
     most.set(indices[i], Math.max(most.get(indices[i]) ?? 0, values[i]))
@@ -157,7 +158,7 @@ function looks({ own, run, columns, at }: Beside, layer: number, head: number): 
 }
 
 /** The share of attention that lies elsewhere: half the sum of all differences. */
-export function attentionMoved(all: readonly Pick<Look, 'text' | 'other'>[]): number {
+function attentionMoved(all: readonly Pick<Look, 'text' | 'other'>[]): number {
   return all.reduce((sum, { text, other }) => sum + Math.abs(other - text), 0) / 2
 }
 

@@ -5,6 +5,7 @@ import { useContext } from 'preact/hooks'
 import { align, matched, type Column } from '../align.ts'
 import { LONGEST_TEXT, type Link } from './link.ts'
 import type { Beside, PairState, ShownPair } from './pair-state.ts'
+import { memo } from './memo.ts'
 import { PatchGrid } from './patch-grid.ts'
 import { section, textToken, tokenName, valueOf } from './parts.ts'
 import type { Dispatch } from './state.ts'
@@ -27,7 +28,7 @@ const PAIR = { text: 'import numpy as', other: 'import pandas as' }
 export function TwoTexts(): VNode | null {
   const table = useContext(PairContext)
   if (table === null) return null
-  const { other, pair } = table
+  const { other, pair, token, head, feature, patch, patching, dispatch } = table
   return section(
     {
       id: 'two',
@@ -41,7 +42,9 @@ export function TwoTexts(): VNode | null {
       asking(table),
       pair?.failure &&
         html`<p class="notice" role="alert">${`${pair.failure.message} ${pair.failure.advice}`}</p>`,
-      other !== '' && pair?.failure === null && (pair.own === null ? waiting : found(table, pair)),
+      other !== '' &&
+        pair?.failure === null &&
+        (pair.own === null ? waiting : h(Found, { pair, token, head, feature, patch, patching, dispatch })),
     ],
   )
 }
@@ -74,32 +77,39 @@ function asking({ text, other, dispatch }: Table): VNode {
 
 type Read = Extract<ShownPair, { own: ShownRun }>
 
-function found(table: Table, pair: Read): ComponentChildren {
+interface Props extends Omit<Table, 'text' | 'other' | 'pair'> {
+  readonly pair: Read
+}
+
+/** Not drawn anew while a text is typed, nor for a hovered feature. */
+const Found = memo((props: Props): VNode => {
+  const { pair, dispatch, feature, head, patch, patching } = props
   const { own, run } = pair
   const columns = align(
     own.tokens.map(({ id }) => id),
     run.tokens.map(({ id }) => id),
   )
-  const token = Math.min(table.token, own.tokens.length - 1)
+  const token = Math.min(props.token, own.tokens.length - 1)
   const at = columns.find(({ text }) => text === token)!
   const beside: Beside = { own, run, columns, at }
   const logits = pair.logits[matched(columns).findIndex(({ text }) => text === token)]
-  const { dispatch, feature, head, patch, patching } = table
-  return [
-    aligned(beside, dispatch),
-    html`<p class="note">${where(beside)}</p>`,
-    h(FeaturesApart, { beside, open: feature, dispatch }),
-    at.other !== null && [
-      h(AttentionApart, { beside, head, dispatch }),
-      h(LogitsApart, { logits, names: pair.names, beside }),
-    ],
-    columns.every(({ same }) => same)
-      ? html`<p class="note">
-          Both texts are the same tokens: nothing differs, and nothing can be put from one into the other.
-        </p>`
-      : h(PatchGrid, { pair, patch, patching, dispatch }),
-  ]
-}
+  return html`${aligned(beside, dispatch)}
+    <p class="note">${where(beside)}</p>
+    ${h(FeaturesApart, { beside, open: feature, dispatch })}
+    ${
+      at.other !== null && [
+        h(AttentionApart, { beside, head, dispatch }),
+        h(LogitsApart, { logits, names: pair.names, beside }),
+      ]
+    }
+    ${
+      columns.every(({ same }) => same)
+        ? html`<p class="note">
+            Both texts are the same tokens: nothing differs, and nothing can be put from one into the other.
+          </p>`
+        : h(PatchGrid, { pair, patch, patching, dispatch })
+    }`
+})
 
 /** Both texts as a table: a column for each pair of tokens. */
 function aligned({ own, run, columns, at }: Beside, dispatch: Dispatch): VNode {

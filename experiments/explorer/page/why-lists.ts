@@ -12,7 +12,7 @@ import { effectList, type Effect } from './why-parts.ts'
 import type { WhyDesk } from './why-desk.ts'
 
 /** Rows of a list; so many of each are taken out, one after another. */
-export const SHOWN = 12
+const SHOWN = 12
 
 const ORDERS = { effect: 'By effect', activation: 'By activation', ablation: 'By ablation' } as const
 export type Order = keyof typeof ORDERS
@@ -33,7 +33,7 @@ export interface Lists {
 }
 
 /** All that is listed, unsorted. */
-export function listsOf({ layers, saes, neurons }: Why): Lists {
+function listsOf({ layers, saes, neurons }: Why): Lists {
   return {
     heads: layers.flatMap(({ heads, sources }, layer) =>
       heads.map((effect, head): Part => ({
@@ -53,11 +53,7 @@ export function listsOf({ layers, saes, neurons }: Why): Lists {
 }
 
 /** The first few of a list: by size, and what has no number of this kind by its effect, last. */
-export function sorted(
-  parts: readonly Part[],
-  order: Order,
-  losses: ReadonlyMap<string, number>,
-): readonly Part[] {
+function sorted(parts: readonly Part[], order: Order, losses: ReadonlyMap<string, number>): readonly Part[] {
   const by = (part: Part): number | null =>
     ({
       effect: part.effect,
@@ -71,25 +67,24 @@ export function sorted(
 }
 
 /** The strongest of each list, to be taken out. */
-export function toTakeOut(lists: Lists): Change[] {
+function toTakeOut(lists: Lists): Change[] {
   const none = new Map<string, number>()
   return [lists.heads, lists.features, lists.neurons].flatMap((parts) =>
     sorted(parts, 'effect', none).map(({ change }) => change),
   )
 }
 
-interface Props {
-  readonly desk: WhyDesk
+interface Props extends Pick<WhyDesk, 'run' | 'without' | 'dispatch'> {
   readonly open: OpenWhy
   readonly why: Why
 }
 
-export function WhyLists({ desk, open, why }: Props): VNode {
+export function WhyLists({ run, open, why, without, dispatch }: Props): VNode {
   const [order, setOrder] = useState<Order>('effect')
   const lists = listsOf(why)
   const losses = new Map(open.losses.map(({ change, loss }) => [thingOf(change), loss]))
   const shown = (parts: readonly Part[]) =>
-    sorted(parts, order, losses).map((part) => effectOf(desk, part, losses))
+    sorted(parts, order, losses).map((part) => effectOf({ run, dispatch }, part, losses))
   const columns = [
     ['Heads', shown(lists.heads), 'the token it says so for, most'],
     ['Features', shown(lists.features), 'its activation here'],
@@ -99,7 +94,7 @@ export function WhyLists({ desk, open, why }: Props): VNode {
   const most = Math.max(...all.map(Math.abs))
   const choose = (name: Order): void => {
     setOrder(name)
-    if (name === 'ablation' && open.wanted === 0) desk.without(toTakeOut(lists))
+    if (name === 'ablation' && open.wanted === 0) without(toTakeOut(lists))
   }
   return html`<div>
     <p class="examples" role="group" aria-label="How the parts are sorted">
@@ -138,7 +133,11 @@ function progress({ wanted, losses }: OpenWhy): string {
     : `${count(wanted, 'part')} taken out, one at a time.`
 }
 
-function effectOf({ run, dispatch }: WhyDesk, part: Part, losses: ReadonlyMap<string, number>): Effect {
+function effectOf(
+  { run, dispatch }: Pick<WhyDesk, 'run' | 'dispatch'>,
+  part: Part,
+  losses: ReadonlyMap<string, number>,
+): Effect {
   const { change, effect, activation, source } = part
   const { layer } = change
   const name = thingOf(change)

@@ -5,12 +5,12 @@ import type { ComponentChildren, VNode } from 'preact'
 import type { Why } from '../protocol.ts'
 
 /** Three digits after the point, with its sign. */
-export function showEffect(value: number): string {
+function showEffect(value: number): string {
   return showSigned(value, 3)
 }
 
 /** The parts that add up to the logit, in the model's order. */
-export function partsOf({ embedding, position, layers, bias }: Why): { name: string; effect: number }[] {
+function partsOf({ embedding, position, layers, bias }: Why): { name: string; effect: number }[] {
   return [
     { name: 'Token embedding', effect: embedding },
     { name: 'Position', effect: position },

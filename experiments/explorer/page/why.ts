@@ -6,8 +6,8 @@ import { showToken } from '../../lab/report/tokens.ts'
 import { h, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { Why, WhyChoice } from '../protocol.ts'
+import { memo } from './memo.ts'
 import { section, term, textToken, tokenName, valueOf, vocabularyName } from './parts.ts'
-import type { OpenWhy } from './state.ts'
 import { topAt, type ShownRun } from './text-run.ts'
 import { WhyContext, type WhyDesk } from './why-desk.ts'
 import { WhyLists } from './why-lists.ts'
@@ -19,7 +19,7 @@ const USUAL: WhyChoice = { target: null, against: null }
 export function WhySection(): VNode | null {
   const desk = useContext(WhyContext)
   if (desk === null) return null
-  const { run, token, choice, open, dispatch } = desk
+  const { run, token, choice, open, without, dispatch } = desk
   const explain = (): void => dispatch({ type: 'choose', choice: { why: USUAL } })
   return section(
     {
@@ -38,7 +38,7 @@ export function WhySection(): VNode | null {
       ? html`<p class="examples">
           <button type="button" onClick=${explain}>Explain the token after ${textToken(run, token)}</button>
         </p>`
-      : [chooser(desk, choice), h(Explanation, { desk, open })],
+      : [chooser(desk, choice), h(Explanation, { open, without, dispatch })],
   )
 }
 
@@ -86,18 +86,23 @@ function chooser({ run, token, dispatch }: WhyDesk, choice: WhyChoice): VNode {
   </div>`
 }
 
-function Explanation({ desk, open }: { desk: WhyDesk; open: OpenWhy | null }): VNode {
-  if (open?.failure)
-    return html`<div class="notice" role="alert">
-      <p>${`${open.failure.message} ${open.failure.advice}`}</p>
+/** Not drawn anew while a text is typed, nor for a hovered feature. */
+const Explanation = memo(
+  ({ open, without, dispatch }: Pick<WhyDesk, 'open' | 'without' | 'dispatch'>): VNode => {
+    if (open?.failure)
+      return html`<div class="notice" role="alert">
+        <p>${`${open.failure.message} ${open.failure.advice}`}</p>
+      </div>`
+    if (!open?.why || !open.run) return html`<p role="status">Taking the logit apart …</p>`
+    const { why, run, position } = open
+    return html`<div class="why" aria-busy=${open.busy}>
+      <p role="status">${sentence(run, position, why)}</p>
+      ${run.edited && html`<p class="note">This is the model as it is, without your changes to it.</p>`}
+      ${waterfall(why)} ${h(WhyLists, { run, open, why, without, dispatch })}
+      ${why.saes.length > 0 && saeTable(why)}
     </div>`
-  if (!open?.why) return html`<p role="status">Taking the logit apart …</p>`
-  const { why, position } = open
-  return html`<div class="why" aria-busy=${open.busy}>
-    <p role="status">${sentence(desk.run, position, why)}</p>
-    ${waterfall(why)} ${h(WhyLists, { desk, open, why })} ${saeTable(why)}
-  </div>`
-}
+  },
+)
 
 /** The number that is explained, and what its parts leave of it. */
 function sentence(run: ShownRun, position: number, { target, against, logit, sum }: Why): string {

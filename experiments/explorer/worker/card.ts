@@ -8,9 +8,10 @@ import { explainFeatures, withNextLayer } from '../../lab/analysis/features/expl
 import { firingTokens, type TokenText } from '../../lab/report/tokens.ts'
 import type { Card, FeatureRef } from '../protocol.ts'
 import { decodeSparse } from '../sparse-file.ts'
+import { checkEdit } from './edit-hooks.ts'
 import type { ModelFiles } from './files.ts'
 import { cardInCorpus, keptFiles } from './kept-files.ts'
-import { saeOf, type Model, type OnProgress } from './model.ts'
+import type { Model, OnProgress } from './model.ts'
 import { encodeText } from './tokens.ts'
 
 /** Of the texts in which a feature fires, the strongest that the page shows. */
@@ -45,7 +46,8 @@ export function cardReader(
     return once(facts, (content) => decodeSparse(facts.path, content))
   }
   return async ({ layer, feature }) => {
-    const sae = saeOf(model, { layer, feature }, 'card')
+    checkEdit(model, [{ kind: 'off', layer, feature }], 'card')
+    const sae = model.saes[layer]!
     const texts = await bundledTexts()
     const pieces = texts.map(({ text }) => text.pieces)
     const asked = { hook: sae.config.hookName, sae, features: await activations(layer) }

@@ -1,14 +1,7 @@
 // Fetches the files beside the page, and holds each to its length and hash.
 import type { CorpusFiles } from '../corpus-shape.ts'
+import type { FileFacts } from '../file-facts.ts'
 import { Fault } from './fault.ts'
-
-/** A file beside the page: where it lies from the page's folder on, and what it must hold. */
-export interface FileFacts {
-  readonly path: string
-  readonly bytes: number
-  /** In hexadecimal. */
-  readonly sha256: string
-}
 
 /** All that the worker may ask for. Configurations are so small that they stand here as they are, as JSON. */
 export interface ModelFiles {

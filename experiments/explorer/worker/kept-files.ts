@@ -2,7 +2,8 @@
 import { CHUNK, type CorpusCard, type CorpusFiles } from '../corpus-shape.ts'
 import { unzipJson } from '../gzip.ts'
 import type { FeatureRef } from '../protocol.ts'
-import { fetchFile, type FileFacts } from './files.ts'
+import type { FileFacts } from '../file-facts.ts'
+import { fetchFile } from './files.ts'
 
 export type Once = <T>(
   facts: FileFacts,

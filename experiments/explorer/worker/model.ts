@@ -9,9 +9,8 @@ import { loadGpt2, type Gpt2 } from '../../../gpt2/model.ts'
 import { createTokenizer, type Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { parseSaeConfig } from '../../../sae/config.ts'
 import { loadSae, type Sae } from '../../../sae/weights.ts'
-import type { FeatureRef } from '../protocol.ts'
-import { Fault } from './fault.ts'
-import { damaged, fetchFile, type FileFacts, type ModelFiles } from './files.ts'
+import type { FileFacts } from '../file-facts.ts'
+import { damaged, fetchFile, type ModelFiles } from './files.ts'
 
 export interface Model {
   readonly name: string
@@ -87,23 +86,4 @@ async function read<T>(
     if (!(error instanceof WeightsFileError)) throw error
     throw damaged(error.message, { cause: error })
   }
-}
-
-/** @throws Fault if the model has no such SAE, or the SAE no such feature */
-export function saeOf({ saes }: Model, { layer, feature }: FeatureRef, kind: 'card' | 'edit'): Sae {
-  const sae = saes.find((_, i) => i === layer)
-  if (sae === undefined)
-    throw new Fault(
-      kind,
-      `There is no SAE at layer ${layer}.`,
-      `There are SAEs at these layers: ${saes.flatMap((one, i) => (one ? [i] : [])).join(', ') || 'none'}.`,
-    )
-  const { dSae, hookName } = sae.config
-  if (!Number.isInteger(feature) || feature < 0 || feature >= dSae)
-    throw new Fault(
-      kind,
-      `The SAE at ${hookName} has no feature ${feature}.`,
-      `It has features 0 to ${dSae - 1}.`,
-    )
-  return sae
 }

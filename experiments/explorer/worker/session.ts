@@ -112,21 +112,21 @@ export class Session {
   }
 
   async #start({ backend, folder }: Request & { type: 'open' }): Promise<void> {
-    const { base, files, send, isolated } = this.#options
+    const { base, send, isolated } = this.#options
     const ops = await startBackend(backend)
     const onProgress: OnProgress = (label, done, total) => send({ type: 'progress', label, done, total })
     const bundled = folder === undefined
+    // What was counted with the bundled SAEs says nothing of others.
+    const files = { ...this.#options.files, ...(bundled ? {} : { corpus: undefined }) }
     const { model, notes } = bundled
       ? { model: await loadModel(ops, base, files, onProgress), notes: [] }
       : await loadFolder(ops, folder, onProgress)
-    // What was counted with the bundled SAEs says nothing of others.
-    const own = bundled ? files : { ...files, corpus: undefined }
-    const readCard = cardReader(model, base, own, bundled ? undefined : onProgress)
-    this.#open = { model, readCard, search: librarian(model, base, own) }
+    const readCard = cardReader(model, base, files, bundled ? undefined : onProgress)
+    this.#open = { model, readCard, search: librarian(model, base, files) }
     const opened = {
       ...factsOf(model),
       bundled,
-      corpus: own.corpus?.facts,
+      corpus: files.corpus?.facts,
       notes: [...notes, ...notesOn(ops, isolated)],
     }
     send({ type: 'opened', opened })

@@ -44,7 +44,8 @@ export function nextHook(model: WithSaes, hook: string): string | undefined {
   return hooks[hooks.indexOf(hook) + 1]
 }
 
-function hookOfEachLayer({ saeHooks }: WithSaes): string[] {
+/** Of several SAEs at one layer, the one at its input. */
+export function hookOfEachLayer({ saeHooks }: WithSaes): string[] {
   return [...Map.groupBy(saeHooks, layerOf).values()].map(
     (hooks) => hooks.find((hook) => hook.endsWith('.hook_resid_pre')) ?? hooks[0],
   )

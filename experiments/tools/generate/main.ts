@@ -2,24 +2,46 @@
 //   npm run generate -- --prompt "The captain"
 //   npm run generate -- --prompt "The captain" --temperature 0      always the most probable token
 //   npm run generate -- --file - < story.txt                        from standard input, or a file
+//   npm run generate -- --prompt "def add(" --edit off-3-74         and again without feature 74 of layer 3
 // Prints the text as it comes, then why it ended and the speed.
-import { Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { setImmediate } from 'node:timers/promises'
 import { generate, type SamplingOptions } from '../../../gpt2/generate.ts'
-import { createCommand, integerIn, numberIn, oneOf, positiveInteger, runMain } from '../../lab/cli/cli.ts'
+import {
+  createCommand,
+  integerIn,
+  listOf,
+  numberIn,
+  oneOf,
+  positiveInteger,
+  runMain,
+} from '../../lab/cli/cli.ts'
 import { openModel, type OpenModel } from '../../lab/models/models.ts'
+import { readChange, writeChange, WRITTEN, type Change } from '../../lab/models/changes.ts'
 import { addEngineOptions, withBackend, type EngineOptions } from '../../lab/models/engine-options.ts'
 import { count } from '../../lab/report/numbers.ts'
 import { fileOption, givenText } from '../../lab/texts/given-text-node.ts'
 import { tokenizePrompt, type NamedText } from '../../lab/texts/tokenize-texts.ts'
 import { printJson, printNote, visibleLine } from '../../lab/cli/print.ts'
+import { editHooks } from './edit.ts'
 
 interface Options extends EngineOptions, SamplingOptions {
   readonly prompt?: string
   readonly file?: string
   readonly long: 'refuse' | 'cut'
   readonly tokens: number
+  readonly edit?: readonly Change[]
+  readonly force?: boolean
   readonly json?: boolean
+}
+
+/** What the model wrote, why it ended, and how fast it came. */
+interface Continuation {
+  readonly ids: readonly number[]
+  readonly text: string
+  readonly ended: string
+  readonly prefill_ms: number
+  readonly tokens_per_second: number | null
 }
 
 const command = addEngineOptions(createCommand('generate', 'write on from a prompt, one token at a time'))
@@ -47,9 +69,15 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
     numberIn('top-p', 0.000001, 1),
   )
   .option('--seed <n>', 'same seed, same text', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .option(
+    '--edit <changes>',
+    `write on a second time, with these changes to the model, separated by commas, as in the Explorer’s links: ${Object.values(WRITTEN).join(', ')}`,
+    listOf('edit', understood),
+  )
+  .option('--force', 'go on where an SAE of --saes hardly rebuilds the prompt')
   .addHelpText(
     'after',
-    '\nExamples:\n  npm run generate -- --prompt "def add(a, b):" --temperature 0 --tokens 20\n  npm run -s generate -- --file - --long cut < story.txt',
+    '\nExamples:\n  npm run generate -- --prompt "def add(a, b):" --temperature 0 --tokens 20\n  npm run generate -- --prompt "def add(" --edit off-3-74,head-0-1\n  npm run -s generate -- --file - --long cut < story.txt',
   )
   .parse()
 
@@ -61,22 +89,10 @@ runMain(async () => {
   await withBackend(options, async (ops) => {
     const model = await openModel(options.model, ops, { ...options, quiet: options.json })
     const { ids: prompt, long } = cutPrompt(model, given, options)
-    const decode = model.tokenizer.stream()
-    const write = (text: string): void => {
-      if (!options.json) process.stdout.write(text.replace(/[^\n\t]+/g, visibleLine))
-    }
-    write(given.text)
-    const ids: number[] = []
-    let first = 0
-    const started = performance.now()
-    for await (const id of generate(model.gpt2, prompt, options.tokens, options)) {
-      if (ids.push(id) === 1) first = performance.now() - started
-      write(decode(id))
-      await setImmediate() // Ctrl-C, and a reader that has left, are heard between tokens
-    }
-    write(decode())
-    const elapsed = performance.now() - started
-    if (ids.length === 0) first = elapsed
+    // Before anything is written: what is wrong with them is said first.
+    const hooks = options.edit && (await editHooks(model, options.edit, prompt, options))
+    const edit = options.edit?.map(writeChange)
+    const plain = await writeOn(model, given.text, prompt, options)
     const settings = {
       model: model.name,
       backend: ops.name,
@@ -86,31 +102,69 @@ runMain(async () => {
       topP: options.topP ?? null,
       seed: options.seed,
     }
-    const result = {
-      ...settings,
-      prompt: given.text,
-      long,
-      ids,
-      text: model.tokenizer.decode(ids),
-      ended: whyEnded(ids.length, options.tokens, model.gpt2.config.nCtx - prompt.length),
-      prefill_ms: first,
-      tokens_per_second: ids.length > 1 ? (1000 * (ids.length - 1)) / (elapsed - first) : null,
+    if (!options.json) {
+      printNote(
+        Object.entries(settings)
+          .map(([name, value]) => `${name} ${value ?? 'off'}`)
+          .join(', '),
+      )
+      if (long !== undefined) printNote(long)
+      noteEnd(plain, prompt.length)
+      if (edit) printNote(`with ${edit.join()}:`)
     }
-    if (options.json) return printJson(result)
-    process.stdout.write('\n')
-    const speed = result.tokens_per_second?.toFixed(0) ?? '–'
-    printNote(
-      Object.entries(settings)
-        .map(([name, value]) => `${name} ${value ?? 'off'}`)
-        .join(', '),
-    )
-    if (long !== undefined) printNote(long)
-    printNote(`ended ${result.ended}`)
-    printNote(
-      `${count(prompt.length, 'token')} of prompt in ${first.toFixed(0)} ms, then ${ids.length} at ${speed} tokens/s`,
-    )
+    const edited = hooks && (await writeOn(model, given.text, prompt, { ...options, hooks }))
+    if (options.json) return printJson({ ...settings, prompt: given.text, long, ...plain, edit, edited })
+    if (edited) noteEnd(edited, prompt.length)
   })
 })
+
+/** A parser for one change of --edit. */
+function understood(written: string): Change {
+  const change = readChange(written)
+  if (typeof change === 'string') throw new InvalidArgumentError(`edit: ${change}.`)
+  return change
+}
+
+/** Writes on, on standard output as it comes unless --json was given. prompt: ids with BOS */
+async function writeOn(
+  model: OpenModel,
+  text: string,
+  prompt: readonly number[],
+  options: Options,
+): Promise<Continuation> {
+  const decode = model.tokenizer.stream()
+  const write = (text: string): void => {
+    if (!options.json) process.stdout.write(text.replace(/[^\n\t]+/g, visibleLine))
+  }
+  write(text)
+  const ids: number[] = []
+  let first = 0
+  const started = performance.now()
+  for await (const id of generate(model.gpt2, prompt, options.tokens, options)) {
+    if (ids.push(id) === 1) first = performance.now() - started
+    write(decode(id))
+    await setImmediate() // Ctrl-C, and a reader that has left, are heard between tokens
+  }
+  write(`${decode()}\n`)
+  const elapsed = performance.now() - started
+  if (ids.length === 0) first = elapsed
+  return {
+    ids,
+    text: model.tokenizer.decode(ids),
+    ended: whyEnded(ids.length, options.tokens, model.gpt2.config.nCtx - prompt.length),
+    prefill_ms: first,
+    tokens_per_second: ids.length > 1 ? (1000 * (ids.length - 1)) / (elapsed - first) : null,
+  }
+}
+
+/** Prints why it ended, and how fast it was. */
+function noteEnd(written: Continuation, promptTokens: number): void {
+  const speed = written.tokens_per_second?.toFixed(0) ?? '–'
+  printNote(`ended ${written.ended}`)
+  printNote(
+    `${count(promptTokens, 'token')} of prompt in ${written.prefill_ms.toFixed(0)} ms, then ${written.ids.length} at ${speed} tokens/s`,
+  )
+}
 
 /** The prompt's ids, BOS first. Cut, its end is kept, with room for the tokens asked for in up to half of the context. */
 function cutPrompt(

@@ -30,9 +30,7 @@ export async function directShares(
   const { hookName, hookNameOut, headIndex } = sae.config
   const { layer, holds } = siteOf(hookNameOut)!
   const read =
-    holds === 'heads'
-      ? await readThrough(ops, reader, weights.blocks[layer].attn.c_proj)
-      : reader.direction
+    holds === 'heads' ? await readThrough(ops, reader, weights.blocks[layer].attn.c_proj) : reader.direction
   const gradient = Tensor.zeros(output.shape)
   const start = gradient.data.length - read.length
   gradient.data.set(read, start)

@@ -4,7 +4,7 @@ import { rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ByteWriter, ParquetWriter, type ColumnSource, type SchemaElement } from 'hyparquet-writer'
 import { onEarlyExit } from '../../../lab/cli/cleanup.ts'
-import { draftOf } from '../../../lab/cli/draft-node.ts'
+import { draftOf, sweepDrafts } from '../../../lab/cli/draft-node.ts'
 import { explain, makeFolder } from '../../../lab/cli/write-node.ts'
 
 type Type = 'INT32' | 'INT64' | 'FLOAT' | 'DOUBLE' | 'STRING'
@@ -61,6 +61,7 @@ export class TableWriter<Row extends Record<string, unknown>> {
   ): Promise<TableWriter<Row>> {
     return explain(path, async () => {
       await makeFolder(dirname(path))
+      await sweepDrafts(dirname(path))
       return new TableWriter<Row>(path, columns)
     })
   }
