@@ -47,7 +47,7 @@ export function WritingSection(): VNode | null {
           'the model gives after all before it. Both sides draw with the same seed, so they part only where your changes ' +
           'move a guess far enough. With the same settings, ',
         html`<code>npm run generate</code>`,
-        ' writes the text on the left.',
+        ' writes the text of the model as it is.',
       ],
     },
     [
