@@ -230,8 +230,9 @@ test('with the same seed it writes what npm run generate writes, and beside it w
         visitor.page
           .locator(`[data-side="${side}"] [data-id]`)
           .evaluateAll((all) => all.map((token) => Number((token as HTMLElement).dataset.id)))
-      await visitor.button('Write').click()
+      await visitor.button('Write').press('Enter')
       await visitor.button('Go on').waitFor()
+      assert.is(await visitor.page.evaluate(() => document.activeElement?.textContent), 'Go on')
       assert.equal(await written('plain'), ids)
       const edited = await written('edited')
       assert.equal(edited, made.ids)

@@ -19,10 +19,21 @@ try {
           .then(() => page.keyboard.press('(')),
       )
       await page.setViewportSize({ width: 1280, height: 1900 })
+      // Nothing is asked of it here: it would only part the guess from the features.
+      await page
+        .locator('section[aria-labelledby="why"]')
+        .evaluate((section) => section.setAttribute('hidden', ''))
       await page.locator('button.bar[data-layer="4"]').first().hover()
-      // From the tokens to the heads: what one looks at when one has typed something.
-      const bottom = await page.locator('.head-detail').boundingBox()
-      const clip = { x: 0, y: 0, width: 1280, height: Math.round(bottom?.y ?? 1280) }
+      await page.evaluate(
+        () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+      )
+      // From the tokens to the features: what one looks at when one has typed something.
+      const [top, bottom] = [
+        await page.locator('.strip').boundingBox(),
+        await page.locator('section[aria-labelledby="features"] .columns').boundingBox(),
+      ]
+      if (!top || !bottom) throw new Error('the page has no tokens or no features to take a picture of')
+      const clip = { x: 0, y: top.y, width: 1280, height: Math.round(bottom.y + bottom.height - top.y) }
       await page.screenshot({ path, clip, animations: 'disabled' })
     },
     { url: `${explorer.url}#text=${encodeURIComponent(text)}` },

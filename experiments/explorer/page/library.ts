@@ -97,9 +97,10 @@ function OpenByNumber({ opened: { saes }, dispatch }: Pick<Props, 'opened' | 'di
     const [layer, number] = [Number(fields.get('layer')), fields.get('feature')]
     const written = typeof number === 'string' ? number.trim() : ''
     const exists = /^\d{1,6}$/.test(written) && Number(written) < saes[layer].dSae
-    setRefused(
-      exists ? '' : `Layer ${layer} has features 0 to ${saes[layer].dSae - 1}: type one of these numbers.`,
-    )
+    const { dSae } = saes[layer]
+    const range =
+      dSae > 0 ? `has features 0 to ${dSae - 1}: type one of these numbers` : 'has no SAE: choose another'
+    setRefused(exists ? '' : `Layer ${layer} ${range}.`)
     if (exists) dispatch({ type: 'choose', choice: { feature: { layer, feature: Number(written) } } })
   }
   return html`<form class="fields" onSubmit=${open} novalidate aria-label="Open a feature by its number">

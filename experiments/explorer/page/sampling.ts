@@ -9,7 +9,7 @@ export const SAMPLING_FIELDS = [
   { name: 'topK', words: 'Top k', min: 1, max: 999_999, step: 1 },
   { name: 'topP', words: 'Top p', min: 0.001, max: 1, step: 0.05 },
   { name: 'seed', words: 'Seed', min: 0, max: 2 ** 32 - 1, step: 1 },
-  { name: 'tokens', words: 'Tokens', min: 1, max: 9999, step: 1 },
+  { name: 'tokens', words: 'Length, in tokens', min: 1, max: 9999, step: 1 },
 ] as const
 
 export type SamplingField = (typeof SAMPLING_FIELDS)[number]

@@ -47,7 +47,7 @@ export function WritingSection(): VNode | null {
           'the model gives after all before it. Both sides draw with the same seed, so they part only where your changes ' +
           'move a guess far enough. With the same settings, ',
         html`<code>npm run generate</code>`,
-        ' writes the text on the left.',
+        ' writes the text of the model as it is.',
       ],
     },
     [
@@ -124,7 +124,7 @@ function continuations(writing: ShownWriting): VNode {
   const [first, second] = sides
   return html`<div class="sides continuations" aria-busy=${phase === 'writing'}>
     ${failure !== null && html`<p class="notice" role="alert">${`${failure.message} ${failure.advice}`}</p>`}
-    ${sides.map((one) => continuation(writing, one, parted))}
+    ${(failure === null || first.tokens.length > 0) && sides.map((one) => continuation(writing, one, parted))}
     <p class="note" role="status">
       ${phase === 'paused' && failure === null && summary(first.tokens, second?.tokens, parted)}
     </p>
