@@ -214,7 +214,10 @@ test('maxTokens: refused by its count, or by its length before any work', () => 
   assert.throws(() => full.encode('x'.repeat(2 ** 28), { maxTokens: 1024 }), /has more than 1024 tokens/)
   assert.equal(full.encode('', { maxTokens: 0 }), [])
   for (const maxTokens of [-1, 1.5, NaN, Infinity])
-    assert.throws(() => full.encode('a', { maxTokens }), new RegExp(`maxTokens ${maxTokens} is not a whole number`))
+    assert.throws(
+      () => full.encode('a', { maxTokens }),
+      new RegExp(`maxTokens ${maxTokens} is not a whole number`),
+    )
 })
 
 test('a megabyte of one character does not hang', () => {

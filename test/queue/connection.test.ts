@@ -71,7 +71,7 @@ test('rediss, a password from the environment, and none told', async () => {
     share.areSame('tls', 'alone')
     const told = command.text + worker.text
     assert.not.match(told + readFileSync(share.path('tls/job.json'), 'utf8'), PASSWORD)
-    assert.match(share.manifest('tls').command, ` --queue 'rediss://***@127.0.0.1:`)
+    assert.match(share.manifest('tls').command, ` --queue "rediss://***@127.0.0.1:`)
   } finally {
     share.address = redis.address
     await tls.stop()
