@@ -126,7 +126,7 @@ async function type(browser: Browser, url: string, presses: number): Promise<Typ
     const first = await press(page, 's')
     const later: Press[] = []
     for (let i = 0; i < presses; i++) later.push(await press(page, i % 2 === 0 ? 'Backspace' : 's'))
-    const searches = url.includes('#backend=wasm&') ? await searchLibrary(page, presses) : []
+    const searches = url.endsWith('#backend=wasm') ? await searchLibrary(page, presses) : []
     return { mode, guess, first, presses: later, searches }
   } finally {
     await context.close()
@@ -143,7 +143,8 @@ async function searchLibrary(page: Page, keys: number): Promise<number[]> {
     await page.waitForTimeout(100)
     const painted = page.evaluate(
       () =>
-        new Promise<number>((resolve) => {
+        new Promise<number>((resolve, reject) => {
+          setTimeout(() => reject(new Error('the library did not answer a key within 10 s')), 10_000)
           const status = document.querySelector('.library [role="status"]')!
           const watch = ({ timeStamp }: KeyboardEvent): void => {
             const changed = new MutationObserver(() => {

@@ -60,7 +60,9 @@ export async function passQueued(bench: Workbench, options: QueueOptions): Promi
   const bytes = options.files.reduce((sum, file) => sum + file.bytes, 0)
   using progress = createProgress({ label: 'corpus', total: bytes, unit: 'bytes', quiet: options.quiet })
   if (!options.quiet)
-    printNote(`shards go to ${redis.shown}: npm run corpus:worker -- --help says how to start workers`)
+    printNote(
+      `shards go to ${redis.shown}, and this command waits for workers that make them: npm run corpus:worker -- --help says how to start one`,
+    )
   const pass = new QueuedPass(bench, options, redis.queue(), progress)
   using _ = onSignal(() => pass.withdraw())
   try {
