@@ -206,7 +206,7 @@ test('a card shows what npm run feature finds of the same feature', async () => 
       await mark.click()
       assert.is(await card.getByRole('status').innerText(), await mark.getAttribute('title'))
       const [{ feature: nearest }] = features[0].nearest
-      await card.getByRole('button', { name: `What is feature ${nearest}`, exact: true }).click()
+      await card.getByRole('button', { name: `Layer ${layer}, feature ${nearest}`, exact: true }).click()
       await card.getByRole('heading', { name: `What is feature ${nearest}` }).waitFor()
     },
     { url: `${explorer.url}#feature=${layer}-${feature}` },
