@@ -11,10 +11,12 @@ import { serveFolder, type Site } from '../../experiments/explorer/serve-node.ts
 import { startExplorer, Visitor } from './explorer-site.ts'
 
 const explorer = await startExplorer()
+const servers: { stop(): Promise<void> }[] = []
 const parent = await mkdtemp(join(tmpdir(), 'clearbox-offline-'))
 const test = suite('the Explorer offline')
 test.after(async () => {
   await explorer.close()
+  for (const server of servers) await server.stop() // of a test that has failed
   await rm(parent, { recursive: true })
 })
 
@@ -44,7 +46,7 @@ async function startServer(name: string) {
   await cp(explorer.folder, root, { recursive: true })
   let site: Site | undefined = await serveFolder({ root, port: 0 })
   const { url } = site
-  return {
+  const server = {
     url,
     root,
     async stop() {
@@ -55,6 +57,8 @@ async function startServer(name: string) {
       site = await serveFolder({ root, port: Number(new URL(url).port) })
     },
   }
+  servers.push(server)
+  return server
 }
 
 const OFFLINE = /ERR_CONNECTION_REFUSED|Failed to load resource/

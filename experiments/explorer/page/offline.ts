@@ -20,7 +20,10 @@ async function keepPage(): Promise<string> {
   try {
     holdVersion()
     const registration = await serviceWorker.register('./service-worker.js')
-    if ((await settled(registration.installing)) === 'redundant')
+    const first = registration.installing
+    // A registration that was there knows of a later version only once it has looked. Without its server it cannot look.
+    if (first === null) await registration.update().catch(() => {})
+    if ((await settled(first ?? registration.installing)) === 'redundant')
       return 'Not kept for reading offline: a file of it could not be had, or is another version’s.'
     return 'Kept in this browser: the page works without a connection, too.'
   } catch (error) {
