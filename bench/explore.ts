@@ -28,8 +28,6 @@ interface Typist {
   readonly guess: number
   readonly first: Press
   readonly presses: readonly Press[]
-  /** Milliseconds from a key in the library's search to the picture of what it found. */
-  readonly searches: readonly number[]
 }
 
 export const explore: Benchmark<{ software?: boolean }> = {
@@ -88,19 +86,14 @@ export const explore: Benchmark<{ software?: boolean }> = {
 }
 
 /** Single layers of our fastest backend only. */
-function rowsOf(backend: string, { mode, first, presses, searches }: Typist): Row[] {
+function rowsOf(backend: string, { mode, first, presses }: Typist): Row[] {
   const row = (work: string, of: readonly Press[], key = work) => {
     const name = { work, shape: String(TOKENS), backend, mode, threads: threadsOf({ mode }) }
     const samples = of.map((press) => press[key])
     return makeRow(name, samples, noCost)
   }
   const works = Object.keys(first).filter((work) => backend === 'wasm' || !work.startsWith('its layer'))
-  const search = { work: 'library search', shape: '6144', backend, mode, threads: threadsOf({ mode }) }
-  return [
-    row('first key to picture', [first], 'key to picture'),
-    ...works.map((work) => row(work, presses)),
-    ...(searches.length > 0 ? [makeRow(search, searches, noCost)] : []),
-  ]
+  return [row('first key to picture', [first], 'key to picture'), ...works.map((work) => row(work, presses))]
 }
 
 /** Opens the page in a new context and presses keys, each when the picture of the one before has come. */
@@ -126,40 +119,10 @@ async function type(browser: Browser, url: string, presses: number): Promise<Typ
     const first = await press(page, 's')
     const later: Press[] = []
     for (let i = 0; i < presses; i++) later.push(await press(page, i % 2 === 0 ? 'Backspace' : 's'))
-    const searches = url.endsWith('#backend=wasm') ? await searchLibrary(page, presses) : []
-    return { mode, guess, first, presses: later, searches }
+    return { mode, guess, first, presses: later }
   } finally {
     await context.close()
   }
-}
-
-/** Types into the search of the library, over all features of all layers: each key changes how many are found. */
-async function searchLibrary(page: Page, keys: number): Promise<number[]> {
-  await page.locator('#library').evaluate((title) => title.scrollIntoView())
-  await page.locator('.found li').first().waitFor()
-  await page.locator('.library input[type="search"]').focus()
-  const times: number[] = []
-  for (let i = 0; i < keys; i++) {
-    await page.waitForTimeout(100)
-    const painted = page.evaluate(
-      () =>
-        new Promise<number>((resolve, reject) => {
-          setTimeout(() => reject(new Error('the library did not answer a key within 10 s')), 10_000)
-          const status = document.querySelector('.library [role="status"]')!
-          const watch = ({ timeStamp }: KeyboardEvent): void => {
-            const changed = new MutationObserver(() => {
-              changed.disconnect()
-              requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - timeStamp)))
-            })
-            changed.observe(status, { childList: true, characterData: true, subtree: true })
-          }
-          addEventListener('keydown', watch, { capture: true, once: true })
-        }),
-    )
-    await page.keyboard.press(['t', 'h', 'Backspace', 'Backspace'][i % 4])
-    times.push(await painted)
-  }
-  return times
 }
 
 interface Kept {
