@@ -5,9 +5,9 @@ import { mersenne } from 'pure-rand/generator/mersenne'
 
 /** What a seed decides: the same seed, the same numbers in the same order. */
 export interface Random {
-  /** A number in 0..1, 1 left out. */
+  /** A number from 0 to 1 (exclusive). */
   number(): number
-  /** A whole number from 0 up to `below`, itself left out. */
+  /** A whole number from 0 to `below` (exclusive). */
   index(below: number): number
 }
 

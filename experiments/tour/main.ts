@@ -10,7 +10,7 @@ import { showWalk } from './show.ts'
 
 const command = createCommand('tour', 'one text through the bundled model, number by number')
   .addArgument(
-    new Argument('[way]', 'forward through the model, or gradients: how weights come to be')
+    new Argument('[way]', 'forward: through the model; gradients: how weights are learned')
       .choices(['forward', 'gradients'])
       .default('forward'),
   )
