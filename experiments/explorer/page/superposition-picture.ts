@@ -65,7 +65,7 @@ function arrow({ W }: Toy, feature: number): VNode {
   </g>`
 }
 
-/** W Wᵀ: the benefit on the diagonal, the interference beside it. */
+/** Wᵀ W: the benefit on the diagonal, the interference beside it. */
 export function readsTable({ reads }: Arrows): VNode {
   return html`<div class="reads">
     ${dataTable({

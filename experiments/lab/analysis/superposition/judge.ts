@@ -54,7 +54,7 @@ type Form = 'none' | 'one' | 'right angle' | 'opposite pairs' | 'pentagon' | 'ot
 export interface Arrows {
   /** [FEATURES] */
   readonly lengths: readonly number[]
-  /** Row i, column j: what feature j, present at strength 1, says to the reader of feature i. W Wᵀ [FEATURES, FEATURES] */
+  /** Row i, column j: what feature j, present at strength 1, says to the reader of feature i: the paper's Wᵀ W. [FEATURES, FEATURES] */
   readonly reads: readonly (readonly number[])[]
   /** What others say to a kept feature's reader, squared and summed, the mean over these: above 0, and below, which the ReLU cuts off. */
   readonly interference: { readonly above: number; readonly below: number }

@@ -19,7 +19,7 @@ export const STEPS = 2000
 const RATE = 0.02
 
 export interface Toy {
-  /** Each feature's arrow in the plane. [FEATURES, 2] */
+  /** Each feature's arrow in the plane: the columns of the paper's W. [FEATURES, 2] */
   readonly W: Float64Array
   /** [FEATURES] */
   readonly b: Float64Array
