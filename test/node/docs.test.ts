@@ -81,4 +81,15 @@ test('each line of a worked diff stands in the file that the diff names', () => 
     }
 })
 
+for (const [backward, forward] of [
+  ['attention-backward', 'attention'],
+  ['softmax-backward', 'softmax'],
+])
+  test(`${backward}.ts repeats lines of ${forward}.ts above their derivatives`, () => {
+    const read = (name: string) => readFileSync(join(root, `engine/reference/${name}.ts`), 'utf8')
+    const repeated = read(backward).match(/(?<=^ +\/\/ ).*/gm) ?? []
+    assert.ok(repeated.length > 0)
+    for (const line of repeated) assert.ok(read(forward).includes(`${line}\n`), line)
+  })
+
 test.run()
