@@ -1,4 +1,4 @@
-// Attention as plain loops, and as it is mostly got wrong.
+// Attention as plain loops, with the mistakes that are made most often.
 
 export interface Variant {
   readonly blind?: boolean // a query does not see its own key
