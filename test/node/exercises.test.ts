@@ -7,6 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { EXERCISES } from '../../experiments/exercises/all.ts'
 import { BREAKS } from '../../experiments/exercises/breaks.ts'
+import { searchModel, type FindHead } from '../../experiments/exercises/find-head/search.ts'
 import { check, differenceOf } from '../../experiments/exercises/check.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -37,6 +38,18 @@ for (const exercise of EXERCISES) {
     for (const file of exercise.read) assert.ok(readFileSync(join(ROOT, file), 'utf8').length > 0, file)
   })
 }
+
+test('find-head: the bundled model has one head that looks back, and none that looks where copies were', async () => {
+  const find = (await writtenIn('find-head', 'solution', 'findHead')) as unknown as FindHead
+  const { before, even, cost, followed } = await searchModel(find)
+  assert.equal([before.layer, before.head], [0, 3])
+  assert.ok(
+    Math.abs(before.share - 0.208) < 0.01 && Math.abs(even - 0.115) < 0.005,
+    `${before.share} ${even}`,
+  )
+  assert.ok(Math.abs(cost) < 0.01, `${cost}`)
+  assert.ok(followed.share < 0.08, `${followed.share}`)
+})
 
 test('what is to be broken stands there once', () => {
   for (const { name, file, from } of BREAKS)
