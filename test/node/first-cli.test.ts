@@ -61,29 +61,23 @@ command(
   },
 )
 
-command(
-  'says what it shows, prints one line per layer, and what to try next; with a text of its own where none is given',
-  () => {
-    const { status, stdout, stderr } = first()
-    assert.is(status, 0)
-    assert.is(stderr, '')
-    const all = stdout.trimEnd().split('\n')
-    const [lines, next] = [all.slice(1, 7), all.slice(7)]
-    assert.is(
-      all[0],
-      'Each layer’s strongest features: #number “where strongest” mean over all tokens but BOS',
+command('heads its lines, one per layer, says what to try next, and has a text of its own', () => {
+  const { status, stdout, stderr } = first()
+  assert.is(status, 0)
+  assert.is(stderr, '')
+  const all = stdout.trimEnd().split('\n')
+  const [lines, next] = [all.slice(1, 7), all.slice(7)]
+  assert.is(all[0], 'Each layer’s strongest features: #number “where strongest” mean over all tokens but BOS')
+  for (const [layer, line] of lines.entries())
+    assert.match(
+      line,
+      new RegExp(`^blocks\\.${layer}\\.hook_resid_pre (#\\d+ “\\S+” \\d+\\.\\d\\d {0,2}){5}$`),
     )
-    for (const [layer, line] of lines.entries())
-      assert.match(
-        line,
-        new RegExp(`^blocks\\.${layer}\\.hook_resid_pre (#\\d+ “\\S+” \\d+\\.\\d\\d {0,2}){5}$`),
-      )
-    const [, feature] = /#(\d+)/.exec(lines[3])!
-    assert.is(next.length, 4)
-    assert.match(next[1], `npm run feature -- --layer 3 --feature ${feature} `)
-    assert.match(next[3], `--prompt "The quick brown fox jumps over the lazy dog." --edit off-3-${feature} `)
-  },
-)
+  const [, feature] = /#(\d+)/.exec(lines[3])!
+  assert.is(next.length, 4)
+  assert.match(next[1], `npm run feature -- --layer 3 --feature ${feature} `)
+  assert.match(next[3], `--prompt "The quick brown fox jumps over the lazy dog." --edit off-3-${feature} `)
+})
 
 command('takes a model', () => {
   const folder = join(ROOT, 'gpt2/tiny') // without SAEs
