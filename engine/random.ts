@@ -30,3 +30,8 @@ export function createRandom(seed: number): Random {
     index: (below) => uniformInt(generator, 0, below - 1),
   }
 }
+
+/** A number of the standard normal distribution (Box and Muller 1958). */
+export function normal(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random.number())) * Math.cos(2 * Math.PI * random.number())
+}

@@ -75,4 +75,9 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     description: 'how much SAEs keep, and what the model loses with them in place',
     load: () => import('../sae-quality/main.ts'),
   },
+  superposition: {
+    description:
+      'why there are more features than dimensions: a toy that learns, and how crowded the SAEs are',
+    load: () => import('../superposition/main.ts'),
+  },
 }
