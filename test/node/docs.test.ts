@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { EXERCISES } from '../../experiments/exercises/all.ts'
 import { runScript } from '../helpers/cli.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
@@ -59,6 +60,19 @@ test('the README tells of every command', () => {
   assert.ok(commands.length >= 10)
   for (const name of commands)
     assert.ok(readme.includes(name === 'start' ? 'npm start' : `npm run ${name}`), name)
+})
+
+test('the README gives the lengths of the model and of the SAE in one file', () => {
+  const readme = documents.find(({ path }) => path === 'README.md')!.text
+  for (const file of ['gpt2/plain.ts', 'sae/plain.ts']) {
+    const [, told] = new RegExp(`\\(${file}\\)[:,] (\\d+) lines`).exec(readme) ?? []
+    assert.is(told, String(readFileSync(join(root, file), 'utf8').trimEnd().split('\n').length), file)
+  }
+})
+
+test('the README counts the exercises', () => {
+  const readme = documents.find(({ path }) => path === 'README.md')!.text
+  assert.ok(readme.includes(`\`npm run exercise\` lists ${EXERCISES.length} pieces`))
 })
 
 test('the template for an experiment is as short as the README says', () => {
