@@ -20,10 +20,7 @@ type Options = { model: string; saes?: string; force?: boolean; json?: boolean }
 
 const command = addGivenText(createCommand('first', "a text's strongest features at each layer of a model"))
   .option('--model <name>', 'as for npm start: tiny (bundled), a published model, or a folder', 'tiny')
-  .option(
-    '--saes <which>',
-    'SAEs in place of the model’s own, as for npm start; they are checked on the text',
-  )
+  .option('--saes <which>', 'SAEs in place of the model’s own, as for npm start; checked on the text')
   .option('--force', 'go on even if such an SAE hardly rebuilds the text')
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
   .parse()
@@ -52,6 +49,7 @@ runMain(async () => {
   await ops.dispose()
   if (json) return printJson({ model: model.name, ids, long, layers })
   if (long) printNote(long)
+  print('Each layer’s strongest features: #number “where strongest” mean over all tokens but BOS')
   for (const { hook, strongest } of layers)
     print(
       `${hook} ${strongest.map(({ feature, mean, token }) => `#${namedFeature(feature, token)} ${mean.toFixed(2)}`).join('  ')}`,
