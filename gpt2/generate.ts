@@ -75,7 +75,10 @@ async function nextCandidates(
   return candidates
 }
 
-/** Picks a token: `random` in 0..1 says where in the kept candidates' probabilities, laid end to end. */
+/**
+ * Draws a token from softmax(logits / temperature). Dividing by less than 1 widens the gaps between logits, so that likely tokens
+ * become likelier. `random` in 0..1 says where in the kept candidates' probabilities, laid end to end.
+ */
 export function draw(candidates: readonly Candidate[], options: SamplingOptions, random: number): number {
   const { temperature = 1, topP = 1 } = options
   if (temperature === 0) return candidates[0].id

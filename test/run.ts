@@ -33,10 +33,11 @@ if (folder === undefined || !(limit > 0)) {
   process.exit(2)
 }
 
-// Tests start some hundreds of commands: what Node strips of types and compiles in the first of them, the others read
-// here. Not where coverage is measured, which is less exact on code that was read.
-const compiled = process.env.NODE_V8_COVERAGE === undefined ? mkdtempSync(join(tmpdir(), 'clearbox-compiled-')) : ''
-process.once('exit', () => compiled !== '' && rmSync(compiled, { recursive: true, force: true }))
+// What the files of a run share. Tests start some hundreds of commands: what Node strips of types and compiles in the
+// first of them, the others read. Not where coverage is measured, which is less exact on code that was read.
+const shared = mkdtempSync(join(tmpdir(), 'clearbox-run-'))
+process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
+const compiled = process.env.NODE_V8_COVERAGE === undefined ? join(shared, 'compiled') : ''
 
 const running = new Set<ChildProcess>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -92,7 +93,12 @@ interface Ended {
 
 /** Runs one file; its standard output and error are kept together, in the order in which they came. */
 async function execute(path: string): Promise<Ended> {
-  const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', NODE_COMPILE_CACHE: compiled }
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    NO_COLOR: '1',
+    NODE_COMPILE_CACHE: compiled,
+    CLEARBOX_TEST_RUN: shared,
+  }
   delete env.FORCE_COLOR
   const child = spawn(process.execPath, [...process.execArgv, path], {
     env,

@@ -11,6 +11,6 @@ export function select(rows: Tensor, { threshold, k }: ReferenceEncoder): Tensor
   else if (k)
     for (const [row, { indices }] of topK(rows, k).entries())
       for (const index of indices) kept.row(row)[index] = rows.row(row)[index]
-  else return rows
+  else return rows // the ReLU is left to positiveEntries
   return kept
 }

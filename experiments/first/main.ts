@@ -49,6 +49,7 @@ runMain(async () => {
   await ops.dispose()
   if (json) return printJson({ model: model.name, ids, long, layers })
   if (long) printNote(long)
+  print('Each layer’s strongest features: #number “where strongest” mean over all tokens but BOS')
   for (const { hook, strongest } of layers)
     print(
       `${hook} ${strongest.map(({ feature, mean, token }) => `#${namedFeature(feature, token)} ${mean.toFixed(2)}`).join('  ')}`,

@@ -61,12 +61,13 @@ command(
   },
 )
 
-command('prints one line per layer, and what to try next; with a text of its own where none is given', () => {
+command('heads its lines, one per layer, says what to try next, and has a text of its own', () => {
   const { status, stdout, stderr } = first()
   assert.is(status, 0)
   assert.is(stderr, '')
   const all = stdout.trimEnd().split('\n')
-  const [lines, next] = [all.slice(0, 6), all.slice(6)]
+  const [lines, next] = [all.slice(1, 7), all.slice(7)]
+  assert.is(all[0], 'Each layer’s strongest features: #number “where strongest” mean over all tokens but BOS')
   for (const [layer, line] of lines.entries())
     assert.match(
       line,

@@ -16,9 +16,10 @@ export const DIAGNOSE = {
   title: 'Say what is wrong with six SAEs',
   difficulty: 2,
   minutes: 30,
-  predict: 'Which of the figures cannot depend on the SAE at all, and which do not depend on the model?',
+  predict:
+    'Which of the figures cannot depend on the SAE at all, and which do not depend on the layers after the hook?',
   answer:
-    'The loss of the model alone depends on no SAE. L0, variance, cosine, dead and dense features depend on no layer behind the hook: they judge what is rebuilt, whether anybody reads it or not.',
+    'The loss of the model alone depends on no SAE. L0, variance, cosine, means of rows, dead and dense features depend on no layer after the hook: they judge what is rebuilt, whether any layer reads it or not.',
   hints: [
     'Compare each column with the healthy one, and ask of each figure that is out what it is made from: the model alone, the SAE alone, the rows that it reads, or the model with the SAE in place.',
     'Each fault has one figure of its own. The loss of the model alone; the mean of a row; the cosine at BOS; the share of dense features; CE recovered below the healthy range; and a cost above it where CE recovered is not below it.',

@@ -51,7 +51,7 @@ export const product = exercise({
     'A lot. With the inner loop over columns, B and C are read and written side by side, which memory does fastest. With the inner loop over k, each number of B is n numbers further on.',
   hints: [
     'Put the loop over columns innermost: for each i and l add a[i, l] times row l of B to row i of C.',
-    'Then take four rows of B at a time, so that each number of C is read and written once for four products.',
+    'Each number of C is now read and written once for every product that goes into it. How many rows of B at a time would make that rarer?',
   ],
   exported: 'product',
   parameters: ['a', 'b'],

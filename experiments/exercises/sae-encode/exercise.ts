@@ -35,7 +35,7 @@ export const saeEncode = exercise({
     'The model stores more ideas than it has dimensions, as directions that are nearly at right angles (superposition). More features than dimensions give each idea a direction of its own. Without sparsity they could be any rotation of the stream, and mean nothing.',
   hints: [
     'Subtract b_dec from x first: the features describe how x differs from the typical row.',
-    'Feature f is relu(sum over i of (x[i] - b_dec[i]) * W_enc[i][f], plus b_enc[f]).',
+    'Then each feature is one sum, over its column of W_enc. b_enc decides how large that must be for the feature to be active at all: does it come before relu, or after?',
   ],
   exported: 'encode',
   parameters: ['x', 'W_enc', 'b_enc', 'b_dec'],

@@ -86,7 +86,8 @@ function Toy({ settings, dispatch }: Props): VNode {
           On the diagonal a feature’s reader hears the feature itself, and should hear 1. Elsewhere it hears
           another one, and should hear 0. What is below 0 does no harm by itself: the ReLU makes it 0. What is
           above 0 disturbs, but only while the other one is there. Where that is rare, five arrows that
-          disturb each other cost less than three features given up.
+          disturb each other cost less than three features given up. <code>npm run superposition</code> prints
+          these numbers, and how crowded the directions of the bundled SAEs are.
         </p>
       </div>
     </div>
