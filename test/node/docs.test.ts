@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { EXERCISES } from '../../experiments/exercises/all.ts'
 import { runScript } from '../helpers/cli.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
@@ -61,6 +62,19 @@ test('the README tells of every command', () => {
     assert.ok(readme.includes(name === 'start' ? 'npm start' : `npm run ${name}`), name)
 })
 
+test('the README gives the lengths of the model and of the SAE in one file', () => {
+  const readme = documents.find(({ path }) => path === 'README.md')!.text
+  for (const file of ['gpt2/plain.ts', 'sae/plain.ts']) {
+    const [, told] = new RegExp(`\\(${file}\\)[:,] (\\d+) lines`).exec(readme) ?? []
+    assert.is(told, String(readFileSync(join(root, file), 'utf8').trimEnd().split('\n').length), file)
+  }
+})
+
+test('the README counts the exercises', () => {
+  const readme = documents.find(({ path }) => path === 'README.md')!.text
+  assert.ok(readme.includes(`\`npm run exercise\` lists ${EXERCISES.length} pieces`))
+})
+
 test('the template for an experiment is as short as the README says', () => {
   const readme = documents.find(({ path }) => path === 'README.md')!.text
   const [, limit] = /in under (\d+) lines: the template/.exec(readme) ?? []
@@ -80,5 +94,26 @@ test('each line of a worked diff stands in the file that the diff names', () => 
       for (const line of added) assert.ok(lines.includes(line.slice(1)), `${path}: ${file} has no ${line}`)
     }
 })
+
+test('each line of quoted code stands in the file that its first line names', () => {
+  const quotes = found(/```ts\n\/\/ (\S+\.ts)\n([^]*?)```/g)
+  assert.ok(quotes.length > 5, `${quotes.length} quotes`)
+  for (const { path, what, rest } of quotes) {
+    const lines = new Set(readFileSync(join(root, what), 'utf8').split('\n').map((line) => line.trim())) // prettier-ignore
+    for (const line of rest.trimEnd().split('\n'))
+      assert.ok(lines.has(line.trim()), `${path}: ${what} has no line ${line}`)
+  }
+})
+
+for (const [backward, forward] of [
+  ['attention-backward', 'attention'],
+  ['softmax-backward', 'softmax'],
+])
+  test(`${backward}.ts repeats lines of ${forward}.ts above their derivatives`, () => {
+    const read = (name: string) => readFileSync(join(root, `engine/reference/${name}.ts`), 'utf8')
+    const repeated = read(backward).match(/(?<=^ +\/\/ ).*/gm) ?? []
+    assert.ok(repeated.length > 0)
+    for (const line of repeated) assert.ok(read(forward).includes(`${line}\n`), line)
+  })
 
 test.run()

@@ -90,7 +90,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     const facts =
       one.firings === 0
         ? 'It fires nowhere in the corpus.'
-        : `Fires on ${(100 * density).toPrecision(3)} % of the tokens (${counted(one.firings)}); mean where it fires ${one.mean}, highest ${max}.`
+        : `Fires on ${(100 * density).toPrecision(3)} % of the tokens (${counted(one.firings)}), with a mean of ${one.mean} and a maximum of ${max}.`
     article.append(make('p', facts, 'facts'))
     const list = (title: string, words: readonly string[]) => {
       if (words.length > 0) article.append(make('p', `${title}: ${words.map(shown).join(', ')}`, 'facts'))
@@ -115,7 +115,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     const drawn = one.examples.filter(({ interval }) => interval > 0)
     if (drawn.length > 0) {
       const more = make('details')
-      more.append(make('summary', 'Drawn from strong to weak'))
+      more.append(make('summary', 'A sample, from strong to weak'))
       for (const interval of new Set(drawn.map((each) => each.interval))) {
         const own = drawn.filter((each) => each.interval === interval)
         more.append(make('p', `From ${own[0].from} to ${own[0].to}`, 'note'), examples(own))
@@ -167,7 +167,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
       const shownTo = Math.min(first + page, found.length)
       status.textContent =
         found.length === 0
-          ? 'no feature'
+          ? 'no feature found'
           : `features ${counted(first + 1)} to ${counted(shownTo)} of ${counted(found.length)}`
       ;(document.getElementById('before') as HTMLButtonElement).disabled = first === 0
       ;(document.getElementById('next') as HTMLButtonElement).disabled = shownTo === found.length
