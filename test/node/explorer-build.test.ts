@@ -149,14 +149,6 @@ build('the files whose lines the page shows lie beside it, whole', async () => {
     )
 })
 
-build('the page leads to reports only where it is told that they are served', async () => {
-  assert.not.match(await read('index.html'), /reports/)
-  const other = join(folder, 'with-reports')
-  await buildExplorer(other, () => {}, { reports: true })
-  assert.match(await readFile(join(other, 'index.html'), 'utf8'), /<a href="\.\/reports\/">/)
-  await rm(other, { recursive: true })
-})
-
 build('nothing of Node is in the scripts, and each kernel is as it was written', async () => {
   const scripts = names.filter((name) => name.endsWith('.js'))
   const texts = await Promise.all(scripts.map(read))
@@ -198,19 +190,24 @@ build(
   },
 )
 
-build('replaces an earlier build, and no other folder', async () => {
-  await writeFile(join(out, 'stale.js'), 'old')
-  await buildExplorer(out, () => {})
-  const now = await readdir(out)
-  assert.ok(now.includes('index.html') && !now.includes('stale.js'))
-  const other = join(folder, 'mine')
-  await mkdir(other)
-  await writeFile(join(other, 'thesis.txt'), 'mine')
-  const refusal = (path: string) =>
-    buildExplorer(path, () => assert.unreachable()).then(String, ({ message }: Error) => message)
-  assert.match(await refusal(other), /^cannot build into .*mine: it holds other files, .*; name another$/)
-  assert.match(await refusal(join(other, 'thesis.txt')), /thesis\.txt: it is a file; name a folder$/)
-  assert.equal(await readdir(other), ['thesis.txt'])
-})
+build(
+  'leads to reports only where it is told that they are served; replaces an earlier build, and no other folder',
+  async () => {
+    assert.not.match(await read('index.html'), /reports/)
+    await writeFile(join(out, 'stale.js'), 'old')
+    await buildExplorer(out, () => {}, { reports: true })
+    assert.match(await read('index.html'), /<a href="\.\/reports\/">/)
+    const now = await readdir(out)
+    assert.ok(now.includes('index.html') && !now.includes('stale.js'))
+    const other = join(folder, 'mine')
+    await mkdir(other)
+    await writeFile(join(other, 'thesis.txt'), 'mine')
+    const refusal = (path: string) =>
+      buildExplorer(path, () => assert.unreachable()).then(String, ({ message }: Error) => message)
+    assert.match(await refusal(other), /^cannot build into .*mine: it holds other files, .*; name another$/)
+    assert.match(await refusal(join(other, 'thesis.txt')), /thesis\.txt: it is a file; name a folder$/)
+    assert.equal(await readdir(other), ['thesis.txt'])
+  },
+)
 
 build.run()

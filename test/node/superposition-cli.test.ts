@@ -11,7 +11,8 @@ const test = suite('superposition command')
 test('the page shows the tables that it prints', () => {
   const [, shown] = /<!-- superposition -->\n\n```\n([^]*?)\n```\n\n<!-- \/superposition -->/.exec(page) ?? []
   const { status, stdout, stderr } = runScript(script, [])
-  assert.equal([status, stderr], [0, ''])
+  // On a slow machine the training takes long enough to report its progress.
+  assert.equal([status, stderr.replaceAll(/^training: .*\n/gm, '')], [0, ''])
   const tables = stdout.replaceAll(/^present .*\n/gm, '').trimEnd()
   assert.is(shown, tables)
   assert.is(stdout.match(/^present .*(pays|gained|less)/gm)?.length, 8)

@@ -22,7 +22,7 @@ interface Page {
 /** The name under which a page's head has its run. */
 export const RUN_META = 'clearbox-run'
 
-const THEME = ['palette', 'page', 'parts', 'media']
+const THEME = ['palette', 'page', 'parts', 'controls', 'media']
 
 /** A document to draw charts in where there is no browser. */
 export function chartDocument(): Document {

@@ -5,7 +5,9 @@ import type { CorpusFeature } from '../../../lab/analysis/corpus/corpus-format.t
 export interface Summary {
   layer: number
   hook: string
+  /** Features of a chunk of cards, and of a file of texts. */
   chunk: number
+  texts: number
   density: number[]
   max: number[]
   /** The token of the strongest firing. */
@@ -35,16 +37,19 @@ export interface IndexCard {
   examples: IndexExample[]
 }
 
-/** Features that are loaded at once. */
+/** Features whose cards are loaded at once. */
 export const CHUNK = 128
+/** Features of a file of texts: so many chunks that a search by text loads few files. */
+export const TEXTS = 16 * CHUNK
 
 export const summaryFile = (layer: number): string => `data/${layer}/summary.js`
 export const chunkFile = (layer: number, chunk: number): string => `data/${layer}/${chunk}.js`
+export const textsFile = (layer: number, part: number): string => `data/${layer}/texts-${part}.js`
 
 const short = (value: number): number => Number(value.toPrecision(4))
 
 /** A file of data. A page of file:// may not fetch, but may load a script: this one hands over what it holds. */
-export function dataScript(key: string, value: Summary | IndexCard[]): string {
+export function dataScript(key: string, value: Summary | IndexCard[] | string[]): string {
   return `corpusData(${JSON.stringify(key)}, ${JSON.stringify(value)})\n`
 }
 
@@ -67,3 +72,10 @@ export function cardOf({ row, examples }: CorpusFeature): IndexCard {
     })),
   }
 }
+
+/** What a search by text looks through: all examples, a line each. No search has a line end in it. */
+export const textOf = ({ examples }: IndexCard): string =>
+  examples
+    .map(({ tokens }) => tokens.join(''))
+    .join('\n')
+    .toLowerCase()

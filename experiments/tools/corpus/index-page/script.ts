@@ -33,6 +33,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     element.textContent = content
     return element
   }
+  const counted = (number: number) => number.toLocaleString('en')
   const field = (id: string) => document.getElementById(id) as HTMLInputElement
   const status = document.getElementById('status')!
   const results = document.getElementById('results')!
@@ -45,9 +46,18 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     // Those that were not asked for last go: the page stays small, however many it has seen.
     loaded.delete(file)
     loaded.set(file, cards)
-    const chunks = [...loaded.keys()].filter((key) => !key.endsWith('summary.js'))
+    const chunks = [...loaded.keys()].filter((key) => /\/\d+\.js$/.test(key))
     for (const old of chunks.slice(0, -8)) loaded.delete(old)
     return cards
+  }
+
+  /** Of each feature all that its examples say, small. */
+  const textsOf = async ({ layer, texts, density }: Summary): Promise<string[]> => {
+    const files = Array.from(
+      { length: Math.ceil(density.length / texts) },
+      (_, part) => `data/${layer}/texts-${part}.js`,
+    )
+    return (await Promise.all(files.map((file) => load<string[]>(file)))).flat()
   }
 
   const example = ({ place, tokens, activations }: IndexExample, max: number): HTMLElement => {
@@ -80,10 +90,10 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     const facts =
       one.firings === 0
         ? 'It fires nowhere in the corpus.'
-        : `Fires on ${(100 * density).toPrecision(3)} % of the tokens (${one.firings}), with a mean of ${one.mean} and a maximum of ${max}.`
+        : `Fires on ${(100 * density).toPrecision(3)} % of the tokens (${counted(one.firings)}), with a mean of ${one.mean} and a maximum of ${max}.`
     article.append(make('p', facts, 'facts'))
     const list = (title: string, words: readonly string[]) => {
-      if (words.length > 0) article.append(make('p', `${title}: ${words.map(shown).join('  ')}`, 'facts'))
+      if (words.length > 0) article.append(make('p', `${title}: ${words.map(shown).join(', ')}`, 'facts'))
     }
     const quoted = (words: readonly string[]) => words.map((word) => `“${word}”`)
     list('Promotes', quoted(one.promoted))
@@ -94,7 +104,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     )
     list(
       'Labels',
-      one.labels.map(([label, firings]) => `${label} (${firings})`),
+      one.labels.map(([label, firings]) => `${label} (${counted(firings)})`),
     )
     const examples = (wanted: readonly IndexExample[]) => {
       const ol = make('ol', '', 'texts')
@@ -116,7 +126,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
   }
 
   /** The features that the fields ask for, in the order they ask for. */
-  const chosen = async (summary: Summary, isNewest: () => boolean): Promise<number[]> => {
+  const chosen = async (summary: Summary): Promise<number[]> => {
     const [token, text] = [field('token').value.toLowerCase(), field('text').value.toLowerCase()]
     const [from, to] = [Number(field('from').value || 0) / 100, Number(field('to').value || 100) / 100]
     const says = (feature: number) =>
@@ -129,16 +139,9 @@ function corpusIndex({ runs, shown, page }: Tools): void {
       return density >= from && density <= to && says(feature) ? [feature] : []
     })
     if (text !== '') {
-      const kept: number[] = []
-      for (const feature of found) {
-        if (feature % summary.chunk === 0)
-          status.textContent = `searching: ${feature} of ${summary.density.length} features`
-        const cards = await chunkOf(summary, feature)
-        if (!isNewest()) return []
-        const { examples } = cards[feature % summary.chunk]
-        if (examples.some(({ tokens }) => tokens.join('').toLowerCase().includes(text))) kept.push(feature)
-      }
-      found = kept
+      status.textContent = 'loading the texts'
+      const texts = await textsOf(summary)
+      found = found.filter((feature) => texts[feature].includes(text))
     }
     const order = field('order').value
     if (order === 'density') found.sort((a, b) => summary.density[b] - summary.density[a] || a - b)
@@ -153,7 +156,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     try {
       status.textContent = 'loading'
       const summary = await load<Summary>(`data/${field('layer').value}/summary.js`)
-      const found = await chosen(summary, isNewest)
+      const found = await chosen(summary)
       if (!isNewest()) return
       first = Math.max(0, Math.min(first, found.length - 1))
       const cards: HTMLElement[] = []
@@ -163,7 +166,9 @@ function corpusIndex({ runs, shown, page }: Tools): void {
       results.replaceChildren(...cards)
       const shownTo = Math.min(first + page, found.length)
       status.textContent =
-        found.length === 0 ? 'no feature found' : `features ${first + 1} to ${shownTo} of ${found.length}`
+        found.length === 0
+          ? 'no feature found'
+          : `features ${counted(first + 1)} to ${counted(shownTo)} of ${counted(found.length)}`
       ;(document.getElementById('before') as HTMLButtonElement).disabled = first === 0
       ;(document.getElementById('next') as HTMLButtonElement).disabled = shownTo === found.length
     } catch (error) {
