@@ -5,6 +5,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runScript } from '../helpers/cli.ts'
+import { EXERCISES } from '../../experiments/exercises/all.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -67,6 +68,21 @@ test('the template for an experiment is as short as the README says', () => {
   assert.ok(limit)
   const lines = readFileSync(join(root, 'experiments/first/main.ts'), 'utf8').trimEnd().split('\n')
   assert.ok(lines.length < Number(limit), `experiments/first/main.ts has ${lines.length} lines`)
+})
+
+const NUMBERS = 'twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(' ')
+
+test('exercises are as many as the README says', () => {
+  const readme = documents.find(({ path }) => path === 'README.md')!.text
+  const [, number] = /lists (\w+) pieces/.exec(readme) ?? []
+  assert.is(number, NUMBERS[EXERCISES.length - 12])
+})
+
+test('the model in one file is as long as the documents say', () => {
+  const lines = readFileSync(join(root, 'gpt2/plain.ts'), 'utf8').trimEnd().split('\n').length
+  const told = found(/plain\.ts\)(?: is the whole model in|:) (\d+) lines/g)
+  assert.is(told.length, 2)
+  for (const { path, what } of told) assert.is(Number(what), lines, path)
 })
 
 test('each line of a worked diff stands in the file that the diff names', () => {
