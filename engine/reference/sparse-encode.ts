@@ -4,7 +4,10 @@ import { preActivations } from './pre-activations.ts'
 import type { ReferenceEncoder } from './prepared.ts'
 import { select } from './select.ts'
 
-/** What the encoder's selection keeps of x W + b: a row at a time, so that no more than one dense row is ever held. */
+/**
+ * The entries of x W + b that the encoder's selection keeps, and of those the positive ones: the ReLU. One row at a time, so that
+ * only one dense row is ever held.
+ */
 export function sparseEncode(x: Tensor, encoder: ReferenceEncoder): SparseRows {
   const parts: SparseRows[] = []
   for (let r = 0; r < x.shape[0]; r++)

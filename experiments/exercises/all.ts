@@ -4,6 +4,7 @@ import { backward } from './backward/exercise.ts'
 import { bpe } from './bpe/exercise.ts'
 import type { Exercise } from './exercise.ts'
 import { explainedVariance } from './explained-variance/exercise.ts'
+import { findHead } from './find-head/exercise.ts'
 import { gpuKernel } from './gpu-kernel/exercise.ts'
 import { headAblation } from './head-ablation/exercise.ts'
 import { kvCache } from './kv-cache/exercise.ts'
@@ -24,6 +25,7 @@ export const EXERCISES: readonly Exercise[] = [
   kvCache,
   logitLens,
   headAblation,
+  findHead,
   rotation,
   saeEncode,
   splice,

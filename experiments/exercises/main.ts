@@ -3,9 +3,8 @@
 //   npm run exercise -- softmax           begin, or check what you wrote in results/exercises/softmax.ts
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { createCommand, runMain } from '../lab/cli/cli.ts'
+import { dirname, join, relative, resolve } from 'node:path'
+import { commandLine, createCommand, runMain } from '../lab/cli/cli.ts'
 import { print, printJson } from '../lab/cli/print.ts'
 import { formatTable } from '../lab/cli/table.ts'
 import { UserError } from '../lab/cli/user-error.ts'
@@ -14,6 +13,7 @@ import { BREAKS, type Break } from './breaks.ts'
 import { check, RUNS } from './check.ts'
 import { DIAGNOSE, diagnose } from './diagnose/diagnose.ts'
 import type { Exercise } from './exercise.ts'
+import { load } from './load.ts'
 
 interface Options {
   readonly json?: boolean
@@ -27,18 +27,18 @@ interface Options {
 const root = resolve(import.meta.dirname, '../..')
 const command = createCommand(
   'exercise',
-  'exercises that check themselves: write a piece of the model, and hold it to the reference',
+  'exercises that check themselves: write a piece of the model, and compare it with the reference',
 )
-  .argument('[name]', 'the exercise; left out: the list of all')
-  .option('--file <path>', 'check this file instead of results/exercises/NAME.ts')
+  .argument('[name]', 'the exercise; without it, or with `list`, all exercises are listed')
+  .option('--file <path>', 'begin or check this file instead of results/exercises/NAME.ts')
   .option('--hint [number]', 'show the first hint, or hint 2')
   .option('--solution', 'show a solution')
-  .option('--answer <patient=fault...>', 'of diagnose: what is wrong with a patient; several may be given')
-  .option('--configuration', 'of diagnose: how the patients were made')
+  .option('--answer <patient=fault...>', 'for diagnose: what is wrong with a patient; several may be given')
+  .option('--configuration', 'for diagnose: how the patients were made')
   .addHelpText(
     'after',
     `
-The first call with a name writes a file to begin from; every further call checks it. Exit code 1 until it is right.
+The first call with a name writes a file to start from; every further call checks it. The exit code is 1 until it is right.
 diagnose has no file: it prints the figures of six SAEs, each with a fault to be named.
 
 Examples:
@@ -54,22 +54,22 @@ Examples:
 runMain(async () => {
   const options = command.opts<Options>()
   const name = command.args[0] as string | undefined
-  if (name === undefined) return list(options)
+  if (name === undefined || name === 'list') return list(options)
   if (name !== DIAGNOSE.name && (options.answer !== undefined || options.configuration))
     throw new UserError(`exercise: --answer and --configuration belong to diagnose, not to ${name}`)
   if (name === DIAGNOSE.name)
     return options.hint === undefined ? diagnose(options) : print(hintOf(DIAGNOSE, options.hint))
-  const broken = BREAKS.find((entry) => entry.name === name)
-  if (broken) return showBreak(broken, options)
   const exercise = EXERCISES.find((entry) => entry.name === name)
-  if (!exercise) {
+  const broken = BREAKS.find((entry) => entry.name === name)
+  const found = exercise ?? broken
+  if (!found) {
     const names = [...EXERCISES, DIAGNOSE, ...BREAKS].map(({ name }) => name).join(', ')
-    throw new UserError(`exercise: expected one of ${names}, got '${name}'`)
+    throw new UserError(`exercise: expected list or one of ${names}, got '${name}'`)
   }
-  if (options.hint !== undefined) return print(hintOf(exercise, options.hint))
-  if (options.solution)
-    return print(await readFile(join(import.meta.dirname, exercise.name, 'solution.ts'), 'utf8'))
-  await checkOrBegin(exercise, options)
+  if (options.hint !== undefined) return print(hintOf(found, options.hint))
+  if (broken) return showBreak(broken, options)
+  if (options.solution) return print(await readFile(join(import.meta.dirname, name, 'solution.ts'), 'utf8'))
+  await checkOrBegin(exercise!, options)
 })
 
 /** Where the reader's answer stands, relative to where the command runs. */
@@ -91,16 +91,22 @@ function list(options: Options): void {
     begun ? 'begun' : '',
   ])
   print(formatTable(['exercise', 'what', 'difficulty', 'time', ''], table))
-  print('\nBreak it: say what will happen, make the change, look.')
-  for (const { name, predict } of BREAKS) print(`  ${name}: ${predict}`)
+  print('\nBreak it: say what will happen, make the change, and see.')
+  for (const { name, difficulty, minutes, predict } of BREAKS)
+    print(`  ${name} (${'*'.repeat(difficulty)}, ${minutes} min): ${predict}`)
   print('\nBegin with: npm run exercise -- softmax')
 }
 
-function showBreak({ name, file, from, to, run, predict, answer }: Break, { solution, json }: Options): void {
-  if (json) return printJson({ name, file, from, to, run, predict, answer }, 1)
+function showBreak(broken: Break, { solution, json }: Options): void {
+  const { name, file, from, to, run, predict, answer } = broken
+  if (json) return printJson(broken, 1)
   print(`In ${file} write\n  ${to}\nfor\n  ${from}\n\nFirst: ${predict}\nThen run: ${run}`)
   print(`And put it back: git checkout ${file}`)
-  print(solution ? `\n${answer}` : `\nThe answer: npm run exercise -- ${name} --solution`)
+  print(
+    solution
+      ? `\n${answer}`
+      : `\nThe answer: npm run exercise -- ${name} --solution   (a hint: --hint, then --hint 2)`,
+  )
 }
 
 function hintOf({ hints }: Pick<Exercise, 'hints'>, wanted: true | string): string {
@@ -114,12 +120,16 @@ async function checkOrBegin(exercise: Exercise, options: Options): Promise<void>
   const { name, title, predict, read, answer, afterwards } = exercise
   const file = fileOf(name, options)
   if (!existsSync(file)) {
-    if (options.file !== undefined) throw new UserError(`${file}: there is no such file`)
-    await mkdir(join(root, 'results/exercises'), { recursive: true })
+    if (!file.endsWith('.ts'))
+      throw new UserError(
+        `${file}: there is no such file; one to begin from is written where its name ends in .ts`,
+      )
+    await mkdir(dirname(resolve(file)), { recursive: true })
     await copyFile(join(import.meta.dirname, name, 'starter.ts'), file)
     if (options.json) return printJson({ name, file, begun: true }, 1)
     print(`${title}\n\nFirst, without writing: ${predict}\n\nThen write the function in ${file}.`)
-    print(`Check it with: npm run exercise -- ${name}   (a hint: --hint, then --hint 2)`)
+    const args = options.file === undefined ? [name] : [name, '--file', file]
+    print(`Check it with: ${commandLine('exercise', args)}   (a hint: --hint, then --hint 2)`)
     return
   }
   const written = await load(exercise, file)
@@ -136,16 +146,6 @@ async function checkOrBegin(exercise: Exercise, options: Options): Promise<void>
   print(`${file}: right, on ${RUNS} cases.`)
   if (afterwards) print(await afterwards(written))
   print(`\n${predict}\n${answer}\n\nHow it is done here: ${read.join(', ')}`)
-}
-
-async function load({ exported }: Exercise, file: string): Promise<(...args: never[]) => unknown> {
-  const loaded = (await import(pathToFileURL(resolve(file)).href).catch((error: unknown) => {
-    throw new UserError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
-  })) as Readonly<Record<string, unknown>>
-  const found = loaded[exported]
-  if (typeof found !== 'function')
-    throw new UserError(
-      `${file}: expected an exported function ${exported}, found ${Object.keys(loaded).join(', ') || 'nothing exported'}`,
-    )
-  return found as (...args: never[]) => unknown
+  const next = [...EXERCISES, DIAGNOSE][EXERCISES.indexOf(exercise) + 1]
+  print(`Next: npm run exercise -- ${next.name}   (${next.title})`)
 }

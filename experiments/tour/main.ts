@@ -1,6 +1,6 @@
 // "def add(" through the bundled model, number by number, each beside the line of code that makes it.
 //   npm run tour
-//   npm run tour -- gradients           how weights come to be
+//   npm run tour -- gradients           how weights are learned
 //   npm run tour -- attention           one layer, forward and back
 //   npm run tour -- neurons             why a neuron is not a feature
 import { Argument } from 'commander'
@@ -18,7 +18,7 @@ const command = createCommand('tour', 'one text through the bundled model, numbe
   .addArgument(
     new Argument(
       '[way]',
-      'forward through the model; gradients: how weights come to be; attention: one layer, forward and back; neurons: why a neuron is not a feature',
+      'forward through the model; gradients: how weights are learned; attention: one layer, forward and back; neurons: why a neuron is not a feature',
     )
       .choices(Object.keys(WAYS))
       .default('forward'),

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { createBackend } from '../../engine/backends.ts'
 import { replyTo } from '../../experiments/exercises/diagnose/diagnose.ts'
 import { FAULTS, HEALTHY } from '../../experiments/exercises/diagnose/faults.ts'
-import { figuresOf } from '../../experiments/exercises/diagnose/figures.ts'
+import { figuresOf, type Figures } from '../../experiments/exercises/diagnose/figures.ts'
 import { healthyCase, PATIENTS } from '../../experiments/exercises/diagnose/patients.ts'
 import { openModel } from '../../experiments/lab/models/models.ts'
 import { OWN_TEXTS, textsNamed } from '../../experiments/lab/texts/named-texts.ts'
@@ -16,13 +16,15 @@ const ops = await createBackend('wasm')
 const model = await openModel('tiny', ops, { quiet: true })
 const { ids: texts } = tokenizeTexts(model, await textsNamed({ texts: OWN_TEXTS }))
 const clinic = { ops, gpt2: model.gpt2, texts }
+const measured = new Map<string, Figures>()
+for (const patient of PATIENTS) measured.set(patient.name, await figuresOf(await patient.open(clinic)))
 
 const test = suite('exercises: diagnose')
 test.after(() => ops.dispose())
 
 for (const patient of PATIENTS)
-  test(`${patient.name}: ${patient.fault} shows, and nothing else`, async () => {
-    const figures = await figuresOf(await patient.open(clinic))
+  test(`${patient.name}: ${patient.fault} shows, and nothing else`, () => {
+    const figures = measured.get(patient.name)!
     assert.equal(
       FAULTS.filter(({ shows }) => shows(figures)).map(({ name }) => name),
       [patient.fault],
@@ -34,6 +36,18 @@ for (const patient of PATIENTS)
       assert.match(says, right ? /^right, / : /^not /)
     }
   })
+
+test('an answer that is wrong is met by what speaks against it alone', () => {
+  for (const [name, fault, says] of [
+    ['A', 'wrong-hook', /but it is 1\.\d+ \(healthy: 0\.91 to 0\.94\)\.$/],
+    ['D', 'flattering-ratio', /but 0\.\d+ recovered of zeros lies below \(healthy: 0\.91 to 0\.94\)\.$/],
+    ['B', 'flattering-ratio', /but it costs 0\.\d+ nats \(healthy: 0\.32 to 0\.51\)\.$/],
+  ] as const) {
+    const patient = PATIENTS.find((one) => one.name === name)!
+    const answer = FAULTS.find((one) => one.name === fault)!
+    assert.match(replyTo(answer, patient, measured.get(name)!).says, says)
+  }
+})
 
 test('the six bundled SAEs are healthy', async () => {
   for (let layer = 0; layer < 6; layer++) {

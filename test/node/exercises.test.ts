@@ -7,6 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { EXERCISES } from '../../experiments/exercises/all.ts'
 import { BREAKS } from '../../experiments/exercises/breaks.ts'
+import { searchModel, type FindHead } from '../../experiments/exercises/find-head/search.ts'
 import { check, differenceOf } from '../../experiments/exercises/check.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -37,6 +38,18 @@ for (const exercise of EXERCISES) {
     for (const file of exercise.read) assert.ok(readFileSync(join(ROOT, file), 'utf8').length > 0, file)
   })
 }
+
+test('find-head: the bundled model has one head that looks back, and none that looks where copies were', async () => {
+  const find = (await writtenIn('find-head', 'solution', 'findHead')) as unknown as FindHead
+  const { before, even, cost, followed } = await searchModel(find)
+  assert.equal([before.layer, before.head], [0, 3])
+  assert.ok(
+    Math.abs(before.share - 0.208) < 0.01 && Math.abs(even - 0.115) < 0.005,
+    `${before.share} ${even}`,
+  )
+  assert.ok(Math.abs(cost) < 0.01, `${cost}`)
+  assert.ok(followed.share < 0.08, `${followed.share}`)
+})
 
 test('what is to be broken stands there once', () => {
   for (const { name, file, from } of BREAKS)
@@ -82,9 +95,12 @@ function run(...args: readonly string[]) {
 
 test('the command lists, hints, shows a solution, and checks a file', () => {
   const listed = run().stdout
+  assert.is(run('list').stdout, listed)
   for (const { name } of [...EXERCISES, ...BREAKS]) assert.ok(listed.includes(name), name)
+  assert.match(listed, /^ {2}break-eps \(\*\*, 10 min\): eps is 1e-5/m)
   assert.match(run('softmax', '--hint').stdout, /divided by the sum/)
-  assert.match(run('softmax', '--hint', '2').stdout, /Subtract the largest/)
+  assert.match(run('softmax', '--hint', '2').stdout, /What is exp\(1000\)/)
+  assert.match(run('break-eps', '--hint', '2').stdout, /variance of 1e-6/)
   assert.match(run('softmax', '--solution').stdout, /export function softmax/)
   assert.match(run('break-eps').stdout, /In engine\/reference\/layer-norm\.ts write/)
 
@@ -100,6 +116,7 @@ test('the command lists, hints, shows a solution, and checks a file', () => {
   const right = run('softmax', '--file', file)
   assert.is(right.status, 0)
   assert.match(right.stdout, /right, on 100 cases\.[^]*How it is done here: engine\/reference\/softmax\.ts/)
+  assert.match(right.stdout, /^Next: npm run exercise -- layer-norm {3}\(.+\)$/m)
   assert.equal(JSON.parse(run('softmax', '--file', file, '--json').stdout), {
     name: 'softmax',
     file,
@@ -107,15 +124,45 @@ test('the command lists, hints, shows a solution, and checks a file', () => {
   })
 })
 
+test('a file that is not there yet is begun where --file says', () => {
+  const file = join(own, 'deeper/new.ts')
+  const begun = run('softmax', '--file', file)
+  assert.is(begun.status, 0)
+  assert.ok(begun.stdout.includes(`Check it with: npm run exercise -- softmax --file ${file} `), begun.stdout)
+  assert.is(readFileSync(file, 'utf8'), readFileSync(join(folder, 'softmax/starter.ts'), 'utf8'))
+  assert.match(run('softmax', '--file', file).stdout, /not yet/)
+})
+
+test('what cannot be loaded is named by file and line', () => {
+  const file = join(own, 'broken.ts')
+  for (const [text, says] of [
+    [
+      'export const a = 1\nexport function softmax(x: number[]) {\n  return x.map((v => v)\n}\n',
+      /, line 4: Expected ',', got '}'/,
+    ],
+    ['export const a = 1\nexport const a = 2\n', /, line 2: Identifier 'a' has already been declared/],
+    ["\nthrow new Error('no')\n", /, line 2: no/],
+  ] as const) {
+    writeFileSync(file, text)
+    const { status, stderr } = run('softmax', '--file', file)
+    assert.is(status, 1)
+    assert.ok(stderr.startsWith(`error: ${file}, line `), stderr)
+    assert.match(stderr, says)
+  }
+})
+
 test('wrong use is named', () => {
-  assert.match(run('sofmax').stderr, /expected one of softmax, layer-norm, .*, got 'sofmax'/)
+  assert.match(run('sofmax').stderr, /expected list or one of softmax, layer-norm, .*, got 'sofmax'/)
   assert.match(run('softmax', '--hint', '3').stderr, /hint: expected 1 or 2, got '3'/)
-  assert.match(run('softmax', '--file', join(own, 'none.ts')).stderr, /none\.ts: there is no such file/)
+  assert.match(
+    run('softmax', '--file', join(own, 'none.js')).stderr,
+    /none\.js: there is no such file; one to begin from is written where its name ends in \.ts/,
+  )
   const file = join(own, 'other.ts')
   writeFileSync(file, 'export const softMax = 1\n')
   assert.match(run('softmax', '--file', file).stderr, /expected an exported function softmax, found softMax/)
   writeFileSync(file, 'export function softmax( {\n')
-  assert.match(run('softmax', '--file', file).stderr, /error: .*other\.ts: /)
+  assert.match(run('softmax', '--file', file).stderr, /error: .*other\.ts, line \d: /)
 })
 
 test.run()

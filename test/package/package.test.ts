@@ -150,7 +150,7 @@ test('the notebook runs on Deno as a kernel would run it, and draws the picture 
 
 test('npx clearbox runs the commands, and names them so', () => {
   const { stdout } = ran(project, 'npx', 'clearbox', 'first', 'hello')
-  assert.match(stdout, /^blocks\.0\.hook_resid_pre #\d+ /)
+  assert.match(stdout, /^blocks\.0\.hook_resid_pre #\d+ /m)
   assert.match(ran(project, 'npx', 'clearbox', 'generate', '--help').stdout, /npx clearbox generate --prompt/)
   const { status, stderr } = spawnSync('npx', ['clearbox', 'nope'], { cwd: project, encoding: 'utf8' })
   assert.is(status, 2)

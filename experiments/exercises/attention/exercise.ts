@@ -40,7 +40,7 @@ export const attention = exercise({
     'Its own value. It sees one key only, and one share of 1 is 1. That is why BOS, always first, can hold no news of the text.',
   hints: [
     'Head h owns the columns from h * dHead to (h + 1) * dHead, where dHead = dModel / heads.',
-    'Token t looks at the keys 0 to t, both included. Divide each dot product by sqrt(dHead), then softmax.',
+    'For each head and token there are three steps: its scores, one for each key that it may see; their softmax; the values of those same tokens, mixed by these shares. Which keys may token t see, and what are its scores divided by?',
   ],
   exported: 'attention',
   parameters: ['q', 'k', 'v', 'heads'],
@@ -53,6 +53,10 @@ export const attention = exercise({
     'A token looks at what lies ahead: that is not causal.': as({ sighted: true }),
     'What lies ahead scores 0, and exp(0) is 1: it has to be left out, or to score minus infinity.': as({
       zeroed: true,
+    }),
+    'exp(score) is not divided by the sum of all: shares must sum to 1.': as({ undivided: 'raw' }),
+    'exp(score - largest) is not divided by the sum of all: shares must sum to 1.': as({
+      undivided: 'shifted',
     }),
     'The scores are not divided by sqrt(dHead).': as({ unscaled: true }),
     'The scores are divided by sqrt(dModel): a head has dHead numbers.': as({ scaledByWidth: true }),

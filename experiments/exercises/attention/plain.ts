@@ -1,9 +1,10 @@
-// Attention as plain loops, and as it is mostly got wrong.
+// Attention as plain loops, with the mistakes that are made most often.
 
 export interface Variant {
   readonly blind?: boolean // a query does not see its own key
   readonly sighted?: boolean // a query sees what lies ahead
   readonly unscaled?: boolean
+  readonly undivided?: 'raw' | 'shifted' // powers that are not divided by their sum: exp(score), or with the largest score taken out
   readonly scaledByWidth?: boolean
   readonly interleaved?: boolean // a head's numbers lie `heads` apart instead of side by side
   readonly zeroed?: boolean // what lies ahead scores 0 instead of minus infinity
@@ -31,8 +32,8 @@ export function attentionAs(
         for (let i = 0; i < dHead; i++) dot += q[query][place(head, i)] * k[key][place(head, i)]
         return dot / root
       })
-      const largest = Math.max(...scores)
-      const sum = scores.reduce((sum, score) => sum + Math.exp(score - largest), 0)
+      const largest = variant.undivided === 'raw' ? 0 : Math.max(...scores)
+      const sum = variant.undivided ? 1 : scores.reduce((sum, score) => sum + Math.exp(score - largest), 0)
       for (const [key, score] of scores.entries())
         for (let i = 0; i < dHead; i++)
           out[query][place(head, i)] += (Math.exp(score - largest) / sum) * v[key][place(head, i)]

@@ -24,7 +24,7 @@ export const backward = exercise({
     'They fall, because all shares sum to 1. Adding the same to every score changes nothing, so the gradients sum to 0.',
   hints: [
     'Let y = softmax(x). Then dy_i / dx_j is y_i (1 - y_i) where i = j, and -y_i y_j elsewhere.',
-    'Sum over i: dx_j = y_j (dy_j - sum over i of y_i dy_i). Check it by nudging: change one x by 0.001, and see by how much sum(y * dY) changes.',
+    'Each x_j moves every y_i: sum dY_i times dy_i / dx_j over all i, and take out the factor that each term has. Check it by nudging: change one x by 0.001, and see by how much sum(y * dY) changes.',
   ],
   exported: 'softmaxBackward',
   parameters: ['dY', 'y'],

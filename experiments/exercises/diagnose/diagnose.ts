@@ -16,9 +16,10 @@ export const DIAGNOSE = {
   title: 'Say what is wrong with six SAEs',
   difficulty: 2,
   minutes: 30,
-  predict: 'Which of the figures cannot depend on the SAE at all, and which do not depend on the model?',
+  predict:
+    'Which of the figures cannot depend on the SAE at all, and which do not depend on the layers after the hook?',
   answer:
-    'The loss of the model alone depends on no SAE. L0, variance, cosine, dead and dense features depend on no layer behind the hook: they judge what is rebuilt, whether anybody reads it or not.',
+    'The loss of the model alone depends on no SAE. L0, variance, cosine, means of rows, dead and dense features depend on no layer after the hook: they judge what is rebuilt, whether any layer reads it or not.',
   hints: [
     'Compare each column with the healthy one, and ask of each figure that is out what it is made from: the model alone, the SAE alone, the rows that it reads, or the model with the SAE in place.',
     'Each fault has one figure of its own. The loss of the model alone; the mean of a row; the cosine at BOS; the share of dense features; CE recovered below the healthy range; and a cost above it where CE recovered is not below it.',
@@ -128,15 +129,15 @@ function show(figures: ReadonlyMap<string, Figures>): void {
     '',
     ...[...figures.values()].map(({ histogram }) => sparkline(histogram)),
   ]
-  print('Something is wrong with each of these SAEs, with its texts, or with how one reads its figures.\n')
+  print('Something is wrong with each of these SAEs, with its texts, or with how its figures are read.\n')
   print(formatTable(['', 'healthy', ...figures.keys()], [...rows, bars]))
   print(
-    '\nHealthy: between what the six bundled SAEs have on the same 140 texts. BOS is left out but where it is named and of the losses.',
+    '\nHealthy: the range of the six bundled SAEs on the same 140 texts. BOS is left out, except from the losses and where it is named.',
   )
   print(
-    'How often features fire: a bar for each half of a power of ten, from seldom to, at the right, every token.',
+    'How often features fire: one bar for each half of a power of ten, from rarely on the left to every token on the right.',
   )
-  print(`\nThe faults, in another order:\n${FAULTS.map(({ name, is }) => `  ${name}: ${is}`).join('\n')}`)
+  print(`\nThe faults, in a different order:\n${FAULTS.map(({ name, is }) => `  ${name}: ${is}`).join('\n')}`)
   print(`\nFirst, without looking: ${DIAGNOSE.predict}`)
   print(
     'Then: npm run exercise -- diagnose --answer A=wrong-hook B=uncentred   (a hint: --hint, then --hint 2)',

@@ -36,7 +36,7 @@ export const gpuKernel = exercise({
     '2 * inner, and half of them: threads of one row share the row of A. That is why faster kernels give a thread four numbers of C, and read each number of A once for all four.',
   hints: [
     'this.thread.x is the column of C, this.thread.y the row: the first entry of `output` is the width.',
-    'Walk k from 0 to inner: sum A[row][k] * B[k][column]. A kernel is translated by its text: use plain loops, no array methods.',
+    'One number of C is a dot product of `inner` numbers: a row of A and a column of B. A kernel is translated by its text: use plain loops, no array methods.',
   ],
   exported: 'cell',
   parameters: ['a', 'b', 'inner'],

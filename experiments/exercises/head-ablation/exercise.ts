@@ -37,10 +37,10 @@ export const headAblation = exercise({
   read: ['experiments/examples/head-ablation.ts', 'gpt2/block.ts'],
   predict: 'You switch off a head and the logits hardly change. Does that head do nothing?',
   answer:
-    'Not necessarily. Later heads may do the same job and take over (backup heads), and zero is itself an unusual value for the layers behind it. An ablation says what the rest of the model cannot make up for.',
+    'Not necessarily. Later heads may do the same job and take over (backup heads), and zero is itself an unusual value for the layers after it. An ablation says what the rest of the model cannot make up for.',
   hints: [
     'Before W_O the heads stand side by side: head h owns the columns from h * dHead to (h + 1) * dHead of z. After W_O they are mixed.',
-    'Set those numbers of z to zero in every row, then multiply by W_O and add b_O, which belongs to no head.',
+    'So the head is switched off before the product with W_O, on every token. Which head does b_O belong to?',
   ],
   exported: 'withoutHead',
   parameters: ['z', 'W_O', 'b_O', 'heads', 'head'],

@@ -34,7 +34,7 @@ export const logitLens = exercise({
     'Because every block adds to the stream and none replaces it. The same directions keep their meaning from layer to layer, more or less; in the first layers less.',
   hints: [
     'First the final LayerNorm (eps = 1e-5), as the exercise layer-norm has it: the logits are read from the normalised stream.',
-    'A token’s logit is the dot product of the normalised row with its row of wte.',
+    'Every token has a row in wte. The logit is large where the normalised row points the same way: which product of two rows says how far it does?',
   ],
   exported: 'logitLens',
   parameters: ['x', 'weight', 'bias', 'wte'],

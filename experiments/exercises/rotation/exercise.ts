@@ -30,7 +30,7 @@ export const rotation = exercise({
     'No. ReLU and GELU bend each number by itself, and a rotated row is bent elsewhere. So neurons are axes that the model has, and the single numbers of the stream are not: only directions in it mean something. LayerNorm leaves the stream one axis, that of equal numbers, because it takes the mean away.',
   hints: [
     'A neuron’s number is x . w, w its column of W_in. On the new board it is (x R) . w’. Which w’ gives the same number?',
-    'W_in becomes R^T W_in, as (x R)(R^T W_in) = x W_in. What is written is a row of the stream, rotated like every row: W_out becomes W_out R.',
+    '(x R) . w’ is x . (R w’), so R w’ must be w, and the inverse of a rotation is its transpose. What a row of W_out writes is a row of the stream: rotate it as every other.',
   ],
   exported: 'rotated',
   parameters: ['x', 'W_in', 'W_out', 'R'],

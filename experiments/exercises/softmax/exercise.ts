@@ -21,14 +21,14 @@ export const softmax = exercise({
     'Nothing. exp(x + 100) = exp(x) exp(100), and exp(100) cancels. So you may subtract the largest score, and exp never overflows.',
   hints: [
     'A share is exp(score) divided by the sum of all exp(score).',
-    'exp(1000) is infinity, and infinity / infinity is NaN. Subtract the largest score from each before exp.',
+    'What is exp(1000), and that divided by itself? Adding the same number to every score changes no share: choose one after which no power overflows.',
   ],
   exported: 'softmax',
   parameters: ['scores'],
   cases: anyScores.map((scores): [number[]] => [scores]),
   right: async (scores: number[]) => (await byReference((ops, upload) => ops.softmax(upload([scores]))))[0],
   mistakes: {
-    'The largest score is not taken out first: exp overflows to infinity, and infinity / infinity is NaN.': (
+    'The largest score is not subtracted first: exp overflows to infinity, and infinity / infinity is NaN.': (
       scores,
     ) => {
       const sum = scores.reduce((sum, score) => sum + Math.exp(score), 0)

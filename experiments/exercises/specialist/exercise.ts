@@ -57,7 +57,7 @@ export const specialist = exercise({
     'That depends on how often the best of 24,576 features does so when the labels are dealt out at random, not on how rare it is for one feature. Whoever searches must let chance search too.',
   hints: [
     'A score is (texts of category 0 on which the feature fires) minus (other texts on which it fires). The real best is the largest score of any feature.',
-    'For each order deal the labels anew, text t getting the label of text order[t], and search all features again. The answer is (1 + how often the best is at least the real best) / (1 + number of orders).',
+    'After each deal search all features again: chance may choose the best of them too. The real labels count as one deal more, so the answer is never 0.',
   ],
   exported: 'pValue',
   parameters: ['fires', 'labels', 'orders'],
