@@ -62,14 +62,6 @@ test('the README tells of every command', () => {
     assert.ok(readme.includes(name === 'start' ? 'npm start' : `npm run ${name}`), name)
 })
 
-test('the README gives the lengths of the model and of the SAE in one file', () => {
-  const readme = documents.find(({ path }) => path === 'README.md')!.text
-  for (const file of ['gpt2/plain.ts', 'sae/plain.ts']) {
-    const [, told] = new RegExp(`\\(${file}\\)[:,] (\\d+) lines`).exec(readme) ?? []
-    assert.is(told, String(readFileSync(join(root, file), 'utf8').trimEnd().split('\n').length), file)
-  }
-})
-
 test('the README counts the exercises', () => {
   const readme = documents.find(({ path }) => path === 'README.md')!.text
   assert.ok(readme.includes(`\`npm run exercise\` lists ${EXERCISES.length} pieces`))
