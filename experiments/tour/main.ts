@@ -1,22 +1,24 @@
 // "def add(" through the bundled model, number by number, each beside the line of code that makes it.
 //   npm run tour
-//   npm run tour -- gradients           how weights come to be
+//   npm run tour -- gradients           how weights are learned
 //   npm run tour -- attention           one layer, forward and back
+//   npm run tour -- neurons             why a neuron is not a feature
 import { Argument } from 'commander'
 import { createCommand, runMain } from '../lab/cli/cli.ts'
 import { print, printJson } from '../lab/cli/print.ts'
 import { walkAttention } from './attention.ts'
 import { walkBack } from './gradients.ts'
+import { walkNeurons } from './neurons.ts'
 import { walk } from './walk.ts'
 import { showWalk } from './show.ts'
 
-const WAYS = { forward: walk, gradients: walkBack, attention: walkAttention }
+const WAYS = { forward: walk, gradients: walkBack, attention: walkAttention, neurons: walkNeurons }
 
 const command = createCommand('tour', 'one text through the bundled model, number by number')
   .addArgument(
     new Argument(
       '[way]',
-      'forward through the model; gradients: how weights are learned; attention: one layer, forward and back',
+      'forward through the model; gradients: how weights are learned; attention: one layer, forward and back; neurons: why a neuron is not a feature',
     )
       .choices(Object.keys(WAYS))
       .default('forward'),

@@ -102,7 +102,7 @@ export async function walk(): Promise<Stop[]> {
         `embedding of position ${last}  ${showRow(rowOf('hook_pos_embed'))}`,
         `their sum                ${showRow(rowOf(`${block}.hook_resid_pre`))}`,
       ],
-      says: `The first ${SHOWN} of ${dModel} numbers. From here on nothing is replaced, only added to.`,
+      says: `The first ${SHOWN} of ${dModel} numbers. This is the token’s whiteboard: from here on nothing is erased, only added.`,
     },
     {
       title: 'LayerNorm makes a copy of a steady size',
@@ -148,7 +148,7 @@ export async function walk(): Promise<Stop[]> {
       lines: streams.map(
         (hook) => `${hook.padEnd(26)} ${showRow(rowOf(hook))}   length ${length(rowOf(hook))}`,
       ),
-      says: `The row of ${pieces[last]}. It grows longer, because every part adds.`,
+      says: `The whiteboard of ${pieces[last]} fills up: its row grows longer, because every part adds.`,
     },
     {
       title: `A neuron of the MLP of block ${LAYER}: number ${neuron}, the strongest here`,
@@ -165,7 +165,7 @@ export async function walk(): Promise<Stop[]> {
       lines: best.map(
         (id) => `${JSON.stringify(model.tokenizer.decode([id])).padEnd(NAME_WIDTH)} ${logits[id].toFixed(3)}`,
       ),
-      says: `The five largest of ${logits.length}. A logit is no probability yet: only differences between logits mean something.`,
+      says: `The whiteboard is read: the five largest of ${logits.length}. A logit is no probability yet: only differences between logits mean something.`,
     },
     {
       title: 'Softmax makes probabilities of them, and the next token is drawn',

@@ -4,32 +4,29 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { showWalk } from '../../experiments/tour/show.ts'
-import { walkAttention } from '../../experiments/tour/attention.ts'
-import { walkBack } from '../../experiments/tour/gradients.ts'
-import { walk } from '../../experiments/tour/walk.ts'
+import type { Stop } from '../../experiments/tour/walk.ts'
 import { runScript } from '../helpers/cli.ts'
 
 const root = join(import.meta.dirname, '../..')
+/** What the command gives, and the page that shows it. */
 const ways = [
-  { page: 'experiments/tour/README.md', mark: 'tour', args: [], stops: await walk() },
-  {
-    page: 'engine/ATTENTION.md',
-    mark: 'attention',
-    args: ['attention'],
-    stops: await walkAttention(),
-  },
-  { page: 'engine/GRADIENTS.md', mark: 'gradients', args: ['gradients'], stops: await walkBack() },
-]
+  { page: 'experiments/tour/README.md', mark: 'tour', way: 'forward' },
+  { page: 'engine/ATTENTION.md', mark: 'attention', way: 'attention' },
+  { page: 'gpt2/WHY.md', mark: 'neurons', way: 'neurons' },
+  { page: 'engine/GRADIENTS.md', mark: 'gradients', way: 'gradients' },
+].map((way) => {
+  const { stdout } = runScript('experiments/tour/main.ts', [way.way, '--json'])
+  return { ...way, stops: (JSON.parse(stdout) as { stops: Stop[] }).stops }
+})
 
 const test = suite('tour')
 
-for (const { page, mark, args, stops } of ways) {
+for (const { page, mark, stops } of ways) {
   test(`${page} shows what it prints`, () => {
     const text = readFileSync(join(root, page), 'utf8')
     const block = new RegExp(`<!-- ${mark} -->\\n\\n\`\`\`\\n([^]*?)\\n?\`\`\`\\n\\n<!-- /${mark} -->`)
     const [, shown] = block.exec(text) ?? []
     assert.is(shown, showWalk(stops))
-    assert.is(runScript('experiments/tour/main.ts', args).stdout, `${showWalk(stops)}\n`)
   })
 
   test(`${page}: each line of code stands in its file`, () => {
@@ -37,6 +34,11 @@ for (const { page, mark, args, stops } of ways) {
       assert.ok(readFileSync(join(root, file), 'utf8').includes(code), `${file}: ${code}`)
   })
 }
+
+test('as text it is what the pages show', () => {
+  const { stops } = ways.find(({ way }) => way === 'gradients')!
+  assert.is(runScript('experiments/tour/main.ts', ['gradients']).stdout, `${showWalk(stops)}\n`)
+})
 
 test('the picture has the tour’s numbers', () => {
   const picture = readFileSync(join(root, 'gpt2/stream.svg'), 'utf8').replaceAll(/<\/?tspan[^>]*>/g, '')
