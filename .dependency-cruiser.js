@@ -57,6 +57,7 @@ const MAY_IMPORT = {
   [REPORT]: [...LIBRARY, CLI, MODELS, TEXTS, ANALYSIS],
   'experiments/lab': [...LIBRARY, ...LAB],
   experiments: [...LIBRARY, ...LAB],
+  'experiments/tour': [...LIBRARY, ...LAB, 'engine/reference'], // it shows the plain loops themselves
   'experiments/tools/screening': [
     ...LIBRARY,
     ...LAB,

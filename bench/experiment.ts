@@ -98,7 +98,7 @@ export const experiment: Benchmark<ExperimentOptions> = {
 /** The post's layers, or, of a model that has not all of them, every one with an SAE. */
 function hooksOf({ name, saes }: ModelSource): string[] {
   const all = [...saes.keys()]
-  if (all.length === 0) throw new UserError(`bench experiment: there are no SAEs beside the model ${name}`)
+  if (all.length === 0) throw new UserError(`bench experiment: the model ${name} has no SAEs`)
   const ofPost = all.filter((hook) => postLayers.includes(layerOf(hook)))
   return ofPost.length === postLayers.length ? ofPost : all
 }

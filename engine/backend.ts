@@ -1,4 +1,4 @@
-// What every backend gives, an op a line; model code knows nothing else of the engine.
+// The interface of every backend, one op per line; model code uses nothing else of the engine.
 import type { Shape, Tensor } from './tensor.ts'
 import type { ScreenCounts } from './screen-counts.ts'
 import type { Selection } from './selection.ts'
@@ -7,7 +7,7 @@ import type { WeightSource } from './weights/weights.ts'
 
 /**
  * A tensor wherever a backend keeps it: host memory, WebAssembly memory, a GPU buffer.
- * Model code passes it from op to op and never looks inside; `download` brings the numbers home.
+ * Model code passes it from op to op and never looks inside; `download` copies the numbers to host memory.
  */
 export interface DeviceTensor {
   readonly shape: Shape
@@ -15,16 +15,16 @@ export interface DeviceTensor {
   readonly backend: string
 }
 
-/** A matrix and its bias, prepared once for `linear`: x [rows, in] -> [rows, out]. */
+/** A matrix and its bias, prepared once for `linear`, which maps x [rows, in] to [rows, out]. */
 export interface Linear {
   readonly in: number
   readonly out: number
-  /** Without one, 0 is added, and stays 0 in training. */
+  /** Without a bias, 0 is added, and stays 0 in training. */
   readonly hasBias: boolean
-  readonly keep?: never // an Encoder is no Linear
+  readonly keep?: never // so that an Encoder is not taken for a Linear
 }
 
-/** A matrix, its bias and a selection, prepared once for `sparseEncode` and `preActivations`: x [rows, in] -> [rows, out]. */
+/** A matrix, its bias and a selection, prepared once for `sparseEncode` and `preActivations`, which map x [rows, in] to [rows, out]. */
 export interface Encoder {
   readonly in: number
   readonly out: number
@@ -67,22 +67,22 @@ export interface RowCache {
 }
 
 /**
- * What every backend gives. Shapes are [rows, width], one row per token. Every op returns a new tensor
- * and is asynchronous in contract, because a GPU is; the reference backend's files (engine/reference/)
- * say as plain loops what each op means.
+ * The ops of every backend. Shapes are [rows, width], one row per token. Every op returns a new tensor, and
+ * returns it asynchronously, because a GPU does. The reference backend's files (engine/reference/) define
+ * each op by plain loops.
  */
 export interface Backend {
-  /** The name it is asked for by, e.g. `reference`, `wasm`, `gpujs:webgl2`. */
+  /** The name that a user asks for, e.g. `reference`, `wasm`, `gpujs:webgl2`. */
   readonly name: string
-  /** What really runs, for every result: instruction set, threads, adapter. */
+  /** What really runs, printed with every result: instruction set, threads, adapter. */
   readonly mode: string
-  /** How sparseEncode found its entries so far, on a backend that screens them first. */
+  /** Statistics of sparseEncode so far, on a backend that screens outputs first. */
   readonly screening?: Readonly<ScreenCounts>
 
   // --- moving numbers ---
-  /** The tensor's numbers, copied to where the backend keeps its own; freed with the scope around it. */
+  /** Copies the tensor's numbers to where the backend keeps its own; freed with the scope around it. */
   upload(tensor: Tensor): DeviceTensor
-  /** The numbers at home. @throws for a tensor of another backend, or one that is freed */
+  /** Copies the numbers to host memory. @throws for a tensor of another backend, or one that has been freed */
   download(x: DeviceTensor): Promise<Tensor>
   /** The same numbers under another shape of the same size. */
   reshape(x: DeviceTensor, shape: Shape): DeviceTensor
@@ -98,8 +98,8 @@ export interface Backend {
   /** weight [in, out], bias [out] (zeros if left out). `transposed`: weight is stored [out, in], as a tied unembedding is. */
   prepareLinear(weight: WeightSource, bias?: WeightSource, layout?: { transposed: boolean }): Promise<Linear>
   /**
-   * weight [in, out], bias [out]. The selection is part of what is prepared, because its thresholds are weights; left out,
-   * what is positive is kept.
+   * weight [in, out], bias [out]. The selection is prepared too, because its thresholds are weights. Without a selection,
+   * positive outputs are kept.
    */
   prepareEncoder(weight: WeightSource, bias: WeightSource, selection?: Selection): Promise<Encoder>
   /** weight [rows, width]. */
@@ -114,7 +114,7 @@ export interface Backend {
   // --- ops ---
   /** Row ids[i] of the table; of a transposed Linear, the weights into output ids[i]. ids: n numbers -> [n, width] */
   embed(table: Table | Linear, ids: readonly number[]): Promise<DeviceTensor>
-  /** (x - mean) / sqrt(variance + eps) * weight + bias, a row at a time, biased variance. [rows, width] -> the same */
+  /** (x - mean) / sqrt(variance + eps) * weight + bias, row by row, biased variance. [rows, width] -> the same */
   layerNorm(x: DeviceTensor, norm: Norm, eps: number): Promise<DeviceTensor>
   /** activation(x W + b), plus `residual` [rows, out] if given. [rows, in] -> [rows, out] */
   linear(
@@ -146,7 +146,7 @@ export interface Backend {
     heads: number,
     texts: readonly TextSpan[],
   ): Promise<DeviceTensor>
-  /** Writes rows [n, width] behind those in the cache and gives all of them. -> [length, width] */
+  /** Writes rows [n, width] after those in the cache and returns all of them. -> [length, width] */
   append(cache: RowCache, rows: DeviceTensor): Promise<DeviceTensor>
   /** a + b; b has a's shape, or is one row [width] for every row of a. */
   add(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
@@ -154,18 +154,18 @@ export interface Backend {
   subtract(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
   /** GELU of every number; the same bits as linear's activation. any shape -> the same */
   gelu(x: DeviceTensor): Promise<DeviceTensor>
-  /** The exact GELU, likewise. */
+  /** The exact GELU; otherwise as gelu. */
   geluErf(x: DeviceTensor): Promise<DeviceTensor>
   /** The number where it is positive, else 0; NaN stays. The same bits as linear's. any shape -> the same */
   relu(x: DeviceTensor): Promise<DeviceTensor>
   /** Each row minus its mean. [rows, width] -> the same */
   center(x: DeviceTensor): Promise<DeviceTensor>
-  /** exp(x - max) / sum, a row at a time. [rows, width] -> the same */
+  /** exp(x - max) / sum, row by row. [rows, width] -> the same */
   softmax(x: DeviceTensor): Promise<DeviceTensor>
-  /** -log softmax(x)[target], a row at a time, in nats: how little a row of logits expected its target. [rows, width] -> [rows] */
+  /** -log softmax(x)[target], row by row, in nats: how surprising the target is to a row of logits. [rows, width] -> [rows] */
   crossEntropy(x: DeviceTensor, targets: readonly number[]): Promise<DeviceTensor>
   /**
-   * The Kullback-Leibler divergence KL(p || q) in nats of p = softmax(a) and q = softmax(b), a row at a time.
+   * The Kullback-Leibler divergence KL(p || q) in nats of p = softmax(a) and q = softmax(b), row by row.
    * a and b [rows, width] -> [rows]
    */
   klDivergence(a: DeviceTensor, b: DeviceTensor): Promise<DeviceTensor>
@@ -177,7 +177,7 @@ export interface Backend {
   topK(x: DeviceTensor, k: number): Promise<{ values: Float32Array; indices: Uint32Array }[]>
   /** The entries of x W + b that the encoder's selection keeps, one list per row. [rows, in] -> sparse [rows, out] */
   sparseEncode(x: DeviceTensor, encoder: Encoder): Promise<SparseRows>
-  /** x W + b: all that sparseEncode selects from, the same bits. [rows, in] -> [rows, out] */
+  /** x W + b: the numbers that sparseEncode selects from, bit for bit. [rows, in] -> [rows, out] */
   preActivations(x: DeviceTensor, encoder: Encoder): Promise<DeviceTensor>
   /** Each entry times factor(row, index); an entry whose factor is 0 is left out. sparse [rows, n] -> the same */
   scaleEntries(x: SparseRows, factor: (row: number, index: number) => number): Promise<SparseRows>

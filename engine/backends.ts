@@ -3,23 +3,23 @@ import type { Backend } from './backend.ts'
 import type { Mode } from './gpujs/modes.ts'
 import { createReferenceBackend } from './reference/backend.ts'
 
-/** What a backend may be told when it starts; each takes what concerns it. */
+/** The options of a backend when it starts; each backend takes those that concern it. */
 export interface BackendOptions {
   /** How many threads compute; left out, the backend chooses. */
   readonly threads?: number
-  /** 256-bit code made of pairs of 128-bit operations, by an experimental flag of V8; left out, where it proves right. */
+  /** 256-bit code made of pairs of 128-bit operations, behind an experimental flag of V8; if left out, used where its self-check passes. */
   readonly paired?: boolean
-  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened where that is faster. */
+  /** How sparseEncode finds the positive outputs; both ways give the same bits. If left out, screened where that is faster. */
   readonly sparseEncoder?: 'dense' | 'screened'
 }
 
 interface BackendEntry {
   readonly description: string
-  /** The options that mean something to it; another one is refused, not ignored. */
+  /** The options that it takes; any other is refused, not ignored. */
   readonly options: readonly (keyof BackendOptions)[]
   /** Set where a plain install in Node cannot start it: a browser does, or, in Node, an optional package. */
   readonly needs?: 'browser' | 'browser or package webgpu'
-  /** The most that all tensors and weights may take together; left out: what the machine has. */
+  /** The most memory that all tensors and weights may take together; if left out, what the machine has. */
   readonly mostBytes?: number
   create(options: BackendOptions): Promise<Backend>
 }
@@ -40,7 +40,7 @@ async function createWasm(options: BackendOptions): Promise<Backend> {
 /** The one registry: every backend by the name a user asks for it. */
 export const backends: Readonly<Record<string, BackendEntry>> = {
   wasm: {
-    description: 'WebAssembly SIMD kernels on all cores: the fast one',
+    description: 'WebAssembly SIMD kernels on all cores: the fast backend',
     options: ['threads', 'paired', 'sparseEncoder'],
     mostBytes: 2 ** 32, // WebAssembly's addresses have 32 bits
     create: createWasm,
@@ -78,15 +78,15 @@ export const defaultBackend = 'wasm'
 
 /**
  * Starts the backend of this name; `await using` stops it where the block ends, as `dispose()` does.
- * @throws saying why, for a name that is not known, an option that it has no use for, or where it cannot run here: an explicit
- *   choice never falls back
+ * @throws saying why, for an unknown name, for an option that the backend does not take, or if it cannot run here: an explicit
+ *   choice never falls back to another
  */
 export async function createBackend(
   name = defaultBackend,
   options: BackendOptions = {},
 ): Promise<Backend & AsyncDisposable> {
   if (!Object.hasOwn(backends, name))
-    throw new Error(`backend "${name}" is not known; there are ${Object.keys(backends).join(', ')}`)
+    throw new Error(`backend "${name}" is not known; the backends are ${Object.keys(backends).join(', ')}`)
   for (const [option, value] of Object.entries(options))
     if (value !== undefined && !backends[name].options.includes(option as keyof BackendOptions))
       throw new Error(`backend "${name}" has no choice of ${option}; leave it out`)

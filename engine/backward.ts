@@ -1,14 +1,14 @@
 /*
- * What a backend gives beside its ops when it can take gradients: a rule for each op.
+ * What a backend needs beside its ops to take gradients: a rule for each op.
  *
  * Training and attribution ask how one number, a loss or a logit, changes as each of the numbers that it was computed
- * from is nudged. Those answers are its gradient, and they are found backwards: an op that made Y from X is given dY, the
+ * from is nudged. The answers are its gradient, and they are found backwards: an op that made Y from X is given dY, the
  * gradient at Y, and its rule gives dX, the gradient at X. tape.ts remembers which ops made what, and calls the rules.
  *
- * A rule is given dY first, then what the op was given, or what it made where that is shorter. Gradients of weights are
- * added to what is there already, because weights may be used more than once: a tied unembedding is.
- * What needs no rule of its own is not here: center's is center itself, reshape's is reshape, and add's passes dY on.
- * engine/reference/*-backward.ts say as plain loops what each rule means.
+ * A rule is given dY first, then the op's input, or its output where that is shorter. Gradients of weights are
+ * added to those already there, because weights may be used more than once, as a tied unembedding is.
+ * Ops that need no rule of their own are not here: center's is center itself, reshape's is reshape, and add's passes dY on.
+ * engine/reference/*-backward.ts define each rule by plain loops.
  */
 import type { Backend, DeviceTensor, Encoder, Linear, Norm, Table, TextSpan } from './backend.ts'
 import type { SparseRows } from './sparse.ts'
@@ -24,7 +24,7 @@ export interface WeightGradient {
   readonly bias?: DeviceTensor
 }
 
-/** Weights that are trained. What an encoder reads is made from others, which are: see writeEncoder. */
+/** Weights that are trained. An encoder is not trained itself but made from trained weights: see writeEncoder. */
 export type TrainedWeights = Exclude<Weights, Encoder>
 
 /** A tensor of each shape that the gradient of prepared weights, or of a tensor, has. */
@@ -55,7 +55,7 @@ export interface AdamStep {
   readonly beta2: number
   readonly eps: number
   readonly weightDecay: number
-  /** What gradients are multiplied by first, as clipping asks. */
+  /** What gradients are multiplied by first, for clipping. */
   readonly scale: number
 }
 
@@ -96,8 +96,8 @@ export interface Backward {
   /** Overwrites a tensor's numbers in place. numbers: as many as x has */
   write(x: DeviceTensor, numbers: ArrayLike<number>): void
   /**
-   * Makes an encoder anew from a table that holds its weights feature by feature: W[:, j] = scale[j] weight[j] and b[j] = scale[j]
-   * bias[j], in its own order. scale: ones if left out. weight [out, in], bias [out]
+   * Rebuilds an encoder from a table that holds its weights feature by feature: W[:, j] = scale[j] weight[j] and b[j] = scale[j]
+   * bias[j], in the encoder's own layout. scale: ones if left out. weight [out, in], bias [out]
    */
   writeEncoder(encoder: Encoder, weight: Table, bias: DeviceTensor, scale?: Float64Array): Promise<void>
   /** |W[j]| of every row. */
@@ -108,7 +108,7 @@ export interface Backward {
   readWeights(weights: Weights): Promise<{ readonly weight: Tensor; readonly bias?: Tensor }>
 
   // --- activations ---
-  /** Gives dX, and adds to the norm's gradient if it is given. dY and x [rows, width] -> the same */
+  /** Returns dX, and adds to the norm's gradient if it is given. dY and x [rows, width] -> the same */
   layerNorm(
     dY: DeviceTensor,
     x: DeviceTensor,

@@ -1,5 +1,5 @@
 /*
- * What each op demands of its arguments, said once for every backend: the same wrong call gives the
+ * What each op requires of its arguments, stated once for every backend. The same wrong call throws the
  * same error everywhere, with the op, both shapes and the dimensions that differ.
  */
 import type { DeviceTensor, Encoder, Linear, Norm, RowCache, Table, TextSpan } from './backend.ts'
@@ -225,7 +225,7 @@ export function checkReshape(x: DeviceTensor, shape: Shape): void {
     throw new Error(`reshape: ${showShape(x.shape)} and ${showShape(shape)} differ in size`)
 }
 
-/** What a backend says of a tensor that another one made, or another one of its own kind. */
+/** The error of a backend that is given a tensor of another backend, or of another instance of its own kind. */
 export function foreignTensor(op: string, backend: string, x: DeviceTensor): Error {
   const home = x.backend === backend ? `another ${backend}` : x.backend
   return new Error(
@@ -233,7 +233,7 @@ export function foreignTensor(op: string, backend: string, x: DeviceTensor): Err
   )
 }
 
-/** What a backend says of weights, or a cache, that another one prepared. */
+/** The error of a backend that is given weights, or a cache, that another one prepared. */
 export function foreignWeights(op: string, backend: string): Error {
   return new Error(
     `${op} on ${backend}: these weights, or this cache, were made on another backend; make them on this one`,
@@ -243,7 +243,7 @@ export function foreignWeights(op: string, backend: string): Error {
 /** More threads than this only wait for each other; thousands end the process. */
 const THREADS_A_CORE = 4
 
-/** @throws unless the machine can do something with that many threads */
+/** @throws if the machine cannot use that many threads */
 export function checkThreads(backend: string, threads: number, cores: number): void {
   if (!Number.isInteger(threads) || threads < 1)
     throw new Error(`${backend}: threads: expected 1 or more, got ${threads}`)

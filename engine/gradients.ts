@@ -1,4 +1,4 @@
-// Gradients as they gather on the way back through a tape.
+// Gradients as they accumulate on the way back through a tape.
 import type { Backend, DeviceTensor } from './backend.ts'
 import { likeGradient, rulesOf, type WeightGradient, type Weights } from './backward.ts'
 import type { SparseRows } from './sparse.ts'
@@ -9,9 +9,9 @@ export type Source = DeviceTensor | SparseRows | Weights
 /** Of a tensor, a tensor of its shape; of sparse rows, a number for each entry. */
 export type Gradient = DeviceTensor | Float32Array
 
-/** What `backward` found. All of it lives as long as the tape. Asking for what was no source is an error. */
+/** The result of `backward`, which lives as long as the tape. Asking for something that was not a source is an error. */
 export interface Gradients {
-  /** Of a tensor: what it is at any point of a pass, e.g. at a hook. Zeros where the output does not depend on it. */
+  /** The gradient of a tensor at any point of a pass, e.g. at a hook. Zeros where the output does not depend on it. */
   at(x: DeviceTensor): DeviceTensor
   /** Of sparse rows, a number for each entry. */
   entries(f: SparseRows): Float32Array

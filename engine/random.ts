@@ -5,9 +5,9 @@ import { mersenne } from 'pure-rand/generator/mersenne'
 
 /** What a seed decides: the same seed, the same numbers in the same order. */
 export interface Random {
-  /** A number in 0..1, 1 left out. */
+  /** A number from 0 to 1 (exclusive). */
   number(): number
-  /** A whole number from 0 up to `below`, itself left out. */
+  /** A whole number from 0 to `below` (exclusive). */
   index(below: number): number
 }
 
@@ -29,4 +29,9 @@ export function createRandom(seed: number): Random {
     number: () => uniformFloat64(generator),
     index: (below) => uniformInt(generator, 0, below - 1),
   }
+}
+
+/** A number of the standard normal distribution (Box and Muller 1958). */
+export function normal(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random.number())) * Math.cos(2 * Math.PI * random.number())
 }

@@ -1,9 +1,9 @@
-// What is freed when a scope ends, or when what was being prepared cannot be finished.
+// Freeing memory when a scope ends, or when something cannot be prepared to its end.
 import type { DeviceTensor } from './backend.ts'
 
 /**
- * Runs `work`, which notes in the set that it is given what memory it takes, and frees all of that but what its result
- * (a tensor, or an array of them) stands on: that is noted in `made`, the set of the scope around it.
+ * Runs `work`, which notes the memory that it takes in the set that it is given, and frees all of it except the memory of
+ * its result (a tensor, or an array of them). That is noted in `made`, the set of the scope around it.
  */
 export async function runScope<Result, Memory extends { free(): void }>(
   made: Set<Memory>,
@@ -24,8 +24,8 @@ export async function runScope<Result, Memory extends { free(): void }>(
 }
 
 /**
- * Runs `work`, which passes everything it makes through `keep`, and frees all of that if it fails: a model that is loaded
- * half takes no memory.
+ * Runs `work`, which passes everything it makes through `keep`, and frees all of it if the work fails: a half-loaded
+ * model takes no memory.
  */
 export async function freedOnFailure<Resource, Result>(
   free: (resource: Resource) => void,

@@ -2,8 +2,8 @@
 import type { WeightSource } from './weights/weights.ts'
 
 /**
- * Which outputs of a row `sparseEncode` keeps; all others count as 0. None at or below 0 is kept, whatever the selection, and
- * NaN always is, as the largest there is: a fault is never dropped.
+ * Which outputs of a row `sparseEncode` keeps; all others count as 0. Whatever the selection, an output at or below 0 is never
+ * kept, and NaN always is, as the largest number: a fault is never dropped.
  */
 export type Selection =
   | { readonly keep: 'positive' }

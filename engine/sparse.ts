@@ -2,8 +2,8 @@
 import { Tensor, numbersLike, showShape, type Shape } from './tensor.ts'
 
 /**
- * A matrix that is mostly zero, a list of (index, value) a row: SAE features have about 60 entries of 24,576.
- * Row r's entries stand at offsets[r] to offsets[r + 1] (exclusive), indices rising.
+ * A matrix that is mostly zero, with one list of (index, value) per row: of 24,576 SAE features about 60 are active on a token.
+ * Row r's entries are at offsets[r] to offsets[r + 1] (exclusive), with indices rising.
  */
 export interface SparseRows {
   readonly shape: Shape // [rows, width]
@@ -70,7 +70,7 @@ export function sliceRows(x: SparseRows, from: number, to: number): SparseRows {
   }
 }
 
-/** All rows of `parts`, one part behind the other. */
+/** All rows of `parts`, one part after the other. */
 export function stackRows(parts: readonly SparseRows[], width: number): SparseRows {
   if (parts.length === 1 && parts[0].shape[1] === width) return parts[0]
   const rows = parts.reduce((sum, part) => sum + part.shape[0], 0)
@@ -128,7 +128,7 @@ export function scaleGradient(
   return dX
 }
 
-/** Rows for columns: row j holds column j's entries, indices the rows that they stood in. sparse [rows, n] -> sparse [n, rows] */
+/** Transposes: row j holds column j's entries, whose indices are the rows they stood in. sparse [rows, n] -> sparse [n, rows] */
 export function transposeSparse(x: SparseRows): SparseRows {
   const [rows, width] = x.shape
   const { offsets: from, indices: columns, values: numbers } = x

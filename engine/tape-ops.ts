@@ -8,11 +8,11 @@ import { matrixShape } from './tensor.ts'
 
 export type Made = DeviceTensor | SparseRows
 
-/** What a rule is given beside the gradient of what its op made. */
+/** What a rule is given beside the gradient of its op's output. */
 interface Pull {
   readonly ops: Backend
   readonly rules: Backward
-  /** Whether the gradient of number `i` of what the op was made from is wanted. */
+  /** Whether the gradient of the op's input number `i` is wanted. */
   readonly wants: (i: number) => boolean
   /** Where the gradient of the op's weights is added, if it is wanted. */
   readonly weights: WeightGradient | undefined
@@ -27,7 +27,7 @@ export interface Step {
   readonly rule: (dY: never, pull: Pull) => Promise<readonly (Gradient | undefined)[]>
 }
 
-/** Writes a step down and gives what it made. `saved`: the tensors whose numbers the rule will need. */
+/** Records a step and returns its output. `saved`: the tensors whose numbers the rule will need. */
 type Note = <M extends Made>(step: Step & { readonly made: M }, saved?: readonly DeviceTensor[]) => M
 
 type Moves = 'upload' | 'download' | 'reshape' | 'scope' | 'release' | 'dispose'
@@ -76,7 +76,7 @@ export function recordedOps(
       const active = activation === 'none' ? y : await ops[activation](y)
       return residual ? ops.add(active, residual) : active
     },
-    /** The pattern is made again on the way back: it is much larger than what attention is made from. */
+    /** The pattern is computed again on the way back: it is much larger than q, k and v. */
     async attention(q, k, v, heads, texts, scale) {
       const rule: Rule = async (dY, { ops, rules }) => {
         const pattern = await ops.attentionPattern(q, k, heads, texts, scale)

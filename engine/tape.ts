@@ -1,5 +1,5 @@
 /*
- * A backend that wraps a backend, computes what the inner one computes, and remembers: reverse-mode differentiation.
+ * A backend that wraps another, computes what it computes, and records the steps: reverse-mode differentiation.
  *
  *     const dW = await record(ops, async (tape) => {
  *       const y = await tape.linear(tape.upload(x), layer)
@@ -7,16 +7,16 @@
  *       return tape.download(gradients.of(layer).weight)
  *     })
  *
- * Model code is given the tape in place of its backend and knows nothing of it. Each op adds a step to a list: what it
- * made, from what, and its rule (tape-ops.ts). `backward` walks the list from its end and adds up what reaches each
- * tensor: one that was used twice hears from both uses. Tensors are the inner backend's own, known by identity, so every
- * bit is what it would be without a tape.
+ * Model code is given the tape in place of its backend and does not notice. Each op adds a step to a list: its output, its
+ * inputs, and its rule (tape-ops.ts). `backward` walks the list from its end and adds up the gradients that reach each
+ * tensor: one that was used twice gets them from both uses. Tensors are the inner backend's own, told apart by identity, so
+ * every bit is what it would be without a tape.
  *
  * Memory: `record` runs in one scope of the inner backend, at whose end all is freed. A scope that model code opens inside
  * frees what was made there, but for what it returns and what a rule will need.
  *
- * What leaves for host memory leaves the tape: `download` and `topK` give numbers whose gradient ends there. Sparse rows
- * are in host memory, and known by identity; others are refused unless `constant` says that a gradient may end there.
+ * What goes to host memory leaves the tape: `download` and `topK` return numbers whose gradient ends there. Sparse rows
+ * are in host memory, and told apart by identity; rows made elsewhere are refused unless `constant` says that a gradient may end there.
  */
 import type { Backend, DeviceTensor } from './backend.ts'
 import { rulesOf } from './backward.ts'
@@ -28,14 +28,14 @@ import { showShape, Tensor, type Shape } from './tensor.ts'
 /** A backend whose ops are remembered. `append` is refused: a cache has no gradients. */
 export interface Tape extends Backend {
   /**
-   * The gradients of the sum of output * gradient by each of `sources`: tensors that the tape met, sparse rows that it
+   * The gradients of the sum of output * gradient with respect to `sources`: tensors that the tape met, sparse rows that it
    * made, prepared weights. Only what lies between them and the output is computed. May be called more than once.
    * @throws if the tape did not make `output`, `gradient` has another shape, or a source stands `beside`
    */
   backward(output: DeviceTensor, gradient: DeviceTensor, sources: readonly Source[]): Promise<Gradients>
-  /** Lets sparse rows that the tape did not make be decoded: a gradient ends there. Gives x itself. */
+  /** Lets sparse rows that the tape did not make be decoded: a gradient ends there. Returns x itself. */
   constant(x: SparseRows): SparseRows
-  /** Says that nothing flows back to x, because the host worked it out: asking for its gradient is an error that says `name`. */
+  /** Says that nothing flows back to x, because the host computed it: asking for its gradient is an error that says `name`. */
   beside(x: DeviceTensor, name: string): void
 }
 
@@ -96,7 +96,7 @@ class Recorder {
       const name = this.#beside.get(source)
       if (name !== undefined)
         throw new Error(
-          `backward: ${name} is worked out by the host, beside the pass, so it has no gradient: ask at another hook`,
+          `backward: ${name} is computed by the host, outside the pass, so it has no gradient: ask at another hook`,
         )
     }
     const wanted = new Set(asked) // all that depends on a source
@@ -147,7 +147,7 @@ class Recorder {
     const checkKnown = (op: string, x: SparseRows) => {
       if (this.#known.has(x)) return
       throw new Error(
-        `${op} on a tape: the sparse rows ${showShape(x.shape)} were made elsewhere, so a gradient would end here without a word: ` +
+        `${op} on a tape: the sparse rows ${showShape(x.shape)} were made elsewhere, so a gradient would silently end here: ` +
           'edit features by scaleEntries, or pass constant(rows)',
       )
     }

@@ -1,4 +1,4 @@
-// Direct logit attribution: what each part of the residual stream says to a logit by itself.
+// Direct logit attribution: what each part of the residual stream contributes to a logit by itself.
 import type { Backend, Linear } from '../engine/backend.ts'
 import { rulesOf } from '../engine/backward.ts'
 import { Tensor } from '../engine/tensor.ts'
@@ -11,13 +11,13 @@ export interface LogitQuestion {
 }
 
 /**
- * How a logit reads one row of the stream while the scale of the final LayerNorm is held: a part that was added to the row counts
- * for its product with `direction` (see `shareOf`).
+ * How a logit reads one row of the stream while the scale of the final LayerNorm is held fixed: the share of a part that was added
+ * to the row is its dot product with `direction` (see `shareOf`).
  */
 export interface LogitReader {
-  /** [dModel]; its numbers add up to 0, because LayerNorm takes the mean out of what it reads. */
+  /** [dModel]; its numbers add up to 0, because LayerNorm subtracts the mean of what it reads. */
   readonly direction: Float64Array
-  /** What ln_f.bias says, which no part of the stream owns. */
+  /** What ln_f.bias contributes, which belongs to no part of the stream. */
   readonly bias: number
 }
 
@@ -75,12 +75,12 @@ async function unembedding(
 
 /** What attention or the MLP of a layer adds to the last token's row, in parts that add up to its share. */
 export interface LayerShares {
-  /** A number for each head: what it adds, without c_proj's bias. */
+  /** One number per head: what it adds, without c_proj's bias. */
   readonly heads: readonly number[]
-  /** Heads x tokens: what a head says because it looks at a token, its pattern held. Adds up to `heads`. */
+  /** Heads x tokens: what a head contributes by looking at a token, its pattern held fixed. Adds up to `heads`. */
   readonly sources: readonly Float64Array[]
   readonly attentionBias: number
-  /** A number for each neuron: what its activation adds through c_proj. [dMlp] */
+  /** One number per neuron: what its activation adds through c_proj. [dMlp] */
   readonly neurons: Float64Array
   readonly mlpBias: number
 }
@@ -97,14 +97,14 @@ export interface DirectAttribution {
 }
 
 /**
- * How far the sum of the parts may be from the logit, as a share of the sum of their sizes: some roundings of float32 (6e-8
- * each), which what cancels leaves large. A part that is left out or counted twice is off by thousands of times that.
+ * How far the sum of the parts may be from the logit, as a share of the sum of their sizes: a few roundings of float32 (6e-8
+ * each), which stay as large when the parts cancel. A part that is left out or counted twice is off by thousands of times that.
  */
 const ROUNDING = 1e-5
 
 /**
- * Takes a logit after the last token apart, the final LayerNorm's scale held: its parts are what each layer says directly, not
- * through later layers. ids: BOS first
+ * Splits the logit after the last token into parts, with the final LayerNorm's scale held fixed. A part is what a layer
+ * contributes directly, not through later layers. ids: BOS first
  * @throws if the parts do not add up to the logit, or the backend has no backward rules
  */
 export async function directAttribution(
@@ -169,7 +169,7 @@ async function layerShares(
   }
 }
 
-/** What the reader reads of each number that a layer is given: direction W^T. layer [in, dModel] -> [in] */
+/** The share of one unit of each of a layer's inputs: direction W^T. layer [in, dModel] -> [in] */
 export async function readThrough(
   ops: Backend,
   { direction }: Pick<LogitReader, 'direction'>,
@@ -179,7 +179,7 @@ export async function readThrough(
   return (await ops.download(read)).data
 }
 
-/** What each head says through its rows of c_proj, and behind them c_proj's bias. z: one token's, heads side by side, [dModel] */
+/** What each head contributes through its rows of c_proj, followed by c_proj's bias. z: one token's, heads side by side, [dModel] */
 export async function headShares(
   { ops, weights, config: { nHeads, dHead, dModel } }: Gpt2,
   layer: number,

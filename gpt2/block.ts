@@ -8,8 +8,8 @@ import { headResults } from './visible-attention.ts'
 import type { BlockWeights } from './weights.ts'
 
 /**
- * One transformer block. The residual stream x runs straight through; attention and MLP each read a
- * normalised copy of it and add what they have to say. -> [tokens, dModel]
+ * One transformer block. The residual stream x runs straight through. Attention and MLP each read a
+ * normalised copy of it and add their output to it. -> [tokens, dModel]
  */
 export async function block(
   ops: Backend,
@@ -34,7 +34,7 @@ export async function block(
   return hooks.at(`${name}.hook_resid_post`, after, ops) // [tokens, dModel]
 }
 
-/** stream + (z W_O + b_O): as addOutput has it, unless a hook changes what a head adds. */
+/** stream + (z W_O + b_O): by addOutput, unless a hook changes what a head adds. */
 async function attentionOutput(
   ops: Backend,
   stream: DeviceTensor, // [tokens, dModel]

@@ -9,23 +9,23 @@ export interface Gpt2Config {
   readonly nHeads: number
   readonly dHead: number // dModel / nHeads
   readonly dMlp: number // hidden width of the MLP, 4 * dModel unless the config says otherwise
-  readonly nCtx: number // positions the model knows
+  readonly nCtx: number // the context: how many positions the model has
   readonly dVocab: number
   readonly eps: number // LayerNorm's, inside the root
   readonly bos: number | undefined // <|endoftext|>, put before every text
   readonly activation: Exclude<Activation, 'none'> // of the MLP
-  /** Whether scores of attention are divided by sqrt(dHead), and whether by the layer's number, from 1, too. */
+  /** Whether attention scores are divided by sqrt(dHead), and whether also by the layer's number, counted from 1. */
   readonly scaledByHead: boolean
   readonly scaledByLayer: boolean
-  /** Whether the unembedding is said to be another matrix than the embedding. */
+  /** Whether config.json says that the unembedding is not the embedding matrix. */
   readonly untied: boolean
 }
 
-/** @throws if the model has none: it then runs on ids alone */
+/** @throws if the model has none: it then runs on ids only */
 export function bosOf({ bos, dVocab }: Pick<Gpt2Config, 'bos' | 'dVocab'>): number {
   if (bos !== undefined) return bos
   throw new Error(
-    `config.json: bos_token_id is missing or no id of the ${dVocab} tokens, and a text begins with BOS: set it, or give ids (--ids)`,
+    `config.json: bos_token_id is missing or not an id of the ${dVocab} tokens, but a text begins with BOS: set it, or give ids (--ids)`,
   )
 }
 
@@ -47,8 +47,8 @@ export const gpt2Small: Gpt2Config & { readonly bos: number } = {
 }
 
 /**
- * The most of each size, above any GPT-2's (the largest: 48 layers, 25 heads, 1,600 wide): tables are built from sizes before the
- * weights are there to be compared with.
+ * The limit of each size, above any GPT-2's (the largest has 48 layers, 25 heads and a width of 1,600). Tables are built from the
+ * sizes before the weights can be compared with them.
  */
 const MOST = {
   n_layer: 1000,
@@ -59,13 +59,13 @@ const MOST = {
   vocab_size: 2 ** 20,
 }
 
-/** The variants of GPT-2 that this is not. `reorder_and_upcast_attn` changes nothing where all is float32. */
+/** Unsupported variants of GPT-2. `reorder_and_upcast_attn` changes nothing where everything is float32. */
 const required = {
   model_type: ['gpt2'],
   add_cross_attention: [false, undefined],
 }
 
-/** Activations by the names that configs have for them. */
+/** Activation functions by their names in configs. */
 export const ACTIVATIONS: Readonly<Record<string, Gpt2Config['activation']>> = {
   gelu_new: 'gelu',
   gelu_pytorch_tanh: 'gelu',
@@ -80,7 +80,7 @@ export const ACTIVATIONS: Readonly<Record<string, Gpt2Config['activation']>> = {
 export const parseConfig = (json: string, label = 'config.json'): Gpt2Config =>
   readConfig(new JsonFields(json, label))
 
-/** The same of fields, which then tell what of them was not read. */
+/** The same from parsed fields, which record what was not read. */
 export function readConfig(fields: JsonFields): Gpt2Config {
   fields.require({ ...required, activation_function: [...Object.keys(ACTIVATIONS), undefined] })
   const size = (name: keyof typeof MOST, otherwise?: number) =>

@@ -1,10 +1,10 @@
-// Writing on from a prompt, one token at a time.
+// Continuing a prompt, one token at a time.
 import { createRandom } from '../engine/random.ts'
 import type { LayerCache } from './attention.ts'
 import type { Hook, HookTable } from './hooks.ts'
 import { run, type Gpt2 } from './model.ts'
 
-/** How the next token is drawn, and what is done to the model meanwhile. */
+/** How the next token is drawn, and which changes are made to the model meanwhile. */
 export interface SamplingOptions {
   /** Divides the logits: below 1 is more cautious, above 1 wilder; 0 always takes the most probable token (greedy). */
   readonly temperature?: number
@@ -18,18 +18,18 @@ export interface SamplingOptions {
   readonly hooks?: HookTable
 }
 
-/** One token the model thinks may come next. */
+/** A token that may come next. */
 interface Candidate {
   readonly id: number
   readonly logit: number
 }
 
 /**
- * Writes on from a prompt, one token at a time: the prompt goes through once (prefill), then each new token
- * alone (decode), with the keys and values of all before it in a cache. Ends after `maxNewTokens`,
- * at <|endoftext|>, or where the model's positions end.
+ * Continues a prompt, one token at a time: the prompt goes through once (prefill), then each new token
+ * alone (decode), with the keys and values of all tokens before it in a cache. Ends after `maxNewTokens`,
+ * at <|endoftext|>, or at the model's last position.
  * @param prompt ids with BOS; yields one id at a time
- * @throws for an option out of its range, and as `run` does
+ * @throws for an option out of its range, and whatever `run` throws
  */
 export async function* generate(
   model: Gpt2,

@@ -6,7 +6,7 @@ import { answerOf, type LogitQuestion } from './attribution.ts'
 import type { Hook, HookTable } from './hooks.ts'
 import { lastRows, run, type Gpt2 } from './model.ts'
 
-/** What one pass forward and back found. */
+/** The result of one pass forward and back. */
 export interface HookGradients {
   /** The number asked for, of each text. */
   readonly logits: readonly number[]
@@ -18,8 +18,8 @@ export interface HookGradients {
 
 /**
  * How the number that `question` asks for, after each text's last token, changes with each number at the hooks `names`.
- * `hooks` run too, before the gradient is taken at theirs; what they upload anew is where it ends.
- * @throws as `run` does; if the backend has no backward rules
+ * `hooks` run too, before the gradient is taken at their points; it ends where they upload a new tensor.
+ * @throws whatever `run` throws, and if the backend has no backward rules
  */
 export async function hookGradients(
   model: Gpt2,

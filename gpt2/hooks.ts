@@ -7,7 +7,7 @@ import type { Gpt2Config } from './config.ts'
 /**
  * A function called at a named point of the forward pass with the activation there. It may look
  * (return nothing) or intervene (return a tensor of the same shape, which then takes its place).
- * The tensor it is given lives only until it returns: `download` what is to be kept.
+ * The tensor it is given lives only until it returns: `download` it to keep its numbers.
  */
 export type Hook = (x: DeviceTensor, ops: Backend) => Promise<DeviceTensor | void>
 
@@ -58,7 +58,7 @@ export class Hooks {
   readonly wantsFinalNorm: boolean
   readonly wantsLogits: boolean
 
-  /** @throws for a name that is no hook of this model */
+  /** @throws for a name that is not a hook of this model */
   constructor(table: HookTable, config: Gpt2Config) {
     this.#table = table
     const names = new Set(hookNames(config))
@@ -77,7 +77,7 @@ export class Hooks {
     return Object.hasOwn(this.#table, name)
   }
 
-  /** Calls the hooks of this name, if any, on x (shown as `shape`), and gives what goes on from here. */
+  /** Calls the hooks of this name, if any, on x (shown as `shape`), and returns what the pass continues with. */
   async at(name: string, x: DeviceTensor, ops: Backend, shape: Shape = x.shape): Promise<DeviceTensor> {
     if (!this.wants(name)) return x
     let shown = ops.reshape(x, shape)
@@ -94,8 +94,8 @@ export class Hooks {
   }
 
   /**
-   * The same for numbers in host memory, worked out for hooks to see. -> x itself if no hook changed one of them
-   * @throws if one did on a tape, which sees no host
+   * The same for numbers in host memory, computed only for hooks to see. -> x itself if no hook changed it
+   * @throws if a hook changed it on a tape, which does not record host memory
    */
   async seen(name: string, x: Tensor, ops: Backend): Promise<Tensor> {
     if (!this.wants(name)) return x
@@ -106,7 +106,7 @@ export class Hooks {
     if (after.data.every((value, i) => Object.is(value, x.data[i]))) return x
     if (!tape) return after
     throw new Error(
-      `hook ${name}: what is changed here goes on by way of the host, and a gradient would end there without a word: change it at another hook`,
+      `hook ${name}: a change here passes through host memory, where a gradient would silently end: change it at another hook`,
     )
   }
 }
@@ -117,7 +117,7 @@ function suggest(name: string, { nLayers }: Gpt2Config): string {
   return `there are hook_embed, hook_pos_embed, blocks.N.{${blockHooks.join(', ')}}, ${finalHooks.join(', ')}`
 }
 
-/** A hook that works on numbers in host memory: tensor to tensor, on any backend. Gradients end there: a tape sees no host. */
+/** A hook that works on numbers in host memory, on any backend. Gradients end there: a tape does not record host memory. */
 export function onHost(intervene: (x: Tensor) => Tensor): Hook {
   return async (x, ops) => ops.upload(intervene(await ops.download(x)))
 }

@@ -7,8 +7,8 @@ import { run, type Gpt2 } from './model.ts'
 const ROWS_AT_ONCE = 128
 
 /**
- * The cross-entropy of each text in nats, -log p(next token | those before) summed over every prediction but the last,
- * which has no answer; the one made at BOS counts. The logits of all tokens are never held at once.
+ * The cross-entropy of each text in nats: -log p(next token | those before), summed over every prediction but the last,
+ * which has no answer. The prediction at BOS counts. The logits of all tokens are never held at once.
  * texts: ids, at least two each
  */
 export async function textLosses(
@@ -39,7 +39,7 @@ export async function meanLoss(model: Gpt2, ids: readonly number[], hooks?: Hook
   return loss / (ids.length - 1)
 }
 
-/** normalized [tokens, dModel], all texts' -> -log p(next token) of each row; a text's last row says nothing. */
+/** normalized [tokens, dModel], of all texts -> -log p(next token) of each row; a text's last row has no meaning. */
 async function nextTokenLosses(
   ops: Backend,
   { weights }: Gpt2,

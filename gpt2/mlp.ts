@@ -3,7 +3,7 @@ import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { Pass } from './pass.ts'
 import type { BlockWeights } from './weights.ts'
 
-/** The MLP's hidden layer: four times as wide as the stream, passed through GELU, or what the config says. -> [tokens, dMlp] */
+/** The MLP's hidden layer: four times as wide as the stream, passed through GELU unless the config says otherwise. -> [tokens, dMlp] */
 export async function mlp(
   ops: Backend,
   h: DeviceTensor, // [tokens, dModel], normalised

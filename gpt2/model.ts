@@ -32,22 +32,22 @@ export async function loadGpt2(
   return { config, ops, weights, [Symbol.dispose]: () => releaseWeights(ops, weights) }
 }
 
-/** Frees what a model has on its backend, as the end of its `using` does. */
+/** Frees a model's memory on its backend, as the end of its `using` does. */
 export function releaseGpt2(model: Gpt2): void {
   model[Symbol.dispose]()
 }
 
-/** What of the forward pass is run again, or left out. */
+/** Parts of the forward pass that are reused or left out. */
 export interface RunOptions {
-  /** Keys and values of what came before; only for a single text. */
+  /** Keys and values of the tokens before; only for a single text. */
   readonly cache?: readonly LayerCache[]
-  /** Logits of each text's last token only. */
+  /** Compute the logits of each text's last token only. */
   readonly lastOnly?: boolean
 }
 
 /**
  * The forward pass. Texts are token ids, laid end to end without padding; a hook sees the rows of all of
- * them, [sum of lengths, ...]. Runs as far as the deepest hook and no further: no hook on `logits`, no unembedding.
+ * them, [sum of lengths, ...]. It runs as far as the deepest hook and no further: without a hook on `logits` there is no unembedding.
  * @throws for an empty text, an id outside the vocabulary, more tokens than positions, an unknown hook
  */
 export async function run(
@@ -59,7 +59,7 @@ export async function run(
   const hooks = new Hooks(hookTable, config)
   if (cache && hooks.blocks < config.nLayers)
     throw new Error(
-      'run: with a cache the pass must reach the end, or its layers differ in length; hook the logits',
+      'run: with a cache the pass must reach the end, or the cache’s layers differ in length: add a hook on logits',
     )
   const spans = checkTexts(texts, config, cache)
   const ids = texts.flat()
@@ -80,7 +80,7 @@ export async function run(
   })
 }
 
-/** The row of each text's last token, where texts lie end to end. */
+/** The row of each text's last token; texts are end to end. */
 export function lastRows(texts: readonly (readonly number[])[]): number[] {
   let end = 0
   return texts.map((text) => (end += text.length) - 1)
@@ -110,15 +110,14 @@ function checkTexts(
   cache?: readonly LayerCache[],
 ): TextSpan[] {
   if (texts.length === 0) throw new Error('run: no texts')
-  if (cache && texts.length > 1)
-    throw new Error(`run: a cache belongs to one text, got ${texts.length} texts`)
+  if (cache && texts.length > 1) throw new Error(`run: a cache holds one text, got ${texts.length} texts`)
   const past = cache?.[0]?.keys.length ?? 0
   return texts.map((ids, text) => {
     if (ids.length === 0)
-      throw new Error(`run: text ${text} has no tokens; a text has at least one, <|endoftext|> counts`)
+      throw new Error(`run: text ${text} has no tokens; it needs at least one, and <|endoftext|> counts`)
     if (past + ids.length > nCtx)
       throw new Error(
-        `run: text ${text} has ${past + ids.length} tokens, but the model knows ${nCtx} positions; shorten it`,
+        `run: text ${text} has ${past + ids.length} tokens, but the model has ${nCtx} positions; shorten it`,
       )
     for (const [position, id] of ids.entries())
       if (!Number.isInteger(id) || id < 0 || id >= dVocab)

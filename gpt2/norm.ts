@@ -3,7 +3,7 @@ import type { Backend, DeviceTensor, Norm } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 import type { Pass } from './pass.ts'
 
-/** x normalised: in one step, unless a hook wants to see what happens inside. [tokens, dModel] -> the same */
+/** x normalised: in one step, unless a hook wants to see the steps inside. [tokens, dModel] -> the same shape */
 export async function layerNorm(
   ops: Backend,
   x: DeviceTensor,

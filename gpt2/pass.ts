@@ -1,4 +1,4 @@
-// What every block of one forward pass is told.
+// What every block of one forward pass needs to know.
 import type { TextSpan } from '../engine/backend.ts'
 import type { Gpt2Config } from './config.ts'
 import type { Hooks } from './hooks.ts'

@@ -2,8 +2,8 @@
 import type { Tokenizer } from './tokenizer.ts'
 
 /**
- * A string a token. One that holds but a part of a character is empty, and the one that completes it shows the whole. One
- * that has more before that part shows its bytes, ` ⟨e2 80⟩`: it would look like a space.
+ * One string per token. A token that holds only part of a character is empty, and the token that completes the character shows
+ * it whole. A token that has something before such a part shows its bytes, ` ⟨e2 80⟩`: it would look like a space.
  */
 export function piecesOf({ tokenizer }: { readonly tokenizer: Tokenizer }, ids: readonly number[]): string[] {
   const decode = tokenizer.stream()

@@ -1,5 +1,5 @@
-// GPT-2 in one file: plain loops on arrays. No hooks, no cache, no batches, no backend; slow, and whole. The rest of gpt2/ computes
-// the same numbers, bit for bit on the reference backend, which a test asserts: read this first.
+// GPT-2 in one file: plain loops on arrays. No hooks, no cache, no batches, no backend; slow but complete. The rest of gpt2/ computes
+// the same numbers; on the reference backend they are bit-identical, as a test asserts. Read this first.
 
 /** One row of numbers per token. Float32Array rounds what is stored to float32; sums are float64 until then. */
 type Row = Float32Array
@@ -16,7 +16,7 @@ export function plainForward(weights: PlainWeights, nLayers: number, nHeads: num
   const [wte, wpe] = [weights('wte.weight'), weights('wpe.weight')]
   const dModel = weights('ln_f.weight').length
 
-  // The residual stream begins as what each token is, plus where it stands.
+  // The residual stream begins as the sum of two rows: which token it is, and where it stands.
   let stream = ids.map((id, t) => add(rowOf(wte, id, dModel), rowOf(wpe, t, dModel)))
   for (let layer = 0; layer < nLayers; layer++) {
     // Each half of a block reads the stream, normalised, and adds to it. Nothing is ever replaced.
@@ -87,7 +87,7 @@ function attention(rows: Row[], layer: Layer, nHeads: number): Row[] {
   })
 }
 
-/** Scores become shares that sum to 1. The largest is taken out first, so that exp does not overflow. */
+/** Scores become shares that sum to 1. The largest is subtracted first, so that exp does not overflow. */
 function softmax(scores: number[]): Row {
   const max = Math.max(...scores)
   let sum = 0

@@ -2,7 +2,7 @@
 import { ACTIVATIONS, type Gpt2Config } from './config.ts'
 import { SPREAD } from './train/initial.ts'
 
-/** Nothing is dropped out: models are trained here without. */
+/** Dropout is 0: models are trained here without it. */
 export function configJson(config: Gpt2Config): string {
   const [activation] = Object.entries(ACTIVATIONS).find(([, name]) => name === config.activation)!
   return JSON.stringify(

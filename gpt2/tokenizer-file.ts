@@ -1,7 +1,8 @@
 // A model folder's own tokenizer: tokenizer.json, or vocab.json with merges.txt, where it is byte-level BPE as GPT-2's.
 import { cut, show } from '../engine/weights/json.ts'
 import { JsonFields } from '../engine/weights/json-fields.ts'
-import { byteString, END_OF_TEXT, type Vocabulary } from './tokenizer.ts'
+import { byteString } from './byte-strings.ts'
+import { END_OF_TEXT, type Vocabulary } from './tokenizer.ts'
 
 /** A token that is no outcome of merges. */
 interface AddedToken {

@@ -1,5 +1,14 @@
 // GPT-2's tokenizer.
 import { bytePairEncode } from './bpe.ts'
+import { byteArray, byteString, showBytes, utf8Decoder } from './byte-strings.ts'
+import {
+  refuseCertainlyTooLong,
+  refuseRanks,
+  refuseSize,
+  tooLong,
+  unknownBytes,
+  unknownId,
+} from './tokenizer-refusals.ts'
 
 /** Text to token ids and back: byte-level BPE as GPT-2's. No call changes what another gives. */
 export interface Tokenizer {
@@ -70,10 +79,7 @@ export interface Vocabulary {
 export async function createTokenizer({
   vocabularySize = GPT2_VOCABULARY_SIZE,
 }: { vocabularySize?: number } = {}): Promise<Tokenizer & { readonly endOfText: number }> {
-  if (!Number.isInteger(vocabularySize) || vocabularySize < 257)
-    throw new Error(
-      `tokenizer: vocabularySize ${vocabularySize} is not a whole number from 257 (256 bytes and ${END_OF_TEXT})`,
-    )
+  refuseSize(vocabularySize)
   const endOfText = Math.min(vocabularySize, GPT2_VOCABULARY_SIZE) - 1
   const tokens = await loadTokens(endOfText)
   const ids = new Map(tokens.map((bytes, id) => [bytes, id]))
@@ -103,19 +109,13 @@ export function tokenizerOf(vocabulary: Vocabulary): Tokenizer {
   const bytesOfId = (id: number): string => {
     const bytes = tokens.get(id)
     if (bytes !== undefined) return bytes
-    if (!Number.isInteger(id) || id < 0 || id >= size)
-      throw new Error(
-        `tokenizer: token id ${id} is not a whole number from 0 to ${size - 1}: this vocabulary has ${size} tokens`,
-      )
+    if (!Number.isInteger(id) || id < 0 || id >= size) throw unknownId(id, size)
     return byteString(`⟨id ${id}⟩`)
   }
 
   const idOf = (bytes: string): number => {
     const id = ids.get(bytes)
-    if (id === undefined)
-      throw new Error(
-        `encode: this vocabulary has no token for ${showBytes(bytes)}, a byte of the text: take it out of the text`,
-      )
+    if (id === undefined) throw unknownBytes(bytes)
     return id
   }
 
@@ -173,60 +173,6 @@ function cutterOf(added: ReadonlyMap<string, number>): (text: string) => string[
 async function loadTokens(count: number): Promise<string[]> {
   const { default: gpt2 } = await import('js-tiktoken/ranks/gpt2')
   const [mark, firstId, ...tokens] = gpt2.bpe_ranks.split(' ', count + 2)
-  if (mark !== '!' || firstId !== '0' || tokens.length !== count)
-    throw new Error(
-      `tokenizer: js-tiktoken/ranks/gpt2: expected "! 0" and at least ${count} tokens, ` +
-        `got "${mark} ${firstId}" and ${tokens.length}: install the version in package-lock.json`,
-    )
+  refuseRanks(mark, firstId, tokens.length, count)
   return tokens.map((base64) => atob(base64))
-}
-
-/** @throws if even tokens of the greatest length could not hold the text in `maxTokens` */
-function refuseCertainlyTooLong(text: string, maxTokens: number, longestToken: number): void {
-  if (!Number.isInteger(maxTokens) || maxTokens < 0)
-    throw new Error(`encode: maxTokens ${maxTokens} is not a whole number from 0`)
-  const mostBytes = maxTokens * longestToken
-  // Each UTF-16 unit takes a byte or more: the rest of a longer text cannot change the answer.
-  const bytes = new TextEncoder().encode(text.slice(0, mostBytes + 1)).length
-  if (bytes > mostBytes) throw tooLong(`more than ${maxTokens}`, maxTokens)
-}
-
-function tooLong(tokens: string, maxTokens: number): RangeError {
-  return new RangeError(
-    `encode: the text has ${tokens} tokens, at most ${maxTokens} are allowed: shorten it, or split it into several texts`,
-  )
-}
-
-/** Unlike a TextDecoder's default, this keeps a byte order mark: it is a character like others. */
-function utf8Decoder(): TextDecoder {
-  return new TextDecoder('utf-8', { ignoreBOM: true })
-}
-
-/** UTF-8 as a byte string: a key that a Map can hold. TextEncoder writes a lone surrogate as U+FFFD. */
-export function byteString(text: string): string {
-  let bytes = ''
-  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte)
-  return bytes
-}
-
-function byteArray(bytes: string): Uint8Array {
-  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))
-}
-
-/** Whole characters in a byte string: a lead byte and as many continuation bytes as it announces. */
-const WHOLE_CHARACTERS =
-  /((?:[\0-\x7f]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+)/
-
-/** A byte string as text, with what is not a whole character in hexadecimal. */
-function showBytes(bytes: string): string {
-  // Splitting by a captured group alternates: bytes between characters (often none), characters, bytes, ...
-  return bytes
-    .split(WHOLE_CHARACTERS)
-    .map((part, i) => (i % 2 === 1 ? utf8Decoder().decode(byteArray(part)) : showRawBytes(part)))
-    .join('')
-}
-
-function showRawBytes(bytes: string): string {
-  if (bytes === '') return ''
-  return `⟨${Array.from(byteArray(bytes), (byte) => byte.toString(16).padStart(2, '0')).join(' ')}⟩`
 }

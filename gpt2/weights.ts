@@ -16,9 +16,9 @@ export interface BlockWeights {
 }
 
 export interface Gpt2Weights {
-  /** The token embedding, read by row on the way in. */
+  /** The token embedding, read row by row on the way in. */
   readonly wte: Linear // [dModel, dVocab], stored [dVocab, dModel]
-  /** The unembedding, multiplied with on the way out: wte itself, unless a checkpoint has another. */
+  /** The unembedding, which multiplies on the way out: wte itself, unless a checkpoint has another matrix. */
   readonly lm_head: Linear // [dModel, dVocab], stored [dVocab, dModel]
   readonly wpe: Table // [nCtx, dModel]
   readonly blocks: readonly BlockWeights[]
@@ -46,7 +46,7 @@ export function weightShapes({ nLayers, dModel, dMlp, nCtx, dVocab }: Gpt2Config
   return shapes
 }
 
-/** The same, with the unembedding where it is another matrix than the embedding. */
+/** The same, with the unembedding if it is not the embedding matrix. */
 export function allShapes(config: Gpt2Config): Map<string, Shape> {
   const shapes = weightShapes(config)
   if (config.untied) shapes.set(LM_HEAD, [config.dVocab, config.dModel])
@@ -56,7 +56,7 @@ export function allShapes(config: Gpt2Config): Map<string, Shape> {
 const PREFIX = 'transformer.'
 const LM_HEAD = 'lm_head.weight'
 
-/** Tensors of public checkpoints that are no weights: the causal mask's buffers, and wte's second name. */
+/** Tensors of public checkpoints that are not weights: the causal mask's buffers, and wte's second name. */
 const ignored = /^(h\.\d+\.attn\.(bias|masked_bias)|lm_head\.weight)$/
 
 /**
@@ -71,12 +71,12 @@ export function selectGpt2Tensors(
   return selectTensors(store, allShapes({ ...config, untied }), { prefix: PREFIX, ignored })
 }
 
-/** Numbers of each matrix that are compared at once. */
+/** How many numbers of each matrix are compared at once. */
 const COMPARED = 2 ** 20
 
 /**
- * Whether a checkpoint's `lm_head.weight` is another matrix than `wte.weight`: whatever its config says, as in transformers 5.
- * @throws if the config says that it has one of its own, and it has none
+ * Whether a checkpoint's `lm_head.weight` differs from `wte.weight`, whatever its config says, as in transformers 5.
+ * @throws if the config says that there is an `lm_head.weight`, and there is none
  */
 export async function hasOwnUnembedding(
   store: WeightStore,

@@ -1,4 +1,4 @@
-// What stands at an SAE's hook, taken apart: features, biases, and what the SAE misses; and what each part is worth.
+// The activation at an SAE's hook, split into features, biases and what the SAE misses; and what each part is worth.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { rulesOf } from '../engine/backward.ts'
 import type { SparseRows } from '../engine/sparse.ts'
@@ -9,7 +9,7 @@ import { unitsAt } from './edit.ts'
 import { encode } from './encoder.ts'
 import type { Sae } from './weights.ts'
 
-/** What stands at the hook that an SAE rebuilds, on its basis: features + bias + error. Rows are tokens. */
+/** The activation at the hook that an SAE rebuilds, on its basis: features + bias + error. One row per token. */
 export interface SaeParts {
   /** sparse [tokens, d_sae] */
   readonly features: SparseRows
@@ -19,7 +19,7 @@ export interface SaeParts {
   readonly added: Tensor
   /** What is rebuilt without any feature, [tokens, d_out]: b_dec, and what normalisation or a skip puts there. */
   readonly bias: Tensor
-  /** What is there and was not rebuilt, [tokens, d_out] */
+  /** What was not rebuilt, [tokens, d_out] */
   readonly error: Tensor
 }
 
@@ -58,8 +58,8 @@ export async function takeApart(sae: Sae, input: Tensor, output: Tensor): Promis
 }
 
 /**
- * What each part is worth to a number, to first order. gradient [tokens, ...]: the number's, by what stands at the hook that is
- * rebuilt. The shares add up to gradient times activation there, but for a mean that the basis leaves out.
+ * What each part is worth to a number, to first order. gradient [tokens, ...]: of that number with respect to the activation at the
+ * rebuilt hook. The shares add up to gradient times activation there, except for a mean that the basis leaves out.
  * @throws if the backend has no backward rules
  */
 export async function saeShares(sae: Sae, parts: SaeParts, gradient: Tensor): Promise<SaeShares> {
@@ -89,7 +89,7 @@ function difference(a: Tensor, b: Tensor): Tensor {
   )
 }
 
-/** a and b [rows, width] -> the product of each two rows */
+/** a and b [rows, width] -> the dot product of each pair of rows, [rows] */
 function rowProducts(a: Tensor, b: Tensor): Float64Array {
   return Float64Array.from({ length: a.shape[0] }, (_, row) => {
     const other = b.row(row)

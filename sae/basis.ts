@@ -1,4 +1,4 @@
-// Between what stands at a hook and what an SAE reads there.
+// From the activation at a hook to what an SAE reads there, and back.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { sizeOf, Tensor } from '../engine/tensor.ts'
 import type { SaeConfig } from './config.ts'
@@ -12,7 +12,7 @@ function flat(ops: Backend, x: DeviceTensor): DeviceTensor {
 }
 
 /**
- * What stands at `hook` on the SAE's basis: a stream with its mean over d_model taken out, if the SAE was trained so; heads side
+ * The activation at `hook` on the SAE's basis: a stream minus its mean over d_model, if the SAE was trained that way; heads side
  * by side, or the one head. x [tokens, ...] -> [tokens, d_in]
  */
 export async function toBasis(
@@ -32,8 +32,8 @@ export async function toBasis(
 }
 
 /**
- * Puts a reconstruction in the place of what stands at `hook`: the mean that was taken out is added again, and other heads stay
- * as they are. x [tokens, ...], rebuilt [tokens, d_out] -> as x
+ * Puts a reconstruction in place of the activation at `hook`: the mean that was subtracted is added back, and other heads stay
+ * as they are. x [tokens, ...], rebuilt [tokens, d_out] -> the shape of x
  */
 export async function fromBasis(
   ops: Backend,

@@ -9,14 +9,14 @@ export interface SaeConfig {
   readonly architecture: ArchitectureName
   readonly dIn: number // width of what it reads
   readonly dSae: number // number of features
-  readonly dOut: number // width of what it rebuilds: d_in but for transcoders
-  /** Where it was trained, e.g. `blocks.6.hook_resid_pre`. Another hook gives numbers without meaning. */
+  readonly dOut: number // width of what it rebuilds: d_in except for transcoders
+  /** Where it was trained, e.g. `blocks.6.hook_resid_pre`. At another hook its numbers would mean nothing. */
   readonly hookName: string
-  /** What it rebuilds: the same hook but for transcoders. */
+  /** What it rebuilds: the same hook, except for transcoders. */
   readonly hookNameOut: string
-  /** The one attention head that it reads, if it reads only one. */
+  /** The attention head that it reads, if it reads only one. */
   readonly headIndex?: number
-  /** Whether a stream's mean over d_model was taken out before training (`center_writing_weights`). */
+  /** Whether a stream's mean over d_model was subtracted before training (`center_writing_weights`). */
   readonly centered: boolean
   /** Whether b_dec is subtracted from the input. */
   readonly subtractsDecoderBias: boolean
@@ -46,16 +46,16 @@ export function plainConfig(
   }
 }
 
-/** The most of each size, far above any SAE's that fits a machine. */
+/** The limit of each size, far above any SAE that fits a machine. */
 const MOST = { d_in: 2 ** 16, d_out: 2 ** 16, d_sae: 2 ** 24 }
 
-/** What SAELens 6 moved into `metadata`; before, all fields stood side by side. Ours are those that decide about numbers. */
+/** What SAELens 6 moved into `metadata`; before, all fields stood side by side. Only fields that affect numbers are read. */
 export const MOVED: readonly string[] = [
   ...['model_name', 'hook_name', 'hook_name_out', 'hook_head_index', 'hook_point', 'prepend_bos'],
   ...['model_class_name', 'model_from_pretrained_kwargs', 'seqpos_slice'],
 ]
 
-/** Of what the model was trained on: variants that this project does not give. */
+/** Variants of the model behind the SAE that are not supported here. */
 const requiredAbout = {
   prepend_bos: [true, null, undefined], // every text begins with BOS here
   model_class_name: ['HookedTransformer', 'HookedSAETransformer', 'TransformerBridge', null, undefined], // hooks have their names
@@ -68,13 +68,13 @@ const ACTIVATIONS = ['activation_fn', 'activation_fn_str']
 
 /**
  * Reads a SAELens `cfg.json`: of version 6 and later (with `metadata`), of 3 to 5, or older (`hook_point`, ...). Fields that change
- * nothing here are not read.
+ * nothing here are ignored.
  * @throws naming the field, what it holds and what is expected
  */
 export const parseSaeConfig = (json: string, label = 'cfg.json'): SaeConfig =>
   readSaeConfig(new JsonFields(json, label))
 
-/** The same of fields, which then tell what of them was not read. */
+/** The same from parsed fields, which record what was not read. */
 export function readSaeConfig(fields: JsonFields): SaeConfig {
   const about = aboutOf(fields)
   about.require(requiredAbout)
@@ -149,7 +149,7 @@ function siteIn(about: JsonFields, name: string): string {
   return hook
 }
 
-/** How the model was changed when it was loaded for training. What changes nothing that stands at our hooks may be anything. */
+/** How the model was changed when it was loaded for training. Changes that do not affect our hooks are not checked. */
 const HARMLESS = ['center_unembed', 'fold_ln', 'dtype', 'device', 'n_devices', 'move_to_device']
 
 function centeringIn(about: JsonFields, hookName: string): boolean {
@@ -191,7 +191,7 @@ function normalisationIn(fields: JsonFields): Pick<SaeConfig, 'normalisation' | 
   return { normalisation: 'none', inputScale: fields.positive('norm_scaling_factor') }
 }
 
-/** In words, for the table beside every result. */
+/** The basis in words, for the table beside every result. */
 export function describeBasis({
   centered,
   hookName,

@@ -1,4 +1,4 @@
-// From features back to what stands at a hook.
+// From features back to the activation at a hook.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import type { SparseRows } from '../engine/sparse.ts'
 import { Tensor } from '../engine/tensor.ts'
@@ -7,8 +7,8 @@ import { denormalise } from './normalise.ts'
 import type { Sae } from './weights.ts'
 
 /**
- * x_hat = f W_dec + b_dec: what the active features alone make of the input x, with its normalisation undone. Of a transcoder it
- * is what stands at its other hook. x [tokens, ...], as at the SAE's hook; sparse [tokens, d_sae] -> [tokens, d_out]
+ * x_hat = f W_dec + b_dec: the input x as rebuilt from its active features alone, with normalisation undone. A transcoder
+ * rebuilds its other hook. x [tokens, ...], as at the SAE's hook; sparse [tokens, d_sae] -> [tokens, d_out]
  */
 export async function reconstruct(
   ops: Backend,

@@ -10,7 +10,7 @@ import type { Sae } from './weights.ts'
 
 /**
  * An edit adds a multiple of one feature's direction at the hook that its SAE rebuilds, token by token. What the SAE fails to
- * reconstruct stays there: only the feature's own contribution changes.
+ * reconstruct is kept: only the feature's own contribution changes.
  */
 export interface Edit {
   readonly hook: string
@@ -21,8 +21,8 @@ export interface Edit {
 }
 
 /**
- * What a decoder row is at the hook that its SAE rebuilds: itself; of an SAE of one head, that head's part of all heads side by
- * side. row [d_out] -> [width]
+ * A decoder row as a direction at the hook that its SAE rebuilds: the row itself or, for an SAE of one head, the row in that head's
+ * place among all heads. row [d_out] -> [width]
  */
 export function directionAt({ headIndex }: SaeConfig, row: Float32Array, width: number): Float32Array {
   const direction = new Float32Array(width)
@@ -31,8 +31,8 @@ export function directionAt({ headIndex }: SaeConfig, row: Float32Array, width: 
 }
 
 /**
- * What one unit of a feature is worth at the hook: 1, but where each token is normalised before the SAE sees it as much as
- * the token's scale. x [tokens, ...], at the SAE's hook -> a multiple of the decoder row for each token
+ * What one unit of a feature is worth at the hook: 1, or the token's scale where each token is normalised before the SAE
+ * reads it. x [tokens, ...], at the SAE's hook -> a multiple of the decoder row for each token
  */
 export async function unitsAt(ops: Backend, sae: Sae, x: DeviceTensor): Promise<Float32Array> {
   const { normalisation, hookName, hookNameOut } = sae.config
@@ -65,7 +65,7 @@ function multiples(coefficients: Float32Array, direction: Float32Array): Tensor 
 }
 
 /**
- * A hook that adds coefficients[t] * direction to row t, which no gradient goes through: they are given, not computed.
+ * A hook that adds coefficients[t] * direction to row t. No gradient flows through the sum added: it is given, not computed.
  * coefficients: one per row, direction [width]
  */
 export function addDirection(coefficients: Float32Array, direction: Float32Array): SaeHooks[string] {
@@ -73,7 +73,7 @@ export function addDirection(coefficients: Float32Array, direction: Float32Array
   return async (x, ops) => ops.add(x, ops.upload(change.reshape(x.shape)))
 }
 
-/** What is done to a feature while text is written: nothing of it is left, `factor` times as much of it, or `coefficient` of it is added. */
+/** What is done to a feature while text is written: it is removed, multiplied by `factor`, or `coefficient` times its direction is added. */
 type LiveChange =
   | { kind: 'off'; onFiring: () => void }
   | { kind: 'scale'; factor: number }

@@ -6,9 +6,9 @@ import type { SaeConfig } from './config.ts'
 type Tensors = (name: string) => WeightSource
 
 /**
- * An SAE that was trained on x s and rebuilds x s reads x and rebuilds x with W_enc s, W_dec / s and b_dec / s; a transcoder's
- * output was not scaled, and stays. TopK on activations that are multiplied by the norms n of their decoder rows is TopK with
- * W_enc n and b_enc n by column, and W_dec / n by row.
+ * An SAE that was trained to rebuild x s from x s rebuilds x from x with the weights W_enc s, W_dec / s and b_dec / s. A
+ * transcoder's output was not scaled, so its decoder stays. TopK on activations that are multiplied by the norms n of their
+ * decoder rows is TopK with W_enc n and b_enc n by column, and W_dec / n by row.
  */
 export async function folded(
   { inputScale, scalesByDecoderNorm, hookName, hookNameOut }: SaeConfig,

@@ -1,4 +1,4 @@
-// SAEs as they were saved before SAELens had its own files, in its terms.
+// SAEs from before SAELens had files of its own, translated into its terms.
 import { pickledFields } from '../engine/weights/pickle.ts'
 import { stateDictStore } from '../engine/weights/torch-tensors.ts'
 import { sourceOf, forEachRowBlock, readTensor, type WeightStore } from '../engine/weights/weights.ts'
@@ -6,7 +6,7 @@ import { Tensor } from '../engine/tensor.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 
-/** Trained on TransformerLens' defaults: its loader had no others yet. */
+/** Trained with TransformerLens' defaults: its loader had no options yet. */
 const DEFAULTS = { model_from_pretrained_kwargs: { center_writing_weights: true } }
 
 /**

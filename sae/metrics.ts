@@ -15,9 +15,9 @@ export interface SaeQuality {
   readonly mse: number
   /** Mean over tokens of x . x_hat / (|x| |x_hat|); 0 where one of them is. */
   readonly cosine: number
-  /** Features active on no token shown. Few tokens leave many features without an occasion: not the same as useless. */
+  /** Features active on none of the tokens shown. With few tokens many features just have no occasion to fire. */
   readonly deadFeatures: number
-  /** Features active on more than a tenth of the tokens: more likely to stand for a place or a size than for a thing. */
+  /** Features active on more than a tenth of the tokens: more likely to stand for a position or a size than for a meaning. */
   readonly denseFeatures: number
 }
 

@@ -1,8 +1,8 @@
-// What is done to each token's input before an SAE sees it, and undone after.
+// What is done to each token's input before an SAE reads it, and undone afterwards.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { Tensor } from '../engine/tensor.ts'
 
-/** By token; a factor that is the same for all tokens is folded into the weights when they are loaded. */
+/** The kinds of normalisation per token; a factor common to all tokens is folded into the weights when they are loaded. */
 export type Normalisation = 'none' | 'layer_norm' | 'constant_norm_rescale'
 
 /** One token's: the input becomes (x - shift) / divisor, and a reconstruction y of it y * factor + shift. */

@@ -3,7 +3,7 @@ import { meanSparseRows, sliceRows, stackRows, type SparseRows } from '../engine
 import { showShape } from '../engine/tensor.ts'
 
 /**
- * The rows of every token but each text's first, BOS, whose activations are of another kind and size.
+ * The rows of every token but each text's first, BOS, whose activations are of a different kind and size.
  * features [sum of lengths, d_sae], lengths with BOS -> sparse [sum of lengths - texts, d_sae]
  * @throws if the lengths do not add up to the rows
  */

@@ -1,4 +1,4 @@
-// An SAE's files as SAELens 6 and later reads them.
+// An SAE's files as SAELens 6 and later versions read them.
 import { readTensor, type WeightStore } from '../engine/weights/weights.ts'
 import type { Tensor } from '../engine/tensor.ts'
 import type { SaeConfig } from './config.ts'

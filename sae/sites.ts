@@ -1,9 +1,9 @@
-// The places of a block that an SAE can read or rebuild, and what stands there.
+// The places of a block that an SAE can read or rebuild, and the kind of activation at each.
 
 /**
  * In the order the forward pass reaches them. `stream`: the residual stream, or what is added to it. Its mean over d_model is
- * read by no later layer, and taken out of what an SAE is trained on where the model's writing weights were centred
- * (TransformerLens' center_writing_weights). `heads`: what attention heads make, side by side, before W_O writes it into
+ * read by no later layer, and is subtracted from what an SAE is trained on if the model's writing weights were centred
+ * (TransformerLens' center_writing_weights). `heads`: the outputs of the attention heads, side by side, before W_O writes them into
  * the stream. `normalized`: the stream as LayerNorm leaves it, before its weight and bias.
  */
 const SITES = {

@@ -1,4 +1,4 @@
-// An SAE put into the model: what stands at its hook replaced by what the SAE makes of it.
+// An SAE put into the model: the activation at its hook is replaced by the SAE's reconstruction of it.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { sizeOf, Tensor } from '../engine/tensor.ts'
 import type { SparseRows } from '../engine/sparse.ts'
@@ -8,7 +8,7 @@ import { reconstruct } from './decoder.ts'
 import { encode } from './encoder.ts'
 import { checkHook, type Sae } from './weights.ts'
 
-/** Hooks by the activation they stand at: what is there in, what goes on out, or nothing. */
+/** Hooks by name. Each is given the activation there, and returns what replaces it, or nothing. */
 export type SaeHooks = Readonly<
   Record<string, (x: DeviceTensor, ops: Backend) => Promise<DeviceTensor | void>>
 >
@@ -16,9 +16,9 @@ export type SaeHooks = Readonly<
 type FeatureEdit = (features: SparseRows, ops: Backend) => SparseRows | Promise<SparseRows>
 
 /**
- * Hooks that replace what stands at the SAE's hook by its reconstruction; of a transcoder, what stands at its other hook.
- * `edit` may change the features first, by ops.scaleEntries where gradients are to go through it: an ablation sets one to
- * zero, steering raises it.
+ * Hooks that replace the activation at the SAE's hook by its reconstruction; for a transcoder, the activation at its other hook.
+ * `edit` may change the features first: an ablation sets one to zero, steering raises it. Where gradients are to flow through
+ * the edit, it must use ops.scaleEntries.
  * @throws if the SAE was trained on another hook
  */
 export function splice(sae: Sae, hook: string, edit: FeatureEdit = (f) => f): SaeHooks {
@@ -36,14 +36,14 @@ export function splice(sae: Sae, hook: string, edit: FeatureEdit = (f) => f): Sa
   }
 }
 
-/** A hook that replaces what stands at it by zeros: what is left of the model when this place says nothing. any shape -> the same */
+/** A hook that replaces its activation by zeros, to see what the model does without it. any shape -> the same shape */
 export async function zeroAblate(x: DeviceTensor, ops: Backend): Promise<DeviceTensor> {
   return ops.upload(Tensor.zeros(x.shape))
 }
 
 /**
- * A hook that puts the same numbers in the place of what an SAE rebuilds, at every token; of an SAE of one head, of that head
- * alone. row [d_out], at the hook `hookNameOut`: any shape -> the same
+ * A hook that puts the same numbers, at every token, in place of what an SAE rebuilds; for an SAE of one head, in that head's place
+ * alone. row [d_out], at the hook `hookNameOut`: any shape -> the same shape
  */
 export function replaceBy({ headIndex = 0 }: SaeConfig, row: Float32Array): SaeHooks[string] {
   return async (x, ops) => {

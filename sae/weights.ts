@@ -74,12 +74,12 @@ async function checkOnes(label: string, source: WeightSource): Promise<void> {
     throw new Error(`${label}: scaling_factor holds ${wrong}, expected ones: fine-tuned SAEs cannot be run`)
 }
 
-/** Frees what an SAE has on its backend, as the end of its `using` does. */
+/** Frees an SAE's memory on its backend, as the end of its `using` does. */
 export function releaseSae(sae: Sae): void {
   sae[Symbol.dispose]()
 }
 
-/** Refuses an activation that the SAE was not trained on: wrong input gives features, but none that mean anything. */
+/** Refuses an activation that the SAE was not trained on: it would give features, but meaningless ones. */
 export function checkHook({ config }: Sae, hook: string): void {
   if (hook !== config.hookName)
     throw new Error(

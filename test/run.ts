@@ -4,7 +4,8 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { suiteProblems } from './suite-rules.ts'
@@ -31,6 +32,12 @@ if (folder === undefined || !(limit > 0)) {
   console.error('usage: node test/run.ts FOLDER [NAME...] [--limit SECONDS]')
   process.exit(2)
 }
+
+// What the files of a run share. Tests start some hundreds of commands: what Node strips of types and compiles in the
+// first of them, the others read. Not where coverage is measured, which is less exact on code that was read.
+const shared = mkdtempSync(join(tmpdir(), 'clearbox-run-'))
+process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
+const compiled = process.env.NODE_V8_COVERAGE === undefined ? join(shared, 'compiled') : ''
 
 const running = new Set<ChildProcess>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -86,7 +93,12 @@ interface Ended {
 
 /** Runs one file; its standard output and error are kept together, in the order in which they came. */
 async function execute(path: string): Promise<Ended> {
-  const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' }
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    NO_COLOR: '1',
+    NODE_COMPILE_CACHE: compiled,
+    CLEARBOX_TEST_RUN: shared,
+  }
   delete env.FORCE_COLOR
   const child = spawn(process.execPath, [...process.execArgv, path], {
     env,

@@ -4,8 +4,11 @@ import { numbersLike, type Tensor } from '../tensor.ts'
 import { forEachQuery } from './attention.ts'
 import { softmaxRowBackward } from './softmax-backward.ts'
 
+// Each line of attention.ts stands as a comment above its derivative. engine/ATTENTION.md derives them.
+
 /**
- * P = softmax(S), S = Q K^T scale, so dS by softmax's rule, then dQ = dS K scale and dK = dS^T Q scale, a head at a time. dP [heads, queries, longest] -> dQ [queries, width], dK [keys, width]
+ * P = softmax(S), S = Q K^T scale, so dS by softmax's rule, then dQ = dS K scale and dK = dS^T Q scale, a head at a time.
+ * dP [heads, queries, longest] -> dQ [queries, width], dK [keys, width]
  */
 export function attentionPatternBackward(
   dP: Tensor,
@@ -23,10 +26,13 @@ export function attentionPatternBackward(
     forEachQuery(texts, (query, firstKey, visible) => {
       const row = (head * queries + query) * longest
       const ofRow = (x: Tensor) => x.data.subarray(row, row + visible)
+      // softmaxRow(scores.subarray(0, visible), pattern.data.subarray(row, row + visible))
       softmaxRowBackward(ofRow(dP), ofRow(pattern), dS)
       for (let key = 0; key < visible; key++)
         for (let i = head * dHead; i < (head + 1) * dHead; i++) {
           const [atQ, atK] = [query * width + i, (firstKey + key) * width + i]
+          // scores[key] = dot * scale
+          // dot += q.data[query * width + i] * k.data[(firstKey + key) * width + i]
           dQ[atQ] += dS[key] * k.data[atK] * scale
           dK[atK] += dS[key] * q.data[atQ] * scale
         }
@@ -52,6 +58,7 @@ export function attentionMixBackward(
         let dot = 0
         for (let i = head * dHead; i < (head + 1) * dHead; i++) {
           const [atY, atV] = [query * width + i, (firstKey + key) * width + i]
+          // sum += pattern.data[row + key] * v.data[(firstKey + key) * width + i]
           dot += dY.data[atY] * v.data[atV]
           dV[atV] += pattern.data[row + key] * dY.data[atY]
         }

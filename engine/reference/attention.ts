@@ -5,7 +5,7 @@ import { softmaxRow } from './softmax.ts'
 
 /**
  * How much each query looks at each key, a head at a time: softmax over the keys up to its own of
- * q . k times `scale`, 1 / sqrt(dHead) if left out. What lies ahead gets exactly 0: that is all "causal" means.
+ * q . k times `scale`, 1 / sqrt(dHead) if left out. What lies ahead gets exactly 0.
  * -> [heads, queries, longest]
  */
 export function attentionPattern(
@@ -20,10 +20,12 @@ export function attentionPattern(
   const scores = new Float64Array(longest)
   for (let head = 0; head < heads; head++)
     forEachQuery(texts, (query, firstKey, visible) => {
+      // The bound is all that "causal" means: rows grow by one key each, and the pattern is a triangle.
       for (let key = 0; key < visible; key++) {
         let dot = 0
         for (let i = head * dHead; i < (head + 1) * dHead; i++)
           dot += q.data[query * width + i] * k.data[(firstKey + key) * width + i]
+        // dHead products of variance 1 sum to a variance of dHead: divided by its root, the spread is 1 for heads of any size.
         scores[key] = dot * scale
       }
       const row = (head * queries + query) * longest

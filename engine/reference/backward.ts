@@ -20,7 +20,7 @@ import { sparseDecodeBackward, sparseDecodeWeightsBackward } from './sparse-deco
 import { sparseEncodeBackward, sparseEncodeWeightsBackward } from './sparse-encode-backward.ts'
 import { takeRowsBackward } from './take-rows-backward.ts'
 
-/** `host` and `prepared` give what a backend's tensors and weights hold, or say that they are another's. */
+/** `host` and `prepared` return the numbers of a backend's tensors and weights; both throw if those are another backend's. */
 export function referenceBackward(
   host: (op: string, x: DeviceTensor) => Tensor,
   prepared: <T>(op: string, resource: Linear | Encoder | Table | Norm | RowCache) => T,

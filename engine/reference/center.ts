@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor.ts'
 
-/** Each row minus its mean: what LayerNorm would throw away first, and what the public SAEs never saw. */
+/** Each row minus its mean: LayerNorm would drop the mean first, and the public SAEs never saw it. */
 export function center(x: Tensor): Tensor {
   const [rows, width] = x.shape
   const out = x.like(x.shape)

@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor.ts'
 import { softmaxRow } from './softmax.ts'
 
-/** y = -log softmax(x)[target], so dx = dy (softmax(x) - 1 at the target): what was expected, less what came. dY [rows] */
+/** y = -log softmax(x)[target], so dx = dy (softmax(x) - 1 at the target): the prediction minus the truth. dY [rows] */
 export function crossEntropyBackward(dY: Tensor, x: Tensor, targets: readonly number[]): Tensor {
   const dX = dY.like(x.shape)
   for (const [t, target] of targets.entries()) {

@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor.ts'
 import { RowSums } from './row-sums.ts'
 
 /**
- * Y[t] = W[ids[t]], so dW[ids[t]] += dY[t]: a token's row hears from every place where it stood.
+ * Y[t] = W[ids[t]], so dW[ids[t]] += dY[t]: a token's row gathers gradients from every position where the token stood.
  * Added to dW: a table's [rows, width], or a linear layer's [in, out], where it is columns that were read.
  */
 export function embedBackward(dY: Tensor, table: Table | Linear, ids: readonly number[], dW: Tensor): void {

@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor.ts'
 import type { ReferenceLinear, ReferenceTable } from './prepared.ts'
 
-/** Looks up one row per id. A Linear stored [out, in] serves too: its row is the weights into that output. */
+/** Looks up one row per id. A Linear stored [out, in] works too: its row holds the weights into that output. */
 export function embed(table: ReferenceTable | ReferenceLinear, ids: readonly number[]): Tensor {
   const width = 'width' in table ? table.width : table.in
   const out = table.weight.like([ids.length, width])

@@ -2,9 +2,9 @@ import type { Tensor } from '../tensor.ts'
 import { rowTotal } from './cross-entropy.ts'
 
 /**
- * KL(p || q) = sum of p_i (log p_i - log q_i), with p_i = exp(a_i - largest a) / total of these, and q_i so of b.
- * The totals' logarithms leave the sum, because the p_i sum to 1. What has no probability in float32 adds nothing,
- * though its logarithm be infinite. Rounding may miss 0 from below: the result does not. [rows, width] -> [rows]
+ * KL(p || q) = sum of p_i (log p_i - log q_i), with p_i = exp(a_i - largest a) / total of these, and q_i likewise from b.
+ * The logarithms of the totals can be taken out of the sum, because the p_i sum to 1. A probability that is 0 in float32 adds
+ * nothing, although its logarithm is infinite. Rounding may fall below 0; the result is at least 0. [rows, width] -> [rows]
  */
 export function klDivergence(a: Tensor, b: Tensor): Tensor {
   const [rows, width] = a.shape

@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor.ts'
 import type { ReferenceNorm } from './prepared.ts'
 
-/** LayerNorm (Ba et al. 2016): each row is shifted to mean 0, scaled to variance 1, then by learned numbers. */
+/** LayerNorm (Ba et al. 2016): each row is shifted to mean 0 and scaled to variance 1, then scaled and shifted by learned numbers. */
 export function layerNorm(x: Tensor, norm: ReferenceNorm, eps: number): Tensor {
   const [rows, width] = x.shape
   const out = x.like(x.shape)

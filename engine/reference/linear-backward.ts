@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor.ts'
 import type { ReferenceLinear } from './prepared.ts'
 
-/** Y = X W + b, so dX = dY W^T: each input hears from every output, by the weight between them. -> [rows, in] */
+/** Y = X W + b, so dX = dY W^T: each input gets a gradient from every output, times the weight between them. -> [rows, in] */
 export function linearBackward(dY: Tensor, layer: ReferenceLinear): Tensor {
   const [rows] = dY.shape
   const dX = dY.like([rows, layer.in])
@@ -14,7 +14,7 @@ export function linearBackward(dY: Tensor, layer: ReferenceLinear): Tensor {
   return dX
 }
 
-/** dW = X^T dY and db = the sum of dY's rows: the weight from i to j hears x[i] dy[j] from every row. Added to dW, db. */
+/** dW = X^T dY and db = the sum of dY's rows: the weight from i to j gets x[i] dy[j] from every row. Added to dW, db. */
 export function linearWeightsBackward(dY: Tensor, x: Tensor, dW: Tensor, db?: Tensor): void {
   const [rows, inputs] = x.shape
   const outputs = dY.shape[1]

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor.ts'
 
-/** One mean a text, over its rows. */
+/** One mean per text, over its rows. */
 export function meanRows(x: Tensor, lengths: readonly number[]): Tensor {
   const width = x.shape[1]
   const out = x.like([lengths.length, width])

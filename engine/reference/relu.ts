@@ -1,6 +1,6 @@
 import { Tensor } from '../tensor.ts'
 
-/** NaN goes through. */
+/** NaN stays NaN. */
 export function reluOf(x: number): number {
   return x <= 0 ? 0 : x
 }

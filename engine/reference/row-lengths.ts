@@ -10,7 +10,7 @@ export function rowLengths({ rows, weight }: ReferenceTable): Float64Array {
   })
 }
 
-/** d|W[j]| / dW[j] = W[j] / |W[j]|: a row grows longest along itself. Added to dW; a row that nothing asks for is left alone. */
+/** d|W[j]| / dW[j] = W[j] / |W[j]|: a row grows fastest along itself. Added to dW; a row whose dY is 0 is left alone. */
 export function rowLengthsBackward(dY: Float64Array, table: ReferenceTable, dW: Tensor): void {
   const lengths = rowLengths(table)
   for (const [j, slope] of dY.entries())

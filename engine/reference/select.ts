@@ -2,7 +2,7 @@ import type { Tensor } from '../tensor.ts'
 import type { ReferenceEncoder } from './prepared.ts'
 import { topK } from './top-k.ts'
 
-/** Rows [rows, out] with 0 where the encoder's selection leaves a number out; what is at or below 0 is not looked at. */
+/** Rows [rows, out] with 0 where the encoder's selection leaves a number out; numbers at or below 0 are ignored. */
 export function select(rows: Tensor, { threshold, k }: ReferenceEncoder): Tensor {
   const kept = rows.like(rows.shape)
   if (threshold)

@@ -4,6 +4,7 @@ import type { Tensor } from '../tensor.ts'
 export function softmaxRowBackward(dY: ArrayLike<number>, y: ArrayLike<number>, dX: Float32Array): void {
   let dot = 0
   for (let i = 0; i < y.length; i++) dot += y[i] * dY[i]
+  // out[i] = Math.exp(x[i] - max) / sum
   for (let i = 0; i < y.length; i++) dX[i] = y[i] * (dY[i] - dot)
 }
 

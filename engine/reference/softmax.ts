@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor.ts'
 
-/** exp(x - max) / sum: taking the maximum out first keeps exp from overflowing and changes nothing else. */
+/** exp(x - max) / sum: subtracting the maximum first keeps exp from overflowing and changes nothing else. */
 export function softmaxRow(x: ArrayLike<number>, out: Float32Array): void {
   let max = -Infinity
   for (let i = 0; i < x.length; i++) max = Math.max(max, x[i])

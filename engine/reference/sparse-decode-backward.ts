@@ -3,7 +3,7 @@ import { numbersLike, type Tensor } from '../tensor.ts'
 import type { ReferenceTable } from './prepared.ts'
 import { RowSums } from './row-sums.ts'
 
-/** Y[t] = b + the sum of f_j W[j], so df_j = dY[t] . W[j]: how far the row wants to go in the feature's direction. */
+/** Y[t] = b + the sum of f_j W[j], so df_j = dY[t] . W[j]: how much the row's gradient points in the feature's direction. */
 export function sparseDecodeBackward(dY: Tensor, x: SparseRows, { weight }: ReferenceTable): Float32Array {
   const dF = numbersLike(dY.data, x.values.length)
   for (let t = 0; t < x.shape[0]; t++)

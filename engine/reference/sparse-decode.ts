@@ -2,7 +2,7 @@ import type { SparseRows } from '../sparse.ts'
 import type { Tensor } from '../tensor.ts'
 import type { ReferenceTable } from './prepared.ts'
 
-/** bias + the sum of value * (the index's row of the table): work only for what is active. */
+/** bias + the sum of value * (the table's row of that index): only active entries cost work. */
 export function sparseDecode(x: SparseRows, table: ReferenceTable, bias: Tensor): Tensor {
   const { width } = table
   const out = bias.like([x.shape[0], width])

@@ -13,7 +13,7 @@ export interface AdamSettings {
   readonly weightDecay?: number
 }
 
-/** What a stopped training goes on from. */
+/** The state that a stopped training continues from. */
 export interface AdamState {
   readonly steps: number
   /** Of each parameter in order: mean, then square, of its weight, and of its bias where it has one. */
@@ -67,7 +67,7 @@ export class AdamW {
       await rulesOf(this.#ops).adamW(parameter, gradientOf(parameter), moments, step)
   }
 
-  /** All that a training needs to go on with the same bits, but for the parameters themselves. */
+  /** Everything that a training needs to continue with the same bits, except the parameters themselves. */
   async save(): Promise<AdamState> {
     const moments: Tensor[] = []
     for (const tensor of this.#tensors()) moments.push(await this.#ops.download(tensor))

@@ -25,7 +25,7 @@ export function rateAt(
   return rate * (least + (1 - least) * left)
 }
 
-/** 0 to `count`, itself left out, in an order that the random numbers decide (Fisher and Yates). */
+/** 0 to `count` (exclusive), in random order (Fisher and Yates). */
 export function shuffled(count: number, random: Random): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i)
   for (let left = count; left > 1; left--) {

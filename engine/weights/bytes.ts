@@ -6,7 +6,7 @@ export interface ByteSource {
   readonly size: number
   /** Fills `into`, which may be shared memory, with the bytes from position `at` on. */
   read(into: Uint8Array, at: number): Promise<void>
-  /** Gives the file back; nothing can be read any more. */
+  /** Closes the file; nothing can be read any more. */
   close(): Promise<void>
 }
 

@@ -33,8 +33,8 @@ export class JsonFields {
   }
 
   /**
-   * Holds fields to the values this project implements (undefined: may be left out): anything else would give
-   * wrong numbers without a sound.
+   * Requires fields to have values that this project implements (undefined: may be left out): anything else would
+   * silently give wrong numbers.
    */
   require(accepted: Readonly<Record<string, readonly unknown[]>>): void {
     for (const [name, values] of Object.entries(accepted))

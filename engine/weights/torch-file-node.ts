@@ -1,4 +1,4 @@
-// Files of torch.save and of pickle: .pt, .pth, .bin, .pkl, and the same compressed with gzip.
+// Files written by torch.save or pickle: .pt, .pth, .bin, .pkl, and the same compressed with gzip.
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { fromBufferPromise, openPromise, type Entry, type ZipFile } from 'yauzl'

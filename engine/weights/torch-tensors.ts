@@ -1,4 +1,4 @@
-// What torch.save writes, by what its pickle says: tensors as views of storages, of which nothing is read yet.
+// What torch.save writes, as its pickle describes it: tensors are views of storages, whose numbers are not read yet.
 import { memorySource, type ByteSource } from './bytes.ts'
 import { floatSource } from './float-source.ts'
 import { cut, show } from './json.ts'
@@ -243,8 +243,8 @@ export function parseLegacy(
 }
 
 /**
- * The tensors of a state dict, by name; what is no tensor in it is left out.
- * @throws if `dict` is no dict
+ * The tensors of a state dict, by name; other entries are left out.
+ * @throws if `dict` is not a dict
  */
 export function stateDictStore(label: string, dict: unknown): WeightStore {
   if (!(dict instanceof Map))

@@ -28,7 +28,7 @@ export interface WeightStore {
   names(): readonly string[]
   /** @throws if there is no tensor of this name */
   get(name: string): WeightSource
-  /** Gives the file back; no tensor can be read any more. */
+  /** Closes the file; no tensor can be read any more. */
   close(): Promise<void>
 }
 
@@ -88,8 +88,8 @@ export const BUFFERS = 3
 
 /**
  * Reads a source in blocks of whole rows of at most `limit` numbers: the loop of every packing loader. While one block
- * is visited, the next two are read. `memoryFor` says where a block of so many numbers goes; left out, into one of BUFFERS
- * buffers in turn. Nothing is being read any more when this ends, however it ends.
+ * is visited, the next two are read. `memoryFor` says where a block of so many numbers goes; if left out, into BUFFERS
+ * buffers in turn. When this ends, however it ends, no read is under way.
  */
 export async function forEachRowBlock(
   source: WeightSource,

@@ -25,14 +25,14 @@ const SECTIONS = [
   { name: 'Selectivity and effect', href: '#selectivity' },
   { name: 'Taken out', href: '#removed' },
   { name: 'Turned up', href: '#steered' },
-  { name: 'Written on', href: '#written' },
+  { name: 'Continuations', href: '#written' },
   { name: 'The texts', href: '#texts' },
 ]
 const BACKGROUND =
   'A specialist fires in the texts of one category and hardly elsewhere. That says what it goes with, not what it does. ' +
-  'So it is taken out of the residual stream, token by token, and nothing else is changed: what the model predicts then ' +
-  'tells whether it used the feature. The other way round, its direction is added to the stream. Random active features of ' +
-  'about the same size, and the specialists of other categories, say what any such edit does.'
+  'So it is taken out of the residual stream, token by token, and nothing else is changed. The model’s predictions then ' +
+  'show whether it used the feature. Conversely, the feature’s direction is added to the stream. Random active features of ' +
+  'about the same size, and the specialists of other categories, show what any such edit would do.'
 
 /** The report as one self-contained HTML file. */
 export function renderAblationReport({ findings, results, ...made }: AblationReport): string {
@@ -53,7 +53,7 @@ export function renderAblationReport({ findings, results, ...made }: AblationRep
       writtenSection(results.generations),
       textsSection(results),
     ],
-    footer: 'The same numbers stand in results.json, effects.csv and correlations.csv, beside this file.',
+    footer: 'The same numbers are in results.json, effects.csv and correlations.csv, beside this file.',
   })
 }
 
@@ -89,15 +89,15 @@ function method({ settings, categories, without_specialist: without }: AblationR
     `${showNumber(settings.strength)} times as long as the specialist’s mean contribution where it fires, and equally long for ` +
     'the random features beside it. Intervals are bootstrap percentiles over features, or over categories and layers ' +
     `(${settings.resamples} draws); the texts are taken as given.` +
-    (missing.length > 0 ? ` No feature fires, so there is no specialist: ${missing.join(', ')}.` : '')
+    (missing.length > 0 ? ` No feature fires, and so there is no specialist, in: ${missing.join(', ')}.` : '')
   )
 }
 
 type Layers = readonly [layer: number, features: TestedFeature[]][]
 
 const DOTS =
-  'A feature a dot, filled for specialists, a ring for random features: how selective it is, and what the loss on its ' +
-  'category’s texts gains when it is taken out. If the most selective mattered most, dots would rise to the right.'
+  'Each dot is a specialist, each ring a random feature. To the right it is more selective; the higher it is, the more the loss on its ' +
+  'category’s texts rises when it is taken out. If the most selective features mattered most, dots would rise to the right.'
 
 /** Each tested feature as a dot: its score, and what its removal costs. */
 function selectivityPanels(document: Document, layers: Layers): VNode {
@@ -119,7 +119,7 @@ function correlationSection(results: AblationResults): VNode {
   const grid = correlationGrid(results)
   return section('selectivity', 'Selectivity and effect', [
     dataTable({
-      caption: 'Spearman’s rank correlation with its 95 % interval; mean: of the layers',
+      caption: 'Spearman’s rank correlation with its 95 % interval; “mean” is over the layers',
       columns: ['What is known, and what it does', ...grid.columns],
       rows: grid.rows.map(({ name, cells }) => ({ head: name, cells: cells.map(showRho) })),
     }),
@@ -140,7 +140,7 @@ function featureTable(features: readonly TestedFeature[]): DataTable {
   ]
   return {
     caption:
-      'Every tested feature in its own category: fires in: texts of those measured; loss and KL in nats per token, flips in %',
+      'Every tested feature in its own category. “Fires in”: how many of the measured texts; loss and KL in nats per token, flips in %',
     columns: [
       ...['Feature', 'Kind', 'Category', 'Score', 'Fires in', 'AUROC', 'Size'],
       ...['Taken out: loss', 'KL', 'flips', 'Turned up: loss', 'KL', 'flips'],
@@ -155,8 +155,8 @@ function featureTable(features: readonly TestedFeature[]): DataTable {
 function removalSection(document: Document, layers: Layers): VNode {
   return section('removed', 'Taken out', [
     html`<p>
-      A specialist a row, the texts it is removed from a column: by how many thousandths of a nat the loss a
-      token rises. What is special about a specialist stands on the diagonal.
+      One row per specialist, one column per category of texts it is removed from: by how many thousandths of
+      a nat the loss per token rises. What is special about a specialist is on the diagonal.
     </p>`,
     layers.map(([layer, features]) => effectFigure(document, layer, features, 'removed', 'loss')),
   ])
@@ -165,8 +165,8 @@ function removalSection(document: Document, layers: Layers): VNode {
 function steeringSection(document: Document, layers: Layers): VNode {
   return section('steered', 'Turned up', [
     html`<p>
-      The same with the feature’s direction added at every token: the KL divergence between the next token’s
-      distribution as it is and as it becomes, in thousandths of a nat.
+      The same with the feature’s direction added at every token: the KL divergence of the next token’s
+      distribution before and after, in thousandths of a nat.
     </p>`,
     layers.map(([layer, features]) => effectFigure(document, layer, features, 'steered', 'kl')),
   ])
@@ -198,7 +198,9 @@ function effectFigure(
   const about = { title, description: `${count(rows.length, 'row')}, ${names.length} categories of texts.` }
   return html`<h3>Layer ${layer}</h3>
     ${figure(
-      edit === 'removed' ? 'Rows: whose specialist is taken out.' : 'Rows: whose specialist is turned up.',
+      edit === 'removed'
+        ? 'Rows: the category whose specialist is taken out.'
+        : 'Rows: the category whose specialist is turned up.',
       scaledHeatmap(document, grid, about),
       {
         caption: title,
@@ -215,10 +217,10 @@ const nameOf = (one: TestedFeature | undefined): string => (one ? namedFeature(o
 
 function writtenSection(generations: readonly Generation[]): VNode | null {
   if (generations.length === 0) return null
-  return section('written', 'Written on, side by side', [
+  return section('written', 'Continuations, side by side', [
     html`<p>
-      Always the most probable token: with nothing changed, with a feature turned off, and with it turned up.
-      The specialists are those whose removal costs their own texts most.
+      Each continuation takes the most probable token: with nothing changed, with a feature turned off, and
+      with it turned up. The specialists are those whose removal costs their own texts most.
     </p>`,
     generations.map(
       ({ layer, feature, token, category, prompt, text, fires, ...written }) =>

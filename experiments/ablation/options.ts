@@ -1,4 +1,4 @@
-// What `npm run ablation` can be told.
+// The options of `npm run ablation`.
 import {
   layersOption,
   textsOption,
@@ -22,7 +22,7 @@ export interface Options extends ExperimentOptions, TextOptions, LayerOptions {
   readonly specialists: number
 }
 
-/** Every tested feature is two passes over every text measured on: at full size that is minutes with few texts, too. */
+/** Every tested feature takes two passes over every measured text: at full size that is minutes even with few texts. */
 export const SMALL = { texts: 8 }
 export const FULL_SIZE = { texts: 2, layers: 12 }
 
@@ -50,14 +50,14 @@ export const command = addResultOptions(
   .option('--random <n>', 'random features beside each specialist', integerIn('random', 0, 100), 2)
   .option(
     '--strength <x>',
-    'steering adds this many times what the specialist contributes where it fires',
+    'steering adds this many times the specialist’s mean contribution where it fires',
     numberIn('strength', 0, 1000),
     2,
   )
   .addOption(thresholdOption('as in npm start: a number or a quantile (default: 5; q98 for tiny)'))
   .option(
     '--generate <prompt>',
-    'write on from this, which may be empty, with features turned off and up (default: for each the start of a text in which it fires most)',
+    'continue this prompt, which may be empty, with features turned off and up (default: for each feature, the start of a text in which it fires most)',
   )
   .option('--tokens <n>', 'how many tokens to write', positiveInteger('tokens'), 24)
   .option(
@@ -67,7 +67,7 @@ export const command = addResultOptions(
     3,
   )
   .option('--resamples <n>', 'bootstrap draws for each interval', positiveInteger('resamples'), 2000)
-  .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 31), 0)
+  .option('--seed <n>', 'the seed of all random draws', integerIn('seed', 0, 2 ** 31), 0)
   .addOption(longOption())
   .addHelpText(
     'after',

@@ -70,7 +70,7 @@ function writtenTable({
   const cut = (made: string) => ([...made].length > LINE ? `${[...made].slice(0, LINE).join('')}…` : made)
   const from = text === null ? 'the prompt' : `the start of text ${text + 1}, where it fires most`
   return [
-    `Written on from ${from}: feature ${namedFeature(feature, token)} of layer ${layer} (${category})`,
+    `Continued from ${from}: feature ${namedFeature(feature, token)} of layer ${layer} (${category})`,
     formatTable(
       ['', end],
       [

@@ -24,10 +24,10 @@ interface AttributionReport extends Made {
 
 const BACKGROUND =
   'A logit is read from the residual stream of the last token, and the stream is a sum: what the embedding put there, and what ' +
-  'each layer’s attention and MLP added. So a logit is a sum of shares, once the final LayerNorm’s scale is taken as it is. That is ' +
-  'what each part says directly. What it does by way of later layers is more: that is measured by taking it out, or putting another ' +
-  'text’s in its place, and estimated from gradients, which cost one pass for all parts together. How far the estimate can be ' +
-  'believed is seen by holding it to what was measured.'
+  'each layer’s attention and MLP added. So a logit is a sum of shares, once the final LayerNorm’s scale is held fixed. A share is ' +
+  'what a part contributes directly. A part also acts through later layers. That is measured by taking it out, or by putting another ' +
+  'text’s activation in its place, and estimated from gradients, which cost one pass for all parts together. Comparing the estimate ' +
+  'with what was measured shows how far it can be trusted.'
 
 /** The report as one self-contained HTML file. */
 export function renderAttributionReport({ results, top, sort, ...made }: AttributionReport): string {
@@ -37,7 +37,7 @@ export function renderAttributionReport({ results, top, sort, ...made }: Attribu
     { name: 'Directly', href: '#direct' },
     ...(features.length > 0 ? [{ name: 'Features', href: '#features' }] : []),
     ...(patching ? [{ name: 'Patching', href: '#patching' }] : []),
-    { name: 'Cheap and measured', href: '#agreement' },
+    { name: 'Estimated and measured', href: '#agreement' },
   ]
   return renderReport({
     ...made,
@@ -46,7 +46,7 @@ export function renderAttributionReport({ results, top, sort, ...made }: Attribu
     background: BACKGROUND,
     sections,
     picture: pictureOf(
-      'What each layer says to it directly: its attention, head by head, and its MLP.',
+      'What each layer contributes to it directly: its attention, head by head, and its MLP.',
       directFigure(document, results),
     ),
     claims: section('findings', 'What was found', findingList(findings(results).map(visible))),
@@ -56,7 +56,7 @@ export function renderAttributionReport({ results, top, sort, ...made }: Attribu
       patching && patchingSection(document, results, patching),
       agreementSection(results),
     ],
-    footer: `The same numbers, and those of all heads, neurons and features, stand in results.json and ${patching ? 'direct.csv, sources.csv, features.csv and patching.csv' : 'direct.csv, sources.csv and features.csv'}, beside this file.`,
+    footer: `The same numbers, and those of all heads, neurons and features, are in results.json and ${patching ? 'direct.csv, sources.csv, features.csv and patching.csv' : 'direct.csv, sources.csv and features.csv'}, beside this file.`,
   })
 }
 
@@ -112,8 +112,8 @@ function directSection(document: Document, results: AttributionResults): VNode {
     })
   return section('direct', 'What parts say directly', [
     html`<p>
-      Shares of ${visible(results.explained)} after the last token, in logits, the final LayerNorm’s scale
-      frozen. A head’s share is without the bias of its layer’s c_proj, which belongs to no head.
+      Shares of ${visible(results.explained)} after the last token, in logits, with the final LayerNorm’s
+      scale frozen. A head’s share does not include the bias of its layer’s c_proj, which belongs to no head.
     </p>`,
     gridFigure(document, 'What heads say because they look at a token, all heads of a layer', {
       rows: layers.map((_, layer) => `blocks.${layer}`),
@@ -152,9 +152,9 @@ function featureSection(document: Document, results: AttributionResults, top: nu
   })
   return section('features', 'Features', [
     html`<p>
-      What each feature of the text is worth to the number. Positive speaks for the target. “Direct” is what
-      it says at the last token past all later layers; the others are sums over all tokens but BOS, through
-      all later layers.
+      What each feature of the text is worth to the number; positive numbers favour the target. “Direct” is
+      what it contributes at the last token, bypassing all later layers. The others are sums over all tokens
+      but BOS, through all later layers.
     </p>`,
     dataTable({
       caption: `The first ${Math.min(top, features.length)} of ${features.length} features by ${sort}`,
@@ -169,7 +169,8 @@ function featureSection(document: Document, results: AttributionResults, top: nu
       })),
     }),
     html`<p>
-      A feature a ring: what gradient times activation says it is worth, and what the logit loses without it.
+      One ring per feature: what gradient times activation says it is worth, and what the logit loses without
+      it.
     </p>`,
     html`<ul class="panels">
       ${panels}
@@ -194,8 +195,8 @@ function patchingSection(
   const [from, to] = [results.clean, results.corrupted!].map((pieces) => showToken(pieces.slice(1).join('')))
   const said =
     `The activation of the clean text, ${from}, is put into the corrupted one, ${to}, one place at a time. The number is ` +
-    `${showNumber(results.logit)} on the clean text and ${showNumber(corrupted)} on the corrupted one; shown is by how much a place ` +
-    'raises it. Columns are the clean text’s tokens, from the first that differs. Each map has a colour scale of its own.'
+    `${showNumber(results.logit)} on the clean text and ${showNumber(corrupted)} on the corrupted one. Each cell shows by how much its ` +
+    'place raises it. Columns are the clean text’s tokens, from the first that differs. Each map has its own colour scale.'
   return section('patching', 'Patching', [
     html`<p>${said}</p>`,
     ...PATCHED.map((site) => [
@@ -208,11 +209,10 @@ function patchingSection(
 
 function agreementSection({ agreement, held_still: held }: AttributionResults): VNode {
   const { columns, rows } = agreementGrid(agreement)
-  return section('agreement', 'Cheap and measured', [
+  return section('agreement', 'Estimated and measured', [
     html`<p>
-      Spearman is the rank correlation of an estimate with what was measured: near 1, the estimate finds the
-      same places. The same sign is asked for only where the measured effect is at least a hundredth of the
-      largest.
+      Spearman is the rank correlation of an estimate with the measurement: near 1, the estimate finds the
+      same places. Signs are compared only where the measured effect is at least a hundredth of the largest.
     </p>`,
     agreement.length > 0 &&
       dataTable({

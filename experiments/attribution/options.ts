@@ -1,4 +1,4 @@
-// What `npm run attribute` can be told.
+// The options of `npm run attribute`.
 import { Option } from 'commander'
 import { layersOption, type LayerOptions } from '../lab/analysis/analysis-options.ts'
 import { createCommand, oneOf, positiveInteger } from '../lab/cli/cli.ts'
@@ -27,33 +27,33 @@ export const command = addResultOptions(
     'the text whose next token is explained; in patching, the clean one (required)',
   )
   .option('--target <token>', 'the next token, with its space: " range" (default: the most probable one)')
-  .option('--against <token>', 'explain by how much its logit is above this one’s')
+  .option('--against <token>', 'explain how far the target’s logit is above this token’s')
   .option(
     '--centred',
-    'explain by how much its logit is above the mean of all (TransformerLens’ center_unembed)',
+    'explain how far the target’s logit is above the mean of all logits (TransformerLens’ center_unembed)',
   )
   .option(
     '--corrupted <text>',
-    'a text of as many tokens: activations of the clean one are patched into it, place by place',
+    'a text with as many tokens: activations of the clean text are patched into it, place by place',
   )
   .addOption(layersOption('layers whose SAEs are read, e.g. 2,4 (default: all with an SAE)'))
   .addOption(
-    new Option('--sort <column>', `what features are sorted by: ${METHODS.join(', ')}`)
+    new Option('--sort <column>', `the column that features are sorted by: ${METHODS.join(', ')}`)
       .argParser(oneOf('sort', METHODS))
       .default('ablation'),
   )
-  .option('--top <n>', 'how many features and places of patching are shown', positiveInteger('top'), 20)
+  .option('--top <n>', 'how many features, and places of patching, are shown', positiveInteger('top'), 20)
   .option('--steps <n>', 'steps of integrated gradients', positiveInteger('steps'), 10)
   .option(
     '--ablate <n>',
-    'how many features of a layer are taken out, those of the highest activation first',
+    'how many features of each layer are taken out, the most active first',
     positiveInteger('ablate'),
     256,
   )
   .addHelpText(
     'after',
     `
-Every number is in logits and positive where it speaks for the target. At BOS an SAE's features stay as they are, and count for nothing.
+Every number is in logits, and positive where it favours the target. At BOS an SAE's features stay as they are and do not count.
 
 Examples:
   npm run attribute -- --text "for i in" --target " range"

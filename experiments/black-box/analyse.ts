@@ -44,7 +44,7 @@ interface Options extends Draws {
 }
 
 const command = addDrawOptions(
-  createCommand('analyse', 'The analysis of the black-box post, on SAE features made elsewhere.'),
+  createCommand('analyse', 'the analysis of the black-box post, on SAE features made elsewhere'),
 )
   .option('--features <file>', 'safetensors file: token-mean SAE activations [texts, d_sae]')
   .option(
@@ -54,19 +54,19 @@ const command = addDrawOptions(
   .addOption(
     new Option(
       '--corpus <folder>',
-      'instead of these two: a result of npm run corpus --store; its documents are the texts, their labels the categories',
+      'instead of --features and --labels: a result of npm run corpus --store, whose documents are the texts and whose labels are the categories',
     ).conflicts(['features', 'labels', 'tensor']),
   )
   .addOption(
     thresholdOption(
-      'an activation counts above this: a number, or a quantile of the positive activations such as q99 ' +
+      'the threshold above which an activation counts: a number, or a quantile of the positive activations such as q99 ' +
         `(default: ${showThreshold(POST_THRESHOLD)}, the post's)`,
     ),
   )
   .option('--tensor <name>', 'the tensor to read (default: features)')
   .option(
     '--layer <n>',
-    'the layer that the features come from, repeated in the result; of a corpus, the one to read',
+    'the layer that the features come from, noted in the result; for a corpus, the layer to read',
     integerIn('layer', 0),
   )
   .addHelpText(
@@ -114,7 +114,7 @@ interface Given {
 
 async function givenFeatures({ features, labels, tensor, corpus, layer }: Options): Promise<Given> {
   if (corpus !== undefined) {
-    if (layer === undefined) return command.error('error: --corpus needs --layer, the one to read')
+    if (layer === undefined) return command.error('error: --corpus needs --layer, the layer to read')
     return fromStore(corpus, layer)
   }
   if (features === undefined || labels === undefined)

@@ -50,7 +50,7 @@ const SECTIONS = [
 const BACKGROUND =
   'Inside a language model, each token becomes a list of numbers that nobody can read. A sparse autoencoder (SAE) rewrites ' +
   'that list as features, most of them silent at any time. Do some of those features stand for a kind of text? Texts of ' +
-  'several categories go through the model; at every layer we look for the features that fire most strongly in each ' +
+  'several categories go through the model. At every layer we look for the features that fire most strongly in each ' +
   'category, and for those that fire in one category only.'
 
 /**
@@ -82,14 +82,14 @@ export function renderBlackBoxReport(report: BlackBoxReport): string {
       cardsSection(document, cards, texts),
     ],
     footer:
-      'A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers stand in results.json, beside this file.',
+      'A replication of “A Black Box Made Less Opaque (part 1)”. The same numbers are in results.json, beside this file.',
     cards: { features: cards.flatMap(({ features }) => features), texts, shown: SHOWN_TEXTS },
   })
 }
 
 function findingsSection(verdicts: readonly Verdict[]): VNode {
   return section('findings', 'What holds', [
-    html`<p>The post’s claims about its model, held against the figures of this one.</p>`,
+    html`<p>The post’s claims about its model, checked against the figures of this one.</p>`,
     verdictList(verdicts),
     html`<aside class="notice" aria-label="How to read feature numbers">
       <p>${[html`<strong>Feature numbers belong to one layer.</strong>`, ` ${LAYER_CAVEAT}`]}</p>

@@ -1,4 +1,4 @@
-// What changes from layer to layer.
+// Which numbers change from layer to layer, and how.
 import { pearson } from '../lab/analysis/statistics.ts'
 import type {
   CategoryAnalysis,
@@ -11,8 +11,8 @@ import { categoriesOf } from '../lab/texts/texts.ts'
 
 /** To be printed beside every comparison of layers. */
 export const LAYER_CAVEAT =
-  'Each layer has an SAE of its own, trained separately: feature numbers of two layers are not comparable. ' +
-  'Compared are values, scores, and in which texts a feature fires.'
+  'Each layer has its own SAE, trained separately, so feature numbers of two layers cannot be compared. ' +
+  'What is compared: values, scores, and the texts in which a feature fires.'
 
 /**
  * How a layer's numbers change from each layer to the next: differences, and how alike the texts are that the two layers'

@@ -1,4 +1,4 @@
-// What `npm start` can be told.
+// The options of `npm start`.
 import {
   addDrawOptions,
   addLayerOptions,
@@ -36,11 +36,14 @@ export const command = addLayerOptions(
       ),
     ),
 )
-  .option('--quality', 'measure how well the SAEs do on all texts (default: on some, where that is cheap)')
-  .option('--no-quality', 'leave that out')
+  .option(
+    '--quality',
+    'measure the quality of the SAEs on all texts (default: on some of them, where that is cheap)',
+  )
+  .option('--no-quality', 'do not measure it')
   .option(
     '--held-out <file>',
-    'measure that on a .txt file too, whose paragraphs are documents: a blank line between two',
+    'also measure it on a .txt file, whose paragraphs, separated by blank lines, are its documents',
   )
   .addOption(longOption())
   .addOption(corpusOption())
@@ -52,4 +55,6 @@ export const command = addLayerOptions(
 
 const { heldOut, quality } = command.opts<Options>()
 if (heldOut !== undefined && quality === false)
-  command.error('error: --held-out is a text to measure on, which --no-quality leaves out: give one of them')
+  command.error(
+    'error: --held-out is measured, but --no-quality asks for no measuring: give only one of them',
+  )

@@ -40,7 +40,7 @@ export async function measureQuality(
   const every = asked ? 1 : Math.ceil(tokensOf(texts) / SAMPLE_TOKENS)
   const sample = texts.filter((_, row) => row % every === 0)
   if (quality === false || !(asked || isCheap(model, sample, passes))) {
-    const slow = `${passes} passes through ${model.name} on ${model.gpt2.ops.name} take long; ask with --quality`
+    const slow = `${passes} passes through ${model.name} on ${model.gpt2.ops.name} take long; --quality asks for them`
     return { layers: new Map(), note: `not measured: ${quality === false ? '--no-quality' : slow}` }
   }
   const held = heldOut === undefined ? [] : await readHeldOut(heldOut, model)
@@ -82,7 +82,7 @@ async function readHeldOut(path: string, { gpt2, tokenizer }: OpenModel): Promis
   const bos = bosOf(gpt2.config)
   const documents = source.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== '')
   if (documents.length === 0)
-    throw new UserError(`--held-out ${path}: no text in it; expected paragraphs, a blank line between two`)
+    throw new UserError(`--held-out ${path}: no text in it; expected paragraphs separated by blank lines`)
   return documents.flatMap((document) =>
     windowsOf([bos, ...tokenizer.encode(document)], nCtx).map(({ ids }) => ids),
   )

@@ -61,10 +61,10 @@ export function reportedFeatures(
 /** For each layer, how many texts of each category make each feature fire above the threshold. */
 export function firingSection(layers: readonly AnalysedLayer[], texts: readonly TokenText[]): VNode {
   const intro = html`<p>
-    The number of texts of each category whose token-mean activation is above the threshold, and in how many
-    texts of all the feature fires at all. A specialist has one dark cell in its row; it is the best of the
-    five features that fire most strongly in its category, as the post has it, while “What chance gives”
-    searches all features. Each number links to the feature’s texts below.
+    The number of texts of each category whose token-mean activation is above the threshold, and the number of
+    texts in which the feature fires at all. A specialist has one dark cell in its row. As in the post, it is
+    the best of the five features that fire most strongly in its category; “What chance gives” searches all
+    features. Each feature number links to the feature’s texts below.
   </p>`
   const parts = layers.map((analysis) => ({
     title: `Layer ${analysis.layer ?? '?'}`,

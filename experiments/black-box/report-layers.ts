@@ -122,8 +122,8 @@ export function specialistPicture(document: Document, layers: readonly AnalysedL
   }
   const about = { title: 'The best specialist score by category and layer', description: extremes(grid) }
   return pictureOf(
-    'How well the best feature of each kind of text stands for it at each layer: the texts of the kind that make it fire, ' +
-      'minus others. – is within chance.',
+    'How well the best feature of each kind of text stands for it at each layer: the number of texts of that kind in which it fires, ' +
+      'minus the number of others. – means within chance.',
     scaledHeatmap(document, grid, about),
   )
 }
@@ -146,7 +146,8 @@ export function categoriesSection(document: Document, layers: readonly AnalysedL
     }
   return section('categories', 'Categories by layer', [
     html`<p>
-      Each measure as a heatmap, and as curves: one category drawn strong, the others faint behind it.
+      Each measure as a heatmap and as curves, with one category drawn boldly and the others faintly behind
+      it.
     </p>`,
     measures(threshold).map((measure) => measureFigure(document, layers, measure, withHeatmap(measure))),
   ])
@@ -184,8 +185,8 @@ export function changesSection(document: Document, changes: readonly LayerChange
     return lines(showCorrelation(correlation(change, name)), below)
   }
   const caption =
-    'Numbers cannot be compared between layers, firing can: the correlation, over all texts, of a category’s peak feature ' +
-    'with its peak feature one layer on. Near 1, both fire in the same texts; – where there is none.'
+    'Feature numbers cannot be compared between layers, but firing can: the correlation, over all texts, of a category’s peak feature ' +
+    'with its peak feature in the next layer. Near 1, both fire in the same texts; – where there is no correlation.'
   return section(
     'changes',
     'From layer to layer',

@@ -33,10 +33,8 @@ export function claimsSection(claims: readonly PostClaim[]): VNode | null {
   if (claims.length === 0) return null
   return section('claims', 'The post’s claims', [
     html`<p>
-      Each by the figures that the post itself publishes, and by those of this run, which stand under ${' '}<a
-        href="#findings"
-        >What holds</a
-      >.
+      Each claim by the figures that the post itself publishes, and by those of this run, which are under
+      ${' '}<a href="#findings">What holds</a>.
     </p>`,
     findingList(
       claims.map(({ claim, published, ours }) => [

@@ -47,11 +47,11 @@ export function chanceSection(document: Document, layers: readonly AnalysedLayer
   })
   return section('chance', 'What chance gives', [
     html`<p>
-      The categories were shuffled among the texts ${count(permutations, 'time')} (seed ${seed}), and the best
-      feature for each was searched again, among all features. Grey: how often each score came out. Line: the
-      score that was found. A question mark: within chance, p above 0.05, corrected for the number of
-      categories (Holm). A p belongs to this whole search: it says how often the best of all features does as
-      well by chance, and not how probable that is for the one feature that was found.
+      The categories were shuffled among the texts ${count(permutations, 'time')} (seed ${seed}), and each
+      time the best feature for each was searched for again, among all features. Grey: how often each score
+      came out. Line: the score that was found. Question mark: within chance, that is p above 0.05, corrected
+      for the number of categories (Holm). A p-value belongs to this whole search: it says how often the best
+      of all features does as well by chance, not how probable that is for the one feature that was found.
     </p>`,
     html`<aside class="notice" aria-label="How to read scores">
       <p>
@@ -80,8 +80,8 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
   </ul>`
   return figure('The best score of all features, and what it is with the categories shuffled.', strips, {
     caption:
-      `${layerName(layer.layer)}: the best score of all features and the score that it takes to be beyond chance, corrected as p is; ` +
-      'the best AUROC, which needs no threshold, and what 95 % of the shuffles stay within, without correction. ? where it is ' +
+      `${layerName(layer.layer)}: the best score of all features, and the score needed to be beyond chance, corrected as p is; ` +
+      'the best AUROC, which needs no threshold, and the value that 95 % of the shuffles stay within, without correction. ? means ' +
       'not beyond chance.',
     columns: ['Category', 'Best score', 'Features with it', 'AUROC', 'Its feature'],
     rows: categories.map(({ category, score, auroc }) => ({
@@ -123,9 +123,9 @@ const showP = ({ p_corrected }: Tested): string => p_corrected.toFixed(3)
 export function scaleSection(document: Document, layers: readonly AnalysedLayer[]): VNode {
   return section('scale', 'Or does everything grow?', [
     html`<p>
-      From layer to layer the stream that the SAEs read gets longer, and with it every activation. Here the
-      size is held still: peaks divided by the stream’s mean length, and scores at thresholds that leave as
-      many pairs of text and feature above them in every layer.
+      From layer to layer the stream that the SAEs read gets longer, and with it every activation. Here its
+      size is held fixed: peaks are divided by the stream’s mean length, and scores are taken at thresholds
+      that leave equally many pairs of text and feature above them in every layer.
     </p>`,
     sizeTable(layers),
     layers.length > 1 && normFigure(document, layers),
@@ -197,7 +197,7 @@ function thresholdFigure(document: Document, layers: readonly AnalysedLayer[]): 
     ])
   return html`<h3>Whatever the threshold</h3>
     ${figure(
-      'The best scores added up over the categories, from a low threshold to a high one; faint, what shuffled categories give. ' +
+      'The best scores added up over the categories, from a low threshold to a high one; the faint line is for shuffled categories. ' +
         'The threshold is a quantile of the layer’s positive activations.',
       charts,
       {
@@ -215,17 +215,17 @@ export function qualitySection(layers: readonly AnalysedLayer[], note: string): 
   return section('quality', 'How good the SAEs are', [
     html`<p>
       A feature can be no better than its SAE. L0: active features per token. Explained: the share of the
-      stream’s variance that the reconstruction has. Dead: active on none of these tokens; dense: on more than
-      a tenth of them. Loss: the model’s mean cross entropy in nats per token, the prediction made at BOS
-      included: alone; with the SAE’s reconstruction in place at every position; with the stream’s mean row
-      there; with zeros there. Perplexity is e to the loss: among how many tokens, equally likely, the model
-      would be as unsure. SAE quality was ${note}.
+      stream’s variance that the reconstruction explains. Dead: active on none of these tokens; dense: active
+      on more than a tenth of them. Loss: the model’s mean cross entropy in nats per token, including the
+      prediction made at BOS. It is given for the model alone, and with the stream replaced at every position
+      by the SAE’s reconstruction, by its mean row, and by zeros. Perplexity is e to the power of the loss:
+      the number of equally likely tokens among which the model would be as unsure. SAE quality was ${note}.
     </p>`,
     html`<p>
-      CE recovered is the share of the loss between an ablation and the model alone that the reconstruction
-      wins back. Against zeros it flatters. The blocks behind have never met an empty stream, and with one
-      they do worse than a guess that knows nothing, so that nearly anything looks good beside it. Against the
-      mean row it is a stricter figure. What the reconstruction costs, in nats, needs no comparison.
+      CE recovered is the share of the loss caused by an ablation that the reconstruction wins back. Against
+      zeros it flatters: the later blocks have never met an empty stream, and with one they can do worse than
+      a uniform guess, so nearly anything looks good beside it. Against the mean row it is stricter. The cost
+      of the reconstruction, in nats, needs no comparison.
     </p>`,
     measured.length > 0 && qualityTable(measured),
   ])
@@ -237,7 +237,7 @@ function qualityTable(measured: readonly { layer: number | null; quality: LayerQ
     ...(quality.held_out ? [{ head: `${layerName(layer)} held out`, on: quality.held_out }] : []),
   ])
   return dataTable({
-    caption: 'The SAEs on the texts, and on the held-out file if one was named',
+    caption: 'The SAEs on the texts, and on the held-out file if one was given',
     columns: [
       ...['Layer', 'Tokens', 'L0', 'Explained', 'Dead', 'Dense', 'Loss', 'In place', 'Costs', 'Perplexity'],
       ...['Mean row', 'Zeros', 'Recovered of mean', 'Of zeros'],

@@ -1,4 +1,4 @@
-// Holds what a reader wrote to the right answer, and says the first difference, and which mistake makes it.
+// Compares what a reader wrote with the right answer, and reports the first difference and the mistake that explains it.
 import * as fc from 'fast-check'
 import type { Exercise, Value } from './exercise.ts'
 

@@ -1,4 +1,4 @@
-// What an exercise is: a function to write, the right answer to hold it to, and mistakes that can be told by name.
+// What an exercise is: a function to write, the right answer to compare it with, and mistakes that can be named.
 import type * as fc from 'fast-check'
 
 /** What goes into a reader's function and comes out of it: numbers and strings, and lists of them. */
@@ -12,7 +12,7 @@ export interface Exercise<Args extends readonly unknown[] = readonly never[]> {
   readonly title: string
   readonly difficulty: 1 | 2 | 3
   readonly minutes: number
-  /** Files of this project that say how it is done here: to be read afterwards. */
+  /** Files of this project that show how it is done here: to be read afterwards. */
   readonly read: readonly string[]
   /** A question to answer in one's head before writing, and the answer, which comes with success. */
   readonly predict: string
@@ -24,7 +24,7 @@ export interface Exercise<Args extends readonly unknown[] = readonly never[]> {
   readonly parameters: readonly string[]
   readonly cases: fc.Arbitrary<Args>
   readonly right: Work<Args>
-  /** What a reader may have written instead, by the sentence that says so. */
+  /** What a reader may have written instead, by the sentence that names the mistake. */
   readonly mistakes: Readonly<Record<string, Work<Args>>>
   /** How the exported function is called, if not with the arguments as they are. */
   readonly call?: (written: (...args: never[]) => unknown) => Work<Args>

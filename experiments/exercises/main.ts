@@ -27,18 +27,18 @@ interface Options {
 const root = resolve(import.meta.dirname, '../..')
 const command = createCommand(
   'exercise',
-  'exercises that check themselves: write a piece of the model, and hold it to the reference',
+  'exercises that check themselves: write a piece of the model, and compare it with the reference',
 )
-  .argument('[name]', 'the exercise; left out, or `list`: the list of all')
-  .option('--file <path>', 'begin or check this file instead of results/exercises/NAME.ts')
+  .argument('[name]', 'the exercise; without it, or with `list`, all exercises are listed')
+  .option('--file <path>', 'write or check this file instead of results/exercises/NAME.ts')
   .option('--hint [number]', 'show the first hint, or hint 2')
   .option('--solution', 'show a solution')
-  .option('--answer <patient=fault...>', 'of diagnose: what is wrong with a patient; several may be given')
-  .option('--configuration', 'of diagnose: how the patients were made')
+  .option('--answer <patient=fault...>', 'for diagnose: what is wrong with a patient; several may be given')
+  .option('--configuration', 'for diagnose: how the patients were made')
   .addHelpText(
     'after',
     `
-The first call with a name writes a file to begin from; every further call checks it. Exit code 1 until it is right.
+The first call with a name writes a file to start from; every further call checks it. The exit code is 1 until it is right.
 diagnose has no file: it prints the figures of six SAEs, each with a fault to be named.
 
 Examples:
@@ -91,7 +91,7 @@ function list(options: Options): void {
     begun ? 'begun' : '',
   ])
   print(formatTable(['exercise', 'what', 'difficulty', 'time', ''], table))
-  print('\nBreak it: say what will happen, make the change, look.')
+  print('\nBreak it: say what will happen, make the change, and see.')
   for (const { name, difficulty, minutes, predict } of BREAKS)
     print(`  ${name} (${'*'.repeat(difficulty)}, ${minutes} min): ${predict}`)
   print('\nBegin with: npm run exercise -- softmax')

@@ -13,6 +13,7 @@ export type Step =
   | 'why'
   | 'patch'
   | 'library'
+  | 'superposition'
 
 /** Some lines of a file of this project. */
 export interface Snippet {

@@ -29,8 +29,8 @@ interface FeatureReport extends Made {
 
 const SHOWN_TEXTS = 10
 const BACKGROUND =
-  'An SAE’s feature is a number and a direction; nobody says what it stands for. What it fires on, and what it does to ' +
-  'the model’s next word, are two ways to find out. They need not agree.'
+  'A feature of an SAE is a number and a direction, without a label that says what it stands for. What it fires on, and what it ' +
+  'does to the model’s next token, are two ways to find out. They need not agree.'
 
 /** A feature's page as one self-contained HTML file. */
 export function renderFeatureReport({ explained, texts, inCorpus, ...made }: FeatureReport): string {
@@ -54,10 +54,11 @@ export function renderFeatureReport({ explained, texts, inCorpus, ...made }: Fea
     body: [
       dashboard.max !== null && firingSection(feature, texts),
       inCorpus && section('corpus', 'Over a corpus', corpusPart(inCorpus, SHOWN_TEXTS)),
-      section('lens', 'What it says to the next word', [html`<p>${LENS_NOTE}</p>`, lensPart(dashboard)]),
+      section('lens', 'What it does to the next token', [html`<p>${LENS_NOTE}</p>`, lensPart(dashboard)]),
       section('relatives', 'Related features', [html`<p>${RELATIVES_NOTE}</p>`, relativesPart(dashboard)]),
     ],
-    footer: 'The same numbers stand in results.json, every firing token in tokens.csv, beside this file.',
+    footer:
+      'The same numbers are in results.json, and every firing token is in tokens.csv, beside this file.',
     cards: { features: [feature], texts, shown: SHOWN_TEXTS },
   })
 }
@@ -78,15 +79,15 @@ function firingSection(feature: Feature, texts: readonly TokenText[]): VNode {
     'What it fires on',
     html`${histogramPart(chartDocument(), dashboard)}
       <h3>The strongest texts</h3>
-      <p>By their highest token; at most ${SHOWN_TEXTS} before you ask for more.</p>
+      <p>In order of their highest token; ${SHOWN_TEXTS} at most until you ask for more.</p>
       ${tokenLegend()}
       <article class="card" aria-label="The strongest texts">
         ${firingTexts(feature, texts, SHOWN_TEXTS)}
       </article>
       <h3>From strong to weak</h3>
       <p>
-        Strong texts flatter a feature. For each quarter of its highest activation, the text whose own highest
-        is nearest, around its strongest token.
+        The strongest texts flatter a feature. So for each quarter of its highest activation, here is the text
+        whose own highest activation is nearest, cut around its strongest token.
       </p>
       ${strongToWeak(feature, texts)}`,
   )

@@ -3,7 +3,7 @@
 //   npm run feature -- --layer 4 --feature 12,34 --texts mine.csv
 //   npm run feature -- --layer 4 --feature 12 --corpus results/corpus/mine   also what a corpus says of it
 //   npm run feature -- --model gpt2 --layer 8 --feature 5807  fetched, with the link to Neuronpedia
-// Prints a card a feature; writes results.json, tokens.csv and report.html into a folder each.
+// Prints one card per feature; writes results.json, tokens.csv and report.html into one folder per feature.
 import { chooseHooks, nextHook } from '../lab/models/choose-hooks.ts'
 import type { ExplainedFeature } from '../lab/analysis/features/explain.ts'
 import { runExperiment, type Report } from '../lab/run-experiment.ts'

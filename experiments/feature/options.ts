@@ -1,4 +1,4 @@
-// What `npm run feature` can be told.
+// The options of `npm run feature`.
 import { textsOption, type TextOptions } from '../lab/analysis/analysis-options.ts'
 import { corpusOption } from '../lab/analysis/corpus/corpus-node.ts'
 import { createCommand, integerIn, listOf } from '../lab/cli/cli.ts'
@@ -17,7 +17,7 @@ export const command = addResultOptions(
   ),
   'feature',
 )
-  .requiredOption('--layer <n>', 'the layer whose SAE it is of (required)', integerIn('layer', 0))
+  .requiredOption('--layer <n>', 'the layer of the SAE that it belongs to (required)', integerIn('layer', 0))
   .requiredOption(
     '--feature <list>',
     'its number, or several: 12,34 (required)',

@@ -20,8 +20,8 @@ type Options = { model: string; saes?: string; force?: boolean; json?: boolean }
 
 const command = addGivenText(createCommand('first', "a text's strongest features at each layer of a model"))
   .option('--model <name>', 'as for npm start: tiny (bundled), a published model, or a folder', 'tiny')
-  .option('--saes <which>', 'SAEs in place of its own, as for npm start; they are checked on the text')
-  .option('--force', 'go on where such an SAE hardly rebuilds the text')
+  .option('--saes <which>', 'SAEs in place of the model’s own, as for npm start; checked on the text')
+  .option('--force', 'go on even if such an SAE hardly rebuilds the text')
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
   .parse()
 
@@ -29,7 +29,7 @@ runMain(async () => {
   const ops = await createBackend()
   const { model: name, saes, force, json } = command.opts<Options>()
   const model = await openModel(name, ops, { quiet: json, saes })
-  if (model.saeHooks.length === 0) command.error(`error: there are no SAEs beside the model ${name}`)
+  if (model.saeHooks.length === 0) command.error(`error: the model ${name} has no SAEs`)
   await model.prepareSaes(model.saeHooks)
   const { ids, long } = await tokenizeGiven(model, command, command.processedArgs[0] as string) // BOS first
   if (saes !== undefined) await checkSaes(model, [ids], model.saeHooks, { quiet: json, force })

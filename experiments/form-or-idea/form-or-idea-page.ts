@@ -35,7 +35,7 @@ const SECTIONS = [
   { name: 'Token by token', href: '#tokens' },
 ]
 const BACKGROUND =
-  'A formula, a sentence and a line of code can say the same. Do the features of a sparse autoencoder follow what is said, or ' +
+  'A formula, a sentence and a line of code can say the same thing. Do the features of a sparse autoencoder follow what is said, or ' +
   'how it is written? The same ideas go through the model in every form. If features stand for ideas, texts on the same topic ' +
   'should light up the same features whatever their form; if they stand for surface form, texts of the same form should, ' +
   'whatever their topic.'
@@ -61,7 +61,7 @@ export function renderFormOrIdeaReport(report: FormOrIdeaReport): string {
       cardsSection(document, cards, texts),
     ],
     footer:
-      'After part 2 of “A Black Box Made Less Opaque”. The same numbers stand in results.json, beside this file.',
+      'After part 2 of “A Black Box Made Less Opaque”. The same numbers are in results.json, beside this file.',
     cards: { features: cards.flatMap(({ features }) => features), texts, shown: SHOWN_TEXTS },
   })
 }

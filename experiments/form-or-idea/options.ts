@@ -1,4 +1,4 @@
-// What `npm run form-or-idea` can be told.
+// The options of `npm run form-or-idea`.
 import { addLayerOptions, type LayerOptions } from '../lab/analysis/analysis-options.ts'
 import { corpusOption } from '../lab/analysis/corpus/corpus-node.ts'
 import { createCommand, integerIn, positiveInteger } from '../lab/cli/cli.ts'
@@ -24,9 +24,14 @@ export const command = addLayerOptions(
   ),
 )
   .addOption(verboseOption())
-  .option('--top <k>', 'strongest features of each set that are compared', positiveInteger('top'), 20)
-  .option('--permutations <n>', 'shuffles of the labels', integerIn('permutations', 1, 1e6), 1000)
-  .option('--seed <n>', 'decides the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .option('--top <k>', 'how many of each set’s strongest features are compared', positiveInteger('top'), 20)
+  .option(
+    '--permutations <n>',
+    'how many times the labels are shuffled',
+    integerIn('permutations', 1, 1e6),
+    1000,
+  )
+  .option('--seed <n>', 'the seed of the shuffles', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .addOption(longOption())
   .addOption(corpusOption())
   .addHelpText(

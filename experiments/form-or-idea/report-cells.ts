@@ -49,8 +49,8 @@ export function cosinePicture(
 ): VNode {
   const cosines = [tokens, ...layers].map(({ cosine }) => cosine)
   return pictureOf(
-    'How alike the features of two sets of texts are (cosine) that share the topic, the form, or neither. “tokens”: how ' +
-      'alike they are before any model reads them.',
+    'How alike (by cosine) the features of two sets of texts are that share the topic, the form, or neither. “tokens”: how ' +
+      'alike the texts are before any model reads them.',
     relationMap(document, 'Cosine of mean features', cosines, answers).chart,
   )
 }
@@ -78,9 +78,9 @@ export function relationsSection(
   const top = tokens.jaccard.top
   return section('relations', 'Same topic or same form', [
     html`<p>
-      A set holds the texts on one topic in one form. Every two sets share the topic, the form, or neither;
-      here is how alike they are on average. “tokens” counts each text’s tokens instead of features: what is
-      alike before any model reads it.
+      A set holds the texts on one topic in one form. Any two sets share the topic, the form, or neither. Here
+      is how alike they are on average. “tokens” counts each text’s tokens instead of features: how alike the
+      texts are before any model reads them.
     </p>`,
     measure(
       'Cosine of mean features',
@@ -107,9 +107,9 @@ export function relationsSection(
       })),
     }),
     html`<p>
-      p: how often labels shuffled among the texts add as much, topics within each form and forms within each
-      topic; not corrected here, corrected for their number in the sentences above. The interval is of the
-      difference, form minus topic, for another choice of ideas on the same topics.
+      p: how often shuffled labels add as much, with topics shuffled within each form and forms within each
+      topic. It is not corrected here; in the sentences above it is corrected for the number of tests. The
+      interval is for the difference, form minus topic, under another choice of ideas on the same topics.
     </p>`,
   ])
 }
@@ -127,7 +127,7 @@ export function cellsSection(
   }))
   return section('cells', 'Every topic and form', [
     html`<p>
-      The cosine of every two sets’ mean features, in order of form, then topic. Dark squares along the
+      The cosine of the mean features of any two sets, in order of form, then topic. Dark squares along the
       diagonal are forms whose texts look alike whatever their topic; dark lines parallel to it are topics
       that look alike whatever their form. Each picture has its own scale.
     </p>`,

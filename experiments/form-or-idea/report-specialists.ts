@@ -48,15 +48,16 @@ export function specialistsSection(layers: readonly LayerResult[]): VNode {
   return section('specialists', 'Specialists', [
     html`<p>
       The feature with the best score for each topic against the other topics, and for each form against the
-      other forms: texts inside in which it is above the threshold, minus texts outside. p is what shuffled
-      labels give, corrected for the layer’s topics, or forms. The last columns say how much of its activation
-      falls on symbols (digits, operators, punctuation), beside the share of tokens that are symbols.
+      other forms. The score is the number of texts inside in which it is above the threshold, minus the
+      number outside. p is from shuffled labels, corrected for the number of the layer’s topics or forms. The
+      last columns give the share of its activation on symbols (digits, operators, punctuation), beside the
+      share of tokens that are symbols.
     </p>`,
     html`<p>
-      A topic’s specialist may still be its notation’s: one that fires at chess moves says nothing about chess
-      in words. So then the test: a topic’s specialist found in texts of one form, the topic’s other texts
-      left aside, is looked for in those; and a form’s, found on one topic, in the form’s texts on other
-      topics.
+      A topic’s specialist may really be a specialist of its notation: one that fires at chess moves says
+      nothing about chess in words. Hence a test. A topic’s specialist is found in texts of one form only, and
+      then looked for in the topic’s other texts. A form’s specialist is found on one topic, and then looked
+      for in the form’s texts on other topics.
     </p>`,
     layerParts(parts),
   ])

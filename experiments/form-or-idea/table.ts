@@ -7,7 +7,7 @@ import type { Answer, LayerResult, Resemblance } from './layer-result.ts'
 import { cellSpecialists } from './specialists.ts'
 import type { SymbolShare } from './token-kinds.ts'
 
-/** The terminal's tables: one line per layer. The tokens themselves come first, for what no model is needed for. */
+/** The terminal's tables: one line per layer. The tokens themselves come first, to show what needs no model. */
 export function summaryTables(
   tokens: Resemblance,
   layers: readonly LayerResult[],

@@ -18,7 +18,7 @@ import type { TokenText } from './report/tokens.ts'
 import { identicalTexts, type LabelledText } from './texts/texts.ts'
 import { namedAfter, tokenizeTexts, type Long } from './texts/tokenize-texts.ts'
 
-/** What every experiment can be told, beside options of its own. */
+/** The options of every experiment, beside its own. */
 export interface ExperimentOptions extends EngineOptions {
   readonly seed?: number
   readonly out?: string
@@ -33,18 +33,15 @@ export interface ExperimentOptions extends EngineOptions {
 export function addResultOptions(command: Command, name: string): Command {
   return command
     .option('--out <folder>', `where the results go (default: results/${name}/MODEL)`)
-    .option(
-      '--force',
-      'run also where an SAE hardly rebuilds these texts, which points to a wrong basis or hook',
-    )
+    .option('--force', 'run even if an SAE hardly rebuilds these texts, a sign of a wrong basis or hook')
 }
 
 /** --verbose, for an experiment that ends with what was found. */
 export function verboseOption(): Option {
-  return new Option('--verbose', 'also print the figures behind what was found, which the report has')
+  return new Option('--verbose', 'also print the figures behind the findings, which the report always has')
 }
 
-/** An experiment's question, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */
+/** An experiment, in steps. Results go to results/NAME/MODEL unless --out says otherwise. */
 interface Experiment<Options> {
   readonly name: string
   /** As in `npm run SCRIPT`, where that is not the name. */
@@ -57,7 +54,7 @@ interface Experiment<Options> {
   run(prepared: Prepared<Options>): Promise<Outcome>
 }
 
-/** The model is loaded, the SAEs' files are on this machine. Texts stand in row order. */
+/** The model is loaded, and the SAEs' files are on this machine. Texts are in row order. */
 interface Prepared<Options> {
   readonly options: Options
   readonly model: OpenModel
@@ -65,7 +62,7 @@ interface Prepared<Options> {
   readonly labelled: readonly LabelledText[]
   /** With BOS. */
   readonly ids: readonly (readonly number[])[]
-  /** The same as strings, a string a token. */
+  /** The same as strings, one per token. */
   readonly tokenTexts: readonly TokenText[]
   /** Of --corpus. */
   readonly corpus?: CorpusOfModel
@@ -99,7 +96,7 @@ export interface Report {
   readonly page: (made: Made) => string
   /** What the terminal shows, a paragraph each. */
   readonly text: readonly string[]
-  /** It has colours, and has itself made visible what is not ours. */
+  /** It contains colours, and has already made foreign text visible. */
   readonly styled?: boolean
 }
 
@@ -202,7 +199,7 @@ async function write(
   })
 }
 
-/** Another command's results in this folder are not lost without a word: it brings them back. */
+/** Results of another command in this folder are not replaced silently: the note names the command that brings them back. */
 async function tellWhatIsReplaced(folder: string, command: string): Promise<void> {
   const before = await readPublished(folder)
   if (before.mixed) printNote(`note: ${folder}: ${MIXED}; this run replaces them`)

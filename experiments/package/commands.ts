@@ -16,7 +16,7 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     load: () => import('../first/main.ts'),
   },
   generate: {
-    description: 'write on from a prompt, one token at a time',
+    description: 'continue a prompt, one token at a time',
     load: () => import('../tools/generate/main.ts'),
   },
   train: {
@@ -32,11 +32,11 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     load: () => import('../tools/save-sae/main.ts'),
   },
   doctor: {
-    description: 'say what of a model’s or an SAE’s folder is understood, before anything is computed',
+    description: 'check what is understood of a model’s or an SAE’s folder, before anything is computed',
     load: () => import('../tools/doctor/main.ts'),
   },
   download: {
-    description: 'fetch a published model and its SAEs ahead, and check them',
+    description: 'fetch a published model and its SAEs in advance, and check them',
     load: () => import('../tools/download/main.ts'),
   },
   corpus: {
@@ -74,5 +74,10 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
   'sae-quality': {
     description: 'how much SAEs keep, and what the model loses with them in place',
     load: () => import('../sae-quality/main.ts'),
+  },
+  superposition: {
+    description:
+      'why there are more features than dimensions: a toy that learns, and how crowded the SAEs are',
+    load: () => import('../superposition/main.ts'),
   },
 }

@@ -1,4 +1,4 @@
-// How good are the SAEs? Sparsity, reconstruction, and the model's loss with each in the place of what it rebuilds.
+// How good are the SAEs? Sparsity, reconstruction, and the model's loss with each one's reconstruction in place.
 //   npm run sae-quality                                          the bundled model's SAEs, offline
 //   npm run sae-quality -- --saes mine/sae --texts mine.jsonl    one's own, on one's own texts
 // Prints two tables and the formulas, by clearbox's and by SAELens' treatment of BOS; writes results.json, quality.csv and report.html.
@@ -31,13 +31,13 @@ const command = addResultOptions(
     'JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published (default: our own 140)',
     OWN_TEXTS,
   )
-  .addOption(layersOption('layers, e.g. 2,4 (default: every SAE that there is)'))
+  .addOption(layersOption('layers, e.g. 2,4 (default: all that have an SAE)'))
   .addOption(longOption())
   .addHelpText(
     'after',
     `
-Each number is explained below the tables. CE and KL are given twice: with BOS replaced and the prediction made at it scored, and as
-SAELens' run_evals has it, which does neither. Seven passes through the model an SAE.
+Each number is explained below the tables. CE and KL are given twice: with BOS replaced and the prediction made at it scored, and by
+the convention of SAELens' run_evals, which does neither. Each SAE takes seven passes through the model.
 
 Examples:
   npm run sae-quality -- --layers 3
@@ -59,7 +59,7 @@ runExperiment<Options>(command, {
       question: QUESTION,
       results: { saes },
       provenance: {
-        bos: 'before every text; left out of all but CE and KL, for which see the two conventions',
+        bos: 'before every text; left out of everything but CE and KL, for which see the two conventions',
         threshold: 'none: a feature is active where it is not 0',
         pooling: 'none: each token counts by itself',
       },
@@ -79,10 +79,10 @@ runExperiment<Options>(command, {
 /** Every SAE of the layers asked for. @throws UserError if a layer has none */
 function hooksAsked({ name, saeHooks }: OpenModel, { layers }: Options): string[] {
   const missing = (layers ?? []).filter((layer) => !saeHooks.some((hook) => layerOf(hook) === layer))
-  if (saeHooks.length === 0) throw new UserError(`there are no SAEs beside the model ${name}`)
+  if (saeHooks.length === 0) throw new UserError(`the model ${name} has no SAEs`)
   if (missing.length > 0)
     throw new UserError(
-      `no SAE for layer ${missing.join(', ')} of ${name}; there are SAEs of ${saeHooks.join(', ')}`,
+      `no SAE for layer ${missing.join(', ')} of ${name}; it has SAEs for ${saeHooks.join(', ')}`,
     )
   return saeHooks.filter((hook) => layers === undefined || layers.includes(layerOf(hook)))
 }

@@ -12,8 +12,8 @@ import { windowsOf } from '../lab/models/windows.ts'
 import { densityBins, type DensityBins } from './density.ts'
 
 /**
- * What becomes of BOS, and of the prediction made at it: replaced and scored like any other token, or neither. Zeros stand at
- * every token in both: so SAELens has it.
+ * What happens to BOS, and to the prediction made at it: replaced and scored like any other token, or neither. Zeros are put at
+ * every token in both conventions, as in SAELens.
  */
 export type Convention = 'clearbox' | 'saelens'
 

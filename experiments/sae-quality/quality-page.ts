@@ -20,11 +20,11 @@ const SECTIONS = [
   { name: 'What the SAEs keep', href: '#kept' },
   { name: 'What the model loses', href: '#lost' },
   { name: 'How often features fire', href: '#density' },
-  { name: 'How it is worked out', href: '#formulas' },
+  { name: 'How it is computed', href: '#formulas' },
 ]
 const BACKGROUND =
-  'A sparse autoencoder rewrites what stands at one place of a model as a few of many directions. How few there are, and how ' +
-  'much of what stood there they rebuild, is one side of its quality. The other is whether the model can go on with what was ' +
+  'A sparse autoencoder rewrites the activation at one place of a model as a sum of a few of many directions. How few they are, and how ' +
+  'much of the activation they rebuild, is one side of its quality. The other is whether the model can continue with what was ' +
   'rebuilt: its loss with the SAE in place is compared with its loss as it is, and with zeros or the mean there.'
 
 /** The report as one self-contained HTML file. */
@@ -40,20 +40,20 @@ export function renderQualityReport({ saes, ...made }: QualityReport): string {
     claims: section('conventions', 'Two conventions', findingList(Object.values(CONVENTIONS))),
     body: [
       section('kept', 'What the SAEs keep', tableOf('BOS left out; published: what their authors say', keptRows(saes))), // prettier-ignore
-      section('lost', 'What the model loses', tableOf('Nats a token', lostRows(saes))),
+      section('lost', 'What the model loses', tableOf('Nats per token', lostRows(saes))),
       section(
         'density',
         'How often features fire',
         saes.map((sae) => densityFigure(document, sae)),
       ),
-      section('formulas', 'How it is worked out', findingList(FORMULAS)),
+      section('formulas', 'How it is computed', findingList(FORMULAS)),
     ],
-    footer: 'The same numbers stand in results.json and quality.csv, beside this file.',
+    footer: 'The same numbers are in results.json and quality.csv, beside this file.',
   })
 }
 
 const PICTURE =
-  'Each SAE a bar, from 0 to 1: how much of the variance it explains, and how much of the loss that zeros would cause is ' +
+  'One bar per SAE, from 0 to 1: how much of the variance it explains, and how much of the loss that zeros would cause is ' +
   'recovered with it in place, by either convention.'
 
 function sharePanels(document: Document, saes: readonly MeasuredSae[]): VNode {

@@ -4,21 +4,21 @@ import { count, showNumber, showShare } from '../lab/report/numbers.ts'
 import type { Convention, Losses, MeasuredSae } from './measure.ts'
 
 export const QUESTION =
-  'How much of what stands at its hook does each SAE keep, and what does the model lose with it in its place?'
+  'How much of the activation at its hook does each SAE keep, and what does the model lose with the SAE in place?'
 
 export const CONVENTIONS: Record<Convention, string> = {
   clearbox: 'clearbox: BOS is replaced, and the prediction made at it counts',
-  saelens: 'SAELens: BOS is neither replaced nor scored; only zeros stand at it, too',
+  saelens: 'SAELens: BOS is neither replaced nor scored; only zeros are put there, too',
 }
 
-/** How each number is worked out. x̂ is what is rebuilt, f the features, p and q what the model predicts without and with the change. */
+/** How each number is computed. x̂ is what is rebuilt, f the features, p and q what the model predicts without and with the change. */
 export const FORMULAS: readonly string[] = [
   'L0, L1: mean over tokens of how many features are active, and of Σ f. Dead: active on no token; dense: on more than a tenth.',
   'explained variance: 1 − Σ|x − x̂|² / Σ|x − mean(x)|², the mean over tokens, per dimension. SAELens’ since July 2026; published figures are older, by other formulas and on other texts.',
   'MSE: mean over tokens of |x − x̂|², summed over dimensions. cosine: mean over tokens of x · x̂ / (|x| |x̂|).',
   'CE: mean −log q(next token), nats. recovered: (CE ablated − CE spliced) / (CE ablated − CE clean).',
-  'KL: mean KL(p ‖ q), nats; a text’s last token has no next one, but is in it.',
-  'BOS is left out of all but CE and KL, by both conventions.',
+  'KL: mean KL(p ‖ q), nats, which includes a text’s last token, although it has no next one.',
+  'BOS is left out of everything but CE and KL, by both conventions.',
 ]
 
 type Rows = { head: string[]; rows: (string | number)[][] }

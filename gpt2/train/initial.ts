@@ -1,5 +1,5 @@
 // The weights that a training begins with.
-import type { Random } from '../../engine/random.ts'
+import { normal, type Random } from '../../engine/random.ts'
 import { sizeOf, Tensor } from '../../engine/tensor.ts'
 import type { Gpt2Config } from '../config.ts'
 import { allShapes } from '../weights.ts'
@@ -21,9 +21,4 @@ export function initialWeights(config: Gpt2Config, random: Random): Map<string, 
     tensors.set(name, Tensor.of(shape, Float32Array.from({ length: sizeOf(shape) }, number)))
   }
   return tensors
-}
-
-/** A number of the standard normal distribution (Box and Muller 1958). */
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random.number())) * Math.cos(2 * Math.PI * random.number())
 }

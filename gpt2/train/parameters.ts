@@ -1,4 +1,4 @@
-// What of a model is trained, and how it is read back into a checkpoint's tensors.
+// Which weights of a model are trained, and how they are turned back into a checkpoint's tensors.
 import type { Backend } from '../../engine/backend.ts'
 import { rulesOf, type TrainedWeights } from '../../engine/backward.ts'
 import { Tensor } from '../../engine/tensor.ts'
@@ -47,7 +47,7 @@ export async function readParameters(ops: Backend, weights: Gpt2Weights): Promis
   return tensors
 }
 
-/** [rows, a] and [rows, b] -> [rows, a + b]; of rows alone, one behind the other */
+/** [rows, a] and [rows, b] -> [rows, a + b]; vectors are joined end to end */
 function sideBySide(a: Tensor, b: Tensor): Tensor {
   const [left, right] = [a, b].map(({ shape }) => shape[shape.length - 1])
   const joined = Tensor.zeros([...a.shape.slice(0, -1), left + right])

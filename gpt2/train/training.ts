@@ -1,4 +1,4 @@
-// The training of one model, step by step, which can be saved at any step and gone on with later.
+// The training of one model, step by step, which can be saved at any step and resumed later.
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { record } from '../../engine/tape.ts'
 import { Tensor } from '../../engine/tensor.ts'
@@ -17,11 +17,11 @@ import { allShapes } from '../weights.ts'
 import { parametersOf, readParameters } from './parameters.ts'
 
 export interface TrainingSettings extends Schedule, AdamSettings {
-  /** What the gradient is clipped to. */
+  /** The length that the gradient is clipped to. */
   readonly longest: number
 }
 
-/** What a stopped training goes on from. */
+/** The state that a stopped training continues from. */
 export interface SavedTraining {
   readonly steps: number
   /** A checkpoint's tensors, and the optimiser's. */
@@ -51,7 +51,7 @@ export class Gpt2Training {
     return new Gpt2Training(model, settings)
   }
 
-  /** Goes on from what `save` gave. */
+  /** Continues from what `save` returned. */
   static async resume(
     ops: Backend,
     config: Gpt2Config,
@@ -106,7 +106,7 @@ export class Gpt2Training {
     return readParameters(this.model.ops, this.model.weights)
   }
 
-  /** All that `resume` needs to take the same steps that would have come next. */
+  /** Everything that `resume` needs to take the steps that would have come next. */
   async save(): Promise<SavedTraining> {
     const { steps, moments } = await this.#adam.save()
     const tensors = await this.weights()

@@ -1,4 +1,4 @@
-// What tells one kind of SAE from another: its encoder, and what it rebuilds.
+// What distinguishes one kind of SAE from another: its encoder, and what it rebuilds.
 import type { Backend, Encoder } from '../../engine/backend.ts'
 import type { WeightSource } from '../../engine/weights/weights.ts'
 
@@ -7,10 +7,10 @@ export interface Architecture {
   readonly vectors: readonly string[]
   /** It keeps the k largest: the config says how many. */
   readonly hasK?: boolean
-  /** It rebuilds another hook than it reads. */
+  /** It rebuilds a different hook from the one it reads. */
   readonly transcodes?: boolean
-  /** What it rebuilds has a linear part, x W_skip^T, which no feature sees. W_skip [d_out, d_in] */
+  /** Its output has a linear part, x W_skip^T, which bypasses the features. W_skip [d_out, d_in] */
   readonly skips?: boolean
-  /** x [tokens, d_in], normalised and with b_dec off already -> sparse features [tokens, d_sae] */
+  /** x [tokens, d_in], already normalised and with b_dec subtracted -> sparse features [tokens, d_sae] */
   readonly encoder: (ops: Backend, tensor: (name: string) => WeightSource, k?: number) => Promise<Encoder>
 }

@@ -5,7 +5,7 @@
  *
  * Both share W_enc, so that the gate is a threshold on the magnitude m = x W_enc * exp(r_mag) + b_mag (the paper's section 3.2):
  *
- *     x W_enc + b_gate > 0     where and only where     m > b_mag - exp(r_mag) * b_gate
+ *     x W_enc + b_gate > 0     if and only if     m > b_mag - exp(r_mag) * b_gate
  */
 import { Tensor } from '../../engine/tensor.ts'
 import { scaledColumns } from '../../engine/weights/scaled.ts'

@@ -1,4 +1,4 @@
-// TopK (Gao et al. 2024): of ReLU(x W_enc + b_enc) the k largest, all others 0. L0 is k, or less where fewer are positive.
+// TopK (Gao et al. 2024): the k largest of ReLU(x W_enc + b_enc), all others 0. L0 is k, or less where fewer are positive.
 import type { Architecture } from './architecture.ts'
 
 export const topk: Architecture = {

@@ -5,12 +5,12 @@ import { plainConfig, type SaeConfig } from '../config.ts'
 import { saeShapes } from '../weights.ts'
 
 /**
- * b_enc's mean a layer: chosen so that the number of active features falls with depth as the stream grows. The last, of
- * the stream after the last block, is not in the float64 reference.
+ * The mean of b_enc in each layer, chosen so that the number of active features falls with depth as the stream grows. The last
+ * one, for the stream after the last block, is not in the float64 reference.
  */
 const encoderBias = [-0.3, -5.3, -7.5, -9.3, -10.6, -12.0, -13.2, -14.2, -15.2, -16.3, -16.8, -17.7, -18.4]
 
-/** The layers that there are synthetic SAEs for: 12 is the stream after the last block. */
+/** The layers that have a synthetic SAE: 12 is the stream after the last block. */
 export const syntheticSaeLayers: readonly number[] = [...encoderBias.keys()]
 
 /** The config of the synthetic SAE of one layer of GPT-2 small's stream, as wide as the first public ones unless another width is asked for. */

@@ -1,4 +1,4 @@
-// What tells the training of one kind of SAE from another's: its loss.
+// What distinguishes the training of one kind of SAE from another: its loss.
 import type { Selection } from '../../engine/selection.ts'
 import type { ArchitectureName } from '../architectures/all.ts'
 import type { BatchLoss, SaeGradients } from './loss.ts'
@@ -9,7 +9,7 @@ export interface LossSettings {
   readonly l1: number
   /** What each active feature costs now: JumpReLU. */
   readonly l0: number
-  /** How many features are kept a token, by BatchTopK on average. */
+  /** How many features are kept per token; by BatchTopK, on average. */
   readonly k: number
   /** Of a Matryoshka SAE: widths of the prefixes that are SAEs, rising; the whole need not be among them. */
   readonly widths: readonly number[]

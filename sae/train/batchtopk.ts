@@ -1,7 +1,7 @@
 /*
- * BatchTopK (Bussmann et al. 2024) is TopK over a batch: of B tokens' features the k B are kept that write most, so that a token that
- * needs many has many. One token alone has no batch, so it is saved as JumpReLU with one threshold for all features: the
- * smallest activation that batches kept, a mean over batches that forgets (SAELens' topk_threshold_lr).
+ * BatchTopK (Bussmann et al. 2024) is TopK over a batch: of the features of B tokens, the k B that write most are kept, so that a
+ * token that needs many has many. A single token has no batch, so the SAE is saved as JumpReLU with one threshold for all features:
+ * a moving average over batches of the smallest activation kept (SAELens' topk_threshold_lr).
  */
 import type { SparseRows } from '../../engine/sparse.ts'
 import type { Tensor } from '../../engine/tensor.ts'

@@ -7,7 +7,7 @@
  *
  *     |x_hat - x|^2 + l1 * (the sum over features of ReLU(g_j) |W_dec[j]|) + |x_gate - x|^2,    x_gate = the sum of ReLU(g_j) W_dec[j] + b_dec.
  *
- * As SAELens has it, W_dec and b_dec learn from the last term, too; the paper stops its gradient there.
+ * As in SAELens, W_dec and b_dec learn from the last term, too; the paper stops the gradient there.
  */
 import type { Architecture } from './architecture.ts'
 import { columnSums, entriesWhere } from './loss.ts'

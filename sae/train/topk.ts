@@ -1,12 +1,12 @@
 /*
  * TopK (Gao et al. 2024) pays nothing for activity: k decides it. By SAELens' definition (rescale_acts_by_decoder_norm) the k features
- * are kept that write most, by f_j = ReLU(z_j + b_enc[j]) |W_dec[j]|, and
+ * that write most are kept, measured by f_j = ReLU(z_j + b_enc[j]) |W_dec[j]|, and
  *
  *     x_hat = the sum of f_j W_dec[j] / |W_dec[j]| + b_dec.
  *
- * The lengths cancel but for the choice, which has no gradient. So a feature that is never chosen would never learn. Dead features have
- * a loss of their own (appendix A.2): those of them that answer most, half as many as x has dimensions, try to rebuild
- * what the living have missed,
+ * The lengths cancel except in the choice, which has no gradient. So a feature that is never chosen would never learn. Dead features
+ * therefore have a loss of their own (appendix A.2): those with the highest pre-activations, half as many as x has dimensions, try to
+ * rebuild what the others have missed,
  *
  *     |e_hat - (x - x_hat)|^2, e_hat = the sum of (z_j + b_enc[j]) W_dec[j], of either sign,
  *

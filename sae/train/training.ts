@@ -1,4 +1,4 @@
-// The training of one SAE, batch by batch, which can be saved at any step and gone on with later.
+// The training of one SAE, batch by batch, which can be saved at any step and resumed later.
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import { rulesOf } from '../../engine/backward.ts'
 import { createRandom } from '../../engine/random.ts'
@@ -26,7 +26,7 @@ export interface TrainingSettings extends Schedule, Omit<LossSettings, 'dead'> {
   readonly architecture: TrainedName
   /** Steps over which what activity costs (l1, l0) rises from 0. */
   readonly costWarmUp: number
-  /** A feature is dead that was active on none of the last so many tokens. */
+  /** A feature is dead if it was active on none of the last tokens, this many of them. */
   readonly deadAfter: number
 }
 
@@ -93,7 +93,7 @@ export class SaeTraining {
     return SaeTraining.resume(ops, config, settings, { steps: 0, threshold: 0, tensors })
   }
 
-  /** Goes on from what `save` gave. @throws naming a tensor that is missing */
+  /** Continues from what `save` returned. @throws naming a tensor that is missing */
   static async resume(
     ops: Backend,
     config: SaeConfig,
@@ -102,7 +102,7 @@ export class SaeTraining {
   ): Promise<SaeTraining> {
     const named = (name: string): Tensor => {
       const found = saved.tensors.get(name)
-      if (!found) throw new Error(`training: there is no tensor ${name} to go on from`)
+      if (!found) throw new Error(`training: cannot resume: there is no tensor ${name}`)
       return found
     }
     named('idle')
@@ -208,7 +208,7 @@ export class SaeTraining {
     return read
   }
 
-  /** All that `resume` needs to take the same steps that would have come next. */
+  /** Everything that `resume` needs to take the steps that would have come next. */
   async save(): Promise<SavedTraining> {
     const { steps, moments } = await this.#adam.save()
     const tensors = await this.#parameters()

@@ -196,7 +196,7 @@ for (const width of [1280, 390])
             requests.some((request) => /safetensors|worker|app-/.test(request)),
             requests.join(' '),
           )
-          await page.getByText('Drawn from its firings').click()
+          await page.getByText('A sample of its firings').click()
           await page.screenshot({ path: join(PICTURES, `card-${width}-${scheme}.png`), fullPage: true })
           assert.is(await page.evaluate(() => document.documentElement.scrollWidth), width)
           assert.equal(await seriousFindings(page), [])

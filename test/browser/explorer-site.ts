@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
@@ -11,7 +12,7 @@ import { visit, type View } from './page-checks.ts'
 
 /** The Explorer as people meet it: really built, served by its own server, in a browser. */
 export interface Explorer {
-  /** Where it was built. */
+  /** Where it lies, to be read alone. */
   readonly folder: string
   /** Its address, cross-origin isolated: threads may share memory. */
   readonly url: string
@@ -33,11 +34,28 @@ export interface VisitOptions extends Omit<View, 'script' | 'mayAsk'> {
 
 type Exported = ReturnType<typeof exportRun>
 
-/** Builds the page into a folder of its own, serves it, and starts a browser. */
+/** Where the built page is to be read, not written: the files that one `test/run.ts` runs share it. */
+async function builtExplorer(parent: string): Promise<string> {
+  const own = join(parent, 'site')
+  const run = process.env.CLEARBOX_TEST_RUN
+  if (run === undefined) {
+    await buildExplorer(own, () => {})
+    return own
+  }
+  const shared = join(run, 'explorer')
+  if (existsSync(shared)) return shared
+  // Two files that begin at once both build; who ends later keeps its own.
+  await buildExplorer(own, () => {})
+  return rename(own, shared).then(
+    () => shared,
+    () => own,
+  )
+}
+
+/** Serves the built page, and starts a browser. */
 export async function startExplorer(flags: readonly string[] = []): Promise<Explorer> {
   const parent = await mkdtemp(join(tmpdir(), 'clearbox-explorer-'))
-  const folder = join(parent, 'site')
-  await buildExplorer(folder, () => {})
+  const folder = await builtExplorer(parent)
   const site = await serveFolder({ root: folder, port: 0 })
   const plain = await serveFolder({ root: folder, port: 0, isolated: false })
   const browser = await launchChromium(flags)

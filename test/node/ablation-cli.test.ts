@@ -132,7 +132,7 @@ command(
     assert.match(stdout, `\n\n${said.map((sentence) => `- ${sentence}\n`).join('')}\n`)
     const { stdout: verbose } = runScript(script, [...quick, '--verbose'], cwd)
     for (const { sentence, figures } of findings) assert.match(verbose, `- ${sentence} ${figures}\n`)
-    assert.match(stdout, `Written on from the start of text ${generations[0].text! + 1}, where it fires most`)
+    assert.match(stdout, `Continued from the start of text ${generations[0].text! + 1}, where it fires most`)
     assert.match(stdout, 'results.json, effects.csv, correlations.csv')
     assert.not.match(stdout, '\u001b')
     const { document } = parseHTML(readFileSync(join(path, 'report.html'), 'utf8'))
@@ -158,7 +158,7 @@ command('--help names every option, and exits 0', () => {
 command('what is asked for wrongly is named, in a line', () => {
   const missing = ablation('--layers', '9')
   assert.is(missing.status, 1)
-  assert.is(missing.stderr, 'error: no SAE for layer 9 of tiny; there are layers 0, 1, 2, 3, 4, 5\n')
+  assert.is(missing.stderr, 'error: no SAE for layer 9 of tiny; it has SAEs for layers 0, 1, 2, 3, 4, 5\n')
   const silent = ablation('--texts', join(folder, 'none.json'))
   assert.is(silent.status, 1)
   assert.ok(isOneLine(silent.stderr))

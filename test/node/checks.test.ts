@@ -320,7 +320,7 @@ const registry = suite('checks: registry')
 
 registry('a backend that is not known', async () => {
   const message = await messageOf(() => createBackend('abacus'))
-  assert.match(message, /^backend "abacus" is not known; there are wasm, reference, /)
+  assert.match(message, /^backend "abacus" is not known; the backends are wasm, reference, /)
   for (const name of ['', 'toString', '__proto__', 'Reference'])
     assert.match(await messageOf(() => createBackend(name)), `backend "${name}" is not known`)
 })

@@ -20,7 +20,7 @@ hooks('the layers asked for, in the model’s order; of two SAEs at a layer the 
 
 hooks('a layer without an SAE, and a model without any, are errors that say what there is', () => {
   assert.throws(() => chooseHooks(model(2, both), [0, 1, 3]), /^no SAE for layer 0, 3 of m; .* layers 1, 2$/)
-  assert.throws(() => chooseHooks(model(2, []), []), /no SAEs beside the model m/)
+  assert.throws(() => chooseHooks(model(2, []), []), /the model m has no SAEs/)
 })
 
 hooks('unasked, all layers; of twelve those of full size, where all of them have an SAE', () => {

@@ -43,7 +43,7 @@ test('npm start: the cards of a layer that the corpus has are its; of one that i
     out('start'),
   )
   assert.is(status, 0, stderr)
-  const lacks = 'it has no layer 2: cards there are of these texts alone'
+  const lacks = 'it has no layer 2: cards of such a layer show these texts alone'
   assert.ok(stderr.includes(`note: --corpus ${out('corpus')}: `) && stderr.includes(lacks), stderr)
   assert.match(stdout, lacks)
   const results = JSON.parse(readFileSync(out('start/results.json'), 'utf8')) as Results
@@ -57,13 +57,13 @@ test('npm start: the cards of a layer that the corpus has are its; of one that i
   const card = cardOf(`L3-${shown.feature}`)
   for (const part of [
     'Over a corpus of ',
-    'Drawn from its firings, from strong to weak',
+    'A sample of its firings, from strong to weak',
     'In the texts of this report',
   ])
     assert.ok(card.includes(part), part)
   const other = cardOf(`L2-${results.features.find(({ layer }) => layer === 2)!.feature}`)
   assert.not.match(other, 'Over a corpus of ')
-  assert.match(page, 'of these texts alone: the corpus has no such layer')
+  assert.match(page, 'of these texts alone: the corpus does not have this layer')
 })
 
 test('form-or-idea takes it, too', () => {
@@ -95,12 +95,12 @@ test('a corpus of other weights, or of none of the layers, is refused in a line'
   refused(
     { model: 'other', model_sha256: other },
     '3',
-    `it was made with the model other, weights ffffffffffff, not with tiny, weights ${short(manifest.model_sha256)}: name that model by --model, or make the corpus again with this one`,
+    `it was made with the model other, weights ffffffffffff, not with tiny, weights ${short(manifest.model_sha256)}: name that model with --model, or make the corpus again with this one`,
   )
   refused(
     { layers: [{ ...layer, sha256: other }] },
     '3',
-    `its SAE of blocks.3.hook_resid_pre has the weights ffffffffffff, this one ${short(layer.sha256)}: name that SAE by --saes, or make the corpus again with this one`,
+    `its SAE of blocks.3.hook_resid_pre has the weights ffffffffffff, this one ${short(layer.sha256)}: name that SAE with --saes, or make the corpus again with this one`,
   )
   refused(
     {},

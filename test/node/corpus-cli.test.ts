@@ -144,17 +144,17 @@ test('another job in the same folder, bad input where none may be, and no text a
   }
   assert.is(
     refusal('--out', out('whole'), '--seed', '1', '--layers', '3'),
-    "error: FOLDER/whole holds another corpus's work: the SAEs or their layers, the seed differ: give the same options, name another folder by --out, or remove this one to begin again",
+    "error: FOLDER/whole holds another corpus's work: the SAEs or their layers, the seed differ: give the same options, name another folder with --out, or remove this one to start again",
   )
   assert.is(
     refusal('--out', out('strict'), '--strict'),
-    'error: FOLDER/texts/a.jsonl, row 21: expected a string as "text", found number: mend it, or leave --strict out to have bad input counted and listed',
+    'error: FOLDER/texts/a.jsonl, row 21: expected a string as "text", found number: correct it, or leave --strict out to have bad input counted and listed',
   )
   const empty = join(folder, 'empty.jsonl')
   writeFileSync(empty, '{"text": ""}\n')
   assert.is(
     refusal('--out', out('empty'), '--texts', empty),
-    'error: there is no text in the corpus; bad input: 1: empty.jsonl, row 1: its "text" is empty',
+    'error: the corpus has no text; bad input: 1: empty.jsonl, row 1: its "text" is empty',
   )
   assert.not(existsSync(join(out('empty'), 'manifest.json')))
   assert.not(readdirSync(out('empty')).some((name) => name.endsWith('.partial')))
@@ -262,7 +262,7 @@ test('a feature’s card has what the corpus says, and a corpus without its laye
     'it has no blocks.3.hook_resid_pre; it has blocks.2.hook_resid_pre: make it by npm run corpus',
   )
   const without = feature('--corpus', folder)
-  assert.match(without.stderr, 'there is no corpus’s result, as manifest.json is missing')
+  assert.match(without.stderr, 'there is no finished corpus, as manifest.json is missing')
 })
 
 test.run()

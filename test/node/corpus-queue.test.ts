@@ -94,7 +94,10 @@ test('the command names its folders as workers find them', async () => {
     ],
   ])
   assert.is(status, 1)
-  assert.is(stderr, 'error: --queue: texts behind an address are not shared out: fetch them first\n')
+  assert.is(
+    stderr,
+    'error: --queue: texts at an address cannot be shared between workers: fetch them first\n',
+  )
 })
 
 test.run()

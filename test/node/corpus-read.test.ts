@@ -94,10 +94,10 @@ test('CSV: records over several lines; a bad one costs no other', async () => {
     '4! 1 fields, the header has 2: put a text that holds commas in quotes',
     '5! text after a closing quote: put the text in quotes and double those inside it',
     '6: fine (z)',
-    '8! a double quote inside a text that does not begin with one',
+    '8! a double quote inside a text that does not start with one',
     '9: mine (z)',
     '10! text after a closing quote: put the text in quotes and double those inside it',
-    '11! a double quote without its partner',
+    '11! an unmatched double quote',
   ])
   assert.equal(await shown('b.tsv', 'category\ttext\nk\tone'), ['2: one (k)'])
   assert.equal(await shown('c.csv', 'a,b\n1,2'), [
@@ -220,7 +220,7 @@ test('what cannot be read at all is refused by name', async () => {
   assert.is(await fault(nothing), `${nothing}: there is no such file or folder`)
   mkdirSync(nothing)
   const endings = '.txt, .json, .jsonl, .csv, .tsv, .parquet'
-  assert.is(await fault(nothing), `${nothing}: no file in it ends in ${endings}: there is nothing to read`)
+  assert.is(await fault(nothing), `${nothing}: nothing to read: no file in it ends in ${endings}`)
   const bin = join(folder, 'a.bin')
   writeFileSync(bin, '')
   assert.is(
@@ -229,7 +229,7 @@ test('what cannot be read at all is refused by name', async () => {
   )
   assert.is(
     await fault('http://127.0.0.1:1/a.csv'),
-    'http://127.0.0.1:1/a.csv: behind an address only .parquet files are read: fetch it first',
+    'http://127.0.0.1:1/a.csv: only .parquet files can be read from an address: fetch it first',
   )
   assert.match(await fault('http://127.0.0.1:1/a.parquet'), 'http://127.0.0.1:1/a.parquet: ')
 })

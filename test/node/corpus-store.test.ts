@@ -142,7 +142,7 @@ test('what cannot be stored is refused before the work', () => {
   const ended = runScript('experiments/tools/corpus/main.ts', args, root, importing(full))
   refused(
     ended,
-    'cannot write FOLDER/full/hooks/000000.safetensors: it takes 909,312 bytes, and the disk has 4,096 bytes: make room, and the same command goes on; or store fewer hooks',
+    'cannot write FOLDER/full/hooks/000000.safetensors: it takes 909,312 bytes, and the disk has 4,096 bytes: make room and run the same command again, or store fewer hooks',
   )
   assert.equal(readdirSync(out('full/hooks')), [])
 })
@@ -200,7 +200,7 @@ test('analyse takes files or a corpus: anything else is wrong usage', () => {
     assert.match(stderr, words)
   }
   wrong('give --features and --labels, or --corpus and --layer', '--features', out('captured'))
-  wrong('--corpus needs --layer, the one to read', '--corpus', out('stored'))
+  wrong('--corpus needs --layer, the layer to read', '--corpus', out('stored'))
   wrong(
     "option '--corpus <folder>' cannot be used with option '--labels <file>'",
     ...['--corpus', out('stored'), '--layer', '3', '--labels', file],

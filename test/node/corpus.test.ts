@@ -352,7 +352,7 @@ test('a shard’s file is whole, of its job, and as it was written, or named', a
       (error: Error) => error.message.replace(path, 'PATH'),
     )
   }
-  const again = 'remove it, and the same command makes it again'
+  const again = 'remove it and run the same command again'
   assert.is(await fault(bytes), 'no fault')
   assert.is(await fault(bytes, 'other'), `PATH: it belongs to another job: ${again}`)
   assert.match(await fault(bytes.subarray(0, -5)), `PATH: not a whole shard (`)

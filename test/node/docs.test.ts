@@ -95,4 +95,25 @@ test('each line of a worked diff stands in the file that the diff names', () => 
     }
 })
 
+test('each line of quoted code stands in the file that its first line names', () => {
+  const quotes = found(/```ts\n\/\/ (\S+\.ts)\n([^]*?)```/g)
+  assert.ok(quotes.length > 5, `${quotes.length} quotes`)
+  for (const { path, what, rest } of quotes) {
+    const lines = new Set(readFileSync(join(root, what), 'utf8').split('\n').map((line) => line.trim())) // prettier-ignore
+    for (const line of rest.trimEnd().split('\n'))
+      assert.ok(lines.has(line.trim()), `${path}: ${what} has no line ${line}`)
+  }
+})
+
+for (const [backward, forward] of [
+  ['attention-backward', 'attention'],
+  ['softmax-backward', 'softmax'],
+])
+  test(`${backward}.ts repeats lines of ${forward}.ts above their derivatives`, () => {
+    const read = (name: string) => readFileSync(join(root, `engine/reference/${name}.ts`), 'utf8')
+    const repeated = read(backward).match(/(?<=^ +\/\/ ).*/gm) ?? []
+    assert.ok(repeated.length > 0)
+    for (const line of repeated) assert.ok(read(forward).includes(`${line}\n`), line)
+  })
+
 test.run()

@@ -116,9 +116,9 @@ test('one part that cannot be run does not hide the others; exit code 1', () => 
 test('what is no folder of either kind is one line', () => {
   const empty = mkdtempSync(join(scratch, 'empty-'))
   for (const [folder, message] of [
-    [empty, /expected config\.json \(a model\), cfg\.json or a file of torch’s \(an SAE\) in it/],
-    [join(scratch, 'nowhere'), /expected a folder, or a file of torch’s, found nothing/],
-    [join(ROOT, 'package.json'), /expected config\.json \(a model\), cfg\.json or a file of torch’s/],
+    [empty, /expected config\.json \(a model\), cfg\.json or a PyTorch file \(an SAE\) in it/],
+    [join(scratch, 'nowhere'), /expected a folder or a PyTorch file, found nothing/],
+    [join(ROOT, 'package.json'), /expected config\.json \(a model\), cfg\.json or a PyTorch file/],
   ] as const) {
     const { status, stderr, stdout } = doctor(folder)
     assert.equal([status, stdout, isOneLine(stderr)], [1, '', true])

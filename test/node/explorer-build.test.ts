@@ -69,6 +69,7 @@ sources('every step has lines of real files, as they stand there', async () => {
     'mlp',
     'next',
     'patch',
+    'superposition',
     'tokens',
     'why',
     'write',

@@ -131,7 +131,7 @@ files('a corpus that is named is taken; one of other weights, or unfinished, is 
     const { model_sha256, layers } = corpus.manifest
     await refused(
       manifest.replace(model_sha256, '0'.repeat(64)),
-      /made with the model tiny, weights 0{12}, not with tiny, weights [0-9a-f]{12}: name that model by --model, or make the corpus again/,
+      /made with the model tiny, weights 0{12}, not with tiny, weights [0-9a-f]{12}: name that model with --model, or make the corpus again/,
     )
     await refused(
       manifest.replace(layers[3].sha256, '0'.repeat(64)),

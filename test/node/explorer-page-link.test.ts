@@ -21,6 +21,8 @@ import {
   USUAL_SAMPLING,
   readSampling,
 } from '../../experiments/explorer/page/sampling.ts'
+import { DECAYS, readToy, USUAL_TOY } from '../../experiments/explorer/page/toy-link.ts'
+import { PRESENT } from '../../experiments/lab/analysis/superposition/toy.ts'
 import type { Change, Sampling } from '../../experiments/explorer/protocol.ts'
 import { ALL, BY, cleanWords, ORDERS, type LibraryQuery } from '../../experiments/explorer/library-query.ts'
 import { OPENED } from '../helpers/explorer-run.ts'
@@ -91,6 +93,10 @@ const links: fc.Arbitrary<Link> = fc.record(
     ),
     why: fc.option(fc.record({ target: token, against: token }, plain)),
     library,
+    toy: fc.record(
+      { present: fc.constantFrom(...PRESENT), decay: fc.constantFrom(...DECAYS), seed: whole },
+      plain,
+    ),
   },
   plain,
 )
@@ -179,10 +185,11 @@ test('a link is written so that people can read it', () => {
     other: 'a c',
     patch: { site: 'hook_resid_pre', into: 'other', target: null, against: 7 },
     library: { layer: 3, by: 'promotes', order: 'rare', page: 2, words: ' a-b' },
+    toy: { present: 0.05, decay: 0.9, seed: 12 },
   }
   assert.is(
     encodeLink(link),
-    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&neuron=2-7&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&other=a+c&patch=hook_resid_pre-other-likeliest-7&why=text-%2520range%2Cid-12&library=3-promotes-rare-2-+a-b',
+    'text=a+b&backend=gpujs%3Acpu&token=2&head=1-3&compare=0-2&feature=1-40&neuron=2-7&edit=up-1-40-2.5%2Chead-0-3&sampling=0-5-1-0-60&other=a+c&patch=hook_resid_pre-other-likeliest-7&why=text-%2520range%2Cid-12&library=3-promotes-rare-2-+a-b&toy=0.05-0.9-12',
   )
 })
 
@@ -254,6 +261,25 @@ test('sampling that no field could hold is none, and a field brings what is type
   assert.is(cleanNumber(seed, '1e99'), 4294967295)
 })
 
+test('a toy that the page does not offer is none', () => {
+  for (const written of [
+    ...[
+      '',
+      '0.1',
+      '0.1-0.9',
+      '0.1-0.9-0-0',
+      '0.11-0.9-0',
+      '0.1-0.8-0',
+      '0.1-0.9-',
+      '0.1-0.9--1',
+      '0.1-0.9-x',
+    ],
+    ...['.1-0.9-0', '0.1-.9-0', '0.1-0.9-00', '0.1-0.9-1e3', '0.1-0.9-1000000', '1e-1-0.9-0'],
+  ])
+    assert.is(readToy(written), undefined, written)
+  assert.equal(readToy('0.1-0.9-7'), { present: 0.1, decay: 0.9, seed: 7 })
+})
+
 test('what the model does not have is left out of a link', () => {
   const link: Link = {
     ...{ text: 'x', backend: 'wasm', token: 16, head: { layer: 0, head: 2 }, compare: [0, 2] },
@@ -261,6 +287,7 @@ test('what the model does not have is left out of a link', () => {
     patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab, against: null },
     ...{ sampling: USUAL_SAMPLING, why: { target: 3, against: null }, neuron: { layer: 0, neuron: 32 } },
     library: { ...ALL, layer: 2 },
+    toy: { present: 0.1, decay: 1, seed: 999_999 },
     feature: { layer: 0, feature: 50 },
     edit: [
       { layer: 2, feature: 0, kind: 'off' },
@@ -285,6 +312,7 @@ test('what the model does not have is left out of a link', () => {
     ...{ sampling: USUAL_SAMPLING, why: null, neuron: { layer: 1, neuron: 31 }, other: 'y' },
     patch: { site: 'attn.hook_z', into: 'text', target: OPENED.config.dVocab - 1, against: 0 },
     library: { ...ALL, layer: 1, words: 'x' },
+    toy: USUAL_TOY,
     feature: { layer: 0, feature: 49 },
     edit: [
       { layer: 1, feature: 49, kind: 'off' },

@@ -82,7 +82,7 @@ opening('without a secure context the page is told that no hash was computed', a
 opening('a backend that cannot run fails with its own reason, and no other runs', async () => {
   for (const [name, reason] of [
     ['gpujs:webgl2', /^gpujs:webgl2 cannot run here: there is no WebGL2 context.*\.$/],
-    ['wasn', /^backend "wasn" is not known; there are wasm, /],
+    ['wasn', /^backend "wasn" is not known; the backends are wasm, /],
   ] as const) {
     const { ask, of } = startSession()
     await ask({ type: 'open', backend: { name } })

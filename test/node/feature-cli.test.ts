@@ -123,7 +123,7 @@ const failures: [what: string, args: string[], status: number, message: RegExp][
     'a layer without an SAE',
     ['--layer', '9', '--feature', '5'],
     1,
-    /^error: no SAE for layer 9 of tiny; there are layers 0, 1/,
+    /^error: no SAE for layer 9 of tiny; it has SAEs for layers 0, 1/,
   ],
   [
     '--verbose, which would change nothing',

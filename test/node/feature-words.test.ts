@@ -57,7 +57,7 @@ words('each sentence follows its figures: planted, and taken away', () => {
   assert.match(fires, 'promotes “·up” and suppresses')
   assert.match(
     fires,
-    'In layer 9, feature 77 “·x” goes with it most: correlation 0.90, both fire on 5 tokens.',
+    'In layer 9, feature 77 “·x” follows it most closely: correlation 0.90, with 5 tokens on which both fire.',
   )
   const silent = say(
     [

@@ -83,7 +83,7 @@ command('takes a model', () => {
   const folder = join(ROOT, 'gpt2/tiny') // without SAEs
   const { status, stderr } = first('The cat', '--json', '--model', folder)
   assert.is(status, 2)
-  assert.match(stderr, `error: there are no SAEs beside the model ${folder}\n`)
+  assert.match(stderr, `error: the model ${folder} has no SAEs\n`)
 })
 
 command('takes <|endoftext|>, emoji, spaces and a leading -- as plain characters', () => {
@@ -140,7 +140,10 @@ command('--saes: others’ SAEs, which are checked on the text; --force', () => 
   writeFileSync(join(folder, 'cfg.json'), cfg.replace(hook, 'blocks.0.hook_resid_pre'))
   const wrong = first(...args, '--saes', folder)
   assert.equal([wrong.status, wrong.stdout, isOneLine(wrong.stderr)], [1, '', true])
-  assert.match(wrong.stderr, /the SAE of blocks\.0\.hook_resid_pre: .*a cosine of .*; --force/)
+  assert.match(
+    wrong.stderr,
+    /the SAE of blocks\.0\.hook_resid_pre: .*the cosine of what it rebuilds to what it read is .*; --force/,
+  )
   assert.is(first(...args, '--saes', folder, '--force').status, 0)
   rmSync(folder, { recursive: true })
 })

@@ -125,7 +125,7 @@ command('to a person it prints the answers and where the files are', () => {
 command('what is asked for wrongly is named', () => {
   const missing = run('--layers', '9', '--out', join(folder, 'none'))
   assert.is(missing.status, 1)
-  assert.is(missing.stderr, 'error: no SAE for layer 9 of tiny; there are layers 0, 1, 2, 3, 4, 5\n')
+  assert.is(missing.stderr, 'error: no SAE for layer 9 of tiny; it has SAEs for layers 0, 1, 2, 3, 4, 5\n')
   assert.ok(isOneLine(missing.stderr))
   for (const wrong of [['--top', '0'], ['--out', '']])
     assert.is(run(...wrong).status, 2, wrong.join(' ')) // prettier-ignore

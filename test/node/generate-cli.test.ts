@@ -122,7 +122,10 @@ command('--edit: an SAE of --saes is checked on the prompt; --force', () => {
   const options = ['--prompt', prompt, '--tokens', '2', '--saes', folder, '--edit', 'off-0-74']
   const { status, stdout, stderr } = write(...options)
   assert.equal([status, stdout, isOneLine(stderr)], [1, '', true])
-  assert.match(stderr, /^error: the SAE of blocks\.0\.hook_resid_pre: .*a cosine of .*; --force/)
+  assert.match(
+    stderr,
+    /^error: the SAE of blocks\.0\.hook_resid_pre: .*the cosine of what it rebuilds to what it read is .*; --force/,
+  )
   assert.is(write(...options, '--force').status, 0)
   rmSync(folder, { recursive: true })
 })

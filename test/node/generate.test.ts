@@ -108,7 +108,7 @@ for (const { small, tiny } of models) {
     assert.match(await messageOf(() => take(small, [], 5)), 'run: text 0 has no tokens')
     assert.match(
       await messageOf(() => take(small, randomIds(nCtx + 1, 1), 5)),
-      `run: text 0 has ${nCtx + 1} tokens, but the model knows ${nCtx} positions`,
+      `run: text 0 has ${nCtx + 1} tokens, but the model has ${nCtx} positions`,
     )
     assert.match(await messageOf(() => take(small, [dVocab], 5)), `id ${dVocab} is not in the vocabulary`)
   })

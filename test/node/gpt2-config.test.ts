@@ -57,7 +57,10 @@ test('BOS that is missing, or no token, is left to the tokenizer; a text without
   for (const fields of [{ bos_token_id: undefined }, { bos_token_id: null }, { bos_token_id: 50257 }]) {
     const config = parseConfig(withFields(fields))
     assert.is(config.bos, undefined)
-    assert.match(await messageOf(() => bosOf(config)), /bos_token_id is missing or no id of the 50257 tokens/)
+    assert.match(
+      await messageOf(() => bosOf(config)),
+      /bos_token_id is missing or not an id of the 50257 tokens/,
+    )
   }
   assert.is(bosOf(gpt2Small), 50256)
 })

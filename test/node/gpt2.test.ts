@@ -136,13 +136,13 @@ for (const model of models) {
     assert.equal((await logitsOf(randomIds(nCtx, 1))).shape, [nCtx, dVocab])
     assert.is(
       await messageOf(() => logitsOf([1], randomIds(nCtx + 1, 1))),
-      `run: text 1 has ${nCtx + 1} tokens, but the model knows ${nCtx} positions; shorten it`,
+      `run: text 1 has ${nCtx + 1} tokens, but the model has ${nCtx} positions; shorten it`,
     )
     const cache = createCaches(model)
     await capture(model, [randomIds(nCtx, 1)], ['logits'], { cache })
     assert.is(
       await messageOf(() => capture(model, [[1]], ['logits'], { cache })),
-      `run: text 0 has ${nCtx + 1} tokens, but the model knows ${nCtx} positions; shorten it`,
+      `run: text 0 has ${nCtx + 1} tokens, but the model has ${nCtx} positions; shorten it`,
     )
   })
 
@@ -151,7 +151,7 @@ for (const model of models) {
     assert.is(await messageOf(() => logitsOf()), 'run: no texts')
     assert.is(
       await messageOf(() => logitsOf([1], [])),
-      'run: text 1 has no tokens; a text has at least one, <|endoftext|> counts',
+      'run: text 1 has no tokens; it needs at least one, and <|endoftext|> counts',
     )
     for (const id of [-1, dVocab, 1.5, NaN])
       assert.is(
@@ -160,7 +160,7 @@ for (const model of models) {
       )
     assert.is(
       await messageOf(() => capture(model, [[1], [2]], ['logits'], { cache: createCaches(model) })),
-      'run: a cache belongs to one text, got 2 texts',
+      'run: a cache holds one text, got 2 texts',
     )
     assert.match(
       await messageOf(() => capture(model, [[1]], ['hook_embed'], { cache: createCaches(model) })),

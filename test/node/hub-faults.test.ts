@@ -36,7 +36,7 @@ const storeCases: Case[] = [
     'a server fault that stays',
     [hub.status(502), hub.status(502), hub.status(502)],
     RegExp(
-      `^${file}expected the file, got status 502 from ${server}: the server has a fault of its own \\(tried 3 times; run`,
+      `^${file}expected the file, got status 502 from ${server}: an error inside the server \\(tried 3 times; run`,
     ),
   ],
   ['a request that took too long, then none', [hub.status(408)], undefined],
@@ -87,19 +87,19 @@ const storeCases: Case[] = [
     'a body announced too long',
     [hub.instead(new Uint8Array(weights.length + 1))],
     RegExp(
-      `^${file}expected ${weights.length} bytes, ${server} has ${weights.length + 1}: it serves another file`,
+      `^${file}expected ${weights.length} bytes, ${server} has ${weights.length + 1}: it serves a different file`,
     ),
   ],
   [
     'a body announced too short',
     [hub.instead(new Uint8Array(17))],
-    RegExp(`^${file}expected ${weights.length} bytes, ${server} has 17: it serves another file`),
+    RegExp(`^${file}expected ${weights.length} bytes, ${server} has 17: it serves a different file`),
   ],
   [
     'a body that turns out too long',
     [(response) => void response.writeHead(200).end(Buffer.alloc(weights.length + 1))],
     RegExp(
-      `^${file}expected ${weights.length} bytes, ${server} has (more than )?\\d+: it serves another file`,
+      `^${file}expected ${weights.length} bytes, ${server} has (more than )?\\d+: it serves a different file`,
     ),
   ],
   [
@@ -136,7 +136,7 @@ const storeCases: Case[] = [
     'a wrong hash twice',
     [hub.instead(changed), hub.instead(changed)],
     RegExp(
-      `^${file}expected SHA-256 ${hub.sha256(weights)}, got ${hub.sha256(changed)}, twice: the server has another file`,
+      `^${file}expected SHA-256 ${hub.sha256(weights)}, got ${hub.sha256(changed)}, twice: the server has a different file`,
     ),
   ],
   [
@@ -172,7 +172,7 @@ for (const [name, wrong, message, patience] of storeCases)
 
 /** What the hub itself does, to a client without a token and to one with. */
 const hubCases: [name: string, fault: hub.Fault, token: string | undefined, message: string][] = [
-  ['401', hub.status(401), undefined, 'it wants a token: set HF_TOKEN to one of your account'],
+  ['401', hub.status(401), undefined, 'it requires a token: set HF_TOKEN to one of your account'],
   [
     '401 to a token',
     hub.status(401),

@@ -167,7 +167,9 @@ resume('refuses a part of a larger file, and takes one whose total is not known'
   w.server.failNext(WEIGHTS, ofTotal('4000000'), ofTotal('*'))
   assert.match(
     await refusal(w.fetch([pinned])),
-    RegExp(`: expected ${weights.length} bytes, 127\\.0\\.0\\.1:\\d+ has 4000000: it serves another file`),
+    RegExp(
+      `: expected ${weights.length} bytes, 127\\.0\\.0\\.1:\\d+ has 4000000: it serves a different file`,
+    ),
   )
   await w.fetch([pinned])
   assert.equal(w.asked(), ['bytes=1000-', 'bytes=1000-'])

@@ -68,7 +68,7 @@ for (const [name, args] of experiments)
     assert.equal([status, stdout], [1, ''])
     const place = `error: ${texts}, text 2 of "b" (2 of 6): "Once upon`
     assert.ok(stderr.startsWith(place), stderr)
-    assert.ok(stderr.endsWith('at most 255 are allowed: shorten it, or split it into several texts, or take --long cut or --long split\n')) // prettier-ignore
+    assert.ok(stderr.endsWith('at most 255 are allowed: shorten it, or split it into several texts, or use --long cut or --long split\n')) // prettier-ignore
     const { provenance } = json<{ provenance: { long: string } }>(name, [...all, '--long', 'split'])
     assert.match(
       provenance.long,
@@ -223,7 +223,7 @@ command('generate: a long prompt is cut to its end, with room for the tokens ask
 
 const CAPTURE = ['--hooks', 'logits', '--out', join(folder, 'never.safetensors')]
 const faults: [name: keyof typeof SCRIPTS, args: string[], input: string | Uint8Array, status: number, said: RegExp][] = [
-  ['first', ['--file', '-'], LONG, 1, /^error: standard input: "Once.*, or take --long cut or --long split\n$/],
+  ['first', ['--file', '-'], LONG, 1, /^error: standard input: "Once.*, or use --long cut or --long split\n$/],
   ['first', ['--file', '-'], '\n', 1, /^error: standard input: the text is empty; give at least one character\n$/],
   ['first', ['--file', '-'], Uint8Array.of(0xff), 1, /^error: standard input: not valid UTF-8/],
   ['first', ['--file', '/no/such'], '', 1, /^error: \/no\/such: there is no such file or folder\n$/],
@@ -234,7 +234,7 @@ const faults: [name: keyof typeof SCRIPTS, args: string[], input: string | Uint8
   ['capture', ['--file', '-', ...CAPTURE], LONG, 1, /^error: standard input: "Once.*--long split\n$/],
   ['capture', ['--file', '-', '--text', 'x', ...CAPTURE], '', 2, /'--file <path>' cannot be used with option '--text <text>'/],
   ['capture', ['--texts', texts, '--text', 'x', ...CAPTURE], '', 2, /'--texts <path>' cannot be used with option '--text <text>'/],
-  ['generate', ['--file', '-'], LONG, 1, /^error: standard input: "Once.*, or take --long cut\n$/],
+  ['generate', ['--file', '-'], LONG, 1, /^error: standard input: "Once.*, or use --long cut\n$/],
   ['generate', ['--prompt', 'x', '--file', '-'], '', 2, /cannot be used with option '--prompt <text>'/],
   ['generate', ['--prompt', 'x', '--long', 'split'], '', 2, /long: expected one of refuse, cut, got 'split'/],
 ] // prettier-ignore

@@ -104,7 +104,7 @@ test('refused, a text is named: file, category, number, and what lets it through
     message,
     /^mine\.csv, text 2 of "A" \(3 of 3\): "Q;Q;.*…": .*400 tokens, at most 255 are allowed/,
   )
-  assert.match(message, /, or take --long cut or --long split$/)
+  assert.match(message, /, or use --long cut or --long split$/)
   assert.equal(tokenizeTexts(tiny, named.slice(0, 2), 'refuse').long, undefined)
 })
 

@@ -73,7 +73,7 @@ notebooks(
     server.failNext(KEY, instead(new Uint8Array(9)))
     const other = await refusal()
     assert.match(other, `${LABEL}expected 2089112 bytes, 127.0.0.1`)
-    assert.match(other, 'has 9: it serves another file; try another CLEARBOX_RAW_ENDPOINT')
+    assert.match(other, 'has 9: it serves a different file; try another CLEARBOX_RAW_ENDPOINT')
 
     const target = join(folder, 'post/6ba88eed6ffdb377bf1fda5c14b223ffac6e2d90/notebook.ipynb')
     fs.writeFileSync(target, '{}')

@@ -61,7 +61,7 @@ for (const hook of ['blocks.0.hook_resid_pre', 'blocks.5.hook_mlp_out', 'blocks.
   preflight(`the SAE of ${HOOK} at ${hook} stops`, async () => {
     assert.match(
       await refusal(check(shifted(hook))),
-      /the SAE of \S+: what it rebuilds has a cosine of -?0\.\d+ to what is there, expected at least 0\.8: .*; --force/,
+      /the SAE of \S+: the cosine of what it rebuilds to what it read is -?0\.\d+, expected at least 0\.8: .*; --force/,
     )
   })
 
@@ -69,13 +69,19 @@ preflight('another scale of inputs stops', async () => {
   const saes = changed('scaled', (cfg) => {
     Object.assign(cfg, { normalize_activations: 'expected_average_only_in', norm_scaling_factor: 0.1 })
   })
-  assert.match(await refusal(check(saes)), /a cosine of/)
+  assert.match(await refusal(check(saes)), /the cosine of what it rebuilds to what it read is/)
 })
 
 preflight('L0 more than three times off what was published stops, in either direction', async () => {
   await check(undefined, { l0: 20 })
-  assert.match(await refusal(check(undefined, { l0: 5 })), /active features per token, published are 5, /)
-  assert.match(await refusal(check(undefined, { l0: 500 })), /active features per token, published are 500, /)
+  assert.match(
+    await refusal(check(undefined, { l0: 5 })),
+    /active features per token, but 5 were published: /,
+  )
+  assert.match(
+    await refusal(check(undefined, { l0: 500 })),
+    /active features per token, but 500 were published: /,
+  )
 })
 
 preflight('--force runs it all the same; an experiment says what it found, and stops', async () => {
@@ -108,7 +114,7 @@ preflight('capture checks the SAEs that it is asked for, and no others', () => {
   assert.is(asked.status, 1)
   assert.match(
     asked.stderr,
-    /error: the SAE of blocks\.2\.hook_mlp_out: .*a cosine of .*; --force runs it all the same/,
+    /error: the SAE of blocks\.2\.hook_mlp_out: .*the cosine of what it rebuilds to what it read is .*; --force runs it all the same/,
   )
   assert.not.ok(fs.existsSync(join(folder, 'captured.safetensors')))
   assert.is(capture('blocks.2.hook_mlp_out').status, 0)

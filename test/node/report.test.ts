@@ -131,7 +131,7 @@ report(
     )
     const last = document.getElementById(`L2-${sample.explained[2][0].dashboard.feature}`)
     assert.is(last?.querySelector('a'), null)
-    assert.not.match(text(last), 'Go with it')
+    assert.not.match(text(last), 'Fire with it')
   },
 )
 

@@ -91,7 +91,7 @@ command('the page and the terminal have the same rows, both conventions and the 
 command('layers without an SAE, and a folder without one, end in one line', () => {
   const none = runScript(script, ['--layers', '3,9', '--texts', texts, '--out', out])
   assert.is(none.status, 1)
-  assert.match(none.stderr, /no SAE for layer 9 of tiny; there are SAEs of blocks\.0\.hook_resid_pre, /)
+  assert.match(none.stderr, /no SAE for layer 9 of tiny; it has SAEs for blocks\.0\.hook_resid_pre, /)
   assert.ok(isOneLine(none.stderr))
   const empty = runScript(script, ['--saes', folder, '--texts', texts])
   assert.is(empty.status, 1)

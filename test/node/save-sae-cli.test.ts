@@ -104,7 +104,7 @@ test('weights that do not fit their settings end in one line, and nothing is wri
 
 test('no SAE of a layer, no SAE at all, and a missing option', () => {
   const layer = save('--saes', 'sae/tiny', '--layers', '9', '--out', join(folder, 'none'))
-  assert.match(layer.stderr, /--layers 9: there are SAEs of blocks\.0\.hook_resid_pre, /)
+  assert.match(layer.stderr, /--layers 9: there are SAEs only for blocks\.0\.hook_resid_pre, /)
   const empty = fs.mkdtempSync(join(folder, 'empty'))
   const none = save('--saes', empty, '--out', join(folder, 'none'))
   assert.is(none.status, 1)

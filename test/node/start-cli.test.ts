@@ -196,7 +196,7 @@ command(
   () => {
     assert.match(
       shared.sae_quality,
-      /^not measured: 7 passes through tiny on reference take long; ask with --quality$/,
+      /^not measured: 7 passes through tiny on reference take long; --quality asks for them$/,
     )
     assert.ok(shared.layers.every(({ quality }) => quality === null))
     const file = write('held-out.txt', 'One document.\r\nIts second line.\n\n \nAnother.\n')

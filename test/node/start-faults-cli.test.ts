@@ -102,7 +102,7 @@ const failures: [what: string, args: () => string[], status: number, message: Re
     'an unknown layer',
     () => ['--layers', '9'],
     1,
-    /^error: no SAE for layer 9 of tiny; there are layers 0, 1, 2, 3, 4, 5\n/,
+    /^error: no SAE for layer 9 of tiny; it has SAEs for layers 0, 1, 2, 3, 4, 5\n/,
   ],
   [
     'texts that are not there',
@@ -128,7 +128,7 @@ const failures: [what: string, args: () => string[], status: number, message: Re
     1,
     /cannot write .*texts\.json\/results\.json: a part of the path is a file/,
   ],
-  ['no SAEs', () => ['--model', modelFolder('none', {})], 1, /^error: there are no SAEs beside the model/],
+  ['no SAEs', () => ['--model', modelFolder('none', {})], 1, /^error: the model \S+ has no SAEs/],
   [
     'a quantile of nothing',
     () => ['--model', silentModel(), '--threshold', 'q9', '--force'],
@@ -148,7 +148,7 @@ const failures: [what: string, args: () => string[], status: number, message: Re
     'a text held out that nothing is measured on',
     () => ['--no-quality', '--held-out', 'x.txt'],
     2,
-    /^error: --held-out is a text to measure on, which --no-quality leaves out: give one of them\n/,
+    /^error: --held-out is measured, but --no-quality asks for no measuring: give only one of them\n/,
   ],
   ['no shuffles', () => ['--permutations', '0'], 2, /permutations: expected a whole number from 1, got '0'/],
   [

@@ -168,7 +168,7 @@ for (const ops of [reference, await createBackend('wasm')]) {
       values: Float32Array.of(2),
     }
     const refused =
-      'the sparse rows [1, 31] were made elsewhere, so a gradient would end here without a word: ' +
+      'the sparse rows [1, 31] were made elsewhere, so a gradient would silently end here: ' +
       'edit features by scaleEntries, or pass constant(rows)'
     await record(ops, async (tape) => {
       assert.is(
@@ -233,7 +233,7 @@ for (const ops of [reference, await createBackend('wasm')]) {
         if (ofHost.includes(name))
           assert.is(
             await messageOf(asked),
-            `backward: ${name} is worked out by the host, beside the pass, so it has no gradient: ask at another hook`,
+            `backward: ${name} is computed by the host, outside the pass, so it has no gradient: ask at another hook`,
           )
         else {
           const { data } = await tape.download((await asked()).at(seen.get(name)!))
@@ -251,7 +251,7 @@ for (const ops of [reference, await createBackend('wasm')]) {
               logits: watch(''),
             }),
           ),
-          `hook ${name}: what is changed here goes on by way of the host, and a gradient would end there without a word`,
+          `hook ${name}: a change here passes through host memory, where a gradient would silently end`,
         )
     })
   })

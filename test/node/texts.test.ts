@@ -221,7 +221,7 @@ for (const [source, expected] of [
   ['category,text\nA,x\nB', 'row 3 has 1 fields, the header 2: put a text that holds commas in quotes'],
   [
     'category,text\nA,"x\nB,y',
-    'row 2: a double quote without its partner: put the text in quotes and double those inside it',
+    'row 2: an unmatched double quote: put the text in quotes and double those inside it',
   ],
   [
     'category,text\r\nA,"x\r\ny"\r\nB,"Yes" she said',
@@ -233,7 +233,7 @@ for (const [source, expected] of [
   ],
   [
     'category,text\nA,say "yes"',
-    'line 2, field 2: a double quote inside a text that does not begin with one: put the text in quotes and double those inside it',
+    'line 2, field 2: a double quote inside a text that does not start with one: put the text in quotes and double those inside it',
   ],
   ['category,text\nA,x\n\nB,', 'row 4 is empty'],
   ['category,text\nA,x\n,y', 'row 3: its category has no name'],
@@ -320,12 +320,15 @@ test('refused: invalid UTF-8', async () => {
 test('refused: over 50 MB, in one file or in a folder together', async () => {
   const path = await file('large.json', '')
   await truncate(path, 50_000_001)
-  assert.is(await loadError(path), `${path}: 50000001 bytes, texts may have 50000000 (50 MB): take a sample`)
+  assert.is(
+    await loadError(path),
+    `${path}: 50000001 bytes, but texts may have at most 50000000 (50 MB): take a sample`,
+  )
   const together = await folderOf('large', { 'A.txt': 'x', 'B.txt': '' })
   await truncate(join(together, 'B.txt'), 50_000_000)
   assert.is(
     await loadError(together),
-    `${together}: 50000001 bytes, texts may have 50000000 (50 MB): take a sample`,
+    `${together}: 50000001 bytes, but texts may have at most 50000000 (50 MB): take a sample`,
   )
 })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { showWalk } from '../../experiments/tour/show.ts'
+import { walkAttention } from '../../experiments/tour/attention.ts'
 import { walkBack } from '../../experiments/tour/gradients.ts'
 import { walk } from '../../experiments/tour/walk.ts'
 import { runScript } from '../helpers/cli.ts'
@@ -11,6 +12,12 @@ import { runScript } from '../helpers/cli.ts'
 const root = join(import.meta.dirname, '../..')
 const ways = [
   { page: 'experiments/tour/README.md', mark: 'tour', args: [], stops: await walk() },
+  {
+    page: 'engine/ATTENTION.md',
+    mark: 'attention',
+    args: ['attention'],
+    stops: await walkAttention(),
+  },
   { page: 'engine/GRADIENTS.md', mark: 'gradients', args: ['gradients'], stops: await walkBack() },
 ]
 

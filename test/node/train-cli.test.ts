@@ -196,7 +196,7 @@ test('what a run cannot begin with or go on from is refused in a line', async ()
     assert.is(stdout, '')
     assert.ok(isOneLine(stderr) && stderr.includes(words), stderr)
   }
-  refused('none', ['--resume'], 'there is no such file: begin without --resume')
+  refused('none', ['--resume'], 'there is no such file: start without --resume')
   refused('none', ['--width', '30', '--heads', '4'], 'n_embd 30 does not split into n_head 4 heads')
   refused('none', ['--config', join(folder, 'config.json'), '--layers', '3'], '--layers beside --config')
   const own = join(folder, 'one.json')
@@ -207,9 +207,9 @@ test('what a run cannot begin with or go on from is refused in a line', async ()
   const begun = { ...settings, config: readFileSync(join(folder, 'whole/config.json'), 'utf8') }
   const checkpoint = { settings: begun, circumstances, steps: 0, history: [], tensors: new Map() }
   await writeCheckpoint(join(folder, 'begun'), FORMAT, checkpoint)
-  refused('begun', [], 'holds a checkpoint: go on by --resume')
-  refused('begun', ['--resume', '--seed', '4'], 'was begun with seed 3, not 4')
-  refused('begun', ['--resume', '--layers', '2'], 'was begun with a model of other sizes')
+  refused('begun', [], 'holds a checkpoint: continue with --resume')
+  refused('begun', ['--resume', '--seed', '4'], 'was started with seed 3, not 4')
+  refused('begun', ['--resume', '--layers', '2'], 'was started with a model of other sizes')
   refused('begun', ['--resume'], 'texts’ token ids (SHA-256) was t, now it is ')
 })
 

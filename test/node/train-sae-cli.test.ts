@@ -181,7 +181,7 @@ test('what a run cannot begin with or go on from is refused in a line', () => {
     assert.is(stdout, '')
     assert.ok(isOneLine(stderr) && stderr.includes(words), stderr)
   }
-  refused('none', ['--resume', '--json'], 'there is no such file: begin without --resume')
+  refused('none', ['--resume', '--json'], 'there is no such file: start without --resume')
   refused('none', ['--buffer', '8', '--json'], 'expected at least the 1024 tokens of a batch')
   refused('none', ['--architecture', 'topk', '--d-sae', '8', '--json'], 'at most the 8 features')
   refused(
@@ -190,8 +190,8 @@ test('what a run cannot begin with or go on from is refused in a line', () => {
     'at most the 1024 features',
   )
   refused('none', ['--hook', 'blocks.9.hook_resid_pre', '--json'], 'tiny has blocks 0..5')
-  refused('stopped', ['--json'], 'holds a checkpoint: go on by --resume')
-  refused('stopped', ['--resume', '--seed', '4', '--json'], 'was begun with seed 3, not 4')
+  refused('stopped', ['--json'], 'holds a checkpoint: continue with --resume')
+  refused('stopped', ['--resume', '--seed', '4', '--json'], 'was started with seed 3, not 4')
   refused('stopped', ['--resume', '--json'], 'weights (SHA-256) was m, now it is ')
   const own = join(folder, 'one.json')
   writeFileSync(own, JSON.stringify({ a: ['One text.'] }))

@@ -112,7 +112,7 @@ test('a store of other weights, another hook, or with a file that is not its own
   writeFileSync(manifest, JSON.stringify({ ...manifestOf('corpus'), model_sha256: other }))
   refused(
     'other',
-    `error: --activations FOLDER/other: they are those of tiny, weights ffffffffffff, but tiny has ${model_sha256.slice(0, 12)}: name that model by --model, or make the corpus again with this one`,
+    `error: --activations FOLDER/other: they are those of tiny, weights ffffffffffff, but tiny has ${model_sha256.slice(0, 12)}: name that model with --model, or make the corpus again with this one`,
   )
   refused(
     'corpus',
@@ -136,7 +136,7 @@ test('a store of other weights, another hook, or with a file that is not its own
   refused('bad', again)
   rmSync(out(`bad/hooks/${first}`))
   refused('bad', `FOLDER/bad/hooks/${first}: there is no such file, but the corpus has `)
-  refused('none', 'there is no corpus’s result, as manifest.json is missing')
+  refused('none', 'there is no finished corpus, as manifest.json is missing')
 })
 
 test.run()

@@ -184,7 +184,7 @@ training('a training lacks nothing that it goes on from, or says what', async ()
     const part = { ...saved, tensors: new Map([...tensors].filter(([other]) => other !== name)) }
     await SaeTraining.resume(ops, trainedConfig('jumprelu', 12, 24), settings, part).then(
       () => assert.unreachable(name),
-      (error: Error) => assert.is(error.message, `training: there is no tensor ${name} to go on from`),
+      (error: Error) => assert.is(error.message, `training: cannot resume: there is no tensor ${name}`),
     )
   }
 })

@@ -43,7 +43,7 @@ test('a shard that always fails ends in the list of those that failed, with its 
     const reason = `cannot write ${share.path('first/shards/000002.parquet')}: the disk says no`
     assert.match(
       command.text,
-      `error: 1 of ${SHARDS} shards failed, all others are done: shard 2: ${reason}: mend what is wrong, and the same command works on those alone\n`,
+      `error: 1 of ${SHARDS} shards failed, all others are done: shard 2: ${reason}: correct what is wrong; the same command then works on those alone\n`,
     )
     assert.is(worker.text.match(/-2-0: .*the disk says no/g)?.length, 3, worker.text)
   }
@@ -73,7 +73,7 @@ test('a worker whose weights, arithmetic or texts differ leaves the shard to oth
   for (const [what, ...more] of [
     ['it differs in the model’s weights (here ', '--model', model],
     ['it differs in the arithmetic (here ', '--backend', 'reference'],
-    ['the names, sizes or dates of the texts in texts are others below its --root', '--root', elsewhere],
+    ['the names, sizes or dates of the texts in texts are different below its --root', '--root', elsewhere],
     [
       '/nowhere/texts: there is no such file or folder',
       '--root',
@@ -82,11 +82,11 @@ test('a worker whose weights, arithmetic or texts differ leaves the shard to oth
   ]) {
     await using worker = share.worker({}, ...more)
     assert.is(await worker.end(), 1)
-    assert.match(worker.text, /^error: this worker is not one for second: /m)
+    assert.match(worker.text, /^error: this worker cannot work on second: /m)
     assert.match(worker.text, what)
     assert.match(worker.text, ': left to other workers\n')
   }
-  await command.said(': this worker is not one for second: ')
+  await command.said(': this worker cannot work on second: ')
   await using worker = share.worker()
   assert.is(await command.end(), 0, command.text + worker.text)
   share.areSame('second', 'alone')
@@ -107,8 +107,8 @@ test('paths out of --root, what is no shard, and a shard that killed five worker
     'ABSOLUTE: expected a path below --root, without ..': { ...sample, texts: outside },
     'LINKED: a symbolic link leads out of --root': { ...sample, out: 'linked' },
     'texts-linked/a.jsonl: a symbolic link leads out of --root': { ...sample, texts: 'texts-linked' },
-    'what the queue holds is no shard of a corpus': { ...sample, index: '../../x' },
-    '5 workers began it, and none of them was heard of again: a, b, c, d, e': {
+    'an entry of the queue is not a shard of a corpus': { ...sample, index: '../../x' },
+    '5 workers started it, and none of them was heard from again: a, b, c, d, e': {
       ...sample,
       begun: [...'abcde'],
     },
@@ -131,7 +131,7 @@ test('a shard that is delivered twice is made once', async () => {
     results.map(({ failedReason }) => failedReason),
     [undefined, undefined],
   )
-  await worker.said('twice: shard 2, 506 tokens that were there')
+  await worker.said('twice: shard 2, 506 tokens already done')
   assert.is(worker.text.match(/twice: shard 2, 506 tokens in /g)?.length, 1)
   const [one, other] = ['first', 'twice'].map((out) => readFileSync(share.path(out, 'shards/000002.parquet')))
   assert.ok(one.equals(other))

@@ -129,15 +129,15 @@ function show(figures: ReadonlyMap<string, Figures>): void {
     '',
     ...[...figures.values()].map(({ histogram }) => sparkline(histogram)),
   ]
-  print('Something is wrong with each of these SAEs, with its texts, or with how one reads its figures.\n')
+  print('Something is wrong with each of these SAEs, with its texts, or with how its figures are read.\n')
   print(formatTable(['', 'healthy', ...figures.keys()], [...rows, bars]))
   print(
-    '\nHealthy: between what the six bundled SAEs have on the same 140 texts. BOS is left out but where it is named and of the losses.',
+    '\nHealthy: the range of the six bundled SAEs on the same 140 texts. BOS is left out, except from the losses and where it is named.',
   )
   print(
-    'How often features fire: a bar for each half of a power of ten, from seldom to, at the right, every token.',
+    'How often features fire: one bar for each half of a power of ten, from rarely on the left to every token on the right.',
   )
-  print(`\nThe faults, in another order:\n${FAULTS.map(({ name, is }) => `  ${name}: ${is}`).join('\n')}`)
+  print(`\nThe faults, in a different order:\n${FAULTS.map(({ name, is }) => `  ${name}: ${is}`).join('\n')}`)
   print(`\nFirst, without looking: ${DIAGNOSE.predict}`)
   print(
     'Then: npm run exercise -- diagnose --answer A=wrong-hook B=uncentred   (a hint: --hint, then --hint 2)',

@@ -23,7 +23,7 @@ const sizes = fc.tuple(fc.integer({ min: 2, max: 5 }), fc.integer({ min: 2, max:
 
 export const explainedVariance = exercise({
   name: 'explained-variance',
-  title: 'How much of the stream does an SAE give back?',
+  title: 'How much of the stream does an SAE explain?',
   difficulty: 1,
   minutes: 10,
   read: ['sae/metrics.ts'],
@@ -49,7 +49,7 @@ export const explainedVariance = exercise({
     'The spread is measured against zero, not against the mean.': (x, rebuilt) => ofAll(x, rebuilt, () => 0),
     'One mean of all numbers is taken. Each dimension has its own.': (x, rebuilt) =>
       ofAll(x, rebuilt, () => average(x.flat())),
-    'This is the share that is not explained: 1 minus it is wanted.': (x, rebuilt) =>
+    'This is the share that is not explained. What is wanted is 1 minus it.': (x, rebuilt) =>
       1 - ofAll(x, rebuilt, average),
     'Each dimension’s share is averaged. Sum errors and spreads over all dimensions first, then divide once.':
       (x, rebuilt) =>

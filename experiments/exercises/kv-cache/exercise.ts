@@ -25,13 +25,14 @@ function last(q: number[], keys: number[][], values: number[][], heads: number):
 
 export const kvCache = exercise({
   name: 'kv-cache',
-  title: 'Write on without reading again',
+  title: 'Continue a text without reading it again',
   difficulty: 2,
   minutes: 15,
   read: ['gpt2/generate.ts', 'gpt2/attention.ts'],
-  predict: 'To write token 100, what of the work for tokens 0 to 99 need not be done again, and why not?',
+  predict:
+    'To write token 100, which part of the work for tokens 0 to 99 need not be done again, and why not?',
   answer:
-    'None of it. Of those tokens only the keys and values are still needed, and they are kept. Attention is causal, so nothing before token 100 changes when it is added. What remains is one row through every matrix, and one query against 101 keys. At short lengths that is hardly faster per token: every weight is still read once from memory.',
+    'All of it. Of those tokens only the keys and values are still needed, and they are kept. Attention is causal, so nothing before token 100 changes when it is added. What remains is one row through every matrix, and one query against 101 keys. At short lengths that is hardly faster per token: every weight is still read once from memory.',
   hints: [
     'Append k and v to the cache first: the new token looks at itself too.',
     'Then it is attention with one query. What in the cache lies ahead of it, and what does that leave of the mask?',
@@ -50,7 +51,7 @@ export const kvCache = exercise({
         return out
       },
     ),
-    'Nothing stays in the cache: the new token sees itself alone.': stepByStep((_, q, k, v, heads) =>
+    'Nothing stays in the cache: the new token sees only itself.': stepByStep((_, q, k, v, heads) =>
       last(q, [k], [v], heads),
     ),
     'The values are kept and the keys are not: every value gets the same share.': stepByStep(

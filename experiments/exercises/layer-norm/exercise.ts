@@ -59,7 +59,7 @@ export const layerNorm = exercise({
     'The variance is divided by one less than the number of numbers. LayerNorm divides by all of them.': as({
       unbiased: true,
     }),
-    'The mean is not taken out: this is RMSNorm, as later models have it.': as({ uncentered: true }),
+    'The mean is not subtracted: this is RMSNorm, which later models use.': as({ uncentered: true }),
     'weight and bias are left out.': as({ bare: true }),
   },
 })

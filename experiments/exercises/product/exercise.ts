@@ -48,7 +48,7 @@ export const product = exercise({
   read: ['bench/kernels/ladder.ts', 'bench/kernels/tiled.ts', 'engine/wasm/linear.ts'],
   predict: 'The three loops can stand in six orders, with the same products. Does the order matter?',
   answer:
-    'Much. With the inner loop over columns, B and C are read and written side by side, as memory is built to do. With it over k, each number of B lies n numbers further on.',
+    'A lot. With the inner loop over columns, B and C are read and written side by side, which memory does fastest. With the inner loop over k, each number of B is n numbers further on.',
   hints: [
     'Put the loop over columns innermost: for each i and l add a[i, l] times row l of B to row i of C.',
     'Each number of C is now read and written once for every product that goes into it. How many rows of B at a time would make that rarer?',

@@ -34,7 +34,7 @@ export const saeEncode = exercise({
   answer:
     'The model stores more ideas than it has dimensions, as directions that are nearly at right angles (superposition). More features than dimensions give each idea a direction of its own. Without sparsity they could be any rotation of the stream, and mean nothing.',
   hints: [
-    'Take b_dec from x first: the features describe how x differs from the typical row.',
+    'Subtract b_dec from x first: the features describe how x differs from the typical row.',
     'Then each feature is one sum, over its column of W_enc. b_enc decides how large that must be for the feature to be active at all: does it come before relu, or after?',
   ],
   exported: 'encode',
@@ -56,8 +56,8 @@ export const saeEncode = exercise({
   },
   mistakes: {
     'Negative sums are kept: relu is missing.': as({ negative: true }),
-    'b_dec is not taken from x.': as({ uncentred: true }),
-    'b_dec is added to x. It is taken away here, and added again by the decoder.': as({ added: true }),
+    'b_dec is not subtracted from x.': as({ uncentred: true }),
+    'b_dec is added to x. It is subtracted here, and added back by the decoder.': as({ added: true }),
     'b_enc is added after relu. It decides how strong a feature must be to be active at all.': as({
       biasAfter: true,
     }),

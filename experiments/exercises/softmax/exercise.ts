@@ -28,7 +28,7 @@ export const softmax = exercise({
   cases: anyScores.map((scores): [number[]] => [scores]),
   right: async (scores: number[]) => (await byReference((ops, upload) => ops.softmax(upload([scores]))))[0],
   mistakes: {
-    'The largest score is not taken out first: exp overflows to infinity, and infinity / infinity is NaN.': (
+    'The largest score is not subtracted first: exp overflows to infinity, and infinity / infinity is NaN.': (
       scores,
     ) => {
       const sum = scores.reduce((sum, score) => sum + Math.exp(score), 0)

@@ -32,7 +32,7 @@ export const splice = exercise({
   predict:
     'The SAE is not perfect. If you replace the stream by its reconstruction, you change more than the one feature. How could you change that feature alone?',
   answer:
-    'Add to the stream what the edit changes in the reconstruction: x - activation * W_dec[feature]. What the SAE cannot say (its error) then stays. This project’s ablation does it so.',
+    'Add to the stream what the edit changes in the reconstruction: x - activation * W_dec[feature]. What the SAE cannot rebuild (its error) then stays. This project’s ablation does it that way.',
   hints: [
     'A row is rebuilt as the sum over features of activation * W_dec[feature]: the directions, each times its strength.',
     'Row 0 is BOS: its activations are of another size, most SAEs were not trained on it, and it stays as it is.',

@@ -65,6 +65,11 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
     ['experiments/lab/analysis/features/direct-shares.ts', 'directShares'],
     ['experiments/explorer/worker/why.ts', 'explainWithout'],
   ],
+  superposition: [
+    ['experiments/lab/analysis/superposition/toy.ts', 'lossOf'],
+    ['experiments/lab/analysis/superposition/judge.ts', 'expectedLoss'],
+    ['experiments/lab/analysis/superposition/judge.ts', 'twoKeptLoss'],
+  ],
 }
 
 /** The lines of every step, as they stand in the files now. @throws if a function is gone, or has another name */

@@ -20,6 +20,7 @@ import {
   type Dispatch,
   type State,
 } from './state.ts'
+import { SuperpositionSection } from './superposition.ts'
 import { TextPanel } from './text-panel.ts'
 import type { ShownRun } from './text-run.ts'
 import { tokens, TokenStrip } from './token-strip.ts'
@@ -76,6 +77,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
             </${NeuronContext.Provider}>
           </${WritingContext.Provider}>
           ${h(LibrarySection, { opened: run.opened, query: link.library, library: state.library, open: feature, dispatch })}
+          ${h(SuperpositionSection, { settings: link.toy, dModel: run.opened.config.dModel, dispatch })}
           ${h(Share, { run, link: shared })}
         </div>`,
       ]

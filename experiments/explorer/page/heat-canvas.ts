@@ -1,7 +1,8 @@
 // An attention pattern as a picture, a pixel a pair of tokens.
 import { html } from '../../lab/report/html.ts'
-import type { RefObject, VNode } from 'preact'
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { VNode } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
+import { useInSight } from './in-sight.ts'
 import type { Palette } from './palette.ts'
 
 interface Props {
@@ -26,20 +27,6 @@ export function HeatCanvas({ attention, head, size, palette }: Props): VNode {
     context?.putImageData(new ImageData(pixels(attention, head, size, palette), size, size), 0, 0)
   }, [attention, head, size, palette, inSight])
   return html`<canvas ref=${ref} aria-hidden="true"></canvas>`
-}
-
-/** Whether an element is on the screen, or about to be. */
-function useInSight(ref: RefObject<Element | null>): boolean {
-  const [inSight, setInSight] = useState(false)
-  useEffect(() => {
-    const observer = new IntersectionObserver(
-      (entries) => setInSight(entries.at(-1)?.isIntersecting ?? false),
-      { rootMargin: '200px' },
-    )
-    if (ref.current) observer.observe(ref.current)
-    return () => observer.disconnect()
-  }, [])
-  return inSight
 }
 
 /** A share of attention as a step of the palette, 0 to 8, by its square root: most shares are small, and differ. */

@@ -3,6 +3,8 @@ import { lackedBy, readChange, writeChange } from '../../lab/models/changes.ts'
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
 import { readPatch, writePatch } from './patch-link.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
+import type { ToySettings } from '../../lab/analysis/superposition/toy.ts'
+import { readToy, USUAL_TOY, writeToy } from './toy-link.ts'
 import { ALL, readQuery, writeQuery, type LibraryQuery } from '../library-query.ts'
 import type {
   Change,
@@ -40,6 +42,8 @@ export interface Link {
   readonly why: WhyChoice | null
   /** What the library of features is asked. */
   readonly library: LibraryQuery
+  /** What the toy of superposition learns. */
+  readonly toy: ToySettings
 }
 
 /** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
@@ -59,6 +63,7 @@ export const START: Link = {
   patch: null,
   why: null,
   library: ALL,
+  toy: USUAL_TOY,
 }
 
 /** As a text area would give it, and as UTF-8 can hold it. */
@@ -97,6 +102,7 @@ const FIELDS: { readonly [Name in keyof Link]: Field<Link[Name]> } = {
   patch: { write: writePatch, read: readPatch },
   why: { write: writeWhy, read: readWhy },
   library: { write: writeQuery, read: readQuery },
+  toy: { write: writeToy, read: readToy },
 }
 
 function readPair<T>(written: string, make: (a: number, b: number) => T): T | undefined {

@@ -50,17 +50,17 @@ export function addDrawOptions(command: Command): Command {
   return command
     .option(
       '--permutations <n>',
-      'how often the categories are shuffled, to see what chance gives',
+      'how many times the categories are shuffled, to see what chance alone would give',
       positiveInteger('permutations'),
       1000,
     )
     .option(
       '--resamples <n>',
-      'how often each category’s texts are drawn anew, for the intervals',
+      'how many times each category’s texts are resampled, for the intervals',
       positiveInteger('resamples'),
       2000,
     )
-    .option('--seed <n>', 'decides all that is drawn at random', integerIn('seed', 0, 2 ** 32 - 1), 0)
+    .option('--seed <n>', 'the seed of all random draws', integerIn('seed', 0, 2 ** 32 - 1), 0)
 }
 
 /** The draws alone, of all options. */

@@ -31,7 +31,7 @@ export function createCommand(name: string, description: string): Command {
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? EXIT.ok : EXIT.usage))
 }
 
-/** A command that npm starts: before it reads its options it tells which of them npm took for its own. */
+/** A command that npm starts: before it reads its options it says which of them npm has taken as its own. */
 class NpmCommand extends Command {
   override parse(...given: Parameters<Command['parse']>): this {
     const taken = this.options.flatMap((option) => takenByNpm(option) ?? [])
@@ -107,7 +107,7 @@ export function oneOf<T extends string>(label: string, accepted: readonly T[]) {
 
 /**
  * An option's parser: entries separated by commas, each read by `each`; at least one, none empty.
- * `--layers 6,8` with `listOf('layers', integerIn('layer', 0, 11))` gives `[6, 8]`.
+ * `--layers 6,8` with `listOf('layers', integerIn('layer', 0, 11))` becomes `[6, 8]`.
  */
 export function listOf(label: string): (text: string) => string[]
 export function listOf<T>(label: string, each: (text: string) => T): (text: string) => T[]
@@ -126,7 +126,7 @@ export function listOf<T>(label: string, each?: (text: string) => T) {
 /**
  * Runs a command. A `UserError` ends it with one line, another error with its message and, when
  * CLEARBOX_DEBUG is set, its stack: exit code 1. SIGINT and SIGTERM end it with 130 and 143, after
- * temporary files are removed and what `onSignal` was told is done. A reader that closes standard output early (`| head`) ends it quietly.
+ * temporary files are removed and the work given to `onSignal` is done. A reader that closes standard output early (`| head`) ends it quietly.
  */
 export function runMain(main: () => Promise<void>): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -138,7 +138,7 @@ export function runMain(main: () => Promise<void>): void {
   main().catch(fail)
 }
 
-/** Ends the process even where workers or sockets would keep it alive. */
+/** Ends the process even if workers or sockets would keep it alive. */
 function fail(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error)
   printNote(`error: ${visibleLine(message)}`)

@@ -1,4 +1,4 @@
-// What is being written beside its place, under a name by which a later run knows what a dead one left behind.
+// Unfinished files, beside the place they are for, under names from which a later run can tell what a dead one left behind.
 import { randomBytes } from 'node:crypto'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
@@ -12,8 +12,8 @@ export function draftOf(target: string): string {
 }
 
 /**
- * Removes the drafts in a folder whose process is gone, as kill -9 leaves them. Whether a process of another machine, or
- * container, is gone cannot be seen from here: its drafts go after a day.
+ * Removes the drafts in a folder that a process killed by kill -9 left there. Whether a process of another machine or
+ * container is still alive cannot be seen from here: its drafts are removed after a day.
  */
 export async function sweepDrafts(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
@@ -22,7 +22,7 @@ export async function sweepDrafts(folder: string): Promise<void> {
     const path = join(folder, name)
     const isHere = host === hostname() || host.endsWith(`.${hostname()}`)
     const isDead = isHere ? !isAlive(Number(process)) : await isOlderThanADay(path)
-    // One that another user left stays: it is in nobody's way.
+    // A draft that another user left stays: it does no harm.
     if (isDead) await rm(path, { recursive: true, force: true }).catch(() => undefined)
   }
 }

@@ -1,8 +1,8 @@
-// All that commands print: no text of a data set, a model or a path can steer the terminal.
+// All printing of commands: no text from a data set, a model or a path can control the terminal.
 import { asCalled } from './called.ts'
 import { visible } from './visible.ts'
 
-/** Text on one line: control characters as pictures (␊, ␛), what else is invisible as in reports; no server's password. */
+/** Text on one line: control characters as pictures (␊, ␛), other invisible ones as in reports; no server's password. */
 export function visibleLine(text: string): string {
   const pictured = withoutPasswords(text).replace(/[\u0000-\u001f\u007f]/g, (character) =>
     character === '\u007f' ? '␡' : String.fromCharCode(0x2400 + character.charCodeAt(0)),
@@ -10,7 +10,7 @@ export function visibleLine(text: string): string {
   return visible(pictured)
 }
 
-/** Addresses of Redis without what logs in to it. */
+/** Addresses of Redis without user and password. */
 export function withoutPasswords(text: string): string {
   return text.replace(/\b(rediss?:\/\/)\S*@/gi, '$1***@')
 }
@@ -20,17 +20,17 @@ export function visibleLines(text: string): string {
   return text.split('\n').map(visibleLine).join('\n')
 }
 
-/** Prints lines of text, each made visible, commands as they are called here: on standard output, or where `out` says. */
+/** Prints lines of text, each made visible, with commands named as they are called here, to standard output or to `out`. */
 export function print(text: string, out: NodeJS.WritableStream = process.stdout): void {
   out.write(`${visibleLines(asCalled(text))}\n`)
 }
 
-/** Prints what does not belong to the results: on standard error. */
+/** Prints to standard error what is not part of the results. */
 export function printNote(text: string): void {
   print(text, process.stderr)
 }
 
-/** A value as JSON. What a terminal or an editor would not show, or be steered by, is escaped, which changes no value. */
+/** A value as JSON. Characters that a terminal or an editor would not show, or would obey, are escaped; no value changes. */
 export function toJson(
   value: unknown,
   indent?: number,

@@ -1,4 +1,4 @@
-// How far a command is, and how long it still takes, on standard error.
+// How far along a command is and how long it will still take, on standard error.
 import cliProgress from 'cli-progress'
 import { onEarlyExit } from './cleanup.ts'
 import { print, visibleLine } from './print.ts'
@@ -6,13 +6,13 @@ import { showBytes } from './show-bytes.ts'
 
 export { showBytes }
 
-/** How far a long job is. `using progress = createProgress(...)` stops it on every way out of the block. */
+/** How far along a long job is. `using progress = createProgress(...)` stops it on every way out of the block. */
 export interface Progress extends Disposable {
-  /** `done` of `total` units are done; `detail` says what is at work, such as a file of many. */
+  /** `done` of `total` units are done; `detail` says what is being worked on, such as one of many files. */
   update(done: number, detail?: string): void
   /** One more unit is done. */
   step(): void
-  /** `count` of the units were done before: they count as done, but not for the rate and the time left. */
+  /** `count` of the units were done before: they count as done, but not towards the rate and the time left. */
   skip(count: number): void
   /** Takes the bar away. Calling it twice does no harm. */
   stop(): void
@@ -109,7 +109,7 @@ export function progressLine(
   return `${options.label}: ${amount} (${percent} %)${rate}, ${left}${detail && `; ${detail}`}`
 }
 
-/** The parts of a line. The time left assumes that the rest goes as fast as what was done so far. */
+/** The parts of a line. The time left assumes that the rest will go as fast as the work so far. */
 function inWords(
   { total, unit }: Pick<ProgressOptions, 'total' | 'unit'>,
   { done, skipped = 0, elapsedMs, ...standing }: Standing,

@@ -1,9 +1,10 @@
-// Arguments as they are typed into a shell.
+// Arguments as one would type them into a shell.
 import { visibleLine } from './print.ts'
 
 /**
- * As bash reads it back, also once it is printed: bare where nothing in it is special, in double quotes where every common
- * shell reads them alike, else in single ones; what would not be seen in a terminal, byte by byte.
+ * The argument so that bash reads it back, even after it has been printed. It is bare where nothing in it is special, in
+ * double quotes where every common shell reads them alike, and otherwise in single quotes. What a terminal would not show is written
+ * byte by byte.
  */
 export function shellQuoted(argument: string): string {
   if (/^[\w./:=,-]+$/.test(argument)) return argument

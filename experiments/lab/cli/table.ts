@@ -2,7 +2,7 @@
 import Table from 'cli-table3'
 import { visibleLine } from './print.ts'
 
-/** With several lines where it is a list. */
+/** A cell; a list is one line per entry. */
 export type TableCell = string | number | readonly string[]
 
 type Row = readonly TableCell[]

@@ -1,8 +1,8 @@
-// How text that is not ours is shown: nothing in it is invisible, and nothing turns the line around.
+// How foreign text is shown: nothing in it is invisible, and nothing reverses the direction of the line.
 
 /**
- * `text` with line ends, tabs, and what would be invisible or turn the line around, written out.
- * It also runs inside reports, where it arrives as its own source: it uses nothing from outside.
+ * `text` with line breaks, tabs, and characters that are invisible or reverse the line, written out.
+ * It also runs inside reports, into which its source is copied: it uses nothing from outside.
  */
 export function visible(text: string): string {
   const joiners = /^[\u200c\u200d\ufe00-\ufe0f]+$/.test(text)

@@ -1,4 +1,4 @@
-// Files written whole or not at all, and the words for what can go wrong.
+// Files written whole or not at all, and messages for what can go wrong.
 import { constants, existsSync, rmSync } from 'node:fs'
 import { access, lstat, mkdir, open, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -18,8 +18,8 @@ export async function writeAtomically(path: string, data: string | Uint8Array): 
 
 /**
  * Writes a set of files that belong together: all of them are complete on the disk before the first
- * gets its name, so a full disk or an error leaves the former set as it was. They get their names in the order given: a
- * process that is killed meanwhile leaves the first new beside the last old. What dead processes left is removed.
+ * gets its name, so a full disk or an error leaves the former set as it was. They get their names in the order given, so a
+ * process that is killed in between leaves some new files beside old ones. Drafts of dead processes are removed.
  * @param files file name, which may contain folders, to content
  * @throws UserError that names the path and the cause
  */
@@ -31,7 +31,7 @@ export async function writeAllAtomically(
 }
 
 /**
- * To be called before the work: what would keep a file from being written, whose folder need not exist yet.
+ * To be called before the work: finds out whether the file can be written. Its folder need not exist yet.
  * @throws UserError that names the path and the cause
  */
 export async function checkWritable(path: string): Promise<void> {
@@ -88,7 +88,7 @@ export function safeName(name: string): string {
   return name.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|-+$/g, '') || 'model'
 }
 
-/** Where the content really goes. Renaming over a folder fails late, and over a device such as /dev/null it works: both are refused. */
+/** Where the content really goes. Renaming over a folder would fail late; over a device such as /dev/null it would succeed. Both are refused. */
 async function writableTarget(path: string): Promise<string> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined

@@ -1,4 +1,4 @@
-// What makes changes to a model: hooks, for reading and for writing alike.
+// The hooks that make changes to a model, whether it reads or writes.
 import { Tensor } from '../../../engine/tensor.ts'
 import type { Gpt2Config } from '../../../gpt2/config.ts'
 import { onHost, type Hook, type HookTable } from '../../../gpt2/hooks.ts'
@@ -9,10 +9,10 @@ import type { Change } from './changes.ts'
 import { joinHooks } from './hooks.ts'
 
 /**
- * Hooks for one text, from BOS on: features see rows as they come, so that they serve a single pass and a KV cache. Changes
- * of one layer are made in their order, each on what the one before has left.
- * @param saes by layer: those of the features that are changed
- * @param edit changes of what the model has, as `lackedBy` finds
+ * Hooks for one text, from BOS on. They take rows as they come, so they work for a single pass and with a KV cache. The changes
+ * of one layer are made in order, each to the result of the one before.
+ * @param saes by layer: the SAEs whose features are changed
+ * @param edit changes to parts that the model has, as checked by `lackedBy`
  */
 export async function changeHooks(
   config: Gpt2Config,

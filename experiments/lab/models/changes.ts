@@ -1,4 +1,4 @@
-// Changes to a model while it reads or writes: what there are, and how they are written on a command line and in the Explorer's links.
+// Changes to a model while it reads or writes: which there are, and how they are written on a command line and in the Explorer's links.
 import type { Gpt2Config } from '../../../gpt2/config.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 
@@ -25,7 +25,7 @@ export type FeatureEdit = FeatureRef &
     | { readonly kind: 'up'; readonly coefficient: number }
   )
 
-/** Something of the model that is changed while it reads or writes; a list of them, made in its order, is an edit. */
+/** A part of the model that is changed while it reads or writes. A list of changes, made in order, is an edit. */
 export type Change =
   | FeatureEdit
   /** What the head mixes from the tokens it looks at becomes 0, at every token. */
@@ -35,7 +35,7 @@ export type Change =
 
 export const LARGEST_COEFFICIENT = 9999
 
-/** To the two decimals that are written. */
+/** Rounded to the two decimals that are written. */
 export function cleanCoefficient(coefficient: number): number {
   return Math.round(Math.min(LARGEST_COEFFICIENT, Math.max(0, coefficient)) * 100) / 100
 }
@@ -64,7 +64,7 @@ export function writeChange(change: Change): string {
   }
 }
 
-/** -> the change, or what is wrong with how it is written. No layer, head or feature number has more than six digits. */
+/** -> the change, or a message saying how its notation is wrong. No layer, head or feature number has more than six digits. */
 export function readChange(written: string): Change | string {
   const [, kind, place, other, by] =
     /^(off|up|scale|head|neuron)-(\d{1,6})-(\d{1,6})(?:-(\d{1,4}(?:\.\d{1,2})?))?$/.exec(written) ?? []
@@ -80,7 +80,7 @@ export function readChange(written: string): Change | string {
   return `expected ${expectedFor(written)}, got '${written}'`
 }
 
-/** As it was probably meant, or all there is. */
+/** The form that was probably meant, or all forms. */
 function expectedFor(written: string): string {
   const [, ...shape] = Object.entries(WRITTEN).find(([kind]) => written.startsWith(`${kind}-`)) ?? []
   if (shape.length === 0) return `one of ${Object.values(WRITTEN).join(', ')}`
@@ -92,11 +92,11 @@ function expectedFor(written: string): string {
 /** What of a model can be changed. */
 export interface Changeable {
   readonly config: Pick<Gpt2Config, 'nLayers' | 'nHeads' | 'dMlp'>
-  /** Of the SAE that is read at each layer, by its number; undefined where there is none. */
+  /** The SAE that is read at each layer, by layer number; undefined where there is none. */
   readonly saes: readonly (Pick<SaeConfig, 'hookName' | 'dSae'> | undefined)[]
 }
 
-/** -> undefined where the model has what is to be changed; or what it lacks, and what it has, in a sentence each. */
+/** -> undefined if the model has the part to be changed; otherwise one sentence on what it lacks and one on what it has. */
 export function lackedBy(
   { config, saes }: Changeable,
   change: Change,

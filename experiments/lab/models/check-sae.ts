@@ -1,4 +1,4 @@
-// Whether an SAE is one of a model.
+// Whether an SAE fits a model.
 import type { Gpt2Config } from '../../../gpt2/config.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { siteOf } from '../../../sae/sites.ts'

@@ -1,4 +1,4 @@
-// A training on the disk: one file, so that it is whole or as it was before.
+// A training run on the disk: one file, so that it is either complete or unchanged.
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import { readTensor } from '../../../engine/weights/weights.ts'
 import { UserError } from '../cli/user-error.ts'
 import { writeAtomically } from '../cli/write-node.ts'
 
-/** What must be as it was for a resumed training to take the same steps. */
+/** What must be unchanged for a resumed training to take the same steps. */
 export interface Circumstances {
   /** The model that is read, where one is. */
   readonly model?: string
@@ -19,7 +19,7 @@ export interface Circumstances {
   readonly arithmetic: string
 }
 
-/** Where a training stands. What is in no tensor must be JSON. */
+/** The state of a training. What is not in a tensor must be JSON. */
 export interface Checkpoint {
   readonly circumstances: Circumstances
   readonly tensors: ReadonlyMap<string, Tensor>
@@ -40,8 +40,8 @@ export async function writeCheckpoint(
 const hasCheckpoint = (folder: string): boolean => existsSync(pathIn(folder))
 
 /**
- * What a training goes on from with --resume; without, nothing.
- * @throws UserError if a training would begin over a checkpoint, or there is none to resume from, or one of another format
+ * The checkpoint that a training continues from with --resume; undefined without --resume.
+ * @throws UserError if a new training would overwrite a checkpoint, or there is none to resume from, or it has another format
  */
 export async function checkpointToResume<Kind extends Checkpoint>(
   folder: string,
@@ -50,7 +50,7 @@ export async function checkpointToResume<Kind extends Checkpoint>(
 ): Promise<Kind | undefined> {
   if (resume) return readCheckpoint(folder, format)
   if (hasCheckpoint(folder))
-    throw new UserError(`${folder} holds a checkpoint: go on by --resume, or remove it to begin again`)
+    throw new UserError(`${folder} holds a checkpoint: continue with --resume, or remove it to start again`)
   return undefined
 }
 
@@ -58,7 +58,9 @@ export async function checkpointToResume<Kind extends Checkpoint>(
 export async function readCheckpoint<Kind extends Checkpoint>(folder: string, format: string): Promise<Kind> {
   const path = pathIn(folder)
   if (!hasCheckpoint(folder))
-    throw new UserError(`${path}: there is no such file: begin without --resume, or name the folder by --out`)
+    throw new UserError(
+      `${path}: there is no such file: start without --resume, or name the right folder with --out`,
+    )
   const store = await openSafetensors(await openFile(path))
   try {
     const { format: found, ...state } = JSON.parse(store.metadata.get('training') ?? '{}') as {
@@ -84,23 +86,23 @@ const MEANING: Record<keyof Circumstances, string> = {
   arithmetic: 'arithmetic',
 }
 
-/** @throws UserError if the training would not go on with the same bits */
+/** @throws UserError if the resumed training would not be bit-identical */
 export function checkCircumstances(saved: Circumstances, now: Circumstances): void {
   for (const name of Object.keys(MEANING) as (keyof Circumstances)[])
     if (saved[name] !== now[name])
       throw new UserError(
         `--resume: this training’s ${MEANING[name]} was ${saved[name]}, now it is ${now[name]}: the numbers would differ; ` +
-          'give what it was, or begin again without --resume',
+          'go back to what it was, or start again without --resume',
       )
 }
 
-/** The checkpoint’s settings. @throws UserError if the command line says otherwise of one of them */
+/** The checkpoint’s settings. @throws UserError if the command line contradicts one of them */
 export function resumedSettings<Settings extends object>(saved: Settings, command: Command): Settings {
   for (const [name, value] of Object.entries(saved)) {
     const [was, now] = [String(value), String(command.getOptionValue(name))]
     if (command.getOptionValueSource(name) === 'cli' && was !== now)
       throw new UserError(
-        `--resume: this training was begun with ${name} ${was}, not ${now}: leave the option out`,
+        `--resume: this training was started with ${name} ${was}, not ${now}: leave the option out`,
       )
   }
   return saved

@@ -1,4 +1,4 @@
-// Which of the hooks that there are SAEs for an experiment reads.
+// Which hooks an experiment reads, among those that have an SAE.
 import { UserError } from '../cli/user-error.ts'
 import { layerOf } from './hooks.ts'
 import type { OpenModel } from './models.ts'
@@ -13,16 +13,16 @@ type WithSaes = Pick<OpenModel, 'name' | 'saeHooks'>
 export function chooseHooks(model: WithSaes, layers: readonly number[]): string[] {
   const hooks = hookOfEachLayer(model)
   const there = hooks.map(layerOf)
-  if (there.length === 0) throw new UserError(`there are no SAEs beside the model ${model.name}`)
+  if (there.length === 0) throw new UserError(`the model ${model.name} has no SAEs`)
   const missing = layers.filter((layer) => !there.includes(layer))
   if (missing.length > 0)
     throw new UserError(
-      `no SAE for layer ${missing.join(', ')} of ${model.name}; there are layers ${there.join(', ')}`,
+      `no SAE for layer ${missing.join(', ')} of ${model.name}; it has SAEs for layers ${there.join(', ')}`,
     )
   return hooks.filter((hook) => layers.includes(layerOf(hook)))
 }
 
-/** All layers with an SAE; of a model of 12 those of `fullSize`, where it has them. */
+/** All layers with an SAE; for a model of 12 layers, those of `fullSize` that have one. */
 export function usualLayers(
   model: WithSaes & { gpt2: { config: { nLayers: number } } },
   fullSize: readonly number[],

@@ -6,7 +6,7 @@ import { oneOf, positiveInteger } from '../cli/cli.ts'
 import { UserError } from '../cli/user-error.ts'
 import { knownModels } from './hub/known-models.ts'
 
-/** What every script that runs a model can be told. */
+/** The options of every command that runs a model. */
 export interface EngineOptions {
   readonly model: string
   readonly backend: string
@@ -30,21 +30,24 @@ export function addEngineOptions(command: Command, { model } = { model: true }):
   return command
     .option(
       '--backend <name>',
-      `what computes: ${names}`,
+      `the backend that computes: ${names}`,
       oneOf('backend', Object.keys(backends)),
       defaultBackend,
     )
-    .option('--threads <n>', 'threads that compute (default: all cores)', positiveInteger('threads'))
-    .option('--paired', '256-bit code by V8’s experimental flag (default: where its self-check passes)')
-    .option('--no-paired', '128-bit code')
+    .option('--threads <n>', 'number of threads (default: all cores)', positiveInteger('threads'))
+    .option(
+      '--paired',
+      'use 256-bit SIMD, behind an experimental flag of V8 (default: where its self-check passes)',
+    )
+    .option('--no-paired', 'use 128-bit SIMD')
     .option(
       '--sae-encoder <way>',
-      'dense or screened: the same features (default: screened where that is faster)',
+      'dense or screened, which give the same features (default: screened where that is faster)',
       oneOf('sae-encoder', ['dense', 'screened']),
     )
     .option(
       '--saes <which>',
-      'in place of the model’s own: a release (`npm run download -- --help` lists them), a folder or file, or OWNER/NAME[@REVISION][:FOLDER]',
+      'SAEs in place of the model’s own: a release (`npm run download -- --help` lists them), a folder or file, or OWNER/NAME[@REVISION][:FOLDER]',
     )
     .option('--offline', 'fetch nothing: use what is in the cache')
     .option('--dir <folder>', 'take a published model’s files from here, not from the hub or its cache')

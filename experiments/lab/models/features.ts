@@ -26,9 +26,9 @@ export function batches<T extends { readonly length: number }>(texts: readonly T
 }
 
 /**
- * The stream at each of `hooks` for all texts, or any activation that has a row for each token: one forward pass serves
- * all, and it stops at the deepest. A text longer than the model's positions goes through it in windows; a row for BOS
- * stands before the text alone. texts: ids with BOS. -> a tensor [sum of lengths, ...] a hook
+ * The stream at each of `hooks` for all texts, or any other activation with one row per token. One forward pass serves
+ * all hooks, and it stops at the deepest. A text longer than the model's context goes through it in windows; only the text
+ * itself begins with a row for BOS. texts: ids with BOS. -> one tensor [sum of lengths, ...] per hook
  */
 export async function captureStreams(
   model: Gpt2,
@@ -67,8 +67,8 @@ export async function captureStreams(
 }
 
 /**
- * Gives Ctrl-C, timers and the page their turn: ops alone resolve without one. A message comes within microseconds, in Node and
- * in a browser; a timer takes a millisecond, longer than a small SAE.
+ * Gives Ctrl-C, timers and the page their turn, which awaiting ops alone never does. A message arrives within microseconds, in
+ * Node and in a browser; a timer takes a millisecond, longer than a small SAE.
  */
 export function eventsHandled(): Promise<void> {
   const { port1, port2 } = new MessageChannel()
@@ -97,8 +97,8 @@ export async function encodeStream(ops: Backend, sae: Sae, stream: Tensor): Prom
 export type FeatureColumn = readonly Float32Array[]
 
 /**
- * Cuts some features out of all. features: sparse [sum of lengths, d_sae], text behind text; lengths with BOS, whose
- * activations are dropped. -> a column for each of `wanted`
+ * Picks some of the features. features: sparse [sum of lengths, d_sae], the texts end to end; lengths include BOS, whose
+ * activations are dropped. -> one column for each of `wanted`
  */
 export function featureColumns(
   features: SparseRows,

@@ -49,7 +49,7 @@ export async function saeFilesOnHub(which: string): Promise<readonly SaeFiles[] 
 }
 
 interface HubPlace extends FilePlace<HubFile>, Pick<FileStore, 'commitOf'> {
-  /** The SAEs whose settings can be had: offline, those that were fetched. */
+  /** The SAEs whose settings are available: offline, those fetched before. */
   available(): Promise<SaeFiles[]>
 }
 

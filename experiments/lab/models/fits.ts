@@ -1,11 +1,11 @@
-// Whether a model fits, said before it is loaded.
+// Whether a model fits into memory, checked before it is loaded.
 import { sizeOf, type Shape } from '../../../engine/tensor.ts'
 import type { SaeConfig } from '../../../sae/config.ts'
 import { saeShapes } from '../../../sae/weights.ts'
 import { showBytes } from '../cli/show-bytes.ts'
 import { UserError } from '../cli/user-error.ts'
 
-/** The most that a model may take, whose limit that is, and what to do where it is too little. */
+/** The most memory that a model may take, whose limit that is, and what to do if it is too little. */
 export interface MemoryLimit {
   readonly bytes: number
   readonly whose: string
@@ -28,7 +28,7 @@ export function checkFits(what: string, bytes: number, { bytes: most, whose, adv
 /** The 8-bit columns that exact screening makes of an encoder, as a share of the SAE. */
 const SCREEN_SHARE = 1 / 8
 
-/** Bytes of an SAE that is open. */
+/** Bytes of an open SAE. */
 export function saeBytes(config: SaeConfig): number {
   return (1 + SCREEN_SHARE) * float32Bytes(saeShapes(config))
 }

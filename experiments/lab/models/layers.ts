@@ -8,7 +8,7 @@ import { captureStreams, encodeStream } from './features.ts'
 import { layerOf } from './hooks.ts'
 import { withSae, type OpenModel } from './models.ts'
 
-/** A layer while its SAE is open. Rows are the tokens of all texts, text behind text, each with BOS. */
+/** A layer while its SAE is open. Rows are the tokens of all texts, end to end, each text with BOS. */
 export interface OpenLayer {
   readonly hook: string
   readonly layer: number
@@ -20,7 +20,7 @@ export interface OpenLayer {
 }
 
 /**
- * One forward pass for all SAEs, then an SAE at a time, while the system reads the next one's file; with progress.
+ * One forward pass for all SAEs, then one SAE at a time while the system reads the next one's file; with progress.
  * @param texts ids with BOS
  */
 export async function forEachLayer(

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os'
 import { backends } from '../../../engine/backends.ts'
 import type { MemoryLimit } from './fits.ts'
 
-/** What there is for a backend of this name: its own limit, or the machine's (or its container's). */
+/** The memory available to a backend of this name: its own limit, or the machine's (or its container's). */
 export function memoryLimit(backend: string): MemoryLimit {
   const machine = Math.min(totalmem(), process.constrainedMemory() || Infinity)
   const own = Object.hasOwn(backends, backend) ? backends[backend].mostBytes : undefined

@@ -43,7 +43,7 @@ export interface ModelSource extends SaeSources {
   readonly saesOrigin?: string
 }
 
-/** @throws UserError if no model has this name, or its files cannot be had */
+/** @throws UserError if no model has this name, or its files are not available */
 export async function findModel(name: string, options: SourceOptions = {}): Promise<ModelSource> {
   const { saes } = options
   if (saes === undefined) return findWithItsSaes(name, options)
@@ -110,7 +110,7 @@ export async function knownSource(
   return { ...source, origin }
 }
 
-/** A model's files: paths, or what paths can be had for. */
+/** A model's files: paths, or files that paths can be found for. */
 interface ModelFiles<File> {
   readonly config: File
   readonly weights: File

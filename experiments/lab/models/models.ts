@@ -27,13 +27,13 @@ export interface OpenModel extends Disposable {
   readonly saesOrigin?: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
-  /** The hooks that there are SAEs for, in the model's order. */
+  /** The hooks that have an SAE, in the model's order. */
   readonly saeHooks: readonly string[]
   /** What the SAE of this hook says of itself. @throws UserError if there is none */
   saeConfig(hook: string): SaeConfig
-  /** What the SAE's authors say of it, if they do. */
+  /** What the SAE's authors published about it, if anything. */
   saePublished(hook: string): Published | undefined
-  /** Fetches the weights of these hooks' SAEs, all with one progress, where they are not on this machine yet. */
+  /** Fetches the weights of these hooks' SAEs, under one progress bar, where they are not on this machine yet. */
   prepareSaes(hooks: readonly string[]): Promise<void>
   /**
    * Loads the SAE of this hook: `using sae = await model.openSae(hook)`.

@@ -1,4 +1,4 @@
-// Before an experiment: do its SAEs rebuild what stands at their hooks in these texts?
+// Before an experiment: do its SAEs rebuild the activations at their hooks on these texts?
 import type { Backend } from '../../../engine/backend.ts'
 import { sliceRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
@@ -15,14 +15,14 @@ import type { Published } from './hub/releases.ts'
 import { withSae, type OpenModel } from './models.ts'
 import { windowsOf } from './windows.ts'
 
-/** Less than this, and an SAE was trained on something else than what it is fed. */
+/** Below this cosine, an SAE was trained on something other than what it is fed. */
 const LEAST_COSINE = 0.8
-/** How many times L0 may be what was published, or the published be L0: texts differ. */
+/** The factor by which L0 may differ from the published one, up or down: texts differ. */
 const MOST_TIMES = 3
 /** Enough to tell, few enough not to wait for. */
 const TOKENS = 1024
 
-/** On fewer, a bad figure may be chance: it is said, and stops nothing. */
+/** On fewer tokens a bad figure may be chance: it is reported, and stops nothing. */
 const ENOUGH = 16
 
 type Model = Pick<OpenModel, 'name' | 'gpt2' | 'openSae' | 'saeConfig' | 'saePublished'>
@@ -30,7 +30,7 @@ type Texts = readonly (readonly number[])[]
 
 /**
  * Prints a line for each SAE: hook, basis, BOS, explained variance, cosine and L0 on some of the texts, BOS left out, and what
- * its authors published. The synthetic model's SAEs are not asked: their weights are a formula.
+ * its authors published. The synthetic model's SAEs are not checked: their weights are a formula.
  * @param texts ids with BOS
  * @throws UserError unless `force`, or with fewer than 16 tokens, if one's cosine is below 0.8, or its L0 more than 3 times off what was published
  */
@@ -60,14 +60,14 @@ export async function checkSaes(
   }
   if (wrong.length === 0) return
   const message =
-    `${wrong.join('; ')}: is it of this hook, this basis and this model? ` +
+    `${wrong.join('; ')}: was it trained on this hook, this basis and this model? ` +
     '(npm run doctor shows what its files say)'
   if (!force && tokens >= ENOUGH) throw new UserError(`${message}; --force runs it all the same`)
   if (!quiet)
     printNote(`warning: ${message}${tokens < ENOUGH ? `; ${tokens} tokens are too few to tell` : ''}`)
 }
 
-/** Every so many texts, until there are tokens enough. */
+/** Texts at regular distances, until there are enough tokens. */
 function sampleOf(texts: Texts): Texts {
   const tokens = texts.reduce((sum, { length }) => sum + length, 0)
   const step = Math.max(1, Math.floor(tokens / TOKENS))
@@ -102,10 +102,10 @@ async function measure(sae: Sae, texts: Texts, streams: ReadonlyMap<string, Tens
 
 function problemOf({ cosine, l0 }: SaeQuality, published?: Published): string | undefined {
   if (!(cosine >= LEAST_COSINE))
-    return `what it rebuilds has a cosine of ${cosine.toFixed(3)} to what is there, expected at least ${LEAST_COSINE}`
+    return `the cosine of what it rebuilds to what it read is ${cosine.toFixed(3)}, expected at least ${LEAST_COSINE}`
   const expected = published?.l0
   if (expected !== undefined && !(l0 <= MOST_TIMES * expected && MOST_TIMES * l0 >= expected))
-    return `${l0.toFixed(1)} active features per token, published are ${expected}, expected at most ${MOST_TIMES} times as many or few`
+    return `${l0.toFixed(1)} active features per token, but ${expected} were published: expected at most ${MOST_TIMES} times as many or as few`
   return undefined
 }
 
@@ -114,7 +114,7 @@ function lineOf(model: Model, hook: string, { tokens, explainedVariance, cosine,
   const beside = (figure: number | undefined) => (figure === undefined ? '' : ` (published ${figure})`)
   return [
     `${hook}: ${describeBasis(model.saeConfig(hook))}`,
-    'BOS before each text and left out',
+    'BOS before each text, left out of the figures',
     `explained variance ${explainedVariance.toFixed(3)}${beside(published?.explainedVariance)}`,
     `cosine ${cosine.toFixed(3)}`,
     `L0 ${l0.toFixed(1)}${beside(published?.l0)}`,

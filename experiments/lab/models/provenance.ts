@@ -1,16 +1,16 @@
-// How a result was made: all that decides its numbers, gathered from what really ran.
+// How a result was made: everything that decides its numbers, gathered from what really ran.
 import { readFile } from 'node:fs/promises'
 import type { Backend } from '../../../engine/backend.ts'
 import { bosOf } from '../../../gpt2/config.ts'
 import { describeBasis } from '../../../sae/config.ts'
 import type { OpenModel } from './models.ts'
 
-/** All that decides the numbers of a result. A line is left out only where it does not apply. */
+/** Everything that decides the numbers of a result. A line is left out only where it does not apply. */
 export interface Provenance {
   model: string
   sae?: string
   backend: string
-  /** Which of the backend's ways really ran, e.g. `wasm: simd128, 2 threads`. */
+  /** Which variant of the backend really ran, e.g. `wasm: simd128, 2 threads`. */
   mode: string
   /** What was done to the residual stream before the SAE read it. */
   basis?: string
@@ -22,7 +22,7 @@ export interface Provenance {
   long?: string
   /** Which texts are the same, where any are. */
   identical?: string
-  /** Which corpus cards were taken from. */
+  /** The corpus that feature cards were taken from. */
   corpus?: string
   seed?: string
   command: string
@@ -63,7 +63,7 @@ export async function versions(): Promise<string> {
   return `clearbox ${version}, Node ${process.version}`
 }
 
-/** What really ran, and, once features were encoded, how: they are the dense encoder's either way. */
+/** What really ran and, once features were encoded, how. Both encoders give the same features. */
 export function describeMode({ mode, screening }: Pick<Backend, 'mode' | 'screening'>): string {
   if (!screening) return mode
   const { rows, denseRows, smallRows, outputs, candidates, active } = screening
@@ -75,7 +75,9 @@ export function describeMode({ mode, screening }: Pick<Backend, 'mode' | 'screen
     const share =
       rows === 0 ? '' : `, ${((100 * candidates) / outputs).toFixed(2)} % of their features computed`
     const l0 = (active / screened).toFixed(1)
-    parts.push(`encoder screened ${rows} tokens${share}, ${denseRows} went dense, ${l0} active a token`)
+    parts.push(
+      `encoder screened ${rows} tokens${share}, ${denseRows} encoded densely, ${l0} active per token`,
+    )
   }
   return parts.join('; ')
 }
@@ -88,7 +90,7 @@ function showHooks(hooks: readonly string[]): string {
   return `blocks.{${parts.map((part) => part![1]).join(',')}}.${first[2]}`
 }
 
-/** As terminal lines, a name and what it was. */
+/** As lines for the terminal: a name and its value. */
 export function provenanceLines(provenance: Provenance): string {
   const lines = Object.entries(provenance).filter(([key]) => key !== 'command')
   return lines.map(([name, value]) => `${name.padEnd(11)}${value as string}`).join('\n')

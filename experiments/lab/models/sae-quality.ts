@@ -35,11 +35,11 @@ export interface SaeEvaluation {
   ce_spliced: number
   /** With zeros in place of what the SAE rebuilds. */
   ce_zero_ablated: number
-  /** With its mean over these tokens in its place: what is left where the text is not known. */
+  /** With its mean over these tokens in its place: the loss if nothing is known about the text. */
   ce_mean_ablated: number
   /**
-   * (zero-ablated - spliced) / (zero-ablated - clean): 1 if splicing costs nothing. It flatters: zeros do more harm than knowing
-   * nothing, so the mean is held against it, too.
+   * (zero-ablated - spliced) / (zero-ablated - clean): 1 if splicing costs nothing. It flatters, because zeros do more harm than
+   * knowing nothing; so the loss with the mean is given beside it.
    */
   ce_recovered: number
   ce_recovered_of_mean: number

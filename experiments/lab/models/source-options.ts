@@ -1,4 +1,4 @@
-// What may be said of where a model comes from.
+// The options that say where a model comes from.
 
 /** Whether a model may be fetched, and from where. */
 export interface SourceOptions {

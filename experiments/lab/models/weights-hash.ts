@@ -1,9 +1,9 @@
-// What decides the bits of what a model computes: its weights, and the arithmetic.
+// What decides every bit of a model's results: its weights, and the arithmetic.
 import { createHash } from 'node:crypto'
 import type { Backend } from '../../../engine/backend.ts'
 import { readTensor, type WeightStore } from '../../../engine/weights/weights.ts'
 
-/** Not how many threads share the work. */
+/** The number of threads is no part of it. */
 export function arithmeticOf({ name, mode }: Backend): string {
   return `${name}: ${mode.replace(/, \d+ threads?/, '')}`
 }

@@ -11,7 +11,7 @@ export interface InCorpus extends CorpusFeature {
   readonly manifest: Manifest
 }
 
-/** What of it is shown. */
+/** The fields that are shown. */
 export interface ShownInCorpus {
   readonly row: Pick<FeatureRow, 'density' | 'mean' | 'max' | 'partners' | 'partners_correlation'> & {
     readonly firings: number | bigint
@@ -53,7 +53,7 @@ export function corpusPart(feature: ShownInCorpus, shown: number): VNode {
   </div>`
 }
 
-/** The features that fire on the same tokens; `name` shows a feature's number. Null without any. */
+/** The features that fire on the same tokens; `name` shows a feature's number. Null if there are none. */
 export function partnersPart(
   { row }: ShownInCorpus,
   name: (feature: number) => VNode | string = String,
@@ -72,14 +72,14 @@ export function strongestFirings({ row, examples }: ShownInCorpus, shown: number
   return exampleList(examples.filter(({ interval }) => interval === 0).slice(0, shown), row.max)
 }
 
-/** Firings drawn by chance from each interval of its activations, the strongest interval first; null without any. */
+/** Firings drawn at random from each interval of its activations, the strongest interval first; null if there are none. */
 export function drawnFirings({ row, examples }: ShownInCorpus): VNode | null {
   const intervals = [...Map.groupBy(examples, ({ interval }) => interval)].filter(
     ([interval]) => interval > 0,
   )
   if (intervals.length === 0) return null
   return html`<details class="more">
-    <summary>Drawn from its firings, from strong to weak</summary>
+    <summary>A sample of its firings, from strong to weak</summary>
     ${intervals.map(([, own]) => {
       const [{ interval_from: from, interval_to: to, interval_firings: firings }] = own
       return html`<p class="note">

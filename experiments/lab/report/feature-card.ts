@@ -42,8 +42,8 @@ export function featureCard(
   const firing = feature.texts.length
   const highestMean = feature.texts.reduce((highest, [, mean]) => Math.max(highest, mean), 0)
   const facts =
-    `Fires in ${count(firing, 'text')}, silent in ${texts.length - firing}; on ${showShare(dashboard.density)} of the tokens. ` +
-    `Highest on one token: ${showNumber(dashboard.max ?? 0)}, on average over one text: ${showNumber(highestMean)}.`
+    `Fires in ${count(firing, 'text')}, on ${showShare(dashboard.density)} of the tokens; silent in ${texts.length - firing}. ` +
+    `Highest activation on one token: ${showNumber(dashboard.max ?? 0)}; highest mean over one text: ${showNumber(highestMean)}.`
   return html`<article class="card" id=${id} aria-labelledby="${id}-name">
     <h4 id="${id}-name">
       <span class="layer">Layer ${dashboard.layer}</span> feature
@@ -130,7 +130,7 @@ export function cardsSection(
     note:
       count(features.length, 'feature') +
       (hasCorpus && !features.some(({ inCorpus }) => inCorpus)
-        ? ', of these texts alone: the corpus has no such layer'
+        ? ', of these texts alone: the corpus does not have this layer'
         : ''),
     content: html`<div class="cards">
       ${features.map((feature) => featureCard(document, feature, texts, SHOWN_TEXTS))}
@@ -142,8 +142,8 @@ export function cardsSection(
       <summary>What a card’s other numbers are</summary>
       <p>${LENS_NOTE}</p>
       <p>
-        Strong texts flatter a feature: for each quarter of its highest activation, the card also has the text
-        whose own highest is nearest.
+        The strongest texts flatter a feature. So for each quarter of its highest activation, the card also
+        shows the text whose own highest activation is nearest.
       </p>
       <p>${RELATIVES_NOTE}</p>
     </details>`,

@@ -59,17 +59,17 @@ export function featureIn(
 
 /** What a feature's numbers of the logit lens are made of. */
 export const LENS_NOTE =
-  'Promoted and suppressed tokens are what the feature’s decoder row says to the next word as the final LayerNorm and the ' +
-  'unembedding see it: its mean taken out, multiplied by ln_f.weight, then by lm_head, which is wte unless the model has ' +
-  'another; the mean over the vocabulary taken out. ' +
-  'Neither LayerNorm’s division by the stream’s size, which differs from token to token, nor its bias is applied, nor the ' +
-  'layers in between: the order of tokens means something, the size of numbers only beside each other.'
+  'Promoted and suppressed tokens show what the feature’s decoder row adds to the logits of the next token, through the final ' +
+  'LayerNorm and the unembedding alone. Its mean is subtracted; it is multiplied by ln_f.weight, then by lm_head (wte, unless ' +
+  'the model has another); and the mean over the vocabulary is subtracted. LayerNorm’s division by the stream’s size, which ' +
+  'differs from token to token, its bias, and the layers in between are left out. So the order of the tokens means something, ' +
+  'but their numbers can be compared only with each other.'
 
 /** What makes a feature a relative. */
 export const RELATIVES_NOTE =
   'Cosines are between decoder rows. Correlations are Pearson’s, over the activations at every token but BOS; features ' +
-  `that fire together with it on fewer than ${LEAST_TOGETHER} tokens are left out. Layers are SAEs trained separately: the ` +
-  'same number in two of them means nothing.'
+  `that fire together with it on fewer than ${LEAST_TOGETHER} tokens are left out. Each layer’s SAE was trained separately: ` +
+  'features of the same number in two layers have nothing to do with each other.'
 
 /** How often it fires how strongly; null where it does not. */
 export function histogramPart(document: Document, dashboard: FeatureDashboard): VNode | null {
@@ -82,7 +82,7 @@ export function histogramPart(document: Document, dashboard: FeatureDashboard): 
   return html`<div class="histogram">
     ${chart}
     <p class="facts">
-      ${`Tokens by activation. It is silent on ${showShare(1 - firing / tokens)} of the ${tokens} tokens; where it fires, its mean is ${showNumber(mean)}.`}
+      ${`Number of tokens by activation. It is silent on ${showShare(1 - firing / tokens)} of the ${tokens} tokens; where it fires, its mean is ${showNumber(mean)}.`}
     </p>
   </div>`
 }
@@ -137,7 +137,7 @@ export function relativesPart(
     ...(next && along
       ? [
           [
-            `Go with it in layer ${next.layer}, by correlation`,
+            `Fire with it in layer ${next.layer}, by correlation`,
             along.length > 0 ? along : [html`<li>${none}</li>`],
           ] as const,
         ]

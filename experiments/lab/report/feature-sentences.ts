@@ -64,8 +64,8 @@ function relatives({ layer, nearest: [near], next_layer: next, ...dashboard }: F
   const [most] = next.features
   if (most)
     found.push(
-      `In layer ${next.layer}, feature ${namedFeature(most.feature, most.token)} goes with it most: correlation ${showCorrelation(most.correlation)}, ` +
-        `both fire on ${count(most.together, 'token')}.`,
+      `In layer ${next.layer}, feature ${namedFeature(most.feature, most.token)} follows it most closely: correlation ${showCorrelation(most.correlation)}, ` +
+        `with ${count(most.together, 'token')} on which both fire.`,
     )
   else if (dashboard.firing_tokens > 0)
     found.push(

@@ -31,7 +31,7 @@ export interface Published {
 
 /** What to say of a folder that mixes runs. */
 export const MIXED =
-  'its files do not belong together: a run was stopped while it wrote them, or two wrote at once'
+  'its files do not belong together: a run was stopped while it wrote them, or two runs wrote at once'
 
 export async function readPublished(folder: string): Promise<Published> {
   const results = await readResults(join(folder, 'results.json'))

@@ -127,11 +127,11 @@ export function tokenLegend(): VNode {
   const bos = html`<bdi class="bos">BOS</bdi>`
   return html`<div class="legend">
     <p>
-      ${['Marked tokens make the feature fire: weakly ', scale, ' strongly, on a scale up to its own highest activation.']}
+      ${['The feature fires on the marked tokens: weakly ', scale, ' strongly, on a scale up to its own highest activation.']}
     </p>
     <p>
       ${['Hover over a token, or tap it, for its number. ', bos, 'is left out of every mean, count and mark.']}
     </p>
-    <p>↵ is a line end, · a space that fires, … a part of a character, [U+200B] an invisible character.</p>
+    <p>↵ is a line break, · a space that fires, … part of a character, [U+200B] an invisible character.</p>
   </div>`
 }

@@ -42,12 +42,11 @@ const QUOTES = 'put the text in quotes and double those inside it'
 
 function csvFault({ code, ...place }: CsvError): string {
   const { lines, column, records } = place as unknown as { lines: number; column: number; records: number }
-  if (code === 'CSV_QUOTE_NOT_CLOSED')
-    return `row ${records + 1}: a double quote without its partner: ${QUOTES}`
+  if (code === 'CSV_QUOTE_NOT_CLOSED') return `row ${records + 1}: an unmatched double quote: ${QUOTES}`
   const at = `line ${lines}, field ${column + 1}`
   return code === 'CSV_INVALID_CLOSING_QUOTE'
     ? `${at}: text after a closing quote: ${QUOTES}`
-    : `${at}: a double quote inside a text that does not begin with one: ${QUOTES}`
+    : `${at}: a double quote inside a text that does not start with one: ${QUOTES}`
 }
 
 function columnOf(header: readonly string[], name: string): number {

@@ -8,7 +8,7 @@ import { longOption, tokenizeTexts, type Long, type NamedText } from './tokenize
 export function fileOption(): Option {
   return new Option(
     '--file <path>',
-    'read it from a file in UTF-8, - for standard input; the line end at its end is left out',
+    'read it from a UTF-8 file, or - for standard input; a final line break is dropped',
   )
 }
 

@@ -67,7 +67,9 @@ async function readFolder(folder: string): Promise<{ category: string; source: s
 
 function checkSize(path: string, bytes: number): void {
   if (bytes > LARGEST_BYTES)
-    throw new UserError(`${path}: ${bytes} bytes, texts may have ${LARGEST_BYTES} (50 MB): take a sample`)
+    throw new UserError(
+      `${path}: ${bytes} bytes, but texts may have at most ${LARGEST_BYTES} (50 MB): take a sample`,
+    )
 }
 
 /**

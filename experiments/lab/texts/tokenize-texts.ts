@@ -13,7 +13,7 @@ export type Long = (typeof LONG)[number]
 export function longOption(): Option {
   return new Option(
     '--long <way>',
-    'a text longer than the model’s context: refuse it, cut it to its first tokens, or split it into windows, which are pooled as one text',
+    'what to do with a text longer than the model’s context: refuse it, cut it to its first tokens, or split it into windows that are pooled as one text',
   )
     .argParser(oneOf('long', LONG))
     .default('refuse')
@@ -83,7 +83,7 @@ function refusing(
   } catch (error) {
     // Other faults, such as a folder without a tokenizer, have other ways on.
     if (!(error instanceof UserError && error.cause instanceof RangeError) || ways === undefined) throw error
-    throw new UserError(`${error.message}, or take ${ways}`, { cause: error })
+    throw new UserError(`${error.message}, or use ${ways}`, { cause: error })
   }
 }
 

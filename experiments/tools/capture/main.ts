@@ -1,4 +1,4 @@
-// What does the model hold at a point of its forward pass? Writes activations for numpy and friends.
+// What does the model hold at a point of its forward pass? Writes activations for NumPy and other tools.
 //   npm run capture -- --text "Hello" --hooks blocks.3.hook_resid_pre,logits --out hello.safetensors
 //   npm run capture -- --texts mine.jsonl --hooks blocks.3.hook_resid_pre --out mine.safetensors
 // Prints the tokens, and the name, shape and range of each tensor written.
@@ -67,16 +67,16 @@ const command = addEngineOptions(
     listOf('hooks'),
   )
   .requiredOption('--out <file>', 'the safetensors file to write (required)')
-  .option('--force', 'write also where an SAE hardly rebuilds these texts; SAEs are not checked on --ids')
+  .option('--force', 'write even if an SAE hardly rebuilds these texts; SAEs are not checked on --ids')
   .addHelpText(
     'after',
     `
 Hooks: ${hookNames({ nLayers: 1 }).join(', ').replaceAll('blocks.0', 'blocks.N')}
-Of the SAE of a hook: ${SAE_HOOKS.join(', ')}. What each holds: gpt2/HOOKS.md
+For the SAE of a hook: ${SAE_HOOKS.join(', ')}. What each holds: gpt2/HOOKS.md
 
-The rows of a tensor are the tokens of all texts, one text behind the other, each with a row for BOS first. The file's
-metadata: ids, of all rows; rows, [first row, row after the last] of each text, as JSON; categories, of each text, as JSON.
-npm run analyse reads SAE features so written, and pools them.
+The rows of a tensor are the tokens of all texts, end to end, each text beginning with a row for BOS. The file's metadata
+holds the ids of all rows; as JSON, rows: [first row, row after the last] of each text; as JSON, categories: one for each text.
+npm run analyse reads SAE features written this way, and pools them.
 In Python: with safe_open("mine.safetensors", "np") as f: first, end = json.loads(f.metadata()["rows"])[2]
 
 Examples:
@@ -132,7 +132,7 @@ runMain(async () => {
   })
 })
 
-/** What --texts, --file or --text gives; those of --texts have categories. */
+/** The texts of --texts, --file or --text; those of --texts have categories. */
 async function textsGiven(): Promise<{ texts: NamedText[]; categories?: string[] }> {
   const { texts, text = '', offline } = options
   if (texts === undefined) return { texts: [await givenText(command, text)] }
@@ -185,7 +185,7 @@ async function captureHooks(
 
 const digits = (name: string): string => name.replace(/\D/g, '')
 
-/** A name that is nearly a hook's. What is like none is left to `capture`, which lists them. */
+/** @throws UserError for a name close to a hook's. A name close to none is left to `capture`, which lists the hooks. */
 function refuseTypos(names: readonly string[], known: readonly string[]): void {
   for (const name of names.filter((name) => !known.includes(name))) {
     const nearest = closest(name, known)
@@ -202,7 +202,7 @@ async function userErrors<T>(work: () => Promise<T>): Promise<T> {
   })
 }
 
-/** Of the finite numbers: scores are -infinity where a query may not look. */
+/** The range of the finite numbers: scores are -infinity where a query may not look. */
 function range({ data }: Tensor): { min: number; max: number } {
   let [min, max] = [Infinity, -Infinity]
   for (const value of data.filter(Number.isFinite)) [min, max] = [Math.min(min, value), Math.max(max, value)]

@@ -1,4 +1,4 @@
-// All that decides a corpus's result. A shard's file says which job it belongs to.
+// Everything that decides a corpus's result. A shard's file says which job it belongs to.
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
@@ -115,6 +115,6 @@ export async function beginJob(folder: string, job: Job): Promise<void> {
   if (differing.length > 0)
     throw new UserError(
       `${folder} holds another corpus's work: the ${differing.join(', the ')} differ: ` +
-        'give the same options, name another folder by --out, or remove this one to begin again',
+        'give the same options, name another folder with --out, or remove this one to start again',
     )
 }

@@ -1,6 +1,6 @@
 // What do SAE features fire on, over a corpus of any size?
 //   npm run corpus -- --texts corpus/ --layers 2,4 --out results/corpus/mine
-// Reads documents as they come, works shard by shard, and goes on where it was stopped. Writes Parquet tables and index.html.
+// Reads documents as they come, works shard by shard, and continues where it was stopped. Writes Parquet tables and index.html.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Sae } from '../../../sae/weights.ts'
@@ -33,9 +33,7 @@ runMain(async () => {
   const queued = options.queue === undefined ? undefined : await queueOptions(options.queue, options)
   const { files, passedOver } = await corpusFiles(options.texts)
   if (passedOver.length > 0 && !quiet)
-    printNote(
-      `note: passed over ${passedOver.length} files of other kinds: ${passedOver.slice(0, 5).join(', ')}`,
-    )
+    printNote(`note: ignored ${passedOver.length} files of other kinds: ${passedOver.slice(0, 5).join(', ')}`)
   await withBackend(options, async (ops) => {
     using model = await openModel(options.model, ops, { ...options, quiet })
     const store = [...new Set(options.store)]

@@ -1,4 +1,4 @@
-// What a corpus takes of memory, whatever its size: said before it begins.
+// How much memory a corpus takes, whatever its size: printed before the work begins.
 import type { Sae } from '../../../sae/weights.ts'
 import { showBytes } from '../../lab/cli/progress.ts'
 import { BATCH_TOKENS } from '../../lab/models/features.ts'
@@ -19,7 +19,7 @@ export function memoryBound(saes: readonly Sae[], shardTokens: number): string {
     return (
       `${hookName}: a shard's firings, ${shardTokens} tokens x ${entries} x ${FIRING_BYTES} bytes` +
       (k === undefined
-        ? ` (${showBytes(shardTokens * FIRING_BYTES)} for each feature active a token)`
+        ? ` (${showBytes(shardTokens * FIRING_BYTES)} for each feature active per token)`
         : ` (${showBytes(shardTokens * k * FIRING_BYTES)})`) +
       `; counts of ${dSae} features, ${showBytes(dSae * ofFeature)}` +
       `; at most ${kept} examples of each in a shard's file, ${showBytes(dSae * kept * EXAMPLE)}`

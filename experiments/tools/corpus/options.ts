@@ -1,4 +1,4 @@
-// What `npm run corpus` can be told.
+// The options of `npm run corpus`.
 import { Option } from 'commander'
 import { createCommand, integerIn, listOf } from '../../lab/cli/cli.ts'
 import { addEngineOptions, type EngineOptions } from '../../lab/models/engine-options.ts'
@@ -35,22 +35,27 @@ export const command = addEngineOptions(
     'layers whose SAEs are read (default: all)',
     listOf('layers', integerIn('layer', 0)),
   )
-  .requiredOption('--out <folder>', 'the folder to write, or to go on in (required)')
+  .requiredOption('--out <folder>', 'the folder to write, or to continue in (required)')
   .option('--text-column <name>', 'the column, or JSON key, that holds a document’s text', 'text')
-  .option('--label-column <name>', 'the one that holds its label, where it has one', 'category')
-  .option('--seed <n>', 'decides which examples are drawn', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .option('--label-column <name>', 'the column, or JSON key, that holds its label, if it has one', 'category')
+  .option(
+    '--seed <n>',
+    'the seed that decides which examples are drawn',
+    integerIn('seed', 0, 2 ** 32 - 1),
+    0,
+  )
   .option(
     '--shard-tokens <n>',
-    'tokens after which what is done is kept',
+    'tokens per shard; after each shard the work so far is saved',
     integerIn('shard-tokens', 1, MOST_SHARD_TOKENS),
     131_072,
   )
-  .option('--strict', 'refuse bad input, which otherwise is counted and listed')
+  .option('--strict', 'refuse bad input, which is otherwise counted and listed')
   .addOption(
     new Option(
       '--store [list]',
-      'keep of each token, too: features, those that fire, for npm run analyse (if no list is given); a hook’s name, what ' +
-        'stands there, for npm run train-sae',
+      'also keep, for each token: features (the default), those that fire, for npm run analyse; a hook’s name, its ' +
+        'activations, for npm run train-sae',
     )
       .argParser(listOf('store'))
       .preset('features'),
@@ -61,21 +66,21 @@ export const command = addEngineOptions(
   )
   .option(
     '--queue <address>',
-    'have `npm run corpus:worker` work, on any number of machines, by way of a Redis: redis://HOST[:PORT][/DATABASE], or rediss://',
+    'let `npm run corpus:worker` do the work, on any number of machines, through Redis: redis://HOST[:PORT][/DATABASE], or rediss://',
   )
   .option(
     '--root <folder>',
-    'with --queue: the folder that all machines share, with texts and results in it',
+    'with --queue: the folder that all machines share, which holds the texts and the results',
     '.',
   )
   .addHelpText(
     'after',
     `
-Documents: a .txt is one, labelled by the folder it lies in; a line of .jsonl, a row of a table are one each. They are cut into windows of
-the model’s context, none overlapping, each with a BOS before it, which never counts.
+Documents: each .txt file is one, labelled by the folder it is in; so is each line of a .jsonl file and each row of a table. They are cut
+into windows as long as the model’s context, without overlap, each with a BOS before it, which never counts.
 
-A run that was stopped, by Ctrl-C or worse, goes on by the same command, and its result equals that of a run that was not,
-bit for bit. Other texts, weights, options or code than it was begun with are refused.
+The same command continues a run that was stopped, by Ctrl-C or worse, and its result equals that of an uninterrupted run,
+bit for bit. Texts, weights, options or code other than those it was started with are refused.
 
 Written to OUT: index.html (features by token, by text, by density), features.parquet, examples.parquet, layers.parquet,
 manifest.json (hashes of model, SAEs and texts, the code’s version), bad-input.csv where there was any.

@@ -1,4 +1,4 @@
-// The pass over a corpus: shard by shard, those left out whose files are there.
+// The pass over a corpus, shard by shard; shards whose files exist are left out.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../../lab/cli/user-error.ts'
@@ -22,7 +22,7 @@ export interface PassOptions {
 }
 
 /**
- * Works on every shard whose file is not there. -> the files of all, by rising number, each verified
+ * Computes every shard whose file is missing. -> the files of all shards, by rising number, each verified
  * @throws UserError for bad input, if `strict`
  */
 export async function passOver(bench: Workbench, options: PassOptions): Promise<ShardFile[]> {
@@ -48,7 +48,7 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
       tokens += head.tokens
       const done = before[cursor.file]
       progress.skip(done)
-      progress.update(done, `${tokens} tokens, from shards that were there`)
+      progress.update(done, `${tokens} tokens, from shards already done`)
       if (head.last) return all()
       continue
     }
@@ -85,6 +85,6 @@ export function shardsFrom(
 
 export function refusal({ faults: [{ file, row, fault }] }: Shard, files: readonly CorpusFile[]): UserError {
   return new UserError(
-    `${files[file].path}, row ${row}: ${fault}: mend it, or leave --strict out to have bad input counted and listed`,
+    `${files[file].path}, row ${row}: ${fault}: correct it, or leave --strict out to have bad input counted and listed`,
   )
 }

@@ -143,7 +143,7 @@ function hashOf(bytes: Uint8Array, json: string): string {
  */
 export async function openShard(path: string, job: string): Promise<ShardFile> {
   const bad = (what: string, cause?: unknown) =>
-    new UserError(`${path}: ${what}: remove it, and the same command makes it again`, { cause })
+    new UserError(`${path}: ${what}: remove it and run the same command again`, { cause })
   let parquet: ParquetFile
   try {
     parquet = await openParquet(path)

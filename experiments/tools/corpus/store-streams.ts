@@ -53,8 +53,8 @@ export class StreamsFile {
       const { bavail, bsize } = await statfs(folder)
       if (needed > bavail * bsize)
         throw new UserError(
-          `cannot write ${path}: it takes ${showBytes(needed)}, and the disk has ${showBytes(bavail * bsize)}: make room, and ` +
-            'the same command goes on; or store fewer hooks',
+          `cannot write ${path}: it takes ${showBytes(needed)}, and the disk has ${showBytes(bavail * bsize)}: make room and ` +
+            'run the same command again, or store fewer hooks',
         )
       return new StreamsFile(path, streams)
     })

@@ -1,4 +1,4 @@
-// What a corpus keeps of each token, where --store asks for it.
+// What a corpus keeps for each token if --store asks for it.
 import type { Hook } from '../../../gpt2/hooks.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { siteNames, siteOf } from '../../../sae/sites.ts'
@@ -28,7 +28,7 @@ export function checkStore(store: readonly string[], { name, gpt2 }: OpenModel):
     const site = siteOf(kept)
     if (!site || site.holds === 'normalized' || site.layer >= nLayers)
       throw new UserError(
-        `--store ${kept}: expected ${FEATURES}, or one of ${siteNames}, but ln2.hook_normalized; ${name} has blocks 0..${nLayers - 1}`,
+        `--store ${kept}: expected ${FEATURES}, or one of ${siteNames}, except ln2.hook_normalized; ${name} has blocks 0..${nLayers - 1}`,
       )
   }
 }

@@ -70,7 +70,10 @@ async function examineModel(folder: string): Promise<{ parts: Diagnosis[]; confi
     const fields = new JsonFields(await readText(file), file)
     config = readConfig(fields)
     notRead.push(...fields.unread())
-    return { ...config, bos: config.bos ?? 'missing or no id: the tokenizer’s, or --ids alone' }
+    return {
+      ...config,
+      bos: config.bos ?? 'missing or not an id: taken from the tokenizer; without one, only --ids works',
+    }
   })
   if (!config) return { parts: [ofConfig] }
   const known = config

@@ -1,4 +1,4 @@
-// What is in a model's or an SAE's folder, and what of it is understood? Nothing is computed.
+// What is in a model's or an SAE's folder, and how much of it is understood? Nothing is computed.
 //   npm run doctor -- path/to/folder
 // Prints file by file and field by field what was read, and what cannot be run, and why.
 import { stat } from 'node:fs/promises'
@@ -9,11 +9,11 @@ import { examineFolder, type Diagnosis } from './examine.ts'
 
 const command = createCommand(
   'doctor',
-  'say what of a model’s or an SAE’s folder is understood, before anything is computed',
+  'check what is understood of a model’s or an SAE’s folder, before anything is computed',
 )
   .argument(
     '<folder>',
-    'config.json with weights and tokenizer, cfg.json with sae_weights.safetensors, a folder of such SAEs, or files of torch (.pt, .pkl, .pkl.gz)',
+    'config.json with weights and tokenizer, cfg.json with sae_weights.safetensors, a folder of such SAEs, or PyTorch files (.pt, .pkl, .pkl.gz)',
   )
   .addHelpText(
     'after',
@@ -29,11 +29,11 @@ Examples:
 runMain(async () => {
   const [folder] = command.args
   if (!(await stat(folder).catch(() => undefined)))
-    throw new UserError(`${folder}: expected a folder, or a file of torch’s, found nothing`)
+    throw new UserError(`${folder}: expected a folder or a PyTorch file, found nothing`)
   const parts = await examineFolder(folder)
   if (parts.length === 0)
     throw new UserError(
-      `${folder}: expected config.json (a model), cfg.json or a file of torch’s (an SAE) in it, or in its folders, found none`,
+      `${folder}: expected config.json (a model), cfg.json or a PyTorch file (an SAE) in it or its subfolders, found none`,
     )
   if (command.opts<{ json?: boolean }>().json) printJson({ folder, parts }, 1)
   else for (const part of parts) print(show(part))
@@ -45,7 +45,7 @@ function show({ what, file, understood, notRead, problem }: Diagnosis): string {
   return [
     `${what}: ${file}`,
     ...Object.entries(understood).map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
-    ...(notRead.length > 0 ? [`  not read, and so without effect here: ${notRead.join(', ')}`] : []),
+    ...(notRead.length > 0 ? [`  not read, so without effect here: ${notRead.join(', ')}`] : []),
     problem === undefined ? '  ok' : `  CANNOT BE RUN: ${problem}`,
     '',
   ].join('\n')

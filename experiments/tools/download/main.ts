@@ -1,4 +1,4 @@
-// Which files does a known model need, and are they here and right?
+// Which files does a known model need, and are they here and intact?
 //   npm run download -- gpt2                      what npm start needs: the model, four SAEs, the post's texts
 //   npm run download -- gpt2 --layers 0,12        other SAEs; 12 is the stream after the last block
 //   npm run download -- gpt2 --saes gpt2-small-mlp-tm --layers 6      of another release
@@ -33,19 +33,19 @@ interface Options {
 
 const names = Object.keys(knownModels)
 
-const command = createCommand('download', 'fetch a published model and its SAEs ahead, and check them')
+const command = createCommand('download', 'fetch a published model and its SAEs in advance, and check them')
   .argument('<model>', names.join(', '), oneOf('model', names))
   .option(
     '--layers <list>',
-    `SAEs of these layers; 12 is after the last (default: ${postLayers.join()}, of --saes all)`,
+    `SAEs of these layers; 12 is after the last (default: ${postLayers.join()}; with --saes, all)`,
     listOf('layers', integerIn('layer', 0, 12)),
   )
   .option(
     '--saes <which>',
-    'other SAEs than the model’s own: a release below, or OWNER/NAME[@REVISION][:FOLDER]',
+    'SAEs other than the model’s own: a release listed below, or OWNER/NAME[@REVISION][:FOLDER]',
   )
-  .option('--dir <folder>', 'into this folder, not into Hugging Face’s cache')
-  .option('--offline', 'fetch nothing, check what is there')
+  .option('--dir <folder>', 'fetch into this folder, not into Hugging Face’s cache')
+  .option('--offline', 'fetch nothing; check the files that are there')
   .addHelpText('after', `\nReleases: ${Object.keys(releases).join(', ')}`)
   .parse()
 

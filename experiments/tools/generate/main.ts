@@ -1,4 +1,4 @@
-// How does the model write on?
+// How does the model continue a text?
 //   npm run generate -- --prompt "The captain"
 //   npm run generate -- --prompt "The captain" --temperature 0      always the most probable token
 //   npm run generate -- --file - < story.txt                        from standard input, or a file
@@ -44,13 +44,13 @@ interface Continuation {
   readonly tokens_per_second: number | null
 }
 
-const command = addEngineOptions(createCommand('generate', 'write on from a prompt, one token at a time'))
-  .option('--prompt <text>', 'the beginning; <|endoftext|> is put before it, and may stand alone')
+const command = addEngineOptions(createCommand('generate', 'continue a prompt, one token at a time'))
+  .option('--prompt <text>', 'the text to continue, which may be empty; <|endoftext|> is put before it')
   .addOption(fileOption().conflicts('prompt'))
   .addOption(
     new Option(
       '--long <way>',
-      'a prompt longer than the model’s context: refuse it, or cut it: its end is kept',
+      'what to do with a prompt longer than the model’s context: refuse it, or cut it, keeping its end',
     )
       .argParser(oneOf('long', ['refuse', 'cut']))
       .default('refuse'),
@@ -58,7 +58,7 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
   .option('--tokens <n>', 'how many tokens to write at most', positiveInteger('tokens'), 60)
   .option(
     '--temperature <t>',
-    'below 1 more cautious, above 1 wilder, 0 always the most probable',
+    'below 1 is more cautious, above 1 wilder; 0 always takes the most probable token',
     numberIn('temperature', 0, 100),
     0.8,
   )
@@ -71,10 +71,10 @@ const command = addEngineOptions(createCommand('generate', 'write on from a prom
   .option('--seed <n>', 'same seed, same text', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .option(
     '--edit <changes>',
-    `write on a second time, with these changes to the model, separated by commas, as in the Explorer’s links: ${Object.values(WRITTEN).join(', ')}`,
+    `continue it a second time with these changes to the model, separated by commas, as in the Explorer’s links: ${Object.values(WRITTEN).join(', ')}`,
     listOf('edit', understood),
   )
-  .option('--force', 'go on where an SAE of --saes hardly rebuilds the prompt')
+  .option('--force', 'go on even if an SAE of --saes hardly rebuilds the prompt')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run generate -- --prompt "def add(a, b):" --temperature 0 --tokens 20\n  npm run generate -- --prompt "def add(" --edit off-3-74,head-0-1\n  npm run -s generate -- --file - --long cut < story.txt',
@@ -125,7 +125,7 @@ function understood(written: string): Change {
   return change
 }
 
-/** Writes on, on standard output as it comes unless --json was given. prompt: ids with BOS */
+/** Continues the prompt, on standard output as it comes unless --json was given. prompt: ids with BOS */
 async function writeOn(
   model: OpenModel,
   text: string,
@@ -157,7 +157,7 @@ async function writeOn(
   }
 }
 
-/** Prints why it ended, and how fast it was. */
+/** Prints why it stopped, and how fast it was. */
 function noteEnd(written: Continuation, promptTokens: number): void {
   const speed = written.tokens_per_second?.toFixed(0) ?? '–'
   printNote(`ended ${written.ended}`)

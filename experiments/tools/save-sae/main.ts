@@ -27,7 +27,11 @@ const command = createCommand('save-sae', 'save SAEs of any kind that can be rea
     '--saes <which>',
     'a folder or file, a release (`npm run download -- --help` lists them), or OWNER/NAME[@REVISION][:FOLDER] (required)',
   )
-  .option('--layers <list>', 'those of these layers alone, e.g. 2,4', listOf('layers', integerIn('layer', 0)))
+  .option(
+    '--layers <list>',
+    'only the SAEs of these layers, e.g. 2,4',
+    listOf('layers', integerIn('layer', 0)),
+  )
   .option('--offline', 'fetch nothing: use what is in the cache')
   .requiredOption(
     '--out <folder>',
@@ -36,8 +40,8 @@ const command = createCommand('save-sae', 'save SAEs of any kind that can be rea
   .addHelpText(
     'after',
     `
-Settings keep what decides about numbers. A scale of all inputs, and a transcoder's b_dec, are folded into the weights, because SAELens 6 has
-no field for them. An SAE is written whole or not at all.
+All settings that affect numbers are kept. A scale of all inputs and a transcoder's b_dec are folded into the weights, because SAELens 6
+has no field for them. An SAE is written whole or not at all.
 
 Examples:
   npm run save-sae -- --saes L5.pt --out mine/saes
@@ -52,7 +56,7 @@ runMain(async () => {
   const { saes } = source
   const hooks = [...saes.keys()].filter((hook) => layers?.includes(layerOf(hook)) ?? true)
   if (hooks.length === 0)
-    throw new UserError(`--layers ${layers!.join()}: there are SAEs of ${[...saes.keys()].join(', ')}`)
+    throw new UserError(`--layers ${layers!.join()}: there are SAEs only for ${[...saes.keys()].join(', ')}`)
   await source.prepareSaes(hooks)
   using progress = createProgress({ label: 'saving', total: hooks.length, unit: 'SAEs', quiet })
   const saved: { folder: string; architecture: string; features: number; tensors: Record<string, string> }[] =

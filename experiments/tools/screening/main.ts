@@ -1,4 +1,4 @@
-// How close does exact screening's bound come to the pre-activations it bounds? Draws a token's features.
+// How tight is the bound of exact screening? Draws the pre-activations and limits of a token's features.
 //   npm run screening
 // Prints how many features the int8 values leave possible, and writes the figure of sae/README.md.
 import { fileURLToPath } from 'node:url'
@@ -18,11 +18,11 @@ import { featureScale, norm, splitRow } from './split.ts'
 const hook = 'blocks.3.hook_resid_pre'
 const figure = fileURLToPath(new URL('../../../sae/screening.svg', import.meta.url))
 
-const command = createCommand('screening', 'how close the bound of exact screening comes to what it bounds')
+const command = createCommand('screening', 'how tight the bound of exact screening is')
   .option('--out <file>', 'the figure to write', figure)
   .parse()
 
-/** Each feature's pre-activation, and the most it can be by int8 values; all in float64. */
+/** Each feature's pre-activation, and the most that its int8 values allow; all in float64. */
 function boundFeatures(x: Float32Array, weight: Tensor, bias: Tensor): BoundedFeature[] {
   const features = weight.shape[1]
   const row = splitRow(x)
@@ -63,7 +63,7 @@ runMain(async () => {
   await writeAtomically(out, drawBounds(features))
   if (json) return printJson({ hook, text, token: last, ...counts, figure: out })
   print(
-    `${hook}, last token of "${text}": of ${counts.features} features int8 values leave ${counts.possible} possible; ` +
+    `${hook}, last token of "${text}": of ${counts.features} features, the int8 values leave ${counts.possible} possible; ` +
       `${counts.active} are active`,
   )
   print(`figure: ${out}`)

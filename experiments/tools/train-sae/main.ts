@@ -1,4 +1,4 @@
-// How does an SAE come to be? Trains one on a model's activations.
+// How does an SAE learn its features? Trains one on a model's activations.
 //   npm run train-sae -- --out mine/sae/layer3
 //   npm run train-sae -- --texts corpus --hook blocks.5.hook_resid_pre --tokens 2M --out mine/sae/layer5
 //   npm run train-sae -- --activations results/corpus/mine --hook blocks.3.hook_resid_pre --out mine/sae/layer3   what npm run corpus --store kept
@@ -66,9 +66,9 @@ interface Options extends EngineOptions, Settings {
 const command = addEngineOptions(
   createCommand('train-sae', 'train a sparse autoencoder on a model’s activations'),
 )
-  .option('--hook <name>', `where it reads: ${siteNames}`, 'blocks.3.hook_resid_pre')
+  .option('--hook <name>', `the hook it reads: ${siteNames}`, 'blocks.3.hook_resid_pre')
   .addOption(
-    new Option('--architecture <name>', 'what kind of SAE, by SAELens’ names')
+    new Option('--architecture <name>', 'the kind of SAE, in SAELens’ names')
       .argParser(oneOf('architecture', TRAINED))
       .default('standard'),
   )
@@ -80,48 +80,44 @@ const command = addEngineOptions(
   )
   .option(
     '--activations <folder>',
-    'train on what npm run corpus --store HOOK kept, instead of letting the model read again; --texts are then those that it is measured on',
+    'train on what npm run corpus --store HOOK kept, instead of running the model again; --texts are then only measured on',
   )
   .option(
     '--tokens <n>',
-    'tokens to train on, such as 250k or 1M; texts, or stored activations, come again when all were read',
+    'tokens to train on, such as 250k or 1M; texts, or stored activations, are repeated once all have been read',
     tokenCount('tokens'),
     1_000_000,
   )
-  .option('--batch <n>', 'tokens in a step', positiveInteger('batch'), 1024)
+  .option('--batch <n>', 'tokens per step', positiveInteger('batch'), 1024)
   .option(
     '--buffer <n>',
-    'tokens that batches are drawn from, at least a batch',
+    'tokens in the buffer that batches are drawn from, at least one batch',
     tokenCount('buffer'),
     16_384,
   )
   .option('--rate <x>', 'the learning rate', numberIn('rate', 0, 1), 1e-3)
   .option(
     '--l1 <x>',
-    'what activity costs a standard or a gated SAE: more makes fewer features active and explains less',
+    'the cost of activity in a standard or gated SAE: the higher, the fewer features are active and the less they explain',
     numberIn('l1', 0, Infinity),
     2,
   )
-  .option('--l0 <x>', 'what each active feature costs a JumpReLU SAE', numberIn('l0', 0, Infinity), 0.5)
+  .option('--l0 <x>', 'the cost of each active feature in a JumpReLU SAE', numberIn('l0', 0, Infinity), 0.5)
   .option(
     '--k <n>',
-    'how many features a TopK, BatchTopK or Matryoshka SAE keeps a token, on average',
+    'how many features a TopK, BatchTopK or Matryoshka SAE keeps per token, on average',
     positiveInteger('k'),
     32,
   )
-  .option(
-    '--rescale',
-    'these choose by activation times |W_dec[j]|, as SAELens does unless told otherwise',
-    false,
-  )
+  .option('--rescale', 'these three choose by activation times |W_dec[j]|, which is SAELens’ default', false)
   .option(
     '--widths <list>',
-    'Matryoshka: its first so many features are SAEs, too (default: an eighth, a quarter and half of --d-sae)',
+    'Matryoshka: its first features, in these numbers, are SAEs by themselves (default: an eighth, a quarter and half of --d-sae)',
     widthsOf,
   )
-  .option('--seed <n>', 'decides weights, order and batches', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .option('--seed <n>', 'the seed of weights, order and batches', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .option('--checkpoint <n>', 'tokens between checkpoints', tokenCount('checkpoint'), 100_000)
-  .option('--resume', 'go on from the checkpoint in --out, with the options it was begun with')
+  .option('--resume', 'continue from the checkpoint in --out, with the options it was started with')
   .requiredOption('--out <folder>', 'the folder to write (required)')
   .addHelpText(
     'after',
@@ -129,19 +125,19 @@ const command = addEngineOptions(
 Loss of a batch: the mean over tokens of |x_hat - x|^2, where x is scaled so that its mean length is the root of its width, and
   standard             l1 * the sum of f_j |W_dec[j]|
   topk, batchtopk      an auxiliary loss by which dead features learn (saved as topk, and as jumprelu)
-  matryoshka           the same, and |x_hat - x|^2 of each of --widths (saved as jumprelu)
+  matryoshka           the same, plus |x_hat - x|^2 for each of --widths (saved as jumprelu)
   jumprelu             l0 * the number of active features, with a straight-through slope for thresholds
-  gated                l1 * the sum of the gate's activations, and what the gate alone rebuilds
+  gated                l1 * the sum of the gate's activations, plus the error of what the gate alone rebuilds
 SAELens’ definitions, written out in sae/train/. AdamW; gradients are clipped to 1. BOS is left out. A twentieth of the texts is held out; the first
 ${MEASURED_TOKENS} tokens of these are measured.
 
-Stored activations are read from the disk as they are needed, in runs of neighbours drawn by the seed from all of the corpus; none of them is held
-out. They are stored as they stand at the hook: centring is done here, as it is without them. Those of other weights are refused.
+Stored activations are read from the disk as they are needed, in runs of neighbouring tokens that the seed draws from the whole corpus; none of
+them is held out. They are stored as they are at the hook, and centred here if need be. Activations of other weights are refused.
 
-A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
-same bits as one that was not. Other weights, texts or arithmetic than it was begun with are refused.
+A checkpoint holds everything that decides what comes next. A run that was stopped, by Ctrl-C or worse, and continued with --resume
+gives the same bits as an uninterrupted one. Weights, texts or arithmetic other than it was started with are refused.
 
-What is written is SAELens’ format. A model’s folder takes it as sae/NAME, and every command then finds it:
+The SAE is written in SAELens’ format. Put it into a model’s folder as sae/NAME, and every command finds it:
   cp -r gpt2/tiny mine && npm run train-sae -- --model mine --hook blocks.3.hook_resid_pre --out mine/sae/layer3
   npm run feature -- --model mine --layer 3 --feature 7`,
   )

@@ -1,4 +1,4 @@
-// What decides a training: all of it is in the checkpoint.
+// The settings that decide a training; the checkpoint holds all of them.
 import type { Checkpoint } from '../../lab/models/checkpoint.ts'
 import { InvalidArgumentError } from 'commander'
 import type { TrainedName } from '../../../sae/train/all.ts'

@@ -40,7 +40,7 @@ export async function openStored(
   if (manifest.model_sha256 !== model.sha256)
     throw new UserError(
       `--activations ${folder}: they are those of ${manifest.model}, weights ${short(manifest.model_sha256)}, but ${model.name} has ` +
-        `${short(model.sha256)}: name that model by --model, or make the corpus again with this one`,
+        `${short(model.sha256)}: name that model with --model, or make the corpus again with this one`,
     )
   const { shards } = checkStored(folder, manifest, hook)
   const files: { path: string; tokens: number }[] = []

@@ -48,11 +48,11 @@ export function renderTrainingReport({
     ...{ run, provenance, links: [] },
     title: 'An SAE, trained',
     eyebrow: 'Training',
-    question: `How does an SAE of ${hook} come to be?`,
-    answer: `On ${quality.tokens} tokens held out, ${showNumber(quality.l0)} of its ${dSae} features are active a token, and they explain ${showShare(quality.explained_variance)} of the variance.`,
+    question: `How does an SAE of ${hook} learn its features?`,
+    answer: `On ${quality.tokens} tokens held out, ${showNumber(quality.l0)} of its ${dSae} features are active per token, and they explain ${showShare(quality.explained_variance)} of the variance.`,
     background:
-      'A sparse autoencoder rewrites an activation as a sum of few of many directions. It is trained to rebuild what it reads, ' +
-      'and pays for each activation by its size: so it finds directions that explain much and are seldom needed.',
+      'A sparse autoencoder rewrites an activation as a sum of a few of its many directions. It is trained to rebuild what it reads ' +
+      'while few of its features are active. So it finds directions that explain much and are seldom needed.',
     picture: pictureOf(
       `Each point is one batch of ${settings.batch} tokens; the cost of activity rises over the first tenth.`,
       (Object.keys(CURVES) as Curve[]).map((name) =>
@@ -70,17 +70,17 @@ export function renderTrainingReport({
     body: [
       section(
         'held-out',
-        'On texts held out',
+        'On held-out texts',
         dataTable({
           caption:
-            'Loss recovered: 1 if putting the reconstruction in the stream’s place costs the model nothing',
+            'Loss recovered: 1 if putting the reconstruction in place of the stream costs the model nothing',
           columns: head,
           rows: rows.map(([name, ...cells]) => ({ head: name, cells })),
         }),
       ),
       section(
         'numbers',
-        'The curves’ numbers',
+        'The numbers of the curves',
         dataTable({
           caption: 'Batch by batch',
           columns: ['Tokens', 'Loss', 'L0', 'Explained variance', 'Dead features'],

@@ -1,4 +1,4 @@
-// How does a GPT-2 come to be? Trains one on texts, from random numbers.
+// How does a GPT-2 learn? Trains one on texts, from random numbers.
 //   npm run train -- --texts corpus --out mine
 //   npm run train -- --config config.json --tokenizer other --texts corpus --tokens 5M --out mine
 //   npm run train -- --resume --texts corpus --out mine               after Ctrl-C
@@ -49,22 +49,22 @@ interface Options extends Omit<EngineOptions, 'model'>, Omit<Settings, 'config'>
 const command = addEngineOptions(createCommand('train', 'train a GPT-2 on texts, from random numbers'), {
   model: false,
 })
-  .option('--config <file>', 'the model’s sizes: a GPT-2’s config.json, in place of the next five')
+  .option('--config <file>', 'the model’s sizes: a GPT-2’s config.json, in place of the next five options')
   .option('--layers <n>', 'number of layers', positiveInteger('layers'), 6)
   .option('--width <n>', 'd_model, the width of the residual stream', positiveInteger('width'), 128)
-  .option('--heads <n>', 'heads of attention; they share the width', positiveInteger('heads'), 4)
+  .option('--heads <n>', 'attention heads; they divide the width between them', positiveInteger('heads'), 4)
   .option(
     '--context <n>',
-    'positions: how many tokens it reads at once, BOS among them',
+    'positions: how many tokens it reads at once, BOS included',
     integerIn('context', 2, 2 ** 20),
     256,
   )
   .option(
     '--vocabulary <n>',
-    'tokens: of GPT-2’s, its first merges and <|endoftext|> (default: 4097, as the bundled model; with --tokenizer, what its config.json says)',
+    'number of tokens: GPT-2’s first ones, and <|endoftext|> (default: 4097, as in the bundled model; with --tokenizer, what its config.json says)',
     positiveInteger('vocabulary'),
   )
-  .option('--tokenizer <folder>', 'a folder with the tokenizer to take, such as a model’s (default: GPT-2’s)')
+  .option('--tokenizer <folder>', 'a folder with the tokenizer to use, such as a model’s (default: GPT-2’s)')
   .option(
     '--texts <path>',
     'texts, as for npm start: JSON, JSON lines, CSV, TSV, a folder of CATEGORY.txt, or the word published (default: our own 140)',
@@ -72,29 +72,29 @@ const command = addEngineOptions(createCommand('train', 'train a GPT-2 on texts,
   )
   .option(
     '--tokens <n>',
-    'tokens to train on, such as 250k or 1M; texts come again when all were read',
+    'tokens to train on, such as 250k or 1M; texts are repeated once all have been read',
     tokenCount('tokens'),
     1_000_000,
   )
-  .option('--batch <n>', 'passages in a step, each as long as the context', positiveInteger('batch'), 16)
-  .option('--rate <x>', 'the learning rate at its highest', numberIn('rate', 0, 1), 2.5e-3)
-  .option('--weight-decay <x>', 'AdamW’s, of all weights', numberIn('weight-decay', 0, 1), 0.01)
-  .option('--seed <n>', 'decides weights and order', integerIn('seed', 0, 2 ** 32 - 1), 0)
+  .option('--batch <n>', 'passages per step, each as long as the context', positiveInteger('batch'), 16)
+  .option('--rate <x>', 'the highest learning rate', numberIn('rate', 0, 1), 2.5e-3)
+  .option('--weight-decay <x>', 'AdamW’s weight decay, on all weights', numberIn('weight-decay', 0, 1), 0.01)
+  .option('--seed <n>', 'the seed of weights and order', integerIn('seed', 0, 2 ** 32 - 1), 0)
   .option('--checkpoint <n>', 'tokens between checkpoints', tokenCount('checkpoint'), 500_000)
-  .option('--resume', 'go on from the checkpoint in --out, with the options it was begun with')
+  .option('--resume', 'continue from the checkpoint in --out, with the options it was started with')
   .requiredOption('--out <folder>', 'the folder to write (required)')
   .addHelpText(
     'after',
     `
 Texts are laid end to end, BOS between them, and cut into passages that begin with BOS. The loss is the mean cross entropy of all next
-tokens. Weights begin as GPT-2’s did (normal, 0.02; what adds into the stream smaller by sqrt(2 layers)). AdamW with betas 0.9 and 0.999;
-the rate rises over the first twentieth of the steps and falls along a cosine to a tenth; gradients are clipped to 1; nothing is dropped
-out. A twentieth of the texts is held out.
+tokens. Weights begin as GPT-2’s did: normal with deviation 0.02, divided by sqrt(2 layers) where they add into the stream. AdamW has betas
+0.9 and 0.999. The rate rises over the first twentieth of the steps and falls along a cosine to a tenth. Gradients are clipped to 1. There is
+no dropout. A twentieth of the texts is held out.
 
-A checkpoint holds all that decides what comes next. A run that was stopped, by Ctrl-C or worse, and goes on by --resume gives the
-same bits as one that was not. Other texts, settings or arithmetic than it was begun with are refused.
+A checkpoint holds everything that decides what comes next. A run that was stopped, by Ctrl-C or worse, and continued with --resume
+gives the same bits as an uninterrupted one. Texts, settings or arithmetic other than it was started with are refused.
 
-What is written is a folder in Hugging Face’s format. Every command takes it:
+The model is written as a folder in Hugging Face’s format, which every command takes:
   npm run train -- --layers 2 --tokens 250k --out mine && npm run generate -- --model mine --prompt "The"`,
   )
   .parse()
@@ -137,7 +137,7 @@ runMain(async () => {
       `${countOf(weights)} parameters; ${settings.tokens} tokens, ${Math.round(found.tokensPerSecond)} a second`,
     )
     print(
-      `loss on texts held out: ${found.heldOut.toFixed(3)} nats per token (knowing nothing: ${Math.log(config.dVocab).toFixed(3)})`,
+      `loss on held-out texts: ${found.heldOut.toFixed(3)} nats per token (a uniform guess: ${Math.log(config.dVocab).toFixed(3)})`,
     )
     print(`written to ${out}\nreport: ${join(out, 'report.html')}`)
   })
@@ -162,7 +162,7 @@ async function settingsOf(given: Options): Promise<Settings> {
 async function resumed({ config, ...saved }: Settings): Promise<Settings> {
   if (['config', ...SIZES].some(isGiven) && (await configOf(options)) !== config)
     throw new UserError(
-      '--resume: this training was begun with a model of other sizes: leave the options of its sizes out',
+      '--resume: this training was started with a model of other sizes: leave out the options for its sizes',
     )
   return { ...resumedSettings(saved, command), config }
 }

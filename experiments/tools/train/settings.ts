@@ -1,4 +1,4 @@
-// What decides a training: all of it is in the checkpoint.
+// The settings that decide a training; the checkpoint holds all of them.
 import type { TrainingSettings } from '../../../gpt2/train/training.ts'
 import type { Checkpoint } from '../../lab/models/checkpoint.ts'
 

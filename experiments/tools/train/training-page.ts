@@ -29,13 +29,13 @@ export function renderTrainingReport({ run, provenance, config, settings, traine
     ...{ run, provenance, links: [] },
     title: 'A GPT-2, trained',
     eyebrow: 'Training',
-    question: 'How does a GPT-2 come to be?',
-    answer: `On texts held out it predicts the next token with a loss of ${heldOut.toFixed(3)} nats; knowing nothing costs ${Math.log(dVocab).toFixed(3)}.`,
+    question: 'How does a GPT-2 learn?',
+    answer: `On held-out texts it predicts the next token with a loss of ${heldOut.toFixed(3)} nats; a uniform guess costs ${Math.log(dVocab).toFixed(3)}.`,
     background:
-      'A language model begins as random numbers. It reads passages, says at each token what comes next, and each of its ' +
-      'weights is moved a little in the direction that would have made what came more likely.',
+      'A language model begins as random numbers. It reads passages and predicts, at each token, what comes next. Each of its ' +
+      'weights is then moved a little in the direction that would have made the actual next token more likely.',
     picture: pictureOf(
-      `Loss in nats per token: the line is that of the batch, ${settings.batch} passages; dashed, that of passages held out.`,
+      `Loss in nats per token: the solid line is for the batch (${settings.batch} passages), the dashed line for held-out passages.`,
       [curve('Loss', ofTraining, ofHeldOut)],
     ),
     claims: html`<p>
@@ -45,7 +45,7 @@ export function renderTrainingReport({ run, provenance, config, settings, traine
     </p>`,
     body: section(
       'numbers',
-      'The curve’s numbers',
+      'The numbers of the curve',
       dataTable({
         caption: 'Loss in nats per token',
         columns: ['Tokens', 'Batch', 'Held out'],

@@ -29,11 +29,11 @@ export interface Alarm {
   readonly hint: string | undefined
 }
 
-/** Another stream must be read better by so much to count: few texts are noisy. */
+/** How much better another stream must be read to count: a few texts are noisy. */
 const CLEARLY = 0.9
 /** On the other basis the texts are the same, and so is the noise. */
 const CLEARLY_BASIS = 0.97
-/** Missing more than a constant would, an SAE does not know what it reads. */
+/** An SAE that misses more than a constant would does not know what it reads. */
 const LARGEST_ERROR = 1
 
 /**
@@ -138,6 +138,6 @@ export function checkBos(model: OpenModel, texts: readonly (readonly number[])[]
   const first = texts.find(([id]) => id !== bos)![0]
   return (
     `BOS: ${without} of ${texts.length} texts begin without <|endoftext|> (id ${bos}), the first of them with id ${first}: ` +
-    'every position then sees another context than the SAEs were trained on'
+    'every position then sees a different context from the one the SAEs were trained on'
   )
 }

@@ -27,17 +27,20 @@ const names = ['tiny', 'synthetic', 'gpt2'] as const
 const withoutDownload = ['tiny', 'synthetic'] as const
 
 const command = addEngineOptions(
-  createCommand('verify', 'hold models to the float64 reference outputs in test/reference, layer by layer'),
+  createCommand(
+    'verify',
+    'compare models with the float64 reference outputs in test/reference, layer by layer',
+  ),
   { model: false },
 )
   .argument(
     '[models...]',
-    `which: ${names.join(', ')}; ${withoutDownload.join(' and ')} if left out`,
+    `which models: ${names.join(', ')} (default: ${withoutDownload.join(' and ')})`,
     collect,
   )
   .option(
     '--layers <list>',
-    'which of gpt2’s SAEs to look at; 12 is after the last layer. Each is 151 MB to fetch',
+    'which of gpt2’s SAEs to verify; 12 is after the last layer. Each is a download of 151 MB',
     listOf('layers', integerIn('layer', 0, 12)),
     [...gpt2Expected.release.keys()].map(layerOf),
   )
@@ -138,5 +141,5 @@ function printExpected(
     missed === 0 ? `all ${required} required checks hold` : `${missed} of ${required} required checks FAILED`,
   )
   for (const hint of hints) print(`likely: ${hint}`)
-  if (missed > 0) print('whether the files are the published ones: npm run download -- gpt2 --offline')
+  if (missed > 0) print('to check that the files are the published ones: npm run download -- gpt2 --offline')
 }

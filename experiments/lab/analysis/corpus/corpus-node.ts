@@ -23,7 +23,7 @@ export interface Corpus {
 export function corpusOption(): Option {
   return new Option(
     '--corpus <folder>',
-    'a result of npm run corpus, from which cards of features take their figures and examples; of the same weights',
+    'a result of npm run corpus, made with the same weights, whose figures and examples the feature cards show',
   )
 }
 
@@ -40,8 +40,8 @@ export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, 'manifest.json')
   const manifest = JSON.parse(
     await readFile(path, 'utf8').catch((cause: unknown) => {
-      const how = 'name a folder that npm run corpus has written to its end'
-      throw new UserError(`${folder}: there is no corpus’s result, as manifest.json is missing: ${how}`, {
+      const how = 'name a folder that npm run corpus has finished'
+      throw new UserError(`${folder}: there is no finished corpus, as manifest.json is missing: ${how}`, {
         cause,
       })
     }),

@@ -40,7 +40,7 @@ export async function openCorpusOf(folder: string, wanted: Wanted): Promise<Corp
   const description =
     `${folder}: ${tokens} tokens of ${documents} documents` +
     (missing.length > 0
-      ? `; it has no layer ${missing.join(', ')}: cards there are of these texts alone`
+      ? `; it has no layer ${missing.join(', ')}: cards of such a layer show these texts alone`
       : '')
   return { ...corpus, description, missing }
 }
@@ -59,7 +59,7 @@ async function checkWeights(
   if (sha256 !== manifest.model_sha256)
     throw new UserError(
       `--corpus ${folder}: it was made with the model ${manifest.model}, weights ${short(manifest.model_sha256)}, not with ${source.name}, ` +
-        `weights ${short(sha256)}: name that model by --model, or make the corpus again with this one`,
+        `weights ${short(sha256)}: name that model with --model, or make the corpus again with this one`,
     )
   for (const hook of hooks) {
     const own = await hashWeights(await source.saes.get(hook)!.weights())
@@ -67,7 +67,7 @@ async function checkWeights(
     const made = manifest.layers.find((layer) => layer.hook === hook)!.sha256
     if (own !== made)
       throw new UserError(
-        `--corpus ${folder}: its SAE of ${hook} has the weights ${short(made)}, this one ${short(own)}: name that SAE by --saes, or make ` +
+        `--corpus ${folder}: its SAE of ${hook} has the weights ${short(made)}, this one ${short(own)}: name that SAE with --saes, or make ` +
           'the corpus again with this one',
       )
   }

@@ -57,7 +57,7 @@ async function fetchInto(
     const wrong = `${file.label}: expected ${difference.expected}, got ${difference.found}`
     if (refused)
       throw new UserError(
-        `${wrong}, twice: the server has another file, or something on the way changes it; try another network or ${file.setting}`,
+        `${wrong}, twice: the server has a different file, or something on the way changes it; try another network or ${file.setting}`,
       )
     refused = true
     throw new TransientError(wrong)
@@ -84,7 +84,7 @@ async function receive(
     if (tooMuch || (announced ?? file.size) !== file.size)
       throw new UserError(
         `${label}: expected ${file.size} bytes, ${reply.host} has ${tooMuch ? `more than ${file.size}` : announced}: ` +
-          `it serves another file; try another ${file.setting}`,
+          `it serves a different file; try another ${file.setting}`,
       )
     await partial.append(chunk)
     onBytes(partial.length)

@@ -84,7 +84,7 @@ async function announce(settings: HubSettings, file: HubFile, revision: string):
     )
   if (file.sha256 !== undefined && etag.length === 64 && etag !== file.sha256)
     throw new UserError(
-      `${label}: expected SHA-256 ${file.sha256}, ${reply.host} announces ${etag}: it has another file; try another HF_ENDPOINT`,
+      `${label}: expected SHA-256 ${file.sha256}, ${reply.host} announces ${etag}: it has a different file; try another HF_ENDPOINT`,
     )
   return { file, etag, commit, remote: { ...address, size: file.size ?? size, hash: file.sha256 ?? etag } }
 }

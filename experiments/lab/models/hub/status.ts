@@ -18,8 +18,8 @@ export function statusError(
   if (status === 401)
     return new UserError(
       token
-        ? `${answer}: it does not accept the token in HF_TOKEN: make a new one, or unset it, as these files are public`
-        : `${answer}: it wants a token: set HF_TOKEN to one of your account's (the hub also says so where nothing has this name)`,
+        ? `${answer}: it does not accept the token in HF_TOKEN: make a new one, or unset HF_TOKEN, as these files are public`
+        : `${answer}: it requires a token: set HF_TOKEN to one of your account's (the hub also says so where nothing has this name)`,
     )
   if (status === 403)
     return new UserError(
@@ -30,7 +30,7 @@ export function statusError(
     return new UserError(`${answer}: there is no such ${missing}: is ${setting} a complete mirror?`)
   }
   if (status === 408 || status === 429 || status >= 500) {
-    const fault = status === 429 ? 'too many requests' : 'the server has a fault of its own'
+    const fault = status === 429 ? 'too many requests' : 'an error inside the server'
     return new TransientError(`${answer}: ${fault}`, retryAfter(headers.get('Retry-After')))
   }
   return new UserError(`${answer}: does ${setting} name the right server?`)

@@ -46,7 +46,7 @@ function indexPage({ model, layers, texts, command, bos }: Manifest): string {
         <p class="eyebrow">clearbox · features over a corpus</p>
         <h1>What features fire on</h1>
         <p class="answer">
-          ${`${texts.tokens.toLocaleString('en')} tokens of ${texts.documents.toLocaleString('en')} documents through ${visible(model)}; ${visible(bos)}.`}
+          ${`${texts.tokens.toLocaleString('en')} tokens of ${texts.documents.toLocaleString('en')} documents, read by ${visible(model)}; ${visible(bos)}.`}
         </p>
         <p class="facts"><code>${visible(command)}</code></p>
       </header>
@@ -72,11 +72,11 @@ function indexPage({ model, layers, texts, command, bos }: Manifest): string {
       </form>
       <p role="status" id="status"></p>
       <nav aria-label="Pages">
-        <button type="button" id="before">Before</button> <button type="button" id="next">Next</button>
+        <button type="button" id="before">Previous</button> <button type="button" id="next">Next</button>
       </nav>
       ${tokenLegend()}
       <div id="results" class="cards"></div>
-      <footer>The same numbers stand in features.parquet and examples.parquet, beside this file.</footer>
+      <footer>The same numbers are in features.parquet and examples.parquet, beside this file.</footer>
     </main>`,
   })
 }

@@ -80,7 +80,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     const facts =
       one.firings === 0
         ? 'It fires nowhere in the corpus.'
-        : `Fires on ${(100 * density).toPrecision(3)} % of the tokens (${one.firings}); mean where it fires ${one.mean}, highest ${max}.`
+        : `Fires on ${(100 * density).toPrecision(3)} % of the tokens (${one.firings}), with a mean of ${one.mean} and a maximum of ${max}.`
     article.append(make('p', facts, 'facts'))
     const list = (title: string, words: readonly string[]) => {
       if (words.length > 0) article.append(make('p', `${title}: ${words.map(shown).join('  ')}`, 'facts'))
@@ -105,7 +105,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     const drawn = one.examples.filter(({ interval }) => interval > 0)
     if (drawn.length > 0) {
       const more = make('details')
-      more.append(make('summary', 'Drawn from strong to weak'))
+      more.append(make('summary', 'A sample, from strong to weak'))
       for (const interval of new Set(drawn.map((each) => each.interval))) {
         const own = drawn.filter((each) => each.interval === interval)
         more.append(make('p', `From ${own[0].from} to ${own[0].to}`, 'note'), examples(own))
@@ -163,7 +163,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
       results.replaceChildren(...cards)
       const shownTo = Math.min(first + page, found.length)
       status.textContent =
-        found.length === 0 ? 'no feature' : `features ${first + 1} to ${shownTo} of ${found.length}`
+        found.length === 0 ? 'no feature found' : `features ${first + 1} to ${shownTo} of ${found.length}`
       ;(document.getElementById('before') as HTMLButtonElement).disabled = first === 0
       ;(document.getElementById('next') as HTMLButtonElement).disabled = shownTo === found.length
     } catch (error) {

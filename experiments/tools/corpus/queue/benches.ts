@@ -1,4 +1,4 @@
-// What a worker needs for a corpus: its own model and SAEs, held to those that the corpus was begun with.
+// What a worker needs for a corpus: its own model and SAEs, checked against those that the corpus was started with.
 import { relative } from 'node:path'
 import type { Backend } from '../../../../engine/backend.ts'
 import type { Sae } from '../../../../sae/weights.ts'
@@ -11,7 +11,7 @@ import type { Workbench } from '../run-shard.ts'
 import { belowRoot } from './below-root.ts'
 import type { ShardJob } from './shard-job.ts'
 
-/** This worker is not one for the shard; another may be. */
+/** This worker cannot work on the shard; another may. */
 export class Misfit extends UserError {
   override name = 'Misfit'
 }
@@ -44,7 +44,7 @@ export class Benches implements Disposable {
     const key = `${task.hash} ${task.texts}`
     const known = this.#prepared.get(key)
     if (known) return known
-    const refuse = (what: string) => new Misfit(`this worker is not one for ${task.out}: ${what}`)
+    const refuse = (what: string) => new Misfit(`this worker cannot work on ${task.out}: ${what}`)
     const { columns, seed, shardTokens, store, saes } = task.job
     const hooks = saes.map(({ hook }) => hook)
     const missing = hooks.filter((hook) => !this.#model.saeHooks.includes(hook))
@@ -60,7 +60,7 @@ export class Benches implements Disposable {
       throw refuse(`it differs in the ${differing.join(', the ')} (here ${here}; there ${there})`)
     }
     if (hashJob(job) !== task.hash)
-      throw refuse(`the names, sizes or dates of the texts in ${task.texts} are others below its --root`)
+      throw refuse(`the names, sizes or dates of the texts in ${task.texts} are different below its --root`)
     for (const hook of hooks) if (!this.#saes.has(hook)) this.#saes.set(hook, await this.#model.openSae(hook))
     const ofHooks = hooks.map((hook) => this.#saes.get(hook)!)
     const bench = { model: this.#model, saes: ofHooks, job, jobHash: task.hash }

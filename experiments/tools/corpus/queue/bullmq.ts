@@ -1,4 +1,4 @@
-// BullMQ on ioredis: optional peers, loaded when a queue is asked for. Described here as far as they are used.
+// BullMQ on ioredis: optional peer dependencies, loaded when a queue is asked for. Only what is used of them is declared here.
 import { UserError } from '../../../lab/cli/user-error.ts'
 import { printNote } from '../../../lab/cli/print.ts'
 import { QUEUE } from './shard-job.ts'
@@ -124,7 +124,7 @@ export async function connect(address: string): Promise<Connection> {
   }
 }
 
-/** Errors of the connection are told once, by its own handler. */
+/** Errors of the connection are reported once, by its own handler. */
 function quiet<T extends JobQueue | JobWorker>(one: T): T {
   one.on('error', () => {})
   return one
@@ -141,7 +141,7 @@ function checkAddress(address: string): string {
     /^(\/\d*)?$/.test(url.pathname)
   if (!good)
     throw new UserError(
-      '--queue: expected redis://HOST[:PORT][/DATABASE], or rediss:// for TLS, with USER:PASSWORD@ before HOST if it wants one ' +
+      '--queue: expected redis://HOST[:PORT][/DATABASE], or rediss:// for TLS, with USER:PASSWORD@ before HOST if it requires a password ' +
         '(a / in a password is written %2F); what was given is not shown, as it may hold a password',
     )
   return `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`

@@ -35,19 +35,19 @@ const options = addEngineOptions(
   )
   .option(
     '--lock <seconds>',
-    'after so long without a sign of life a worker’s shard is given to another',
+    'after this long without a sign of life, a worker’s shard is given to another worker',
     integerIn('lock', 1, 3600),
     30,
   )
   .addHelpText(
     'after',
     `
-A password that should not stand in the command line is taken from CLEARBOX_QUEUE_PASSWORD.
+To keep a password off the command line, set it in CLEARBOX_QUEUE_PASSWORD.
 
-The model and its SAEs are this machine’s own: give the options of --model and --saes that the corpus was given. A worker whose
-weights, code or arithmetic differ from the corpus’s says in what, leaves the shard to others, and ends.
+The model and its SAEs are this machine’s own: give the same --model and --saes as for the corpus. A worker whose weights, code
+or arithmetic differ from the corpus’s says what differs, leaves the shard to others, and ends.
 
-Ctrl-C puts the shard back that is being worked on.
+Ctrl-C puts the current shard back into the queue.
 
 Example:
   npm run corpus:worker -- --queue redis://queue.local --root /shared --model gpt2`,
@@ -84,5 +84,5 @@ runMain(async () => {
 const place = ({ out, index }: ShardJob) => ({ out, index })
 
 function line({ out, index }: ShardJob, { tokens, seconds, there }: Done): string {
-  return `${out}: shard ${index}, ${tokens} tokens ${there ? 'that were there' : `in ${seconds.toFixed(1)} s`}`
+  return `${out}: shard ${index}, ${tokens} tokens ${there ? 'already done' : `in ${seconds.toFixed(1)} s`}`
 }

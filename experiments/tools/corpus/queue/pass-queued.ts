@@ -61,7 +61,7 @@ export async function passQueued(bench: Workbench, options: QueueOptions): Promi
   using progress = createProgress({ label: 'corpus', total: bytes, unit: 'bytes', quiet: options.quiet })
   if (!options.quiet)
     printNote(
-      `shards go to ${redis.shown}, and this command waits for workers that make them: npm run corpus:worker -- --help says how to start one`,
+      `shards go to ${redis.shown}, and this command waits for workers to compute them: npm run corpus:worker -- --help says how to start one`,
     )
   const pass = new QueuedPass(bench, options, redis.queue(), progress)
   using _ = onSignal(() => pass.withdraw())
@@ -219,7 +219,10 @@ class QueuedPass {
     }
     const failed = this.#failed.size > 0 ? `, ${this.#failed.size} failed` : ''
     const waiting = this.#awaited.size - workers.size
-    this.#progress.update(bytes, `${tokens} tokens, ${workers.size} workers, ${waiting} shards wait${failed}`)
+    this.#progress.update(
+      bytes,
+      `${tokens} tokens, ${workers.size} workers, ${waiting} shards waiting${failed}`,
+    )
   }
 
   /** Takes out of the queue what no worker has begun. */
@@ -238,7 +241,7 @@ class QueuedPass {
             .slice(0, 3)
             .map(([index, reason]) => `shard ${index}: ${reason}`)
             .join('; ')}: ` +
-          'mend what is wrong, and the same command works on those alone',
+          'correct what is wrong; the same command then works on those alone',
       )
     const shards: ShardFile[] = [] // opened one after the other: to be verified, a file is read as a whole
     for (let index = 0; index < this.#shards!; index++)
@@ -247,13 +250,13 @@ class QueuedPass {
   }
 }
 
-/** Where workers find texts and results below their own --root. @throws UserError where they are not below this one's */
+/** Where workers find texts and results below their own --root. @throws UserError if they are not below this machine's */
 export async function queueOptions(
   address: string,
   { root, texts, out }: { readonly root: string; readonly texts: string; readonly out: string },
 ): Promise<Pick<QueueOptions, 'address' | 'texts' | 'out'>> {
   if (isUrl(texts))
-    throw new UserError('--queue: texts behind an address are not shared out: fetch them first')
+    throw new UserError('--queue: texts at an address cannot be shared between workers: fetch them first')
   const real = await realpath(root).catch((cause: Error) => {
     throw new UserError(`--root: ${cause.message}`, { cause })
   })

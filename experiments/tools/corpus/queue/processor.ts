@@ -5,7 +5,7 @@ import type { JobErrors, Process, QueuedJob } from './bullmq.ts'
 import { BadShard, readShardJob, type ShardJob, type ShardProgress } from './shard-job.ts'
 import { workOnShard, type Done } from './work-on-shard.ts'
 
-/** Workers that may die over a shard before it is given up. */
+/** How many workers may die on a shard before it is given up. */
 const MOST_DEATHS = 5
 
 interface Told {
@@ -25,7 +25,7 @@ export function processor(name: string, benches: Benches, errors: JobErrors, tol
       const prepared = await benches.of(task)
       if (task.begun.length >= MOST_DEATHS)
         throw new BadShard(
-          `${task.begun.length} workers began it, and none of them was heard of again: ${task.begun.join(', ')}`,
+          `${task.begun.length} workers started it, and none of them was heard from again: ${task.begun.join(', ')}`,
         )
       await job.updateData({ ...task, begun: [...task.begun, name] })
       using _ = onSignal(async () => {

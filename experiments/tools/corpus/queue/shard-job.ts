@@ -56,6 +56,6 @@ export function readShardJob(data: unknown): ShardJob {
     begun.every(isText) &&
     Array.isArray(saes) &&
     saes.every((sae: { hook?: unknown } | null) => isText(sae?.hook))
-  if (!good) throw new BadShard('what the queue holds is no shard of a corpus')
+  if (!good) throw new BadShard('an entry of the queue is not a shard of a corpus')
   return data as ShardJob
 }

@@ -72,7 +72,7 @@ async function* recordsOf(path: string, check: (text: string) => unknown): Async
       end = wholeRecord(waiting)
     ) {
       const lines = waiting.slice(0, end || 1)
-      const fault = end === 0 ? 'a double quote without its partner' : faultOf(lines, check)
+      const fault = end === 0 ? 'an unmatched double quote' : faultOf(lines, check)
       const taken = fault === undefined ? lines.length : 1
       waiting = waiting.slice(taken)
       yield { lines: lines.slice(0, taken), fault }
@@ -113,7 +113,7 @@ function quotesIn({ bytes = new Uint8Array() }: Line): number {
 function faultOf(lines: readonly Line[], check: (text: string) => unknown): string | undefined {
   const size = lines.reduce((sum, { bytes }) => sum + (bytes?.length ?? Infinity), 0)
   if (lines[0].bytes === undefined || size > LARGEST_DOCUMENT)
-    return lines.length > 1 ? 'a double quote without its partner' : TOO_LARGE
+    return lines.length > 1 ? 'an unmatched double quote' : TOO_LARGE
   try {
     check(textOf(lines))
     return undefined
@@ -121,7 +121,7 @@ function faultOf(lines: readonly Line[], check: (text: string) => unknown): stri
     if (error instanceof TypeError) return NOT_UTF8
     if (error instanceof CsvError && error.code === 'CSV_INVALID_CLOSING_QUOTE')
       return 'text after a closing quote: put the text in quotes and double those inside it'
-    if (error instanceof CsvError) return 'a double quote inside a text that does not begin with one'
+    if (error instanceof CsvError) return 'a double quote inside a text that does not start with one'
     throw error
   }
 }

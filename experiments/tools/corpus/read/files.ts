@@ -49,14 +49,14 @@ export async function corpusFiles(path: string): Promise<{ files: CorpusFile[]; 
     else files.push({ path: full, name, bytes: found.size, modified: Math.trunc(found.mtimeMs) })
   }
   if (files.length === 0)
-    throw new UserError(`${path}: no file in it ends in ${ENDINGS.join(', ')}: there is nothing to read`)
+    throw new UserError(`${path}: nothing to read: no file in it ends in ${ENDINGS.join(', ')}`)
   const byName = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0) // the same order everywhere
   return { files: files.sort((a, b) => byName(a.name, b.name)), passedOver: passedOver.sort(byName) }
 }
 
 async function remoteFile(url: string): Promise<CorpusFile> {
   if (endingOf(url) !== '.parquet')
-    throw new UserError(`${url}: behind an address only .parquet files are read: fetch it first`)
+    throw new UserError(`${url}: only .parquet files can be read from an address: fetch it first`)
   try {
     const { file } = await openParquet(url)
     return { path: url, name: url, bytes: file.byteLength, modified: 0 }

@@ -53,9 +53,7 @@ export async function writeResult(
   const { model, saes, job } = bench
   const merged = await mergeShards(shards, model.gpt2.config.nCtx)
   if (merged.tokens === 0)
-    throw new UserError(
-      `there is no text in the corpus; bad input: ${merged.faultCount}${worst(merged, job.files)}`,
-    )
+    throw new UserError(`the corpus has no text; bad input: ${merged.faultCount}${worst(merged, job.files)}`)
   const hooks = saes.map(({ config }) => config.hookName)
   const measured = await measureSaes(modelWith(model, saes), merged.measured, hooks)
   const features = await TableWriter.open<FeatureRow>(join(folder, 'features.parquet'), FEATURE_COLUMNS)
