@@ -7,7 +7,9 @@ import { buildExplorer } from '../experiments/explorer/build/build.ts'
 import type { Answer } from '../experiments/explorer/protocol.ts'
 import { BACKENDS } from '../experiments/explorer/page/backends.ts'
 import { serveFolder } from '../experiments/explorer/serve-node.ts'
+import { listOf } from '../experiments/lab/cli/cli.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { launchChromium } from '../test/browser/chromium.ts'
 import { timesAsFast, type Benchmark } from './benchmark.ts'
 import { gpuFlags, softwareFlags } from './gpujs/chromium.ts'
@@ -19,6 +21,9 @@ const TEXT =
   'The old doctor said that the patient would have to stay in the house until the weather was better and then go back to his home'
 const TOKENS = 30
 
+/** Of all SAEs of the bundled model: the library that is searched. */
+const FEATURES = 6144
+
 /** Milliseconds of one key press, by the work of their row. */
 type Press = Readonly<Record<string, number>>
 
@@ -28,16 +33,25 @@ interface Typist {
   readonly guess: number
   readonly first: Press
   readonly presses: readonly Press[]
+  /** Milliseconds from a key in the library's search to the picture of what it found. */
+  readonly searches: readonly number[]
 }
 
-export const explore: Benchmark<{ software?: boolean }> = {
+export const explore: Benchmark<{ software?: boolean; only?: readonly string[] }> = {
   name: 'explore',
   description: 'typing in the Explorer in Chromium, on every backend',
   addOptions: (command) =>
-    command.option('--software', 'GPU modes on SwiftShader, for a machine without a GPU'),
+    command
+      .option('--software', 'GPU modes on SwiftShader, for a machine without a GPU')
+      .option(
+        '--only <list>',
+        'backends to type on, by the beginning of their names; the reference backend always is one',
+        listOf('only'),
+      ),
 
   /** Every backend, and wasm without shared memory, once its next-token probability agrees with the reference backend's. */
-  async run({ quick, quiet, software = false }) {
+  async run({ quick, quiet, software = false, only }) {
+    const others = chosen(only)
     const folder = await mkdtemp(join(tmpdir(), 'clearbox-bench-explore-'))
     const root = join(folder, 'site')
     const rows: Row[] = []
@@ -51,18 +65,22 @@ export const explore: Benchmark<{ software?: boolean }> = {
     const onGpu = await launchChromium(software ? softwareFlags : gpuFlags)
     try {
       const few = quick ? 2 : 3
-      const others = BACKENDS.map(({ name }) => name).filter((name) => !['wasm', 'reference'].includes(name))
       const works = [
         { name: 'reference', url: shared.url, presses: few },
-        { name: 'wasm', url: shared.url, presses: quick ? 10 : 50 },
-        { name: 'wasm', url: plain.url, presses: quick ? 10 : 20 },
-        ...others.map((name) => ({ name, url: shared.url, presses: few })),
+        ...others.flatMap((name) =>
+          name === 'wasm'
+            ? [
+                { name, url: shared.url, presses: quick ? 10 : 50 },
+                { name, url: plain.url, presses: quick ? 10 : 20 },
+              ]
+            : [{ name, url: shared.url, presses: few }],
+        ),
       ]
       using progress = createProgress({ label: 'typing', total: works.length, unit: 'backends', quiet })
       let expected: number | undefined
       for (const { name, url, presses } of works) {
         await attempt(name, notRun, async () => {
-          const typist = await type(/webg/.test(name) ? onGpu : browser, `${url}#backend=${name}`, presses)
+          const typist = await type(/webg/.test(name) ? onGpu : browser, url, name, presses)
           expected ??= typist.guess
           if (!(Math.abs(typist.guess - expected) < 1e-4))
             throw new Error(`${name}: wrong result: ${typist.guess}, expected ${expected}`)
@@ -85,19 +103,36 @@ export const explore: Benchmark<{ software?: boolean }> = {
   },
 }
 
-/** Single layers of our fastest backend only. */
-function rowsOf(backend: string, { mode, first, presses }: Typist): Row[] {
-  const row = (work: string, of: readonly Press[], key = work) => {
-    const name = { work, shape: String(TOKENS), backend, mode, threads: threadsOf({ mode }) }
-    const samples = of.map((press) => press[key])
+/** -> the backends that are held to the reference backend @throws UserError for a name that none begins with */
+function chosen(only: readonly string[] = ['']): string[] {
+  const names = BACKENDS.map(({ name }) => name)
+  for (const wanted of only)
+    if (!names.some((name) => name.startsWith(wanted)))
+      throw new UserError(`bench explore: --only ${wanted}: there are ${names.join('; ')}`)
+  return names.filter((name) => name !== 'reference' && only.some((wanted) => name.startsWith(wanted)))
+}
+
+/** Single layers of our fastest backend only, and the search: it asks no backend. */
+function rowsOf(backend: string, { mode, first, presses, searches }: Typist): Row[] {
+  const row = (work: string, samples: readonly number[], shape = TOKENS) => {
+    const name = { work, shape: String(shape), backend, mode, threads: threadsOf({ mode }) }
     return makeRow(name, samples, noCost)
   }
   const works = Object.keys(first).filter((work) => backend === 'wasm' || !work.startsWith('its layer'))
-  return [row('first key to picture', [first], 'key to picture'), ...works.map((work) => row(work, presses))]
+  return [
+    row('first key to picture', [first['key to picture']]),
+    ...works.map((work) =>
+      row(
+        work,
+        presses.map((press) => press[work]),
+      ),
+    ),
+    ...(searches.length > 0 ? [row('library search', searches, FEATURES)] : []),
+  ]
 }
 
 /** Opens the page in a new context and presses keys, each when the picture of the one before has come. */
-async function type(browser: Browser, url: string, presses: number): Promise<Typist> {
+async function type(browser: Browser, url: string, backend: string, presses: number): Promise<Typist> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
     serviceWorkers: 'block',
@@ -106,7 +141,7 @@ async function type(browser: Browser, url: string, presses: number): Promise<Typ
   try {
     const page = await context.newPage()
     await page.addInitScript(keepTimes)
-    await page.goto(`${url}&text=${encodeURIComponent(TEXT)}`)
+    await page.goto(`${url}#backend=${backend}&text=${encodeURIComponent(TEXT)}`)
     await page.locator('#explorer[data-run-id]:not([data-run-id=""]), .notice.failure').first().waitFor()
     const failure = page.locator('.notice.failure')
     if (await failure.isVisible()) throw new Error(await failure.innerText())
@@ -119,19 +154,42 @@ async function type(browser: Browser, url: string, presses: number): Promise<Typ
     const first = await press(page, 's')
     const later: Press[] = []
     for (let i = 0; i < presses; i++) later.push(await press(page, i % 2 === 0 ? 'Backspace' : 's'))
-    return { mode, guess, first, presses: later }
+    const searches = backend === 'wasm' ? await searchLibrary(page, presses) : []
+    return { mode, guess, first, presses: later, searches }
   } finally {
     await context.close()
   }
 }
 
+/** Types into the search of the library, over all features of all layers: each key changes how many are found. */
+async function searchLibrary(page: Page, keys: number): Promise<number[]> {
+  await page.locator('#library').evaluate((title) => title.scrollIntoView())
+  const status = page.locator('.library [role="status"]', { hasText: `of ${FEATURES.toLocaleString('en')}` })
+  await status.waitFor()
+  await status.evaluate((element) => {
+    const { kept } = globalThis as unknown as Kept
+    const painted = () => setTimeout(() => kept.searches.push(performance.now() - kept.key))
+    new MutationObserver(() => requestAnimationFrame(painted)).observe(element, {
+      characterData: true,
+      subtree: true,
+    })
+  })
+  await page.locator('.library input[type="search"]').focus()
+  for (let i = 0; i < keys; i++) {
+    await page.waitForTimeout(100)
+    await page.keyboard.press(['t', 'h', 'Backspace', 'Backspace'][i % 4])
+    await page.waitForFunction((i) => (globalThis as unknown as Kept).kept.searches.length > i, i)
+  }
+  return page.evaluate(() => (globalThis as unknown as Kept).kept.searches)
+}
+
 interface Kept {
-  kept: { key: number; guess: number; worker: number; layers: number[] }
+  kept: { key: number; guess: number; worker: number; layers: number[]; searches: number[] }
 }
 
 /** In the page, before its own script: keeps when the last key was pressed, and what the worker says of its times. */
 function keepTimes(): void {
-  const kept: Kept['kept'] = { key: 0, guess: 0, worker: 0, layers: [] }
+  const kept: Kept['kept'] = { key: 0, guess: 0, worker: 0, layers: [], searches: [] }
   Object.assign(globalThis, { kept })
   addEventListener('keydown', ({ timeStamp }) => (kept.key = timeStamp), { capture: true })
   const Real = Worker

@@ -5,8 +5,8 @@ import type { ReferenceEncoder } from './prepared.ts'
 import { select } from './select.ts'
 
 /**
- * The entries of x W + b that the encoder's selection keeps, and of those the positive ones: that is the ReLU. It works row by row,
- * so that only one dense row is ever held.
+ * The entries of x W + b that the encoder's selection keeps, and of those the positive ones: the ReLU. One row at a time, so that
+ * only one dense row is ever held.
  */
 export function sparseEncode(x: Tensor, encoder: ReferenceEncoder): SparseRows {
   const parts: SparseRows[] = []

@@ -30,7 +30,7 @@ const command = createCommand(
   'exercises that check themselves: write a piece of the model, and compare it with the reference',
 )
   .argument('[name]', 'the exercise; without it, or with `list`, all exercises are listed')
-  .option('--file <path>', 'write or check this file instead of results/exercises/NAME.ts')
+  .option('--file <path>', 'begin or check this file instead of results/exercises/NAME.ts')
   .option('--hint [number]', 'show the first hint, or hint 2')
   .option('--solution', 'show a solution')
   .option('--answer <patient=fault...>', 'for diagnose: what is wrong with a patient; several may be given')

@@ -32,12 +32,21 @@ export type InText = readonly ReadonlyMap<number, { readonly activation: number;
 /** A layer's index, and what searching made of it once. */
 export interface Searchable {
   readonly index: LayerIndex
-  /** Each feature's tokens in lower case, a line each: what is looked through first. */
-  readonly lower: { readonly fires: readonly string[]; readonly promotes: readonly string[] }
+  readonly lower: { readonly fires: readonly LowerTokens[]; readonly promotes: readonly LowerTokens[] }
+}
+
+/** A feature's tokens in lower case: a line each, which is looked through first, and one by one. */
+interface LowerTokens {
+  readonly lines: string
+  readonly tokens: readonly string[]
 }
 
 export function searchable(index: LayerIndex): Searchable {
-  const lower = (lists: LayerIndex['fires']): string[] => lists.map((list) => list.join('\n').toLowerCase())
+  const lower = (lists: LayerIndex['fires']): LowerTokens[] =>
+    lists.map((list) => {
+      const tokens = list.map((token) => token.toLowerCase())
+      return { lines: tokens.join('\n'), tokens }
+    })
   return { index, lower: { fires: lower(index.fires), promotes: lower(index.promoted) } }
 }
 
@@ -72,16 +81,15 @@ export function searchLibrary(
 }
 
 /** Whole tokens fit better than parts of them, and a feature's first tokens better than its last. */
-function tokenHits(layer: number, { index, lower }: Searchable, { by, words }: LibraryQuery): Hit[] {
+function tokenHits(layer: number, { lower }: Searchable, { by, words }: LibraryQuery): Hit[] {
   const wanted = words.toLowerCase()
   const bare = wanted.trim()
-  const [lists, texts] = by === 'promotes' ? [index.promoted, lower.promotes] : [index.fires, lower.fires]
-  if (wanted === '') return texts.map((_, feature) => ({ layer, feature, rank: 0 }))
+  const features = by === 'promotes' ? lower.promotes : lower.fires
+  if (wanted === '') return features.map((_, feature) => ({ layer, feature, rank: 0 }))
   const hits: Hit[] = []
-  for (const [feature, text] of texts.entries()) {
-    if (!text.includes(wanted)) continue
-    const tokens = lists[feature].map((token) => token.toLowerCase())
-    const whole = tokens.findIndex((token) => token === wanted || token.trim() === bare)
+  for (const [feature, { lines, tokens }] of features.entries()) {
+    if (!lines.includes(wanted)) continue
+    const whole = tokens.findIndex((token) => token.trim() === bare)
     const part = tokens.findIndex((token) => token.includes(wanted))
     if (part >= 0) hits.push({ layer, feature, rank: whole >= 0 ? whole : PARTS + part })
   }

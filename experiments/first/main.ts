@@ -20,7 +20,7 @@ type Options = { model: string; saes?: string; force?: boolean; json?: boolean }
 
 const command = addGivenText(createCommand('first', "a text's strongest features at each layer of a model"))
   .option('--model <name>', 'as for npm start: tiny (bundled), a published model, or a folder', 'tiny')
-  .option('--saes <which>', 'SAEs in place of the model’s own, as for npm start; checked on the text')
+  .option('--saes <which>', 'SAEs to use instead, as for npm start; they are checked on the text')
   .option('--force', 'go on even if such an SAE hardly rebuilds the text')
   .argument('[text]', 'the text', 'The quick brown fox jumps over the lazy dog.')
   .parse()

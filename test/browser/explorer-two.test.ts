@@ -17,7 +17,7 @@ const PAIR = '#text=import+numpy+as&other=import+pandas+as'
 
 const two = ({ page }: Visitor) => page.locator('section[aria-labelledby="two"]')
 const grid = (visitor: Visitor) => two(visitor).locator('.patch-grid')
-const patched = (visitor: Visitor) => two(visitor).getByText('The most is moved by')
+const patched = (visitor: Visitor) => two(visitor).getByText('The largest effects:')
 /** A table's numbers, row by row. */
 const numbers = (table: ReturnType<typeof grid>) =>
   table
@@ -105,7 +105,7 @@ test('tokens, features, heads and logits of a token beside its like; one that ha
       await section.getByText('Anywhere in the texts').click()
       for (const button of await section.locator('.aligned button').all()) {
         await button.click()
-        if (await section.getByText('Nothing in the other text stands for your').isVisible()) return
+        if (await section.getByText('Nothing in the other text corresponds to your').isVisible()) return
       }
       assert.unreachable('no token without its like')
     },

@@ -139,7 +139,7 @@ test('a version of which a file is another’s is not kept, and the page says so
     async (visitor) => {
       await visitor.ready()
       await visitor.page
-        .locator('#offline', { hasText: 'could not be had, or is another version’s' })
+        .locator('#offline', { hasText: 'could not be fetched, or belongs to another version' })
         .waitFor({ state: 'attached' })
       assert.equal(await caches(visitor.page), [])
     },

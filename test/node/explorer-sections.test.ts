@@ -67,7 +67,7 @@ test('the library offers the layers that have an SAE, and says where there is no
       h(LibrarySection, { opened, query: START.library, library: null, open: null, dispatch() {} }),
     )
   const one = library(withSaes([0, 50]))
-  assert.match(one, /All 50 of 1 SAE, .*No corpus was read with them\./s)
+  assert.match(one, /All 50 of 1 SAE, .*No corpus was read with these SAEs\./s)
   assert.equal(
     [...one.matchAll(/<option value="(\d)"/g)].map(([, layer]) => layer),
     ['1'],

@@ -177,7 +177,7 @@ const hubCases: [name: string, fault: hub.Fault, token: string | undefined, mess
     '401 to a token',
     hub.status(401),
     'hf_x',
-    'it does not accept the token in HF_TOKEN: make a new one, or unset it',
+    'it does not accept the token in HF_TOKEN: make a new one, or unset HF_TOKEN',
   ],
   ['403', hub.status(403), 'hf_x', 'access denied: ask for access on the repository'],
   [

@@ -36,7 +36,7 @@ report('every layer, category and feature is there, each with its table', () => 
     `${claim}: ${status} (${brief}).The figures: ${claim}${detail}`
   assert.equal(said, sample.verdicts.map(shown))
   assert.is(text(document.querySelector('.answer')), sample.answer)
-  assert.match(text(document.querySelector('.notice')), /trained separately.*not comparable/)
+  assert.match(text(document.querySelector('.notice')), /trained separately.*cannot be compared/)
   assert.is(all(document, '.provenance tr').length, 13)
   assert.match(text(document.querySelector('.provenance tr:last-child')), /2026-01-02 03:04 UTC, 0f-1/)
 })
@@ -101,7 +101,8 @@ report('a card holds its strongest texts, the data the others, and both know how
       const shown = Math.min(firing, SHOWN_TEXTS)
       assert.is(all(card?.querySelector('.texts') ?? document, 'li').length, shown)
       assert.is(data.features[`L${layer.layer}-${feature}`]?.length ?? 0, firing - shown)
-      assert.match(text(card), `Fires in ${firing} texts, silent in ${sample.texts.length - firing}; on `)
+      assert.match(text(card), `Fires in ${firing} texts, on `)
+      assert.match(text(card), ` of the tokens; silent in ${sample.texts.length - firing}. `)
       more += firing - shown
     }
   assert.ok(more > 0)

@@ -18,8 +18,8 @@ export function attention(props: HeadProps): VNode {
         `In each layer, ${run.opened.config.nHeads} `,
         term('heads'),
         ' let a token fetch something from the tokens before it. Each square is one head: a row is a token that looks, a ' +
-          'column one that is looked at, coloured the more, the more attention it gets. A head that finds nothing rests at the left ' +
-          'edge, on BOS. The line is the token you chose; click a head to see it large.',
+          'column one that is looked at, and the stronger its colour, the more attention it gets. A head that finds nothing looks at the left ' +
+          'edge, at BOS. The line is the token you chose; click a head to see it large.',
       ],
     },
     [

@@ -38,7 +38,7 @@ export const CardContent = memo(({ card, dispatch }: { card: Card; dispatch: Dis
       ${String(feature)}
     </button>`
   const intro =
-    'Nobody wrote down what it stands for: it was found by training. This is what it does in the ' +
+    'Nobody wrote down what it stands for; it was found by training. This is what it does in the ' +
     `${count(BUNDLED_TEXTS.length, 'bundled text')}.`
   return html`<div>
     <p class="note">${intro}</p>

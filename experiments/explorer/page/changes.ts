@@ -64,7 +64,7 @@ function changeSentence(run: ShownRun, change: Change): string {
   const done = change.kind === 'scale' ? `scaled by ${showNumber(change.factor)}` : 'turned off'
   if (!fires) return `${name} is ${done}, but it fires nowhere in this text: nothing can change.`
   return change.kind === 'scale'
-    ? `${name} is ${done}: wherever it fires, it adds so many times what it did.`
+    ? `${name} is ${done}: wherever it fires, it adds that many times what it added before.`
     : `${name} is turned off: what it adds to the stream is taken out wherever it fires.`
 }
 

@@ -44,8 +44,8 @@ export function comparison(
       title: 'How do two layers differ?',
       step: 'features',
       lead:
-        'The same text at two depths. Their features are two different vocabularies: a number that stands in both means two ' +
-        'different things, and activations of deeper layers are larger because the stream itself grows.',
+        'The same text at two depths. Their features are two different vocabularies: the same number means a different ' +
+        'thing in each. Activations of deeper layers are larger because the stream itself grows.',
     },
     [
       html`<p class="choosers">

@@ -48,7 +48,7 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
     ['Turn it up', up(strength), own?.kind === 'up'],
   ]
   return html`<div class="edit">
-    <h3>What if it were otherwise?</h3>
+    <h3>What if it were different?</h3>
     <p class="examples" role="group" aria-label="What to do to the feature">
       ${choices.map(
         ([name, chosen, pressed]) =>
@@ -60,8 +60,8 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
     ${own?.kind === 'up' && slider('By how much', own.coefficient, 4 * strength, (coefficient) => choose(up(coefficient), true))}
     ${own?.kind === 'scale' && slider('How many times', own.factor, LARGEST_FACTOR, (factor) => choose(scaled(factor), true))}
     <p class="note">
-      Off: its part is taken out of the stream wherever it fires. Scaled: its part there is so many times what
-      it was. Up: its direction is added at every token but BOS, as strongly as you
+      Off: its part is taken out of the stream wherever it fires. Scaled: its part is multiplied there by your
+      factor. Up: its direction is added at every token but BOS, as strongly as you
       say${max === null ? '' : `; its own highest activation is ${showNumber(max)}`}.
     </p>
   </div>`

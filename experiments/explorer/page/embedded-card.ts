@@ -76,7 +76,8 @@ async function read(wanted: string, { corpus, saes }: ModelFiles): Promise<Shown
   const { dSae } = parseSaeConfig(saes[layer].config)
   if (feature >= dSae)
     throw new Fault('card', `Layer ${layer} has no feature ${feature}.`, `It has features 0 to ${dSae - 1}.`)
-  if (corpus === undefined) throw new Fault('card', 'This page was built without a corpus.', 'Build it anew.')
+  if (corpus === undefined)
+    throw new Fault('card', 'This page was built without a corpus.', 'Build it again.')
   const ref = { layer, feature }
   const card = await cardInCorpus(corpus, ref, keptFiles(new URL('.', location.href).href))
   return { ref, inCorpus: { facts: corpus.facts, card } }

@@ -47,7 +47,7 @@ export function useEngine(
     return () => started?.terminate()
   }, [state.worker])
 
-  // Layout effects run with the keystroke's own drawing, not after the next frame: the worker starts that much sooner.
+  // What keys ask for is asked in layout effects: they run with the key's own drawing, not after the next frame.
   useLayoutEffect(() => {
     if (opened === null) return
     const id = ++lastId.current
@@ -104,7 +104,7 @@ export function useEngine(
   )
 
   const isWanted = state.librarySeen || writeQuery(link.library) !== writeQuery(ALL)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (opened?.corpus === undefined || !isWanted) return
     const id = ++lastId.current
     ask({ type: 'library', id, query: link.library })

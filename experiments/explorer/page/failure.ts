@@ -28,7 +28,7 @@ export function FailureNotice(props: Props): VNode {
   const { failure, stale } = props
   return html`<div class="notice failure" role="alert">
     <p><strong>${failure.message}</strong></p>
-    <p>${failure.advice}${stale && ' Below is still the last text that was read.'}</p>
+    <p>${failure.advice}${stale && ' The last text that was read is still shown below.'}</p>
     <p class="ways">
       ${waysOn(props).map(([name, act]) => html`<button type="button" onClick=${act}>${name}</button>`)}
     </p>

@@ -42,7 +42,7 @@ export function featureColumns(
       html`<p class="note">
         Bars are on each layer’s own scale, up to its strongest activation in this text. The token beside a
         number is the one that the feature fires on most in the 140 bundled texts: a hint, not its meaning.
-        Each layer has an SAE of its own: the same number in two layers means nothing.
+        Each layer has its own SAE: features of the same number in two layers have nothing in common.
       </p>`,
     ],
   )

@@ -56,7 +56,7 @@ export function nextToken(run: ShownRun, token: number): VNode {
       lead: [
         'After all layers: the likeliest tokens after ',
         textToken(run, token),
-        ', and how likely the model holds them.',
+        ', and how likely each is according to the model.',
         ...actual(run, token, rows),
       ],
     },
@@ -72,8 +72,8 @@ function actual(run: ShownRun, token: number, guesses: readonly Entry[]): Compon
   if (token + 1 >= run.tokens.length) return []
   const follows = guesses.find(({ index }) => index === run.tokens[token + 1].id)
   const said =
-    follows === undefined ? 'is not among them' : `is held ${showProbability(follows.value)} likely`
-  return [' In the text follows ', textToken(run, token + 1), `, which ${said}.`]
+    follows === undefined ? 'is not among them' : `has a probability of ${showProbability(follows.value)}`
+  return [' The text continues with ', textToken(run, token + 1), `, which ${said}.`]
 }
 
 /** Tokens of the vocabulary with their probabilities, on a scale up to 1. */

@@ -144,7 +144,7 @@ function pairMark(run: ShownRun, layer: number, head: number, { query, key }: Pa
 }
 
 function sentence(run: ShownRun, layer: number, head: number, pair: Pair | null): string {
-  if (pair === null) return 'Point at a square to read it, or go by arrow keys.'
+  if (pair === null) return 'Point at a square to read it, or use the arrow keys.'
   const from = tokenName(run, pair.query)
   if (pair.key > pair.query) return `${from} cannot look ahead.`
   const share = attentionRow(run, layer, head, pair.query)[pair.key]

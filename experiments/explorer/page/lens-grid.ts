@@ -95,8 +95,8 @@ export function Grid({ run, token, dispatch }: Props): VNode {
     </div>
     <p class="note" role="status">${inWords(run, place)}</p>
     <p class="note">
-      The stronger the colour, the more likely (square-root scale). Point at a cell, or go by arrow keys, for
-      the guesses; click, or press Enter, to choose its token.
+      The stronger the colour, the more likely (square-root scale). Point at a cell, or use the arrow keys,
+      for the guesses; click, or press Enter, to choose its token.
     </p>
   </div>`
 }

@@ -42,7 +42,7 @@ export const LibrarySection = memo((props: Props): VNode => {
   const total = some.reduce((sum, { dSae }) => sum + dSae, 0)
   const counted =
     corpus === undefined
-      ? 'No corpus was read with them.'
+      ? 'No corpus was read with these SAEs.'
       : `How often and how strongly they fire was counted in ${corpus.documents.toLocaleString('en')} texts ` +
         `(${corpus.tokens.toLocaleString('en')} tokens).`
   return section(

@@ -65,13 +65,13 @@ function content({ run }: Desk, open: OpenNeuron | null): ComponentChildren {
     html`<h4>How active is it at each token?</h4>`,
     activations(run, card),
     html`<p class="note">
-      After GELU: orange above 0, blue below, up to the largest size in this text but for BOS.
+      After GELU: orange above 0, blue below, on a scale up to the largest size in this text, BOS excluded.
     </p>`,
     html`<h4>What does it say to the next token?</h4>`,
     lensPart(card),
     html`<p class="note">
-      What one unit of its row of c_proj adds to the logits as the final LayerNorm and the unembedding read
-      it, the mean over the vocabulary taken out, layers in between left out.
+      What one unit of its row of c_proj adds to the logits through the final LayerNorm and the unembedding,
+      minus the mean over the vocabulary. The layers in between are left out.
     </p>`,
   ]
 }

@@ -16,7 +16,7 @@ export function Offline(): VNode {
 async function keepPage(): Promise<string> {
   const { serviceWorker } = navigator as Partial<Pick<Navigator, 'serviceWorker'>>
   if (serviceWorker === undefined)
-    return 'Not kept for reading offline: browsers keep pages of https and of this machine alone, and none in private windows.'
+    return 'Not kept for reading offline: browsers keep only pages from https or from this machine, and none in private windows.'
   try {
     holdVersion()
     const registration = await serviceWorker.register('./service-worker.js')
@@ -24,7 +24,7 @@ async function keepPage(): Promise<string> {
     // A registration that was there knows of a later version only once it has looked. Without its server it cannot look.
     if (first === null) await registration.update().catch(() => {})
     if ((await settled(first ?? registration.installing)) === 'redundant')
-      return 'Not kept for reading offline: a file of it could not be had, or is another version’s.'
+      return 'Not kept for reading offline: one of its files could not be fetched, or belongs to another version.'
     return 'Kept in this browser: the page works without a connection, too.'
   } catch (error) {
     return `Not kept for reading offline: ${(error as Error).message}`

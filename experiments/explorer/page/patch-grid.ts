@@ -115,8 +115,8 @@ function quantity({ target, against, names }: Patching): string {
 
 function premise(start: Patching): string {
   return (
-    `After the last token ${quantity(start)} is ${showLogit(start.before)} in the text that is put into, and ` +
-    `${showLogit(start.source)} in the one it comes from. Each number is by how much it rises when one place is put.`
+    `After the last token ${quantity(start)} is ${showLogit(start.before)} in the receiving text, and ` +
+    `${showLogit(start.source)} in the other. Each number shows by how much it rises when one place is patched.`
   )
 }
 
@@ -162,5 +162,5 @@ function strongest(
         `${rowName(row).toLowerCase()} at ${tokenName(text, place.into)} (${showSigned(effect, 2)}` +
         `${Math.abs(source - before) < 0.01 ? '' : `, ${showShare(effect / (source - before))} of the way`})`,
     )
-  return `The most is moved by ${named.join('; ')}.`
+  return `The largest effects: ${named.join('; ')}.`
 }

@@ -21,9 +21,10 @@ export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
   }
   return html`<${Fold} id="share" title="How do you take this with you?" open>
     <p>
-      The link opens this page with your text and everything that you chose on it: who has the link can read
-      the text.${run.opened.bundled ? '' : ' It opens with the bundled model: yours stays where it is.'} The
-      file holds all numbers of this text, those not shown too.
+      The link opens this page with your text and everything that you chose on it. Whoever has the link can
+      read the
+      text.${run.opened.bundled ? '' : ' It opens with the bundled model; your own model is not sent.'} The
+      file holds all numbers of this text, including those not shown.
     </p>
     <p class="examples">
       <button type="button" onClick=${copy}>Copy link</button>
@@ -33,7 +34,7 @@ export function Share({ run, link }: { run: ShownRun; link: Link }): VNode {
     ${
       said === 'by hand' &&
       html`<label class="by-hand">
-        The browser lets no page copy here; this is the link:
+        The browser does not let this page copy. This is the link:
         <input
           readonly
           value=${address}

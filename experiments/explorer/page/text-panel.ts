@@ -35,7 +35,7 @@ export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatc
 function refusal(refused: readonly string[]): VNode {
   const fields = refused.flatMap((field) => [' ', html`<code>${visible(shorten(field, 40))}</code>`])
   return html`<p class="notice" role="status">
-    ${['Left out of the link, as it is not understood or this model has no such thing:', ...fields]}
+    ${['Left out of the link, because it is not understood or this model does not have it:', ...fields]}
   </p>`
 }
 

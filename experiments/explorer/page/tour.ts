@@ -28,8 +28,8 @@ const STOPS: readonly Stop[] = [
     id: 'next',
     title: 'The model says what comes next',
     words:
-      'After each token it holds every possible next token more or less likely. Choose another token in the list that stays ' +
-      'at the top: this is then about that one.',
+      'After each token it gives every possible next token a probability. Choose another token in the list that stays ' +
+      'at the top, and this section is about that one.',
     choice: { token: null },
   },
   {

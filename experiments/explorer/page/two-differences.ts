@@ -92,8 +92,8 @@ export function AttentionApart({
   const heads = Array.from({ length: nHeads }, (_, i) => i)
   return html`<h3>Which heads look elsewhere?</h3>
     <p class="note">
-      How much of a head’s attention goes to other tokens than in the other text: 0 % is the same, 100 %
-      nothing in common.
+      How much of a head’s attention goes to different tokens from those in the other text: 0 % is the same,
+      100 % nothing in common.
     </p>
     <div class="sides">
       ${dataTable({

@@ -35,8 +35,8 @@ export function TwoTexts(): VNode | null {
       title: 'What differs when it reads another text?',
       step: 'patch',
       lead:
-        'Lay a second text beside yours, best one that differs by a word. Tokens that are the same stand below each other; ' +
-        'below them is what the model makes of the one and not of the other, without your changes to the model.',
+        'Put a second text beside yours, ideally one that differs by a word. Tokens that are the same are aligned. ' +
+        'Below them is what the model does with one text and not with the other, without your changes to the model.',
     },
     [
       asking(table),
@@ -105,7 +105,7 @@ const Found = memo((props: Props): VNode => {
     ${
       columns.every(({ same }) => same)
         ? html`<p class="note">
-            Both texts are the same tokens: nothing differs, and nothing can be put from one into the other.
+            Both texts have the same tokens: nothing differs, and nothing can be put from one into the other.
           </p>`
         : h(PatchGrid, { pair, patch, patching, dispatch })
     }`
@@ -149,12 +149,12 @@ function where({ own, run, columns, at }: Beside): ComponentChildren {
   if (at.other === null)
     return [
       told,
-      'Nothing in the other text stands for your ',
+      'Nothing in the other text corresponds to your ',
       textToken(own, at.text),
       ': choose another token above.',
     ]
   return [
     `${told}Below: your ${tokenName(own, at.text)}, position ${at.text}, beside ${tokenName(run, at.other)}, position ${at.other}`,
-    at.text === at.other ? '.' : '. Positions that differ make a difference of their own.',
+    at.text === at.other ? '.' : '. A difference in position has effects of its own.',
   ]
 }

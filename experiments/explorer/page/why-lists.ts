@@ -111,10 +111,10 @@ export function WhyLists({ run, open, why, without, dispatch }: Props): VNode {
       ${columns.map(([name, effects, note]) => column(name, effects, most, note))}
     </div>
     <p class="note">
-      To the right: speaks for the token; to the left: against it. Features are those that fire on the token
-      at hand, each of its own layer’s SAE. By ablation: what the logit loses when the part is off at every
-      token and all later layers answer to that (the thin bar); the strongest ${SHOWN} of each list by effect
-      are tried.
+      Bars to the right favour the token; bars to the left count against it. Features are those that fire on
+      the token at hand, each from its own layer’s SAE. By ablation: what the logit loses when the part is off
+      at every token and all later layers respond (the thin bar); the strongest ${SHOWN} of each list by
+      effect are tried.
     </p>
   </div>`
 }

@@ -28,10 +28,10 @@ export function WhySection(): VNode | null {
       step: 'why',
       open: choice !== null,
       lead: [
-        'Every layer adds to the stream, and the logit of a next token is read from that sum: so it is itself a sum, of what the ' +
-          'embedding, each head, each MLP say for the token or against it. This is called ',
+        'Every layer adds to the stream, and the logit of a next token is read from that sum. So it is itself a sum: of what the ' +
+          'embedding, each head and each MLP contribute for the token or against it. This is called ',
         term('direct logit attribution'),
-        ': what they do by way of later layers is left out, and the final LayerNorm’s scale is held.',
+        '. What they do through later layers is left out, and the final LayerNorm’s scale is held fixed.',
       ],
     },
     choice === null
@@ -118,7 +118,7 @@ function sentence(run: ShownRun, position: number, { target, against, logit, sum
 function saeTable({ saes }: Why): VNode {
   const effect = (value: number) => showSigned(value, 3)
   return html`<details>
-    <summary>How much of it do the features hold?</summary>
+    <summary>How much of it comes from the features?</summary>
     ${dataTable({
       caption: 'The stream at each layer’s input, as its SAE takes it apart',
       columns: ['Layer', 'Features', 'SAE’s bias', 'Not rebuilt', 'Together'],

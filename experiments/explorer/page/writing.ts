@@ -30,7 +30,7 @@ export const WritingContext = createContext<Desk | null>(null)
 const HEADINGS: Readonly<Record<Side, string>> = { plain: 'As the model is', edited: 'With the edit' }
 const ENDINGS: Readonly<Record<Ending, string>> = {
   end: 'It ends here, with <|endoftext|>.',
-  full: 'The model has no further position.',
+  full: 'The model has no positions left.',
 }
 
 export function WritingSection(): VNode | null {
@@ -43,8 +43,8 @@ export function WritingSection(): VNode | null {
       title: 'What does it write next, with your changes and without?',
       step: 'write',
       lead: [
-        'The model goes on from the end of your text, one token at a time. Each is drawn at random, by the probabilities that ' +
-          'the model gives after all before it. Both sides draw with the same seed, so they part only where your changes ' +
+        'The model continues your text from its end, one token at a time. Each token is drawn at random, by the probabilities that ' +
+          'the model gives after everything before it. Both sides draw with the same seed, so they part only where your changes ' +
           'move a guess far enough. With the same settings, ',
         html`<code>npm run generate</code>`,
         ' writes the text of the model as it is.',
