@@ -12,7 +12,7 @@ export interface PlainSae {
   readonly b_dec: Row // [d_in]
 }
 
-/** What the SAE was trained on: the stream with each row's mean taken out, because no later layer reads it. */
+/** What the SAE was trained on: the stream with each row's mean subtracted, because no later layer reads it. */
 export function centred(stream: Row): Row {
   const sum = stream.reduce((sum, value) => sum + value, 0)
   return stream.map((value) => value - sum / stream.length)

@@ -202,8 +202,8 @@ async function throughSae(
     file: 'sae/encoder.ts',
     code: 'return ops.sparseEncode(await encoderInput(ops, sae, x), sae.encoder)',
     lines: [
-      `the row, its mean of ${mean.toFixed(3)} taken out: x = ${showRow(x)}`,
-      `less b_dec, the typical row:            ${showRow(less)}`,
+      `the row less its mean of ${mean.toFixed(3)}: x = ${showRow(x)}`,
+      `less b_dec, the typical row:      ${showRow(less)}`,
       `${indices.length} of ${sae.config.dSae} features are active; this one ${values[strongest].toFixed(3)}`,
       `its decoder direction ${showRow(direction)}   length ${length(direction)}`,
       `all ${indices.length} directions, each times its activation, plus b_dec:`,

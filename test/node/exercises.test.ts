@@ -124,6 +124,19 @@ test('the command lists, hints, shows a solution, and checks a file', () => {
   })
 })
 
+test('attention whose powers are not divided by their sum is told so', () => {
+  const file = join(own, 'undivided.ts')
+  const solution = readFileSync(join(folder, 'attention/solution.ts'), 'utf8')
+  for (const [largest, says] of [
+    ['Math.max(...scores)', 'exp(score - largest) is not divided by the sum of all'],
+    ['0', 'exp(score) is not divided by the sum of all'],
+  ]) {
+    writeFileSync(file, solution.replace('Math.max(...scores)', largest).replace('(power / sum)', 'power'))
+    const { stdout } = run('attention', '--file', file)
+    assert.ok(stdout.includes(`\n${says}`), stdout)
+  }
+})
+
 test('a file that is not there yet is begun where --file says', () => {
   const file = join(own, 'deeper/new.ts')
   const begun = run('softmax', '--file', file)

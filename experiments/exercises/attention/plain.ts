@@ -4,7 +4,7 @@ export interface Variant {
   readonly blind?: boolean // a query does not see its own key
   readonly sighted?: boolean // a query sees what lies ahead
   readonly unscaled?: boolean
-  readonly undivided?: 'raw' | 'shifted' // powers that are not divided by their sum: exp(score), or with the largest score taken out
+  readonly undivided?: 'raw' | 'shifted' // powers that are not divided by their sum: exp(score), or with the largest score subtracted
   readonly scaledByWidth?: boolean
   readonly interleaved?: boolean // a head's numbers lie `heads` apart instead of side by side
   readonly zeroed?: boolean // what lies ahead scores 0 instead of minus infinity

@@ -32,7 +32,7 @@ export const kvCache = exercise({
   predict:
     'To write token 100, which part of the work for tokens 0 to 99 need not be done again, and why not?',
   answer:
-    'None of it. Of those tokens only the keys and values are still needed, and they are kept. Attention is causal, so nothing before token 100 changes when it is added. What remains is one row through every matrix, and one query against 101 keys. At short lengths that is hardly faster per token: every weight is still read once from memory.',
+    'All of it. Of those tokens only the keys and values are still needed, and they are kept. Attention is causal, so nothing before token 100 changes when it is added. What remains is one row through every matrix, and one query against 101 keys. At short lengths that is hardly faster per token: every weight is still read once from memory.',
   hints: [
     'Append k and v to the cache first: the new token looks at itself too.',
     'Then it is attention with one query. What in the cache lies ahead of it, and what does that leave of the mask?',
