@@ -56,7 +56,7 @@ test('features by page, by token, by text and by density; hostile texts are show
     await page.locator('.card', { hasText: 'cat sat' }).first().waitFor()
     await page.locator('#text').fill('no such text anywhere')
     await page.locator('#text').press('Enter')
-    await told(page, /^no feature$/)
+    await told(page, /^no feature found$/)
     await page.locator('#text').fill('')
     await page.locator('#from').fill('')
     await page.locator('#token').fill('return')
