@@ -9,8 +9,6 @@ import type { LibraryQuery } from './library-query.ts'
 import type { LibraryPage } from './library-search.ts'
 import type { Firing, TokenText } from '../lab/report/tokens.ts'
 
-export type { Change, FeatureEdit, FeatureRef, NeuronRef } from '../lab/models/changes.ts'
-
 /** What computes: a backend of engine/backends.ts by name, and on how many threads (left out, it chooses). */
 export interface BackendChoice {
   readonly name: string

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import { PATCHED } from '../../experiments/lab/analysis/intervene.ts'
 import * as assert from 'uvu/assert'
-import { cleanCoefficient } from '../../experiments/lab/models/changes.ts'
+import { cleanCoefficient, type Change } from '../../experiments/lab/models/changes.ts'
 import { backends } from '../../engine/backends.ts'
 import { BACKENDS, DEFAULT_BACKEND } from '../../experiments/explorer/page/backends.ts'
 import {
@@ -23,7 +23,7 @@ import {
 } from '../../experiments/explorer/page/sampling.ts'
 import { DECAYS, readToy, USUAL_TOY } from '../../experiments/explorer/page/toy-link.ts'
 import { PRESENT } from '../../experiments/lab/analysis/superposition/toy.ts'
-import type { Change, Sampling } from '../../experiments/explorer/protocol.ts'
+import type { Sampling } from '../../experiments/explorer/protocol.ts'
 import { ALL, BY, cleanWords, ORDERS, type LibraryQuery } from '../../experiments/explorer/library-query.ts'
 import { OPENED } from '../helpers/explorer-run.ts'
 

@@ -6,7 +6,7 @@ import { CardContent } from './card-content.ts'
 import { changes } from './changes.ts'
 import { Computed } from './computed.ts'
 import { EditControls } from './edit-controls.ts'
-import type { Change, FeatureRef } from '../protocol.ts'
+import type { Change, FeatureRef } from '../../lab/models/changes.ts'
 import type { ShownRun } from './text-run.ts'
 import type { Dispatch, OpenCard, State } from './state.ts'
 

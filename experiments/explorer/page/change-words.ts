@@ -1,6 +1,6 @@
 // What an edit does to the model, in words and as the list of what it changes.
 import { showNumber } from '../../lab/report/numbers.ts'
-import type { Change } from '../protocol.ts'
+import type { Change } from '../../lab/models/changes.ts'
 
 /** Whether two changes are of the same thing: of a feature there is one at a time. */
 export function sameThing(a: Change, b: Change): boolean {

@@ -2,8 +2,13 @@
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
-import { cleanCoefficient, LARGEST_COEFFICIENT } from '../../lab/models/changes.ts'
-import type { Change, FeatureEdit, FeatureRef } from '../protocol.ts'
+import {
+  cleanCoefficient,
+  LARGEST_COEFFICIENT,
+  type Change,
+  type FeatureEdit,
+  type FeatureRef,
+} from '../../lab/models/changes.ts'
 import { sameThing, withChange, withoutChange } from './change-words.ts'
 import { valueOf } from './parts.ts'
 import type { Dispatch } from './state.ts'

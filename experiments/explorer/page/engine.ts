@@ -1,7 +1,8 @@
 // The page’s side of its worker.
 import { useCallback, useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { ALL, writeQuery } from '../library-query.ts'
-import type { Answer, Change, Failure, Request } from '../protocol.ts'
+import type { Change } from '../../lab/models/changes.ts'
+import type { Answer, Failure, Request } from '../protocol.ts'
 import { startWorker } from '../worker/start.ts'
 import { clampToken, type Dispatch, type State } from './state.ts'
 import type { WhyDesk } from './why-desk.ts'

@@ -1,5 +1,6 @@
 // A run as a file that the page gives away.
-import type { Change, EditedRun, LayerRun, TopPerToken } from '../protocol.ts'
+import type { Change } from '../../lab/models/changes.ts'
+import type { EditedRun, LayerRun, TopPerToken } from '../protocol.ts'
 import { featuresAt, topAt, type Entry, type ShownRun } from './text-run.ts'
 
 /** Float32 to the digits that tell it from its neighbours, and no more. */

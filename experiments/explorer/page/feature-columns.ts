@@ -2,7 +2,7 @@
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
-import type { FeatureRef } from '../protocol.ts'
+import type { FeatureRef } from '../../lab/models/changes.ts'
 import { featuresAt, strongest, type ShownRun } from './text-run.ts'
 import { barList, featureName, layerColumns, noSae, section, term, textToken, type Bar } from './parts.ts'
 import type { Dispatch } from './state.ts'

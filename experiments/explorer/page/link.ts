@@ -1,21 +1,19 @@
 // All that a person chose, as the hash of the page’s address.
-import { lackedBy, readChange, writeChange } from '../../lab/models/changes.ts'
+import {
+  lackedBy,
+  readChange,
+  writeChange,
+  type Change,
+  type FeatureRef,
+  type NeuronRef,
+} from '../../lab/models/changes.ts'
 import { DEFAULT_BACKEND, isBackend } from './backends.ts'
 import { readPatch, writePatch } from './patch-link.ts'
 import { readSampling, USUAL_SAMPLING, writeSampling } from './sampling.ts'
 import type { ToySettings } from '../../lab/analysis/superposition/toy.ts'
 import { readToy, USUAL_TOY, writeToy } from './toy-link.ts'
 import { ALL, readQuery, writeQuery, type LibraryQuery } from '../library-query.ts'
-import type {
-  Change,
-  FeatureRef,
-  NeuronRef,
-  Opened,
-  Patch,
-  Sampling,
-  TokenChoice,
-  WhyChoice,
-} from '../protocol.ts'
+import type { Opened, Patch, Sampling, TokenChoice, WhyChoice } from '../protocol.ts'
 
 /** All that a person chose: what a link to the page carries in its hash. */
 export interface Link {

@@ -2,7 +2,7 @@
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { showNumber } from '../../lab/report/numbers.ts'
-import type { Change, NeuronRef } from '../protocol.ts'
+import type { Change, NeuronRef } from '../../lab/models/changes.ts'
 import { sameThing } from './change-words.ts'
 import { NeuronPanel } from './neuron-card.ts'
 import type { Dispatch } from './state.ts'

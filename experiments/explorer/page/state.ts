@@ -1,18 +1,7 @@
 // All that the page knows, and how each action changes it.
 import type { ModelFolder } from '../folder/model-folder.ts'
-import type {
-  Answer,
-  Card,
-  Change,
-  Ending,
-  Failure,
-  FeatureRef,
-  NeuronCard,
-  Opened,
-  Side,
-  Token,
-  Why,
-} from '../protocol.ts'
+import type { Change, FeatureRef } from '../../lab/models/changes.ts'
+import type { Answer, Card, Ending, Failure, NeuronCard, Opened, Side, Token, Why } from '../protocol.ts'
 import { pairAnswered, pairKept, type PairState } from './pair-state.ts'
 import type { LibraryPage } from '../library-search.ts'
 import { cleanText, decodeLink, fitLink, lostFields, type Link } from './link.ts'

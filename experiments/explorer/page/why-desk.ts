@@ -1,6 +1,7 @@
 // What the section "Why this token?" is drawn from, beside what the other sections are.
 import { createContext } from 'preact'
-import type { Change, WhyChoice } from '../protocol.ts'
+import type { Change } from '../../lab/models/changes.ts'
+import type { WhyChoice } from '../protocol.ts'
 import type { Dispatch, OpenWhy } from './state.ts'
 import type { ShownRun } from './text-run.ts'
 

@@ -1,8 +1,7 @@
 // What changes the model as the page asks, and what the page is told where it cannot.
 import type { HookTable } from '../../../gpt2/hooks.ts'
 import { changeHooks } from '../../lab/models/change-hooks.ts'
-import { lackedBy } from '../../lab/models/changes.ts'
-import type { Change } from '../protocol.ts'
+import { lackedBy, type Change } from '../../lab/models/changes.ts'
 import { Fault } from './fault.ts'
 import type { Model } from './model.ts'
 

@@ -1,7 +1,7 @@
 // Files beside the page that are fetched when first asked for.
 import { CHUNK, type CorpusCard, type CorpusFiles } from '../corpus-shape.ts'
 import { unzipJson } from '../gzip.ts'
-import type { FeatureRef } from '../protocol.ts'
+import type { FeatureRef } from '../../lab/models/changes.ts'
 import type { FileFacts } from '../file-facts.ts'
 import { fetchFile } from './files.ts'
 

@@ -1,6 +1,7 @@
 // Writes on from a text: as the model is, and with an edit, a token of each in turn.
 import { generate } from '../../../gpt2/generate.ts'
-import type { Change, Ending, Sampling, Side, Token } from '../protocol.ts'
+import type { Change } from '../../lab/models/changes.ts'
+import type { Ending, Sampling, Side, Token } from '../protocol.ts'
 import { checkEdit, editHooks } from './edit-hooks.ts'
 import type { Model } from './model.ts'
 import { tokenize } from './tokens.ts'

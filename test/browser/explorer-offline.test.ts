@@ -8,7 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addServiceWorker } from '../../experiments/explorer/build/offline.ts'
 import { serveFolder, type Site } from '../../experiments/explorer/serve-node.ts'
-import { startExplorer, Visitor } from '../browser/explorer-site.ts'
+import { startExplorer, Visitor } from './explorer-site.ts'
 
 const explorer = await startExplorer()
 const servers: { stop(): Promise<void> }[] = []
