@@ -114,6 +114,19 @@ test('where layers have no SAE, or one elsewhere in the block, features are thos
   )
 })
 
+test('SAEs in files of torch’s are not passed over in silence', async () => {
+  const own = await opened(changed((files) => (keepSaes([])(files), files.set('L5.pt', 'x'))))
+  assert.match(
+    own.opened!.notes.join(' '),
+    /mine\/L5\.pt is a file of torch’s.*npm run save-sae -- --saes FILE/,
+  )
+  const some = await opened(changed((files) => files.set('L5.pt', 'x')))
+  assert.equal(
+    some.opened?.notes,
+    own.opened!.notes.filter((note) => !note.includes('L5.pt')),
+  )
+})
+
 test('without any SAE the rest is there', async () => {
   const own = await opened(changed(keepSaes([])))
   assert.is(own.opened?.basis, 'no SAEs, and so no features')
@@ -160,7 +173,7 @@ const refused: Readonly<Record<string, [edit: (files: FilesByPath) => void, said
   ],
   'weights of torch': [
     (files) => void (files.delete('model.safetensors'), files.set('pytorch_model.bin', 'x')),
-    /^mine has its weights in pytorch_model\.bin: this page reads safetensors alone/,
+    /^mine has its weights in pytorch_model\.bin, a file of torch’s.*expected model\.safetensors\. Load the folder with transformers/,
   ],
   'another kind of model': [
     editJson('config.json', { model_type: 'llama' }),
@@ -188,7 +201,7 @@ const refused: Readonly<Record<string, [edit: (files: FilesByPath) => void, said
   ],
   'an SAE without weights': [
     (files) => files.delete('sae/blocks.3.hook_resid_pre/sae_weights.safetensors'),
-    /blocks\.3\.hook_resid_pre\/cfg\.json has no weights beside it: expected .*sae_weights\.safetensors/,
+    /blocks\.3\.hook_resid_pre\/cfg\.json has no weights beside it: expected .*sae_weights\.safetensors\. .*npm run save-sae/,
   ],
   'two SAEs of one hook': [
     editJson('sae/blocks.3.hook_resid_pre/cfg.json', { hook_name: 'blocks.2.hook_resid_pre' }),

@@ -31,6 +31,7 @@ export interface FoundModel {
 }
 
 const WEIGHTS = ['model.safetensors', 'model.safetensors.index.json']
+const SAE_OF_TORCH = /\.(pt|pth|pkl|pkl\.gz)$/
 const TORCH = /\.(bin|pt|pth|pkl|pkl\.gz)$/
 
 /**
@@ -80,7 +81,8 @@ function noWeights(name: string, files: ReadonlyMap<string, FolderFile>): string
   const torch = [...files.keys()].find((file) => TORCH.test(file))
   return torch === undefined
     ? `${name} has config.json and no weights: expected model.safetensors, or model.safetensors.index.json with the files that it names`
-    : `${name} has its weights in ${torch}: this page reads safetensors alone, expected model.safetensors`
+    : `${name} has its weights in ${torch}, a file of torch’s, which this page does not read: expected model.safetensors. ` +
+        'Load the folder with transformers and save it with save_pretrained, which writes that; or run npm run generate -- --model FOLDER, which reads it as it is'
 }
 
 /** The SAEs by layer. @throws UserError if one does not fit the model, or two are of one hook */
@@ -98,7 +100,7 @@ async function findSaes({ files }: ModelFolder, name: string, model: Gpt2Config)
     const weights = byPath.get(weightsPath)
     if (weights === undefined)
       throw new UserError(
-        `${path} has no weights beside it: expected ${weightsPath}; this page reads safetensors alone`,
+        `${path} has no weights beside it: expected ${weightsPath}. Of an SAE in a file of torch’s, npm run save-sae -- --saes FILE --out FOLDER writes both`,
       )
     const other = byHook.get(config.hookName)
     if (other !== undefined)
@@ -107,7 +109,18 @@ async function findSaes({ files }: ModelFolder, name: string, model: Gpt2Config)
       )
     byHook.set(config.hookName, { path, config, weights })
   }
-  return onePerLayer([...byHook.values()])
+  const { saes, notes } = onePerLayer([...byHook.values()])
+  return { saes, notes: saes.size === 0 ? [...notes, ...torchNote(files)] : notes }
+}
+
+/** Without it, SAEs in files of torch's would seem not to be there. */
+function torchNote(files: readonly FolderFile[]): string[] {
+  const torch = files.find(({ path }) => SAE_OF_TORCH.test(path))
+  return torch === undefined
+    ? []
+    : [
+        `${torch.path} is a file of torch’s, which this page does not read. If it holds an SAE, npm run save-sae -- --saes FILE --out FOLDER saves it as safetensors.`,
+      ]
 }
 
 /** The page shows one SAE a layer, of the stream; where there are several, the first that the pass reaches. */

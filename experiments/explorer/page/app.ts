@@ -7,6 +7,7 @@ import { SourcesContext } from './computed.ts'
 import { useEngine, type Times } from './engine.ts'
 import { LibrarySection } from './library.ts'
 import { encodeLink, type Link } from './link.ts'
+import { useKept } from './memo.ts'
 import { NeuronContext } from './neuron-card.ts'
 import { Results } from './results.ts'
 import { Share } from './share.ts'
@@ -26,7 +27,7 @@ import type { ShownRun } from './text-run.ts'
 import { tokens, TokenStrip } from './token-strip.ts'
 import { Tour } from './tour.ts'
 import { PairContext } from './two-texts.ts'
-import { WhyContext, type WhyDesk } from './why-desk.ts'
+import { WhyContext } from './why-desk.ts'
 import { WritingContext } from './writing.ts'
 
 /** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
@@ -48,9 +49,13 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   const { feature, neuron, edit, compare, head, sampling } = link
   const token = tokenShown(state)
   const chosen = clampToken(run, link.token)
-  const why = (run: ShownRun): WhyDesk => {
-    return { run, token: chosen, choice: link.why, open: state.why, without, dispatch }
-  }
+  // Of what an action leaves as it was, nothing is drawn again.
+  const writing = useKept({ ...writer, writing: state.writing, edit, sampling, dispatch })
+  const neurons = useKept({ run, neuron, open: state.neuron, edit, dispatch })
+  const why = useKept({ run, token: chosen, choice: link.why, open: state.why, without, dispatch })
+  const { text, other, patch } = link
+  const { pair, patching } = state
+  const table = useKept({ text, other, patch, head, feature, pair, patching, token, dispatch })
   return html`<${SourcesContext.Provider} value=${sources}>
     ${h(Tour, { run, dispatch })} ${h(TextPanel, { state, dispatch })}
     ${
@@ -65,12 +70,10 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
           dispatch,
         }),
         html`<div class="results">
-          <${WritingContext.Provider} value=${{ ...writer, writing: state.writing, edit, sampling, dispatch }}>
-            <${NeuronContext.Provider}
-              value=${{ run, neuron, open: state.neuron, edit, dispatch }}
-            >
-            <${WhyContext.Provider} value=${why(run)}>
-            <${PairContext.Provider} value=${{ ...state, ...link, token, dispatch }}>
+          <${WritingContext.Provider} value=${writing}>
+            <${NeuronContext.Provider} value=${neurons}>
+            <${WhyContext.Provider} value=${why}>
+            <${PairContext.Provider} value=${table}>
               ${h(Results, { run, token, feature, neuron, edit, compare, head, card, progress: state.progress, dispatch })}
             </${PairContext.Provider}>
             </${WhyContext.Provider}>

@@ -1,5 +1,5 @@
 // The page’s side of its worker.
-import { useCallback, useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { ALL, writeQuery } from '../library-query.ts'
 import type { Change } from '../../lab/models/changes.ts'
 import type { Answer, Failure, Request } from '../protocol.ts'
@@ -115,22 +115,25 @@ export function useEngine(
   const writing = state.writing?.id
   // Whatever ends it on the page, it is not to be written any further.
   useEffect(() => (writing === undefined ? undefined : () => ask({ type: 'stop', id: writing })), [writing])
-  const writer: Writer = {
-    write() {
-      const id = ++lastId.current
-      const { text, edit, sampling } = link
-      ask({ type: 'write', id, text, edit, sampling })
-      dispatch({ type: 'asked-writing', id })
-    },
-    stop() {
-      if (writing !== undefined) ask({ type: 'stop', id: writing })
-    },
-    goOn() {
-      if (writing === undefined) return
-      ask({ type: 'go-on', id: writing, tokens: link.sampling.tokens })
-      dispatch({ type: 'asked-writing', id: writing })
-    },
-  }
+  const writer = useMemo(
+    (): Writer => ({
+      write() {
+        const id = ++lastId.current
+        const { text, edit, sampling } = link
+        ask({ type: 'write', id, text, edit, sampling })
+        dispatch({ type: 'asked-writing', id })
+      },
+      stop() {
+        if (writing !== undefined) ask({ type: 'stop', id: writing })
+      },
+      goOn() {
+        if (writing === undefined) return
+        ask({ type: 'go-on', id: writing, tokens: link.sampling.tokens })
+        dispatch({ type: 'asked-writing', id: writing })
+      },
+    }),
+    [link, writing],
+  )
   return { writer, without }
 }
 
