@@ -4,6 +4,7 @@ import { h, options, render, type VNode } from 'preact'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Answer, Request } from '../../experiments/explorer/protocol.ts'
+import type { Sources } from '../../experiments/explorer/sources-shape.ts'
 import { OPENED, toyRun } from '../helpers/explorer-run.ts'
 
 const test = suite('explorer page: what is drawn again')
@@ -79,7 +80,7 @@ const SECTIONS = ['NeuronPanel', 'TwoTexts', 'WhySection', 'WritingSection']
 const sections = (all: ReadonlyMap<string, number>): string[] => SECTIONS.filter((name) => all.has(name))
 
 test('a run draws every section; a written token, an explanation and a pair draw their own alone', async () => {
-  render(h(App, { root, sources: {} }), root)
+  render(h(App, { root, sources: {} as Sources }), root)
   await settled()
   await drawnFor({ type: 'opened', opened: OPENED })
   const run = toyRun([' one', ' two'])
