@@ -5,7 +5,6 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readSources } from '../../experiments/explorer/build/sources.ts'
 import type { Answer, Request } from '../../experiments/explorer/protocol.ts'
-import type { Sources } from '../../experiments/explorer/sources-shape.ts'
 import { OPENED, toyRun } from '../helpers/explorer-run.ts'
 
 const test = suite('explorer page: what is drawn again')
