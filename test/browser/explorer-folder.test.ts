@@ -35,12 +35,11 @@ const dropEntries = (page: Page, name: string, paths: readonly string[]) =>
         ...{ isFile: true, name: path, fullPath: `/${name}/${path}` },
         file: (got: (file: File) => void) => got(new File(['{}'], path)),
       }))
-      let left = [entries, []]
+      const left = entries.map((entry) => [entry]) // browsers give a part at a time
       const folder = {
         ...{ isFile: false, name, fullPath: `/${name}` },
         createReader: () => ({ readEntries: (got: (some: object[]) => void) => got(left.shift() ?? []) }),
       }
-      left = [entries, []]
       const event = new Event('drop', { bubbles: true, cancelable: true })
       const items = [{ webkitGetAsEntry: () => folder }]
       Object.assign(event, { dataTransfer: { types: ['Files'], items } })
