@@ -76,7 +76,7 @@ function remember(): void {
 }
 
 /** Whoever comes by a link came for what it shows. */
-const isFirstVisit = (): boolean => location.hash === '' && location.search === '' && !seen()
+const isFirstVisit = (): boolean => location.hash === '' && !seen()
 
 /** The steps, while they are open; a way to open them otherwise. `run` is null until the page shows something. */
 export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispatch }): VNode {
