@@ -38,7 +38,7 @@ export async function namedCorpus(folder: string, model: string): Promise<Corpus
   const corpus = await openCorpusOf(folder, { model, hooks: [...saes.keys()], quiet: true })
   if (corpus.missing.length > 0)
     throw new UserError(
-      `--corpus ${folder}: it has no layer ${corpus.missing.join(', ')}, and the page shows all that have an SAE: make it by npm run corpus`,
+      `--corpus ${folder}: it has no layer ${corpus.missing.join(', ')}, and the page shows all that have an SAE: make it with npm run corpus`,
     )
   return corpus
 }
