@@ -130,7 +130,7 @@ test('from another machine without https: the page says that files were not hash
   explorer.visit(
     async (visitor) => {
       await visitor.ready()
-      await visitor.page.getByText('checked by their length alone').waitFor()
+      await visitor.page.getByText('Only the lengths of the files were checked').waitFor()
       await visitor.button('Copy link').click()
       const link = visitor.page.getByLabel('this is the link')
       assert.match(await link.inputValue(), new RegExp(`^http://${ELSEWHERE}`))

@@ -155,7 +155,7 @@ test('a second text that is too long, and a token less itself, say what to do', 
       const alert = two(visitor).getByRole('alert')
       assert.match(
         (await alert.textContent()) ?? '',
-        /A token’s logit less itself is 0.*Choose two different tokens/,
+        /A token’s logit minus itself is 0.*Choose two different tokens/,
       )
       await visitor.page.locator('#other').fill('a b '.repeat(200))
       await two(visitor).getByText('the model reads at most 255. Shorten it').waitFor()

@@ -299,7 +299,7 @@ command('the terminal shows every category and layer, the findings, and where th
   assert.match(stdout, `CE recovered ${ends.join(' to ')} of what zeros cost, `)
   const costs = layers.map(({ quality }) => quality!.texts.ce_spliced - quality!.texts.ce_clean)
   const range = [Math.min(...costs), Math.max(...costs)].map((value) => value.toFixed(2)).join(' to ')
-  assert.match(stdout, `each in place costs ${range} nats per token`)
+  assert.match(stdout, `splicing each one in costs ${range} nats per token`)
   assert.match(stdout, 'SAE quality: measured on all texts')
   assert.ok(stdout.split('\n').length < 60 + layers.length, 'a page or so, and a line for each SAE')
   for (const part of ['__proto__', 'not comparable', 'layer 5', 'report: file://', 'threshold  q98'])

@@ -120,7 +120,7 @@ function premise(start: Patching): string {
   )
 }
 
-/** The text that is put into. */
+/** The text that receives the activations. */
 const receiver = ({ own, run }: Read, { into }: Patch): ShownRun => (into === 'other' ? run : own)
 
 const rowName = ({ layer, head }: PatchedRow): string =>

@@ -8,7 +8,7 @@ import type { Dispatch } from './state.ts'
 import type { ShownRun } from './text-run.ts'
 
 interface Stop {
-  /** The section that it leads to. */
+  /** The section that it shows. */
   readonly id: string
   readonly title: string
   readonly words: string
@@ -29,7 +29,7 @@ const STOPS: readonly Stop[] = [
     title: 'The model says what comes next',
     words:
       'After each token it gives every possible next token a probability. Choose another token in the list that stays ' +
-      'at the top, and this section is about that one.',
+      'at the top, and this section shows what comes after it.',
     choice: { token: null },
   },
   {
@@ -75,10 +75,10 @@ function remember(): void {
   }
 }
 
-/** Whoever comes by a link came for what it shows. */
+/** Whoever follows a link came for what it shows. */
 const isFirstVisit = (): boolean => location.hash === '' && location.search === '' && !seen()
 
-/** The steps, while they are open; a way to open them otherwise. `run` is null until the page shows something. */
+/** The steps while they are open, otherwise a button that opens them. `run` is null until the page shows something. */
 export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispatch }): VNode {
   const [step, setStep] = useState(() => (isFirstVisit() ? 0 : null))
   const moved = useRef(false)
@@ -118,7 +118,7 @@ export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispat
   </aside>`
 }
 
-/** Shows the section of a step as soon as there is one, and marks it as long as the step is open. */
+/** Shows a step's section as soon as it exists, and marks it as long as the step is open. */
 function useArrival(id: string | undefined, run: ShownRun | null): void {
   const arrived = useRef<string>(undefined)
   useEffect(() => {

@@ -42,7 +42,7 @@ export function WhySection(): VNode | null {
   )
 }
 
-/** Which token, against which: of the guesses, or typed. */
+/** Which token, against which: one of the guesses, or typed. */
 function chooser({ run, token, dispatch }: WhyDesk, choice: WhyChoice): VNode {
   const choose = (part: Partial<WhyChoice>): void =>
     dispatch({ type: 'choose', choice: { why: { ...choice, ...part } } })
@@ -86,7 +86,7 @@ function chooser({ run, token, dispatch }: WhyDesk, choice: WhyChoice): VNode {
   </div>`
 }
 
-/** Not drawn anew while a text is typed, nor for a hovered feature. */
+/** Not drawn again while a text is typed, nor for a hovered feature. */
 const Explanation = memo(
   ({ open, without, dispatch }: Pick<WhyDesk, 'open' | 'without' | 'dispatch'>): VNode => {
     if (open?.failure)
@@ -104,7 +104,7 @@ const Explanation = memo(
   },
 )
 
-/** The number that is explained, and what its parts leave of it. */
+/** The number that is explained, and what its parts leave unexplained. */
 function sentence(run: ShownRun, position: number, { target, against, logit, sum }: Why): string {
   const name = showToken(target.shown)
   const what =
@@ -114,7 +114,7 @@ function sentence(run: ShownRun, position: number, { target, against, logit, sum
   return `${what} is ${showSigned(logit, 3)}. The parts add up to ${showSigned(sum, 3)}; what remains, ${showNumber(Math.abs(logit - sum))}, is rounding.`
 }
 
-/** Of the whole stream at each layer's input, what features, bias and the rest say. */
+/** The whole stream at each layer's input: what features, bias and the rest contribute. */
 function saeTable({ saes }: Why): VNode {
   const effect = (value: number) => showSigned(value, 3)
   return html`<details>

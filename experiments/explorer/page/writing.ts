@@ -1,4 +1,4 @@
-// What the model writes next: as it is, and with what was changed in it, side by side.
+// What the model writes next, as it is and with the changes, side by side.
 import { html } from '../../lab/report/html.ts'
 import { count } from '../../lab/report/numbers.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
@@ -11,7 +11,7 @@ import { section } from './parts.ts'
 import { cleanNumber, SAMPLING_FIELDS, type SamplingField } from './sampling.ts'
 import type { Dispatch, ShownWriting } from './state.ts'
 
-/** What a writer can be told. */
+/** The commands for a writer. */
 export interface Writer {
   write: () => void
   stop: () => void
@@ -25,7 +25,7 @@ interface Desk extends Writer {
   readonly dispatch: Dispatch
 }
 
-/** Beside what the other sections are drawn from: each token draws this section alone. */
+/** In addition to what the other sections are drawn from: each token redraws only this section. */
 export const WritingContext = createContext<Desk | null>(null)
 
 const HEADINGS: Readonly<Record<Side, string>> = { plain: 'As the model is', edited: 'With the edit' }
@@ -44,8 +44,8 @@ export function WritingSection(): VNode | null {
       title: 'What does it write next, with your changes and without?',
       step: 'write',
       lead: [
-        'The model continues your text from its end, one token at a time. Each token is drawn at random, by the probabilities that ' +
-          'the model gives after everything before it. Both sides draw with the same seed, so they part only where your changes ' +
+        'The model continues your text from its end, one token at a time. Each token is drawn at random, with the probabilities that ' +
+          'the model gives after everything before it. Both sides draw with the same seed, so they differ only where your changes ' +
           'move a guess far enough. With the same settings, ',
         html`<code>npm run generate</code>`,
         ' writes the text of the model as it is.',
@@ -71,7 +71,7 @@ function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   if (edit.length === 0)
     return html`<p class="note">
       Nothing is changed yet, so there is one text. Turn a feature off or up on its card, a head off beside
-      its pattern, or a neuron off on its card. Then both texts stand here, side by side.
+      its pattern, or a neuron off on its card. Then both texts appear here, side by side.
     </p>`
   return html`<ul class="edit-list" aria-label="What is changed">
     ${edit.map((change) => {
@@ -109,7 +109,7 @@ function numberField(field: SamplingField, sampling: Sampling, dispatch: Dispatc
   </label>`
 }
 
-/** The first button stays the same element whatever it does: who presses it by a key keeps the focus. */
+/** The first button stays the same element whatever it does, so that whoever presses it with a key keeps the focus. */
 function buttons({ writing, write, stop, goOn }: Desk): ComponentChildren {
   const button = (name: string, act: () => void): VNode =>
     html`<button type="button" onClick=${act}>${name}</button>`
