@@ -117,7 +117,10 @@ said('they do not hold where one category stands still or falls, and the step is
   assert.match(peaks.detail, /5 of 6 steps clearly rise .* and 1 clearly falls or stays level/)
   const [still] = verdictsOn({ own: all }, { own: all }, { own: all, loud: 2 })
   assert.is(still.status, 'does not hold')
-  assert.match(still.detail, 'falls or stays level in Python (layer 0 to 2), Math (layer 0 to 2), Formal (layer 0 to 2).')
+  assert.match(
+    still.detail,
+    'falls or stays level in Python (layer 0 to 2), Math (layer 0 to 2), Formal (layer 0 to 2).',
+  )
   const [back] = verdictsOn(...[...rising].reverse())
   assert.match(back.detail, 'Formal (layer 0 to 2, 2 to 4)')
 })
