@@ -141,10 +141,10 @@ function oneStep(): Stop {
   }
   return {
     title: 'Steps against the gradient, so that the first output falls',
-    file: 'engine/reference/adam.ts',
-    code: 'w.data[at] -= rate * (weightDecay * w.data[at] + mean / (Math.sqrt(square) + eps))',
+    file: 'experiments/tour/gradients.ts',
+    code: 'for (const [i, value] of gradient.entries()) query[i] -= rate * value',
     lines: [`output after 0, 1, 2 and 3 steps: ${outputs.map((value) => value.toFixed(5)).join(', ')}`],
-    says: `The query moved from ${show(QUERY)} to ${show(query)}. Adam also divides by the typical size of past gradients.`,
+    says: `The query moved from ${show(QUERY)} to ${show(query)}. These are plain steps, with a rate of ${rate}. Training uses Adam (engine/reference/adam.ts), which also divides by the typical size of past gradients.`,
   }
 }
 

@@ -48,11 +48,11 @@ export async function walkNeurons(): Promise<Stop[]> {
         const kinds = units.map((rows) => kindsOf(rows, kind === 'token' ? tokens : categories))
         return [name, kinds] as const
       })
-      lines[kind].push(...all.map(([name, units]) => line(layer, name, units)))
+      lines[kind].push(...all.map(([name, units]) => line(sourceOf(name, layer), name, units)))
       const [neurons, , found] = all.map(([, units]) => units.map(share))
       const chance = chanceOfMore(found, neurons)
       lines[kind].push(
-        `layer ${layer}  a feature has more than a neuron with probability ${chance.toFixed(2)}`,
+        `SAE ${layer} against block ${layer - 1}: a random feature beats a random neuron with probability ${chance.toFixed(2)}`,
       )
       if (kind === 'category') continue
       chances.push(chance)
@@ -79,7 +79,7 @@ export async function walkNeurons(): Promise<Stop[]> {
       file: 'gpt2/mlp.ts',
       code: 'await ops.linear(h, c_fc, { activation })',
       lines: [
-        `of ${counted.toLocaleString('en')} tokens; lower quartile, median, upper quartile`,
+        `of ${counted.toLocaleString('en')} tokens; lower quartile, median, upper quartile; a tie counts as half a win`,
         ...lines.token,
       ],
       says: verdict,
@@ -89,16 +89,21 @@ export async function walkNeurons(): Promise<Stop[]> {
       file: 'sae/encoder.ts',
       code: 'return ops.sparseEncode(await encoderInput(ops, sae, x), sae.encoder)',
       lines: lines.category,
-      says: 'A mixture is a neuron of the same layer after a rotation, before GELU: an axis without a claim to meaning.',
+      says: 'A mixture is a sum of all the block’s neurons before GELU, with random weights: an axis without a claim to meaning.',
     },
     {
-      title: 'Examples from layer 3, by their tokens',
+      title: 'Examples from block 2 and the SAE of layer 3, by their tokens',
       file: 'experiments/tour/neurons.ts',
       code: 'const sorted = units.toSorted((a, b) => share(a) - share(b))',
       lines: examples,
       says: `The number after a token says how many of the ${TOP} it is.`,
     },
   ]
+}
+
+/** Where units are: neurons and mixtures in a block, features in the SAE of the layer after it. */
+function sourceOf(name: string, layer: number): string {
+  return name === 'features' ? `SAE ${layer}` : `block ${layer - 1}`
 }
 
 /** Neurons before and after GELU, and the stream that the SAE reads after them. */
@@ -156,14 +161,14 @@ function kindsOf(rows: readonly number[], kinds: readonly string[]): Kinds {
 /** How many of the `TOP` are of the most frequent kind. */
 const share = ([[, count]]: Kinds): number => count
 
-function line(layer: number, name: string, units: readonly Kinds[]): string {
+function line(source: string, name: string, units: readonly Kinds[]): string {
   const sorted = units.map(share).sort((a, b) => a - b)
   const quartiles = [0.25, 0.5, 0.75].map((part) =>
     String(sorted[Math.floor(part * sorted.length)]).padStart(2),
   )
   const pure = (100 * sorted.filter((count) => count >= PURE).length) / sorted.length
   return (
-    `layer ${layer}  ${String(units.length).padStart(4)} ${name.padEnd(9)} ${quartiles.join(' ')} of ${TOP}   ` +
+    `${source.padEnd(8)} ${String(units.length).padStart(4)} ${name.padEnd(9)} ${quartiles.join(' ')} of ${TOP}   ` +
     `${pure.toFixed(1).padStart(4)} % have ${PURE} or more`
   )
 }

@@ -1,4 +1,4 @@
-// One text through the bundled model, number by number: what each line of code makes of it.
+// One text through the bundled model, number by number: what the most important lines of code make of it.
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { Tensor } from '../../engine/tensor.ts'
@@ -102,7 +102,7 @@ export async function walk(): Promise<Stop[]> {
         `embedding of position ${last}  ${showRow(rowOf('hook_pos_embed'))}`,
         `their sum                ${showRow(rowOf(`${block}.hook_resid_pre`))}`,
       ],
-      says: `The first ${SHOWN} of ${dModel} numbers. This is the token’s whiteboard: from here on nothing is erased, only added.`,
+      says: `The first ${SHOWN} of ${dModel} numbers. This is the token’s whiteboard: from here on every part only adds to it.`,
     },
     {
       title: 'LayerNorm makes a copy of fixed length',
@@ -114,7 +114,7 @@ export async function walk(): Promise<Stop[]> {
       says: `The length is about the root of ${dModel}, which is ${Math.sqrt(dModel).toFixed(2)}: variance 1 in each of ${dModel} numbers.`,
     },
     {
-      title: `Attention, head ${HEAD} of ${nHeads} in block ${LAYER}: ${pieces[last]} asks, and every key up to it answers`,
+      title: `Attention, head ${HEAD} of ${nHeads} in block ${LAYER}: ${pieces[last]} asks; its own key and all before it answer`,
       file: 'engine/reference/attention.ts',
       code: 'scores[key] = dot * scale',
       lines: [
@@ -148,7 +148,7 @@ export async function walk(): Promise<Stop[]> {
       lines: streams.map(
         (hook) => `${hook.padEnd(26)} ${showRow(rowOf(hook))}   length ${length(rowOf(hook))}`,
       ),
-      says: `The whiteboard of ${pieces[last]} fills up: its row grows longer, because every part adds.`,
+      says: `The whiteboard of ${pieces[last]} fills up: its row grows longer, because what the parts add is mostly not opposed to what is there.`,
     },
     {
       title: `A neuron of the MLP of block ${LAYER}: number ${neuron}, the strongest here`,
@@ -203,14 +203,14 @@ async function throughSae(
     code: 'return ops.sparseEncode(await encoderInput(ops, sae, x), sae.encoder)',
     lines: [
       `the row minus its mean of ${mean.toFixed(3)}: x = ${showRow(x)}`,
-      `minus b_dec, the typical row:      ${showRow(less)}`,
+      `minus b_dec, near the typical row: ${showRow(less)}`,
       `${indices.length} of ${sae.config.dSae} features are active; this one ${values[strongest].toFixed(3)}`,
       `its decoder direction ${showRow(direction)}   length ${length(direction)}`,
       `all ${indices.length} directions, each times its activation, plus b_dec:`,
       `x_hat = ${showRow(rebuilt)}   length ${length(rebuilt)}`,
       `x     = ${showRow(x)}   length ${length(x)}`,
     ],
-    says: `This row enters block ${SAE_LAYER}: it holds all that the blocks before it wrote. npm run feature -- --layer ${SAE_LAYER} --feature ${indices[strongest]} shows what else this feature fires on.`,
+    says: `x is the stream as it enters block ${SAE_LAYER}, minus its mean: all that the blocks before wrote. npm run feature -- --layer ${SAE_LAYER} --feature ${indices[strongest]} shows what else this feature fires on.`,
   }
 }
 

@@ -57,7 +57,7 @@ test('two arrows at right angles while all are always there; the rarest are five
     assert.is(await heads(visitor), 5)
     assert.match(
       await seen(visitor).innerText(),
-      /^All five features are kept, as a pentagon.*loses 8\d % less\.$/,
+      /^All five features are kept, as a pentagon.*the loss is 8\d % lower\.$/,
     )
     assert.match(
       (await section(visitor).getByRole('slider').getAttribute('aria-valuetext'))!,

@@ -1,14 +1,11 @@
 // What chance gives: the best scores of features when the labels are shuffled.
+// The categories' names are dealt out to the texts again, many times, and the search for a specialist runs again on each deal.
+// A real specialist has a score that such deals hardly ever reach.
 import { createRandom } from '../../../engine/random.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { bestSums, packWeights, type PackedWeights } from './best-sums.ts'
 import { columnsAbove, type Column } from './columns.ts'
 import { mean, permutationPValue, quantile, shuffle, SIGNIFICANT, sum } from './statistics.ts'
-
-/**
- * The categories' names are dealt out to the texts again, many times, and the search for a specialist runs again on each
- * deal. A real specialist has a score that such deals hardly ever reach.
- */
 
 /** How many labellings are drawn, and from which seed. */
 export interface Shuffles {

@@ -100,10 +100,14 @@ const NUMBERS = ['None', 'One', 'Two', 'Three', 'Four', 'Five']
 /** What is seen, in one or two sentences. */
 export function describeArrows({ kept, gaps, form }: Arrows): string {
   const between = gaps.map(showDegrees).join(', ')
+  const smallest = showDegrees(Math.min(...gaps))
   const words: Readonly<Record<Form, string>> = {
     none: 'No feature is kept.',
     one: 'One feature is kept.',
-    'right angle': `Two features are kept, at right angles (${showDegrees(Math.min(...gaps))}): neither disturbs the other.`,
+    'right angle':
+      smallest === showDegrees(90)
+        ? `Two features are kept, at right angles (${smallest}): neither disturbs the other.`
+        : `Two features are kept, almost at right angles (${smallest}): they hardly disturb each other.`,
     'opposite pairs':
       `${NUMBERS[kept.length]} features are kept, in opposite pairs: each reads the one opposite as below 0, which the ReLU ` +
       `makes 0. From one arrow to the next: ${between}.`,
@@ -129,7 +133,7 @@ export function describePay(loss: number, twoKept: number): string {
   const less = 1 - loss / twoKept
   if (Math.abs(less) <= SAME) return `${told}: nothing is gained.`
   return less > 0
-    ? `${told}: superposition loses ${(100 * less).toFixed(0)} % less.`
+    ? `${told}: with superposition the loss is ${(100 * less).toFixed(0)} % lower.`
     : `${told}: that would be better.`
 }
 
