@@ -80,6 +80,10 @@ for (const width of [1280, 390])
               ),
             )
           assert.equal(cut, [])
+          const unstyled = await page
+            .locator('button')
+            .evaluateAll((all) => all.filter((button) => getComputedStyle(button).borderStyle === 'outset'))
+          assert.is(unstyled.length, 0, 'buttons as the browser draws them')
           assert.equal(await seriousFindings(page), [])
           // what the browser was asked for is seen here, the workers' files too
           assert.ok(visitor.requests.some((request) => /\/files\/model\.\w+\.safetensors$/.test(request)))
