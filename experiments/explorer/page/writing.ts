@@ -7,7 +7,7 @@ import { useContext, useState } from 'preact/hooks'
 import type { Change } from '../../lab/models/changes.ts'
 import type { Ending, Sampling, Side, Token } from '../protocol.ts'
 import { changeName, withoutChange } from './change-words.ts'
-import { section } from './parts.ts'
+import { section, thenFocus } from './parts.ts'
 import { cleanNumber, correction, SAMPLING_FIELDS, type SamplingField } from './sampling.ts'
 import type { Dispatch, ShownWriting } from './state.ts'
 
@@ -74,7 +74,10 @@ function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   return html`<ul class="edit-list" aria-label="What is changed">
     ${edit.map((change) => {
       const name = changeName(change)
-      const remove = (): void => dispatch({ type: 'choose', choice: { edit: withoutChange(edit, change) } })
+      const remove = thenFocus(
+        () => dispatch({ type: 'choose', choice: { edit: withoutChange(edit, change) } }),
+        edit.length > 1 ? '.edit-list button' : '.sampling input',
+      )
       return html`<li>
         ${name[0].toUpperCase() + name.slice(1)}${' '}
         <button type="button" onClick=${remove}>Undo<span class="sr"> ${name}</span></button>
