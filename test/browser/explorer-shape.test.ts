@@ -105,7 +105,7 @@ test('every title is a question; on a phone the same blocks fold to them, and op
     await page.setViewportSize({ width: 390, height: 844 })
     await page.locator('.fold').first().waitFor()
     assert.equal(await titles(page), questions)
-    const attention = page.locator('#attention .fold')
+    const attention = page.getByRole('button', { name: 'Which tokens look at which?', exact: true })
     assert.is(await page.locator('.head').count(), 0)
     await attention.focus()
     await page.keyboard.press('Enter')
