@@ -24,7 +24,9 @@ const numbers = (table: ReturnType<typeof grid>) =>
     .locator('tbody tr')
     .evaluateAll((rows) =>
       rows.map((row) =>
-        [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent?.replace('−', '-'))),
+        [...row.querySelectorAll('td')].map((cell) =>
+          Number.parseFloat(cell.textContent?.replace('−', '-').replace('< ', '') ?? ''),
+        ),
       ),
     )
 
@@ -87,14 +89,48 @@ test('tokens, features, heads and logits of a token beside its like; one that ha
         .evaluateAll((all) => all.map((row) => row.textContent?.replace(/\s+/g, '')))
       assert.match(rows[0] ?? '', /^YoursBOSimport/)
       assert.match(rows[1] ?? '', /^TheotherBOSimport/)
+      const { layers, next_token } = await visitor.exported()
+      const own = layers[2].features.at(-1)!.map(({ feature }) => `Layer 2, feature ${feature}`)
+      for (const [name, isOwn] of [
+        ['Only yours', true],
+        ['Only the other', false],
+      ] as const) {
+        const bars = section.getByRole('list', { name: `${name}, layer 2` }).locator('span:has(> .sr)')
+        const features = await bars.allTextContents()
+        assert.ok(features.length > 0, name)
+        assert.ok(
+          features.every((feature) => own.includes(feature) === isOwn),
+          `${name}: ${features.join()}`,
+        )
+      }
+      /** Rows of yours, the other, and the difference. */
+      const compared = async (name: string, slack: number) => {
+        const rows = await numbers(section.getByRole('region', { name }))
+        for (const [yours, other, difference] of rows)
+          assert.ok(
+            Math.abs(other - yours - difference) < slack,
+            `${name}: ${other} - ${yours}, ${difference}`,
+          )
+        return rows
+      }
+      const [likeliest, second] = (await compared('The likeliest after either', 0.02))
+        .map(([yours]) => yours)
+        .sort((a, b) => b - a)
+      const [first, next] = next_token.at(-1)!.map(({ probability }) => Math.log(probability))
+      assert.ok(Math.abs(likeliest - second - (first - next)) < 0.02, 'logits of another text')
+      const moved = await compared('most raised, then most lowered', 0.02)
+      assert.ok(moved[0][2] > 0 && moved.at(-1)![2] < 0)
       const alone = section.getByRole('list', { name: 'Only yours, layer 2' }).locator('button')
-      const [first] = await alone.allTextContents()
+      const [strongest] = await alone.allTextContents()
       await alone.first().click()
       const card = page.locator('h2#card')
       await card.waitFor()
-      assert.ok(first.includes(/feature (\d+)/.exec((await card.textContent()) ?? '')![1]))
+      assert.ok(strongest.includes(/feature (\d+)/.exec((await card.textContent()) ?? '')![1]))
       await section.getByRole('button', { name: /^Layer 4, head 2/ }).click()
       await section.getByText('Where head 2 of layer 4 looks').waitFor()
+      const looks = layers[4].attention[2].at(-1)!
+      for (const [yours] of await compared('Where head 2 of layer 4 looks', 0.2))
+        assert.ok(yours === 0 || looks.some((share) => Math.abs(100 * share - yours) < 0.1), `${yours} %`)
       assert.is(
         await page
           .locator('.head[aria-pressed="true"]')
@@ -124,9 +160,14 @@ test('by keyboard alone: a second text, a token, a patch, and away', () =>
       await two(visitor).getByRole('button', { name }).focus()
       await page.keyboard.press('Enter')
     }
+    const focused = (element: ReturnType<typeof grid>) => element.and(page.locator(':focus')).waitFor()
     await press('Patch every place')
     await patched(visitor).waitFor()
+    await focused(two(visitor).getByLabel('Put'))
+    await press('Stop and close')
+    await focused(two(visitor).getByRole('button', { name: 'Patch every place' }))
     await press('Take it away')
+    await focused(page.locator('#other'))
     await two(visitor).locator('.aligned').waitFor({ state: 'detached' })
     assert.is(await page.locator('#other').inputValue(), '')
   }))

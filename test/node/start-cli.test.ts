@@ -302,7 +302,7 @@ command('the terminal shows every category and layer, the findings, and where th
   assert.match(stdout, `splicing each one in costs ${range} nats per token`)
   assert.match(stdout, 'SAE quality: measured on all texts')
   assert.ok(stdout.split('\n').length < 60 + layers.length, 'a page or so, and a line for each SAE')
-  for (const part of ['__proto__', 'not comparable', 'layer 5', 'report: file://', 'threshold  q98'])
+  for (const part of ['__proto__', 'cannot be compared', 'layer 5', 'report: file://', 'threshold  q98'])
     assert.match(stdout, part)
   assert.not.match(stdout, '\u001b')
   assert.equal(readdirSync(path).sort(), FILES)

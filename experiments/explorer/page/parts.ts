@@ -47,6 +47,14 @@ export function layerColumns(
   </div>`
 }
 
+/** Does something that takes the pressed button away: the focus goes on to another element, not to the page's beginning. */
+export function thenFocus(act: () => void, selector: string): () => void {
+  return () => {
+    act()
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(selector)?.focus({ preventScroll: true }))
+  }
+}
+
 /** Shown instead of a layer's features, in a user's own model. */
 export const noSae = html`<p class="note">There is no SAE at this layer.</p>`
 

@@ -21,6 +21,15 @@ export function cleanNumber({ name, min, max, step }: SamplingField, written: st
   return step === 1 ? Math.round(within) : Math.round(within * 1000) / 1000
 }
 
+/** What is said where a field could not take what was typed; empty where it could. */
+export function correction(field: SamplingField, written: string): string {
+  const taken = cleanNumber(field, written)
+  if (written.trim() === '' || Number(written) === taken) return ''
+  const { words, min, max, step } = field
+  const kind = step === 1 ? 'a whole number' : 'a number of at most three decimals'
+  return `${words} takes ${kind} from ${min} to ${max}. It is now ${taken ?? 'all'}.`
+}
+
 /** `0.8-all-1-0-60` */
 export function writeSampling(sampling: Sampling): string {
   return SAMPLING_FIELDS.map(({ name }) => sampling[name] ?? 'all').join('-')

@@ -9,7 +9,7 @@ import type { Change, FeatureRef } from '../../lab/models/changes.ts'
 import { changeName } from './change-words.ts'
 import { activations, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
-import { section, term, tokenName } from './parts.ts'
+import { section, term, thenFocus, tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
 /** What tokens are; the text's own stand below it, where they stay in sight. */
@@ -139,7 +139,7 @@ function fullName(run: ShownRun, position: number): string {
 }
 
 function undo(edit: readonly Change[], dispatch: Dispatch): VNode {
-  const stop = (): void => dispatch({ type: 'choose', choice: { edit: [] } })
+  const stop = thenFocus(() => dispatch({ type: 'choose', choice: { edit: [] } }), '.chips')
   return html`<span class="editing">
     Changed: ${edit.map(changeName).join('; ')}.${' '}
     <button type="button" onClick=${stop}>Undo</button>

@@ -83,10 +83,11 @@ export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispat
   const [step, setStep] = useState(() => (isFirstVisit() ? 0 : null))
   const moved = useRef(false)
   const heading = useRef<HTMLHeadingElement>(null)
+  const again = useRef<HTMLButtonElement>(null)
   const stop = step === null ? undefined : STOPS[step]
   useArrival(moved.current ? stop?.id : undefined, run)
   useEffect(() => {
-    if (moved.current) heading.current?.focus({ preventScroll: true })
+    if (moved.current) (heading.current ?? again.current)?.focus({ preventScroll: true })
   }, [step])
   const go = (to: number): void => {
     moved.current = true
@@ -95,10 +96,11 @@ export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispat
   }
   if (step === null || stop === undefined)
     return html`<p class="tour-again">
-      <button type="button" onClick=${() => go(0)}>Show me around in five steps</button>
+      <button type="button" ref=${again} onClick=${() => go(0)}>Show me around in five steps</button>
     </p>`
   const close = (): void => {
     remember()
+    moved.current = true
     setStep(null)
   }
   const key = (event: KeyboardEvent): void => {

@@ -7,7 +7,7 @@ import { LONGEST_TEXT, type Link } from './link.ts'
 import type { Beside, PairState, ShownPair } from './pair-state.ts'
 import { memo } from './memo.ts'
 import { PatchGrid } from './patch-grid.ts'
-import { section, textToken, tokenName, valueOf } from './parts.ts'
+import { section, textToken, thenFocus, tokenName, valueOf } from './parts.ts'
 import type { Dispatch } from './state.ts'
 import type { ShownRun } from './text-run.ts'
 import { chipText } from './token-strip.ts'
@@ -70,7 +70,7 @@ function asking({ text, other, dispatch }: Table): VNode {
     <p class="examples">
       ${other !== text && html`<button type="button" onClick=${write({ other: text })}>Copy your text, to change a word</button>`}
       <button type="button" onClick=${write({ ...PAIR, token: null })}>Two imports</button>
-      ${other !== '' && html`<button type="button" onClick=${write({ other: '', patch: null })}>Take it away</button>`}
+      ${other !== '' && html`<button type="button" onClick=${thenFocus(write({ other: '', patch: null }), '#other')}>Take it away</button>`}
     </p>
   </div>`
 }

@@ -7,7 +7,7 @@ import { h, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { Why, WhyChoice } from '../protocol.ts'
 import { memo } from './memo.ts'
-import { section, term, textToken, tokenName, valueOf, vocabularyName } from './parts.ts'
+import { section, term, textToken, thenFocus, tokenName, valueOf, vocabularyName } from './parts.ts'
 import { topAt, type ShownRun } from './text-run.ts'
 import { WhyContext, type WhyDesk } from './why-desk.ts'
 import { WhyLists } from './why-lists.ts'
@@ -20,7 +20,7 @@ export function WhySection(): VNode | null {
   const desk = useContext(WhyContext)
   if (desk === null) return null
   const { run, token, choice, open, without, dispatch } = desk
-  const explain = (): void => dispatch({ type: 'choose', choice: { why: USUAL } })
+  const explain = thenFocus(() => dispatch({ type: 'choose', choice: { why: USUAL } }), '.why-choice select')
   return section(
     {
       id: 'why',
@@ -36,7 +36,9 @@ export function WhySection(): VNode | null {
     },
     choice === null
       ? html`<p class="examples">
-          <button type="button" onClick=${explain}>Explain the token after ${textToken(run, token)}</button>
+          <button type="button" id="explain" onClick=${explain}>
+            Explain the token after ${textToken(run, token)}
+          </button>
         </p>`
       : [chooser(desk, choice), h(Explanation, { open, without, dispatch })],
   )
@@ -78,11 +80,10 @@ function chooser({ run, token, dispatch }: WhyDesk, choice: WhyChoice): VNode {
       /></label>
     </div>`
   }
+  const close = thenFocus(() => dispatch({ type: 'choose', choice: { why: null } }), '#explain')
   return html`<div class="why-choice">
     ${field('Explain', 'the likeliest token', 'target')} ${field('against', 'nothing', 'against')}
-    <button type="button" onClick=${() => dispatch({ type: 'choose', choice: { why: null } })}>
-      Close<span class="sr"> the explanation</span>
-    </button>
+    <button type="button" onClick=${close}>Close<span class="sr"> the explanation</span></button>
   </div>`
 }
 

@@ -2,13 +2,13 @@
 import { html } from '../../lab/report/html.ts'
 import { count } from '../../lab/report/numbers.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
-import { createContext, type ComponentChildren, type VNode } from 'preact'
-import { useContext } from 'preact/hooks'
+import { createContext, h, type ComponentChildren, type VNode } from 'preact'
+import { useContext, useState } from 'preact/hooks'
 import type { Change } from '../../lab/models/changes.ts'
 import type { Ending, Sampling, Side, Token } from '../protocol.ts'
 import { changeName, withoutChange } from './change-words.ts'
-import { section } from './parts.ts'
-import { cleanNumber, SAMPLING_FIELDS, type SamplingField } from './sampling.ts'
+import { section, thenFocus } from './parts.ts'
+import { cleanNumber, correction, SAMPLING_FIELDS, type SamplingField } from './sampling.ts'
 import type { Dispatch, ShownWriting } from './state.ts'
 
 /** The commands for a writer. */
@@ -53,9 +53,7 @@ export function WritingSection(): VNode | null {
     },
     [
       changeList(edit, dispatch),
-      html`<div class="sampling" role="group" aria-label="How the next token is drawn">
-        ${SAMPLING_FIELDS.map((field) => numberField(field, sampling, dispatch))}
-      </div>`,
+      h(Settings, { sampling, dispatch }),
       html`<p class="note">
         A higher temperature dares more; 0 always takes the likeliest token. Top k draws from the k likeliest
         tokens alone. Top p draws from the likeliest that together reach that probability. Another seed draws
@@ -76,7 +74,10 @@ function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   return html`<ul class="edit-list" aria-label="What is changed">
     ${edit.map((change) => {
       const name = changeName(change)
-      const remove = (): void => dispatch({ type: 'choose', choice: { edit: withoutChange(edit, change) } })
+      const remove = thenFocus(
+        () => dispatch({ type: 'choose', choice: { edit: withoutChange(edit, change) } }),
+        edit.length > 1 ? '.edit-list button' : '.sampling input',
+      )
       return html`<li>
         ${name[0].toUpperCase() + name.slice(1)}${' '}
         <button type="button" onClick=${remove}>Undo<span class="sr"> ${name}</span></button>
@@ -85,12 +86,29 @@ function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   </ul>`
 }
 
-function numberField(field: SamplingField, sampling: Sampling, dispatch: Dispatch): VNode {
+/** A component of its own: it remembers what it had to correct. */
+function Settings({ sampling, dispatch }: Pick<Desk, 'sampling' | 'dispatch'>): VNode[] {
+  const [corrected, correct] = useState('')
+  return [
+    html`<div class="sampling" role="group" aria-label="How the next token is drawn">
+      ${SAMPLING_FIELDS.map((field) => numberField(field, sampling, correct, dispatch))}
+    </div>`,
+    html`<p class="note" role="status">${corrected}</p>`,
+  ]
+}
+
+function numberField(
+  field: SamplingField,
+  sampling: Sampling,
+  correct: (words: string) => void,
+  dispatch: Dispatch,
+): VNode {
   const { name, words, min, max, step } = field
   const value = String(sampling[name] ?? '')
   const choose = ({ currentTarget }: Event): void => {
     const input = currentTarget as HTMLInputElement
     const chosen = cleanNumber(field, input.value)
+    correct(correction(field, input.value))
     input.value = String(chosen ?? '')
     dispatch({ type: 'choose', choice: { sampling: { ...sampling, [name]: chosen } } })
   }
