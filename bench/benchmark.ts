@@ -5,10 +5,10 @@ import { addEngineOptions } from '../experiments/lab/models/engine-options.ts'
 import type { Results, Row } from './rows.ts'
 import { digits, type BenchmarkName } from './tables.ts'
 
-/** What every benchmark is told. */
+/** What every benchmark is given. */
 export interface CommonOptions {
   readonly quick: boolean
-  /** Nothing is to be printed but the results file. */
+  /** Print nothing but the results file. */
   readonly quiet: boolean
 }
 
@@ -22,7 +22,7 @@ export interface Benchmark<Options> {
   readonly summary: (results: Results) => string
 }
 
-/** What computes, and with which model. */
+/** The backend, and the model that it runs. */
 export function addModel(command: Command): Command {
   return addEngineOptions(command, { model: false }).option(
     '--model <name>',
@@ -34,13 +34,13 @@ export function addModel(command: Command): Command {
 export function addThreads(command: Command): Command {
   return command.option(
     '--threads <n>',
-    'threads of all who have any (default: all cores)',
+    'threads of every contestant that has any (default: all cores)',
     positiveInteger('threads'),
   )
 }
 
 /**
- * `ours is 2.80 to 3.05 times as fast as NAME`: of several others the fastest, at all that `keyOf` says is the same work.
+ * `ours is 2.80 to 3.05 times as fast as NAME`: against the fastest of the others at each work; `keyOf` says which works are the same.
  */
 export function timesAsFast(
   name: string,
@@ -52,7 +52,7 @@ export function timesAsFast(
     const same = others.filter((other) => keyOf(other) === keyOf(row))
     return same.length > 0 ? [Math.min(...same.map(({ median_ms }) => median_ms)) / row.median_ms] : []
   })
-  if (ratios.length === 0) return `ours has nothing to be compared with: ${name} was not run beside it`
+  if (ratios.length === 0) return `there is nothing to compare ours with: ${name} was not run beside it`
   return `ours is ${showRange(ratios)} times as fast as ${name}`
 }
 

@@ -3,7 +3,7 @@ import type { Machine } from './machine.ts'
 import type { Results, Row, RowName } from './rows.ts'
 import { digits, makeTable, nameColumns, orDash, times, type TextTable } from './tables.ts'
 
-/** One work in two results files; null where a file does not have it. */
+/** One piece of work in two results files; null where a file does not have it. */
 export interface ComparedRow extends RowName {
   readonly a_ms: number | null
   readonly b_ms: number | null
@@ -18,7 +18,7 @@ export interface Comparison {
   readonly rows: readonly ComparedRow[]
 }
 
-/** Row by row: work, shape, backend, mode and threads say which belong together. Rows of B alone come last. */
+/** Row by row: work, shape, backend, mode and threads say which belong together. Rows that only B has come last. */
 export function compareResults(a: Results, b: Results): Comparison {
   const [ofA, ofB] = [byName(a.rows), byName(b.rows)]
   const names = new Set([...ofA.keys(), ...ofB.keys()])
@@ -29,7 +29,7 @@ export function compareResults(a: Results, b: Results): Comparison {
   }
 }
 
-/** @throws if two rows have the same name: which of them to compare would be a guess */
+/** @throws if two rows have the same name: it would be a guess which of them to compare */
 function byName(rows: readonly Row[]): Map<string, Row> {
   const named = new Map<string, Row>()
   for (const row of rows) {

@@ -101,7 +101,7 @@ export const corpus: Benchmark<CorpusOptions> = {
   },
 }
 
-/** Documents of 20 bundled texts each, drawn again and again. A token has some two bytes; five for each are enough for a shard. */
+/** Documents of 20 bundled texts each, drawn repeatedly. A token has about two bytes; five per token are enough for a shard. */
 async function writeTexts(path: string, tokens: number): Promise<readonly CorpusFile[]> {
   const bundled = fromCategories(texts)
   const random = createRandom(1)
@@ -126,7 +126,7 @@ async function wholeShard(bench: Workbench, files: readonly CorpusFile[], path: 
   throw new Error('bench corpus: the texts have no shard')
 }
 
-/** The same windows through the model and its SAEs, and no more. onFeatures: of each SAE and batch, BOS among them */
+/** Only the same windows through the model and its SAEs. onFeatures: given each SAE's features on each batch, BOS included */
 async function encodeAlone(
   { model, saes }: Workbench,
   { windows }: Shard,
@@ -146,7 +146,7 @@ async function encodeAlone(
   }
 }
 
-/** @throws if a feature's firings, or their sum, in the shard's file are not those of the pass alone */
+/** @throws if the shard's file differs from the pass alone in a feature's firings, or in their sum */
 async function verify(bench: Workbench, shard: Shard, path: string): Promise<void> {
   const sums = bench.saes.map(({ config }: Sae) => new Float64Array(config.dSae))
   const firings = bench.saes.map(({ config }: Sae) => new Float64Array(config.dSae))

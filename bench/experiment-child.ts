@@ -22,7 +22,7 @@ import { ofCategory } from '../experiments/lab/analysis/by-category.ts'
 
 const SHUFFLES = 1000
 
-/** Adds up, part by part, the time and the arithmetic of what runs within `time`. */
+/** Adds up, for each part, the time and the arithmetic of what runs inside `time`. */
 class Clock {
   readonly #parts = new Map<string, ExperimentPart>()
   #flops = 0

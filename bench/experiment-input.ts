@@ -1,11 +1,11 @@
-// What the processes of `bench experiment` are told and answer, ours and others', and the texts that they run on.
+// Input and output of the processes of `bench experiment`, ours and others', and the texts that they run on.
 import { fileURLToPath } from 'node:url'
 import type { Category } from '../experiments/lab/analysis/input.ts'
 import { loadTexts } from '../experiments/lab/texts/texts-node.ts'
 import { bosOf, type Gpt2Config } from '../gpt2/config.ts'
 import { createTokenizer } from '../gpt2/tokenizer.ts'
 
-/** What a process that is measured finds in its folder, beside the model: `experiment.json`. */
+/** `experiment.json`: what a measured process finds in its folder beside the model. */
 export interface ExperimentInput {
   readonly threads: number
   /** The SAEs, in order. */
@@ -16,7 +16,7 @@ export interface ExperimentInput {
   readonly texts: readonly (readonly number[])[]
 }
 
-/** What it prints, as its last line. */
+/** What it prints as its last line. */
 export interface ExperimentRun {
   readonly name: string
   readonly mode: string
@@ -24,7 +24,7 @@ export interface ExperimentRun {
   readonly parts: readonly ExperimentPart[]
   /** Peak resident memory in bytes: at the start, with the model, at the end. */
   readonly memory: { readonly start: number; readonly loaded: number; readonly done: number }
-  /** The highest token-mean activation, one row per hook, one column per category: by which runs are held against each other. */
+  /** The highest token-mean activation, one row per hook, one column per category; runs are compared by it. */
   readonly peaks: readonly (readonly number[])[]
 }
 
@@ -47,7 +47,7 @@ const publishedLengths: Readonly<Record<string, readonly number[]>> = {
   Conversational: [12, 9, 13, 10, 10, 9, 9, 7, 9, 8],
 }
 
-/** Token ids of our own texts, cut to the lengths of the post's: as many texts and tokens as it had, category by category. */
+/** Token ids of our own texts, cut to the lengths of the post's: as many texts and tokens as the post had, category by category. */
 export async function textsOfPublishedLengths(config: Gpt2Config): Promise<{
   texts: number[][]
   categories: Category[]

@@ -2,8 +2,8 @@
 
 It does what the post's notebook does: all texts in one padded batch, for each SAE a whole forward pass up to the
 logits, all features of all positions computed densely, then the mean over a text's tokens. With --well it does the same
-as somebody would write it who wants it fast: texts in batches of similar length, one forward pass for all SAEs that ends
-where the last one reads, no logits, and features of real tokens alone. The model is that of transformers, which is faster
+as one would write it for speed: texts in batches of similar length, one forward pass for all SAEs that ends
+where the last one reads, no logits, and features of real tokens only. The model is that of transformers, which is faster
 than the notebook's TransformerLens. Needs torch and transformers, and no network:
   python -m venv venv && venv/bin/pip install torch transformers
 Given a folder as written by bench/experiment.ts, it prints an ExperimentRun (bench/experiment-input.ts) as JSON.
@@ -26,7 +26,7 @@ def peak_bytes():
 
 
 class Clock:
-    """Adds up the time of each part."""
+    """Adds up the time that each part takes."""
 
     def __init__(self):
         self.ms = {}
@@ -57,7 +57,7 @@ def features_of(sae, stream):
 
 
 def encode(sae, stream, mask):
-    """Token means of all features, [texts, d_sae]: padding, and BOS, which is the same token, are left out."""
+    """Token means of all features, [texts, d_sae]: padding and BOS, which are the same token, are left out."""
     return (features_of(sae, stream) * mask).sum(dim=1) / mask.sum(dim=1)
 
 
@@ -70,7 +70,7 @@ BATCH = 16
 
 
 def forward_well(model, texts, layers):
-    """Each text's stream where it enters each of the layers, without BOS: a list of [tokens, d_model] a layer."""
+    """Each text's stream where it enters each of the layers, without BOS: one list of [tokens, d_model] per layer."""
     transformer = model.transformer
     transformer.h = transformer.h[: max(layers)]
     transformer.ln_f = torch.nn.Identity()  # the last hidden state is the stream itself

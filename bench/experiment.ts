@@ -1,4 +1,4 @@
-// `bench experiment`: the post's experiment part by part, from files to peaks, and how much memory it takes.
+// `bench experiment`: times the post's experiment part by part, from files to peaks, and measures its memory.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ const THRESHOLD = 5
 
 /**
  * Model and SAEs come from float32 files that are warm in the system's cache; there are as many texts and tokens as the
- * post had. Every run is a process of its own, and those of other implementations, where there are any, stand between
+ * post had. Every run is a process of its own; runs of other implementations, if there are any, take turns with
  * ours: A B C A B C ... All must find the same peaks.
  */
 export const experiment: Benchmark<ExperimentOptions> = {
@@ -40,10 +40,14 @@ export const experiment: Benchmark<ExperimentOptions> = {
   description: 'the post’s experiment, part by part, files to peaks',
   addOptions: (command) =>
     addModel(command)
-      .option('--repeats <n>', 'runs of each (default: 5; quick: 1, on tiny)', positiveInteger('repeats'))
+      .option(
+        '--repeats <n>',
+        'runs of each implementation (default: 5; quick: 1, on tiny)',
+        positiveInteger('repeats'),
+      )
       .option(
         '--beside <command>',
-        'a command that does the same, between our runs, may be given twice: see bench/experiment-pytorch.py',
+        'a command that does the same, run between our runs; may be given more than once: see bench/experiment-pytorch.py',
         (command: string, before: string[] = []) => [...before, command],
       ),
 
@@ -95,7 +99,7 @@ export const experiment: Benchmark<ExperimentOptions> = {
   },
 }
 
-/** The post's layers, or, of a model that has not all of them, every one with an SAE. */
+/** The post's layers, or all that have an SAE, if the model lacks any of the post's. */
 function hooksOf({ name, saes }: ModelSource): string[] {
   const all = [...saes.keys()]
   if (all.length === 0) throw new UserError(`bench experiment: the model ${name} has no SAEs`)
@@ -103,12 +107,12 @@ function hooksOf({ name, saes }: ModelSource): string[] {
   return ofPost.length === postLayers.length ? ofPost : all
 }
 
-/** The model's tensors, and those of one SAE: there is one at a time. */
+/** The model's tensors and those of one SAE: only one SAE is loaded at a time. */
 function bytesInUse({ config, saes }: ModelSource, hook: string): number {
   return float32Bytes(weightShapes(config)) + float32Bytes(saeShapes(saes.get(hook)!.config))
 }
 
-/** Float32 in another order of sums differs by less; another computation, by more. */
+/** Float32 sums in another order differ by less; another computation differs by more. */
 const PEAK_TOLERANCE = 1e-3
 
 function checkPeaks({ name, peaks }: ExperimentRun, first: ExperimentRun): void {
@@ -123,7 +127,7 @@ function checkPeaks({ name, peaks }: ExperimentRun, first: ExperimentRun): void 
     }
 }
 
-/** A row a part, over the repeats of one implementation. */
+/** One row per part, over the repeats of one implementation. */
 function rowsOf(runs: readonly ExperimentRun[]): Row[] {
   const [{ name, mode, parts }] = runs
   return parts.map(({ work, shape, flops, bytes }, i) => {

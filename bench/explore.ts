@@ -1,4 +1,4 @@
-// `bench explore`: typing in the Explorer, as it is built and served, in Chromium, on every backend.
+// `bench explore`: typing in the Explorer, built and served as usual, in Chromium, on every backend.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,15 +21,15 @@ const TEXT =
   'The old doctor said that the patient would have to stay in the house until the weather was better and then go back to his home'
 const TOKENS = 30
 
-/** Of all SAEs of the bundled model: the library that is searched. */
+/** How many features the library that is searched has: those of all SAEs of the bundled model. */
 const FEATURES = 6144
 
-/** Milliseconds of one key press, by the work of their row. */
+/** Milliseconds of one key press, by the name of their row. */
 type Press = Readonly<Record<string, number>>
 
 interface Typist {
   readonly mode: string
-  /** What the model holds likeliest after the text, to be compared. */
+  /** The model's likeliest next token after the text, to compare backends by. */
   readonly guess: number
   readonly first: Press
   readonly presses: readonly Press[]
@@ -45,7 +45,7 @@ export const explore: Benchmark<{ software?: boolean; only?: readonly string[] }
       .option('--software', 'GPU modes on SwiftShader, for a machine without a GPU')
       .option(
         '--only <list>',
-        'backends to type on, by the beginning of their names; the reference backend always is one',
+        'backends to type on, by the beginning of their names; the reference backend is always among them',
         listOf('only'),
       ),
 
@@ -103,7 +103,7 @@ export const explore: Benchmark<{ software?: boolean; only?: readonly string[] }
   },
 }
 
-/** -> the backends that are held to the reference backend @throws UserError for a name that none begins with */
+/** -> the backends to compare with the reference backend @throws UserError for a name that none begins with */
 function chosen(only: readonly string[] = ['']): string[] {
   const names = BACKENDS.map(({ name }) => name)
   for (const wanted of only)
@@ -112,7 +112,7 @@ function chosen(only: readonly string[] = ['']): string[] {
   return names.filter((name) => name !== 'reference' && only.some((wanted) => name.startsWith(wanted)))
 }
 
-/** Single layers of our fastest backend only, and the search: it asks no backend. */
+/** Single layers, of our fastest backend only, and the search, which uses no backend. */
 function rowsOf(backend: string, { mode, first, presses, searches }: Typist): Row[] {
   const row = (work: string, samples: readonly number[], shape = TOKENS) => {
     const name = { work, shape: String(shape), backend, mode, threads: threadsOf({ mode }) }
@@ -131,7 +131,7 @@ function rowsOf(backend: string, { mode, first, presses, searches }: Typist): Ro
   ]
 }
 
-/** Opens the page in a new context and presses keys, each when the picture of the one before has come. */
+/** Opens the page in a new context and presses keys, each one after the picture of the one before has appeared. */
 async function type(browser: Browser, url: string, backend: string, presses: number): Promise<Typist> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
@@ -187,7 +187,7 @@ interface Kept {
   kept: { key: number; guess: number; worker: number; layers: number[]; searches: number[] }
 }
 
-/** In the page, before its own script: keeps when the last key was pressed, and what the worker says of its times. */
+/** Runs in the page before its own script: keeps the time of the last key, and the times that the worker reports. */
 function keepTimes(): void {
   const kept: Kept['kept'] = { key: 0, guess: 0, worker: 0, layers: [], searches: [] }
   Object.assign(globalThis, { kept })
@@ -210,7 +210,7 @@ function keepTimes(): void {
 async function press(page: Page, key: string): Promise<Press> {
   const root = page.locator('#explorer')
   const before = await root.getAttribute('data-run-id')
-  // People pause between keys; and what follows a picture, such as the collection of garbage, is no part of the next.
+  // People pause between keys, and what follows a picture, such as garbage collection, must not count for the next one.
   await page.waitForTimeout(100)
   await page.keyboard.press(key)
   await page.locator(`#explorer:not([data-run-id="${before}"])`).waitFor()
@@ -221,9 +221,9 @@ async function press(page: Page, key: string): Promise<Press> {
     return {
       // From the key's own time stamp to the first task after the frame that shows what the model made of it.
       'key to picture': startTime + duration - key,
-      // Of it, in the worker: the whole run; each layer is its block with its SAE and its lens.
+      // Part of it, in the worker: the whole run; each layer is its block with its SAE and its lens.
       'its worker': worker,
-      // Of it, from the worker's last answer to the finished document, before styles, layout and paint.
+      // Part of it, from the worker's last answer to the finished document, before styles, layout and paint.
       'its drawing': last('explorer:draw').duration,
       ...Object.fromEntries(layers.map((ms, layer) => [`its layer ${layer}`, ms])),
     }

@@ -18,16 +18,16 @@ interface GenerateOptions extends EngineOptions {
   readonly newTokens: number
 }
 
-/** Greedy tokens that must be the reference's. */
+/** Greedy tokens that must equal the reference's. */
 const CHECKED_TOKENS = 4
-/** Prompts up to this length are held to the reference itself; `layers` does so with passes of more tokens. */
+/** Prompts up to this length are checked against the reference itself; `layers` checks longer passes. */
 const REFERENCE_TOKENS = 16
 const USUAL_RUNS = 5
 const QUICK_RUNS = 2
 
 export const generate: Benchmark<GenerateOptions> = {
   name: 'generate',
-  description: 'tokens a second: prefill, then one token at a time',
+  description: 'tokens per second: prefill, then one token at a time',
   addOptions: (command) =>
     addModel(command)
       .option(
@@ -64,7 +64,7 @@ export const generate: Benchmark<GenerateOptions> = {
       const timed = prompts.map((prompt) => ({ prompt, first: [] as number[], later: [] as number[] }))
       const total = prompts.length * runs * newTokens
       using progress = createProgress({ label: 'generating', total, unit: 'tokens', quiet })
-      // in turns, so that a change of the machine's speed meets all lengths
+      // in turns, so that a change in the machine's speed affects all lengths
       for (let text = 0; text < runs; text++)
         for (const { prompt, first, later } of timed) {
           const { times } = await writeGreedily(gpt2, prompt, newTokens, () => progress.step())
@@ -95,7 +95,7 @@ function decodeCost(config: Gpt2Config, keys: number): Cost {
 }
 
 /**
- * Holds what is written to the reference, after a long prompt to our own pass without a cache: the reference would take minutes.
+ * Compares what is written with the reference; after a long prompt, with our own pass without a cache: the reference would take minutes.
  * @throws if another token is written
  */
 async function verifyTexts(
@@ -120,7 +120,7 @@ async function verifyTexts(
   }
 }
 
-/** The most probable tokens, each by a pass through all that comes before it. */
+/** The most probable tokens, each found by a pass through everything before it. */
 async function writeWithoutCache(model: Gpt2, prompt: readonly number[], count: number): Promise<number[]> {
   const ids: number[] = []
   while (ids.length < count) {
@@ -130,7 +130,7 @@ async function writeWithoutCache(model: Gpt2, prompt: readonly number[], count: 
   return ids
 }
 
-/** Writes `count` tokens, the most probable each time. -> ids, and milliseconds each took */
+/** Writes `count` tokens, the most probable each time. -> ids, and the milliseconds that each took */
 export async function writeGreedily(
   model: Gpt2,
   prompt: readonly number[],

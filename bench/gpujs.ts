@@ -1,4 +1,4 @@
-// `bench gpujs`: each op in each mode of gpu.js beside the other backends, and kernels naive and better.
+// `bench gpujs`: each op in each mode of gpu.js beside the other backends, and naive kernels beside better ones.
 import { Option } from 'commander'
 import { backends } from '../engine/backends.ts'
 import { listOf, positiveInteger } from '../experiments/lab/cli/cli.ts'
@@ -21,10 +21,10 @@ interface GpuJsOptions {
   readonly software?: boolean
   /** Chromium: lengths of texts for a pass through all of GPT-2 small, and for its layers beside other libraries. */
   readonly prefill?: readonly number[]
-  /** Nothing but the race in Node, on WebGPU. */
+  /** Only the race in Node, on WebGPU. */
   readonly race?: boolean
   readonly small?: boolean
-  /** Only works whose names begin so. */
+  /** Only works whose names begin like this. */
   readonly only?: readonly string[]
 }
 
@@ -36,17 +36,16 @@ export const gpujs: Benchmark<GpuJsOptions> = {
       .addOption(
         new Option(
           '--race',
-          'nothing but a race on WebGPU in Node: GPT-2 small, its products and an SAE beside jax-js and onnxruntime-web; ' +
+          'only a race on WebGPU in Node: GPT-2 small, its products and an SAE beside jax-js and onnxruntime-web; ' +
             'under five minutes on a GPU; needs npm install --no-save --save-dev webgpu@0.6.2, and npm ci --prefix bench/peers',
         ).conflicts(['browser', 'only', 'prefill', 'tokens', 'threads']),
       )
       .addOption(
-        new Option(
-          '--small',
-          '--race with few tokens, which is what software gets in any case, and then says so',
-        ).implies({ race: true }),
+        new Option('--small', '--race with few tokens; software always gets these, and says so').implies({
+          race: true,
+        }),
       )
-      .option('--browser', 'in Chromium, on its GPU, in place of Node')
+      .option('--browser', 'in Chromium, on its GPU, instead of in Node')
       .option('--software', 'with --browser: on SwiftShader, for a machine without a GPU')
       .option(
         '--prefill <list>',
@@ -55,7 +54,11 @@ export const gpujs: Benchmark<GpuJsOptions> = {
         listOf('prefill', positiveInteger('tokens')),
       )
       .option('--tokens <n>', 'tokens at once (default: 64; quick: 16)', positiveInteger('tokens'))
-      .option('--only <list>', 'works whose names begin so; race: beside other libraries', listOf('only')),
+      .option(
+        '--only <list>',
+        'only works whose names begin like this; race: beside other libraries',
+        listOf('only'),
+      ),
 
   async run({ quick, quiet, threads, prefill, only, race: inNodeAlone, small = false, ...options }) {
     if (inNodeAlone) return raceInNode({ small, quick, quiet })

@@ -1,4 +1,4 @@
-// `bench kernels`: a matrix product from three plain loops to every instruction there is, a step at a time.
+// `bench kernels`: a matrix product from three plain loops to every instruction there is, one step at a time.
 import { availableParallelism } from 'node:os'
 import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
@@ -12,19 +12,19 @@ const sizes: readonly Size[] = [
   [1, 768, 3072],
 ]
 
-/** The steps of these names, in the ladder's order. @throws UserError for a name that no step has */
+/** The steps with these names, in the ladder's order. @throws UserError for a name that no step has */
 function chosen(rungs: readonly Rung[], only?: readonly string[]): readonly Rung[] {
   const names = rungs.map(({ name }) => name)
   const unknown = only?.find((name) => !names.includes(name))
   if (unknown !== undefined)
-    throw new UserError(`--only "${unknown}": there is no such step; there are: ${names.join(' | ')}`)
+    throw new UserError(`--only "${unknown}": there is no such step; the steps are: ${names.join(' | ')}`)
   return only ? rungs.filter(({ name }) => only.includes(name)) : rungs
 }
 
 export const kernels: Benchmark<{ threads?: number; only?: readonly string[] }> = {
   name: 'kernels',
   description: 'a product, from three loops to all the machine has',
-  addOptions: (command) => addThreads(command).option('--only <step...>', 'these steps of the ladder alone'),
+  addOptions: (command) => addThreads(command).option('--only <step...>', 'only these steps of the ladder'),
 
   async run({ quick, quiet, threads = availableParallelism(), only }) {
     const rungs = chosen(ladder(threads), only)

@@ -1,4 +1,4 @@
-// `bench layers`, the default: layer by layer through a model, and through the SAE in its middle.
+// `bench layers`, the default: times a model layer by layer, and the SAE in its middle.
 import type { Backend } from '../engine/backend.ts'
 import { createBackend } from '../engine/backends.ts'
 import type { Tensor } from '../engine/tensor.ts'
@@ -48,7 +48,7 @@ export const layers: Benchmark<LayersOptions> = {
       )
       .option(
         '--layers <list>',
-        'blocks that get rows of their own beside the sum over all',
+        'blocks that get rows of their own besides the sum over all',
         listOf('layers', integerIn('layer', 0)),
         [],
       ),
@@ -88,7 +88,7 @@ async function openSubject(ops: Backend, source: LayersOptions & CommonOptions):
   const model = await openModel(source.model, ops, source)
   if (model.saeHooks.length === 0)
     throw new UserError(
-      `bench: ${source.model} has no SAE beside it (a folder sae/ with a SAELens folder a hook)`,
+      `bench: ${source.model} has no SAE beside it (a folder sae/ with one SAELens folder per hook)`,
     )
   const hook = model.saeHooks[Math.floor(model.saeHooks.length / 2)]
   return { model, sae: await model.openSae(hook), hook }
@@ -99,7 +99,7 @@ async function forward({ model }: Subject, ops: Backend, ids: readonly number[])
   await run({ ...model.gpt2, ops }, [ids], { logits: async () => {} })
 }
 
-/** The SAE there and back. stream [tokens, d_in] */
+/** The SAE's encoder and decoder. stream [tokens, d_in] */
 async function through({ sae }: Subject, ops: Backend, stream: Tensor): Promise<void> {
   await ops.scope(async (ops) => {
     const x = ops.upload(stream)
@@ -108,7 +108,7 @@ async function through({ sae }: Subject, ops: Backend, stream: Tensor): Promise<
   })
 }
 
-/** Every op of every layer, at every number of tokens, against the reference. The reference itself is what is right. */
+/** Every op of every layer, at every number of tokens, against the reference. The reference itself counts as right. */
 async function verifySubject(
   subject: Subject,
   ops: Backend,
@@ -145,7 +145,7 @@ async function measure(
 ): Promise<Row[]> {
   const { ceiling, layers, budget, onRun } = setting
   const ids = spreadIds(subject.model.gpt2.config, tokens)
-  const stream = await streamOf(subject, ids) // warms the model up, too
+  const stream = await streamOf(subject, ids) // also warms the model up
   const nameOf = partNamer(allParts(subject))
   const ofModel = new PartTimes(nameOf)
   const ofSae = new PartTimes(nameOf)

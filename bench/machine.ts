@@ -9,7 +9,7 @@ export interface Machine {
   readonly platform: string
   readonly node: string
   readonly v8: string
-  readonly flags: string // given to Node; the engine's own are in each row's mode
+  readonly flags: string // given to Node; the engine's own flags are in each row's mode
   readonly commit: string
   readonly date: string
   readonly command: string
@@ -38,7 +38,7 @@ function currentCommit(): string {
   return status === 0 ? stdout.trim() : 'unknown: no git here'
 }
 
-/** On one line, as it stands above every table. */
+/** On one line, as shown above every table. */
 export function showMachine(machine: Machine): string {
   const { cpu, cores, memory_gb, platform, node, v8, flags, commit, date } = machine
   return (

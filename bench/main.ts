@@ -22,7 +22,7 @@ import { trainSae } from './train-sae.ts'
 
 const program = createCommand(
   'bench',
-  'How fast the engine is, held against what this machine can do.',
+  'How fast the engine is, compared with what this machine can do.',
 ).addHelpText(
   'after',
   `
@@ -38,12 +38,14 @@ function add<Options>({ name, description, addOptions, run, summary }: Benchmark
     .option('--quick', 'fewer sizes and fewer samples: done in a minute')
     .option('--out <file>', 'results file (default: bench/results/NAME-DATE.json)')
   addOptions(command)
-  // What is no benchmark's name comes to the default as an argument of its own.
+  // A word that is not a benchmark's name reaches the default benchmark as an argument.
   if (isDefault) command.allowExcessArguments()
   command.action(() => {
     const [unknown] = command.args
     if (unknown !== undefined)
-      command.error(`error: there is no benchmark '${unknown}': there are ${benchmarkNames.join(', ')}`)
+      command.error(
+        `error: there is no benchmark '${unknown}'; the benchmarks are ${benchmarkNames.join(', ')}`,
+      )
     const options = command.optsWithGlobals<Options & { quick?: boolean; json?: boolean; out?: string }>()
     const { quick = false, json: quiet = false } = options
     runMain(async () => saveAndPrint(await run({ ...options, quick, quiet }), summary, options))

@@ -12,26 +12,26 @@ import { timeSideBySide, type Runner, type Starts } from './side-by-side.ts'
 import { shortRuns } from './timing.ts'
 import { checkClose, inScope } from './verify.ts'
 
-/** C [m, n] = A [m, k] x B [k, n]. B is a model's weight: it stays. */
+/** C [m, n] = A [m, k] x B [k, n]. B is a model's weight: it stays the same. */
 export interface Problem {
   readonly m: number
   readonly k: number
   readonly n: number
   readonly a: Float32Array
   readonly b: Float32Array
-  /** Left out: C whole. Else of each row so many, the largest, falling. */
+  /** How many of each row's largest to keep, in falling order; default: all of C. */
   readonly largest?: number
-  /** Of the first rows of C, at least. */
+  /** Covers at least the first rows of C. */
   readonly expected: Float32Array
 }
 
 type Product = Float32Array | SparseRows
 
-/** A product ready to be run again and again. */
+/** A product that is ready to be run repeatedly. */
 export interface PreparedMatmul {
   /** From A in host memory to the result in host memory. */
   run(): Product | Promise<Product>
-  /** The right result, where it is not C itself. */
+  /** The right result, if it is not C itself. */
   readonly expected?: Float32Array
   release?(): void | Promise<void>
 }
@@ -43,7 +43,7 @@ export function makeProblem([m, k, n]: Size): Promise<Problem> {
   return problemOf(numbers([m, k], 1), numbers([k, n], 2), m)
 }
 
-/** The product of two matrices, or its rows' largest, of which the reference (float64 sums) computes the first rows, at most `checked`. */
+/** The product of two matrices, or each row's largest. The reference (float64 sums) computes at most the first `checked` rows. */
 export async function problemOf(a: Tensor, b: Tensor, checked: number, largest?: number): Promise<Problem> {
   const [[m, k], [, n]] = [a.shape, b.shape]
   const reference = createReferenceBackend()
@@ -60,7 +60,7 @@ export async function problemOf(a: Tensor, b: Tensor, checked: number, largest?:
   return { m, k, n, a: a.data, b: b.data, largest, expected }
 }
 
-/** A product of each size by all who start, held against what the machine can do in the same run. */
+/** A product of each size by all who start, compared with what the machine can do in the same run. */
 export async function timeProducts(
   sizes: readonly Size[],
   starts: Starts<Problem>,
@@ -83,7 +83,7 @@ export function costOfMatmul(m: number, k: number, n: number): Cost {
   return { flops: 2 * m * k * n, bytes: 4 * (m * k + k * n + m * n) }
 }
 
-/** Who multiplies in this process, one verified product at a time. `about.mode` is left out where `prepare` tells it. */
+/** A contestant in this process, one verified product at a time. `about.mode` is left out where `prepare` returns it. */
 export function matmulRunner(
   about: Pick<Runner<Problem>, 'backend' | 'threads' | 'work' | 'instructions'> & { readonly mode?: string },
   prepare: (problem: Problem) => Promise<PreparedMatmul & { readonly mode?: string }>,
@@ -109,7 +109,7 @@ export function matmulRunner(
   }
 }
 
-/** Runs it once, which also warms it up. @throws if the result is not what the reference computes */
+/** Runs it once, which also warms it up. @throws if the result differs from the reference's */
 export async function verifyMatmul(name: string, problem: Problem, prepared: PreparedMatmul): Promise<void> {
   const result = await prepared.run()
   const got = 'offsets' in result ? toDense(result).data : result

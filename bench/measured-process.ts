@@ -1,25 +1,25 @@
-// A process of its own, for what is measured from start to end: a peak of memory never goes down again.
+// A separate process, for what is measured from start to end: a peak of memory never goes down again.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../experiments/lab/cli/user-error.ts'
 
-/** In such a process: the most memory that it has held so far. */
+/** For use in such a process: the most memory that it has held so far. */
 export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024
 
-/** Runs a script of bench/ that is told `options`. -> the JSON of its last line */
+/** Runs a script of bench/ with `options`. -> the JSON of its last line */
 export function runScript<T>(what: string, script: string, options: object): Promise<T> {
   const path = fileURLToPath(new URL(script, import.meta.url))
   return resultOf(what, process.execPath, [path, JSON.stringify(options)])
 }
 
-/** Runs a command of the user's in a shell. -> the JSON of its last line */
+/** Runs a user's command in a shell. -> the JSON of its last line */
 export function runCommand<T>(what: string, command: string): Promise<T> {
   return resultOf(what, command, [], true)
 }
 
 /** @throws UserError with what it wrote on standard error, if it fails */
 async function resultOf<T>(what: string, command: string, args: string[], shell = false): Promise<T> {
-  const env = { ...process.env, CLEARBOX_STARTED_AT: String(Date.now()) } // ms since 1970: what starting takes is measured
+  const env = { ...process.env, CLEARBOX_STARTED_AT: String(Date.now()) } // ms since 1970, to measure how long starting takes
   const child = spawn(command, args, { env, shell, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()))

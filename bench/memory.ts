@@ -10,13 +10,13 @@ import { syntheticSaeConfig, syntheticSaeWeights } from '../sae/synthetic/weight
 import { makeRow, noCost, threadsOf, type MemoryUse } from './rows.ts'
 import { digits } from './tables.ts'
 
-/** The target: the tensors in use and a little, and what Node and the activations need. */
+/** The target: slightly more than the tensors in use, plus what Node and the activations need. */
 const TARGET_RATIO = 1.15
 const TARGET_EXTRA_MB = 150
 
 /**
- * Features at the hook in the model's middle, and the last token's logits. A model of a formula is written to files
- * first, which the process then loads, warm in the system's cache. What it computes is verified by the bench `layers`.
+ * Features at the hook in the model's middle, and the last token's logits. A model made from a formula is written to files
+ * first, which the process then loads, warm in the system's cache. `bench layers` verifies what it computes.
  */
 export const memory: Benchmark<ChildOptions & { readonly features?: number }> = {
   name: 'memory',
@@ -33,12 +33,12 @@ export const memory: Benchmark<ChildOptions & { readonly features?: number }> = 
   async run({ quiet, features, ...options }) {
     const written = options.model === 'synthetic'
     if (features && !written)
-      throw new UserError('--features is for --model synthetic: others have their own')
+      throw new UserError('--features is for --model synthetic: other models have SAEs of their own')
     await using folder = written ? await writeSynthetic(quiet, features) : undefined
     const width = features ? `, ${features.toLocaleString('en')} features` : ''
     const model = folder ? `synthetic, float32 files${width}` : options.model
     const path = folder?.path ?? options.model
-    const what = 'bench memory: the process that was measured'
+    const what = 'bench memory: the measured process'
     const use = await runScript<ChildResult>(what, 'memory-child.ts', { ...options, model: path })
     const { backend, mode, tensorBytes, loadMs, runMs } = use
     const name = { backend, mode, threads: threadsOf(use) }
@@ -57,7 +57,7 @@ export const memory: Benchmark<ChildOptions & { readonly features?: number }> = 
   },
 }
 
-/** Peaks in bytes, held against what the tensors in use allow. */
+/** Peaks in bytes, compared with what the tensors in use allow. */
 export function memoryUse(
   model: string,
   { name, mode }: { name: string; mode: string },
@@ -73,7 +73,7 @@ export function memoryUse(
   }
 }
 
-/** The model and the SAE in its middle, the only one that there is then. */
+/** The model and the SAE in its middle, the only one loaded then. */
 async function writeSynthetic(quiet: boolean, features?: number): Promise<ModelFolder> {
   const source = await findModel('synthetic')
   const layer = Math.floor(source.saes.size / 2)

@@ -1,4 +1,4 @@
-// A model and its SAEs as float32 files, for what measures the loading of files.
+// A model and its SAEs as float32 files, for benchmarks that measure the loading of files.
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,17 +12,17 @@ import { explain } from '../experiments/lab/cli/write-node.ts'
 import type { Gpt2Config } from '../gpt2/config.ts'
 import { saeJson } from '../sae/save.ts'
 
-/** Numbers written at once. */
+/** How many numbers are written at once. */
 const PIECE = 1 << 20
 
-/** A folder of float32 files as they are published, which is gone when it is disposed of or the process ends. */
+/** A folder of float32 files in the published formats, deleted when it is disposed of or the process ends. */
 export interface ModelFolder extends AsyncDisposable {
   readonly path: string
 }
 
 /**
- * Writes a model and the SAEs of `hooks` into a temporary folder in the public formats, so that what is measured is the
- * reading of files also where the weights come from a formula.
+ * Writes a model and the SAEs of `hooks` into a temporary folder in the public formats, so that
+ * reading files is measured even where the weights come from a formula.
  */
 export async function writeModelFolder(
   source: ModelSource,
@@ -59,7 +59,7 @@ export async function writeModelFolder(
   return folder
 }
 
-/** A safetensors file, a piece at a time: this process stays small, or the peak of one that it starts would be its own. */
+/** A safetensors file, written piece by piece: this process must stay small, or the peak of one that it starts would be its own. */
 async function writeTensors(path: string, store: WeightStore): Promise<void> {
   const sources = store.names().map((name) => store.get(name))
   let end = 0
@@ -81,15 +81,15 @@ async function writeTensors(path: string, store: WeightStore): Promise<void> {
       await file.writeFile(part)
     }
   }
-  await file.sync() // or the system would write while what follows is timed
+  await file.sync() // or the system would write during what is timed next
   await store.close()
 }
 
-/** What `parseConfig` reads. */
+/** The fields that `parseConfig` reads. */
 function gpt2Json(config: Gpt2Config): string {
   return JSON.stringify({
     model_type: 'gpt2',
-    activation_function: 'gelu_new', // of the models that are timed
+    activation_function: 'gelu_new', // that of the timed models
     n_layer: config.nLayers,
     n_embd: config.dModel,
     n_head: config.nHeads,

@@ -3,7 +3,7 @@ import type { Gpt2Weights } from '../gpt2/weights.ts'
 import type { Sae } from '../sae/weights.ts'
 import type { OpCall } from './wrap-ops.ts'
 
-/** Every prepared weight of a model, under the name of the part of the model that it is. */
+/** Every prepared weight of a model, with the name of the part that it belongs to. */
 export function modelParts({ lm_head, wpe, blocks, ln_f }: Gpt2Weights): [name: string, weights: object][] {
   const ofBlocks = blocks.flatMap(({ ln_1, attn, ln_2, mlp }, layer): [string, object][] => [
     [`blocks.${layer}.ln_1`, ln_1],
@@ -25,7 +25,7 @@ export function saeParts({ encoder, W_dec }: Sae): [name: string, weights: objec
   ]
 }
 
-/** The same weights on two backends, the first's to the second's. */
+/** The same weights on two backends: from the first's to the second's. */
 export function pairWeights(
   ours: readonly [string, object][],
   theirs: readonly [string, object][],
@@ -33,7 +33,7 @@ export function pairWeights(
   return new Map(ours.map(([, weights], index) => [weights, theirs[index][1]]))
 }
 
-/** Says which part of the model a call is: by its weights, or, where it has none, by what ran before it. */
+/** Says which part of the model a call belongs to: by its weights or, if it has none, by what ran before it. */
 export function partNamer(parts: readonly [string, object][]): (call: OpCall) => string {
   const names = new Map(parts.map(([name, weights]) => [weights, name]))
   let block = ''

@@ -1,10 +1,10 @@
-// A pass through a model that is timed: its tokens, and what must be done at the least.
+// A timed pass through a model: its tokens, and the least that must be done.
 import { sizeOf } from '../engine/tensor.ts'
 import { bosOf, type Gpt2Config } from '../gpt2/config.ts'
 import { weightShapes } from '../gpt2/weights.ts'
 import type { Cost } from './rows.ts'
 
-/** BOS, then `count - 1` tokens spread over the vocabulary, so that they read all over the embedding. */
+/** BOS, then `count - 1` tokens spread over the vocabulary, so that they read all parts of the embedding. */
 export function spreadIds(config: Pick<Gpt2Config, 'bos' | 'dVocab'>, count: number): number[] {
   return Array.from({ length: count }, (_, i) => (i === 0 ? bosOf(config) : (i * 7919) % config.dVocab))
 }

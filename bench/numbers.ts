@@ -1,4 +1,4 @@
-// The numbers that are multiplied and measured with: the same in every run, here and in a browser.
+// The numbers that benchmarks compute with: the same in every run, in Node and in a browser.
 import { Tensor, type Shape } from '../engine/tensor.ts'
 
 /** Uniform on mean - scale .. mean + scale (xorshift32, Marsaglia 2003). */

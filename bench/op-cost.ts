@@ -1,10 +1,10 @@
-// What an op must do at the least: operations and bytes.
+// The least that an op must do: operations and bytes.
 import { sizeOf, type Shape } from '../engine/tensor.ts'
 import type { TextSpan } from '../engine/backend.ts'
 import type { OpCall } from './wrap-ops.ts'
 import type { Cost } from './rows.ts'
 
-/** What an op must do at the least, and its dimensions: rows x in x out for a matrix, else those of its result. */
+/** The least that an op must do, and its dimensions: rows x in x out for a matrix, else those of its result. */
 export interface OpCost extends Cost {
   readonly dimensions: readonly number[]
 }
@@ -12,8 +12,8 @@ export interface OpCost extends Cost {
 const FLOAT = 4 // bytes
 
 /**
- * Counted as the reference defines the op: one multiplication and one addition a weight, and every operand and
- * result moved once. A kernel that does less, such as a screened sparseEncode, gets a rate above its arithmetic's.
+ * Counted as the reference defines the op: one multiplication and one addition per weight, and every operand and
+ * result moved once. A kernel that does less, such as a screened sparseEncode, gets a rate above what its arithmetic reaches.
  */
 export function opCost(call: OpCall): OpCost {
   switch (call.op) {
@@ -53,7 +53,7 @@ export function opCost(call: OpCall): OpCost {
     case 'center':
       return rowCost(call.args[0].shape, 2, 2)
     default:
-      throw new Error(`bench: the cost of ${call.op} is not counted; say in bench/op-cost.ts what it is`)
+      throw new Error(`bench: the cost of ${call.op} is not known; add it to bench/op-cost.ts`)
   }
 }
 
@@ -67,7 +67,7 @@ function rowCost(shape: Shape, flops: number, moved: number): OpCost {
   return { flops: flops * sizeOf(shape), bytes: moved * sizeOf(shape) * FLOAT, dimensions: shape }
 }
 
-/** How often a query looks at a key: the last `queries` of `keys` positions, each up to its own. */
+/** How many pairs of query and key there are: the last `queries` of `keys` positions each look at keys up to their own. */
 function pairsOf({ queries, keys }: TextSpan): number {
   return (queries * (2 * keys - queries + 1)) / 2
 }

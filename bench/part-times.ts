@@ -1,4 +1,4 @@
-// How long each part of a model takes, pass by pass, and what it must do.
+// How long each part of a model takes, pass by pass, and the least that it must do.
 import { opCost } from './op-cost.ts'
 import { wrapOps, type OpCall } from './wrap-ops.ts'
 import { makeRow, type Ceiling, type Cost, type Row, type RowName } from './rows.ts'
@@ -32,7 +32,7 @@ export class PartTimes {
     })
   }
 
-  /** A row a part, in the order of the model. Blocks are added up as `blocks.*`; those in `layers` have rows of their own, too. */
+  /** One row per part, in the order of the model. Blocks are added up as `blocks.*`; those in `layers` also have rows of their own. */
   rows(name: Omit<RowName, 'work' | 'shape'>, ceiling: Ceiling, layers: readonly number[] = []): Row[] {
     const partsOf = new Map<string, string[]>() // by row
     for (const part of this.#passes[0].keys()) {
@@ -62,11 +62,11 @@ function sum(costs: readonly Cost[]): Cost {
   }
 }
 
-/** Several calls that are one part: q, k and v, of the same input, count as one matrix of all their columns. */
+/** Several calls that form one part: q, k and v read the same input, and count as one matrix with all their columns. */
 function together(before: Part | undefined, now: Part): Part {
   if (!before) return now
   const [a, b] = [before.dimensions, now.dimensions]
-  // A matrix's dimensions say more than those of what was done to its rows before.
+  // A matrix's dimensions say more than those of the ops on its rows before it.
   const dimensions =
     a.length === 3 && b.length === 3 ? [a[0], a[1], a[2] + b[2]] : b.length > a.length ? b : a
   return { ...sum([before, now]), ms: before.ms + now.ms, dimensions }

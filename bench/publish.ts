@@ -1,4 +1,4 @@
-// `bench tables FILE ...`: writes the tables of results files into bench/tables/PROCESSOR/, a page a benchmark, its runs one after another.
+// `bench tables FILE ...`: writes the tables of results files into bench/tables/PROCESSOR/: one page per benchmark, its runs one after another.
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -36,7 +36,7 @@ export async function publish(files: readonly string[], folder = tablesFolder): 
   return [...pages.keys()]
 }
 
-/** Tables of one processor lie together: `AMD EPYC` with 2 cores in `amd-epyc-2-cores`. */
+/** The folder for a processor's tables: `amd-epyc-2-cores` for `AMD EPYC` with 2 cores. */
 function processorOf({ cpu, cores }: Pick<Machine, 'cpu' | 'cores'>): string {
   return `${cpu} ${cores} cores`
     .toLowerCase()
@@ -46,7 +46,7 @@ function processorOf({ cpu, cores }: Pick<Machine, 'cpu' | 'cores'>): string {
 
 const isPeak = ({ work }: Row): boolean => work.startsWith('roofline: ')
 
-/** Registers are shared with nobody: more threads must reach more, or somebody else had one of their cores. */
+/** Registers are not shared: more threads must reach more, or another process had one of their cores. */
 function refuseDisturbed(file: string, { rows }: Results): void {
   const peaks = rows.filter((row) => isPeak(row) && row.gflops !== null)
   for (const many of peaks) {
@@ -60,7 +60,7 @@ function refuseDisturbed(file: string, { rows }: Results): void {
   }
 }
 
-/** What a page says of one run. */
+/** What a page says about one run. */
 function runParagraphs(results: Results): string[] {
   const { machine, rows } = results
   const own = rows.filter((row) => !isPeak(row))
@@ -72,7 +72,7 @@ function runParagraphs(results: Results): string[] {
   ]
 }
 
-/** Paragraphs as a page; of a path on the machine that measured, the last name is enough for everybody else. */
+/** Paragraphs as a page; a path on the machine that measured is cut to its last name, which is enough for others. */
 function page(...paragraphs: string[]): string {
   const text = paragraphs.filter((paragraph) => paragraph !== '').join('\n\n') + '\n'
   return text.replace(/(?<=^|[\s'"=`])(?:[A-Za-z]:)?[/\\](?:[^\s'"`/\\]+[/\\])+/gm, '')
@@ -88,10 +88,10 @@ function escapeCell(cell: string): string {
   return cell.replace(/[|*]/g, '\\$&')
 }
 
-/** The peaks of all runs on this machine, one column per run: this one's in place of what the same benchmark had before. */
+/** The peaks of all runs on this machine, one column per run: this run's replaces the same benchmark's earlier one. */
 async function addPeaks(path: string, results: Results): Promise<void> {
   const name = benchmarkOf(results)
-  const rates = new Map<string, Map<string, string>>() // of a peak and threads, by benchmark
+  const rates = new Map<string, Map<string, string>>() // by peak and threads, then by benchmark
   const add = (peak: string, threads: string, run: string, rate: string) => {
     const key = `${peak} | ${threads}`
     rates.set(key, (rates.get(key) ?? new Map<string, string>()).set(run, rate))
@@ -117,7 +117,7 @@ async function addPeaks(path: string, results: Results): Promise<void> {
   await writeAtomically(path, page(title, 'Medians of each run.', markdown(table)))
 }
 
-/** The cells of a page's table, line by line; of a page that is not there, none. */
+/** The cells of a page's table, line by line; none if there is no page. */
 async function readCells(path: string): Promise<string[][]> {
   const text = existsSync(path) ? await readFile(path, 'utf8') : ''
   const lines = text.split('\n').filter((line) => line.startsWith('|'))

@@ -9,7 +9,7 @@ import { describeMachine, showMachine } from './machine.ts'
 import { makeRow, noCost, type Results, type Row } from './rows.ts'
 import { benchmarkOf, notRunLines, resultTables } from './tables.ts'
 
-/** Keeps what was measured in a file, and prints it: as tables and a last line, or with --json as nothing but JSON. */
+/** Writes what was measured to a file, and prints it: as tables and a last line, or with --json as JSON only. */
 export async function saveAndPrint(
   measured: Omit<Results, 'machine'>,
   summary: (results: Results) => string,
@@ -30,7 +30,7 @@ export async function saveAndPrint(
   console.log(summary(results))
 }
 
-/** What was run, without where and how the result was written. */
+/** The command that was run, without the options on where and how to write the result. */
 function whatWasRun(): string {
   const args = process.argv
     .slice(2)

@@ -2,7 +2,7 @@
 import { workerData, parentPort } from 'node:worker_threads'
 import { instantiate } from '../engine/wasm/instance.ts'
 
-/** What one thread of a measurement is told. */
+/** What one thread of a measurement is given. */
 export interface MeasureStart {
   readonly module: WebAssembly.Module
   readonly memory: WebAssembly.Memory

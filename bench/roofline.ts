@@ -1,4 +1,4 @@
-// What this machine can do, measured in the run whose rows are held against it.
+// What this machine can do, measured in the same run as the rows that are compared with it.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { detectFeatures } from '../engine/wasm/platform/features.ts'
@@ -21,7 +21,7 @@ const ROUNDS = 600_000
 /** Each thread's own place for its result: the module keeps up to 24 vectors there. */
 const RESULT_BYTES = 1024
 
-/** What this machine can do, as rows to print and as ceilings to hold other rows against. */
+/** What this machine can do, as rows to print and as ceilings to compare other rows with. */
 export interface Roofline {
   readonly rows: readonly Row[]
   /** Of exactly these instructions, or of the fastest, on one thread or on as many as were measured. */
@@ -31,7 +31,7 @@ export interface Roofline {
 /** A loop whose speed is a limit of the machine. */
 interface Limit {
   readonly work: string
-  readonly float32?: Instructions // of a peak that float32 work can be held against
+  readonly float32?: Instructions // of a peak that float32 work can be compared with
   readonly module: WebAssembly.Module
   readonly call: string
   readonly bytes: number // of the memory that all threads share
@@ -53,7 +53,7 @@ export async function measureRoofline({
       const samples = await runOnThreads(limit, count, quick ? 4 : 20)
       const cost = { flops: limit.cost.flops * count, bytes: limit.cost.bytes * count }
       const name = { work: limit.work, shape: '', backend: 'wasm', mode: 'registers only', threads: count }
-      // The fast end counts, because whatever else the machine does only makes them slower.
+      // The fastest times count, because whatever else the machine does only makes them slower.
       const ms = 1e6 * Math.min(...samples)
       const best = { gflops: cost.flops / ms, gbs: cost.bytes / ms }
       measured.push({ threads: count, float32: limit.float32, row: makeRow(name, samples, cost), best })
@@ -116,11 +116,11 @@ function readLimit(threads: number): Limit {
   }
 }
 
-/** Runs it on `threads` threads at once. -> milliseconds of each repeat, of its slowest thread */
+/** Runs it on `threads` threads at once. -> for each repeat, the milliseconds of its slowest thread */
 async function runOnThreads({ module, call, bytes, args }: Limit, threads: number, repeats: number) {
   const pages = bytes / PAGE_BYTES
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
-  // Pages that were never written are all one page of zeros, which lies in the cache.
+  // Pages that were never written all share one page of zeros, which is in the cache.
   new Float32Array(memory.buffer).fill(1)
   const gate = new SharedArrayBuffer(4)
   const times = await Promise.all(

@@ -1,8 +1,8 @@
-// What results files hold: a row for each measured piece of work, and what some benchmarks tell beside their rows.
+// What results files hold: a row for each measured piece of work, and what some benchmarks report besides.
 import { quantile } from '../experiments/lab/analysis/statistics.ts'
 import type { Machine } from './machine.ts'
 
-/** One measured piece of work. Every benchmark gives rows of these keys. */
+/** One measured piece of work. The rows of every benchmark have these keys. */
 export interface Row {
   readonly work: string
   readonly shape: string // such as 64x768x3072
@@ -29,13 +29,13 @@ export interface Results {
   readonly notRun?: readonly NotRun[]
 }
 
-/** What a work asks of WebGPU. */
+/** What a piece of work asks of WebGPU. */
 export interface GpuUse extends Pick<Row, 'work' | 'shape' | 'backend'> {
   readonly submissions: number // queue.submit: gpu.js makes one for each kernel, and one for each read-back
   readonly read_backs: number // buffer.mapAsync: the program waits for the GPU
 }
 
-/** Who could not run here, and why. */
+/** What could not run here, and why. */
 export interface NotRun {
   readonly backend: string
   readonly reason: string
@@ -71,14 +71,14 @@ export interface ScreenUse {
   readonly work: string
   readonly shape: string
   readonly active: number
-  readonly candidates: number | null // what int8 numbers leave possible: it is computed; null: no token was screened
-  readonly dense_tokens: number // share of tokens that went dense
+  readonly candidates: number | null // features that int8 numbers cannot rule out, and that are computed; null: no token was screened
+  readonly dense_tokens: number // share of tokens that were computed densely
   readonly parts: Readonly<Record<ScreenPart, number>> // shares of the time
   readonly over_dense: number // how many times as fast as the dense encoder
   readonly over_peer: number | null // and as onnxruntime-node's product alone
 }
 
-/** What a work must do at the least: floating-point operations, and bytes that must move to or from memory. */
+/** The least that a piece of work must do: floating-point operations, and bytes moved to or from memory. */
 export interface Cost {
   readonly flops: number
   readonly bytes: number
@@ -92,7 +92,7 @@ export interface Ceiling {
   readonly gbs: number
 }
 
-/** A row from samples in milliseconds. Without a ceiling there is no share of the roofline. */
+/** A row from samples in milliseconds. Without a ceiling it has no share of the roofline. */
 export function makeRow(name: RowName, samples: readonly number[], cost: Cost, ceiling?: Ceiling): Row {
   const { work, shape, backend, mode, threads } = name
   const rising = samples.toSorted((a, b) => a - b)
@@ -121,7 +121,7 @@ function rounded(value: number): number {
   return Number(value.toPrecision(5))
 }
 
-/** How many threads a backend says it computes with. */
+/** How many threads a backend reports. */
 export function threadsOf({ mode }: { readonly mode: string }): number {
   return Number(/(\d+) threads?\b/.exec(mode)?.[1] ?? 1)
 }

@@ -9,7 +9,7 @@ import { findModel } from '../experiments/lab/models/model-source.ts'
 import { loadTexts } from '../experiments/lab/texts/texts-node.ts'
 import { saeInput } from '../sae/encoder.ts'
 
-/** What is kept of x W + b: an SAE's encoder, and what it reads with b_dec taken off already. */
+/** An SAE's encoder, which keeps part of x W + b, and its input, from which b_dec has been subtracted. */
 export interface EncoderCase {
   readonly x: Tensor // [tokens, in]
   readonly weight: Tensor // [in, out]

@@ -1,4 +1,4 @@
-// `bench sae`: SAE encoders, all features computed or screened first, and the dense product alone by onnxruntime-node.
+// `bench sae`: SAE encoders that compute all features or screen them first, and the dense product alone by onnxruntime-node.
 import { availableParallelism } from 'node:os'
 import type { Backend, Encoder } from '../engine/backend.ts'
 import { createBackend } from '../engine/backends.ts'
@@ -23,7 +23,7 @@ interface SaeOptions {
   readonly only?: readonly string[]
 }
 
-/** Tokens whose features are held to the reference. */
+/** Tokens whose features are checked against the reference. */
 const VERIFIED = 4
 
 export const sae: Benchmark<SaeOptions> = {
@@ -75,7 +75,7 @@ export const sae: Benchmark<SaeOptions> = {
   },
 }
 
-/** The same SAE at several numbers of tokens, its numbers made once. */
+/** One SAE at several numbers of tokens; its weights are made once. */
 function casesOf(counts: readonly number[], only: readonly string[] | undefined): Case<EncoderCase>[] {
   const chosen = Object.entries(encoderCases).filter(
     ([name]) => only?.some((part) => name.startsWith(part)) ?? true,
@@ -96,7 +96,7 @@ function casesOf(counts: readonly number[], only: readonly string[] | undefined)
 
 type Start = Starts<EncoderCase>[number]
 
-/** One of our encoders, whose features are checked once for each case. */
+/** One of our encoders; its features are checked once for each case. */
 function startEncoder(
   backend: string,
   ops: Backend,
@@ -139,7 +139,7 @@ function startNative(threads: number): Start {
   return [backend, startRunner]
 }
 
-/** @throws unless the screened features are the dense ones bit for bit, and those the reference's but for rounding */
+/** @throws unless the screened features equal the dense ones bit for bit, and the dense ones equal the reference's but for rounding */
 async function verify(all: SparseRows, found: SparseRows, problem: EncoderCase): Promise<void> {
   for (const part of ['offsets', 'indices', 'values'] as const)
     if (Buffer.compare(bytesOf(all[part]), bytesOf(found[part])) !== 0)
@@ -156,7 +156,7 @@ function bytesOf(numbers: Uint32Array | Float32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }
 
-/** What the screen did in a race: counts per token, shares of its time, how often as fast as the others. */
+/** What the screen did in a race: counts per token, shares of its time, how many times as fast as the others it was. */
 function screenUse(
   [dense, screened, peer]: readonly (Row | undefined)[],
   now: ScreenCounts,

@@ -1,57 +1,57 @@
-// The frame of the benchmarks in which several do the same: each is started, verified, and timed in turn with the others.
+// The frame of benchmarks in which several contestants do the same work: each is started, verified, and timed in turn with the others.
 import type { Instructions } from '../engine/wasm/platform/peak.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
 import type { Roofline } from './roofline.ts'
 import { makeRow, type Cost, type NotRun, type Row } from './rows.ts'
 import { alternate, budgetOf } from './timing.ts'
 
-/** A backend, a kernel or a library, started, in this process or in another. */
+/** A backend, kernel or library that has been started, in this process or another. */
 export interface Runner<Task> {
   readonly backend: string
   readonly mode: string // what really runs, known once something is verified
   readonly threads: number
-  /** What its rows say that it does, where not all do the same. */
+  /** What its rows say it does, where not all do the same. */
   readonly work?: string
-  /** The peak that it is held against; left out, the fastest. */
+  /** The peak that it is compared with; default: the fastest. */
   readonly instructions?: Instructions
-  /** Takes over a task in place of the one before, and runs it once. @throws `wrong result`, or why it cannot */
+  /** Takes a task, which replaces the one before, and runs it once. @throws `wrong result`, or why it cannot */
   verify(task: Task): Promise<void>
   /** Runs it for `ms` milliseconds, at least once. -> milliseconds of each run */
   time(ms: number): Promise<number[]>
   close(): unknown
 }
 
-/** By the names under which those that do not start are listed. */
+/** By name; those that do not start are listed under it. */
 export type Starts<Task> = readonly (readonly [name: string, start: () => Promise<Runner<Task>>])[]
 
-/** A row of each runner. */
+/** One row per runner. */
 export interface Case<Task> {
   readonly work: string
   readonly shape: string
   readonly cost: Cost
   readonly task: () => Task | Promise<Task>
-  /** Left out: everyone does. */
+  /** Default: everyone does. */
   readonly takesPart?: (runner: Runner<Task>) => boolean
-  /** What somebody could not run; its work, if left out. */
+  /** Its name in the list of what could not run; default: its work. */
   readonly label?: string
 }
 
 export interface Settings {
   readonly quick: boolean
   readonly quiet: boolean
-  /** In place of the usual number, if it is not quick. */
+  /** Replaces the usual number, unless quick. */
   readonly rounds?: number
-  /** What the rows are held against; its own rows come first. */
+  /** What the rows are compared with; its own rows come first. */
   readonly roofline?: Roofline
-  /** Where they run, if that is to stand beside names and modes. */
+  /** Where they run, if that should be shown beside names and modes. */
   readonly where?: string
-  /** What somebody could not do who does not start. */
+  /** What a contestant that does not start could not do. */
   readonly label?: string
-  /** Called with the rows of each case once it is timed. */
+  /** Called with the rows of each case as soon as it has been timed. */
   readonly onRows?: (rows: readonly Row[]) => void
 }
 
-/** Does the work. A wrong result ends the benchmark; any other failure is kept as the reason why `backend` was not run. */
+/** Does the work. A wrong result ends the benchmark; any other failure is kept as the reason why `backend` did not run. */
 export async function attempt(backend: string, notRun: NotRun[], work: () => Promise<void>): Promise<void> {
   try {
     await work()
@@ -62,7 +62,7 @@ export async function attempt(backend: string, notRun: NotRun[], work: () => Pro
   }
 }
 
-/** Every case by everyone who can, verified before anything of it is timed; then all are closed. -> a row each */
+/** Every case, by everyone who can run it. A case is timed only once all its results are verified; at the end all are closed. -> one row each */
 export async function timeSideBySide<Task>(
   starts: Starts<Task>,
   casesOf: (runners: readonly Runner<Task>[]) => readonly Case<Task>[],

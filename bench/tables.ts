@@ -9,7 +9,7 @@ export interface TextTable {
   readonly words: number
 }
 
-/** A column's heading, and its cell for an item. */
+/** A column's heading, and its cell for each item. */
 export type Column<T> = readonly [head: string, cell: (item: T) => string]
 
 /** @param words how many leading columns hold words */
@@ -35,18 +35,18 @@ export const benchmarkNames = [
 ] as const
 export type BenchmarkName = (typeof benchmarkNames)[number]
 
-/** Which benchmark results are of: the one that their command names, or the default. */
+/** Which benchmark the results come from: the one that their command names, or the default. */
 export function benchmarkOf({ machine }: Pick<Results, 'machine'>): BenchmarkName {
   const words = machine.command.split(' ') as BenchmarkName[]
   return words.find((word) => benchmarkNames.includes(word)) ?? benchmarkNames[0]
 }
 
-/** What was asked for and could not run. */
+/** A line for each thing that was asked for and could not run. */
 export function notRunLines({ notRun = [] }: Pick<Results, 'notRun'>): string[] {
   return notRun.map(({ backend, reason }) => `Not run: ${backend}: ${reason}.`)
 }
 
-/** The rows as a table; where there are megabytes, or what the screen did or a GPU was asked for, a second one with those. */
+/** The rows as a table; a second one if there are figures on memory, on screening or on a GPU's work. */
 export function resultTables({ machine, rows, memory, screening, gpu }: Results): TextTable[] {
   return [
     makeTable(rows, 4, [...nameColumns, ...timeColumns, ...ownColumn(benchmarkOf({ machine }), rows)]),
@@ -72,7 +72,7 @@ const timeColumns: readonly Column<Row>[] = [
   ['roofline', ({ roofline }) => orDash(roofline, percent)],
 ]
 
-/** What a benchmark's table says beside the columns of all. */
+/** The columns that only some benchmarks' tables have. */
 function ownColumn(name: BenchmarkName, rows: readonly Row[]): Column<Row>[] {
   if (name === 'layers') return [['of the pass', (row) => orDash(shareOfPass(row, rows), percent)]]
   if (name === 'generate' || name === 'train-sae' || name === 'corpus')
@@ -81,13 +81,13 @@ function ownColumn(name: BenchmarkName, rows: readonly Row[]): Column<Row>[] {
   return []
 }
 
-/** A row's time in those of the first row of the same work, which is ours. */
+/** A row's time as a multiple of that of the first row of the same work, which is ours. */
 function timesFirst(row: Row, rows: readonly Row[]): number | null {
   const ours = rows.find(({ work }) => work === row.work)
   return ours && ours !== row ? row.median_ms / ours.median_ms : null
 }
 
-/** A part's share of the forward pass with as many tokens; the SAE is no part of one. */
+/** A part's share of the forward pass with as many tokens; the SAE is not part of one. */
 function shareOfPass(row: Row, rows: readonly Row[]): number | null {
   if (!/^(embedding|blocks\.|ln_f|unembedding)/.test(row.work)) return null
   const [tokens] = row.shape.split('x')
@@ -144,7 +144,7 @@ export function orDash(value: number | null, show: (value: number) => string): s
   return value === null ? '–' : show(value)
 }
 
-/** Three digits that count, never an exponent. */
+/** Three significant digits, never an exponent. */
 export function digits(value: number): string {
   if (value === 0) return '0'
   const after = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))

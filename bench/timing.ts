@@ -1,10 +1,10 @@
-// Time: short runs by tinybench, taken in turns, so that a machine that slows down for a second slows everyone down.
+// Timing: short runs by tinybench, taken in turns, so that a machine that slows down for a second slows everyone down.
 import { Bench } from 'tinybench'
 
-/** Calls a piece of work again and again until `time` milliseconds are over, at least once. -> milliseconds of each call */
+/** Calls a piece of work repeatedly for `time` milliseconds, at least once. -> milliseconds of each call */
 export type ShortRun = (time: number) => Promise<number[]>
 
-/** How long to measure. What has used up `mostMs` drops out of later rounds. */
+/** How long to measure. Work that has used up `mostMs` drops out of later rounds. */
 export interface Budget {
   readonly rounds: number
   readonly roundMs: number
@@ -14,14 +14,14 @@ export interface Budget {
 const usualBudget: Budget = { rounds: 8, roundMs: 400, mostMs: 20_000 }
 const quickBudget: Budget = { rounds: 2, roundMs: 100, mostMs: 1_000 }
 
-/** @param rounds in place of the usual number, if it is not quick */
+/** @param rounds replaces the usual number, unless `quick` */
 export function budgetOf(quick: boolean, rounds = usualBudget.rounds): Budget {
   return quick ? quickBudget : { ...usualBudget, rounds }
 }
 
 /**
  * Times several works against each other: a short run of each in turn, A B C A B C .... Each must have run before
- * (verifying does that): nothing here warms up. -> for each work its samples, in milliseconds a call
+ * (verifying does that): nothing here warms up. -> for each work its samples, in milliseconds per call
  */
 export async function alternate(
   works: readonly ShortRun[],
@@ -42,7 +42,7 @@ export async function alternate(
   return samples
 }
 
-/** Short runs of a function of this process; what it returns is awaited. */
+/** Short runs of a function in this process; a promise that it returns is awaited. */
 export function shortRuns(work: () => unknown): ShortRun {
   return async (time) => {
     const bench = new Bench({ time, iterations: 1, warmup: false, retainSamples: true, throws: true })

@@ -1,4 +1,4 @@
-// `bench train-sae`: one step of training an SAE with activations given, and the same step in PyTorch by --beside.
+// `bench train-sae`: one step of training an SAE on given activations, and with --beside the same step in PyTorch.
 import type { Backend } from '../engine/backend.ts'
 import { createReferenceBackend } from '../engine/reference/backend.ts'
 import { createRandom } from '../engine/random.ts'
@@ -28,7 +28,7 @@ interface Size {
   readonly batch: number
 }
 
-/** What a command beside prints: milliseconds of its steps. */
+/** What a command of --beside prints: milliseconds of its steps. */
 interface StepTimes {
   readonly backend: string
   readonly mode: string
@@ -43,7 +43,7 @@ const SIZES: Readonly<Record<string, Size>> = {
 const KINDS = ['standard', 'topk'] as const
 type Kind = (typeof KINDS)[number]
 
-/** A standard SAE's biases: with them some 30 of its features are active a token, as when it has been trained for a while. */
+/** A standard SAE's biases: with them about 30 of its features are active per token, as after some training. */
 const BIAS: Readonly<Record<string, number>> = { small: -0.2, full: -0.3 }
 const K = 32
 const MILLISECONDS = { usual: 2000, quick: 500 }
@@ -60,7 +60,7 @@ export const trainSae: Benchmark<TrainOptions> = {
       ])
       .option(
         '--beside <command>',
-        'the same step elsewhere, between our runs: see bench/train-sae-pytorch.py',
+        'a command for the same step elsewhere, run between our runs: see bench/train-sae-pytorch.py',
       ),
 
   async run(options) {
@@ -115,7 +115,7 @@ export const trainSae: Benchmark<TrainOptions> = {
   },
 }
 
-/** Rows that are distributed normally. */
+/** Normally distributed rows. */
 function batchOf({ dIn, batch }: Size): Tensor {
   const [x, random] = [Tensor.zeros([batch, dIn]), createRandom(3)]
   for (let i = 0; i < x.data.length; i++)
@@ -123,7 +123,7 @@ function batchOf({ dIn, batch }: Size): Tensor {
   return x
 }
 
-/** @throws if the loss or features of a few rows are not the reference's, of the small size: the large one would take it a minute */
+/** @throws if the loss or the features of a few rows differ from the reference's; small size only: the large one would take the reference a minute */
 async function begin(ops: Backend, architecture: Kind, name: string): Promise<SaeTraining> {
   const { dIn, dSae } = SIZES[name]
   const about = { hookName: 'blocks.0.hook_resid_pre', centered: false, modelName: 'none' }

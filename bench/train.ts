@@ -1,4 +1,4 @@
-// `bench train`: a step of a GPT-2's training, beside the same step elsewhere.
+// `bench train`: a training step of a GPT-2, beside the same step in another program.
 import { availableParallelism } from 'node:os'
 import { createRandom } from '../engine/random.ts'
 import { positiveInteger } from '../experiments/lab/cli/cli.ts'
@@ -20,28 +20,28 @@ interface TrainOptions {
   readonly beside?: readonly string[]
 }
 
-/** What a command of --beside is told. */
+/** What a command of --beside is given. */
 interface TrainInput {
   readonly layers: number
   readonly width: number
   readonly heads: number
   readonly context: number
   readonly vocabulary: number
-  /** Texts a step, each as long as the context. */
+  /** Texts per step, each as long as the context. */
   readonly batch: number
   readonly threads: number
-  /** Steps that are timed, after some that are not. */
+  /** Steps that are timed, after a few that are not. */
   readonly steps: number
   readonly warmUp: number
 }
 
-/** What it prints, as its last line. */
+/** What it prints as its last line. */
 interface TrainRun {
   readonly name: string
   readonly mode: string
-  /** Of each step that is timed. */
+  /** One for each timed step. */
   readonly ms: readonly number[]
-  /** Of every step: by which it is seen that it learns. */
+  /** One for every step: they show that it learns. */
   readonly losses: readonly number[]
 }
 
@@ -56,7 +56,7 @@ export const train: Benchmark<TrainOptions> = {
       .option('--rounds <n>', 'how often each is run (quick: once)', positiveInteger('rounds'), 3)
       .option(
         '--beside <command>',
-        'a command that does the same, between our runs, may be given twice: see bench/train-pytorch.py',
+        'a command that does the same, run between our runs; may be given more than once: see bench/train-pytorch.py',
         (command: string, before: string[] = []) => [...before, command],
       ),
 
@@ -121,14 +121,14 @@ async function ourRun(input: TrainInput): Promise<TrainRun> {
   })
 }
 
-/** @throws UserError unless the loss begins where knowing nothing is, and falls */
+/** @throws UserError unless the loss begins at that of knowing nothing, and falls */
 function checkLearns({ name, losses }: TrainRun, { vocabulary }: TrainInput): void {
   const [first, last] = [losses[0], losses[losses.length - 1]]
   if (Math.abs(first - Math.log(vocabulary)) > 0.3 || !(last < first - 0.2))
     throw new UserError(`bench train: ${name} goes from a loss of ${first} to ${last}: it does not learn`)
 }
 
-/** Six for each weight of a product and token: two forward, four back. Attention: two products a head, all keys before a query. */
+/** Six for each weight of a product and token: two forward, four back. Attention: two products per head, of a query with all keys up to its own. */
 function flopsOf(input: TrainInput): number {
   const { layers, width, context, batch } = input
   const matrices = [...weightShapes(configOf(input))].filter(

@@ -1,4 +1,4 @@
-// Verification: whatever is timed is first held to the reference backend, in some rows at least.
+// Verification: whatever is timed is first checked against the reference backend, in some rows at least.
 import type { Backend, DeviceTensor } from '../engine/backend.ts'
 import { sliceRows, toDense, type SparseRows } from '../engine/sparse.ts'
 import { Tensor, showShape, type Shape } from '../engine/tensor.ts'
@@ -9,7 +9,7 @@ const TOLERANCE = 1e-4
 /** Rows that are recomputed at the beginning, in the middle and at the end of a result. */
 const WINDOW = 4
 
-/** Compares a result with the reference's. @throws with the shape, the largest error and where it is */
+/** Compares a result with the reference's. @throws with the shape, the largest error and its place */
 export function checkClose(what: string, shape: Shape, got: Float32Array, expected: Float32Array): void {
   if (got.length !== expected.length)
     throw new Error(
@@ -35,7 +35,7 @@ export function checkClose(what: string, shape: Shape, got: Float32Array, expect
 }
 
 /**
- * Stands around every op: recomputes some rows of it on the reference backend and throws at the first that differs.
+ * Wraps every op: recomputes some of its rows on the reference backend and throws at the first that differs.
  * `twins` maps each of the backend's prepared weights to the same weights on the reference backend.
  */
 export function verifier(
@@ -66,7 +66,7 @@ export function windows(rows: number): [from: number, to: number][] {
   return [0, middle, rows - WINDOW].map((from) => [from, from + WINDOW])
 }
 
-/** Ops of which a row of the result needs the same row of what they are given, and no other. */
+/** Ops in which a row of the result depends only on the same row of the inputs. */
 const rowByRow = 'embed linear layerNorm center add subtract sparseEncode sparseDecode'.split(' ')
 
 /** Rows `from` to `to` of an op's result, by the reference. All tensors of `call` are in host memory. */
@@ -80,7 +80,7 @@ async function recompute(reference: Backend, call: OpCall, from: number, to: num
   if (call.op === 'attention') {
     const [q, k, v, heads, texts] = call.args
     if (texts.length > 1) throw new Error('verify: attention is checked on a single text')
-    const keys = texts[0].keys - texts[0].queries + to // the last that these queries may look at
+    const keys = texts[0].keys - texts[0].queries + to // the last key that these queries may look at
     const upTo = (x: DeviceTensor) => (x as Tensor).rows(0, keys)
     const span = { queries: to - from, keys }
     return reference.download(

@@ -1,7 +1,7 @@
-// A backend with something around every op: what times the parts of a model, counts their cost, or verifies them.
+// A backend with a wrapper around every op, which times the parts of a model, counts their cost, or verifies them.
 import type { Backend } from '../engine/backend.ts'
 
-/** What a backend has beside its ops. */
+/** What a backend has besides its ops. */
 type Other = 'name' | 'mode' | 'screening' | 'scope' | 'upload' | 'download' | 'reshape'
 type Resource =
   'prepareLinear' | 'prepareEncoder' | 'prepareTable' | 'prepareNorm' | 'createCache' | 'release' | 'dispose'
@@ -11,7 +11,7 @@ const isNoOp = /^(upload|download|reshape|prepare.*|createCache|release|dispose)
 /** One call of an op: its name and its arguments. */
 export type OpCall = { [N in OpName]: { op: N; args: Parameters<Backend[N]> } }[OpName]
 
-/** Stands around every op: `run` does the work, the result is handed on. */
+/** Wraps every op: `run` does the work, and its result is passed on. */
 export type Around = (call: OpCall, run: () => Promise<unknown>) => Promise<unknown>
 
 /** The same backend, with `around` called for every op, inside scopes too. */

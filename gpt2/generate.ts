@@ -77,7 +77,7 @@ async function nextCandidates(
 
 /**
  * Draws a token from softmax(logits / temperature). Dividing by less than 1 widens the gaps between logits, so that likely tokens
- * become likelier. `random` in 0..1 says where in the kept candidates' probabilities, laid end to end.
+ * become likelier. `random`, from 0 to 1, picks a point on the kept candidates' probabilities laid end to end.
  */
 export function draw(candidates: readonly Candidate[], options: SamplingOptions, random: number): number {
   const { temperature = 1, topP = 1 } = options

@@ -57,7 +57,7 @@ function normalised(rows: Row[], layer: Layer): Row[] {
     for (const value of x) mean += value / width
     let variance = 0
     for (const value of x) variance += (value - mean) ** 2 / width
-    const scale = 1 / Math.sqrt(variance + 1e-5) // a row of equal numbers must not divide by zero
+    const scale = 1 / Math.sqrt(variance + 1e-5) // so that a row of equal numbers does not cause a division by zero
     return x.map((value, i) => (value - mean) * scale * weight[i] + bias[i])
   })
 }
@@ -67,19 +67,19 @@ function attention(rows: Row[], layer: Layer, nHeads: number): Row[] {
   const dModel = rows[0].length
   const dHead = dModel / nHeads
   const qkv = linear(rows, layer) // q, k and v side by side, each made of nHeads pieces of dHead numbers
-  return qkv.map((row, t) => {
+  return qkv.map((own, t) => {
     const mixed = new Float32Array(dModel)
     for (let head = 0; head < nHeads; head++) {
       const piece = (of: Row, part: number): Row =>
         of.subarray(part * dModel + head * dHead, part * dModel + (head + 1) * dHead)
+      const q = piece(own, 0)
       // Up to t itself: what lies ahead is never looked at.
-      const visible = qkv.slice(0, t + 1)
+      const [keys, values] = [1, 2].map((part) => qkv.slice(0, t + 1).map((row) => piece(row, part)))
       // A dot product of dHead random numbers has a spread of sqrt(dHead); divided by it, softmax stays gentle.
-      const scores = visible.map((other) => dot(piece(row, 0), piece(other, 1)) * (1 / Math.sqrt(dHead)))
-      const pattern = softmax(scores)
+      const pattern = softmax(keys.map((k) => dot(q, k) * (1 / Math.sqrt(dHead))))
       for (let i = 0; i < dHead; i++) {
         let sum = 0
-        for (const [key, other] of visible.entries()) sum += pattern[key] * piece(other, 2)[i]
+        for (const [key, v] of values.entries()) sum += pattern[key] * v[i]
         mixed[head * dHead + i] = sum
       }
     }
@@ -95,7 +95,7 @@ function softmax(scores: number[]): Row {
   return Float32Array.from(scores, (score) => Math.exp(score - max) / sum)
 }
 
-/** The MLP's bend: large numbers pass, negative ones fade to zero. Without it, two layers would be no more than one. */
+/** The MLP's bend: large numbers pass, negative ones fade to zero. Without it, the two matrices could be replaced by one. */
 function gelu(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
 }

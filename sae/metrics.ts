@@ -13,11 +13,11 @@ export interface SaeQuality {
   readonly l1: number
   /** Mean over tokens of |x - x_hat|^2, summed over dimensions. */
   readonly mse: number
-  /** Mean over tokens of x . x_hat / (|x| |x_hat|); 0 where one of them is. */
+  /** Mean over tokens of x . x_hat / (|x| |x_hat|); 0 where either vector is zero. */
   readonly cosine: number
   /** Features active on none of the tokens shown. With few tokens many features just have no occasion to fire. */
   readonly deadFeatures: number
-  /** Features active on more than a tenth of the tokens: more likely to stand for a position or a size than for a meaning. */
+  /** Features active on more than a tenth of the tokens: often they stand for a position or a size rather than a meaning, which is not tested here. */
   readonly denseFeatures: number
 }
 

@@ -24,7 +24,7 @@ export function plainEncode({ W_enc, b_enc, b_dec }: PlainSae, x: Row): Row {
   return b_enc.map((bias, feature) => {
     let sum = bias
     for (let i = 0; i < x.length; i++) sum += difference[i] * W_enc[i * b_enc.length + feature]
-    return Math.max(0, sum) // ReLU: a feature is active or it is not, and never less than not
+    return Math.max(0, sum) // ReLU: a feature is active or it is 0; it is never negative
   })
 }
 

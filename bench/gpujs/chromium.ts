@@ -19,7 +19,7 @@ export async function startChromium(software: boolean) {
   const site = await serveRepository()
   const browser = await launchChromium(software ? softwareFlags : gpuFlags)
   return {
-    /** Starts `name` in a page of its own, by a module that exports start, verify and time, such as /bench/gpujs/page.ts. */
+    /** Starts `name` in a page of its own, from a module that exports start, verify and time, such as /bench/gpujs/page.ts. */
     async open<Task>(path: string, backend: string, ...options: unknown[]): Promise<Runner<Task>> {
       const page = await browser.newPage()
       await page.goto(site.url)

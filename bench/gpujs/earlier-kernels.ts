@@ -1,10 +1,10 @@
 /*
- * Steps that better ones have replaced in engine/gpujs: what the ladder of `bench gpujs` starts from. A plan of createPipeline is made
- * of them, because in it a result of four numbers a thread cannot be read by the next kernel.
+ * Steps that engine/gpujs has replaced with better ones: what the ladder of `bench gpujs` starts from. A plan of createPipeline is made
+ * of them, because there the next kernel cannot read a result of four numbers per thread.
  */
 import type { Cube, Matrix, Row, Thread } from '../../engine/gpujs/kernel.ts'
 
-/** One thread four neighbouring outputs. A number of x is read once for four products: 1.25 reads a product. */
+/** One thread per four neighbouring outputs. A number of x is read once for four products: 1.25 reads per product. */
 export function productFour(
   this: Thread<'first' | 'rows'>,
   x: Matrix,
@@ -37,7 +37,7 @@ export function productFour(
   return [sum0 + bias[j], sum1 + bias[j + 1], sum2 + bias[j + 2], sum3 + bias[j + 3]]
 }
 
-/** One thread two outputs of two rows, a step of k at a time. */
+/** One thread per two outputs of two rows, one step of k at a time. */
 export function productTileRolled(
   this: Thread<'first' | 'rows' | 'lastColumn'>,
   x: Matrix,
@@ -76,7 +76,7 @@ export function productTileRolled(
   return [topLeft, topRight, bottomLeft, bottomRight]
 }
 
-/** One thread a row, which walks it once. */
+/** One thread per row, which walks it once. */
 export function rowMean(this: Thread<'width'>, x: Matrix): number {
   let sum = 0
   for (let block = 0; block < this.constants.width; block += 256) {
@@ -88,7 +88,7 @@ export function rowMean(this: Thread<'width'>, x: Matrix): number {
   return sum / this.constants.width
 }
 
-/** One thread a row: what is left of the row's mean once the float32 sum's is taken off; 0 where it is no number. */
+/** One thread per row: the mean of the row that remains after subtracting the float32 sum's; 0 where that is not a number. */
 export function rowRest(this: Thread<'width'>, x: Matrix, mean: Row): number {
   let sum = 0
   for (let block = 0; block < this.constants.width; block += 256) {
@@ -101,12 +101,12 @@ export function rowRest(this: Thread<'width'>, x: Matrix, mean: Row): number {
   return 0
 }
 
-/** One thread a number, which reads that number and what its row's mean is made of. */
+/** One thread per number, which reads that number and what its row's mean is made of. */
 export function centered(this: Thread, x: Matrix, mean: Row, rest: Row): number {
   return x[this.thread.y][this.thread.x] - mean[this.thread.y] - rest[this.thread.y]
 }
 
-/** One thread a row: it walks what is left once more. */
+/** One thread per row: it walks the remainder again. */
 export function rowDeviation(this: Thread<'width' | 'eps'>, centered: Matrix): number {
   let squares = 0
   for (let block = 0; block < this.constants.width; block += 256) {
@@ -118,13 +118,13 @@ export function rowDeviation(this: Thread<'width' | 'eps'>, centered: Matrix): n
   return Math.sqrt(squares / this.constants.width + this.constants.eps)
 }
 
-/** One thread a number, which reads four numbers however wide the row is. */
+/** One thread per number, which reads four numbers however wide the row is. */
 export function normalized(this: Thread, centered: Matrix, deviation: Row, weight: Row, bias: Row): number {
   const z = centered[this.thread.y][this.thread.x] / deviation[this.thread.y]
   return z * weight[this.thread.x] + bias[this.thread.x]
 }
 
-/** One thread a query and head: it walks the query's scores for the largest. */
+/** One thread per query and head: it looks for the largest of the query's scores. */
 export function highestScore(this: Thread, scores: Cube, visible: Row): number {
   let highest = scores[this.thread.y][this.thread.x][0]
   for (let key = 1; key < visible[this.thread.x]; key++)
@@ -133,7 +133,7 @@ export function highestScore(this: Thread, scores: Cube, visible: Row): number {
   return highest
 }
 
-/** One thread a query and head: it walks the scores again and adds up their exponentials. */
+/** One thread per query and head: it walks the scores again and adds up their exponentials. */
 export function totalWeight(this: Thread, scores: Cube, highest: Matrix, visible: Row): number {
   let total = 0
   for (let block = 0; block < visible[this.thread.x]; block += 256) {
@@ -146,7 +146,7 @@ export function totalWeight(this: Thread, scores: Cube, highest: Matrix, visible
   return total
 }
 
-/** One thread a probability: it reads one score, and what the two kernels before found out about its row. */
+/** One thread per probability: it reads one score, and what the two kernels before found for its row. */
 export function probability(
   this: Thread,
   scores: Cube,

@@ -1,17 +1,17 @@
-// What a GPU can do, measured in the run whose rows are held against it: by shaders of their own, without gpu.js.
+// What a GPU can do, measured in the same run as the rows that are compared with it: by shaders made for this, without gpu.js.
 import { makeRow, type Cost } from '../rows.ts'
 import type { Roofline } from '../roofline.ts'
 
 const THREADS = 2 ** 18
 const GROUP = 256
-/** Multiply-adds a thread makes at a time, in registers: eight vectors of four. */
+/** Multiply-adds that a thread does at a time, in registers: eight vectors of four. */
 const SUMS = 8
-/** 128 MiB, which every WebGPU binds at once, in vectors of four: more than the caches of most GPUs. */
+/** 128 MiB, which every WebGPU can bind at once, in vectors of four: more than the caches of most GPUs. */
 const VECTORS = 2 ** 23
-/** A measurement takes at least so long, so that starting it does not count. */
+/** A measurement takes at least this long, so that starting it does not count. */
 const LEAST_MS = 60
 
-/** GPUBufferUsage and GPUMapMode, which TypeScript's library has as types alone. */
+/** GPUBufferUsage and GPUMapMode, which TypeScript's library has only as types. */
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 }
 
 const names = Array.from({ length: SUMS }, (_, i) => `s${i}`)
@@ -29,7 +29,7 @@ const arithmetic = `
   numbers[id.x] = ${names.join(' + ')};
 }`
 
-/** Every number of a large buffer once a round, neighbouring threads side by side. */
+/** Every number of a large buffer once per round, neighbouring threads side by side. */
 const reading = `
 @group(0) @binding(0) var<uniform> rounds : vec4<u32>;
 @group(0) @binding(1) var<storage, read_write> numbers : array<vec4<f32>>;
@@ -41,7 +41,7 @@ const reading = `
   if (sum.x == 12345.0) { numbers[0] = sum; }
 }`
 
-/** The multiply-add peak and the read bandwidth of the adapter that gpu.js takes, too. @param mode its name */
+/** The multiply-add peak and the read bandwidth of the adapter that gpu.js takes. @param mode its name */
 export async function measureGpuPeak(mode: string): Promise<Roofline> {
   const adapter = await navigator.gpu.requestAdapter()
   if (!adapter) throw new Error('bench gpujs: there is no WebGPU adapter')
@@ -68,7 +68,7 @@ export async function measureGpuPeak(mode: string): Promise<Roofline> {
   }
 }
 
-/** Twice as many rounds until a run is long enough, then five of those. -> milliseconds a round */
+/** Doubles the rounds until a run is long enough, then does five such runs. -> milliseconds per round */
 async function fastest(device: GPUDevice, code: string, size: number): Promise<number[]> {
   const pipeline = await device.createComputePipelineAsync({
     layout: 'auto',
@@ -94,7 +94,7 @@ async function fastest(device: GPUDevice, code: string, size: number): Promise<n
     end.unmap()
     return performance.now() - start
   }
-  await run(1) // a driver compiles the shader when it first runs: that is no measure of how many rounds it takes
+  await run(1) // a driver compiles the shader when it first runs, which says nothing of how many rounds are needed
   let rounds = 1
   while (Math.min(await run(rounds), await run(rounds)) < LEAST_MS) rounds *= 2
   const samples: number[] = []

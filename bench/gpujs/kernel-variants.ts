@@ -1,4 +1,4 @@
-// The same op cut into gpu.js threads in two ways: what a better cut is worth.
+// The same op divided among gpu.js threads in two ways: what a better division is worth.
 import { center, centeredNaive } from '../../engine/gpujs/center.ts'
 import { layerNorm, normalizedNaive } from '../../engine/gpujs/layer-norm.ts'
 import { fetchActive } from '../../engine/gpujs/sparse-encode.ts'
@@ -63,7 +63,7 @@ export function kernelVariants(tokens: number): OpCase[] {
   ]
 }
 
-/** layerNorm before its steps were joined: five launches, and each reads its row anew. */
+/** layerNorm before its steps were joined: five launches, each of which reads its row again. */
 async function stepByStep([x, weight, bias]: GpuTensor[]): Promise<GpuTensor> {
   const device = deviceOf(x)
   const [rows, width] = x.shape
@@ -76,7 +76,7 @@ async function stepByStep([x, weight, bias]: GpuTensor[]): Promise<GpuTensor> {
   return await device.run(normalized, { grid: x.shape }, middle, deviation, weight, bias)
 }
 
-/** From dense features on the device, 60 of a row's 24,576 positive, to the list of them in host memory. */
+/** From dense features on the device, of which 60 of a row's 24,576 are positive, to a list of those in host memory. */
 function readActive(tokens: number, way: string, read: (dense: GpuTensor) => Promise<SparseRows>): OpCase {
   const shape = [tokens, features]
   const make = () => {

@@ -8,7 +8,7 @@ import { makeCase, type OpCase } from './case.ts'
 
 const [dModel, dMlp, heads, vocabulary, features] = [768, 3072, 12, 50257, 24576]
 
-/** Every op at `tokens` tokens, on numbers of its own; before them the way to the backend and back. */
+/** Every op at `tokens` tokens, on made-up numbers; before them, upload and download. */
 export function opCases(tokens: number): OpCase[] {
   const stream = [tokens, dModel]
   const size = tokens * dModel
@@ -94,7 +94,7 @@ export function opCases(tokens: number): OpCase[] {
     makeCase('sparseDecode', [tokens, features, dModel], 2 * 60 * size, 61 * size, async (ops) => {
       const table = await ops.prepareTable(sourceOf('W_dec', numbers([features, dModel], 2, 0.05)))
       const bias = ops.upload(numbers([dModel], 3))
-      const active = positiveEntries(numbers([tokens, features], 1, 1, -1 + 120 / features)) // about 60 a row
+      const active = positiveEntries(numbers([tokens, features], 1, 1, -1 + 120 / features)) // about 60 per row
       return (ops) => ops.sparseDecode(active, table, bias)
     }),
   ]

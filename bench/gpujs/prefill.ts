@@ -7,7 +7,7 @@ import { syntheticWeights } from '../../gpt2/synthetic/weights.ts'
 import { passCost, spreadIds } from '../model-pass.ts'
 import type { OpCase } from './case.ts'
 
-/** Texts of so many tokens through the whole model; only the last token's logits are computed and read back. */
+/** Texts of these lengths through the whole model; only the last token's logits are computed and read back. */
 export function prefillCases(counts: readonly number[]): OpCase[] {
   let model: Gpt2 | undefined
   return counts.map((tokens) => ({
@@ -22,7 +22,7 @@ export function prefillCases(counts: readonly number[]): OpCase[] {
   }))
 }
 
-/** What is used of float64 outputs of an independent implementation. */
+/** The part used here of an independent implementation's float64 outputs. */
 export interface Reference {
   readonly prompts: readonly {
     readonly name: string
@@ -38,7 +38,7 @@ async function loadVerified(ops: Backend): Promise<Gpt2> {
   return model
 }
 
-/** @throws if its logits on a prompt are not the reference's to 1e-4 */
+/** @throws if its logits on a prompt are not within 1e-4 of the reference's */
 export async function checkLogits(model: Gpt2, { prompts }: Reference): Promise<void> {
   const { ids, last_logits_top10: top } = prompts.find(({ name }) => name === 'one')!
   const { data } = await lastLogits(model, ids)

@@ -1,4 +1,4 @@
-// The ladder of gpu.js' matrix product: what each step changes, and how many numbers it then reads for a product.
+// The ladder of gpu.js' matrix product: what each step changes, and how many numbers it then reads per product.
 import { add } from '../../engine/gpujs/add.ts'
 import { gelu } from '../../engine/gpujs/gelu.ts'
 import { activations, finishTiles, linear } from '../../engine/gpujs/linear.ts'
@@ -13,7 +13,7 @@ import { deviceOf, variants } from './variants.ts'
 const [dModel, dMlp] = [768, 3072]
 const constants = { first: 0, rows: dModel }
 
-/** linear at `tokens` rows a step at a time, then with what follows it in a model. */
+/** linear at `tokens` rows, one step at a time, then with what follows it in a model. */
 export function productSteps(tokens: number): OpCase[] {
   const size = tokens * dModel
   const product = {

@@ -1,4 +1,4 @@
-// A layer of GPT-2 small or an SAE as everyone in the race computes it.
+// A layer of GPT-2 small or an SAE, as every contestant computes it.
 import { createReferenceBackend } from '../../engine/reference/backend.ts'
 import type { Tensor } from '../../engine/tensor.ts'
 import { sourceOf } from '../../engine/weights/weights.ts'
@@ -19,7 +19,7 @@ export interface Problem extends Layer {
   readonly bias: Tensor // [outputs]
 }
 
-/** Someone who computes layers, started. */
+/** A contestant that has been started. */
 export interface Contestant {
   readonly mode: string
   prepare(problem: Problem): Promise<Prepared>
@@ -27,10 +27,10 @@ export interface Contestant {
 
 /** A layer whose weights and x are on the device. Each part is done when one row of what it made has come back. */
 export interface Prepared {
-  /** x once more from host memory to the device. */
+  /** Uploads x from host memory to the device again. */
   upload(): Promise<unknown>
   compute(): Promise<unknown>
-  /** A result that was computed before, all of it. -> [tokens, outputs] */
+  /** Downloads the whole of a result computed before. -> [tokens, outputs] */
   readBack(): Promise<Float32Array>
   release(): void | Promise<void>
 }
@@ -43,7 +43,7 @@ export interface RaceTask {
   readonly part: (typeof parts)[number]
 }
 
-/** The same numbers for everyone; of an encoder's features about 60 in 24,576 are active a token. */
+/** The same numbers for everyone; about 60 in 24,576 of an encoder's features are active per token. */
 export function makeProblem(layer: Layer): Problem {
   const { tokens, inputs, outputs, relu } = layer
   const lower = relu ? -2.8 * 0.05 * Math.sqrt(inputs / 9) : 0 // standard deviations of x W below zero
@@ -55,7 +55,7 @@ export function makeProblem(layer: Layer): Problem {
   }
 }
 
-/** @throws unless the first, the middle and the last rows are the reference's */
+/** @throws unless the first, middle and last rows equal the reference's */
 export async function checkLayer(name: string, problem: Problem, got: Float32Array): Promise<void> {
   const { tokens, outputs, relu, x, weight, bias } = problem
   if (got.length !== tokens * outputs)

@@ -12,7 +12,7 @@ import { makeRow, threadsOf, type Ceiling, type GpuUse, type Row } from '../rows
 import { countGpuCalls, type GpuCalls } from './count-gpu-calls.ts'
 import { checkLogits, type Reference } from './prefill.ts'
 
-/** How much is computed: at full size, or so little that software is done with it in minutes. */
+/** How much is computed: full size, or so little that software finishes it in minutes. */
 export interface RaceSizes {
   readonly prefill: number // tokens
   readonly encode: number // tokens
@@ -20,12 +20,12 @@ export interface RaceSizes {
   readonly rounds: number
 }
 
-/** Tokens that must be those that wasm writes. */
+/** How many tokens must equal those that wasm writes. */
 const CHECKED = 3
 
 /**
- * Rows `prefill` and `decode`, and what each asks of WebGPU. The logits are held to the float64 reference first, and the written
- * tokens to those of wasm. @throws where they differ
+ * Rows `prefill` and `decode`, and what each asks of WebGPU. The logits are first checked against the float64 reference, and the written
+ * tokens against those of wasm. @throws where they differ
  */
 export async function timeModel(
   ops: Backend,

@@ -20,7 +20,7 @@ export function raceSizes(mode: string, isSmall: boolean): { sizes: RaceSizes; n
   if (isSmall) return { sizes: small, notRun: [] }
   if (!mode.includes('(software)')) return { sizes: full, notRun: [] }
   const sizes = `${full.prefill} tokens through GPT-2 small and ${full.encode} through an SAE`
-  const reason = `this adapter computes in software: ${small.prefill} and ${small.encode} stand for it, and its times say nothing of GPUs`
+  const reason = `this adapter computes in software: ${small.prefill} and ${small.encode} stand in for them, and the times say nothing about GPUs`
   return { sizes: small, notRun: [{ backend: sizes, reason }] }
 }
 

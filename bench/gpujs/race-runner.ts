@@ -10,7 +10,7 @@ export function raceRunner(name: string, contestant: Contestant): Omit<Runner<Ra
   let part: RaceTask['part'] = 'compute'
   return {
     ...{ backend: name, mode, threads: threadsOf({ mode }) },
-    /** Takes over the task's layer in place of another. @throws if its result is not the reference's */
+    /** Takes the task's layer, which replaces the one before. @throws if its result is not the reference's */
     async verify(task) {
       part = task.part
       const what = `${name} (${mode}): ${nameOf(task.layer)}`

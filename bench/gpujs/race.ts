@@ -7,7 +7,7 @@ import { timeSideBySide, type Case, type Runner } from '../side-by-side.ts'
 import type { Layer, RaceTask } from './race-layer.ts'
 
 export interface RaceOptions {
-  /** Lengths of texts; left out, 128 and 512 on a real GPU, and `tokens` in software. */
+  /** Lengths of texts; default: 128 and 512 on a real GPU, and `tokens` in software. */
   readonly prefill?: readonly number[]
   readonly tokens: number
   readonly quick: boolean
@@ -41,7 +41,7 @@ export function raceLayers(tokens: number, quick: boolean): RaceLayer[] {
   return quick ? layers : [...layers, { ...product, tokens: 1, inputs: dModel, outputs: dVocab, times: 0 }]
 }
 
-/** How many tokens: full size only on a real GPU, unless it is asked for. */
+/** How many tokens: full size only on a real GPU, unless asked for. */
 export function raceCounts(
   { prefill, tokens }: Pick<RaceOptions, 'prefill' | 'tokens'>,
   modes: readonly string[],
@@ -49,7 +49,7 @@ export function raceCounts(
   return prefill ?? (modes.some((mode) => mode.includes('(hardware)')) ? [128, 512] : [tokens])
 }
 
-/** @param open a page of its own for one who takes part */
+/** @param open opens a page for one contestant */
 export async function race(
   open: (name: string) => Promise<Runner<RaceTask>>,
   { quick, quiet, rounds, ...options }: RaceOptions,
@@ -78,7 +78,7 @@ export async function race(
 
 const shapeOf = ({ tokens, inputs, outputs }: Layer) => [tokens, inputs, outputs].join('x')
 
-/** A layer's product, or an SAE's encoder; at one size what it takes to bring x there and the result back, too. */
+/** A layer's product, or an SAE's encoder; at one size also bringing x there and the result back. */
 export function casesOf(layer: Layer): Case<RaceTask>[] {
   const { tokens, inputs, outputs, relu } = layer
   const make = (part: RaceTask['part'], work: string, shape: string, cost: Cost): Case<RaceTask> => ({
@@ -110,7 +110,7 @@ export function sums(tokens: number, rows: readonly Row[]): Row[] {
   const byBackend = Map.groupBy(rows, ({ backend }) => backend)
   return Array.from(byBackend.values(), (own) => {
     const medianOf = (layer: Layer) =>
-      own.find(({ work, shape }) => work === 'race: product' && shape === shapeOf(layer))?.median_ms ?? NaN // a product is missing, and it was said why
+      own.find(({ work, shape }) => work === 'race: product' && shape === shapeOf(layer))?.median_ms ?? NaN // a product is missing; the reason was reported
     const total = sumOf(medianOf)
     return Number.isNaN(total) ? [] : [makeRow({ ...own[0], work, shape: String(tokens) }, [total], cost)]
   }).flat()

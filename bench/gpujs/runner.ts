@@ -14,7 +14,7 @@ import { countGpuCalls } from './count-gpu-calls.ts'
 
 /**
  * @param prefill lengths of texts for a pass through the whole model
- * @param uses where it goes what each case asks of WebGPU
+ * @param uses receives what each case asks of WebGPU
  */
 export async function startRunner(
   backend: string,
@@ -33,7 +33,7 @@ export async function startRunner(
       if (backend.startsWith('gpujs:') && isOnDevice(result)) ops.release(result)
       return used
     })
-  /** A GPU answers before it has computed: one row read back makes sure that all is done. */
+  /** A GPU answers before it has computed: reading one row back makes sure that all is done. */
   const settle = async (ops: Backend, result: Result): Promise<void> => {
     if (!isOnDevice(result) || !/webgl2|webgpu/.test(backend)) return
     const rows = result.shape.length === 2 ? result : ops.reshape(result, [1, sizeOf(result.shape)])

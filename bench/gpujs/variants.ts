@@ -1,4 +1,4 @@
-// One op in several ways: a case each, held to the reference's op.
+// One op in several ways: one case each, checked against the reference's op.
 import type { Backend, DeviceTensor } from '../../engine/backend.ts'
 import type { Device } from '../../engine/gpujs/device.ts'
 import type { GpuTensor } from '../../engine/gpujs/tensor.ts'
@@ -6,10 +6,10 @@ import type { Shape, Tensor } from '../../engine/tensor.ts'
 import { numbers } from '../numbers.ts'
 import { makeCase, type OpCase } from './case.ts'
 
-/** What made a tensor is typed as the little that a tensor needs of it. */
+/** A tensor's type names only the little that it needs of the device that made it. */
 export const deviceOf = ({ device }: GpuTensor) => device as Device
 
-/** An op by its name, what it reads, and how the reference backend does it. */
+/** An op: its name, what it reads, and how the reference backend does it. */
 interface VariedOp {
   readonly name: string
   readonly shape: Shape
@@ -19,7 +19,7 @@ interface VariedOp {
   readonly reference: (ops: Backend, inputs: readonly Tensor[]) => Promise<DeviceTensor>
 }
 
-/** An op on uploaded numbers in each way of `ways`. */
+/** An op on uploaded numbers, in each of `ways`. */
 export function variants(
   { name, shape, flops = 0, moved, inputs, reference }: VariedOp,
   ways: Readonly<Record<string, (inputs: GpuTensor[]) => Promise<DeviceTensor>>>,

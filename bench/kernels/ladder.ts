@@ -9,12 +9,12 @@ import { tiled } from './tiled.ts'
 import { transpose, transposed } from './transposed.ts'
 import { prepareEngine } from './wasm.ts'
 
-/** One step of the ladder: a way to multiply matrices, and what it changes against the step before. */
+/** One step of the ladder: a way to multiply matrices, and what it changes from the step before. */
 export interface Rung {
   readonly name: string
   readonly changes: string
   readonly threads: number
-  /** The peak it is held against; left out, the fastest of its threads. */
+  /** The peak it is compared with; default: the fastest on as many threads. */
   readonly instructions?: Instructions
   /** Why it cannot run here. */
   readonly missing?: string
@@ -46,7 +46,7 @@ function inJavaScript(
   }
 }
 
-/** A rung of the WebAssembly engine, told exactly what it may use. */
+/** A rung of the WebAssembly engine, which is told exactly what it may use. */
 function inWasm(name: string, changes: string, instructions: Instructions, threads: number): Rung {
   const { fused, paired } = instructions
   const prepare = (problem: Problem) => prepareEngine(problem, { fused, paired, threads })
@@ -72,26 +72,31 @@ export function ladder(threads: number): Rung[] {
     inJavaScript('naive', 'Three loops, as the product is defined; B is read down its columns.', naive),
     inJavaScript(
       'transposed',
-      'B is stored by columns, so that every number read lies beside the one before.',
+      'B is stored by columns, so each number read lies next to the one before.',
       transposed,
       transpose,
     ),
     inJavaScript(
       'tiled',
-      'A tile of 2 x 4 outputs is summed at once: each number loaded is used several times.',
+      'A tile of 2 x 4 outputs is summed at once: each loaded number is used several times.',
       tiled,
       transpose,
     ),
     inJavaScript(
       'packed',
-      'B lies in panels as wide as the tile: the tile walks one pointer, and the panel stays in the cache.',
+      'B is stored in panels as wide as the tile: the tile moves one pointer, and the panel stays in the cache.',
       packed,
       pack,
     ),
     inWasm('SIMD', 'WebAssembly: four float32 at a time, larger tiles, sums in blocks.', separate, 1),
     inWasm('FMA', 'Multiplication and addition in one instruction, rounded once (relaxed SIMD).', fma, 1),
-    inWasm('threads', 'The panels are shared out among threads over one memory.', fma, threads),
-    inWasm('revectorized', 'One thread again: V8 makes 256-bit instructions of paired vectors.', wide, 1),
-    inWasm('revectorized, threads', 'All of it together: what the backend does by default.', wide, threads),
+    inWasm('threads', 'The panels are divided among threads that share one memory.', fma, threads),
+    inWasm('revectorized', 'One thread again: V8 turns pairs of vectors into 256-bit instructions.', wide, 1),
+    inWasm(
+      'revectorized, threads',
+      'All of these together: what the backend does by default.',
+      wide,
+      threads,
+    ),
   ]
 }

@@ -11,7 +11,7 @@ export function pack(b: Float32Array, k: number, n: number): Float32Array {
 }
 
 /**
- * C = A x B from packed B. The tile is the same, but it reads B from one place, front to back, where it read four
+ * C = A x B from packed B. The tile is the same, but it reads B from one place, front to back, instead of four
  * rows far apart; and the loop over panels is outermost, so that a panel stays in the first cache for all rows of A.
  */
 export function packed(

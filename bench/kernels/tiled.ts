@@ -39,7 +39,7 @@ function tile(
   c.set([c10, c11, c12, c13], (i + 1) * n + j)
 }
 
-/** What is left of a tile at the right and lower edges. */
+/** The partial tiles at the right and lower edges. */
 function edge(
   a: Float32Array,
   bt: Float32Array,

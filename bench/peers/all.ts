@@ -10,10 +10,10 @@ import manifest from './package.json' with { type: 'json' }
 import { showThreads, type PeerEntry } from './peer.ts'
 import { tfjsWasm } from './tfjs.ts'
 
-/** Packages without which there is nobody to compare with. */
+/** Packages without which there is nothing to compare with. */
 export const packages = Object.keys(manifest.dependencies)
 
-/** Our backend first; with threads, those who have any run with one and with all. */
+/** Our backend first; those that have threads run with one and with all. */
 export function everyone(backend: string, threads: number): PeerEntry[] {
   const counts = [...new Set([1, threads])]
   const plain = { name: backend, prepare: prepareOn }
@@ -31,7 +31,7 @@ export function everyone(backend: string, threads: number): PeerEntry[] {
   ]
 }
 
-/** Our side of it; the SAE encoder need not compute what ReLU throws away, beside the others' dense products. */
+/** Our side; unlike the others' dense products, its SAE encoder need not compute what ReLU throws away. */
 function ownBackend(
   backend: string,
   threads: number,
@@ -52,7 +52,7 @@ function ownBackend(
     work,
     async start() {
       const ops = await createBackend(backend, { threads, paired })
-      if (threadsOf(ops) !== threads) throw new Error(`it runs otherwise: ${ops.mode}`)
+      if (threadsOf(ops) !== threads) throw new Error(`it runs in another mode: ${ops.mode}`)
       return { mode: ops.mode, threads, prepare: (problem) => prepare(ops, problem) }
     },
   }

@@ -1,4 +1,4 @@
-// gpu.js itself, one output a thread, as its own examples multiply matrices: what engine/gpujs/ is held against.
+// gpu.js itself, one output per thread, as its own examples multiply matrices: what engine/gpujs/ is compared with.
 import type { Matrix, Thread } from '../../engine/gpujs/kernel.ts'
 import { loadGpuJs } from '../../engine/gpujs/modes.ts'
 import { showThreads, type PeerEntry } from './peer.ts'
@@ -10,7 +10,7 @@ function cell(this: Thread<'k'>, a: Matrix, b: Matrix): number {
   return sum
 }
 
-/** In one of its modes that Node has; more than one thread is its worker pool, which only `webasm` has. */
+/** In a mode that runs in Node; more than one thread means its worker pool, which only `webasm` has. */
 export function gpuJs(mode: 'cpu' | 'webasm', threads: number): PeerEntry {
   const pool = threads > 1
   return {

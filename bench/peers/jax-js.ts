@@ -1,7 +1,7 @@
 // jax-js, for `bench peers`.
 import { load, type PeerEntry } from './peer.ts'
 
-/** What is used of @jax-js/jax. An operation consumes its operands; `ref` keeps one for later. */
+/** The part of @jax-js/jax used here. An operation consumes its operands; `ref` keeps one for later. */
 interface Jax {
   init(device: string): Promise<string[]>
   readonly numpy: {

@@ -1,4 +1,4 @@
-// Models for ONNX Runtime, which takes nothing else.
+// Models for ONNX Runtime, which accepts nothing else.
 /** C = A x B, then + bias, then ReLU where asked for, then each row's largest. B and bias are inside the model. */
 export interface MatmulModel {
   readonly m: number
@@ -7,7 +7,7 @@ export interface MatmulModel {
   readonly b: Float32Array // [k, n]
   readonly bias?: Float32Array // [n]
   readonly relu?: boolean
-  /** How many of a row are left, falling: C is [m, largest] then. */
+  /** How many of each row are kept, in falling order: C is then [m, largest]. */
   readonly largest?: number
 }
 
@@ -97,7 +97,7 @@ function text(field: number, value: string): Uint8Array {
   return bytes(field, new TextEncoder().encode(value))
 }
 
-/** Seven bits a byte, lowest first; the top bit says that more follow. */
+/** Seven bits per byte, lowest first; the top bit says that more follow. */
 function varint(value: number): Uint8Array {
   const out: number[] = []
   for (; value > 127; value = Math.floor(value / 128)) out.push((value % 128) + 128)

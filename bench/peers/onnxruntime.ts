@@ -3,7 +3,7 @@ import type { PreparedMatmul, Problem } from '../matmul.ts'
 import { matmulModel } from './onnx-model.ts'
 import { load, showThreads, type PeerEntry } from './peer.ts'
 
-/** What is used of onnxruntime-common's interface, which both packages have. */
+/** The part used here of onnxruntime-common's interface, which both packages have. */
 interface OnnxRuntime {
   readonly env: { readonly wasm: { numThreads?: number } }
   readonly Tensor: new (type: 'float32', data: Float32Array, shape: readonly number[]) => OnnxTensor

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import type { PreparedMatmul, Problem } from '../matmul.ts'
 
-/** A library, started, in one of its modes. */
+/** A library that has been started, in one of its modes. */
 export interface Peer {
   readonly mode: string
   readonly threads: number
@@ -12,7 +12,7 @@ export interface Peer {
 /** A library in one of its modes, not yet started. */
 export interface PeerEntry {
   readonly name: string
-  /** What it does, if it is not the product alone. */
+  /** What it does, if not the product alone. */
   readonly work?: string
   /** @throws if it cannot run here, saying why */
   readonly start: () => Promise<Peer>
@@ -25,7 +25,7 @@ export function showThreads(threads: number): string {
 const require = createRequire(import.meta.url)
 
 /**
- * Loads a package of bench/peers/package.json. The caller says as what: the part of its interface that is used here,
+ * Loads a package of bench/peers/package.json. The caller names its type: the part of its interface that is used here,
  * so that this project's types do not depend on packages that are not installed with it.
  */
 export async function load<T>(name: string): Promise<T> {
@@ -37,7 +37,7 @@ export function loadCommonJs<T>(name: string): T {
   return require(name) as T
 }
 
-/** Where a package's main file lies. @throws if it is not installed */
+/** Where a package's main file is. @throws if it is not installed */
 export function resolvePath(name: string): string {
   return require.resolve(name)
 }

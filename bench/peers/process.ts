@@ -7,7 +7,7 @@ import { everyone } from './all.ts'
 let runner: Runner<Problem>
 
 const calls = {
-  /** Starts the peer of that name. -> what its rows say of it */
+  /** Starts the peer of that name. -> what its rows say about it */
   start: async (name: string, backend: string, threads: number) => {
     const entry = everyone(backend, threads).find((one) => one.name === name)!
     const { prepare, ...peer } = await entry.start()

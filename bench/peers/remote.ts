@@ -12,7 +12,7 @@ export async function startInProcess(
   threads: number,
 ): Promise<Runner<Problem>> {
   const script = fileURLToPath(new URL('process.ts', import.meta.url))
-  // What a library prints is no part of the result.
+  // What a library prints is not part of the result.
   const child = fork(script, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   type Result<Name extends keyof Calls> = Awaited<ReturnType<Calls[Name]>>
   const ask = <Name extends keyof Calls>(call: Call<Name>) =>

@@ -2,7 +2,7 @@
 import { dirname, sep } from 'node:path'
 import { loadCommonJs, resolvePath, type PeerEntry } from './peer.ts'
 
-/** What is used of @tensorflow/tfjs-core and @tensorflow/tfjs-backend-wasm. */
+/** The parts of @tensorflow/tfjs-core and @tensorflow/tfjs-backend-wasm used here. */
 interface Tensorflow {
   setBackend(name: string): Promise<boolean>
   tensor2d(data: Float32Array, shape: readonly number[]): TfTensor
@@ -18,7 +18,7 @@ interface WasmBackend {
   getThreadsCount(): number
 }
 
-/** TensorFlow.js on its WebAssembly backend, whose matrices are multiplied by XNNPACK. It has threads in browsers only. */
+/** TensorFlow.js on its WebAssembly backend, where XNNPACK multiplies the matrices. It has threads in browsers only. */
 export function tfjsWasm(): PeerEntry {
   return {
     name: 'tfjs-backend-wasm',

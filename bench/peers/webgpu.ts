@@ -3,13 +3,13 @@ import { adapterOf } from '../../engine/gpujs/modes.ts'
 import type { Contestant, Prepared, Problem } from '../gpujs/race-layer.ts'
 import { matmulModel } from './onnx-model.ts'
 
-/** A package of bench/peers each; the races make sure that it is installed. */
+/** Each is a package of bench/peers; the races make sure that it is installed. */
 export const webGpuPeers: Readonly<Record<string, () => Promise<Contestant>>> = {
   'jax-js': startJax,
   'onnxruntime-web': startOnnxruntime,
 }
 
-/** GPUBufferUsage and GPUMapMode, which TypeScript's library has as types alone. */
+/** GPUBufferUsage and GPUMapMode, which TypeScript's library has only as types. */
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, storage: 128 }
 
 /** The first `count` numbers of a buffer, once all that was submitted before is done. */
@@ -24,14 +24,14 @@ async function readNumbers(device: GPUDevice, buffer: GPUBuffer, count: number):
   return numbers
 }
 
-/** Both ask for the strongest adapter and do not say which they were given. */
+/** Both ask for the strongest adapter and do not report which they were given. */
 async function adapterName(): Promise<string> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) throw new Error('there is no WebGPU adapter')
   return `WebGPU, ${adapterOf('webgpu', { adapter }).description}`
 }
 
-/** What is used of @jax-js/jax. An operation consumes its operands; `ref` keeps one for later. */
+/** The part of @jax-js/jax used here. An operation consumes its operands; `ref` keeps one for later. */
 interface Jax {
   init(device: string): Promise<string[]>
   getWebGPUDevice(): GPUDevice
@@ -85,7 +85,7 @@ async function prepareJax(jax: Jax, { x, weight, bias, relu, inputs, outputs }: 
   }
 }
 
-/** What is used of onnxruntime-web. */
+/** The part of onnxruntime-web used here. */
 interface OnnxRuntime {
   readonly env: { readonly webgpu: { readonly device: Promise<GPUDevice> } }
   readonly Tensor: {

@@ -22,7 +22,7 @@ function moved(this: Thread, w: Matrix, m: Matrix, v: Matrix, settings: Row): nu
   return settings[0] * w[this.thread.y][this.thread.x] - far
 }
 
-/** One step of AdamW: w, m and v become what they are after it. All of one size. */
+/** One step of AdamW: w, m and v become what they are after it. All have the same size. */
 export async function adamW(
   device: Device,
   [w, g, m, v]: readonly GpuTensor[],
@@ -39,7 +39,7 @@ export async function adamW(
   w.become(await device.run(moved, run(w), seen(w), seen(m), seen(v), settings))
 }
 
-/** One thread a row: the sum of its squares. */
+/** One thread per row: the sum of its squares. */
 function rowSquares(this: Thread<'width'>, x: Matrix): number {
   let sum = 0
   for (let block = 0; block < this.constants.width; block += 256) {

@@ -3,7 +3,7 @@ import type { Kernel, Matrix, Row, Thread } from './kernel.ts'
 import type { Part } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a number: it reads one number of a and one of b. Nothing is shared, nothing is read twice. */
+/** One thread per number: it reads one number of a and one of b. Nothing is shared, nothing is read twice. */
 export function sum(this: Thread, a: Matrix, b: Matrix): number {
   return a[this.thread.y][this.thread.x] + b[this.thread.y][this.thread.x]
 }
@@ -41,7 +41,7 @@ function elementwise(
   return device.run(kernel, { grid, shape: a.shape }, { tensor: a, shape: grid }, second)
 }
 
-/** Adds up the shares that the parts of a cut weight matrix give, and frees them. */
+/** Adds up the shares from the parts of a cut weight matrix, and frees them. */
 export async function sumOfShares(
   device: Device,
   parts: readonly Part[],

@@ -4,7 +4,7 @@ import type { GpuCache } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
 /**
- * One thread a number of the longer matrix: it copies from what was there, or from what is new. A kernel cannot write
+ * One thread per number of the longer matrix: it copies from the old rows or from the new ones. A kernel cannot write
  * into an old buffer, so a cache of n rows costs n rows to extend.
  */
 function appended(this: Thread, before: Matrix, rows: Matrix, lengths: readonly number[]): number {

@@ -6,7 +6,7 @@ import type { Cube, Row, Thread } from './kernel.ts'
 import { softmaxBackward } from './softmax-backward.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a number (x column, y head, z key): it walks the queries that look at its key. */
+/** One thread per number (x column, y head, z key): it walks the queries that look at its key. */
 function mixOfQueries(this: Thread, pattern: Cube, dY: Cube, from: Row, to: Row, places: Row): number {
   const key = places[this.thread.z]
   let sum = 0
@@ -15,7 +15,7 @@ function mixOfQueries(this: Thread, pattern: Cube, dY: Cube, from: Row, to: Row,
   return sum
 }
 
-/** P^T dY, a head and a text at a time: pattern [heads, queries, longest], dY [queries, width] -> [keys, width] */
+/** P^T dY, one head and one text at a time: pattern [heads, queries, longest], dY [queries, width] -> [keys, width] */
 function mixBack(
   device: Device,
   pattern: GpuTensor,

@@ -9,7 +9,7 @@ import type { GpuTensor } from './tensor.ts'
  * q, k and v are read as [token][head][column].
  */
 
-/** One thread a score: it reads one query and one key, dHead numbers each. Keys ahead of the query score nothing. */
+/** One thread per score: it reads one query and one key, dHead numbers each. Keys ahead of the query get no score. */
 export function scores(
   this: Thread<'dHead' | 'scale'>,
   q: Cube,
@@ -25,7 +25,7 @@ export function scores(
   return dot * this.constants.scale
 }
 
-/** One thread a query and head: it walks the query's scores for the largest, then for the sum of their exponentials. */
+/** One thread per query and head: it walks the query's scores for the largest, then for the sum of their exponentials. */
 function highestAndTotal(this: Thread, scores: Cube, visible: Row): [number, number, number, number] {
   let highest = scores[this.thread.y][this.thread.x][0]
   for (let key = 1; key < visible[this.thread.x]; key++)
@@ -42,14 +42,14 @@ function highestAndTotal(this: Thread, scores: Cube, visible: Row): [number, num
   return [highest, total, 0, 0]
 }
 
-/** One thread a probability: it reads one score, and what the kernel before found out about its row. */
+/** One thread per probability: it reads one score, and what the kernel before found for its row. */
 function probability(this: Thread, scores: Cube, found: Cube, visible: Row): number {
   if (this.thread.x >= visible[this.thread.y]) return 0
   const score = scores[this.thread.z][this.thread.y][this.thread.x]
   return Math.exp(score - found[this.thread.z][this.thread.y][0]) / found[this.thread.z][this.thread.y][1]
 }
 
-/** One thread a number of the output (x column, y head, z query): it walks the keys its query may look at. */
+/** One thread per number of the output (x column, y head, z query): it walks the keys its query may look at. */
 function mix(this: Thread, pattern: Cube, v: Cube, firstKeys: Row, visible: Row): number {
   let sum = 0
   for (let block = 0; block < visible[this.thread.z]; block += 256) {

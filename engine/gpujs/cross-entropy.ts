@@ -3,7 +3,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import { rowHighest, rowTotal } from './softmax.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** Last step, after softmax's first two: one thread a row, which reads four numbers. */
+/** Last step, after softmax's first two: one thread per row, which reads four numbers. */
 function surprise(this: Thread, x: Matrix, targets: Row, highest: Row, total: Row): number {
   const i = this.thread.x
   return Math.log(total[i]) - (x[i][targets[i]] - highest[i])

@@ -19,9 +19,9 @@ import { GpuTensor, flatten, type GpuHandle, type TensorOwner } from './tensor.t
 import { copy } from './upload.ts'
 
 export interface DeviceOptions {
-  /** webasm: how many workers share a large kernel; left out, one a core. */
+  /** webasm: how many workers share a large kernel; default: one per core. */
   readonly threads?: number
-  /** No tensor takes more than this; left out, what the GPU can bind at once. */
+  /** No tensor takes more than this; default: what the GPU can bind at once. */
   readonly maxBytes?: number
 }
 
@@ -78,7 +78,7 @@ export class Device implements TensorOwner {
     return device
   }
 
-  /** What computes, for every result. */
+  /** What computes, as every result reports it. */
   get description(): string {
     if (this.mode === 'cpu') return 'plain JavaScript, 1 thread'
     if (this.mode === 'webasm') return `WebAssembly SIMD, ${this.#threads()}`
@@ -138,7 +138,7 @@ export class Device implements TensorOwner {
       )
   }
 
-  /** gpu.js kernels are set up and started in two steps: nobody else may come between. */
+  /** gpu.js kernels are set up and started in two steps: no other may come between. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work)
     this.#turn = result.catch(() => {})
@@ -171,7 +171,7 @@ export class Device implements TensorOwner {
     view.output = size
     if (view.dimensions) view.dimensions = [size[0], size[1] ?? 1, size[2] ?? 1]
     if (view.componentCount) view.componentCount = 1
-    // Four numbers a thread fill a texel; four a texel is also how gpu.js packs single numbers.
+    // Four numbers per thread fill a texel; four per texel is also how gpu.js packs single numbers.
     if (handle.type === 'ArrayTexture(4)') view.type = 'MemoryOptimizedNumberTexture'
     return view
   }

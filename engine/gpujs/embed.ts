@@ -4,7 +4,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear, GpuTable } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a number: it reads its token's id and one number of that row; 0 where another part has the row. */
+/** One thread per number: it reads its token's id and one number of that row; 0 where another part has the row. */
 function tableRow(this: Thread<'first' | 'rows'>, table: Matrix, ids: Row): number {
   const row = ids[this.thread.y] - this.constants.first
   if (row < 0) return 0

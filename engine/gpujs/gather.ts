@@ -1,5 +1,5 @@
 /*
- * What a scatter is on the way back. No kernel may write but its own cell, so entries are sorted by where they go, in host
+ * The backward form of a scatter. A kernel may write only its own cell, so entries are sorted by where they go, in host
  * memory, and each thread gathers its own: out[r] = the sum over r's entries of value * x[row].
  */
 import type { Device } from './device.ts'
@@ -29,7 +29,7 @@ export function sortEntries(
   return { offsets, rows: read(rows), values: read(values) }
 }
 
-/** One thread a number of out [count, width]: it walks its row's entries. */
+/** One thread per number of out [count, width]: it walks its row's entries. */
 function gathered(this: Thread, offsets: Row, rows: Row, values: Row, x: Matrix): number {
   let sum = 0
   for (let entry = offsets[this.thread.y]; entry < offsets[this.thread.y + 1]; entry += 1)
@@ -37,7 +37,7 @@ function gathered(this: Thread, offsets: Row, rows: Row, values: Row, x: Matrix)
   return sum
 }
 
-/** The same turned, [width, count]: of weights [in, out], whose columns are the places. */
+/** The same transposed, [width, count]: for weights [in, out], whose columns are the places. */
 function gatheredTurned(this: Thread, offsets: Row, rows: Row, values: Row, x: Matrix): number {
   let sum = 0
   for (let entry = offsets[this.thread.x]; entry < offsets[this.thread.x + 1]; entry += 1)

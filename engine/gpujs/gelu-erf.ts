@@ -23,7 +23,7 @@ export function geluErfOf(value: number): number {
   return value * (1 - tail)
 }
 
-/** One thread a number. */
+/** One thread per number. */
 function eachGeluErf(this: Thread, x: Matrix): number {
   return geluErfOf(x[this.thread.y][this.thread.x])
 }

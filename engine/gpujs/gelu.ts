@@ -11,7 +11,7 @@ export function geluOf(value: number): number {
   return value / (1 + Math.exp(-2 * u))
 }
 
-/** One thread a number. */
+/** One thread per number. */
 export function eachGelu(this: Thread, x: Matrix): number {
   return geluOf(x[this.thread.y][this.thread.x])
 }

@@ -28,7 +28,7 @@ export type KernelInput = GpuTensor | { readonly tensor: GpuTensor; readonly sha
 export interface Launch {
   /** How many threads: [x], [y, x] or [z, y, x], as a shape counts: the last dimension runs fastest. */
   readonly grid: Shape
-  /** The result's shape; the grid's if left out. */
+  /** The result's shape; default: the grid's. */
   readonly shape?: Shape
   /** Numbers of the program text itself: a new program for each set, so only what is fixed for a layer. */
   readonly constants?: Readonly<Record<string, number>>
@@ -36,5 +36,5 @@ export interface Launch {
   readonly functions?: readonly HelperFunction[]
 }
 
-/** A part that kernels share. Like a kernel it is read as text, and uses nothing but its arguments, `Math` and its like. */
+/** A part that kernels share. Like a kernel it is read as text, and uses nothing but its arguments, `Math` and other such parts. */
 export type HelperFunction = (...numbers: number[]) => number

@@ -14,7 +14,7 @@ function surplus(this: Thread, p: Matrix, logP: Matrix, logQ: Matrix): number {
   return logP[this.thread.y][this.thread.x] - logQ[this.thread.y][this.thread.x]
 }
 
-/** One thread a row: y = the sum of p (log p - log q). */
+/** One thread per row: y = the sum of p (log p - log q). */
 function divergence(this: Thread<'width'>, p: Matrix, more: Matrix): number {
   let sum = 0
   for (let i = 0; i < this.constants.width; i += 1) sum += p[this.thread.x][i] * more[this.thread.x][i]

@@ -3,7 +3,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import { rowHighest, rowTotal } from './softmax.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a row, which adds up exp(a) (a - b), both less their largest: what has no probability adds nothing. */
+/** One thread per row, which adds up exp(a) (a - b), both less their largest: what has no probability adds nothing. */
 function weighted(this: Thread<'width'>, a: Matrix, b: Matrix, highestA: Row, highestB: Row): number {
   let total = 0
   for (let block = 0; block < this.constants.width; block += 256) {
@@ -21,7 +21,7 @@ function weighted(this: Thread<'width'>, a: Matrix, b: Matrix, highestA: Row, hi
   return total
 }
 
-/** Last step: one thread a row, which reads three numbers. Written so that NaN goes through. */
+/** Last step: one thread per row, which reads three numbers. Written so that NaN goes through. */
 function divergence(this: Thread, sum: Row, totalA: Row, totalB: Row): number {
   const i = this.thread.x
   const value = sum[i] / totalA[i] + Math.log(totalB[i]) - Math.log(totalA[i])

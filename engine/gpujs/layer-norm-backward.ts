@@ -20,7 +20,7 @@ function weighted(this: Thread, dY: Matrix, weight: Row): number {
   return dY[this.thread.y][this.thread.x] * weight[this.thread.x]
 }
 
-/** One thread a row: mean(g n). */
+/** One thread per row: mean(g n). */
 function meanAlong(this: Thread<'width'>, g: Matrix, n: Matrix): number {
   let sum = 0
   for (let i = 0; i < this.constants.width; i += 1) sum += g[this.thread.x][i] * n[this.thread.x][i]

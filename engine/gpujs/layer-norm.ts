@@ -4,7 +4,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuNorm } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** Naive: one thread a number, and every thread of a row walks the whole row twice to find the same two numbers. */
+/** Naive: one thread per number, and every thread of a row walks the whole row twice to find the same two numbers. */
 export function normalizedNaive(this: Thread<'width' | 'eps'>, x: Matrix, weight: Row, bias: Row): number {
   let sum = 0
   for (let i = 0; i < this.constants.width; i++) sum += x[this.thread.y][i]
@@ -18,7 +18,7 @@ export function normalizedNaive(this: Thread<'width' | 'eps'>, x: Matrix, weight
   return ((x[this.thread.y][this.thread.x] - mean) / deviation) * weight[this.thread.x] + bias[this.thread.x]
 }
 
-/** Better, after `rowMoments`: one thread a number, which reads six however wide the row is. */
+/** Better, after `rowMoments`: one thread per number, which reads six however wide the row is. */
 function normalized(this: Thread, x: Matrix, moments: Matrix, weight: Row, bias: Row): number {
   const y = this.thread.y
   const z = (x[y][this.thread.x] - moments[y][0] - moments[y][1]) / moments[y][2]

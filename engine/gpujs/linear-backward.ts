@@ -4,7 +4,7 @@ import type { Matrix, Thread } from './kernel.ts'
 import type { GpuLinear } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** dX = dY W^T: one thread an input, which walks a row of dY and a row of W; 0 where another part has the row. */
+/** dX = dY W^T: one thread per input, which walks a row of dY and a row of W; 0 where another part has the row. */
 function inputSlope(this: Thread<'first' | 'rows' | 'width'>, dY: Matrix, weight: Matrix): number {
   const row = this.thread.x - this.constants.first
   if (row < 0) return 0
@@ -26,7 +26,7 @@ export function linearBackward(device: Device, dY: GpuTensor, layer: GpuLinear):
   })
 }
 
-/** dW = X^T dY: one thread a weight, which walks down a column of x and one of dY. */
+/** dW = X^T dY: one thread per weight, which walks down a column of x and one of dY. */
 function weightSlope(this: Thread<'rows'>, x: Matrix, dY: Matrix): number {
   let sum = 0
   for (let block = 0; block < this.constants.rows; block += 256) {
@@ -51,7 +51,7 @@ export async function linearWeightsBackward(
   if (db) await addTo(device, db, await sumRows(device, dY))
 }
 
-/** One thread a column: it walks down all rows. */
+/** One thread per column: it walks down all rows. */
 function columnSum(this: Thread<'rows'>, x: Matrix): number {
   let sum = 0
   for (let block = 0; block < this.constants.rows; block += 256) {

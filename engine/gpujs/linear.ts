@@ -21,9 +21,9 @@ export const activations = [geluOf, geluErfOf, reluOf]
 type Finish = 'activation' | 'adds'
 
 /**
- * One thread an output: it fetches its sum from its tile, and does all that is done to a sum in the same pass over memory.
- * Each step rounds to float32, as kernels of their own would: JavaScript's numbers are float64, and a hook that looks at what
- * lies between must change no bit.
+ * One thread per output: it fetches its sum from its tile, and does everything else in the same pass over memory.
+ * Each step rounds to float32, as kernels of their own would: JavaScript's numbers are float64, and a hook that reads the values
+ * in between must not change a bit.
  */
 export function finishTiles(this: Thread<Finish>, tiles: Matrix, bias: Row, residual: Matrix): number {
   const row = Math.floor(this.thread.y * 0.5)

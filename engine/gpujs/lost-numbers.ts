@@ -1,6 +1,6 @@
 /*
  * Compilers of GPU programs may act as if there were no NaN and no infinity (WGSL and GLSL allow it), and where they do,
- * an encoder's ReLU would make 0 of NaN without a word. So each GPU is tried at the start, and its mode says what it loses.
+ * an encoder's ReLU would silently turn NaN into 0. So each GPU is tested at the start, and its mode says what it loses.
  */
 import { Tensor } from '../tensor.ts'
 import type { Device } from './device.ts'

@@ -2,7 +2,7 @@ import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a column of a text: it walks down the text's rows; neighbouring threads read neighbouring numbers. */
+/** One thread per column of a text: it walks down the text's rows; neighbouring threads read neighbouring numbers. */
 function columnMean(this: Thread, x: Matrix, firstRows: Row, lengths: Row): number {
   const first = firstRows[this.thread.y]
   const length = lengths[this.thread.y]

@@ -9,7 +9,7 @@ export function isGpu(mode: Mode): boolean {
   return mode === 'webgl2' || mode === 'webgpu'
 }
 
-/** What the backend uses of gpu.js, whose own types leave `any` in most places. */
+/** The part of gpu.js that the backend uses; its own types have `any` in most places. */
 export interface GpuJs {
   GPU: {
     new (settings: { mode: Mode }): GpuInstance
@@ -95,7 +95,7 @@ function canMakeFunctions(): boolean {
   }
 }
 
-/** @throws if another mode than the one asked for ran this kernel */
+/** @throws if this kernel did not run in the requested mode */
 export function checkRan(mode: Mode, { kernel }: RunnableKernel): void {
   const ran = modeOf(kernel)
   if (ran !== mode || kernel.fallbackReason)

@@ -10,7 +10,7 @@ import { freeTensor, type GpuTensor } from './tensor.ts'
 
 /**
  * Rows `first` and on of a weight matrix. A matrix that is larger than the GPU binds at once is cut into parts; each
- * part gives its share of a sum, and the shares are added.
+ * part computes its share of a sum, and the shares are added.
  */
 export interface Part {
   readonly first: number

@@ -1,11 +1,11 @@
 // The matrix product x W as kernels: how often a number is read from memory decides how fast they are.
 import type { Matrix, Row, Thread } from './kernel.ts'
 
-/** What a thread gives at most: gpu.js takes no more than four numbers. */
+/** The most numbers that a thread returns: gpu.js takes no more than four. */
 type Four = [number, number, number, number]
 
 /**
- * Naive: one thread an output. It walks one row of x and one column of W: two reads a product. Neighbouring threads
+ * Naive: one thread per output. It walks one row of x and one column of W: two reads per product. Neighbouring threads
  * read neighbouring columns, so the reads of W at least come side by side.
  */
 export function productNaive(this: Thread<'first' | 'rows'>, x: Matrix, weight: Matrix, bias: Row): number {
@@ -21,7 +21,7 @@ export function productNaive(this: Thread<'first' | 'rows'>, x: Matrix, weight: 
 }
 
 /**
- * Better: one thread two outputs of two rows. Each number that it reads serves two products: one read a product, the fewest
+ * Better: one thread for two outputs of two rows. Each number that it reads serves two products: one read per product, the fewest
  * that four outputs allow. It takes four steps of k at once, because going round the loop costs as much as a product. Its
  * four numbers lie side by side, until `finishTiles` puts them in their rows. Past the last row or column it repeats that one.
  */
@@ -87,8 +87,8 @@ export function productTile(
 }
 
 /**
- * For a single row, which leaves most of a GPU idle: one thread a block of 256 numbers of it, and four neighbouring outputs. There
- * are then as many times more threads as there are blocks; `finishBlocks` adds up what they give. 1.25 reads a product.
+ * For a single row, which leaves most of a GPU idle: one thread per block of 256 numbers of it, and four neighbouring outputs. There
+ * are then as many times more threads as there are blocks; `finishBlocks` adds up their results. 1.25 reads per product.
  */
 export function productBlock(this: Thread<'first' | 'rows' | 'lastColumn'>, x: Matrix, weight: Matrix): Four {
   const j0 = this.thread.x * 4

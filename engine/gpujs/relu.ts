@@ -8,7 +8,7 @@ export function reluOf(value: number): number {
   return value
 }
 
-/** One thread a number. */
+/** One thread per number. */
 function eachRelu(this: Thread, x: Matrix): number {
   return reluOf(x[this.thread.y][this.thread.x])
 }

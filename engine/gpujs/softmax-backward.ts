@@ -3,7 +3,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import { rowHighest, rowTotal } from './softmax.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a row: dy . y. */
+/** One thread per row: dy . y. */
 function rowDot(this: Thread<'width'>, dY: Matrix, y: Matrix): number {
   let sum = 0
   for (let i = 0; i < this.constants.width; i += 1) sum += dY[this.thread.x][i] * y[this.thread.x][i]

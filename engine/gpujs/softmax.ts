@@ -2,7 +2,7 @@ import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** Naive: one thread a number, and every thread of a row finds the same maximum and the same sum again. */
+/** Naive: one thread per number, and every thread of a row finds the same maximum and the same sum again. */
 export function softenedNaive(this: Thread<'width'>, x: Matrix): number {
   let highest = x[this.thread.y][0]
   for (let i = 1; i < this.constants.width; i++)
@@ -12,7 +12,7 @@ export function softenedNaive(this: Thread<'width'>, x: Matrix): number {
   return Math.exp(x[this.thread.y][this.thread.x] - highest) / total
 }
 
-/** Better, first step: one thread a row, which walks it for its largest number. */
+/** Better, first step: one thread per row, which walks it for its largest number. */
 export function rowHighest(this: Thread<'width'>, x: Matrix): number {
   let highest = x[this.thread.x][0]
   for (let i = 1; i < this.constants.width; i++)
@@ -20,7 +20,7 @@ export function rowHighest(this: Thread<'width'>, x: Matrix): number {
   return highest
 }
 
-/** Better, second step: one thread a row, which adds up its exponentials. */
+/** Better, second step: one thread per row, which adds up its exponentials. */
 export function rowTotal(this: Thread<'width'>, x: Matrix, highest: Row): number {
   let total = 0
   for (let block = 0; block < this.constants.width; block += 256) {
@@ -32,7 +32,7 @@ export function rowTotal(this: Thread<'width'>, x: Matrix, highest: Row): number
   return total
 }
 
-/** Better, last step: one thread a number, which reads three. */
+/** Better, last step: one thread per number, which reads three. */
 function softened(this: Thread, x: Matrix, highest: Row, total: Row): number {
   return Math.exp(x[this.thread.y][this.thread.x] - highest[this.thread.y]) / total[this.thread.y]
 }

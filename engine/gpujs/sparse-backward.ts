@@ -5,7 +5,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuLinear, GpuTable } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** df_j = dY[t] . W[j]: one thread an entry; 0 where another part has the row. */
+/** df_j = dY[t] . W[j]: one thread per entry; 0 where another part has the row. */
 function entrySlope(
   this: Thread<'first' | 'count' | 'width'>,
   rows: Row,

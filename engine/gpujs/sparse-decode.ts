@@ -5,7 +5,7 @@ import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTable } from './prepared.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a column of a row: it walks the row's entries, and reads one number of the table for each. */
+/** One thread per column of a row: it walks the row's entries, and reads one number of the table for each. */
 function entriesSum(
   this: Thread<'first' | 'rows'>,
   offsets: Row,

@@ -12,7 +12,7 @@ import { topK } from './top-k.ts'
 /*
  * x W + b has about 60 positive numbers among a row's 24,576. Naive: read all of them back. Better: find on the
  * GPU which they are, and read those back. A thread cannot append to a list, so the list is made in two steps: count,
- * then list. How long the lists are is not known before they have come back, so they have room for PLACES entries a row, or as many
+ * then list. How long the lists are is not known before they have come back, so they have room for PLACES entries per row, or as many
  * as the longest so far needed: one read-back, and a second one only for a row that is longer.
  */
 
@@ -20,7 +20,7 @@ import { topK } from './top-k.ts'
 const CHUNK = 256
 
 /**
- * One thread a chunk of a row: it walks 256 numbers and counts those that are positive, or NaN: all that are not at
+ * One thread per chunk of a row: it walks 256 numbers and counts those that are positive, or NaN: all that are not at
  * most 0. (`value !== value` would say NaN more plainly, and WebGPU's compilers take it for never true.)
  */
 export function activeCount(this: Thread<'width'>, dense: Matrix): number {
@@ -36,7 +36,7 @@ export function activeCount(this: Thread<'width'>, dense: Matrix): number {
 }
 
 /**
- * One thread a place in a row's list. It walks the row's counts to the chunk that its entry is in, and that chunk up to it.
+ * One thread per place in a row's list. It walks the row's counts to the chunk that its entry is in, and that chunk up to it.
  * -> the entry's column (-1: the list has ended), its number, and how many entries the row has
  */
 function listed(
@@ -73,7 +73,7 @@ function listed(
   return [column, value, total, 0]
 }
 
-/** One thread a number: 0 where it is not above its column's threshold. Written so that NaN goes through. */
+/** One thread per number: 0 where it is not above its column's threshold. Written so that NaN goes through. */
 function clipBelow(this: Thread, dense: Matrix, threshold: Row): number {
   const value = dense[this.thread.y][this.thread.x]
   if (value <= threshold[this.thread.x]) return 0
@@ -127,7 +127,7 @@ function inOrder(
   return stackRows(rows, width)
 }
 
-/** Entries a row for which there is room at first, and by which room grows. */
+/** Room for entries per row at first, and the step by which it grows. */
 const PLACES = 64
 /** The room that a device's lists last needed: texts of one model are alike. */
 const places = new WeakMap<Device, number>()
@@ -157,7 +157,7 @@ export async function fetchActive(device: Device, dense: GpuTensor): Promise<Spa
 /** How many entries a row has, whether or not its list has room for them. */
 const lengthOf = ({ shape: [, room], data }: Tensor, row: number): number => data[row * room * 4 + 2]
 
-/** lists [rows, room, 4] as `listed` gives them */
+/** lists [rows, room, 4] as `listed` returns them */
 function fromLists(lists: Tensor, width: number): SparseRows {
   const [rows, room] = lists.shape
   const offsets = new Uint32Array(rows + 1)

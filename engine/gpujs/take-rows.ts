@@ -2,7 +2,7 @@ import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a number: it reads its row's index, then one number of that row. */
+/** One thread per number: it reads its row's index, then one number of that row. */
 function taken(this: Thread, x: Matrix, indices: Row): number {
   return x[indices[this.thread.y]][this.thread.x]
 }

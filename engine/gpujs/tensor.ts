@@ -3,7 +3,7 @@ import type { DeviceTensor } from '../backend.ts'
 import { Tensor, showShape, type Shape } from '../tensor.ts'
 import type { Mode } from './modes.ts'
 
-/** What gpu.js gives in place of numbers where they stay on the GPU: a texture or a buffer. */
+/** What gpu.js returns instead of numbers that stay on the GPU: a texture or a buffer. */
 export interface GpuHandle {
   /** How its numbers lie: gpu.js compiles a program for one type. */
   type: string
@@ -20,7 +20,7 @@ export interface GpuHandle {
 /** Where the numbers are: in host memory (modes cpu and webasm, or not uploaded yet), or on the GPU. */
 export type Storage = Float32Array | GpuHandle
 
-/** What a tensor knows of the device that made it (device.ts). */
+/** What a tensor knows about the device that made it (device.ts). */
 export interface TensorOwner {
   readonly mode: Mode
   /** Tensors that hold GPU memory. */
@@ -94,7 +94,7 @@ export class GpuTensor implements DeviceTensor {
 
 export const freeTensor = (tensor: GpuTensor): void => tensor.free()
 
-/** gpu.js gives rows of rows of numbers; a tensor is flat. */
+/** gpu.js returns rows of rows of numbers; a tensor is flat. */
 export function flatten(nested: unknown, shape: Shape): Float32Array {
   const { data } = Tensor.zeros(shape)
   let at = 0

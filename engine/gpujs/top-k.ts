@@ -3,7 +3,7 @@ import type { Device } from './device.ts'
 import type { Matrix, Row, Thread } from './kernel.ts'
 import type { GpuTensor } from './tensor.ts'
 
-/** One thread a number: NaN becomes infinity, which comparisons can find; all else is at most infinity, and stays. */
+/** One thread per number: NaN becomes infinity, which comparisons can find; all else is at most infinity, and stays. */
 function height(this: Thread, x: Matrix, infinity: Row): number {
   const value = x[this.thread.y][this.thread.x]
   if (value <= infinity[0]) return value
@@ -37,12 +37,12 @@ function ranked(this: Thread<'width'>, x: Matrix, found: Matrix, ranks: Row): nu
   return best
 }
 
-/** The numbers at the column indices that `ranked` gave. */
+/** The numbers at the column indices that `ranked` returned. */
 function picked(this: Thread, x: Matrix, found: Matrix): number {
   return x[this.thread.y][found[this.thread.y][this.thread.x]]
 }
 
-/** One run a rank; nothing is read back before the last. */
+/** One run per rank; nothing is read back before the last. */
 export async function topK(
   device: Device,
   x: GpuTensor,

@@ -14,7 +14,7 @@ import { softmaxOfRow } from './softmax.ts'
 import { Block } from './tensors.ts'
 import type { AnyTile } from './tile.ts'
 
-/** Numbers of a chunk's scores that are worth another thread's waking up. */
+/** Numbers of a chunk's scores that are worth waking another thread. */
 const LEAST_SCORES = 4096
 
 /**
@@ -111,7 +111,7 @@ export function attention(emitter: Emitter, anyTile: AnyTile) {
 
 /**
  * Each row becomes its softmax: of the first `visible` numbers, and of one more in each next row. `target` becomes
- * the same with zeros behind, unless `pattern` is 0.
+ * the same followed by zeros, unless `pattern` is 0.
  */
 function softmaxRows(emitter: Emitter) {
   const normalise = softmaxOfRow(emitter)

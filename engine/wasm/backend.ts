@@ -32,12 +32,12 @@ import { encodeDensely } from './sparse-encode.ts'
 import { Block, freeBlock, WasmTensor, wasmTensor } from './tensors.ts'
 import { topKOfRows } from './top-k.ts'
 
-/** Numbers of an elementwise op below which a chunk of it is not worth another thread's waking up. */
+/** Numbers of an elementwise op below which a chunk of it is not worth waking another thread. */
 const LEAST_NUMBERS = 1 << 14
 
 /** What may be chosen beside the engine's own options. */
 export interface WasmOptions extends EngineOptions {
-  /** How sparseEncode finds what is positive; both give the same bits. Left out: screened where that is faster. */
+  /** How sparseEncode finds what is positive; both give the same bits. Default: screened where that is faster. */
   readonly sparseEncoder?: 'dense' | 'screened'
 }
 
@@ -45,7 +45,7 @@ export interface WasmOptions extends EngineOptions {
  * The ops as WebAssembly SIMD kernels over one memory and a pool of threads. A tensor lives until the scope it was made
  * in ends; one made outside every scope, until the backend is disposed.
  *
- * 256-bit code comes from an experimental flag, so it runs only after every kernel has been held to the reference. If
+ * 256-bit code comes from an experimental flag, so it runs only after every kernel has been checked against the reference. If
  * it was not asked for and fails, 128-bit code runs instead, and `mode` says why.
  * @throws if what the options ask for is not here, or fails its check
  */

@@ -23,11 +23,11 @@ import { Block, wasmTensor, type WasmTensor } from './tensors.ts'
 
 const isEncoder = (weights: object): weights is Encoder => 'keep' in weights
 
-/** Numbers of an elementwise rule below which a chunk of it is not worth another thread's waking up. */
+/** Numbers of an elementwise rule below which a chunk of it is not worth waking another thread. */
 const LEAST_NUMBERS = 1 << 14
 
 /**
- * The rules of one scope: `make` gives a new tensor of it, not zeroed; `changed` is told of encoders whose weights have moved, so
+ * The rules of one scope: `make` returns a new tensor of it, not zeroed; `changed` is told of encoders whose weights have moved, so
  * that what was made from them is made again.
  */
 export function wasmBackward(
@@ -209,7 +209,7 @@ export function wasmBackward(
       return out
     },
 
-    /** gelu(x) = x P(x), so its slope is P(x) + x density(x). On one thread: few models have this activation. */
+    /** gelu(x) = x P(x), so its slope is P(x) + x density(x). Runs on one thread: few models have this activation. */
     async geluErf(dY, x) {
       const count = sizeOf(x.shape)
       const out = make('geluErf', dY.shape)

@@ -1,9 +1,9 @@
-// What every kernel file is told when it emits its functions.
+// What every kernel file is given when it emits its functions.
 import { multiplyAdd, type MultiplyAdd } from './emit.ts'
 
 /**
  * How whole numbers of 8 bits are multiplied and added; all give the same sums.
- * dot: four products an instruction (relaxed SIMD; fast where the processor has it too). pairs: two products, then
+ * dot: four products per instruction (relaxed SIMD; fast where the processor has it too). pairs: two products, then
  * pairs of those (relaxed SIMD). widened: numbers made 16-bit first (any SIMD).
  */
 export type Int8Method = 'dot' | 'pairs' | 'widened'

@@ -10,7 +10,7 @@ import { Pool } from './threads/pool.ts'
 import type { Task } from './threads/task.ts'
 import { SCRATCH_BYTES, TASKS, type RangedTask, type TaskArgs, type TaskName } from './threads/tasks.ts'
 
-/** What to use; what is left out is found out. What is asked for is used, or an error says why it cannot be. */
+/** What to use; options left out are detected. What is requested is used, or an error says why it cannot be. */
 export interface EngineOptions {
   readonly threads?: number
   /** Fused multiply-add. */

@@ -8,7 +8,7 @@ import { runLinear } from './linear.ts'
 import type { PackedLinear } from './panels.ts'
 import { Block } from './tensors.ts'
 
-/** Panels of a product that are not worth another thread's waking up to copy. */
+/** So few panels of a product that copying them is not worth waking another thread. */
 const LEAST_PANELS = 1
 
 /** out [rows, in] = dY [rows, out] W^T, by address: W's panels are turned into those of W^T. */

@@ -11,7 +11,7 @@ import { setTilePanels, type AnyTile } from './tile.ts'
 import { TILE_ROWS } from './tile-sizes.ts'
 import { cutProduct } from './threads/product-shares.ts'
 
-/** So few rows read each panel in one tile, which wins nothing by reading it twice. */
+/** With this few rows each panel is read in one tile, and reading it twice would gain nothing. */
 const FEW_ROWS = 2
 
 /** The activations, by the number that the kernel knows them by. */

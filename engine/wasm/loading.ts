@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts'
 import type { Numbers } from './kernels.ts'
 import { Block, freeBlock } from './tensors.ts'
 
-/** Numbers read at once, 2 MiB of them: fewer cost time to wait for, and loading needs three such pieces beside the weights. */
+/** Numbers read at once, 2 MiB of them: fewer would cost waiting time, and loading needs three such pieces besides the weights. */
 const READ_AT_ONCE = 1 << 19
 
 /**

@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts'
 import { packRows } from './loading.ts'
 import { Block, freeBlock } from './tensors.ts'
 
-/** Panels of which copying a piece is worth another thread's waking up. */
+/** So many panels that copying a piece of them is worth waking another thread. */
 const LEAST_PANELS = 4
 
 /**

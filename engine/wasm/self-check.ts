@@ -1,4 +1,4 @@
-// Holds every kernel to the reference backend, before code of an experimental compiler flag is trusted.
+// Checks every kernel against the reference backend, before code of an experimental compiler flag is trusted.
 import type { Backend, DeviceTensor } from '../backend.ts'
 import type { Selection } from '../selection.ts'
 import { createReferenceBackend } from '../reference/backend.ts'
@@ -12,7 +12,7 @@ const TOLERANCE = 1e-4
 type Case = (ops: Backend) => Promise<DeviceTensor>
 
 /**
- * Runs every kernel on shapes with all kinds of tails and holds the results to the reference backend's: what is asked of
+ * Runs every kernel on shapes with all kinds of tails and compares the results with the reference backend's: what is required of
  * an experimental compiler flag before its code is trusted. A few milliseconds.
  * @throws naming the op whose numbers differ
  */
@@ -75,7 +75,7 @@ function cases(): [name: string, run: Case][] {
   ]
 }
 
-/** One new token behind more than a block of keys, whose heads are whole panels. */
+/** One new token after more than a block of keys, whose heads are whole panels. */
 function attentionOfOne(ops: Backend): Promise<DeviceTensor> {
   const [q, k, v] = [waves([1, 32], 12), waves([150, 32], 13), waves([150, 32], 14)].map((x) => ops.upload(x))
   return ops.attention(q, k, v, 2, [{ queries: 1, keys: 150 }])

@@ -11,7 +11,7 @@ import {
 import type { AblationResults, Contrast, Estimate, RankCorrelation, TestedFeature } from './effects.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
-/** One side by side comparison: a specialist in its category, and what it is held against. */
+/** One comparison: a specialist in its category, and what it is compared with. */
 interface Pair {
   readonly specialist: number
   readonly other: number
@@ -84,9 +84,9 @@ const PREDICTORS = ['score', 'auroc', 'size'] as const
 const EFFECTS = [['removed', 'loss'], ['removed', 'kl'], ['steered', 'kl']] as const // prettier-ignore
 
 /**
- * Does what is known of a feature beforehand (its score, AUROC or size) rank its effect on its category's texts? Within
+ * Does what is known about a feature beforehand (its score, AUROC or size) rank its effect on its category's texts? Within
  * each layer, and the mean of the layers: features of different layers are never ranked together. The bootstrap draws
- * features within each layer. A draw in which either side does not vary counts as 0: no order is seen in it.
+ * features within each layer. A draw in which either side does not vary counts as 0, because it shows no order.
  */
 export function correlations(features: readonly TestedFeature[], draws: Resamples): RankCorrelation[] {
   const layers = [...Map.groupBy(features, ({ layer }) => layer)]

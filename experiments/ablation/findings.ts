@@ -1,4 +1,4 @@
-// What was found, in sentences computed from the data at hand.
+// What was found, in sentences computed from the data.
 import { namedFeature } from '../lab/report/tokens.ts'
 import { count, showShare, showSigned } from '../lab/report/numbers.ts'
 import { overall } from './conclude.ts'
@@ -7,7 +7,7 @@ import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /** What was found: in a plain sentence, and the numbers behind it. */
 export interface Finding {
-  /** Whether the data tell one way or the other. */
+  /** Whether the data decide one way or the other. */
   readonly told: boolean
   readonly sentence: string
   readonly figures: string
@@ -15,7 +15,7 @@ export interface Finding {
 
 type Verdict = 'more' | 'less' | 'unclear' | 'too few'
 
-/** Above 0, below 0, or not told apart from 0: where the whole interval lies, if it is of enough to lie anywhere else. */
+/** Where the whole interval lies: above 0, below 0, or around 0; or that it has too few items to say anything. */
 function verdictOf({ interval: [low, high], too_few }: Estimate): Verdict {
   if (too_few) return 'too few'
   return low > 0 ? 'more' : high < 0 ? 'less' : 'unclear'
@@ -51,9 +51,10 @@ function selectivity(results: AblationResults): Finding | null {
     }
   const verdict = {
     more: 'By and large, the most selective feature matters most',
-    less: 'The most selective feature does not matter most, rather the reverse',
+    less: 'The most selective feature does not matter most; if anything, the reverse is true',
     unclear: 'It cannot be told from these features whether the most selective one matters most',
-    'too few': 'It cannot be told whether the most selective feature matters most, the features are too few',
+    'too few':
+      'It cannot be told whether the most selective feature matters most, because the features are too few',
   }[verdictOf(row.rho)]
   return {
     told: isTold(row.rho),
@@ -64,7 +65,7 @@ function selectivity(results: AblationResults): Finding | null {
   }
 }
 
-/** The question taken at its word: the feature with the highest score, against the one with the largest effect. */
+/** The question taken literally: the feature with the highest score, against the one with the largest effect. */
 function topClause({ features }: AblationResults): string {
   const layers = [...Map.groupBy(features, ({ layer }) => layer).values()]
   const cost = ({ removed, category }: TestedFeature) => ofCategory(removed, category).loss
@@ -76,16 +77,16 @@ function topClause({ features }: AblationResults): string {
   return `the feature with the highest score is the one whose removal costs most in ${hits.length} of ${count(layers.length, 'layer')}`
 }
 
-/** The same by how far predictions move in any direction, which loss, going up or down, does not show. */
+/** The same, by how far predictions move in any direction, which the loss, going up or down, does not show. */
 function shift(results: AblationResults): Finding | null {
   const row = overall(results, 'score', 'removed_kl')
   if (!row?.rho) return null
   const verdict = {
     more: 'moves predictions further where it is more selective',
-    less: 'moves predictions less where it is more selective',
-    unclear: 'does not clearly move predictions further, or less, where it is more selective',
+    less: 'moves predictions less far where it is more selective',
+    unclear: 'does not clearly move predictions further, or less far, where it is more selective',
     'too few':
-      'may move predictions further, or less, where it is more selective: it cannot be told, the features are too few',
+      'may move predictions further, or less far, where it is more selective: it cannot be told, because the features are too few',
   }[verdictOf(row.rho)]
   return {
     told: isTold(row.rho),
@@ -94,16 +95,16 @@ function shift(results: AblationResults): Finding | null {
   }
 }
 
-/** Whether something simpler than selectivity, how much the feature writes, goes with its effect. */
+/** Whether something simpler than selectivity, namely how much the feature writes, goes with its effect. */
 function size(results: AblationResults): Finding | null {
   const row = overall(results, 'size', 'removed_loss')
   if (!row?.rho) return null
   const verdict = {
     more: 'goes with its effect on the loss',
     less: 'goes against its effect on the loss',
-    unclear: 'does not tell its effect on the loss either way',
+    unclear: 'does not predict its effect on the loss either way',
     'too few':
-      'may go with its effect on the loss, or against it: it cannot be told, the features are too few',
+      'may go with its effect on the loss, or against it: it cannot be told, because the features are too few',
   }[verdictOf(row.rho)]
   return {
     told: isTold(row.rho),
@@ -164,7 +165,7 @@ function contrast({ name, specialist, other, difference, pairs }: Contrast): Fin
 
 const lower = (text: string): string => text[0].toLowerCase() + text.slice(1)
 
-/** The specialist whose removal turns most predictions of its category. */
+/** The specialist whose removal changes the most predictions of its category. */
 function flips({ features }: AblationResults): Finding | null {
   const specialists = features.filter(({ kind }) => kind === 'specialist')
   const share = ({ removed, category }: (typeof specialists)[number]) => ofCategory(removed, category).flips
@@ -173,8 +174,8 @@ function flips({ features }: AblationResults): Finding | null {
   return {
     told: true,
     sentence:
-      `Of all specialists, feature ${namedFeature(most.feature, most.token)} of layer ${most.layer} turns most predictions when it is taken out: ` +
+      `Of all specialists, feature ${namedFeature(most.feature, most.token)} of layer ${most.layer} changes the most predictions when it is taken out: ` +
       `${showShare(share(most))} of those on texts of ${most.category}.`,
-    figures: 'That is the share of tokens after which another next token becomes the most probable.',
+    figures: 'That is the share of tokens after which a different next token becomes the most probable.',
   }
 }

@@ -1,5 +1,5 @@
 // Does the most selective feature matter most? Takes the specialists of each kind of text out of GPT-2's residual
-// stream, steers with them, and looks at the predictions; random features of the same size stand beside them.
+// stream, steers with them, and looks at the predictions; random features of the same size serve for comparison.
 //   npm run ablation                                        the bundled model, offline, some 10 seconds
 //   npm run ablation -- --layers 2,4 --generate "def f(x):" one's own layers and prompt
 // Prints tables, and a sentence for each finding; writes results.json, CSV and report.html.
@@ -49,7 +49,7 @@ runExperiment<Options>(command, {
   },
 })
 
-/** The answer first; what the data do not clearly tell is counted, and listed where all is to be printed. */
+/** The answer first; what the data do not clearly tell is counted, and listed if everything is to be printed. */
 function findingLines([answer, ...found]: readonly Finding[], verbose = false): string {
   const line = ({ sentence, figures }: Finding) =>
     `- ${visibleLine(verbose ? `${sentence} ${figures}` : sentence)}`

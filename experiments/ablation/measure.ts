@@ -9,7 +9,7 @@ import { addDirection, type Edit } from '../../sae/edit.ts'
 export interface Measured {
   /** The loss of each text without an edit, summed over its predictions, nats. */
   readonly clean: readonly number[]
-  /** A list an edit, in it one effect a text, summed over its tokens. */
+  /** One list per edit, in it one effect per text, summed over its tokens. */
   readonly effects: readonly (readonly Effect[])[]
 }
 
@@ -17,8 +17,8 @@ const UNTOUCHED: Effect = { loss: 0, kl: 0, flips: 0 }
 
 /**
  * Runs every edit on every text that it changes: each text's tokens after an edit can only differ where the edit
- * is not 0, so the other texts are spared the pass. The logits of one batch of texts, and those of one edit, stay where
- * the backend has them.
+ * is not 0, so other texts need no pass. The logits of one batch of texts, and those of one edit, stay on
+ * the backend.
  * texts: ids with BOS; one longer than the model's positions is read in windows.
  * @param onEdit called after each edit of each batch with the texts times edits done so far, and awaited
  */
@@ -70,7 +70,7 @@ export async function measureEdits(
   return { clean, effects }
 }
 
-/** Those of a window's tokens, of a text's; a later window's BOS is no token of the text and is not edited. */
+/** Those of a window's tokens, of a text's; a later window's BOS is not a token of the text and is not edited. */
 function coefficientsIn({ from, length }: Window, ofText: Float32Array): Float32Array {
   const own = ofText.slice(from - 1, from - 1 + length)
   if (from > 1) own[0] = 0

@@ -1,4 +1,4 @@
-// How correlations are told: the same in the terminal and in the report.
+// How correlations are shown: the same in the terminal and in the report.
 import { showSigned } from '../lab/report/numbers.ts'
 import type { AblationResults, RankCorrelation } from './effects.ts'
 

@@ -7,7 +7,7 @@ import type { AblationResults, Generation, TestedFeature } from './effects.ts'
 import { correlationGrid, showRho } from './show.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
-/** What a first look needs, on a screen; the rest is in the report. */
+/** What a first look needs, on one screen; the rest is in the report. */
 export function summaryTables(results: AblationResults): string {
   const [first, ...others] = results.generations
   const written = first && [
@@ -41,7 +41,7 @@ function specialistTable({ features, categories }: AblationResults): string {
   )
 }
 
-/** Of the score alone: AUROC and size stand in the report. */
+/** Only for the score: AUROC and size are in the report. */
 function correlationTable(results: AblationResults): string {
   const { columns, rows } = correlationGrid(results)
   return formatTable(
@@ -54,7 +54,7 @@ function correlationTable(results: AblationResults): string {
 
 const LINE = 90
 
-/** The end of the prompt, and what was made of it. */
+/** The end of the prompt, and its continuation. */
 function writtenTable({
   layer,
   feature,

@@ -1,4 +1,4 @@
-// What does the post's analysis say about SAE features that were computed elsewhere, say with SAELens?
+// What does the post's analysis say about SAE features that were computed elsewhere, with SAELens for instance?
 //   npm run analyse -- --features F.safetensors --labels L.json
 //   npm run analyse -- --corpus results/corpus/mine --layer 4     what npm run corpus --store kept
 // Prints the layer's strongest features, a table of the categories, what chance gives for each, and the texts in which
@@ -102,12 +102,12 @@ runMain(async () => {
     )
 })
 
-/** A row for each text, and what is said of where they come from. */
+/** A row for each text, and the description of where they come from. */
 interface Given {
   readonly features: SparseRows
   readonly texts: readonly LabelledText[]
   readonly from: Readonly<Record<string, string>>
-  /** What the errors of features name, and those of features with labels. */
+  /** What errors about features name, and what errors about features with labels name. */
   readonly file: string
   readonly files: string
 }
@@ -137,7 +137,7 @@ async function fromFiles(file: string, labels: string, tensor: string): Promise<
   return { features, texts, from, file, files: `${file} with ${labels}` }
 }
 
-/** A store has no texts: a document is shown by its place. */
+/** A store has no texts, so a document is named by its place. */
 async function fromStore(folder: string, layer: number): Promise<Given> {
   const { manifest } = await openCorpus(folder)
   const documents = await storedDocuments(folder, manifest)
@@ -160,7 +160,7 @@ async function fromStore(folder: string, layer: number): Promise<Given> {
   return { features, texts, from, file: folder, files: folder }
 }
 
-/** A row for each text; where the file has a row for each token, and says of which text, their means. */
+/** A row for each text; if the file has a row for each token and says which text it belongs to, their means. */
 async function loadFeatures(
   path: string,
   tensor: string,
@@ -186,7 +186,7 @@ async function loadFeatures(
   }
 }
 
-/** What is wrong with a file its user can mend; the message says which file it is. */
+/** A fault in a file that its user can correct; the message names the file. */
 async function naming<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

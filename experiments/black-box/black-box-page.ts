@@ -19,22 +19,22 @@ import { chanceSection, qualitySection, scaleSection, verdictList } from './repo
 
 /** All that the report shows; nothing in it needs escaping. */
 export interface BlackBoxReport extends Made {
-  /** What was found of the post's claims. */
+  /** The verdicts on the post's claims. */
   verdicts: readonly Verdict[]
   /** Whether the SAEs' quality was measured, and on what: `measured on ...` or `not measured: ...`. */
   qualityNote: string
-  /** The post's numbers beside ours, where they can be compared. */
+  /** The post's numbers beside ours, where the two can be compared. */
   replication?: readonly ReplicationRow[]
-  /** The post's claims by its own numbers, where ours can be held to them. */
+  /** The post's claims by its own numbers, where ours can be compared with them. */
   claims?: readonly PostClaim[]
   layers: readonly AnalysedLayer[]
   /** From each layer to the next; empty if there is only one. */
   changes: readonly LayerChange[]
   /** In row order, the order that the analysis counts texts in. */
   texts: readonly TokenText[]
-  /** Of each layer the features to show, as `namedFeatures` lists them. */
+  /** The features to show of each layer, as `namedFeatures` lists them. */
   explained: readonly (readonly ExplainedFeature[])[]
-  /** What a corpus says of them. */
+  /** What a corpus says about them. */
   inCorpus?: CorpusCards
 }
 

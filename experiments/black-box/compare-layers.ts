@@ -9,14 +9,14 @@ import type {
 import { ofCategory } from '../lab/analysis/by-category.ts'
 import { categoriesOf } from '../lab/texts/texts.ts'
 
-/** To be printed beside every comparison of layers. */
+/** Printed beside every comparison of layers. */
 export const LAYER_CAVEAT =
   'Each layer has its own SAE, trained separately, so feature numbers of two layers cannot be compared. ' +
   'What is compared: values, scores, and the texts in which a feature fires.'
 
 /**
  * How a layer's numbers change from each layer to the next: differences, and how alike the texts are that the two layers'
- * peak features fire in. n layers give n - 1 changes.
+ * peak features fire in. n layers have n - 1 changes.
  * @throws if two layers were not analysed on the same number of texts and the same categories
  */
 export function compareLayers(layers: readonly LayerAnalysis[]): LayerChange[] {

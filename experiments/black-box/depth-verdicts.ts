@@ -11,7 +11,7 @@ import { categoriesOf } from '../lab/texts/texts.ts'
  *   has a step that passes in 5 % of the cases at most: nothing is corrected for the number of steps (an intersection-union
  *   test, Berger 1982). Divided by the stream's length it must still rise, from the first layer to the last, in most
  *   categories; else it holds only because everything grows.
- * - It does not hold where at least one step falls, or stands still. Of many steps one may do so by chance: here p is
+ * - It does not hold where at least one step falls or stays level. One of many steps may do so by chance: here p is
  *   corrected for their number (Holm).
  * - Else it cannot be told. No step may count that could not have come out both ways: a category takes enough texts, and
  *   a fall enough resamples, for a corrected p to reach 0.05.
@@ -24,32 +24,32 @@ interface RisingNumber {
   readonly value: (layer: AnalysedLayer, category: string) => number
   /** The same, divided by the stream's length. */
   readonly byNorm: (layer: AnalysedLayer, category: string) => number
-  /** What the resampled texts give for the step to the next layer. */
+  /** The resampled texts' verdict on the step to the next layer. */
   readonly step: (category: CategoryStatistics) => CategoryStatistics['peak_step']
 }
 
-/** What a claim that a number rises is decided by, for a run of layers. */
+/** The facts that decide a claim that a number rises, for a run of layers. */
 interface RiseFacts {
   readonly status: Verdict['status']
   readonly categories: number
-  /** The categories that stand still or fall, with the steps at which they do. */
+  /** The categories that fall or stay level, with the steps at which they do. */
   readonly falls: readonly string[]
   /** From the first layer to the last: of the number and of the stream, which is null where its length is not known. */
   readonly growth: string
   readonly streamGrowth: number | null
-  /** In how many categories the number still rises from the first layer to the last, divided by the stream's length. */
+  /** In how many categories the number, divided by the stream's length, still rises from the first layer to the last. */
   readonly left: number
   readonly steps: Steps
 }
 
-/** How many steps of a category from layer to layer there are, and what the resampled texts say of them. */
+/** How many steps from layer to layer there are, over all categories, and what the resampled texts say about them. */
 interface Steps {
   readonly all: number
   readonly rise: number
   readonly fall: number
-  /** The fewest texts of a category, and how many it would take, where resamples of so few say nothing. */
+  /** The fewest texts of a category, and how many are needed, if resamples of so few say nothing. */
   readonly tooFew: { readonly texts: number; readonly needed: number } | null
-  /** How many resamples a corrected p of one fall takes. */
+  /** How many resamples are needed for one fall's corrected p to reach 0.05. */
   readonly resamplesNeeded: number
 }
 
@@ -57,7 +57,7 @@ function stepsOf(layers: readonly AnalysedLayer[], step: RisingNumber['step']): 
   const from = layers.slice(0, -1).flatMap(({ statistics }) => statistics.categories)
   const level = jointLevel(from.length)
   const told = from.filter(({ texts }) => !tooFewToResample([texts], level)).map((one) => step(one)!)
-  // A step that these texts cannot tell is a test, too: one that says nothing.
+  // A step on which these texts cannot decide is also a test: one that says nothing.
   const untold = from.slice(told.length).map(() => 1)
   const falls = holm([...told.map(({ p_fall }) => p_fall), ...untold])
   const texts = Math.min(...from.map((one) => one.texts))
@@ -107,10 +107,10 @@ export function riseVerdict(layers: readonly AnalysedLayer[], rise: RisingNumber
   const brief = riseBrief(facts)
   const steps =
     `${what} rises at every step from ${span(layers)} in ${categories - falls.length} of ${categories} categories` +
-    (falls.length > 0 ? `; it stands still or falls in ${falls.join(', ')}` : '') +
+    (falls.length > 0 ? `; it falls or stays level in ${falls.join(', ')}` : '') +
     `. ${stepsSentence(facts.steps, layers[0].statistics.resamples)}`
   if (streamGrowth === null) {
-    const unknown = 'the length of the stream is not known, so growth of everything cannot be told apart'
+    const unknown = 'the length of the stream is not known, so it cannot be told whether everything grows'
     return { claim, status, brief, detail: `${steps}; ${unknown}.` }
   }
   const detail =
@@ -124,27 +124,27 @@ function riseBrief({ status, steps, left, categories }: RiseFacts): string {
   const told =
     `of ${count(steps.all, 'step')} from layer to layer, ${none(steps.rise)} clearly ${steps.rise <= 1 ? 'rises' : 'rise'} and ` +
     `${none(steps.fall)} clearly ${steps.fall <= 1 ? 'falls' : 'fall'}`
-  const beside = `beside the growth of the stream itself ${left} of ${categories} categories rise`
+  const beside = `relative to the growth of the stream itself, ${left} of ${categories} categories rise`
   return status === ONLY_GROWTH ? beside : told
 }
 
-/** `With the texts resampled 2000 times, 5 of 6 steps clearly rise (...) and 1 clearly falls or stands still (...)`. */
+/** `With the texts resampled 2000 times, 5 of 6 steps clearly rise (...) and 1 clearly falls or stays level (...)`. */
 function stepsSentence({ all, rise, fall, tooFew, resamplesNeeded }: Steps, resamples: number): string {
   const few =
     tooFew &&
-    `; resamples of ${count(tooFew.texts, 'text')} per category cannot tell: it takes at least ${tooFew.needed}`
+    `; resamples of ${count(tooFew.texts, 'text')} per category cannot tell: at least ${tooFew.needed} are needed`
   const short =
     rise < all &&
     resamples < resamplesNeeded &&
-    `; so few resamples cannot tell a fall: it takes at least ${resamplesNeeded}`
+    `; so few resamples cannot show a fall: at least ${resamplesNeeded} are needed`
   return (
     `With the texts resampled ${count(resamples, 'time')}, ${rise} of ${count(all, 'step')} clearly ${rise === 1 ? 'rises' : 'rise'} ` +
-    `(each in 95 % of the resamples) and ${fall} clearly ${fall === 1 ? 'falls or stands' : 'fall or stand'} still ` +
+    `(each in 95 % of the resamples) and ${fall} clearly ${fall === 1 ? 'falls or stays' : 'fall or stay'} level ` +
     `(corrected for ${count(all, 'step')})${few ?? ''}${short || ''}`
   )
 }
 
-/** What becomes of a rise without the first layer, where that is something else: layer 0 is the bare embedding. */
+/** What becomes of a rise without the first layer, if that differs: layer 0 is the bare embedding. */
 function riseLean(layers: readonly AnalysedLayer[], rise: RisingNumber, all: RiseFacts): string {
   if (layers.length < 3) return ''
   const later = riseFacts(layers.slice(1), rise)
@@ -157,7 +157,7 @@ function riseLean(layers: readonly AnalysedLayer[], rise: RisingNumber, all: Ris
 }
 
 const leansOn = ([first, second]: readonly AnalysedLayer[]): string =>
-  ` That leans on layer ${first.layer}: from layer ${second.layer} on`
+  ` That depends on layer ${first.layer}: from layer ${second.layer} on`
 
 const thenStatus = (all: Verdict['status'], later: Verdict['status']): string =>
   later === all ? '' : `, and the claim ${later}`
@@ -181,7 +181,7 @@ function medianGrowth(first: AnalysedLayer, last: AnalysedLayer, value: RisingNu
   return growth.length > 0 ? `${times(quantile(growth, 0.5))} (median)` : 'from nothing'
 }
 
-/** The scores, added up, must rise from the first layer to the last, and most of the rise be left at equal pairs. */
+/** The sum of the scores must rise from the first layer to the last, and most of that rise must remain at equal pairs. */
 export function specialisationVerdict(layers: readonly AnalysedLayer[]): Verdict {
   const claim = 'Specialisation rises with depth'
   if (layers.length === 1) return oneLayer(claim)
@@ -220,14 +220,14 @@ function specialisationStatus(layers: readonly AnalysedLayer[]): Verdict['status
 const textCounts = ([{ statistics }]: readonly AnalysedLayer[]): number[] =>
   statistics.categories.map(({ texts }) => texts)
 
-/** What chance and the choice of texts say of the rise. */
+/** What chance and the choice of texts say about the rise. */
 function riseSentence(layers: readonly AnalysedLayer[]): string {
   const { permutations, resamples, rise_to_last: rise } = layers[0].statistics
   const { value, p, interval } = rise!
   const few = tooFewToResample(textCounts(layers)) ? ', but these texts are too few to resample' : ''
   return (
     `The change from the first layer to the last is ${showSigned(value, 0)}; with shuffled categories it is as high with ` +
-    `p ${Number(p.toPrecision(2))} (${count(permutations, 'shuffle')}), with resampled texts ` +
+    `p ${Number(p.toPrecision(2))} (${count(permutations, 'shuffle')}), with resampled texts it is ` +
     `${interval.map((bound) => showSigned(bound, 0)).join(' to ')} (95 % of ${count(resamples, 'resample')})${few}.`
   )
 }
@@ -235,8 +235,8 @@ function riseSentence(layers: readonly AnalysedLayer[]): string {
 const oneLayer = (claim: string): Verdict => ({
   claim,
   status: 'not tested',
-  brief: 'it takes two layers at least',
-  detail: 'It takes two layers at least.',
+  brief: 'at least two layers are needed',
+  detail: 'At least two layers are needed.',
 })
 
 const span = (layers: readonly AnalysedLayer[]): string =>

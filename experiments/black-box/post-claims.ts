@@ -1,4 +1,4 @@
-// The post's claims, by the numbers that it publishes itself.
+// The post's claims, judged by its own published numbers.
 import post from '../lab/analysis/the-post.json' with { type: 'json' }
 import type { Verdict } from '../lab/analysis/layer-analysis.ts'
 
@@ -12,14 +12,14 @@ export interface PostClaim {
 type CategoryResult = (typeof post.layers)[number]['categories']['Math']
 
 /**
- * What the author's own activations say beside what he published: the 95th percentile of a category's best score among
- * all features where the categories are shuffled, and how many pairs of text and feature are above the threshold, a layer.
+ * Figures from the author's own activations that he did not publish: the 95th percentile of a category's best score among
+ * all features where the categories are shuffled, and how many pairs of text and feature are above the threshold in each layer.
  */
 const CHANCE_SCORE = 2
 const PAIRS = [92, 187, 304, 423]
 
 /**
- * The claims of the post, in the order of `verdicts`, each beside what its own numbers say of it.
+ * The claims of the post, in the order of `verdicts`, each beside what the post's own numbers say about it.
  * @throws if one of the claims has no verdict
  */
 export function postClaims(verdicts: readonly Verdict[]): PostClaim[] {
@@ -79,7 +79,7 @@ function specialisation(): string {
   )
 }
 
-/** The claims for the terminal; the verdicts that they name stand in full below them. */
+/** The claims for the terminal; the full verdicts are printed below them. */
 export function claimsText(claims: readonly PostClaim[]): string {
   const lines = claims.flatMap(({ claim, published, ours }) => [
     `- ${claim}`,

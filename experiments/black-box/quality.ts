@@ -12,20 +12,20 @@ import type { LayerQuality } from '../lab/analysis/layer-analysis.ts'
 
 /** Whether and on what the quality of the SAEs is measured. */
 export interface QualityOptions {
-  /** On all texts; left out: on some of them, where that is cheap. */
+  /** On all texts; default: on some of them, where that is cheap. */
   readonly quality?: boolean
   /** A file of texts that the analysis does not see. */
   readonly heldOut?: string
 }
 
-/** Tokens that are enough for a first look: with more, texts are left out unless all are asked for. */
+/** As many tokens as are enough for a first look: with more, texts are left out unless all are asked for. */
 const SAMPLE_TOKENS = 1024
-/** Multiply-adds that are worth it unasked: a few seconds on the fast backend. */
+/** As many multiply-adds as are worth spending unasked: a few seconds on the fast backend. */
 const CHEAP = 5e10
 
 /**
- * The quality of the SAEs at `hooks`, and in words on what it was measured, or why it was not. Unasked, a sample of the
- * texts has to do, on the wasm backend alone and where the passes cost at most `CHEAP` multiply-adds.
+ * The quality of the SAEs at `hooks`, and in words on what it was measured, or why it was not. Unasked, only a sample of the
+ * texts is used, and only on the wasm backend and if the passes cost at most `CHEAP` multiply-adds.
  * @param texts ids with BOS
  */
 export async function measureQuality(

@@ -49,7 +49,7 @@ export function reportedFeatures(
       const found = explained.at(l)?.find(({ dashboard }) => dashboard.feature === feature)
       if (found === undefined)
         throw new Error(
-          `report: no figures of layer ${analysis.layer}, feature ${feature}: give those of namedFeatures`,
+          `report: no figures of layer ${analysis.layer}, feature ${feature}: pass those of namedFeatures`,
         )
       const firing = analysis.firing_texts[feature] ?? []
       return featureIn(found, firing, texts, roles, inCorpus(found.dashboard))

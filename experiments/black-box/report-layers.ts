@@ -26,11 +26,11 @@ export function categoryNames(layers: readonly LayerAnalysis[]): string[] {
   return categoriesOf(layers[0]?.categories ?? [])
 }
 
-/** One number of a category in a layer, how it is told, and what its table adds to it. */
+/** One number of a category in a layer, how it is described, and what its table adds. */
 interface Measure {
   readonly title: string
   readonly meaning: string
-  /** Of the table: what stands in it, and below each number. */
+  /** The table's caption: what it shows, and what is below each number. */
   readonly caption: string
   /** Of a category's curve. */
   readonly curveTitle: (category: string) => string
@@ -85,7 +85,7 @@ const measures = (threshold: string): readonly Measure[] => [
   {
     ...byCategory('Aggregate', 'below it the peak’s share of the sum, and the Gini coefficient of the five'),
     meaning:
-      'The sum of the category’s five highest feature maxima: how much its strongest features make together.',
+      'The sum of the category’s five highest feature maxima: how much its strongest features add up to.',
     value: ({ categories }, name) => ofCategory(categories, name).aggregate_top5,
     detail: ({ categories }, name) => {
       const { peak_to_aggregate: share, gini_top5: gini } = ofCategory(categories, name)

@@ -32,7 +32,7 @@ export function verdictBadge(status: Verdict['status']): VNode {
   return html`<b class="verdict ${kind}">${status}</b>`
 }
 
-/** What chance gives with the categories shuffled, and where the scores found stand among it. */
+/** The scores that chance gives with the categories shuffled, and where the scores found are among them. */
 export function chanceSection(document: Document, layers: readonly AnalysedLayer[]): VNode {
   const { permutations, seed } = layers[0].statistics
   const scores = layers.map(({ statistics }) => statistics.categories.map(({ score }) => score))
@@ -55,7 +55,7 @@ export function chanceSection(document: Document, layers: readonly AnalysedLayer
     </p>`,
     html`<aside class="notice" aria-label="How to read scores">
       <p>
-        ${[html`<strong>A score of ${String(reached)} is no specialist yet.</strong>`, ` With the categories shuffled, the best of all features still has a score of up to ${reached} in 95 % of the draws.`]}
+        ${[html`<strong>A score of ${String(reached)} is not yet a specialist.</strong>`, ` With the categories shuffled, the best of all features still has a score of up to ${reached} in 95 % of the draws.`]}
       </p>
     </aside>`,
     layerParts(parts),
@@ -87,7 +87,7 @@ function chanceFigure(document: Document, layer: AnalysedLayer): VNode {
     rows: categories.map(({ category, score, auroc }) => ({
       head: visible(category),
       cells: [
-        tested(String(score.value), `it takes ${score.needed ?? '–'}`, score),
+        tested(String(score.value), `needed ${score.needed ?? '–'}`, score),
         featureList(layer, category),
         auroc ? tested(auroc.value.toFixed(2), `chance ${auroc.chance_q95.toFixed(2)}`, auroc) : '–',
         auroc ? nameIn(layer, auroc.feature) : '–',
@@ -209,7 +209,7 @@ function thresholdFigure(document: Document, layers: readonly AnalysedLayer[]): 
     )}`
 }
 
-/** How well each SAE rebuilds what it reads, and what it costs the model to go on from there. */
+/** How well each SAE rebuilds what it reads, and what it costs the model to continue from the reconstruction. */
 export function qualitySection(layers: readonly AnalysedLayer[], note: string): VNode {
   const measured = layers.flatMap(({ layer, quality }) => (quality ? [{ layer, quality }] : []))
   return section('quality', 'How good the SAEs are', [

@@ -1,4 +1,4 @@
-// The statistics as text for a terminal: category by layer, a table each.
+// The statistics as text for a terminal: one table each, category by layer.
 import { formatTable, type TableCell } from '../lab/cli/table.ts'
 import type { AnalysedLayer } from '../lab/analysis/layer-analysis.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
@@ -10,7 +10,7 @@ export function chanceTables(layers: readonly AnalysedLayer[]): string {
   const { permutations, seed } = layers[0].statistics
   return [
     tableByLayer(
-      `Best score of all features, in brackets the score that it takes to be beyond chance: p ≤ 0.05 over ${permutations} ` +
+      `Best score of all features, in brackets the score needed to be beyond chance: p ≤ 0.05 over ${permutations} ` +
         `shuffles of the categories (seed ${seed}), corrected for their number; – where no score can be; ? is not beyond chance`,
       layers,
       ({ statistics }, name) => {
@@ -31,7 +31,7 @@ export function chanceTables(layers: readonly AnalysedLayer[]): string {
   ].join('\n\n')
 }
 
-/** What 95 % of the resampled texts give for the peak. */
+/** The range of the peak in 95 % of the resampled texts. */
 export function intervalTable(layers: readonly AnalysedLayer[]): string {
   const { resamples } = layers[0].statistics
   const title = `Peak in 95 % of ${resamples} resamples of each category’s texts`

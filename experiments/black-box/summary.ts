@@ -1,4 +1,4 @@
-// What `npm start` shows in the terminal, beside its verdicts.
+// What `npm start` shows in the terminal besides its verdicts.
 import { LAYER_CAVEAT } from './compare-layers.ts'
 import type { AnalysedLayer, LayerQuality } from '../lab/analysis/layer-analysis.ts'
 import { namedFeature } from '../lab/report/tokens.ts'
@@ -6,7 +6,7 @@ import type { TableCell } from '../lab/cli/table.ts'
 import { tableByLayer } from './statistics-tables.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
-/** What a first look needs, on a screen: where features fire most strongly, and which stand for a category. */
+/** What a first look needs, on one screen: where features fire most strongly, and which stand for a category. */
 export function summaryTables(layers: readonly AnalysedLayer[]): string {
   return [
     tableByLayer(
@@ -45,7 +45,7 @@ function numbered(value: string, feature: number, tokens: AnalysedLayer['feature
   return [`${value} #${number}`, token]
 }
 
-/** How good the SAEs are, in a line for these texts and one for those held out. */
+/** How good the SAEs are: one line for these texts and one for those held out. */
 export function qualityLines(layers: readonly AnalysedLayer[], note: string): string {
   const measured = layers.flatMap(({ quality }) => quality ?? [])
   const line = (on: keyof LayerQuality): string[] => {
@@ -59,7 +59,7 @@ export function qualityLines(layers: readonly AnalysedLayer[], note: string): st
     const ofMean = range(evaluations.map(({ ce_recovered_of_mean }) => ce_recovered_of_mean))
     const place = on === 'texts' ? 'on these texts' : 'held out'
     return [
-      `  ${place}: explained variance ${explained}, ${evaluations[0].tokens} tokens; each in place costs ${costs} nats per token:`,
+      `  ${place}: explained variance ${explained}, ${evaluations[0].tokens} tokens; splicing each one in costs ${costs} nats per token:`,
       `  CE recovered ${recovered} of what zeros cost, ${ofMean} of what the mean row costs`,
     ]
   }

@@ -67,7 +67,7 @@ export function categoryTable(analysis: LayerAnalysis): string {
 
 const TEXTS_SHOWN = 2
 
-/** One line per named feature, the most strongly firing first: in how many texts it fires, and in which most. */
+/** One line per named feature, strongest first: in how many texts it fires, and in which it fires most. */
 export function firingTable(analysis: LayerAnalysis, texts: readonly string[]): string {
   const features = Object.entries(analysis.firing_texts).sort(([, a], [, b]) => b[0][1] - a[0][1])
   return formatTable(

@@ -1,4 +1,4 @@
-// The claims of the post, each held against what was found here.
+// The claims of the post, each compared with what was found here.
 import { textsNeeded } from '../lab/analysis/null-model.ts'
 import { SIGNIFICANT } from '../lab/analysis/statistics.ts'
 import { count } from '../lab/report/numbers.ts'
@@ -7,9 +7,9 @@ import { riseVerdict, specialisationVerdict } from './depth-verdicts.ts'
 import { ofCategory } from '../lab/analysis/by-category.ts'
 
 /**
- * The claims of the post, each held against the numbers at hand. A claim that is true of the raw numbers is asked a
- * second time with the size of activations held still: what then is gone held only because everything grows. Where chance
- * or the choice of texts would explain what was found, and what was not, it cannot be told.
+ * The claims of the post, each compared with the numbers at hand. A claim that is true of the raw numbers is tested
+ * again with the size of activations held fixed: if it then fails, it held only because everything grows. Where chance or
+ * the choice of texts could explain either result, it cannot be told.
  */
 export function verdicts(layers: readonly AnalysedLayer[]): Verdict[] {
   if (layers.length === 0) return []
@@ -50,7 +50,7 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
     `At layer ${last.layer ?? '?'}, ${positive.length} of ${all} categories have a score above 0 among their five strongest features. ` +
     `Searching all features, ${beyond.length} of ${all} ${beyond.length === 1 ? 'has' : 'have'} a score that shuffled categories hardly reach ` +
     `(p ≤ 0.05 over ${permutations} shuffles, corrected for ${all} categories): ${list(beyond, ({ score }) => String(score.value))}`
-  const rest = list(within, ({ score }) => `${score.value} (it takes ${score.needed})`)
+  const rest = list(within, ({ score }) => `${score.value} (${score.needed} is needed)`)
   const byLayer = layers.map(
     ({ statistics }) => statistics.categories.filter(({ score }) => !score.within_chance).length,
   )
@@ -62,13 +62,13 @@ function specialistVerdict(layers: readonly AnalysedLayer[]): Verdict {
     claim: EVERY_CATEGORY,
     brief:
       `${beyond.length} of ${all} have one beyond chance at layer ${last.layer ?? '?'}` +
-      (untold.length > 0 ? `, of ${untold.length} it cannot be told` : ''),
+      (untold.length > 0 ? `, for ${untold.length} it cannot be told` : ''),
     status: within.length > 0 ? 'does not hold' : untold.length > 0 ? 'cannot be told' : 'holds',
     detail,
   }
 }
 
-/** Why it cannot be told of some categories, whatever their scores, and what it would take. */
+/** Why it cannot be told for some categories, whatever their scores, and what would be needed. */
 function untoldClause(
   untold: readonly CategoryStatistics[],
   { statistics: { categories, permutations } }: AnalysedLayer,
@@ -80,9 +80,9 @@ function untoldClause(
   const more = Math.max(textsNeeded(categories.length, tests), Math.min(...sizes) + 1)
   const why =
     permutations < shuffles
-      ? `with ${count(permutations, 'shuffle')} a p corrected for ${count(tests, 'test')} cannot reach ${SIGNIFICANT}: it takes at least ${shuffles}`
+      ? `with ${count(permutations, 'shuffle')} a p corrected for ${count(tests, 'test')} cannot reach ${SIGNIFICANT}: at least ${shuffles} are needed`
       : `with ${categories.length} categories and ${texts} ${texts === '1' ? 'text' : 'texts'} in each of these a corrected p cannot reach ` +
-        `${SIGNIFICANT}: it takes at least ${more} texts per category`
+        `${SIGNIFICANT}: at least ${more} texts per category are needed`
   return `; cannot be told: ${list(untold, ({ score }) => String(score.value))} (${why})`
 }
 
@@ -119,6 +119,6 @@ export function answerOf(layers: readonly AnalysedLayer[]): string {
   }[specialisationVerdict(layers).status]
   return (
     `At layer ${layer ?? '?'}, ${beyond} of ${scores.length} kinds of text ${beyond === 1 ? 'has' : 'have'} a feature of ` +
-    `${beyond === 1 ? 'its' : 'their'} own that chance does not explain${untold > 0 ? ` (of ${untold} it cannot be told)` : ''}${specialisation}.`
+    `${beyond === 1 ? 'its' : 'their'} own that chance does not explain${untold > 0 ? ` (for ${untold} it cannot be told)` : ''}${specialisation}.`
   )
 }

@@ -1,4 +1,4 @@
-// Which tokens of two texts stand for each other.
+// Which tokens of two texts correspond to each other.
 
 /** A column of two texts laid below each other: a position of each, null where a text has nothing there. */
 export interface Column {
@@ -7,15 +7,15 @@ export interface Column {
   readonly same: boolean
 }
 
-/** Two tokens that stand for each other. */
+/** Two tokens that correspond to each other. */
 export interface Matched extends Column {
   readonly text: number
   readonly other: number
 }
 
 /**
- * Lays two texts below each other: what a longest common subsequence has in common, and between it the tokens that differ,
- * paired from their last on, for the last piece of a word is the one at which the model has read it whole. ids: BOS first
+ * Lays two texts below each other: a longest common subsequence, and between its tokens those that differ,
+ * paired from the last one backwards, because at the last piece of a word the model has read the whole word. ids: BOS first
  */
 export function align(text: readonly number[], other: readonly number[]): Column[] {
   const columns: Column[] = []
@@ -39,7 +39,7 @@ export function matched(columns: readonly Column[]): Matched[] {
   return columns.filter((column): column is Matched => column.text !== null && column.other !== null)
 }
 
-/** Positions of a longest common subsequence, by the table of lengths of what is common to the rests. */
+/** Positions of a longest common subsequence, from a table of the common lengths of all pairs of rests. */
 function common(a: readonly number[], b: readonly number[]): [number, number][] {
   const width = b.length + 1
   const lengths = new Uint16Array((a.length + 1) * width)

@@ -1,8 +1,8 @@
-// What the build tells the code: where the model lies, and the lines of source to show.
+// What the build tells the code: where the model is, and the lines of source to show.
 import type { Sources } from './sources-shape.ts'
 import type { ModelFiles } from './worker/files.ts'
 
-/** What the build knows and puts in place of these names (build/bundle.ts). Outside a build they do not exist. */
+/** The build replaces these names with what it knows (build/bundle.ts). Outside a build they do not exist. */
 declare const FILES: ModelFiles
 declare const SOURCES: Sources
 

@@ -1,5 +1,5 @@
-// What is known of a file beside the page.
-/** A file beside the page: where it lies from the page's folder on, and what it must hold. */
+// What is known about a file beside the page.
+/** A file beside the page: its path from the page's folder, and what it must hold. */
 export interface FileFacts {
   readonly path: string
   readonly bytes: number

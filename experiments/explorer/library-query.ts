@@ -1,4 +1,4 @@
-// What the library of features is asked, and how that stands in a link.
+// A query to the library of features, and how a link holds it.
 
 /** How features are looked for, and in which order they are listed: `best`, what fits the query best first. */
 export const BY = ['fires', 'promotes', 'text'] as const
@@ -16,7 +16,7 @@ export interface LibraryQuery {
   readonly words: string
 }
 
-/** Features on a page. */
+/** Features per page. */
 export const PAGE = 20
 
 /** In UTF-16 units; the model's positions end before that. */

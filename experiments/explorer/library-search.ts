@@ -1,8 +1,8 @@
-// Searches the features of all layers: by the tokens that they fire on or promote, or by what a text makes of them.
+// Searches the features of all layers: by the tokens that they fire on or promote, or by what they do on a text.
 import type { LayerIndex } from './corpus-shape.ts'
 import { PAGE, type LibraryQuery } from './library-query.ts'
 
-/** Above every rank of a whole token. */
+/** Higher than the rank of any whole token. */
 const PARTS = 1000
 
 /** A feature that was found. */
@@ -14,28 +14,28 @@ export interface LibraryRow {
   readonly max: number
   readonly fires: readonly string[]
   readonly promoted: readonly string[]
-  /** Where a text was searched: its highest activation there, and the token. */
+  /** Where a text was searched: its highest activation there, and on which token. */
   readonly inText: { readonly activation: number; readonly token: string } | null
 }
 
 export interface LibraryPage {
   readonly query: LibraryQuery
   readonly total: number
-  /** The number of the first row among all, from 0; the query's page, or the last that there is. */
+  /** The number of the first row among all, from 0; the query's page, or the last page if there are fewer. */
   readonly first: number
   readonly rows: readonly LibraryRow[]
 }
 
-/** By layer and feature, the highest activation in a text and the token on which it is. */
+/** By layer and feature: the highest activation in a text, and its token. */
 export type InText = readonly ReadonlyMap<number, { readonly activation: number; readonly token: string }>[]
 
-/** A layer's index, and what searching made of it once. */
+/** A layer's index, and what a search has prepared from it. */
 export interface Searchable {
   readonly index: LayerIndex
   readonly lower: { readonly fires: readonly LowerTokens[]; readonly promotes: readonly LowerTokens[] }
 }
 
-/** A feature's tokens in lower case: a line each, which is looked through first, and one by one. */
+/** A feature's tokens in lower case: joined in one string, which is searched first, and one by one. */
 interface LowerTokens {
   readonly lines: string
   readonly tokens: readonly string[]
@@ -53,11 +53,11 @@ export function searchable(index: LayerIndex): Searchable {
 interface Hit {
   readonly layer: number
   readonly feature: number
-  /** The less, the better it fits. */
+  /** The lower, the better the match. */
   readonly rank: number
 }
 
-/** @param layers by number; those that are not asked for may be missing @param inText where the query is a text */
+/** @param layers by number; those not asked for may be missing @param inText where the query is a text */
 export function searchLibrary(
   layers: ReadonlyMap<number, Searchable>,
   query: LibraryQuery,
@@ -80,7 +80,7 @@ export function searchLibrary(
   return { query, total: hits.length, first, rows }
 }
 
-/** Whole tokens fit better than parts of them, and a feature's first tokens better than its last. */
+/** Whole tokens match better than parts of them, and a feature's first tokens better than its last. */
 function tokenHits(layer: number, { lower }: Searchable, { by, words }: LibraryQuery): Hit[] {
   const wanted = words.toLowerCase()
   const bare = wanted.trim()

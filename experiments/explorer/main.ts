@@ -1,4 +1,4 @@
-// What does the model see in a text: features, attention, neurons and guesses, layer by layer, as one types?
+// What does the model see in a text? Features, attention, neurons and guesses, layer by layer, as you type.
 //   npm run explore                  builds the page and serves it on this machine
 //   npm run explore -- --no-serve    builds only: static files for any web server
 // Prints the address; Ctrl-C ends it.
@@ -10,7 +10,7 @@ import { createProgress, showBytes } from '../lab/cli/progress.ts'
 import { buildExplorer } from './build/build.ts'
 import { serveFolder } from './serve-node.ts'
 
-/** Where experiments leave their reports, and an index of them. */
+/** Where experiments leave their reports and an index of them. */
 const REPORTS = resolve('results')
 
 interface Options {
@@ -22,13 +22,8 @@ interface Options {
   readonly json?: boolean
 }
 
-const options = createCommand('explore', 'a page on which one types a text and sees what the model does')
-  .option(
-    '--port <n>',
-    'where it is served on this machine; 0: any that is free',
-    integerIn('port', 0, 65535),
-    4173,
-  )
+const options = createCommand('explore', 'a page on which you type a text and see what the model does')
+  .option('--port <n>', 'the port on this machine; 0: any that is free', integerIn('port', 0, 65535), 4173)
   .option('--out <folder>', 'where the built page goes', 'results/explorer')
   .option('--no-serve', 'build only')
   .option('--open', 'open the page in the browser')
@@ -45,7 +40,7 @@ const options = createCommand('explore', 'a page on which one types a text and s
 
 runMain(async () => {
   const out = resolve(options.out)
-  // before the work: a port may be taken
+  // before the work, because the port may be taken
   const site = options.serve
     ? await serveFolder({ root: out, reports: REPORTS, port: options.port })
     : undefined
@@ -63,7 +58,7 @@ async function build(out: string, reports: boolean) {
   return buildExplorer(out, (step) => progress.update(done++, step), { reports, corpus: options.corpus })
 }
 
-/** As the system opens an address; the address is printed in any case. */
+/** Uses the system's way to open an address; the address is printed in any case. */
 function openInBrowser(url: string): void {
   const openers: Partial<Record<NodeJS.Platform, string>> = { darwin: 'open', win32: 'explorer.exe' }
   spawn(openers[process.platform] ?? 'xdg-open', [url], { stdio: 'ignore', detached: true })

@@ -1,4 +1,4 @@
-// Content-Security-Policies: each kind of file gets the least that it needs.
+// Content-Security-Policies: each kind of file is allowed only what it needs.
 // A worker loaded from the network has the policy of its own response and not the page's (W3C Content Security Policy 3,
 // "Should a worker inherit").
 
@@ -19,10 +19,10 @@ export const pagePolicy = written(page)
 /** The page's as a header, which alone can say who may frame it. */
 export const pageHeader = written({ ...page, 'frame-ancestors': "'none'" })
 
-/** Of the address of a card alone (`?card=`): any page may frame it. It has links, and nothing that a click could change. */
+/** For the address of a single card (`?card=`): any page may frame it. It has links, but nothing that a click could change. */
 export const cardHeader = written({ ...page, 'frame-ancestors': '*' })
 
-/** A report's: it carries the rest of its policy itself. */
+/** For a report, which carries the rest of its policy itself. */
 export const reportHeader = written({ 'frame-ancestors': "'none'" })
 
 /** Every other script's: the engine compiles WebAssembly that it made itself. */

@@ -1,4 +1,4 @@
-// The server of the built page, on this machine alone.
+// The server of the built page, on this machine only.
 import { readFile, realpath } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { basename, extname, join, sep } from 'node:path'
@@ -19,18 +19,18 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 interface ServeOptions {
-  /** The folder that is served, and nothing outside it. It need not be there yet. */
+  /** The folder that is served, and nothing outside it. It need not exist yet. */
   readonly root: string
   /** A folder of reports, which is served under `reports/`. */
   readonly reports?: string
   /** 0: any that is free. */
   readonly port: number
-  /** Whether pages are cross-origin isolated and so have shared memory, and with it threads. Left out: yes. */
+  /** Whether pages are cross-origin isolated and so have shared memory and threads. Default: yes. */
   readonly isolated?: boolean
 }
 
 export interface Site {
-  /** With the slash at its end. */
+  /** Ends with a slash. */
   readonly url: string
   close(): Promise<void>
 }
@@ -60,7 +60,7 @@ export async function serveFolder(options: ServeOptions): Promise<Site> {
 
 function explained(error: NodeJS.ErrnoException, port: number): Error {
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'something else listens there',
+    EADDRINUSE: 'something else is listening there',
     EACCES: 'the system does not let you listen there',
   }
   const reason = reasons[error.code ?? '']
@@ -81,12 +81,12 @@ async function answer(
   const policy = isReport ? reportHeader : isCard ? cardHeader : policyOf(extname(path), basename(path))
   response.writeHead(200, {
     ...headersOf(path, options.isolated ?? true),
-    // a page that is itself cross-origin isolated frames only what says that it may
+    // a cross-origin isolated page frames only what says that it may
     ...(isCard && { 'Cross-Origin-Resource-Policy': 'cross-origin' }),
     'Content-Security-Policy': policy,
     'Content-Length': content.length,
   })
-  response.end(content) // without it where only the head was asked for
+  response.end(content) // without it if only the head was requested
 }
 
 function refuse(response: ServerResponse, status: number, text: string, headers = {}): void {
@@ -94,7 +94,7 @@ function refuse(response: ServerResponse, status: number, text: string, headers 
   response.end(`${status}: ${text}\n`)
 }
 
-/** The path that a URL names, and whether that is a report's, or the page as a card alone; nothing unless it lies below its folder, links followed. */
+/** The path that a URL names, and whether that is a report, or the page as a single card; nothing unless it is below its folder, links followed. */
 async function find({ root, reports }: ServeOptions, url: string) {
   let name: string
   let query: URLSearchParams

@@ -1,4 +1,4 @@
-// What a shown piece of source is.
+// The shape of a shown piece of source.
 /** The steps that the page can show the source of. */
 export type Step =
   | 'tokens'
@@ -17,7 +17,7 @@ export type Step =
 
 /** Some lines of a file of this project. */
 export interface Snippet {
-  /** From the repository's folder on. */
+  /** Path from the repository's folder. */
   readonly file: string
   /** The first line's number, counted from 1. */
   readonly line: number

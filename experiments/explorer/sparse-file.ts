@@ -1,4 +1,4 @@
-// The file format in which the features of the bundled texts lie beside the page.
+// The format of the file beside the page with the features of the bundled texts.
 import { memorySource } from '../../engine/weights/bytes.ts'
 import { encodeSafetensors, openSafetensors } from '../../engine/weights/safetensors.ts'
 import type { SparseRows } from '../../engine/sparse.ts'

@@ -44,7 +44,7 @@ export const COMMANDS: Readonly<Record<string, PackagedCommand>> = {
     load: () => import('../tools/corpus/main.ts'),
   },
   'corpus:worker': {
-    description: 'work on the shards of a corpus that a queue shares out',
+    description: 'work on the shards of a corpus that a queue hands out',
     load: () => import('../tools/corpus/queue/main.ts'),
   },
   capture: {

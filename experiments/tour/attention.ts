@@ -12,14 +12,14 @@ import { spreads } from './spread.ts'
 import type { Stop } from './walk.ts'
 
 const TEXT = 'def add('
-/** The head that is looked into, of block 0. */
+/** The head of block 0 that is shown. */
 const HEAD = 0
-/** How far a number is nudged, each way. */
+/** How far a number is nudged in each direction. */
 const NUDGE = 1e-4
-/** The text whose attention is worked out in two ways, by its row in our own texts. */
+/** The text whose attention is computed in two ways, by its row in our own texts. */
 const LONGER_TEXT = 0
 
-/** What attention is given, and its size. q, k and v [tokens, width] */
+/** The inputs of attention, and their size. q, k and v [tokens, width] */
 interface Layer {
   readonly q: Tensor
   readonly k: Tensor
@@ -28,7 +28,7 @@ interface Layer {
   readonly texts: readonly TextSpan[]
 }
 
-/** Reference backend, bundled model: the same on every machine. The last stop holds wasm to it. */
+/** Reference backend, bundled model: the same on every machine. The last stop compares wasm with it. */
 export async function walkAttention(): Promise<Stop[]> {
   const ops = await createBackend('reference')
   const model = await openModel('tiny', ops, { quiet: true })
@@ -62,15 +62,15 @@ function layout({ q, size: { width, dHead, queries, heads } }: Layer, pieces: re
   const last = queries - 1
   const start = last * width + dHead
   return {
-    title: 'Queries, keys and values lie token by token, heads side by side',
+    title: 'Queries, keys and values are stored token by token, heads side by side',
     file: 'engine/reference/attention.ts',
     code: 'for (let i = head * dHead; i < (head + 1) * dHead; i++)',
     lines: [
-      `q, k, v     [${queries}, ${width}]   one number on: the next of the head; ${dHead} on: the next head; ${width} on: the next token`,
-      `P           [${heads}, ${queries}, ${queries}]  one number on: the next key; ${queries} on: the next query; ${queries * queries} on: the next head`,
+      `q, k, v     [${queries}, ${width}]   1 further: the head’s next number; ${dHead} further: the next head; ${width} further: the next token`,
+      `P           [${heads}, ${queries}, ${queries}]  1 further: the next key; ${queries} further: the next query; ${queries * queries} further: the next head`,
       `head 1 of ${pieces[last]} begins at ${last} x ${width} + 1 x ${dHead} = ${start}: ${show(q.data.subarray(start, start + 4))} ...`,
     ],
-    says: 'No head is copied out: a head is a range of columns. A cache appends rows and moves nothing.',
+    says: 'No head is copied out: a head is a range of columns. A cache only appends rows: nothing moves.',
   }
 }
 
@@ -99,8 +99,8 @@ async function scale(model: OpenModel): Promise<Stop> {
       ),
     ],
     says:
-      `Random numbers of variance 1 spread by the root of dHead. The model’s ${all.length} heads, trained, spread by ${range(all.map(({ after }) => after)).trim()} after the scale. ` +
-      `Without it one key would get ${(100 * mean(all.map(({ unscaled }) => unscaled))).toFixed(0)} % of a row, on average; with it ${(100 * mean(all.map(({ share }) => share))).toFixed(0)} %.`,
+      `With random numbers of variance 1 the spread is the root of dHead. In the model’s ${all.length} trained heads it is ${range(all.map(({ after }) => after)).trim()} after the scale. ` +
+      `Without it a single key would get ${(100 * mean(all.map(({ unscaled }) => unscaled))).toFixed(0)} % of a row, on average; with it ${(100 * mean(all.map(({ share }) => share))).toFixed(0)} %.`,
   }
 }
 
@@ -108,7 +108,7 @@ function causal({ q, k, size, texts }: Layer, pieces: readonly string[]): Stop {
   const pattern = attentionPattern(q, k, size, texts)
   const { longest } = size
   return {
-    title: 'Why it looks only back: each row ends at its own key',
+    title: 'Why it looks only backwards: each row ends at its own key',
     file: 'engine/reference/attention.ts',
     code: 'for (let key = 0; key < visible; key++) {',
     lines: [
@@ -120,11 +120,11 @@ function causal({ q, k, size, texts }: Layer, pieces: readonly string[]): Stop {
         return `${piece.padStart(6)}  ${cells.join('  ')}   visible = ${query + 1}`
       }),
     ],
-    says: 'A dot is exactly 0: the loop never comes there, softmax never sees it, and no gradient comes back from it.',
+    says: 'A dot is exactly 0: the loop never gets there, softmax never sees it, and no gradient comes back from it.',
   }
 }
 
-/** The loss is half the sum of all outputs' squares, so that dY is Y. */
+/** The loss is half the sum of the squares of all outputs, so dY is Y. */
 function gradients({ q, k, v, size, texts }: Layer) {
   const pattern = attentionPattern(q, k, size, texts)
   const y = attentionMix(pattern, v, size, texts)
@@ -144,7 +144,7 @@ function back(layer: Layer, pieces: readonly string[]): Stop[] {
   const first = (x: Tensor, token: number) => `${show(x.data.subarray(token * width, token * width + 4))} ...`
   return [
     {
-      title: 'Back through Y = P V, where the loss is half the sum of squares of Y, so that dY = Y',
+      title: 'Back through Y = P V; the loss is half the sum of the squares of Y, so dY = Y',
       file: 'engine/reference/attention-backward.ts',
       code: 'dV[atV] += pattern.data[row + key] * dY.data[atY]',
       lines: [
@@ -152,7 +152,7 @@ function back(layer: Layer, pieces: readonly string[]): Stop[] {
         `dV of ${pieces[last]}           ${first(dV, last)}`,
         `dP of ${pieces[last]}           ${show(dp)}`,
       ],
-      says: 'Every later query adds to the value of BOS; only the last one to its own.',
+      says: 'Every query adds to the gradient of the value of BOS; only the last query adds to that of the last value.',
     },
     {
       title: 'Back through P = softmax(S)',
@@ -162,19 +162,19 @@ function back(layer: Layer, pieces: readonly string[]): Stop[] {
         `P . dP              ${dot.toFixed(3).padStart(6)}`,
         `dS of ${pieces[last]}           ${show(dS)}`,
       ],
-      says: `dS sums to ${Math.abs(dS.reduce((sum, x) => sum + x, 0)).toFixed(3)}: what one share gains the others lose.`,
+      says: `dS sums to ${Math.abs(dS.reduce((sum, x) => sum + x, 0)).toFixed(3)}: what one share gains, the others lose.`,
     },
     {
       title: 'Back through S = Q K^T scale',
       file: 'engine/reference/attention-backward.ts',
       code: 'dQ[atQ] += dS[key] * k.data[atK] * scale',
       lines: [`dQ of ${pieces[last]}           ${first(dQ, last)}`, `dK of BOS           ${first(dK, 0)}`],
-      says: 'dQ has the scale as a factor once, and so has dK: S was multiplied by it once.',
+      says: 'dQ contains the scale once as a factor, and so does dK: S was multiplied by it once.',
     },
   ]
 }
 
-/** Every gradient of the layer against finite differences, in float64; and what two mistakes would give. */
+/** Every gradient of the layer against finite differences, in float64; and what two mistakes would do. */
 function nudged(single: Layer): Stop {
   const layer = { ...single, q: doubles(single.q), k: doubles(single.k), v: doubles(single.v) }
   const { size, texts } = layer
@@ -197,13 +197,13 @@ function nudged(single: Layer): Stop {
   const difference = (rule: Tensor, slope: Float64Array) =>
     rule.data.reduce((worst, x, i) => Math.max(worst, Math.abs(x - slope[i])), 0)
   const at = size.width * (size.queries - 1)
-  // dQ = dS K scale, with P dP in the place of dS
+  // dQ = dS K scale, with P dP instead of dS
   const withoutDot = new Tensor(dP.shape, dP.data.map((x, i) => x * pattern.data[i])) // prettier-ignore
   const wrong = attentionMix(withoutDot, layer.k, size, texts)
   for (const [i, x] of wrong.data.entries()) wrong.data[i] = x / Math.sqrt(size.dHead)
   const unscaled = attentionPatternBackward(dP, pattern, layer.q, layer.k, size, texts, 1)[0]
   return {
-    title: `Held to finite differences: each of ${3 * layer.q.data.length} numbers nudged by ${NUDGE}, up and down`,
+    title: `Checked against finite differences: each of ${3 * layer.q.data.length} numbers nudged by ${NUDGE}, up and down`,
     file: 'test/helpers/gradients.ts',
     code: 'const slope = (above - below) / (2 * H)',
     lines: [
@@ -212,7 +212,7 @@ function nudged(single: Layer): Stop {
       `largest difference  dQ ${below(difference(dQ, found.q))}, dK ${below(difference(dK, found.k))}, dV ${below(difference(dV, found.v))}`,
       `mistakes            dQ without "- P . dP": off by ${difference(wrong, found.q).toFixed(3)}; without the scale: off by ${difference(unscaled, found.q).toFixed(3)}`,
     ],
-    says: 'In float64, where a sum of squares changes visibly at so small a nudge. Tests do this for every op.',
+    says: 'In float64, where even so small a nudge visibly changes a sum of squares. Tests do this for every op.',
   }
 }
 
@@ -232,7 +232,7 @@ function kept({ q, k, size, texts }: Layer, pieces: readonly string[]): Stop {
     `${name}, ${tokens.toLocaleString('en')} tokens`.padEnd(28) +
     `${count(3 * tokens * width)}${count(heads * tokens * tokens)}${count(heads * tokens)}`
   return {
-    title: 'What is kept for the way back, and what is made again',
+    title: 'What is kept for the backward pass, and what is computed again',
     file: 'engine/tape-ops.ts',
     code: 'const pattern = await ops.attentionPattern(q, k, heads, texts, scale)',
     lines: [
@@ -243,7 +243,7 @@ function kept({ q, k, size, texts }: Layer, pieces: readonly string[]): Stop {
       `  exp(score - it)   ${show(scores.map((score) => Math.exp(score - logSumExp)))}`,
       `  P                 ${show(pattern.data.subarray(row, row + size.longest))}`,
     ],
-    says: 'q, k and v are kept; P is made again. Its log-sum-exp would give any single share anew, and is not needed here.',
+    says: 'q, k and v are kept; P is computed again. Any single share could be recomputed from its row’s log-sum-exp, which is not needed here.',
   }
 }
 
@@ -269,18 +269,18 @@ async function kernel(model: OpenModel): Promise<Stop> {
     code: 'call(anyTile, { rows, panels, x: q, xStride: stride, ...keys, K: dHead, sums })',
     lines: [
       `largest difference, relative to the largest output: ${below(off / largest)}`,
-      `the last token alone, behind a cache, against all at once: ${unlike} of ${alone.data.length} numbers differ`,
+      `the last token alone, after a cache, against all at once: ${unlike} of ${alone.data.length} numbers differ`,
     ],
-    says: 'Float32 sums differ from float64 sums by rounding. Kernel and kernel agree to the bit.',
+    says: 'Float32 sums differ from float64 sums by rounding. The kernel agrees with itself to the bit.',
   }
 }
 
-/** The reference's loops take float64 numbers, too, and then round nothing. */
+/** The reference's loops also accept float64 numbers, and then round nothing. */
 function doubles(x: Tensor): Tensor {
   return new Tensor(x.shape, Float64Array.from(x.data) as unknown as Float32Array)
 }
 
-/** A power of ten that it is well below: its digits say nothing, and may differ between machines. */
+/** A power of ten well above x: the digits of x say nothing, and may differ between machines. */
 function below(x: number): string {
   return x === 0 ? '0' : `below 1e${Math.ceil(Math.log10(3 * x))}`
 }

@@ -1,4 +1,4 @@
-// How weights come to be, number by number: a gradient by hand, attention's way back, a step, and a small SAE that learns.
+// How weights are learned, number by number: a gradient by hand, attention backwards, a step, and a small SAE in training.
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { createRandom, type Random } from '../../engine/random.ts'
@@ -8,10 +8,10 @@ import { plainConfig } from '../../sae/config.ts'
 import { SaeTraining } from '../../sae/train/training.ts'
 import type { Stop } from './walk.ts'
 
-/** How far a number is nudged, each way. */
+/** How far a number is nudged in each direction. */
 const NUDGE = 1e-5
 
-/** A query, the keys and the values of three tokens, and what counts: the first number of what attention gives. */
+/** A query, and the keys and values of three tokens. What counts is the first number that attention returns. */
 const [QUERY, KEYS, VALUES] = [
   [1, 0.5],
   [
@@ -79,7 +79,7 @@ async function attention(ops: Backend): Promise<Stop[]> {
       says: 'P = softmax(Q K^T scale), Y = P V. The first output is what counts here.',
     },
     {
-      title: 'Back through Y = P V: each share hears from its value',
+      title: 'Back through Y = P V: the gradient of each share comes from its value',
       file: 'engine/reference/attention-backward.ts',
       code: 'dot += dY.data[atY] * v.data[atV]',
       lines: [`dP = dY V^T   ${show(dShares)}`],
@@ -93,7 +93,7 @@ async function attention(ops: Backend): Promise<Stop[]> {
       says: `dS sums to ${Math.abs(dScores.reduce((sum, value) => sum + value, 0)).toFixed(5)}: raising all scores alike changes nothing.`,
     },
     {
-      title: 'Back through S = Q K^T scale: the query hears from every key',
+      title: 'Back through S = Q K^T scale: every key adds to the gradient of the query',
       file: 'engine/reference/attention-backward.ts',
       code: 'dQ[atQ] += dS[key] * k.data[atK] * scale',
       lines: [
@@ -101,17 +101,17 @@ async function attention(ops: Backend): Promise<Stop[]> {
         `nudged        ${show(nudged)}`,
         `by the tape   ${show(await byTape(ops))}`,
       ],
-      says: 'Three ways, the same numbers. dK is worked out beside it, with q in the place of k.',
+      says: 'Three ways, the same numbers. dK is computed alongside, with q instead of k.',
     },
     {
-      title: 'What is kept for the way back',
+      title: 'What is kept for the backward pass',
       file: 'engine/tape-ops.ts',
       code: 'const pattern = await ops.attentionPattern(q, k, heads, texts, scale)',
       lines: [
         'q, k and v: 3 x 128 numbers per token in the bundled model',
-        'P, made again on the way back: 4 heads x 256 keys, 1,024 numbers per token in a full context',
+        'P, computed again in the backward pass: 4 heads x 256 keys, 1,024 numbers per token in a full context',
       ],
-      says: 'P grows with the square of the text, so it is made again and not kept.',
+      says: 'P grows with the square of the text’s length, so it is computed again and not kept.',
     },
   ]
 }
@@ -141,10 +141,10 @@ function oneStep(): Stop {
   }
   return {
     title: 'Steps against the gradient, so that the first output falls',
-    file: 'engine/reference/adam.ts',
-    code: 'w.data[at] -= rate * (weightDecay * w.data[at] + mean / (Math.sqrt(square) + eps))',
+    file: 'experiments/tour/gradients.ts',
+    code: 'for (const [i, value] of gradient.entries()) query[i] -= rate * value',
     lines: [`output after 0, 1, 2 and 3 steps: ${outputs.map((value) => value.toFixed(5)).join(', ')}`],
-    says: `The query moved from ${show(QUERY)} to ${show(query)}. Adam also divides by how large gradients have been.`,
+    says: `The query moved from ${show(QUERY)} to ${show(query)}. These are plain steps, with a rate of ${rate}. Training uses Adam (engine/reference/adam.ts), which also divides by the typical size of past gradients.`,
   }
 }
 
@@ -177,11 +177,11 @@ async function sae(ops: Backend): Promise<Stop> {
   }
   training.release()
   return {
-    title: `An SAE learns ${FEATURES} directions in ${WIDTH} dimensions, of which each row holds two`,
+    title: `An SAE learns ${FEATURES} directions in ${WIDTH} dimensions; each row is the sum of two`,
     file: 'sae/train/training.ts',
     code: 'await this.#adam.step(result.of, { rate, scale: result.scale * clipScale(length, LONGEST_GRADIENT) })',
     lines,
-    says: 'It saw only sums. A direction is found where a decoder row has a cosine above 0.9 with it.',
+    says: 'It saw only sums. A direction counts as found if some decoder row has a cosine above 0.9 with it.',
   }
 }
 

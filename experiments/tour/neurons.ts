@@ -1,4 +1,4 @@
-// Why a neuron is not a feature: on how many kinds of tokens the neurons of the bundled model fire, and the features of its SAEs.
+// Why a neuron is not a feature: on how many kinds of tokens the bundled model's neurons and its SAEs' features fire.
 import { createBackend, defaultBackend } from '../../engine/backends.ts'
 import { createRandom } from '../../engine/random.ts'
 import type { Tensor } from '../../engine/tensor.ts'
@@ -9,16 +9,16 @@ import { OWN_TEXTS, textsNamed } from '../lab/texts/named-texts.ts'
 import { tokenizeTexts } from '../lab/texts/tokenize-texts.ts'
 import type { Stop } from './walk.ts'
 
-/** Neurons of the block before each of these layers are set beside the SAE of the layer. */
+/** The SAE of each of these layers is compared with the neurons of the block before it. */
 const LAYERS = [1, 3, 5]
-/** Where a unit fires most strongly: so many tokens are looked at, and a unit that fires on fewer is left out. */
+/** How many of a unit's strongest tokens are looked at; a unit that fires on fewer is left out. */
 const TOP = 20
-/** Of which so many on one kind are called pure. */
+/** A unit with this many of them of one kind is called pure. */
 const PURE = 18
-/** Axes at random, for comparison. */
+/** Random axes, for comparison. */
 const MIXTURES = 128
 
-/** The kinds among a unit's strongest tokens, the most frequent first, with their numbers. */
+/** The kinds among a unit's strongest tokens, the most frequent first, with their counts. */
 type Kinds = readonly (readonly [kind: string, count: number])[]
 
 export async function walkNeurons(): Promise<Stop[]> {
@@ -48,10 +48,12 @@ export async function walkNeurons(): Promise<Stop[]> {
         const kinds = units.map((rows) => kindsOf(rows, kind === 'token' ? tokens : categories))
         return [name, kinds] as const
       })
-      lines[kind].push(...all.map(([name, units]) => line(layer, name, units)))
+      lines[kind].push(...all.map(([name, units]) => line(sourceOf(name, layer), name, units)))
       const [neurons, , found] = all.map(([, units]) => units.map(share))
       const chance = chanceOfMore(found, neurons)
-      lines[kind].push(`layer ${layer}  a feature has more than a neuron with chance ${chance.toFixed(2)}`)
+      lines[kind].push(
+        `SAE ${layer} against block ${layer - 1}: a random feature beats a random neuron with probability ${chance.toFixed(2)}`,
+      )
       if (kind === 'category') continue
       chances.push(chance)
       if (layer === 3)
@@ -69,37 +71,42 @@ export async function walkNeurons(): Promise<Stop[]> {
   const verdict = chances.every((chance) => chance >= 0.6)
     ? 'Features are purer throughout.'
     : chances.every((chance) => chance < 0.6)
-      ? 'The usual feature is hardly purer than the usual neuron: they differ among the purest.'
-      : 'Whether the usual feature is purer depends on the layer.'
+      ? 'The typical feature is hardly purer than the typical neuron; the difference is among the purest.'
+      : 'Whether the typical feature is purer depends on the layer.'
   return [
     {
-      title: `The ${TOP} tokens on which a unit is strongest: how many of them are the same token?`,
+      title: `Of the ${TOP} tokens on which a unit is strongest, how many are the same token?`,
       file: 'gpt2/mlp.ts',
       code: 'await ops.linear(h, c_fc, { activation })',
       lines: [
-        `of ${counted.toLocaleString('en')} tokens; lower quartile, median, upper quartile`,
+        `of ${counted.toLocaleString('en')} tokens; lower quartile, median, upper quartile; a tie counts as half a win`,
         ...lines.token,
       ],
       says: verdict,
     },
     {
-      title: 'How many of them stand in texts of the same category, of seven?',
+      title: 'How many of them are in texts of the same category, out of seven?',
       file: 'sae/encoder.ts',
       code: 'return ops.sparseEncode(await encoderInput(ops, sae, x), sae.encoder)',
       lines: lines.category,
-      says: 'A mixture is a neuron of the same layer after a rotation, before GELU: an axis without a claim to meaning.',
+      says: 'A mixture is a sum of all the block’s neurons before GELU, with random weights: an axis without a claim to meaning.',
     },
     {
-      title: 'Some of layer 3, by their tokens',
+      title: 'Examples from block 2 and the SAE of layer 3, by their tokens',
       file: 'experiments/tour/neurons.ts',
       code: 'const sorted = units.toSorted((a, b) => share(a) - share(b))',
       lines: examples,
-      says: `The number behind a token says on how many of the ${TOP} it stands.`,
+      says: `The number after a token says how many of the ${TOP} it is.`,
     },
   ]
 }
 
-/** Neurons before and after GELU, and the stream that the SAE reads behind them. */
+/** Where units are: neurons and mixtures in a block, features in the SAE of the layer after it. */
+function sourceOf(name: string, layer: number): string {
+  return name === 'features' ? `SAE ${layer}` : `block ${layer - 1}`
+}
+
+/** Neurons before and after GELU, and the stream that the SAE reads after them. */
 function hooksOf(layer: number): string[] {
   return [
     `blocks.${layer - 1}.mlp.hook_pre`,
@@ -126,13 +133,13 @@ function mixtures(x: Tensor): Tensor {
   return mixed
 }
 
-/** The rows of each column's `TOP` largest numbers, if so many are positive, BOS left out. x [tokens, units] */
+/** The rows of each column's `TOP` largest numbers, if that many are positive; BOS is left out. x [tokens, units] */
 function strongestRows(x: Tensor, isBos: readonly boolean[]): number[][] {
   const [rows, units] = x.shape
   const found: number[][] = []
   for (let unit = 0; unit < units; unit++) {
     const valueOf = (row: number) => x.data[row * units + unit]
-    const best: number[] = [] // the largest first, of equal ones the earliest
+    const best: number[] = [] // the largest first; of equal ones, the earliest first
     for (let row = 0; row < rows; row++) {
       if (isBos[row] || !(valueOf(row) > 0)) continue
       if (best.length === TOP && valueOf(row) <= valueOf(best[TOP - 1])) continue
@@ -154,19 +161,19 @@ function kindsOf(rows: readonly number[], kinds: readonly string[]): Kinds {
 /** How many of the `TOP` are of the most frequent kind. */
 const share = ([[, count]]: Kinds): number => count
 
-function line(layer: number, name: string, units: readonly Kinds[]): string {
+function line(source: string, name: string, units: readonly Kinds[]): string {
   const sorted = units.map(share).sort((a, b) => a - b)
   const quartiles = [0.25, 0.5, 0.75].map((part) =>
     String(sorted[Math.floor(part * sorted.length)]).padStart(2),
   )
   const pure = (100 * sorted.filter((count) => count >= PURE).length) / sorted.length
   return (
-    `layer ${layer}  ${String(units.length).padStart(4)} ${name.padEnd(9)} ${quartiles.join(' ')} of ${TOP}   ` +
+    `${source.padEnd(8)} ${String(units.length).padStart(4)} ${name.padEnd(9)} ${quartiles.join(' ')} of ${TOP}   ` +
     `${pure.toFixed(1).padStart(4)} % have ${PURE} or more`
   )
 }
 
-/** The chance that a number drawn from a is larger than one from b; equal ones count half. */
+/** The probability that a number drawn from a is larger than one from b; ties count half. */
 function chanceOfMore(a: readonly number[], b: readonly number[]): number {
   let more = 0
   for (const x of a) for (const y of b) more += x > y ? 1 : x === y ? 0.5 : 0

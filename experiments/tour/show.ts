@@ -1,4 +1,4 @@
-// The walk as text: in the terminal, and in README.md between its markers.
+// A walk as text, for the terminal and for the pages between their markers.
 import type { Stop } from './walk.ts'
 
 export function showWalk(stops: readonly Stop[]): string {

@@ -1,4 +1,4 @@
-// How far scores spread within a row, before and after the scale: of random queries and keys, and of the bundled model's heads.
+// How far scores spread within a row, before and after scaling: with random queries and keys, and in the bundled model's heads.
 import { createRandom, type Random } from '../../engine/random.ts'
 import { softmaxRow } from '../../engine/reference/softmax.ts'
 import type { Tensor } from '../../engine/tensor.ts'
@@ -7,11 +7,11 @@ import type { OpenModel } from '../lab/models/models.ts'
 import { OWN_TEXTS, textsNamed } from '../lab/texts/named-texts.ts'
 import { tokenizeTexts } from '../lab/texts/tokenize-texts.ts'
 
-/** Every so many of our own texts are read. */
+/** One in this many of our own texts is read. */
 const EVERY = 7
-/** Rows of fewer keys have no spread to speak of. */
+/** Rows with fewer keys have no spread to speak of. */
 const LEAST_KEYS = 8
-/** Random rows, and the keys of each. */
+/** How many random rows, and how many keys in each. */
 const [ROWS, KEYS] = [200, 32]
 
 export interface Spread {
@@ -64,7 +64,7 @@ function rowsOf(q: Tensor, k: Tensor, head: number, texts: readonly (readonly nu
   return rows
 }
 
-/** Even numbers of variance 1 lie between -sqrt(3) and sqrt(3). */
+/** Uniform numbers of variance 1 lie between -sqrt(3) and sqrt(3). */
 function randomRows(dHead: number, random: Random): number[][] {
   const vector = () => Array.from({ length: dHead }, () => (2 * random.number() - 1) * Math.sqrt(3))
   return Array.from({ length: ROWS }, () => {

@@ -1,4 +1,4 @@
-// One text through the bundled model, number by number: what each line of code makes of it.
+// One text through the bundled model, number by number: what the most important lines of code make of it.
 import type { Backend } from '../../engine/backend.ts'
 import { createBackend } from '../../engine/backends.ts'
 import { Tensor } from '../../engine/tensor.ts'
@@ -12,10 +12,10 @@ import { openModel, type OpenModel } from '../lab/models/models.ts'
 
 export interface Stop {
   readonly title: string
-  /** The line that does it, as it stands in the file. */
+  /** The line that does it, exactly as in the file. */
   readonly file: string
   readonly code: string
-  /** What it gives on this text. */
+  /** What it computes on this text. */
   readonly lines: readonly string[]
   readonly says: string
 }
@@ -91,7 +91,7 @@ export async function walk(): Promise<Stop[]> {
       file: 'gpt2/tokenizer.ts',
       code: 'for (const [preToken] of part.matchAll(PRE_TOKEN)) for (const id of idsOf(preToken)) found.push(id)',
       lines: [pieces.map((piece, t) => `${piece} = ${ids[t]}`).join(', ')],
-      says: `BOS stands first. The model sees ${ids.length} numbers and no letters.`,
+      says: `BOS comes first. The model sees ${ids.length} numbers and no letters.`,
     },
     {
       title: 'Each token becomes a row of the residual stream',
@@ -102,19 +102,19 @@ export async function walk(): Promise<Stop[]> {
         `embedding of position ${last}  ${showRow(rowOf('hook_pos_embed'))}`,
         `their sum                ${showRow(rowOf(`${block}.hook_resid_pre`))}`,
       ],
-      says: `The first ${SHOWN} of ${dModel} numbers. This is the token’s whiteboard: from here on nothing is erased, only added.`,
+      says: `The first ${SHOWN} of ${dModel} numbers. This is the token’s whiteboard: from here on every part only adds to it.`,
     },
     {
-      title: 'LayerNorm makes a copy of a steady size',
+      title: 'LayerNorm makes a copy of fixed length',
       file: 'engine/reference/layer-norm.ts',
       code: '(row[i] - mean) * scale * norm.weight.data[i] + norm.bias.data[i]',
       lines: [
         `${showRow(rowOf(`${block}.ln1.hook_normalized`))}   length ${length(rowOf(`${block}.ln1.hook_normalized`))}, before weight and bias`,
       ],
-      says: `The length is near the root of ${dModel}, which is ${Math.sqrt(dModel).toFixed(2)}: variance 1 in each of ${dModel} numbers.`,
+      says: `The length is about the root of ${dModel}, which is ${Math.sqrt(dModel).toFixed(2)}: variance 1 in each of ${dModel} numbers.`,
     },
     {
-      title: `Attention, head ${HEAD} of ${nHeads} in block ${LAYER}: ${pieces[last]} asks, and every key up to it answers`,
+      title: `Attention, head ${HEAD} of ${nHeads} in block ${LAYER}: ${pieces[last]} asks; its own key and all before it answer`,
       file: 'engine/reference/attention.ts',
       code: 'scores[key] = dot * scale',
       lines: [
@@ -148,7 +148,7 @@ export async function walk(): Promise<Stop[]> {
       lines: streams.map(
         (hook) => `${hook.padEnd(26)} ${showRow(rowOf(hook))}   length ${length(rowOf(hook))}`,
       ),
-      says: `The whiteboard of ${pieces[last]} fills up: its row grows longer, because every part adds.`,
+      says: `The whiteboard of ${pieces[last]} fills up: its row grows longer, because what the parts add is mostly not opposed to what is there.`,
     },
     {
       title: `A neuron of the MLP of block ${LAYER}: number ${neuron}, the strongest here`,
@@ -165,14 +165,14 @@ export async function walk(): Promise<Stop[]> {
       lines: best.map(
         (id) => `${JSON.stringify(model.tokenizer.decode([id])).padEnd(NAME_WIDTH)} ${logits[id].toFixed(3)}`,
       ),
-      says: `The whiteboard is read: the five largest of ${logits.length}. A logit is no probability yet: only differences between logits mean something.`,
+      says: `The whiteboard is read: the five largest of ${logits.length}. A logit is not yet a probability: only differences between logits mean something.`,
     },
     {
-      title: 'Softmax makes probabilities of them, and the next token is drawn',
+      title: 'Softmax turns them into probabilities, and the next token is drawn',
       file: 'gpt2/generate.ts',
       code: 'const weights = candidates.map(({ logit }) => Math.exp((logit - candidates[0].logit) / temperature))',
       lines: drawn(model, logits, best),
-      says: `One token is drawn, by these shares. The temperature divides the logits first: below 1 their differences grow and the likely gets likelier, above 1 they shrink; at 0 the largest is always taken, here ${JSON.stringify(model.tokenizer.decode([best[0]]))}.`,
+      says: `One token is drawn with these probabilities. The temperature divides the logits first: below 1 their differences grow and the likely gets likelier, above 1 they shrink; at 0 the largest is always taken, here ${JSON.stringify(model.tokenizer.decode([best[0]]))}.`,
     },
   ]
 }
@@ -202,15 +202,15 @@ async function throughSae(
     file: 'sae/encoder.ts',
     code: 'return ops.sparseEncode(await encoderInput(ops, sae, x), sae.encoder)',
     lines: [
-      `the row less its mean of ${mean.toFixed(3)}: x = ${showRow(x)}`,
-      `less b_dec, the typical row:      ${showRow(less)}`,
+      `the row minus its mean of ${mean.toFixed(3)}: x = ${showRow(x)}`,
+      `minus b_dec, near the typical row: ${showRow(less)}`,
       `${indices.length} of ${sae.config.dSae} features are active; this one ${values[strongest].toFixed(3)}`,
       `its decoder direction ${showRow(direction)}   length ${length(direction)}`,
       `all ${indices.length} directions, each times its activation, plus b_dec:`,
       `x_hat = ${showRow(rebuilt)}   length ${length(rebuilt)}`,
       `x     = ${showRow(x)}   length ${length(x)}`,
     ],
-    says: `It enters block ${SAE_LAYER}: all that the blocks before it wrote. npm run feature -- --layer ${SAE_LAYER} --feature ${indices[strongest]} shows what else this feature fires on.`,
+    says: `x is the stream as it enters block ${SAE_LAYER}, minus its mean: all that the blocks before wrote. npm run feature -- --layer ${SAE_LAYER} --feature ${indices[strongest]} shows what else this feature fires on.`,
   }
 }
 

@@ -51,7 +51,7 @@ const faults: Readonly<Record<string, Fault>> = {
   'weights that are missing': {
     files: WEIGHTS,
     answer: (route) => route.fulfill({ status: 404, body: 'not here' }),
-    said: /model\.\w+\.safetensors: the server answered 404.* in place of the file.*[Rr]eload/,
+    said: /model\.\w+\.safetensors: the server answered 404.* instead of the file.*[Rr]eload/,
     expected: /Failed to load resource/,
   },
   'an SAE that is missing': {

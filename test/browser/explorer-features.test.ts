@@ -213,6 +213,21 @@ test('a card shows what npm run feature finds of the same feature', async () => 
   )
 })
 
+test('a number that its field cannot take is corrected, and the page says so', () =>
+  explorer.visit(async ({ page }) => {
+    const writing = page.locator('section[aria-labelledby="writing"]')
+    const topP = writing.getByLabel('Top p')
+    await topP.fill('7')
+    await topP.press('Enter')
+    await writing
+      .getByText('Top p takes a number of at most three decimals from 0.001 to 1. It is now 1.')
+      .waitFor()
+    assert.is(await topP.inputValue(), '1')
+    await topP.fill('0.9')
+    await topP.press('Enter')
+    await writing.getByText('Top p takes').waitFor({ state: 'detached' })
+  }))
+
 test('with the same seed it writes what npm run generate writes, and beside it what an edit makes of it', async () => {
   const prompt = 'def area(r):'
   const edit = 'up-3-7-30,head-1-2'

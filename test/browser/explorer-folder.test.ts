@@ -128,7 +128,7 @@ test('a folder without a model: what is missing, and the page goes on', () =>
     await choose(visitor, saes)
     await notice.getByText('saes holds SAEs and no model').waitFor()
     assert.is(await visitor.data('state'), 'ready')
-    await visitor.button('Go on with the model that is here').click()
+    await visitor.button('Keep the present model').click()
     assert.is(await notice.count(), 0)
     await visitor.write('the page still reads')
   }))

@@ -80,6 +80,10 @@ for (const width of [1280, 390])
               ),
             )
           assert.equal(cut, [])
+          const unstyled = await page
+            .locator('button')
+            .evaluateAll((all) => all.filter((button) => getComputedStyle(button).borderStyle === 'outset'))
+          assert.is(unstyled.length, 0, 'buttons as the browser draws them')
           assert.equal(await seriousFindings(page), [])
           // what the browser was asked for is seen here, the workers' files too
           assert.ok(visitor.requests.some((request) => /\/files\/model\.\w+\.safetensors$/.test(request)))
@@ -101,7 +105,7 @@ test('every title is a question; on a phone the same blocks fold to them, and op
     await page.setViewportSize({ width: 390, height: 844 })
     await page.locator('.fold').first().waitFor()
     assert.equal(await titles(page), questions)
-    const attention = page.locator('#attention .fold')
+    const attention = page.getByRole('button', { name: 'Which tokens look at which?', exact: true })
     assert.is(await page.locator('.head').count(), 0)
     await attention.focus()
     await page.keyboard.press('Enter')
@@ -130,7 +134,7 @@ test('from another machine without https: the page says that files were not hash
   explorer.visit(
     async (visitor) => {
       await visitor.ready()
-      await visitor.page.getByText('checked by their length alone').waitFor()
+      await visitor.page.getByText('Only the lengths of the files were checked').waitFor()
       await visitor.button('Copy link').click()
       const link = visitor.page.getByLabel('this is the link')
       assert.match(await link.inputValue(), new RegExp(`^http://${ELSEWHERE}`))

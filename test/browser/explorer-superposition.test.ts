@@ -17,7 +17,7 @@ const heads = (visitor: Visitor) => section(visitor).locator('.arrows:not(.small
 
 /** How many steps the toy has taken. */
 async function steps(visitor: Visitor): Promise<number> {
-  const said = (await section(visitor).getByText('from beginning').textContent())!.trim()
+  const said = (await section(visitor).getByText('from start').textContent())!.trim()
   return Number(/^Step ([\d,]+) of 2,000/.exec(said)![1].replace(',', ''))
 }
 
@@ -57,7 +57,7 @@ test('two arrows at right angles while all are always there; the rarest are five
     assert.is(await heads(visitor), 5)
     assert.match(
       await seen(visitor).innerText(),
-      /^All five features are kept, as a pentagon.*loses 8\d % less\.$/,
+      /^All five features are kept, as a pentagon.*the loss is 8\d % lower\.$/,
     )
     assert.match(
       (await section(visitor).getByRole('slider').getAttribute('aria-valuetext'))!,
@@ -119,8 +119,8 @@ test('stopped and gone on by keyboard; out of sight it rests; another beginning;
     assert.ok(away < 2000, `${away} steps: it had learned before it was out of sight`)
     await goThere(visitor)
     await learned(visitor)
-    await section(visitor).getByText('Train from another beginning').click()
-    await section(visitor).getByText('from beginning 1').waitFor()
+    await section(visitor).getByText('Train from another start').click()
+    await section(visitor).getByText('from start 1').waitFor()
     await learned(visitor)
     await section(visitor)
       .getByRole('button', { name: /^Present 5 % ?, 5 kept$/ })

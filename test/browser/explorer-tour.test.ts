@@ -36,17 +36,21 @@ for (const width of [1280, 390])
           (await visitor.exported()).edit?.changes.map(({ kind }) => kind),
           ['head'],
         )
-        await tour(visitor).getByRole('button', { name: 'Done' }).click()
+        const again = visitor.button('Show me around in five steps')
+        const focused = () => again.evaluate((button) => button === document.activeElement)
+        await tour(visitor).getByRole('button', { name: 'Done' }).press('Enter')
+        assert.ok(await focused())
         await page.goto(explorer.url)
         await visitor.ready()
         assert.is(await tour(visitor).count(), 0)
-        await visitor.button('Show me around in five steps').press('Enter')
+        await again.press('Enter')
         await tour(visitor).getByText('Step 1 of 5').waitFor()
         await tour(visitor).getByRole('button', { name: 'Next' }).press('Enter')
         await tour(visitor).getByRole('button', { name: 'Back' }).press('Enter')
         await tour(visitor).getByText('Step 1 of 5').waitFor()
         await page.keyboard.press('Escape')
         assert.is(await tour(visitor).count(), 0)
+        assert.ok(await focused())
       },
       { firstVisit: true, width },
     ))

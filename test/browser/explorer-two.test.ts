@@ -160,9 +160,14 @@ test('by keyboard alone: a second text, a token, a patch, and away', () =>
       await two(visitor).getByRole('button', { name }).focus()
       await page.keyboard.press('Enter')
     }
+    const focused = (element: ReturnType<typeof grid>) => element.and(page.locator(':focus')).waitFor()
     await press('Patch every place')
     await patched(visitor).waitFor()
+    await focused(two(visitor).getByLabel('Put'))
+    await press('Stop and close')
+    await focused(two(visitor).getByRole('button', { name: 'Patch every place' }))
     await press('Take it away')
+    await focused(page.locator('#other'))
     await two(visitor).locator('.aligned').waitFor({ state: 'detached' })
     assert.is(await page.locator('#other').inputValue(), '')
   }))
@@ -191,7 +196,7 @@ test('a second text that is too long, and a token less itself, say what to do', 
       const alert = two(visitor).getByRole('alert')
       assert.match(
         (await alert.textContent()) ?? '',
-        /A token’s logit less itself is 0.*Choose two different tokens/,
+        /A token’s logit minus itself is 0.*Choose two different tokens/,
       )
       await visitor.page.locator('#other').fill('a b '.repeat(200))
       await two(visitor).getByText('the model reads at most 255. Shorten it').waitFor()

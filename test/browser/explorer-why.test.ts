@@ -192,6 +192,22 @@ test('by keyboard alone: the lens’ grid and the attention map are read and cho
     { url: link('') },
   ))
 
+test('by keyboard alone: who opens and closes the explanation keeps a place on the page', () =>
+  explorer.visit(async (visitor) => {
+    const { page } = visitor
+    await visitor.ready()
+    await visitor.button(/^Explain the token after/).press('Enter')
+    await page.locator('.why-choice select:focus').first().waitFor()
+    await visitor.button('Close the explanation').press('Enter')
+    await visitor
+      .button(/^Explain the token after/)
+      .and(page.locator(':focus'))
+      .waitFor()
+    await visitor.rerun(() => visitor.button('Turn this head off').click())
+    await visitor.rerun(() => page.locator('.editing button').press('Enter'))
+    await page.locator('.chips:focus').waitFor()
+  }))
+
 test('a neuron’s card: opened by keyboard, it turns the neuron off; Escape leads back', () =>
   explorer.visit(async (visitor) => {
     const { page } = visitor

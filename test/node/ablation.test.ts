@@ -335,7 +335,7 @@ test('a planted order turns the answer, and a planted difference each comparison
     answerOf(planted(1)),
     /matters most: .* in 2 of 2 layers\. .* is \+1\.00 .*24 features, mean of 2 layers/,
   )
-  assert.match(answerOf(planted(-1)), /the reverse: .* in 0 of 2 layers\. .* is −1\.00 /)
+  assert.match(answerOf(planted(-1)), /the reverse is true: .* in 0 of 2 layers\. .* is −1\.00 /)
   assert.match(answerOf(planted(0)), /cannot be told from these features whether/)
   const flat = planted(1).features.map((one) => ({ ...one, score: 3 }))
   const unvaried = {
@@ -350,7 +350,10 @@ test('a planted order turns the answer, and a planted difference each comparison
   assert.match(said(0), /not clearly more or less than removing random/)
   assert.match(said(1), /own category’s texts more than the loss on the texts of the other .* \+0\.1050 /)
   assert.match(said(1), /predictions further where it is more selective/)
-  assert.match(said(1), /feature 10 “·t10” of layer 1 turns most .*: 25 % of those on texts of a/)
+  assert.match(
+    said(1),
+    /feature 10 “·t10” of layer 1 changes the most predictions .*: 25 % of those on texts of a/,
+  )
 })
 
 test('scores that do not vary tell nothing', () => {
@@ -374,7 +377,10 @@ test('what could not have come out otherwise cannot be told: a few pairs, a few 
   )
   const features = planted(1).features.filter(({ layer, feature }) => layer === 1 && feature < 4)
   const few = { ...planted(1), features, correlations: correlations(features, { resamples: 9, seed: 1 }) }
-  assert.match(answerOf(few), /^It cannot be told whether .*, the features are too few: .*\. .* is \+1\.00/)
+  assert.match(
+    answerOf(few),
+    /^It cannot be told whether .*, because the features are too few: .*\. .* is \+1\.00/,
+  )
 })
 
 test('the specialist of one category is held against those of the others, on its texts', () => {

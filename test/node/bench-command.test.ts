@@ -106,7 +106,10 @@ command('wrong usage exits 2, and a fault of the input 1 with one line', async (
   assert.is((await failure('sae', '--nope')).code, 2)
   const unknown = await failure('nope')
   assert.is(unknown.code, 2)
-  assert.match(unknown.stderr, `there is no benchmark 'nope': there are ${benchmarkNames.join(', ')}\n`)
+  assert.match(
+    unknown.stderr,
+    `there is no benchmark 'nope'; the benchmarks are ${benchmarkNames.join(', ')}\n`,
+  )
   const missing = await failure('compare', 'a.json', 'b.json')
   assert.is(missing.code, 1)
   assert.match(missing.stderr, /^error: a\.json: [^\n]*\n$/)
@@ -123,7 +126,10 @@ command('kernels --only runs the steps named, and refuses a name that no step ha
       ['tiled', 'packed'],
     )
     const refused = await rejection(bench(...args, '--only', 'mine'))
-    assert.match(refused, /\nerror: --only "mine": there is no such step; there are: naive \| transposed \| /)
+    assert.match(
+      refused,
+      /\nerror: --only "mine": there is no such step; the steps are: naive \| transposed \| /,
+    )
   })
 })
 

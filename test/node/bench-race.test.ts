@@ -166,7 +166,8 @@ test('in Node a GPU gets full size, software little, and the results say so; --s
   assert.equal(inSoftware.notRun, [
     {
       backend: '512 tokens through GPT-2 small and 1024 through an SAE',
-      reason: 'this adapter computes in software: 16 and 16 stand for it, and its times say nothing of GPUs',
+      reason:
+        'this adapter computes in software: 16 and 16 stand in for them, and the times say nothing about GPUs',
     },
   ])
   assert.equal(raceSizes('gpu.js, NVIDIA (hardware)', true), { sizes: inSoftware.sizes, notRun: [] })

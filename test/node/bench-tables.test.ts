@@ -288,7 +288,7 @@ tables('each benchmark’s last line is made of its rows', () => {
   )
   assert.is(
     summaryOf(experiment, [of('wasm', 3500, total)]),
-    'ours has nothing to be compared with: another implementation (--beside) was not run beside it',
+    'there is nothing to compare ours with: another implementation (--beside) was not run beside it',
   )
   assert.is(
     summaryOf(sae, [

@@ -43,7 +43,7 @@ test('npm start: the cards of a layer that the corpus has are its; of one that i
     out('start'),
   )
   assert.is(status, 0, stderr)
-  const lacks = 'it has no layer 2: cards of such a layer show these texts alone'
+  const lacks = 'it has no layer 2: cards of such a layer show only these texts'
   assert.ok(stderr.includes(`note: --corpus ${out('corpus')}: `) && stderr.includes(lacks), stderr)
   assert.match(stdout, lacks)
   const results = JSON.parse(readFileSync(out('start/results.json'), 'utf8')) as Results
@@ -105,7 +105,7 @@ test('a corpus of other weights, or of none of the layers, is refused in a line'
   refused(
     {},
     '2',
-    'it has no blocks.2.hook_resid_pre; it has blocks.3.hook_resid_pre: make it by npm run corpus',
+    'it has no blocks.2.hook_resid_pre; it has blocks.3.hook_resid_pre: make it with npm run corpus',
   )
   writeFileSync(path, before)
   assert.is(start('--layers', '3', '--corpus', out('corpus'), '--json', '--out', out('again')).status, 0)

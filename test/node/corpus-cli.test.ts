@@ -259,7 +259,7 @@ test('a feature’s card has what the corpus says, and a corpus without its laye
   assert.is(lacking.status, 1)
   assert.match(
     lacking.stderr,
-    'it has no blocks.3.hook_resid_pre; it has blocks.2.hook_resid_pre: make it by npm run corpus',
+    'it has no blocks.3.hook_resid_pre; it has blocks.2.hook_resid_pre: make it with npm run corpus',
   )
   const without = feature('--corpus', folder)
   assert.match(without.stderr, 'there is no finished corpus, as manifest.json is missing')

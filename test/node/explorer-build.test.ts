@@ -53,7 +53,7 @@ sources('a name that is gone, or not at the top level, is an error that says wha
   for (const name of ['subtract', 'hidden', 'a'])
     assert.throws(
       () => cutFunction('x.ts', FILE, name),
-      new RegExp(`^x\\.ts has no top-level ${name} any more.*build/sources\\.ts$`),
+      new RegExp(`^x\\.ts no longer has a top-level ${name}.*build/sources\\.ts$`),
     )
 })
 

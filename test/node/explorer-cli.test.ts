@@ -63,7 +63,7 @@ command('a port that is taken is said before anything is built', async () => {
   assert.is(status, 1)
   assert.match(
     stderr,
-    new RegExp(`^error: port ${port}: something else listens there; choose another with --port`),
+    new RegExp(`^error: port ${port}: something else is listening there; choose another with --port`),
   )
   assert.ok(isOneLine(stderr), stderr)
   assert.not.ok(existsSync(out))

@@ -201,7 +201,7 @@ session(
       [
         [1, 'There is no layer 6.'],
         [2, 'The text has 300 tokens; the model reads at most 255.'],
-        [3, `${path}: the server answered 404 in place of the file.`],
+        [3, `${path}: the server answered 404 instead of the file.`],
       ],
     )
     folder.set(path, carried.contents.get(path)!)

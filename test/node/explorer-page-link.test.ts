@@ -17,6 +17,7 @@ import {
 } from '../../experiments/explorer/page/link.ts'
 import {
   cleanNumber,
+  correction,
   SAMPLING_FIELDS,
   USUAL_SAMPLING,
   readSampling,
@@ -259,6 +260,19 @@ test('sampling that no field could hold is none, and a field brings what is type
   assert.equal([cleanNumber(temperature, '-3'), cleanNumber(temperature, 'x')], [0, 0.8])
   assert.equal([cleanNumber(topK, ''), cleanNumber(topK, '2.6'), cleanNumber(topP, '0')], [null, 3, 0.001])
   assert.is(cleanNumber(seed, '1e99'), 4294967295)
+})
+
+test('a field says what it takes where it could not take what was typed, and else nothing', () => {
+  const [temperature, topK, topP, seed] = SAMPLING_FIELDS
+  const typed = [temperature, topK, topP, seed].map((field) => correction(field, '-3'))
+  assert.equal(typed, [
+    'Temperature takes a number of at most three decimals from 0 to 100. It is now 0.',
+    'Top k takes a whole number from 1 to 999999. It is now 1.',
+    'Top p takes a number of at most three decimals from 0.001 to 1. It is now 0.001.',
+    'Seed takes a whole number from 0 to 4294967295. It is now 0.',
+  ])
+  assert.match(correction(topK, '1e999'), /It is now all\.$/)
+  for (const written of ['', ' ', '1', '1.0']) assert.is(correction(temperature, written), '', written)
 })
 
 test('a toy that the page does not offer is none', () => {

@@ -195,7 +195,7 @@ patches('what cannot be patched says why', async () => {
   assert.match(await failure(TEXT, {}), /^pair: Both texts are the same tokens.* Change a word/)
   assert.match(await failure(OTHER, { target: 4097 }), /^pair: The model has no token 4097\. .* 0 to 4096\.$/)
   assert.match(await failure(OTHER, { target: 3, against: 4999 }), /^pair: The model has no token 4999\./)
-  assert.match(await failure(OTHER, { target: 3, against: 3 }), /^pair: A token’s logit less itself is 0/)
+  assert.match(await failure(OTHER, { target: 3, against: 3 }), /^pair: A token’s logit minus itself is 0/)
   assert.match(
     await failure('a b '.repeat(200), {}),
     /^text: The text has \d+ tokens; the model reads at most 255/,

@@ -161,7 +161,7 @@ test('a port that is taken is named, with what to do', async () => {
   assert.is(error.name, 'UserError')
   assert.is(
     error.message,
-    `port ${port}: something else listens there; choose another with --port, or 0 for any`,
+    `port ${port}: something else is listening there; choose another with --port, or 0 for any`,
   )
 })
 

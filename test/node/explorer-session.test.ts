@@ -77,7 +77,7 @@ opening('without a secure context the page is told that no hash was computed', a
   } finally {
     Object.defineProperty(globalThis, 'crypto', { configurable: true, value: crypto })
   }
-  assert.match(of('opened')[0].opened.notes.join(), /checked by their length alone/)
+  assert.match(of('opened')[0].opened.notes.join(), /Only the lengths of the files were checked/)
 })
 
 opening('a backend that cannot run fails with its own reason, and no other runs', async () => {
@@ -119,7 +119,7 @@ const sae = carried.files.saes[4].weights
 opening('a file that is missing is named, with what the server said', async () => {
   const { kind, message, advice } = await failureAfter((folder) => folder.delete(weights.path))
   assert.is(kind, 'weights')
-  assert.is(message, `${weights.path}: the server answered 404 in place of the file.`)
+  assert.is(message, `${weights.path}: the server answered 404 instead of the file.`)
   assert.match(advice, /Reload this page/)
 })
 
@@ -347,7 +347,7 @@ runs('a card whose file is missing fails by its name; once the file is back, it 
   const { path } = carried.files.saes[3].activations
   folder.delete(path)
   await ask({ type: 'card', id: 1, layer: 3, feature: 5 })
-  assert.is(of('failed')[0].failure.message, `${path}: the server answered 404 in place of the file.`)
+  assert.is(of('failed')[0].failure.message, `${path}: the server answered 404 instead of the file.`)
   folder.set(path, carried.contents.get(path)!)
   await ask({ type: 'card', id: 2, layer: 3, feature: 5 })
   assert.is(of('card')[0].card.dashboard.feature, 5)

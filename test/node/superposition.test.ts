@@ -231,14 +231,21 @@ seeing('words follow the numbers', () => {
   const said = (toy: Toy) => describeArrows(arrowsOf(toy))
   assert.match(said(arrowsAt([0, 72, 144, 216, 288])), /^All five .* pentagon.*: 72°, 72°, 72°, 72°, 72°\.$/)
   assert.match(said(arrowsAt([0, 90, 180, 270])), /^Four .* in opposite pairs.* One is given up\.$/)
-  assert.match(said(arrowsAt([0, 90])), /^Two .* right angles \(90°\).* Three are given up\.$/)
+  assert.match(
+    said(arrowsAt([0, 90])),
+    /^Two .* kept, at right angles \(90°\): neither .* Three are given up\.$/,
+  )
+  assert.match(said(arrowsAt([0, 94])), /^Two .* almost at right angles \(94°\): they hardly disturb .*$/)
   assert.match(
     said(arrowsAt([0, 90, 180])),
     /^Three features are kept\. .*: 90°, 90°, 180°\. Two are given up\.$/,
   )
   assert.is(said(arrowsAt([7])), 'One feature is kept. Four are given up.')
   assert.is(said(noGradient()), 'No feature is kept.')
-  assert.match(describePay(0.03, 0.1), /^The loss is 0\.0300; .* 0\.100: superposition loses 70 % less\.$/)
+  assert.match(
+    describePay(0.03, 0.1),
+    /^The loss is 0\.0300; .* 0\.100: with superposition the loss is 70 % lower\.$/,
+  )
   assert.match(describePay(0.1004, 0.1), /: nothing is gained\.$/)
   assert.match(describePay(0.2, 0.1), /: that would be better\.$/)
 })

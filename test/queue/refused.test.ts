@@ -43,7 +43,7 @@ test('a shard that always fails ends in the list of those that failed, with its 
     const reason = `cannot write ${share.path('first/shards/000002.parquet')}: the disk says no`
     assert.match(
       command.text,
-      `error: 1 of ${SHARDS} shards failed, all others are done: shard 2: ${reason}: correct what is wrong; the same command then works on those alone\n`,
+      `error: 1 of ${SHARDS} shards failed, all others are done: shard 2: ${reason}: correct what is wrong; the same command then works only on those\n`,
     )
     assert.is(worker.text.match(/-2-0: .*the disk says no/g)?.length, 3, worker.text)
   }

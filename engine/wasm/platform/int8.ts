@@ -14,8 +14,8 @@ const [INPUTS, TILES, RUNS] = [256, 64, 10]
 type Compile = Pick<Platform, 'compile'>
 
 /**
- * The faster of the two relaxed methods on this machine: processors without an instruction for `dot` get four in its
- * place. No engine says which it is, so tiles of both are timed, once, in less than a millisecond.
+ * The faster of the two relaxed methods on this machine: processors without an instruction for `dot` get four
+ * instead. No engine says which it is, so tiles of both are timed, once, in less than a millisecond.
  * Both give the same sums: a wrong answer would cost speed, never a bit of a result.
  */
 export function fastestInt8(platform: Compile, paired: boolean): Int8Method {

@@ -23,7 +23,7 @@ export const INT8_PER_ROUND = STEPS * 16 * 2
 /**
  * A module with one function `peak(rounds, at)`: arithmetic in registers only, on enough independent sums to hide
  * its latency. It loads from `at` and stores there (24 vectors at most), so that no compiler drops the work.
- * What measured rates are held against, and how the platform finds out whether pairs become 256-bit code.
+ * Measured rates are compared with it, and the platform uses it to find out whether pairs become 256-bit code.
  */
 export function peakModule(
   kind: 'float32' | RelaxedInt8,

@@ -1,4 +1,4 @@
-// What the place it runs in gives the engine: Node (platform-node.ts) or a browser (platform-browser.ts).
+// What the engine's environment provides: Node (platform-node.ts) or a browser (platform-browser.ts).
 import type { SpawnWorker } from '../threads/pool.ts'
 
 export interface Platform {

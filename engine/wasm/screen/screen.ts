@@ -1,5 +1,5 @@
 /*
- * Exact screening: sparseEncode computes only the outputs that could be kept, and gives the dense kernel's bits.
+ * Exact screening: sparseEncode computes only the outputs that could be kept, and returns the dense kernel's bits.
  *
  *     W, once an encoder                       rows of x, 256 at a time
  *       | quantize-features.ts                   | quantize-rows.ts
@@ -46,7 +46,7 @@ type Seconds = keyof ScreenCounts & `seconds${string}`
 
 /** Tests choose otherwise: a bound that is too small; rows that never go dense, however many candidates. */
 interface ScreenOptions {
-  /** Calls that are too small for it are screened, too. */
+  /** Also screens calls that are too small for it to pay. */
   readonly always?: boolean
   readonly boundFactor?: number
   readonly denseShare?: number

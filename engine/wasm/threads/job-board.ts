@@ -1,4 +1,4 @@
-// The job board of a pool: what its threads share beside the memory.
+// The job board of a pool: what its threads share besides the memory.
 import type { Numbers } from '../kernels.ts'
 import type { Task, Thread } from './task.ts'
 import { TASKS, type TaskName } from './tasks.ts'
@@ -83,7 +83,7 @@ export class JobBoard {
     }
   }
 
-  /** Waits until a job is put up after `job`, the last one seen, and gives its number. Only for threads that may block. */
+  /** Waits until a job is put up after `job`, the last one seen, and returns its number. Only for threads that may block. */
   waitForJob(job: number): number {
     for (let i = 0; i < SPINS && Atomics.load(this.words, JOB) === job; i++);
     while (Atomics.load(this.words, JOB) === job) Atomics.wait(this.words, JOB, job)

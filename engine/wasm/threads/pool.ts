@@ -24,7 +24,7 @@ interface PoolOptions {
 
 /**
  * The threads of a backend: the calling one, which always works too, and its workers.
- * One job at a time; a job that is run while another is on its way waits for it.
+ * One job at a time; a job that is started while another is running waits for it.
  */
 export class Pool {
   private readonly options: PoolOptions

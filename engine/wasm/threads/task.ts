@@ -16,7 +16,7 @@ export interface Turn extends Thread {
 
 /** Which thread runs a chunk never changes a bit of what it computes. */
 export interface Task<Name extends string = string> {
-  /** The numbers that an op's host function gives it. */
+  /** The numbers that an op's host function passes to it. */
   readonly names: readonly Name[]
   run(args: Numbers<Name>, turn: Turn): void
 }

@@ -1,4 +1,4 @@
-// The tasks of all ops, and what each is told. Workers load this file, but nothing that emits code.
+// The tasks of all ops, and the numbers each is given. Workers load this file, but nothing that emits code.
 import { workspace } from '../attention-plan.ts'
 import type { Kernels } from '../instance.ts'
 import type { Numbers } from '../kernels.ts'

@@ -43,9 +43,9 @@ export const findHead = exercise({
   minutes: 20,
   read: ['gpt2/visible-attention.ts', 'experiments/lab/models/change-hooks.ts'],
   predict:
-    'A head that has nothing to look for looks at BOS. On which token does it look like a head that looks at the token before?',
+    'A head that has nothing to look for looks at BOS. At which token could such a head be mistaken for one that looks at the previous token?',
   answer:
-    'On the first token after BOS, whose token before is BOS. So that row is left out. And a pattern says where a head looks, not what the model makes of it: switch the head off to see that.',
+    'At the first token after BOS, whose previous token is BOS. So that row is left out. And a pattern says where a head looks, not what the model makes of it: switch the head off to see that.',
   hints: [
     'Within one pattern the shares you want lie on a line below the diagonal: query q and key q - distance.',
     'On that line, which queries look at BOS? Take the mean over the others, for every head, and keep the largest and where it was.',

@@ -13,10 +13,10 @@ import { addServiceWorker } from './offline.ts'
 import { repository } from './repository.ts'
 import { readSources } from './sources.ts'
 
-/** The page with its model is meant for any static host and any line. */
+/** The page with its model should suit any static host and any connection. */
 const MOST_BYTES = 25e6
 
-/** What the project says of what the page shows. */
+/** The project's documents about what the page shows. */
 const DOCUMENTS = [
   'README.md',
   'experiments/explorer/README.md',
@@ -25,9 +25,9 @@ const DOCUMENTS = [
   'sae/README.md',
 ]
 
-/** In every folder that was built, and only there: what may be replaced by a new build. */
+/** A file that stands in every built folder and nowhere else: a new build may replace such a folder. */
 const MARK = 'clearbox-explorer.txt'
-const MARK_TEXT = 'Built by `npm run explore` of clearbox, which replaces this folder when it builds anew.\n'
+const MARK_TEXT = 'Built by `npm run explore` of clearbox, which replaces this folder when it builds again.\n'
 
 interface Built {
   readonly files: number
@@ -35,11 +35,11 @@ interface Built {
 }
 
 /**
- * Builds the Explorer into `out`, whole or not at all: into a folder beside it first.
+ * Builds the Explorer into `out`, whole or not at all: first into a folder beside it.
  * @param onStep is called with each step's name as it begins
- * @param options.reports whether the page leads to `reports/`, which its server has
- * @param options.corpus a folder of `npm run corpus`, for the library; left out, the bundled texts
- * @throws UserError if `out` is something else than an earlier build, or cannot be written
+ * @param options.reports whether the page links to `reports/`, which its server provides
+ * @param options.corpus a folder of `npm run corpus`, for the library; default: the bundled texts
+ * @throws UserError if `out` is anything but an earlier build, or cannot be written
  */
 export async function buildExplorer(
   out: string,
@@ -94,7 +94,7 @@ async function checkReplaceable(out: string): Promise<void> {
     )
 }
 
-/** Puts the finished folder in the place of the earlier one, if there is one. */
+/** Replaces the earlier folder, if there is one, with the finished one. */
 async function replace(out: string, draft: string): Promise<void> {
   const former = draftOf(out)
   const had = await rename(out, former).then(

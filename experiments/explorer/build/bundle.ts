@@ -1,4 +1,4 @@
-// Page and workers through Vite.
+// Builds page and workers with Vite.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 import { UserError } from '../../lab/cli/user-error.ts'
@@ -24,13 +24,13 @@ interface Constants {
   readonly sources: Sources
 }
 
-/** No word on which plugin took how long. */
+/** Silences the report of how long each plugin took. */
 const checks = { pluginTimings: false }
 
 /**
- * The page and its workers as static files in `outDir`, with relative addresses. Not minified: who opens the
- * developer tools reads the code, and gpu.js reads kernels as source, of which a minifier makes what it does not know.
- * @param linked the files in `source/` to which the page leads
+ * The page and its workers as static files in `outDir`, with relative addresses. Not minified: people read the code
+ * in the developer tools, and gpu.js reads kernels as source, which a minifier turns into code that gpu.js does not know.
+ * @param linked the files in `source/` to which the page links
  */
 export async function bundle(
   outDir: string,

@@ -1,4 +1,4 @@
-// The corpus's result from which the library of features is made: kept from one build to the next, or one that is named.
+// The corpus's result from which the library of features is made: kept from one build to the next, or one that the user names.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
@@ -22,8 +22,8 @@ const SOURCES = [
 const KINDS = ['.ts', '.js', '.json', '.safetensors']
 
 /**
- * What `npm run corpus` found in the bundled texts with the bundled model. It is made once, and again when a file has changed
- * that decides it.
+ * What `npm run corpus` found in the bundled texts with the bundled model. It is made once, and again when a file that
+ * decides it has changed.
  * @throws UserError if it cannot be made or kept
  */
 export async function bundledCorpus(model: string): Promise<Corpus> {
@@ -38,7 +38,7 @@ export async function namedCorpus(folder: string, model: string): Promise<Corpus
   const corpus = await openCorpusOf(folder, { model, hooks: [...saes.keys()], quiet: true })
   if (corpus.missing.length > 0)
     throw new UserError(
-      `--corpus ${folder}: it has no layer ${corpus.missing.join(', ')}, and the page shows all that have an SAE: make it by npm run corpus`,
+      `--corpus ${folder}: it has no layer ${corpus.missing.join(', ')}, and the page shows all that have an SAE: make it with npm run corpus`,
     )
   return corpus
 }
@@ -54,7 +54,7 @@ async function make(kept: string, model: string): Promise<void> {
     for (const name of ['shards', 'data']) await rm(join(draft, name), { recursive: true })
     await explain(kept, () => publish(draft, kept))
     for (const name of await readdir(parent))
-      // of sources that are no more
+      // of sources that no longer exist
       if (!kept.endsWith(name) && extname(name) !== '.partial')
         await rm(join(parent, name), { recursive: true })
   } finally {
@@ -63,7 +63,7 @@ async function make(kept: string, model: string): Promise<void> {
   }
 }
 
-/** Another build may have been as far at the same time: then its result, which is the same, stays. */
+/** Another build may have finished at the same time: then its result, which is the same, stays. */
 async function publish(draft: string, kept: string): Promise<void> {
   await rename(draft, kept).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error

@@ -17,21 +17,21 @@ import { repository } from './repository.ts'
 
 const MODEL = 'tiny'
 
-/** What lies beside the page: what the worker is told of the files, and each file's content by its path. */
+/** What lies beside the page: the facts about the files that the worker is given, and each file's content by its path. */
 export interface Carried {
   readonly files: ModelFiles
   readonly contents: Map<string, Uint8Array>
 }
 
 interface CollectOptions {
-  /** A folder of `npm run corpus`; left out, the corpus is the bundled texts. */
+  /** A folder of `npm run corpus`; default: the corpus is the bundled texts. */
   readonly corpus?: string
   /** Is called with each step's name as it begins. */
   readonly onStep?: (step: string) => void
 }
 
 /**
- * The bundled model, its SAEs, what these find in the bundled texts, which is computed here, and in a corpus.
+ * The bundled model, its SAEs, what these find in the bundled texts, computed here, and in a corpus.
  * @throws UserError if there is no such corpus, or it was made with other weights
  */
 export async function collectFiles({ corpus, onStep }: CollectOptions = {}): Promise<Carried> {
@@ -42,7 +42,7 @@ export async function collectFiles({ corpus, onStep }: CollectOptions = {}): Pro
   const carry = (name: string, content: Uint8Array): FileFacts => {
     const sha256 = createHash('sha256').update(content).digest('hex')
     const extension = extname(name)
-    // the hash in its name, so that no cache gives an older one
+    // the hash in its name, so that no cache returns an older one
     const path = `files/${name.slice(0, -extension.length)}.${sha256.slice(0, 8)}${extension}`
     contents.set(path, content)
     return { path, bytes: content.length, sha256 }

@@ -2,8 +2,8 @@
 import type { SparseRows } from '../../../engine/sparse.ts'
 
 /**
- * For each feature the token of the texts that has most of its activation, all occurrences together; '' for none.
- * features: sparse [tokens, d_sae]; ids: one a token, `bos` where a text begins, which does not count; name: of an id
+ * For each feature the token of the texts with most of its activation, summed over all occurrences; '' if it never fires.
+ * features: sparse [tokens, d_sae]; ids: one per token, `bos` where a text begins, which does not count; name: that of an id
  */
 export function featureHints(
   features: SparseRows,

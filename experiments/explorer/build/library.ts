@@ -12,7 +12,7 @@ import {
 import { zipJson } from '../gzip.ts'
 import type { FileFacts } from '../file-facts.ts'
 
-/** Of the strongest firings those that the page has, and of those drawn from each interval. */
+/** How many of the strongest firings the page has, and how many of those drawn from each interval. */
 const STRONGEST = 5
 const DRAWN = 3
 
@@ -47,10 +47,10 @@ export async function packCorpus(
   return { facts: { tokens, documents, bundled }, layers: files }
 }
 
-/** As many digits as tell float32 numbers apart. */
+/** Enough digits to tell float32 numbers apart. */
 const exact = (value: number): number => Number(value.toPrecision(9))
 
-/** As many as a mark shows on hover: of these there are most. */
+/** The digits that a mark shows on hover: most numbers are of these. */
 const shown = (value: number): number => Number(value.toPrecision(3))
 
 function firedOn(examples: readonly ExampleRow[]): string[] {

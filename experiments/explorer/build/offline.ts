@@ -24,7 +24,7 @@ export async function addServiceWorker(folder: string): Promise<void> {
         paths.map(async (path) => [path, hash(path === PAGE ? page : await readFile(join(folder, path)))]),
       ),
     ) as Record<string, string>
-  // of all files, the page's without the version that is to be written into it
+  // of all files; the page's, before the version is written into it
   const version = hash(JSON.stringify(await hashes(page))).slice(0, 16)
   const versioned = page.replace(VERSION, `$1${version}`)
   const source = await readFile(repository('experiments/explorer/offline/service-worker.ts'), 'utf8')

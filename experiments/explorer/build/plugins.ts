@@ -1,8 +1,8 @@
-// What Vite does for this page beyond its own.
+// What this page needs from Vite beyond the usual.
 import type { Plugin } from 'vite'
 import { pagePolicy } from '../policy.ts'
 
-/** The page carries its policy itself, for hosts that send no headers; and leads to the reports where they are served, and to the files that lie in `source/`. */
+/** The page carries its own policy, for hosts that send no headers; and links to the reports, where they are served, and to the files in `source/`. */
 export function withHead(reports: boolean, files: readonly string[]): Plugin {
   const attrs = { 'http-equiv': 'Content-Security-Policy', content: pagePolicy }
   const link = reports ? '<a href="./reports/">Reports of the experiments</a>' : ''

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import ts from 'typescript'
 import type { Snippet, Sources, Step } from '../sources-shape.ts'
 
-/** What the page shows of each step: named functions of the project's own files. */
+/** The source that the page shows for each step: named functions of the project's own files. */
 const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: string])[]>> = {
   tokens: [
     ['gpt2/tokenizer.ts', 'PRE_TOKEN'],
@@ -72,7 +72,7 @@ const SHOWN: Readonly<Record<Step, readonly (readonly [file: string, name: strin
   ],
 }
 
-/** The lines of every step, as they stand in the files now. @throws if a function is gone, or has another name */
+/** The lines of every step, as they are in the files now. @throws if a function is gone or was renamed */
 export async function readSources(shown: typeof SHOWN = SHOWN): Promise<Sources> {
   const steps = Object.entries(shown).map(async ([step, places]) => {
     const snippets = await Promise.all(
@@ -95,7 +95,7 @@ export function cutFunction(file: string, source: string, name: string): Snippet
   const statement = parsed.statements.find((candidate) => namesOf(candidate).includes(name))
   if (statement === undefined)
     throw new Error(
-      `${file} has no top-level ${name} any more, which the Explorer shows: mend experiments/explorer/build/sources.ts`,
+      `${file} no longer has a top-level ${name}, which the Explorer shows: correct experiments/explorer/build/sources.ts`,
     )
   const [comment] = ts.getLeadingCommentRanges(source, statement.pos)?.slice(-1) ?? []
   const from = comment?.pos ?? statement.getStart(parsed)

@@ -22,11 +22,11 @@ export interface FoundModel {
   readonly files: ReadonlyMap<string, FolderFile>
   /** `model.safetensors`, or the index of several. */
   readonly weights: string
-  /** The one that is shown at each layer that has any. */
+  /** The SAE that is shown at each layer that has any. */
   readonly saes: ReadonlyMap<number, FoundSae>
-  /** Of all weights as float32, with what screening adds. */
+  /** The size of all weights as float32, with what screening adds. */
   readonly bytes: number
-  /** What was found and is not shown, a sentence each. */
+  /** What was found but is not shown, one sentence each. */
   readonly notes: readonly string[]
 }
 
@@ -36,7 +36,7 @@ const TORCH = /\.(bin|pt|pth|pkl|pkl\.gz)$/
 
 /**
  * Finds the model in a folder: the one with config.json, and every SAE, a folder with cfg.json and sae_weights.safetensors each.
- * @throws UserError with what is missing, or what in which file is not as it should be
+ * @throws UserError with what is missing, or what is wrong in which file
  */
 export async function examineFolder(folder: ModelFolder): Promise<FoundModel> {
   const place = modelPlace(folder)
@@ -58,7 +58,7 @@ export async function examineFolder(folder: ModelFolder): Promise<FoundModel> {
   return { name, config, files, weights, saes, bytes, notes }
 }
 
-/** The path of the folder that holds config.json, the least deep one. */
+/** The path of the folder that holds config.json, the one nearest the top. */
 function modelPlace({ name, files }: ModelFolder): string {
   const depth = (path: string): number => path.split('/').length
   const paths = files.map(({ path }) => path)
@@ -123,7 +123,7 @@ function torchNote(files: readonly FolderFile[]): string[] {
       ]
 }
 
-/** The page shows one SAE a layer, of the stream; where there are several, the first that the pass reaches. */
+/** The page shows one SAE per layer, of the stream; where there are several, the first that the pass reaches. */
 function onePerLayer(found: readonly FoundSae[]) {
   const saes = new Map<number, FoundSae>()
   const left: string[] = []
@@ -136,12 +136,14 @@ function onePerLayer(found: readonly FoundSae[]) {
   }
   const notes =
     left.length > 0
-      ? [`The page shows one SAE of the residual stream a layer; it leaves out those of ${left.join(', ')}.`]
+      ? [
+          `The page shows one SAE of the residual stream per layer; it leaves out those of ${left.join(', ')}.`,
+        ]
       : []
   return { saes, notes }
 }
 
-/** What a parser says is for a person, too. */
+/** What a parser says is also meant for people. */
 async function explained<T>(read: () => Promise<T>): Promise<T> {
   return read().catch((error: Error) => {
     throw new UserError(error.message, { cause: error })

@@ -1,8 +1,8 @@
-// A folder as a browser gives it, read where it lies.
+// A folder as a browser provides it, read in place.
 import { checkRange, type ByteSource } from '../../../engine/weights/bytes.ts'
 import { WeightsFileError } from '../../../engine/weights/weights.ts'
 
-/** A file of a folder that was dropped or chosen: its path from that folder on, with `/`. */
+/** A file of a folder that was dropped or chosen: its path from that folder, with `/`. */
 export interface FolderFile {
   readonly path: string
   readonly file: File
@@ -14,7 +14,7 @@ export interface ModelFolder {
   readonly files: readonly FolderFile[]
 }
 
-/** Bytes of a file, each part read only when it is asked for: half a gigabyte is never in memory twice. */
+/** A file's bytes, each part read only when asked for: half a gigabyte is never in memory twice. */
 export function fileSource({ path, file }: FolderFile): ByteSource {
   const source: ByteSource = {
     label: path,
@@ -36,11 +36,11 @@ export async function readFileText({ path, file }: FolderFile): Promise<string> 
   return file.text().catch(unreadable(path))
 }
 
-/** Browsers let nobody read a file that has changed since it was chosen. */
+/** Browsers refuse to read a file that has changed since it was chosen. */
 function unreadable(path: string): (error: Error) => never {
   return (error) => {
     throw new WeightsFileError(
-      `${path}: the browser cannot read it any more: ${error.message}; was it changed? Choose the folder again`,
+      `${path}: the browser can no longer read it: ${error.message}; was it changed? Choose the folder again`,
       { cause: error },
     )
   }

@@ -1,9 +1,9 @@
-// Keeps one whole version of the page for reading without a connection. The build writes VERSION and FILES before this script, so
-// that another version is another script: browsers compare them byte by byte.
+// Keeps one whole version of the page for reading without a connection. The build writes VERSION and FILES in front of this script, so
+// each version is a different script: browsers compare them byte by byte.
 
 /** Names the build. */
 declare const VERSION: string
-/** All files of the version, by path from the page's folder on, and their SHA-256 in hexadecimal. */
+/** All files of the version, by path from the page's folder, with their SHA-256 in hexadecimal. */
 declare const FILES: Readonly<Record<string, string>>
 
 interface Lasting extends Event {
@@ -23,12 +23,12 @@ const worker = self as unknown as {
 }
 
 const { scope } = worker.registration
-/** Of the caches of this page; and of the lock that each tab of a version holds: page/offline.ts. */
+/** Name of this page's caches, and of the lock that each tab of a version holds: page/offline.ts. */
 const PREFIX = `clearbox-explorer ${scope} `
 const NAME = PREFIX + VERSION
 
 worker.addEventListener('install', (event) => {
-  // under the lock that no older version's sweep takes it away half-way
+  // under the lock, so that no older version's sweep removes it half-way
   const done = navigator.locks.request(NAME, { mode: 'shared' }, keepAll)
   event.waitUntil(done.then(() => worker.skipWaiting()))
 })
@@ -43,7 +43,7 @@ worker.addEventListener('fetch', (event) => {
   } else event.respondWith(kept(request))
 })
 
-/** All files or none: a version of which one file cannot be had, or is another's, is not kept. */
+/** All files or none: a version is not kept if one of its files cannot be fetched or belongs to another version. */
 async function keepAll(): Promise<void> {
   try {
     const cache = await caches.open(NAME)
@@ -54,7 +54,7 @@ async function keepAll(): Promise<void> {
   }
 }
 
-/** What an earlier version has need not be fetched again. */
+/** Files that an earlier version has need not be fetched again. */
 async function keep(cache: Cache, path: string, sha256: string): Promise<void> {
   const url = new URL(path, scope).href
   for (const find of [() => caches.match(url), () => fetch(url, { cache: 'no-cache' })]) {
@@ -83,12 +83,12 @@ async function newest(request: Request, path: string): Promise<Response> {
   }
 }
 
-/** A file's name holds a hash of what is in it: whichever version has kept it, it is the same. */
+/** A file's name holds a hash of its content: it is the same whichever version has kept it. */
 async function kept(request: Request): Promise<Response> {
   return (await caches.match(request.url)) ?? fetch(request)
 }
 
-/** Lets older versions go, but none of which a tab is open: it may still want its files. */
+/** Deletes older versions, except those with an open tab, which may still want their files. */
 async function sweep(): Promise<void> {
   const { held = [] } = await navigator.locks.query()
   const used = new Set([NAME, ...held.map(({ name }) => name)])

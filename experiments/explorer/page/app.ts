@@ -30,7 +30,7 @@ import { PairContext } from './two-texts.ts'
 import { WhyContext } from './why-desk.ts'
 import { WritingContext } from './writing.ts'
 
-/** The whole page below its title. `root` tells tests and curious people what it is doing, in data attributes. */
+/** The whole page below its title. Data attributes of `root` tell tests and curious people what it is doing. */
 export function App({ root, sources }: { root: HTMLElement; sources: Sources }): VNode {
   const [state, reduced] = useReducer(reduce, null, () => startState(location.hash))
   const times = useRef<Times>({ changed: performance.now(), asked: 0 }).current
@@ -39,7 +39,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
     reduced(action)
   }, [])
   const { link, run, hover, card, failure } = state
-  // A text that the model cannot read is no part of a link.
+  // A text that the model cannot read does not go into a link.
   const shared = failure?.kind === 'text' && run !== null ? { ...link, text: run.text } : link
   const { writer, without } = useEngine(state, dispatch, times)
   useAddress(state.entry, shared, (hash) => dispatch({ type: 'linked', hash }))
@@ -49,7 +49,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   const { feature, neuron, edit, compare, head, sampling } = link
   const token = tokenShown(state)
   const chosen = clampToken(run, link.token)
-  // Of what an action leaves as it was, nothing is drawn again.
+  // What an action does not change is not drawn again.
   const writing = useKept({ ...writer, writing: state.writing, edit, sampling, dispatch })
   const neurons = useKept({ run, neuron, open: state.neuron, edit, dispatch })
   const why = useKept({ run, token: chosen, choice: link.why, open: state.why, without, dispatch })
@@ -88,7 +88,7 @@ export function App({ root, sources }: { root: HTMLElement; sources: Sources }):
   </${SourcesContext.Provider}>`
 }
 
-/** Keeps the choices in the address, and the address's in the page. Each click is an entry in the browser's history. */
+/** Keeps address and page in step: choices go into the address, and a changed address into the page. Each click is an entry in the browser's history. */
 function useAddress(entry: number, link: Link, linked: (hash: string) => void): void {
   const hash = `#${encodeLink(link)}`
   const before = useRef({ entry, hash })
@@ -106,12 +106,12 @@ function useAddress(entry: number, link: Link, linked: (hash: string) => void): 
   }, [entry, hash])
   useEffect(() => {
     const changed = (): void => linked(location.hash)
-    addEventListener('popstate', changed) // for a hash that is typed, too
+    addEventListener('popstate', changed) // also fired when a hash is typed
     return () => removeEventListener('popstate', changed)
   }, [])
 }
 
-/** Tells when a run has been painted: after the frame that draws it. */
+/** Reports when a run has been painted: after the frame that draws it. */
 function usePainted(run: ShownRun | null, times: Times, dispatch: Dispatch): void {
   useLayoutEffect(() => {
     if (run === null) return

@@ -1,4 +1,4 @@
-// Attention: every head of every layer, small, and one large.
+// Attention: every head of every layer as a small picture, and one as a large one.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { HeatCanvas, rowStyle } from './heat-canvas.ts'

@@ -1,9 +1,9 @@
 // The backends that the page offers.
-/** What can be asked to compute, in the words of the page. The names are those of engine/backends.ts; a test holds them to it. */
+/** What can be asked to compute, in the words of the page. The names are those of engine/backends.ts; a test compares them. */
 interface BackendName {
   readonly name: string
   readonly words: string
-  /** The most that all weights may take together, in bytes; left out: what the browser gives. */
+  /** The most bytes that all weights may take together; default: whatever the browser allows. */
   readonly mostBytes?: number
 }
 

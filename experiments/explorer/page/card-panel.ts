@@ -13,7 +13,7 @@ import type { Dispatch, OpenCard, State } from './state.ts'
 interface Props {
   readonly feature: FeatureRef
   readonly open: OpenCard | null
-  /** How far the bundled texts are read, where they are read for it. */
+  /** How many of the bundled texts have been read, if they are read for this card. */
   readonly progress: State['progress']
   readonly edit: readonly Change[]
   readonly run: ShownRun
@@ -21,7 +21,7 @@ interface Props {
   readonly dispatch: Dispatch
 }
 
-/** A feature's card: what to do to it, what that changed, and what it stands for as far as the bundled texts show it. */
+/** A feature's card: what you can do to it, what that changed, and what it stands for as far as the bundled texts show. */
 export function CardPanel({ feature, open, progress, edit, run, token, dispatch }: Props): VNode {
   const { heading, opener } = useFocusOnChange(feature)
   const close = (): void => {
@@ -53,18 +53,18 @@ function content(open: OpenCard | null, progress: State['progress'], dispatch: D
     </div>`
   if (!open?.card)
     return html`<p role="status">Looking through the bundled texts …</p>
-      ${progress && html`<p class="note">${progress.done} of ${progress.total} are read.</p>`}`
+      ${progress && html`<p class="note">${progress.done} of ${progress.total} have been read.</p>`}`
   return h(CardContent, { card: open.card, dispatch })
 }
 
-/** Whoever opens a card goes on reading there; who comes by a link begins at the top of the page. */
+/** Whoever opens a card goes on reading there; whoever comes by a link starts at the top of the page. */
 function useFocusOnChange(feature: FeatureRef) {
   const heading = useRef<HTMLHeadingElement>(null)
   const opener = useRef<HTMLElement | null>(null)
   useEffect(() => {
     const { activeElement } = document
     if (activeElement === document.body) return
-    // a relative's number on the card goes with the card
+    // the number of a related feature disappears together with the card
     if (activeElement instanceof HTMLElement && !activeElement.closest('.panel'))
       opener.current = activeElement
     heading.current?.focus()

@@ -2,12 +2,12 @@
 import { showNumber } from '../../lab/report/numbers.ts'
 import type { Change } from '../../lab/models/changes.ts'
 
-/** Whether two changes are of the same thing: of a feature there is one at a time. */
+/** Whether two changes concern the same thing: a feature has one change at a time. */
 export function sameThing(a: Change, b: Change): boolean {
   return thingOf(a) === thingOf(b)
 }
 
-/** The edit with this change in place of any other of the same thing. */
+/** The edit with this change, which replaces any other of the same thing. */
 export function withChange(edit: readonly Change[], change: Change): Change[] {
   const at = edit.findIndex((other) => sameThing(other, change))
   return at < 0 ? [...edit, change] : edit.with(at, change)

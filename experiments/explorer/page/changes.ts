@@ -29,7 +29,7 @@ export function changes(run: ShownRun, edited: EditedRun, token: number, dispatc
     html`<div class="changed">
       <div>
         ${movedText(run, edited)}
-        <p class="note">Marked: where the guess after the token moved. The most, to click at:</p>
+        <p class="note">Marked: where the guess after the token moved. Click one of the largest:</p>
         <p class="examples">
           ${largest.map(
             (position) =>
@@ -47,7 +47,7 @@ export function changes(run: ShownRun, edited: EditedRun, token: number, dispatc
   )
 }
 
-/** What was done, and whether it could do anything. */
+/** What was changed, and whether that could have any effect. */
 export function editSentence(run: ShownRun, { edit }: EditedRun): string {
   return edit.map((change) => changeSentence(run, change)).join(' ')
 }

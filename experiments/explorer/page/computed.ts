@@ -7,7 +7,7 @@ import type { Snippet, Sources, Step } from '../sources-shape.ts'
 /** The lines of source behind each step, as the build found them. */
 export const SourcesContext = createContext<Partial<Sources>>({})
 
-/** "How is this computed?": the lines that do it, with file and line. `what` tells one such panel from another. */
+/** "How is this computed?": the lines that do it, with file and line number. `what` distinguishes one such panel from another. */
 export function Computed({ step, what }: { step: Step; what: string }): VNode {
   const snippets = useContext(SourcesContext)[step] ?? []
   return html`<details class="computed">

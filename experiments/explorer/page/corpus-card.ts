@@ -1,4 +1,4 @@
-// What the corpus says of a feature, on its card and on the card that stands alone.
+// What the corpus says about a feature, on its card and on the card as a page of its own.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { corpusSentence, drawnFirings, partnersPart, strongestFirings } from '../../lab/report/corpus-part.ts'
@@ -6,7 +6,7 @@ import { showNumber } from '../../lab/report/numbers.ts'
 import { shownInCorpus, type CorpusCard } from '../corpus-shape.ts'
 import type { InCorpus } from '../protocol.ts'
 
-/** Of its strongest firings those that are shown. */
+/** How many of its strongest firings are shown. */
 const FIRINGS = 5
 
 /** @param name shows the number of another feature of its layer */
@@ -25,7 +25,7 @@ export function corpusSummary({ facts, card }: InCorpus): VNode {
   </div>`
 }
 
-/** The same without the chart library, which is larger than all else of a card that stands alone. */
+/** The same without the chart library, which is larger than all the rest of a card as a page of its own. */
 function bars({ edges, counts }: CorpusCard['histogram']): VNode | null {
   if (counts.length === 0) return null
   const most = Math.max(...counts)

@@ -1,7 +1,7 @@
-// Folders as browsers give them: dropped, or chosen by the button.
+// Folders as browsers provide them: dropped, or chosen with the button.
 import type { FolderFile, ModelFolder } from '../folder/model-folder.ts'
 
-/** Whether what is dragged is files, and not a text. */
+/** Whether what is dragged is files rather than text. */
 export function holdsFiles({ dataTransfer }: DragEvent): boolean {
   return dataTransfer?.types.includes('Files') ?? false
 }
@@ -12,9 +12,9 @@ export function chosenFolder(list: FileList): ModelFolder {
   return { name: files[0].path.split('/')[0], files }
 }
 
-/** All that was dropped, as one folder: several may be, a model's and its SAEs'. */
+/** Everything that was dropped, as one folder: it may be several, a model's and its SAEs'. */
 export async function droppedFolder({ dataTransfer }: DragEvent): Promise<ModelFolder> {
-  // All entries at once: after the event they are gone.
+  // All entries at once, because they are gone after the event.
   const entries = [...(dataTransfer?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? [])
   const files = (await Promise.all(entries.map(filesIn))).flat()
   return { name: entries.map(({ name }) => name).join(' and '), files }

@@ -16,15 +16,15 @@ import type { Dispatch } from './state.ts'
 interface Props {
   readonly feature: FeatureRef
   readonly edit: readonly Change[]
-  /** The feature's highest activation in the bundled texts; null where it is not known, or fires in none. */
+  /** The feature's highest activation in the bundled texts; null if it is not known or the feature fires in none. */
   readonly max: number | null
   readonly dispatch: Dispatch
 }
 
-/** Where nothing says how strongly a feature fires. */
+/** The strength to start from if nothing says how strongly a feature fires. */
 const TYPICAL = 10
 
-/** Where the slider of a factor ends: enough to drown what else stands there. */
+/** The largest factor of the slider: enough to drown out everything else. */
 const LARGEST_FACTOR = 10
 
 /** Turns a feature off or up, scales it, and leaves it as it is. */
@@ -72,7 +72,7 @@ export function EditControls({ feature, edit, max, dispatch }: Props): VNode {
   </div>`
 }
 
-/** What a button that turns a head or a neuron off, and on again, has and does. */
+/** Attributes and action of a button that turns a head or a neuron off and on again. */
 export function offSwitch(change: Change, edit: readonly Change[], dispatch: Dispatch) {
   const isOff = edit.some((other) => sameThing(other, change))
   const others = isOff ? withoutChange(edit, change) : withChange(edit, change)

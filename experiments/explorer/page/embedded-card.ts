@@ -1,4 +1,4 @@
-// The page as a feature's card alone, for a frame in another page: index.html?card=3.928. It needs no model.
+// The page as only a feature's card, for a frame in another page: index.html?card=3.928. It needs no model.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -54,7 +54,7 @@ export function EmbeddedCard({
   </article>`
 }
 
-/** The card's address in the Explorer; null, the Explorer as it begins. */
+/** The card's address in the Explorer; null for the Explorer as it starts. */
 function wayOut(feature: FeatureRef | null): VNode {
   const link = feature === null ? './' : `./#${encodeLink({ ...START, feature })}`
   return html`<p class="note">
@@ -63,7 +63,7 @@ function wayOut(feature: FeatureRef | null): VNode {
   </p>`
 }
 
-/** @throws Fault that says what there is, for a card that there is not; and if a file is missing or damaged */
+/** @throws Fault if there is no such card, saying which there are; and if a file is missing or damaged */
 async function read(wanted: string, { corpus, saes }: ModelFiles): Promise<Shown> {
   const layers = `There are layers 0 to ${saes.length - 1}.`
   const [, layer, feature] = /^(\d{1,6})\.(\d{1,6})$/.exec(wanted)?.map(Number) ?? []

@@ -1,4 +1,4 @@
-// The page’s side of its worker.
+// The page’s side of the exchange with its worker.
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { ALL, writeQuery } from '../library-query.ts'
 import type { Change } from '../../lab/models/changes.ts'
@@ -8,18 +8,18 @@ import { clampToken, type Dispatch, type State } from './state.ts'
 import type { WhyDesk } from './why-desk.ts'
 import type { Writer } from './writing.ts'
 
-/** When there was last a reason to run, and when there was one for the run that was asked for last: performance.now(). */
+/** The time (performance.now()) of the last reason to run, and of the reason for the run requested last. */
 export interface Times {
   changed: number
   asked: number
 }
 
-/** Until then nobody misses a run's progress, and drawing it would only take time from the run. */
+/** Until this much time has passed nobody misses a run's progress, and drawing it would only take time from the run. */
 const PATIENCE_MS = 100
 
 /**
  * Keeps one worker and asks it for what the state wants: a run whenever text or edit changed, a card whenever another
- * feature was chosen, an explanation whenever another run has come. Its answers become actions. -> what has it write, and
+ * feature was chosen, an explanation whenever another run has come. Its answers become actions. -> the functions that make it write, and
  * take parts out
  */
 export function useEngine(
@@ -48,7 +48,7 @@ export function useEngine(
     return () => started?.terminate()
   }, [state.worker])
 
-  // What keys ask for is asked in layout effects: they run with the key's own drawing, not after the next frame.
+  // What a key press asks for is requested in layout effects: they run with the key's own drawing, not after the next frame.
   useLayoutEffect(() => {
     if (opened === null) return
     const id = ++lastId.current
@@ -113,7 +113,7 @@ export function useEngine(
   }, [opened, isWanted, JSON.stringify(link.library)])
 
   const writing = state.writing?.id
-  // Whatever ends it on the page, it is not to be written any further.
+  // However it ended on the page, nothing more must be written.
   useEffect(() => (writing === undefined ? undefined : () => ask({ type: 'stop', id: writing })), [writing])
   const writer = useMemo(
     (): Writer => ({
@@ -137,7 +137,7 @@ export function useEngine(
   return { writer, without }
 }
 
-/** A worker that was told what computes; null where the browser gives none, which `fail` has been told then. */
+/** A worker that has been told what computes; null if the browser provides none, in which case `fail` has been told. */
 function open(
   request: Request & { type: 'open' },
   answer: (answer: Answer) => void,
@@ -148,7 +148,7 @@ function open(
     worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => answer(data))
     worker.addEventListener('messageerror', () => fail(broken('an answer of the worker could not be read')))
     worker.addEventListener('error', (event) => {
-      // The page says it; the console needs not say it again. What the worker still sends would undo the failure.
+      // The page reports it, so the console need not. What the worker still sends would undo the failure.
       event.preventDefault()
       worker.terminate()
       fail(broken(event.message || 'its script could not be loaded'))

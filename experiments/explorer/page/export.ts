@@ -1,9 +1,9 @@
-// A run as a file that the page gives away.
+// A run as a file to download.
 import type { Change } from '../../lab/models/changes.ts'
 import type { EditedRun, LayerRun, TopPerToken } from '../protocol.ts'
 import { featuresAt, topAt, type Entry, type ShownRun } from './text-run.ts'
 
-/** Float32 to the digits that tell it from its neighbours, and no more. */
+/** A float32 with just enough digits to tell it from its neighbours. */
 const number = (value: number): number => Number(value.toPrecision(9))
 
 /** A file format, hence snake_case. Tokens are rows throughout, BOS first. */

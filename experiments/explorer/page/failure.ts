@@ -1,4 +1,4 @@
-// What went wrong, in words, and the ways on.
+// What went wrong, in words, and what to do next.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { Failure } from '../protocol.ts'
@@ -21,7 +21,7 @@ interface Props {
   readonly dispatch: Dispatch
 }
 
-/** What a button says, and what it does. */
+/** A button's label, and what it does. */
 type Way = readonly [name: string, act: () => void]
 
 export function FailureNotice(props: Props): VNode {
@@ -35,7 +35,7 @@ export function FailureNotice(props: Props): VNode {
   </div>`
 }
 
-/** A text that is too long needs another text; damaged weights are so for every backend. */
+/** A text that is too long needs another text; damaged weights are damaged for every backend. */
 export function waysOn({ failure, backend, dispatch }: Omit<Props, 'stale'>): Way[] {
   const other = insteadOf(backend)
   const useOther: Way = [

@@ -7,10 +7,10 @@ import { featuresAt, strongest, type ShownRun } from './text-run.ts'
 import { barList, featureName, layerColumns, noSae, section, term, textToken, type Bar } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
-/** How many a layer are listed. */
+/** How many are listed per layer. */
 const SHOWN = 8
 
-/** What the residual stream carries into each layer, as features: one column a layer. */
+/** What the residual stream carries into each layer, as features: one column per layer. */
 export function featureColumns(
   run: ShownRun,
   token: number,

@@ -1,4 +1,4 @@
-// A block of the page under its title; on a phone it folds to the title.
+// A block of the page under its title; on a phone it can be folded to the title.
 import { html } from '../../lab/report/html.ts'
 import type { ComponentChildren, VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -7,7 +7,7 @@ import { useEffect, useState } from 'preact/hooks'
 const PHONE = '(max-width: 30rem)'
 
 interface Props {
-  /** Of the title, by which the block is found. */
+  /** The id of the title, by which the block is found. */
   readonly id: string
   /** The question that the block answers. */
   readonly title: string
@@ -16,7 +16,7 @@ interface Props {
   readonly children: ComponentChildren
 }
 
-/** What is folded is not drawn at all: a phone has less to do for each key. */
+/** What is folded is not drawn at all, so a phone has less to do at each key press. */
 export function Fold({ id, title, open = false, children }: Props): VNode {
   const folds = useMedia(PHONE)
   const [opened, setOpened] = useState(open)

@@ -43,7 +43,7 @@ export function lens(run: ShownRun, token: number, dispatch: Dispatch): VNode {
   )
 }
 
-/** The model's answer: how likely it holds each next token. */
+/** The model's answer: how likely each next token is according to it. */
 export function nextToken(run: ShownRun, token: number): VNode {
   const rows = topAt(run.next, token)
   const rest = 1 - rows.reduce((sum, { value }) => sum + value, 0)
@@ -67,7 +67,7 @@ export function nextToken(run: ShownRun, token: number): VNode {
   )
 }
 
-/** What stands there in truth, where the text goes on. */
+/** The token that actually follows, if the text goes on. */
 function actual(run: ShownRun, token: number, guesses: readonly Entry[]): ComponentChildren[] {
   if (token + 1 >= run.tokens.length) return []
   const follows = guesses.find(({ index }) => index === run.tokens[token + 1].id)

@@ -16,7 +16,7 @@ import { chipText } from './token-strip.ts'
 export interface HeadProps {
   readonly run: ShownRun
   readonly token: number
-  /** The one that is shown large. */
+  /** The head that is shown large. */
   readonly head: Link['head']
   readonly palette: Palette
   readonly edit: readonly Change[]
@@ -29,11 +29,11 @@ interface Pair {
   readonly key: number
 }
 
-/** So many names are legible beside rows and columns; of more tokens every second is named, or third, with its position. */
+/** How many names are legible beside rows and columns; of more tokens every second or third is named, with its position. */
 const MOST_NAMED = 48
 const SHOWN = 8
 
-/** One head's pattern, large, and in words the keys of the token at hand. */
+/** One head's pattern, large, and in words which keys the current token looks at. */
 export function HeadDetail({ run, token, head: { layer, head }, palette, edit, dispatch }: HeadProps): VNode {
   const [pair, setPair] = useState<Pair | null>(null)
   const size = run.tokens.length
@@ -91,7 +91,7 @@ export function HeadDetail({ run, token, head: { layer, head }, palette, edit, d
   </div>`
 }
 
-/** The tokens beside the rows, or under the columns; the list says the same to who cannot see them. */
+/** The tokens beside the rows, or under the columns; the list says the same to those who cannot see them. */
 function axis(run: ShownRun, name: 'queries' | 'keys', read?: number): VNode {
   const size = run.tokens.length
   const step = Math.ceil(size / MOST_NAMED)
@@ -120,7 +120,7 @@ function pairAt(event: PointerEvent, size: number): Pair {
   }
 }
 
-/** Where a key leads from a pair; undefined where it leads nowhere. */
+/** The pair that a key press moves to; undefined if it moves nowhere. */
 export function pairTarget(key: string, { query, key: at }: Pair, size: number): Pair | undefined {
   const within = (token: number): number => Math.max(0, Math.min(size - 1, token))
   const targets = {

@@ -1,4 +1,4 @@
-// An attention pattern as a picture, a pixel a pair of tokens.
+// An attention pattern as a picture, one pixel per pair of tokens.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
@@ -13,16 +13,16 @@ interface Props {
   readonly palette: Palette
 }
 
-/** A head's pattern, a pixel a pair of tokens; the style sheet makes it as large as it has to be. */
+/** A head's pattern, one pixel per pair of tokens; the style sheet scales it to the right size. */
 export function HeatCanvas({ attention, head, size, palette }: Props): VNode {
   const ref = useRef<HTMLCanvasElement>(null)
   const inSight = useInSight(ref)
   useLayoutEffect(() => {
     const canvas = ref.current
-    // The browser copies every canvas that has changed, seen or not: more work at a key than all the rest of the page.
+    // The browser copies every changed canvas, visible or not: more work per key press than all the rest of the page.
     if (canvas === null || !inSight) return
     if (canvas.width !== size) canvas.width = canvas.height = size
-    // Small and redrawn at every key: kept in plain memory, it is made anew much faster than on a graphics card.
+    // Small and redrawn at every key press: in plain memory it is redrawn much faster than on a graphics card.
     const context = canvas.getContext('2d', { willReadFrequently: true })
     context?.putImageData(new ImageData(pixels(attention, head, size, palette), size, size), 0, 0)
   }, [attention, head, size, palette, inSight])
@@ -34,7 +34,7 @@ export function attentionStep(share: number): number {
   return Math.round(8 * Math.sqrt(share))
 }
 
-/** Red, green, blue, opacity a pair; what lies ahead of a token stays transparent. [size, size, 4] */
+/** Red, green, blue and opacity per pair; what lies ahead of a token stays transparent. [size, size, 4] */
 export function pixels(attention: Float32Array, head: number, size: number, palette: Palette) {
   const data = new Uint8ClampedArray(size * size * 4)
   for (let query = 0; query < size; query++)
@@ -47,7 +47,7 @@ export function pixels(attention: Float32Array, head: number, size: number, pale
   return data
 }
 
-/** Where a token's row lies in a pattern of `size` tokens. */
+/** Where a token's row is in a pattern of `size` tokens. */
 export function rowStyle(token: number, size: number): string {
   return `top: ${(100 * token) / size}%; height: ${100 / size}%`
 }

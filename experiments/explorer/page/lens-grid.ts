@@ -21,7 +21,7 @@ interface Place {
   readonly token: number
 }
 
-/** Drawn while it is in sight: hundreds of cells are too many for every key. */
+/** Drawn only while it is in sight: hundreds of cells are too many for every key press. */
 export function LensGrid(props: Props): VNode {
   const frame = useRef<HTMLDivElement>(null)
   const [seen, setSeen] = useState(false)
@@ -36,7 +36,7 @@ export function LensGrid(props: Props): VNode {
   </div>`
 }
 
-/** One stop of Tab; the arrow keys lead from cell to cell. */
+/** One stop for the Tab key; the arrow keys move from cell to cell. */
 export function Grid({ run, token, dispatch }: Props): VNode {
   const table = useRef<HTMLTableElement>(null)
   const [read, setRead] = useState<Place | null>(null)
@@ -101,7 +101,7 @@ export function Grid({ run, token, dispatch }: Props): VNode {
   </div>`
 }
 
-/** Where a key leads from a cell; undefined where it leads nowhere. */
+/** The cell that a key press moves to; undefined if it moves nowhere. */
 export function gridTarget(key: string, { layer, token }: Place, run: ShownRun): Place | undefined {
   const [layers, tokens] = [run.layers.length - 1, run.tokens.length - 1]
   const targets = {

@@ -1,4 +1,4 @@
-// The library: every feature of every SAE, to be opened by number, searched and sorted.
+// The library: every feature of every SAE can be opened by number, searched and sorted.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
@@ -16,7 +16,7 @@ interface Props {
   readonly opened: Opened
   readonly query: LibraryQuery
   readonly library: OpenLibrary | null
-  /** Whose card is open. */
+  /** The feature whose card is open. */
   readonly open: FeatureRef | null
   readonly dispatch: Dispatch
 }
@@ -34,7 +34,7 @@ const ORDER_WORDS: Readonly<Record<LibraryQuery['order'], string>> = {
   strong: 'strongest first',
 }
 
-/** Of a feature's tokens those that a row shows. */
+/** How many of a feature's tokens a row shows. */
 const TOKENS = 4
 
 export const LibrarySection = memo((props: Props): VNode => {
@@ -60,7 +60,7 @@ export const LibrarySection = memo((props: Props): VNode => {
   )
 })
 
-/** A component of its own, so that it is seen when it is drawn: on a phone that is not before it is unfolded. */
+/** A component of its own, so that it notices when it is drawn: on a phone that is only once it is unfolded. */
 function Contents(props: Props): VNode {
   const { opened, query, library, dispatch } = props
   const seen = useInSight(() => dispatch({ type: 'library-seen' }))
@@ -71,7 +71,7 @@ function Contents(props: Props): VNode {
   </div>`
 }
 
-/** Tells once that it has come near the screen: nothing is fetched for who never gets there. */
+/** Reports once that it has come near the screen: nothing is fetched for readers who never get there. */
 function useInSight(tell: () => void) {
   const element = useRef<HTMLDivElement>(null)
   useEffect(() => {
@@ -147,7 +147,7 @@ function searchFields({ opened, query, dispatch }: Props): VNode {
         spellcheck=${false}
         autocomplete="off"
         value=${query.words}
-        placeholder=${query.by === 'text' ? 'a few words of text' : 'part of a token; none: all features'}
+        placeholder=${query.by === 'text' ? 'a few words of text' : 'part of a token; empty: all features'}
         onInput=${(event: Event) => choose({ words: valueOf(event) }, true)}
       />
     </label>

@@ -1,4 +1,4 @@
-// All that a person chose, as the hash of the page’s address.
+// Everything that a person chose, as the hash of the page’s address.
 import {
   lackedBy,
   readChange,
@@ -15,7 +15,7 @@ import { readToy, USUAL_TOY, writeToy } from './toy-link.ts'
 import { ALL, readQuery, writeQuery, type LibraryQuery } from '../library-query.ts'
 import type { Opened, Patch, Sampling, TokenChoice, WhyChoice } from '../protocol.ts'
 
-/** All that a person chose: what a link to the page carries in its hash. */
+/** Everything that a person chose: what a link to the page carries in its hash. */
 export interface Link {
   readonly text: string
   readonly backend: string
@@ -29,22 +29,22 @@ export interface Link {
   readonly feature: FeatureRef | null
   /** The MLP neuron whose card is open. */
   readonly neuron: NeuronRef | null
-  /** What is changed in the model; empty, nothing. */
+  /** What is changed in the model; empty: nothing. */
   readonly edit: readonly Change[]
   readonly sampling: Sampling
-  /** The text that is laid beside it; empty, none. */
+  /** The text it is compared with; empty: none. */
   readonly other: string
-  /** What is put from one of both texts into the other; null, nothing. */
+  /** What is put from one of the two texts into the other; null: nothing. */
   readonly patch: Patch | null
   /** The next token that is explained; null: none. */
   readonly why: WhyChoice | null
-  /** What the library of features is asked. */
+  /** The query to the library of features. */
   readonly library: LibraryQuery
   /** What the toy of superposition learns. */
   readonly toy: ToySettings
 }
 
-/** Of a text, in UTF-16 units: far more than the model reads, so that it is the model's limit that people meet. */
+/** The longest text, in UTF-16 units: far more than the model reads, so that people meet the model's limit and not this one. */
 export const LONGEST_TEXT = 20_000
 
 export const START: Link = {
@@ -64,15 +64,15 @@ export const START: Link = {
   toy: USUAL_TOY,
 }
 
-/** As a text area would give it, and as UTF-8 can hold it. */
+/** As a text area would return it, and as UTF-8 can hold it. */
 export function cleanText(text: string): string {
   return text.replace(/\r\n?/g, '\n').slice(0, LONGEST_TEXT).toWellFormed()
 }
 
-/** How a choice stands in the hash. */
+/** How a choice is written in the hash. */
 interface Field<T> {
   write(value: T): string
-  /** Undefined where it is not understood. */
+  /** Undefined if it is not understood. */
   read(written: string): T | undefined
 }
 
@@ -116,13 +116,13 @@ function writeRef({ layer, feature }: FeatureRef): string {
   return `${layer}-${feature}`
 }
 
-/** Undefined if one of them is not understood: an edit holds as a whole. */
+/** Undefined if one of them is not understood: an edit is accepted only as a whole. */
 function readEdit(written: string): Change[] | undefined {
   const edit = written.split(',').map(readChange)
   return edit.every((change) => typeof change !== 'string') ? edit : undefined
 }
 
-/** `id-12`, `text-%20range`, or nothing, which is the likeliest; behind a comma the same of the other token. */
+/** `id-12`, `text-%20range`, or nothing for the likeliest; after a comma, the same for the other token. */
 function writeWhy(why: WhyChoice | null): string {
   const write = (choice: TokenChoice | null): string => {
     if (choice === null) return ''
@@ -152,18 +152,18 @@ function writeField<Name extends keyof Link>(name: Name, link: Link): string {
   return FIELDS[name].write(link[name])
 }
 
-/** The fields that are otherwise than in another link, by name and as they stand in the hash. */
+/** The fields that differ from another link, by name and as written in the hash. */
 function difference(link: Link, other: Link): [name: keyof Link, written: string][] {
   const differ = NAMES.filter((name) => writeField(name, link) !== writeField(name, other))
   return differ.map((name) => [name, writeField(name, link)])
 }
 
-/** The hash, without `#`. What is as at the start is left out, but the text never: another day may start with another. */
+/** The hash, without `#`. What is as at the start is left out, except for the text: another day may start with another one. */
 export function encodeLink(link: Link): string {
   return new URLSearchParams({ text: link.text, ...Object.fromEntries(difference(link, START)) }).toString()
 }
 
-/** What a hash says, the rest as at the start; and, as they stand there, the fields that are not understood. */
+/** What a hash says, the rest as at the start; and, as written there, the fields that are not understood. */
 export function decodeLink(hash: string): { link: Link; refused: string[] } {
   const found = new Map<string, unknown>()
   const refused: string[] = []
@@ -176,13 +176,13 @@ export function decodeLink(hash: string): { link: Link; refused: string[] } {
   return { link: { ...START, ...Object.fromEntries(found) }, refused }
 }
 
-/** What a link said and its fitted form no longer does, as it stands in the hash. */
+/** What a link said and its fitted form no longer says, as written in the hash. */
 export function lostFields(link: Link, fitted: Link): string[] {
   const said = new Map(difference(link, START))
   return difference(link, fitted).flatMap(([name, written]) => (said.has(name) ? [`${name}=${written}`] : []))
 }
 
-/** The link, less what the model that opened does not have. */
+/** The link without what the opened model does not have. */
 export function fitLink(link: Link, { config, saes }: Opened): Link {
   const parts = saes.map(({ hook, dSae }) => (dSae > 0 ? { hookName: hook, dSae } : undefined))
   const exists = (change: Change): boolean => lackedBy({ config, saes: parts }, change) === undefined

@@ -10,7 +10,7 @@ if (wanted === null) {
   root.replaceChildren()
   render(h(App, { root, sources }), root)
 } else {
-  // A card in a frame of another page: nothing else of this one, and neither model nor charts are fetched.
+  // A card in a frame of another page: nothing else of this page is shown, and neither model nor charts are fetched.
   const { EmbeddedCard } = await import('./embedded-card.ts')
   document.documentElement.dataset.view = 'card'
   root.parentElement?.replaceChildren(root)

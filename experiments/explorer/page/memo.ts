@@ -1,8 +1,8 @@
-// What is drawn again only when something that it is drawn from is another.
+// Components that are drawn again only when their inputs have changed.
 import { Component, h, type ComponentClass, type FunctionComponent } from 'preact'
 import { useRef } from 'preact/hooks'
 
-/** The component, drawn again only when one of its properties is another value. */
+/** The component, drawn again only when one of its properties has changed. */
 export function memo<P extends object>(draw: FunctionComponent<P>): ComponentClass<P> {
   return class extends Component<P> {
     override shouldComponentUpdate(next: Readonly<P>): boolean {
@@ -14,7 +14,7 @@ export function memo<P extends object>(draw: FunctionComponent<P>): ComponentCla
   }
 }
 
-/** The object of the drawing before, as long as each field is the same value: a context that holds it draws nothing again. */
+/** The previous drawing's object, as long as each field has the same value: a context that holds it causes no new drawing. */
 export function useKept<T extends object>(now: T): T {
   const kept = useRef(now)
   if (differs(kept.current, now)) kept.current = now

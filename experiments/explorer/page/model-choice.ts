@@ -1,4 +1,4 @@
-// The bundled model, or one of the person's own: a folder that is dropped on the page or chosen.
+// The bundled model, or a person's own: a folder that is dropped on the page or chosen.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -13,7 +13,7 @@ import type { Dispatch } from './state.ts'
 
 interface Props {
   readonly backend: string
-  /** The one that is used; null: the bundled model. */
+  /** The one in use; null: the bundled model. */
   readonly folder: ModelFolder | null
   readonly dispatch: Dispatch
 }
@@ -52,7 +52,7 @@ export const ModelChoice = memo(({ backend, folder, dispatch }: Props): VNode =>
 
 async function offerOf(folder: ModelFolder, backend: string): Promise<Offer> {
   try {
-    // Parsers that few visitors need: no part of what every page loads.
+    // Parsers that few visitors need, so not every page loads them.
     const { examineFolder } = await import('../folder/examine.ts')
     const { checkFits } = await import('../../lab/models/fits.ts')
     const found = await examineFolder(folder)
@@ -64,7 +64,7 @@ async function offerOf(folder: ModelFolder, backend: string): Promise<Offer> {
   }
 }
 
-/** What the backend takes at most, or this device has as far as the browser says: it rounds, and says no more than 8 GB. */
+/** The most that the backend takes, or the device's memory as the browser reports it: rounded, and never more than 8 GB. */
 function memoryFor(backend: string): MemoryLimit {
   const { mostBytes = Infinity } = BACKENDS.find(({ name }) => name === backend) ?? {}
   const { deviceMemory = 8 } = navigator as Navigator & { deviceMemory?: number }
@@ -86,7 +86,7 @@ function offered(
   if (found === undefined)
     return html`<div class="notice" role="alert">
       <p>${problem}</p>
-      <p class="ways"><button type="button" onClick=${close}>Go on with the model that is here</button></p>
+      <p class="ways"><button type="button" onClick=${close}>Keep the present model</button></p>
     </div>`
   const { name, config, saes, bytes, notes } = found
   const layers = [...saes.keys()]
@@ -110,7 +110,7 @@ function useDrop(take: (folder: ModelFolder) => void, inputs: readonly unknown[]
   useEffect(() => {
     const drag = (event: DragEvent): void => {
       if (!holdsFiles(event)) return
-      event.preventDefault() // else the browser opens what is dropped, in place of the page
+      event.preventDefault() // else the browser would replace the page with what is dropped
       setOver(event.type === 'dragover')
     }
     const drop = (event: DragEvent): void => {

@@ -21,15 +21,15 @@ interface Desk {
   readonly dispatch: Dispatch
 }
 
-/** A card that comes draws itself alone. */
+/** When a card arrives, only the card is drawn. */
 export const NeuronContext = createContext<Desk | null>(null)
 
-/** What a neuron does in this text, and says to the next token; how to turn it off. */
+/** What a neuron does in this text, what it says about the next token, and how to turn it off. */
 export function NeuronPanel(): VNode | null {
   const desk = useContext(NeuronContext)
   const heading = useRef<HTMLHeadingElement>(null)
   const { neuron = null } = desk ?? {}
-  // Whoever opens it goes on reading there; who comes by a link begins at the top of the page.
+  // Whoever opens it goes on reading there; whoever comes by a link starts at the top of the page.
   useEffect(() => {
     if (document.activeElement !== document.body) heading.current?.focus()
   }, [neuron?.layer, neuron?.neuron])
@@ -68,7 +68,7 @@ function content({ run }: Desk, open: OpenNeuron | null): ComponentChildren {
     html`<p class="note">
       After GELU: orange above 0, blue below, on a scale up to the largest size in this text, BOS excluded.
     </p>`,
-    html`<h4>What does it say to the next token?</h4>`,
+    html`<h4>What does it say about the next token?</h4>`,
     lensPart(card),
     html`<p class="note">
       What one unit of its row of c_proj adds to the logits through the final LayerNorm and the unembedding,

@@ -1,4 +1,4 @@
-// Has the browser keep this version of the page, so that it works without a connection.
+// Makes the browser keep this version of the page, so that it works without a connection.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -16,16 +16,16 @@ export function Offline(): VNode {
 async function keepPage(): Promise<string> {
   const { serviceWorker } = navigator as Partial<Pick<Navigator, 'serviceWorker'>>
   if (serviceWorker === undefined)
-    return 'Not kept for reading offline: browsers keep only pages from https or from this machine, and none in private windows.'
+    return 'Not kept for reading offline: browsers keep only pages from https or from this machine, and keep none in private windows.'
   try {
     holdVersion()
     const registration = await serviceWorker.register('./service-worker.js')
     const first = registration.installing
-    // A registration that was there knows of a later version only once it has looked. Without its server it cannot look.
+    // An existing registration knows of a later version only after it has looked. Without its server it cannot look.
     if (first === null) await registration.update().catch(() => {})
     if ((await settled(first ?? registration.installing)) === 'redundant')
       return 'Not kept for reading offline: one of its files could not be fetched, or belongs to another version.'
-    return 'Kept in this browser: the page works without a connection, too.'
+    return 'Kept in this browser: the page also works without a connection.'
   } catch (error) {
     return `Not kept for reading offline: ${(error as Error).message}`
   }
@@ -38,7 +38,7 @@ function holdVersion(): void {
   void navigator.locks.request(name, { mode: 'shared' }, () => new Promise(() => {}))
 }
 
-/** How the installation of a worker ends; at once where there is none under way. */
+/** Resolves when the installation of a worker ends; at once if none is under way. */
 function settled(worker: ServiceWorker | null): Promise<ServiceWorkerState | undefined> {
   return new Promise((resolve) => {
     const look = (): void => {

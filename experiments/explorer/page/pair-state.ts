@@ -1,17 +1,17 @@
-// What the page knows of two texts beside each other, and how answers change it.
+// What the page knows about two texts beside each other, and how answers change that.
 import type { Column } from '../align.ts'
 import type { Answer, Failure, Pair, PatchedRow, Patching } from '../protocol.ts'
 import type { Link } from './link.ts'
 import type { ShownRun } from './text-run.ts'
 
 export interface PairState {
-  /** The other text beside the page's, or as far as that has come. */
+  /** The other text read beside the page's, or how far that has got. */
   readonly pair: ShownPair | null
-  /** What one text's activations do in the other, or as far as that has come. */
+  /** What one text's activations do in the other, or how far that has got. */
   readonly patching: ShownPatching | null
 }
 
-/** Both texts as they were read together: they stay until the next pair has come. */
+/** Both texts as they were read together; they stay until the next pair arrives. */
 export type ShownPair = { readonly id: number; readonly failure: Failure | null } & (
   { readonly own: null; readonly run: null } | (ReadPair & Omit<Pair, 'run'>)
 )
@@ -28,16 +28,16 @@ export interface ShownPatching {
   readonly failure: Failure | null
 }
 
-/** Both texts, and the tokens of them that are held against each other. */
+/** Both texts, and which of their tokens are compared. */
 export interface Beside {
   readonly own: ShownRun
   readonly run: ShownRun
   readonly columns: readonly Column[]
-  /** The position in each; null where there is none that stands for the other. */
+  /** The position in each; null if nothing corresponds to the other's. */
   readonly at: Column
 }
 
-/** What of it another link leaves standing. */
+/** The part of it that another link leaves in place. */
 export function pairKept(state: PairState & { readonly link: Link }, wanted: Link): PairState {
   const asked = ({ text, other, patch }: Link): string => JSON.stringify([text, other, patch])
   return {

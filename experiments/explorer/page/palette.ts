@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 /** The heat colours of steps 0..8 as red, green, blue, 0 to 255: canvases know no CSS variables. */
 export type Palette = readonly (readonly [number, number, number])[]
 
-/** The palette of the reader's colour scheme, and another one when that changes. */
+/** The palette of the reader's colour scheme; a new one when the scheme changes. */
 export function usePalette(): Palette {
   const [palette, setPalette] = useState(readPalette)
   useEffect(() => {
@@ -16,7 +16,7 @@ export function usePalette(): Palette {
   return palette
 }
 
-// light-dark() in a variable is decided where it is used: so it is used, for a moment.
+// light-dark() in a variable is resolved where it is used, so it is used for a moment.
 function readPalette(): Palette {
   const probe = document.createElement('i')
   document.body.append(probe)

@@ -13,7 +13,7 @@ interface Section {
   readonly id: string
   /** The question that the block answers. */
   readonly title: string
-  /** What the block shows, in a sentence or two. */
+  /** What the block shows, in one or two sentences. */
   readonly lead: ComponentChildren
   readonly step: Step
   /** Whether it is open from the start on a phone, where blocks fold. */
@@ -28,7 +28,7 @@ export function section({ id, title, lead, step, open }: Section, content: Compo
   <//>`
 }
 
-/** One column a layer, in a frame that scrolls sideways where they do not fit. */
+/** One column per layer, in a frame that scrolls sideways if they do not fit. */
 export function layerColumns(
   run: ShownRun,
   label: string,
@@ -47,7 +47,15 @@ export function layerColumns(
   </div>`
 }
 
-/** In place of a layer's features, in a model of one's own. */
+/** Does something that takes the pressed button away: the focus goes on to another element, not to the page's beginning. */
+export function thenFocus(act: () => void, selector: string): () => void {
+  return () => {
+    act()
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(selector)?.focus({ preventScroll: true }))
+  }
+}
+
+/** Shown instead of a layer's features, in a user's own model. */
 export const noSae = html`<p class="note">There is no SAE at this layer.</p>`
 
 /** A row whose background is its bar. */
@@ -56,7 +64,7 @@ export interface Bar {
   readonly shown: string
   /** How far the bar reaches, 0 to 1. */
   readonly share: number
-  /** What tells the row from others as rows come and go; and what a row that is a button has and does. */
+  /** The row's key, which identifies it as rows come and go; and, if the row is a button, its attributes and action. */
   readonly key?: number
   readonly button?: Readonly<Record<string, unknown>>
 }
@@ -83,7 +91,7 @@ export function valueOf({ target }: Event): string {
   return (target as HTMLInputElement).value
 }
 
-/** A term of the field, where it is explained. */
+/** A technical term where it is explained. */
 export function term(name: string): VNode {
   return html`<em>${name}</em>`
 }
@@ -104,7 +112,7 @@ export function vocabularyName(run: ShownRun, id: number): string {
   return name === undefined ? `token ${id}` : showToken(name)
 }
 
-/** A feature's number, and the token that it fires on most in the bundled texts, as far as there is one: a hint of its meaning. */
+/** A feature's number, and the token that it fires on most in the bundled texts, if there is one: a hint of its meaning. */
 export function featureName({ saes }: Opened, layer: number, feature: number): ComponentChildren {
   const hint = saes[layer].hints[feature]
   return [

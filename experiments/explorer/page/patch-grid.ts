@@ -6,7 +6,7 @@ import { colourScale, dataTable } from '../../lab/report/tables.ts'
 import { showToken } from '../../lab/report/tokens.ts'
 import type { Patch, PatchedRow, Patching } from '../protocol.ts'
 import type { ShownPair, ShownPatching } from './pair-state.ts'
-import { tokenName, valueOf } from './parts.ts'
+import { thenFocus, tokenName, valueOf } from './parts.ts'
 import type { Dispatch } from './state.ts'
 import { showLogit } from './two-differences.ts'
 import { topAt, type ShownRun } from './text-run.ts'
@@ -35,6 +35,7 @@ const STRONGEST = 3
 
 export function PatchGrid({ pair, patch, patching, dispatch }: Props): VNode {
   const choose = (chosen: Patch | null) => dispatch({ type: 'choose', choice: { patch: chosen } })
+  const start = thenFocus(() => choose(USUAL), '.patching select')
   return html`<h3>Which place makes the difference?</h3>
     <p>
       Activation patching: one text is read again and again, each time with the other’s activation put in at
@@ -44,7 +45,7 @@ export function PatchGrid({ pair, patch, patching, dispatch }: Props): VNode {
     ${
       patch === null
         ? html`<p class="examples">
-            <button type="button" onClick=${() => choose(USUAL)}>Patch every place</button>
+            <button type="button" id="patch" onClick=${start}>Patch every place</button>
           </p>`
         : [controls(pair, patch, choose), patching && outcome(pair, patch, patching)]
     }`
@@ -87,7 +88,7 @@ function controls({ own, run, names }: Read, patch: Patch, choose: (patch: Patch
       [['', 'none'], ...tokens.filter(([id]) => id !== String(patch.target ?? ''))],
       (id) => choose({ ...patch, against: idOf(id) }),
     )}
-    <button type="button" onClick=${() => choose(null)}>Stop and close</button>
+    <button type="button" onClick=${thenFocus(() => choose(null), '#patch')}>Stop and close</button>
   </p>`
 }
 
@@ -120,7 +121,7 @@ function premise(start: Patching): string {
   )
 }
 
-/** The text that is put into. */
+/** The text that receives the activations. */
 const receiver = ({ own, run }: Read, { into }: Patch): ShownRun => (into === 'other' ? run : own)
 
 const rowName = ({ layer, head }: PatchedRow): string =>

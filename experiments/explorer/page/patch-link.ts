@@ -1,4 +1,4 @@
-// How a patch stands in the page’s address.
+// How a patch is written in the page’s address.
 import { PATCHED } from '../../lab/analysis/intervene.ts'
 import type { Patch } from '../protocol.ts'
 

@@ -1,4 +1,4 @@
-// What the model does with the text: its answer, then how it came about, layer by layer; then what may be asked further.
+// What the model does with the text: its answer, how it came about, layer by layer, and then what else may be asked.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { attention } from './attention.ts'
@@ -26,7 +26,7 @@ interface Props extends Pick<Link, 'feature' | 'neuron' | 'edit' | 'compare' | '
   readonly dispatch: Dispatch
 }
 
-/** Drawn anew for another run, token or choice; not while a text is typed, nor for a hovered feature. */
+/** Drawn again for another run, token or choice; not while a text is typed, nor for a hovered feature. */
 export const Results = memo(
   ({ run, token, feature, neuron, edit, compare, head, card, progress, dispatch }: Props): VNode => {
     const palette = usePalette()

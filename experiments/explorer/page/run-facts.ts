@@ -1,4 +1,4 @@
-// What runs, and how long it takes; while it loads, how far it is.
+// What runs, and how long it takes; while it loads, how far it has got.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import { count, showNumber } from '../../lab/report/numbers.ts'
@@ -43,7 +43,7 @@ function facts(all: readonly (readonly [name: string, fact: string])[]): VNode {
   return html`<dl class="facts">${rows}</dl>`
 }
 
-/** For who cannot see the page: what it is doing, but not every key's outcome. */
+/** For those who cannot see the page: what it is doing, but not the result of every key press. */
 function statusSentence(state: State): string {
   const { progress } = state
   switch (phaseOf(state)) {
@@ -65,7 +65,7 @@ function progressBar({ progress }: State): VNode {
   ></progress>`
 }
 
-/** The least and the most that a layer took, with its SAE and its lens. */
+/** The shortest and the longest time that a layer took, with its SAE and its lens. */
 function layerTimes({ layers }: ShownRun): string {
   const times = layers.map(({ ms }) => ms.block + ms.sae + ms.lens)
   return `${showMs(Math.min(...times))} to ${showMs(Math.max(...times))}`

@@ -1,9 +1,9 @@
-// How the page's continuations are drawn: as npm run generate draws them, from the same defaults.
+// How the page's continuations are drawn: as npm run generate draws them, with the same defaults.
 import type { Sampling } from '../protocol.ts'
 
 export const USUAL_SAMPLING: Sampling = { temperature: 0.8, topK: null, topP: 1, seed: 0, tokens: 60 }
 
-/** What can be set, in the order of its fields and of the link. */
+/** What can be set, in the order of the fields and of the link. */
 export const SAMPLING_FIELDS = [
   { name: 'temperature', words: 'Temperature', min: 0, max: 100, step: 0.1 },
   { name: 'topK', words: 'Top k', min: 1, max: 999_999, step: 1 },
@@ -14,11 +14,20 @@ export const SAMPLING_FIELDS = [
 
 export type SamplingField = (typeof SAMPLING_FIELDS)[number]
 
-/** A number as its field takes it: within its limits, to three digits or whole. What is no number is the usual. */
+/** A number as its field takes it: within its limits, rounded to three digits or whole. Anything else becomes the default. */
 export function cleanNumber({ name, min, max, step }: SamplingField, written: string): number | null {
   if (written.trim() === '' || !Number.isFinite(Number(written))) return USUAL_SAMPLING[name]
   const within = Math.min(max, Math.max(min, Number(written)))
   return step === 1 ? Math.round(within) : Math.round(within * 1000) / 1000
+}
+
+/** What is said where a field could not take what was typed; empty where it could. */
+export function correction(field: SamplingField, written: string): string {
+  const taken = cleanNumber(field, written)
+  if (written.trim() === '' || Number(written) === taken) return ''
+  const { words, min, max, step } = field
+  const kind = step === 1 ? 'a whole number' : 'a number of at most three decimals'
+  return `${words} takes ${kind} from ${min} to ${max}. It is now ${taken ?? 'all'}.`
 }
 
 /** `0.8-all-1-0-60` */

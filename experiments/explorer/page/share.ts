@@ -1,4 +1,4 @@
-// The way out: a link to all that is shown, and its numbers as a file.
+// For taking along: a link to all that is shown, and its numbers as a file.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useState } from 'preact/hooks'
@@ -56,6 +56,6 @@ function download(run: ShownRun): void {
   anchor.href = address
   anchor.download = 'clearbox-explorer.json'
   anchor.click()
-  // The download has its own hold on the file only once it has begun.
+  // The download keeps the file alive by itself only once it has begun.
   setTimeout(() => URL.revokeObjectURL(address), 10_000)
 }

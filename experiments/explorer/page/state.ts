@@ -10,24 +10,24 @@ import type { ShownRun } from './text-run.ts'
 /** All that the page knows. */
 export interface State extends PairState {
   readonly link: Link
-  /** What the address said and is not understood, or not there in this model; until something else is chosen. */
+  /** Parts of the address that were not understood, or that this model does not have; until something else is chosen. */
   readonly refused: readonly string[]
-  /** Counts the entries in the browser's history: another number is another entry. */
+  /** Counts the entries in the browser's history: a new number means a new entry. */
   readonly entry: number
   readonly hover: Hover
-  /** Counts the workers: another number is another worker. */
+  /** Counts the workers: a new number means a new worker. */
   readonly worker: number
   /** The person's own model; null for the bundled one. */
   readonly folder: ModelFolder | null
   readonly opened: Opened | null
   readonly progress: Extract<Answer, { type: 'progress' }> | null
-  /** The id of the run that was asked for last: answers to older ones are ignored. */
+  /** The id of the run requested last: answers to older ones are ignored. */
   readonly asked: number | null
-  /** How many layers of it are read, while it is under way. */
+  /** How many of its layers have been read while it is under way. */
   readonly layersRead: number | null
-  /** The last whole run. */
+  /** The last complete run. */
   readonly run: ShownRun | null
-  /** The run that was painted last, and the milliseconds from the change that asked for it. */
+  /** The run that was painted last, and the milliseconds since the change that asked for it. */
   readonly painted: { readonly id: number; readonly ms: number } | null
   /** Why there is no engine, or no run. */
   readonly failure: Failure | null
@@ -35,7 +35,7 @@ export interface State extends PairState {
   /** Whether the library of features has come into sight: it is fetched only then. */
   readonly librarySeen: boolean
   readonly library: OpenLibrary | null
-  /** What is written on from the text, with the edit and without. */
+  /** The continuations of the text, with the edit and without. */
   readonly writing: ShownWriting | null
   readonly neuron: OpenNeuron | null
   /** The explanation of a next token. */
@@ -47,61 +47,61 @@ export interface Hover {
   readonly feature: FeatureRef | null
 }
 
-/** The card that was asked for, and what came of it. */
+/** The card that was requested, and the result. */
 export interface OpenCard {
   readonly id: number
   readonly card: Card | null
   readonly failure: Failure | null
 }
 
-/** The neuron's card that was asked for last; until it comes, the one before stays. */
+/** The neuron's card requested last; until it arrives, the previous one stays. */
 export interface OpenNeuron {
   readonly id: number
   readonly card: NeuronCard | null
   readonly failure: Failure | null
 }
 
-/** The explanation that was asked for last; until it comes, the one before stays. */
+/** The explanation requested last; until it arrives, the previous one stays. */
 export interface OpenWhy {
   readonly id: number
   readonly busy: boolean
   readonly why: Why | null
   /** The run that `why` is about: a newer one may be shorter. */
   readonly run: ShownRun | null
-  /** The position that `why` is about, and the one that was asked about. */
+  /** The position that `why` is about, and the one requested. */
   readonly position: number
   readonly asked: number
   readonly failure: Failure | null
-  /** How many parts are to be taken out, and what the logit loses without each, as far as they are. */
+  /** How many parts are to be taken out, and what the logit loses without each of those taken out so far. */
   readonly wanted: number
   readonly losses: readonly { readonly change: Change; readonly loss: number }[]
 }
 
-/** The search of the library that was asked for last; while it is under way, what the one before found. */
+/** The search of the library requested last; while it is under way, the results of the previous one. */
 export interface OpenLibrary {
   readonly id: number
   readonly found: LibraryPage | null
   readonly failure: Failure | null
 }
 
-/** Continuations under way, or as far as they have come. */
+/** Continuations, finished or under way. */
 export interface ShownWriting {
   readonly id: number
   readonly phase: 'writing' | 'paused'
-  /** As the model is, first; with the edit, where there is one. */
+  /** First that of the model as it is; then, if there is an edit, that with it. */
   readonly sides: readonly { readonly side: Side; readonly tokens: readonly Token[] }[]
   readonly endings: Readonly<Partial<Record<Side, Ending | null>>>
   readonly failure: Failure | null
 }
 
 export type Action =
-  /** The address was opened, changed by hand, or by going back. */
+  /** The address was opened, or changed by hand or by going back. */
   | { readonly type: 'linked'; readonly hash: string }
-  /** `passing`: a key or a slider's step, one of many, over which Back passes. */
+  /** `passing`: one of many key presses or slider steps, which Back skips. */
   | { readonly type: 'choose'; readonly choice: Partial<Link>; readonly passing?: boolean }
   | { readonly type: 'hover'; readonly hover: Partial<Hover> }
   | { readonly type: 'restart' }
-  /** Another model: of a folder, or the bundled one. */
+  /** Another model: from a folder, or the bundled one. */
   | { readonly type: 'model'; readonly folder: ModelFolder | null }
   | { readonly type: 'asked'; readonly id: number }
   | { readonly type: 'painted'; readonly id: number; readonly ms: number }
@@ -135,7 +135,7 @@ export function startState(hash: string): State {
   }
 }
 
-/** What a new worker begins with. */
+/** The state that a new worker starts with. */
 function freshWorker(worker: number) {
   return {
     worker,
@@ -209,7 +209,7 @@ function whyAsked(before: OpenWhy | null, { id, position }: { id: number; positi
   return { id, busy: true, why, run, position: shown, asked: position, failure: null, wanted: 0, losses: [] }
 }
 
-/** A new writing; or, asked for again under its id, the one that goes on. */
+/** A new continuation; or, if requested again under its id, the one that goes on. */
 function writingOf({ writing, link }: State, id: number): ShownWriting {
   if (writing?.id === id) return { ...writing, phase: 'writing' }
   const sides: Side[] = link.edit.length > 0 ? ['plain', 'edited'] : ['plain']
@@ -222,12 +222,12 @@ function writingOf({ writing, link }: State, id: number): ShownWriting {
   }
 }
 
-/** What a continuation depends on; another one ends it. */
+/** What a continuation depends on; a change of it ends the continuation. */
 function writtenFrom({ text, edit, sampling }: Link): string {
   return JSON.stringify([text, edit, sampling])
 }
 
-/** Another choice; another backend is another worker. */
+/** Another choice; another backend means another worker. */
 function relink(state: State, wanted: Link): State {
   const card = wanted.feature === null ? null : state.card
   const why = wanted.why === null ? null : state.why
@@ -247,7 +247,7 @@ function relink(state: State, wanted: Link): State {
   return wanted.backend === state.link.backend ? chosen : { ...chosen, ...freshWorker(state.worker + 1) }
 }
 
-/** Leaves out of the link what the model does not have, and says so. */
+/** Removes from the link what the model does not have, and says so. */
 function fit(state: State): State {
   if (state.opened === null) return state
   const link = fitLink(state.link, state.opened)
@@ -323,9 +323,9 @@ function failed(state: State, { id, failure }: Extract<Answer, { type: 'failed' 
   if (id !== undefined && id === state.pair?.id) return { ...state, pair: { ...state.pair, failure } }
   if (id !== undefined && id === state.patching?.id)
     return { ...state, patching: { ...state.patching, failure } }
-  // A fault of a run that is no longer wanted is nobody's concern.
+  // A fault of a run that is no longer wanted does not matter.
   if (id !== undefined && id !== state.asked) return state
-  // Without a run that it belongs to, the fault is the worker's: nothing more will come from it.
+  // A fault that belongs to no run is the worker's: nothing more will come from it.
   return {
     ...state,
     failure,

@@ -1,4 +1,4 @@
-// The toy's arrows in their plane, and what each reads of the others.
+// The toy's arrows in their plane, and what each reads from the others.
 import { html } from '../../lab/report/html.ts'
 import type { VNode } from 'preact'
 import type { Arrows } from '../../lab/analysis/superposition/judge.ts'
@@ -8,14 +8,14 @@ import { colourScale, dataTable } from '../../lab/report/tables.ts'
 
 /** Half the width of the drawing, in its units, and the length of an arrow of length 1: trained ones reach to 1.2. */
 const [HALF, UNIT] = [160, 106]
-/** What is shorter has neither head nor name. */
+/** Arrows shorter than this have neither head nor name. */
 const SHORT = 15
-/** What is heard this loudly has the darkest colour; what is heard less than this has none. */
+/** What is read this strongly gets the darkest colour; what is read less than this gets none. */
 const [DARKEST, FAINTEST] = [1.4, 0.05]
 
 const features = Array.from({ length: FEATURES }, (_, i) => i)
 
-/** A picture that `seen` puts in words. */
+/** A picture that `seen` describes in words. */
 export function arrowPicture(toy: Toy, seen: string): VNode {
   return html`<svg class="arrows" viewBox="${-HALF} ${-HALF} ${2 * HALF} ${2 * HALF}" role="img">
     <title>The five features’ arrows in the plane</title>
@@ -28,7 +28,7 @@ export function arrowPicture(toy: Toy, seen: string): VNode {
   </svg>`
 }
 
-/** The same as a button's small picture: no names, lines alone. */
+/** The same as a button's small picture: lines only, no names. */
 export function smallPicture({ W }: Toy): VNode {
   return html`<svg
     class="arrows small"
@@ -50,7 +50,7 @@ function arrow({ W }: Toy, feature: number): VNode {
   const length = Math.sqrt(x * x + y * y)
   const name = `arrow-${feature + 1}`
   if (length < SHORT) return html`<g class=${name}><circle r="3" cx=${x.toFixed(1)} cy=${y.toFixed(1)} /></g>`
-  /** So far along the arrow, from the middle, and so far aside. */
+  /** The point this far along the arrow from the middle, and this far to the side. */
   const at = (along: number, aside: number): [string, string] => [
     ((x * along - y * aside) / length).toFixed(1),
     ((y * along + x * aside) / length).toFixed(1),
@@ -69,7 +69,7 @@ function arrow({ W }: Toy, feature: number): VNode {
 export function readsTable({ reads }: Arrows): VNode {
   return html`<div class="reads">
     ${dataTable({
-      caption: 'What each feature’s reader (row) hears of a feature that is present (column)',
+      caption: 'What each feature’s reader (row) reads when a feature (column) is present',
       columns: ['Reader', ...features.map((i) => `${i + 1}`)],
       rows: features.map((i) => ({
         head: html`<b class="arrow-${i + 1}">${i + 1}</b>`,

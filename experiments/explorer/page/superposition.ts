@@ -1,4 +1,4 @@
-// "Why are there more features than dimensions?": five features that learn, before one's eyes, to share a plane.
+// "Why are there more features than dimensions?": five features learn, before the reader's eyes, to share a plane.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { useRef } from 'preact/hooks'
@@ -34,7 +34,7 @@ interface Props {
 
 type Choose = (choice: Partial<ToySettings>, passing?: boolean) => void
 
-/** Not drawn anew while a text is typed. */
+/** Not drawn again while a text is typed. */
 export const SuperpositionSection = memo((props: Props): VNode =>
   section(
     {
@@ -42,9 +42,9 @@ export const SuperpositionSection = memo((props: Props): VNode =>
       title: 'Why are there more features than dimensions?',
       step: 'superposition',
       lead: [
-        'Because only a few are there at a time. Here a toy learns on this page: five features have to go through a plane, ' +
+        'Because only a few are present at a time. Here a toy learns on this page: five features have to go through a plane, ' +
           'which is two numbers, and come out as they went in. An arrow is the direction in which one feature is written, as ' +
-          `a decoder direction of an SAE is one in the ${props.dModel} numbers of the stream. While all are always there, two ` +
+          `a decoder direction of an SAE is one in the ${props.dModel} numbers of the stream. While all are always present, two ` +
           'get a dimension each, and three are given up. Make them rarer with the slider, and they begin to share: this is ',
         term('superposition'),
         '.',
@@ -70,10 +70,10 @@ function Toy({ settings, dispatch }: Props): VNode {
     <p class="examples">
       ${playButton(desk)}
       <button type="button" onClick=${() => choose({ seed: (settings.seed + 1) % 1_000_000 })}>
-        Train from another beginning
+        Train from another start
       </button>
       <span>
-        ${`Step ${steps.toLocaleString('en')} of ${STEPS.toLocaleString('en')}, from beginning ${settings.seed}`}
+        ${`Step ${steps.toLocaleString('en')} of ${STEPS.toLocaleString('en')}, from start ${settings.seed}`}
       </span>
     </p>
     <div class="toy-picture">
@@ -83,8 +83,8 @@ function Toy({ settings, dispatch }: Props): VNode {
         <h3>Benefit against interference</h3>
         ${readsTable(arrows)}
         <p class="note">
-          On the diagonal a feature’s reader hears the feature itself, and should hear 1. Elsewhere it hears
-          another one, and should hear 0. What is below 0 does no harm by itself: the ReLU makes it 0. What is
+          On the diagonal a feature’s reader reads the feature itself, and should get 1. Elsewhere it reads
+          another one, and should get 0. What is below 0 does no harm by itself: the ReLU makes it 0. What is
           above 0 disturbs, but only while the other one is there. Where that is rare, five arrows that
           disturb each other cost less than three features given up. <code>npm run superposition</code> prints
           these numbers, and how crowded the directions of the bundled SAEs are.
@@ -128,13 +128,13 @@ function controls({ present, decay }: ToySettings, choose: Choose): VNode {
 const howOften = (present: number): string =>
   present === 1 ? 'always' : `${showProbability(present)} of the time`
 
-/** One element whatever it does: who presses it by a key keeps the focus. */
+/** One element whatever it does, so that whoever presses it with a key keeps the focus. */
 function playButton({ training, playing, play, stop, again }: ToyDesk): VNode {
   const [name, act] = playing ? ['Stop', stop] : training.done ? ['Train again', again] : ['Go on', play]
   return html`<button type="button" onClick=${act}>${name}</button>`
 }
 
-/** What is seen now, in words, and what it costs. Read out when it has come to rest. */
+/** What is seen now, in words, and what it costs. Read out when training has stopped. */
 function losses(settings: ToySettings, { training, playing }: ToyDesk, seen: string): VNode[] {
   const [loss, twoKept] = [expectedLoss(training.toy, settings), twoKeptLoss(settings)]
   const most = Math.max(loss, twoKept)
@@ -148,7 +148,7 @@ function losses(settings: ToySettings, { training, playing }: ToyDesk, seen: str
   ]
 }
 
-/** Where a training from this beginning ends, at each of the slider's stops. */
+/** Where training from this start ends, at each of the slider's stops. */
 function strip(all: readonly ToyTraining[], settings: ToySettings, choose: Choose): VNode {
   return html`<ol
     class="toy-strip"

@@ -1,4 +1,4 @@
-// What the model is to read, what computes, and how that went.
+// What the model should read, what computes, and how that went.
 import { html } from '../../lab/report/html.ts'
 import { h, type VNode } from 'preact'
 import { BACKENDS } from './backends.ts'
@@ -31,7 +31,7 @@ export function TextPanel({ state, dispatch }: { state: State; dispatch: Dispatc
   </section>`
 }
 
-/** What of the address could not be followed. */
+/** The parts of the address that could not be followed. */
 function refusal(refused: readonly string[]): VNode {
   const fields = refused.flatMap((field) => [' ', html`<code>${visible(shorten(field, 40))}</code>`])
   return html`<p class="notice" role="status">
@@ -43,7 +43,7 @@ const TextBox = memo(({ text, dispatch }: { text: string; dispatch: Dispatch }):
   const write = (event: Event): void =>
     dispatch({ type: 'choose', choice: { text: valueOf(event) }, passing: true })
   return html`<div>
-    <p id="text-note" class="note">The model reads it at every key; nothing leaves this page.</p>
+    <p id="text-note" class="note">The model reads it at every key press; nothing leaves this page.</p>
     <textarea
       id="text"
       aria-labelledby="text-title"

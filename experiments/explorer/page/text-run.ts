@@ -1,14 +1,14 @@
 // Reads a run: which features fire, where a head attends, what an edit moved.
 import type { Opened, SparseFeatures, TextRun, TopPerToken } from '../protocol.ts'
 
-/** A run that is shown: it stays until the next one has come, whatever computes that. */
+/** A run that is shown: it stays until the next one has arrived, whatever computes it. */
 export interface ShownRun extends TextRun {
   readonly id: number
   /** What read the text. */
   readonly opened: Opened
 }
 
-/** What stands at an index, and how much. */
+/** An index, and the value there. */
 export interface Entry {
   readonly index: number
   readonly value: number
@@ -16,7 +16,7 @@ export interface Entry {
 
 const byValue = (a: Entry, b: Entry): number => b.value - a.value
 
-/** One token's entries, the strongest first as they come. */
+/** One token's entries, which arrive strongest first. */
 export function topAt({ perToken, indices, values }: TopPerToken, token: number): Entry[] {
   return Array.from({ length: perToken }, (_, i) => {
     const place = token * perToken + i
@@ -41,7 +41,7 @@ export function activations({ offsets, indices, values }: SparseFeatures, featur
   return found
 }
 
-/** The strongest activation of any feature on any token but BOS, whose stream is unlike every other's; 0 without any. */
+/** The strongest activation of any feature on any token but BOS, whose stream is unlike every other's; 0 if there is none. */
 export function strongest({ offsets, values }: SparseFeatures): number {
   let most = 0
   for (let i = offsets[1]; i < values.length; i++) most = Math.max(most, values[i])
@@ -58,7 +58,7 @@ export function meanFeatures({ offsets, indices, values }: SparseFeatures, lengt
   return means.sort(byValue).slice(0, length)
 }
 
-/** Features that fire on a token, on average over all tokens but BOS. */
+/** The number of features that fire on a token, averaged over all tokens but BOS. */
 export function meanFiring({ offsets, values }: SparseFeatures): number {
   const tokens = offsets.length - 2
   return tokens > 0 ? (values.length - offsets[1]) / tokens : 0

@@ -9,10 +9,10 @@ import type { Change, FeatureRef } from '../../lab/models/changes.ts'
 import { changeName } from './change-words.ts'
 import { activations, type ShownRun } from './text-run.ts'
 import { memo } from './memo.ts'
-import { section, term, tokenName } from './parts.ts'
+import { section, term, thenFocus, tokenName } from './parts.ts'
 import type { Dispatch } from './state.ts'
 
-/** What the tokens are; they themselves stand below it, where they stay in sight. */
+/** What tokens are; the text's own stand below it, where they stay in sight. */
 export function tokens(run: ShownRun): VNode {
   return section(
     {
@@ -34,7 +34,7 @@ export function tokens(run: ShownRun): VNode {
 
 interface Props {
   readonly run: ShownRun
-  /** The token that was chosen, and the one that everything is shown for: a hovered one goes before. */
+  /** The token that was chosen, and the one that everything is shown for: a hovered one takes precedence. */
   readonly chosen: number
   readonly shown: number
   /** The feature whose tokens are marked. */
@@ -48,7 +48,7 @@ export const TokenStrip = memo((props: Props): VNode => {
   const { run, chosen, shown, marked, edit, dispatch } = props
   const marks = marked && activations(run.layers[marked.layer].features, marked.feature)
   const list = useRef<HTMLDivElement>(null)
-  // After the frame: asking where a chip is would lay the whole page out once more.
+  // After the frame: asking where a chip is would make the browser lay out the whole page again.
   useEffect(() => {
     const option = list.current?.children[chosen]
     if (option instanceof HTMLElement) scrollWithin(option)
@@ -104,13 +104,13 @@ function chip(
   >`
 }
 
-/** What stands in a chip: on one line, and never nothing. */
+/** A chip's text: on one line, and never empty. */
 export function chipText(token: string): string {
   const shown = visible(token).replaceAll('\n', '').replaceAll('\t', '')
   return /^ *$/.test(shown) ? '·'.repeat(Math.max(1, shown.length)) : shown
 }
 
-/** Where a key leads among `length` tokens; undefined where it leads nowhere. */
+/** The token that a key press moves to, of `length`; undefined if it moves nowhere. */
 export function keyTarget(key: string, token: number, length: number): number | undefined {
   const [back, on, last] = [Math.max(0, token - 1), Math.min(length - 1, token + 1), length - 1]
   const targets = { ArrowLeft: back, ArrowUp: back, ArrowRight: on, ArrowDown: on, Home: 0, End: last }
@@ -129,7 +129,7 @@ function reading(
   return `${at} Marked: where feature ${marked.feature} of layer ${marked.layer} fires (${fires}); here ${showNumber(marks[shown])}.`
 }
 
-/** A token's name; of the last bytes of a character, the character as well. */
+/** A token's name; for the last bytes of a character, also the character. */
 function fullName(run: ShownRun, position: number): string {
   const { piece, shown } = run.tokens[position]
   const name = tokenName(run, position)
@@ -139,14 +139,14 @@ function fullName(run: ShownRun, position: number): string {
 }
 
 function undo(edit: readonly Change[], dispatch: Dispatch): VNode {
-  const stop = (): void => dispatch({ type: 'choose', choice: { edit: [] } })
+  const stop = thenFocus(() => dispatch({ type: 'choose', choice: { edit: [] } }), '.chips')
   return html`<span class="editing">
     Changed: ${edit.map(changeName).join('; ')}.${' '}
     <button type="button" onClick=${stop}>Undo</button>
   </span>`
 }
 
-/** The mean over BOS would mislead; so would a scale that ends at it. */
+/** A mean that includes BOS would mislead; so would a scale that ends at it. */
 function maximum(marks: Float32Array): number {
   return Math.max(0, ...marks.subarray(1))
 }

@@ -8,7 +8,7 @@ import type { Dispatch } from './state.ts'
 import type { ShownRun } from './text-run.ts'
 
 interface Stop {
-  /** The section that it leads to. */
+  /** The section that it shows. */
   readonly id: string
   readonly title: string
   readonly words: string
@@ -29,7 +29,7 @@ const STOPS: readonly Stop[] = [
     title: 'The model says what comes next',
     words:
       'After each token it gives every possible next token a probability. Choose another token in the list that stays ' +
-      'at the top, and this section is about that one.',
+      'at the top, and this section shows what comes after it.',
     choice: { token: null },
   },
   {
@@ -75,18 +75,19 @@ function remember(): void {
   }
 }
 
-/** Whoever comes by a link came for what it shows. */
+/** Whoever follows a link came for what it shows. */
 const isFirstVisit = (): boolean => location.hash === '' && !seen()
 
-/** The steps, while they are open; a way to open them otherwise. `run` is null until the page shows something. */
+/** The steps while they are open, otherwise a button that opens them. `run` is null until the page shows something. */
 export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispatch }): VNode {
   const [step, setStep] = useState(() => (isFirstVisit() ? 0 : null))
   const moved = useRef(false)
   const heading = useRef<HTMLHeadingElement>(null)
+  const again = useRef<HTMLButtonElement>(null)
   const stop = step === null ? undefined : STOPS[step]
   useArrival(moved.current ? stop?.id : undefined, run)
   useEffect(() => {
-    if (moved.current) heading.current?.focus({ preventScroll: true })
+    if (moved.current) (heading.current ?? again.current)?.focus({ preventScroll: true })
   }, [step])
   const go = (to: number): void => {
     moved.current = true
@@ -95,10 +96,11 @@ export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispat
   }
   if (step === null || stop === undefined)
     return html`<p class="tour-again">
-      <button type="button" onClick=${() => go(0)}>Show me around in five steps</button>
+      <button type="button" ref=${again} onClick=${() => go(0)}>Show me around in five steps</button>
     </p>`
   const close = (): void => {
     remember()
+    moved.current = true
     setStep(null)
   }
   const key = (event: KeyboardEvent): void => {
@@ -118,7 +120,7 @@ export function Tour({ run, dispatch }: { run: ShownRun | null; dispatch: Dispat
   </aside>`
 }
 
-/** Shows the section of a step as soon as there is one, and marks it as long as the step is open. */
+/** Shows a step's section as soon as it exists, and marks it as long as the step is open. */
 function useArrival(id: string | undefined, run: ShownRun | null): void {
   const arrived = useRef<string>(undefined)
   useEffect(() => {

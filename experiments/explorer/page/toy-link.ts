@@ -1,9 +1,9 @@
-// What can be chosen for the toy of superposition, and how it stands in the link.
+// What can be chosen for the superposition toy, and how the link holds it.
 import { PRESENT, type ToySettings } from '../../lab/analysis/superposition/toy.ts'
 
 export const USUAL_TOY: ToySettings = { present: 1, decay: 0.9, seed: 0 }
 
-/** How much each next feature matters, times the one before. */
+/** How much each feature matters, as a multiple of the one before it. */
 export const DECAYS = [1, 0.9, 0.7, 0.5]
 
 /** `0.1-0.9-0` */

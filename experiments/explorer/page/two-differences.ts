@@ -15,7 +15,7 @@ import { attentionRow, featuresAt, type Entry, type ShownRun } from './text-run.
 
 const SHOWN = 5
 
-/** Features that fire in one text and not in the other: at the token at hand, or anywhere in the text. */
+/** Features that fire in one text and not in the other: at the current token, or anywhere in the text. */
 export function FeaturesApart({
   beside: { own, run, at },
   open,
@@ -78,7 +78,7 @@ function strongestOfEach({ offsets, indices, values }: SparseFeatures): Entry[] 
   return [...most].map(([index, value]) => ({ index, value })).sort((a, b) => b.value - a.value)
 }
 
-/** How far each head's attention from the token at hand lies apart, and where the chosen head looks in both texts. */
+/** How far apart each head's attention from the current token is, and where the chosen head looks in both texts. */
 export function AttentionApart({
   beside,
   head: { layer, head },
@@ -146,7 +146,7 @@ interface Look {
   readonly other: number
 }
 
-/** How a head's attention from the tokens at hand lies over the columns. */
+/** How a head's attention from the current tokens is distributed over the columns. */
 function looks({ own, run, columns, at }: Beside, layer: number, head: number): Look[] {
   const mine = attentionRow(own, layer, head, at.text!)
   const others = attentionRow(run, layer, head, at.other!)
@@ -158,12 +158,12 @@ function looks({ own, run, columns, at }: Beside, layer: number, head: number): 
   })
 }
 
-/** The share of attention that lies elsewhere: half the sum of all differences. */
+/** The share of attention that goes elsewhere: half the sum of all differences. */
 function attentionMoved(all: readonly Pick<Look, 'text' | 'other'>[]): number {
   return all.reduce((sum, { text, other }) => sum + Math.abs(other - text), 0) / 2
 }
 
-/** Two digits after the point, without a plus. */
+/** Two digits after the point, without a plus sign. */
 export function showLogit(logit: number): string {
   return logit.toFixed(2).replace('-', '−')
 }
@@ -194,7 +194,7 @@ export function LogitsApart({
     })
   }
   const byMove = [...likely].sort((a, b) => Math.abs(b.other - b.text) - Math.abs(a.other - a.text))
-  return html`<h3>How far do the logits of the next token lie apart?</h3>
+  return html`<h3>How far apart are the logits of the next token?</h3>
     <div class="sides">
       ${table('The likeliest after either, most different first', byMove)}
       ${table(`Of all ${own.opened.config.dVocab} tokens: most raised, then most lowered`, moved)}

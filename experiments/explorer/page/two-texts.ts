@@ -1,4 +1,4 @@
-// Two texts beside each other: what differs between them inside the model, and what of it matters.
+// Two texts beside each other: what differs between them inside the model, and which differences matter.
 import { html } from '../../lab/report/html.ts'
 import { createContext, h, type ComponentChildren, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'
@@ -7,7 +7,7 @@ import { LONGEST_TEXT, type Link } from './link.ts'
 import type { Beside, PairState, ShownPair } from './pair-state.ts'
 import { memo } from './memo.ts'
 import { PatchGrid } from './patch-grid.ts'
-import { section, textToken, tokenName, valueOf } from './parts.ts'
+import { section, textToken, thenFocus, tokenName, valueOf } from './parts.ts'
 import type { Dispatch } from './state.ts'
 import type { ShownRun } from './text-run.ts'
 import { chipText } from './token-strip.ts'
@@ -19,10 +19,10 @@ interface Table extends PairState, Pick<Link, 'text' | 'other' | 'patch' | 'head
   readonly dispatch: Dispatch
 }
 
-/** Beside what the other sections are drawn from: answers about the pair draw this section alone. */
+/** In addition to what the other sections are drawn from: answers about the pair redraw only this section. */
 export const PairContext = createContext<Table | null>(null)
 
-/** What differs by one word: a good beginning. */
+/** Two texts that differ by one word: a good start. */
 const PAIR = { text: 'import numpy as', other: 'import pandas as' }
 
 export function TwoTexts(): VNode | null {
@@ -70,7 +70,7 @@ function asking({ text, other, dispatch }: Table): VNode {
     <p class="examples">
       ${other !== text && html`<button type="button" onClick=${write({ other: text })}>Copy your text, to change a word</button>`}
       <button type="button" onClick=${write({ ...PAIR, token: null })}>Two imports</button>
-      ${other !== '' && html`<button type="button" onClick=${write({ other: '', patch: null })}>Take it away</button>`}
+      ${other !== '' && html`<button type="button" onClick=${thenFocus(write({ other: '', patch: null }), '#other')}>Take it away</button>`}
     </p>
   </div>`
 }
@@ -81,7 +81,7 @@ interface Props extends Omit<Table, 'text' | 'other' | 'pair'> {
   readonly pair: Read
 }
 
-/** Not drawn anew while a text is typed, nor for a hovered feature. */
+/** Not drawn again while a text is typed, nor for a hovered feature. */
 const Found = memo((props: Props): VNode => {
   const { pair, dispatch, feature, head, patch, patching } = props
   const { own, run } = pair
@@ -111,7 +111,7 @@ const Found = memo((props: Props): VNode => {
     }`
 })
 
-/** Both texts as a table: a column for each pair of tokens. */
+/** Both texts as a table, with one column for each pair of tokens. */
 function aligned({ own, run, columns, at }: Beside, dispatch: Dispatch): VNode {
   const cell = (of: ShownRun, position: number | null, column: Column): VNode => {
     if (position === null) return html`<td class="gap"><span class="sr">nothing</span></td>`

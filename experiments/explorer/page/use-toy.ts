@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useReducer, useState } from 'preact/hooks'
 import { PRESENT, ToyTraining, type ToySettings } from '../../lab/analysis/superposition/toy.ts'
 
-/** Steps per frame, so that a training takes some three seconds and can be watched. */
+/** Steps per frame, chosen so that a training takes about three seconds and can be watched. */
 const PACE = 12
 /** Milliseconds of a frame that training may take: the rest is for typing and drawing. */
 const SLICE_MS = 6
@@ -12,11 +12,11 @@ export interface ToyDesk {
   readonly playing: boolean
   readonly play: () => void
   readonly stop: () => void
-  /** From the same beginning. */
+  /** Restarts from the same start. */
   readonly again: () => void
 }
 
-/** Trains anew for other settings. Who asked for less motion sees the end at once. */
+/** Trains again for other settings. Readers who asked for less motion see the end at once. */
 export function useToy({ present, decay, seed }: ToySettings, inSight: boolean): ToyDesk {
   const [round, nextRound] = useReducer((round: number) => round + 1, 0)
   const training = useMemo(() => new ToyTraining({ present, decay, seed }), [present, decay, seed, round])
@@ -40,7 +40,7 @@ export function useToy({ present, decay, seed }: ToySettings, inSight: boolean):
   }
 }
 
-/** A training at each of the slider's stops, from the same beginning, one after the other while `ready`. */
+/** Trains at each of the slider's stops from the same start, one after the other, while `ready`. */
 export function useToys({ decay, seed }: ToySettings, ready: boolean): readonly ToyTraining[] {
   const trainings = useMemo(
     () => PRESENT.map((present) => new ToyTraining({ present, decay, seed })),
@@ -65,13 +65,13 @@ function useDraw(): () => void {
   return () => draw(undefined)
 }
 
-/** So many steps, and no more than a slice of a frame has time for. */
+/** Takes this many steps, but no more than a slice of a frame has time for. */
 function train(training: ToyTraining, steps: number): void {
   const end = performance.now() + SLICE_MS
   for (let n = 0; n < steps && !training.done && performance.now() < end; n++) training.step()
 }
 
-/** Calls `turn` once per frame until it gives false. -> ends that */
+/** Calls `turn` once per frame until it returns false. -> a function that stops it */
 function eachFrame(turn: () => boolean): () => void {
   let frame = requestAnimationFrame(function next() {
     if (turn()) frame = requestAnimationFrame(next)

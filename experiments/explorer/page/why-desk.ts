@@ -1,4 +1,4 @@
-// What the section "Why this token?" is drawn from, beside what the other sections are.
+// What the section "Why this token?" is drawn from, besides what all sections are drawn from.
 import { createContext } from 'preact'
 import type { Change } from '../../lab/models/changes.ts'
 import type { WhyChoice } from '../protocol.ts'
@@ -11,10 +11,10 @@ export interface WhyDesk {
   readonly token: number
   readonly choice: WhyChoice | null
   readonly open: OpenWhy | null
-  /** Asks what the logit loses with each of the changes by itself. */
+  /** Asks what the logit loses with each change alone. */
   readonly without: (changes: readonly Change[]) => void
   readonly dispatch: Dispatch
 }
 
-/** A new explanation draws its section alone. */
+/** A new explanation redraws only its own section. */
 export const WhyContext = createContext<WhyDesk | null>(null)

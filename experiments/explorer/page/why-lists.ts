@@ -12,18 +12,18 @@ import type { OpenWhy } from './state.ts'
 import { effectList, type Effect } from './why-parts.ts'
 import type { WhyDesk } from './why-desk.ts'
 
-/** Rows of a list; so many of each are taken out, one after another. */
+/** Rows of a list; this many parts of each are taken out, one after another. */
 const SHOWN = 12
 
 const ORDERS = { effect: 'By effect', activation: 'By activation', ablation: 'By ablation' } as const
 export type Order = keyof typeof ORDERS
 
-/** A part of which something can be taken out, with all that it can be sorted by. */
+/** A part that can be taken out, with everything that it can be sorted by. */
 interface Part {
   readonly change: Change
   readonly effect: number
   readonly activation: number | null
-  /** The token that a head says it for. */
+  /** The token because of which a head says it. */
   readonly source: number | null
 }
 
@@ -33,7 +33,7 @@ export interface Lists {
   readonly neurons: readonly Part[]
 }
 
-/** All that is listed, unsorted. */
+/** Everything that is listed, unsorted. */
 function listsOf({ layers, saes, neurons }: Why): Lists {
   return {
     heads: layers.flatMap(({ heads, sources }, layer) =>
@@ -53,7 +53,7 @@ function listsOf({ layers, saes, neurons }: Why): Lists {
   }
 }
 
-/** The first few of a list: by size, and what has no number of this kind by its effect, last. */
+/** The first few of a list, by size; parts without a number of this kind come last, by their effect. */
 function sorted(parts: readonly Part[], order: Order, losses: ReadonlyMap<string, number>): readonly Part[] {
   const by = (part: Part): number | null =>
     ({

@@ -1,4 +1,4 @@
-// Effects on a logit as pictures: how it comes about part by part, and bars to either side of zero.
+// Effects on a logit as pictures: how it builds up part by part, and bars on either side of zero.
 import { html } from '../../lab/report/html.ts'
 import { showSigned } from '../../lab/report/numbers.ts'
 import type { ComponentChildren, VNode } from 'preact'
@@ -22,7 +22,7 @@ function partsOf({ embedding, position, layers, bias }: Why): { name: string; ef
   ]
 }
 
-/** How the logit comes about: each bar begins where the one before it ended. */
+/** How the logit builds up: each bar begins where the one before it ended. */
 export function waterfall(why: Why): VNode {
   let reached = 0
   const rows = partsOf(why).map(({ name, effect }) => {
@@ -47,7 +47,7 @@ export function waterfall(why: Why): VNode {
   </figure>`
 }
 
-/** Where numbers lie on a track, in percent. */
+/** Positions of numbers on a track, in percent. */
 function scaleOf(low: number, high: number) {
   const span = high - low || 1
   const place = (value: number): number => (100 * (value - low)) / span
@@ -61,7 +61,7 @@ function scaleOf(low: number, high: number) {
   }
 }
 
-/** A part with its direct effect and, where it was tried, what the logit loses without it. */
+/** A part with its direct effect and, if it was tried, what the logit loses without it. */
 export interface Effect {
   readonly key: string
   readonly label: ComponentChildren
@@ -71,7 +71,7 @@ export interface Effect {
   readonly open: () => void
 }
 
-/** Rows that are buttons, with bars to either side of zero, all on one scale. */
+/** Rows that are buttons, with bars on either side of zero, all on one scale. */
 export function effectList(effects: readonly Effect[], most: number, label: string): VNode {
   const scale = scaleOf(-most, most)
   return html`<ol class="effects" aria-label=${label}>

@@ -7,7 +7,7 @@ import { h, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { Why, WhyChoice } from '../protocol.ts'
 import { memo } from './memo.ts'
-import { section, term, textToken, tokenName, valueOf, vocabularyName } from './parts.ts'
+import { section, term, textToken, thenFocus, tokenName, valueOf, vocabularyName } from './parts.ts'
 import { topAt, type ShownRun } from './text-run.ts'
 import { WhyContext, type WhyDesk } from './why-desk.ts'
 import { WhyLists } from './why-lists.ts'
@@ -20,7 +20,7 @@ export function WhySection(): VNode | null {
   const desk = useContext(WhyContext)
   if (desk === null) return null
   const { run, token, choice, open, without, dispatch } = desk
-  const explain = (): void => dispatch({ type: 'choose', choice: { why: USUAL } })
+  const explain = thenFocus(() => dispatch({ type: 'choose', choice: { why: USUAL } }), '.why-choice select')
   return section(
     {
       id: 'why',
@@ -36,13 +36,15 @@ export function WhySection(): VNode | null {
     },
     choice === null
       ? html`<p class="examples">
-          <button type="button" onClick=${explain}>Explain the token after ${textToken(run, token)}</button>
+          <button type="button" id="explain" onClick=${explain}>
+            Explain the token after ${textToken(run, token)}
+          </button>
         </p>`
       : [chooser(desk, choice), h(Explanation, { open, without, dispatch })],
   )
 }
 
-/** Which token, against which: of the guesses, or typed. */
+/** Which token, against which: one of the guesses, or typed. */
 function chooser({ run, token, dispatch }: WhyDesk, choice: WhyChoice): VNode {
   const choose = (part: Partial<WhyChoice>): void =>
     dispatch({ type: 'choose', choice: { why: { ...choice, ...part } } })
@@ -78,15 +80,14 @@ function chooser({ run, token, dispatch }: WhyDesk, choice: WhyChoice): VNode {
       /></label>
     </div>`
   }
+  const close = thenFocus(() => dispatch({ type: 'choose', choice: { why: null } }), '#explain')
   return html`<div class="why-choice">
     ${field('Explain', 'the likeliest token', 'target')} ${field('against', 'nothing', 'against')}
-    <button type="button" onClick=${() => dispatch({ type: 'choose', choice: { why: null } })}>
-      Close<span class="sr"> the explanation</span>
-    </button>
+    <button type="button" onClick=${close}>Close<span class="sr"> the explanation</span></button>
   </div>`
 }
 
-/** Not drawn anew while a text is typed, nor for a hovered feature. */
+/** Not drawn again while a text is typed, nor for a hovered feature. */
 const Explanation = memo(
   ({ open, without, dispatch }: Pick<WhyDesk, 'open' | 'without' | 'dispatch'>): VNode => {
     if (open?.failure)
@@ -104,7 +105,7 @@ const Explanation = memo(
   },
 )
 
-/** The number that is explained, and what its parts leave of it. */
+/** The number that is explained, and what its parts leave unexplained. */
 function sentence(run: ShownRun, position: number, { target, against, logit, sum }: Why): string {
   const name = showToken(target.shown)
   const what =
@@ -114,7 +115,7 @@ function sentence(run: ShownRun, position: number, { target, against, logit, sum
   return `${what} is ${showSigned(logit, 3)}. The parts add up to ${showSigned(sum, 3)}; what remains, ${showNumber(Math.abs(logit - sum))}, is rounding.`
 }
 
-/** Of the whole stream at each layer's input, what features, bias and the rest say. */
+/** The whole stream at each layer's input: what features, bias and the rest contribute. */
 function saeTable({ saes }: Why): VNode {
   const effect = (value: number) => showSigned(value, 3)
   return html`<details>

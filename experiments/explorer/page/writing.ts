@@ -1,17 +1,17 @@
-// What the model writes next: as it is, and with what was changed in it, side by side.
+// What the model writes next, as it is and with the changes, side by side.
 import { html } from '../../lab/report/html.ts'
 import { count } from '../../lab/report/numbers.ts'
 import { showToken, visible } from '../../lab/report/tokens.ts'
-import { createContext, type ComponentChildren, type VNode } from 'preact'
-import { useContext } from 'preact/hooks'
+import { createContext, h, type ComponentChildren, type VNode } from 'preact'
+import { useContext, useState } from 'preact/hooks'
 import type { Change } from '../../lab/models/changes.ts'
 import type { Ending, Sampling, Side, Token } from '../protocol.ts'
 import { changeName, withoutChange } from './change-words.ts'
-import { section } from './parts.ts'
-import { cleanNumber, SAMPLING_FIELDS, type SamplingField } from './sampling.ts'
+import { section, thenFocus } from './parts.ts'
+import { cleanNumber, correction, SAMPLING_FIELDS, type SamplingField } from './sampling.ts'
 import type { Dispatch, ShownWriting } from './state.ts'
 
-/** What a writer can be told. */
+/** The commands for a writer. */
 export interface Writer {
   write: () => void
   stop: () => void
@@ -25,7 +25,7 @@ interface Desk extends Writer {
   readonly dispatch: Dispatch
 }
 
-/** Beside what the other sections are drawn from: each token draws this section alone. */
+/** In addition to what the other sections are drawn from: each token redraws only this section. */
 export const WritingContext = createContext<Desk | null>(null)
 
 const HEADINGS: Readonly<Record<Side, string>> = { plain: 'As the model is', edited: 'With the edit' }
@@ -44,8 +44,8 @@ export function WritingSection(): VNode | null {
       title: 'What does it write next, with your changes and without?',
       step: 'write',
       lead: [
-        'The model continues your text from its end, one token at a time. Each token is drawn at random, by the probabilities that ' +
-          'the model gives after everything before it. Both sides draw with the same seed, so they part only where your changes ' +
+        'The model continues your text from its end, one token at a time. Each token is drawn at random, with the probabilities that ' +
+          'the model gives after everything before it. Both sides draw with the same seed, so they differ only where your changes ' +
           'move a guess far enough. With the same settings, ',
         html`<code>npm run generate</code>`,
         ' writes the text of the model as it is.',
@@ -53,9 +53,7 @@ export function WritingSection(): VNode | null {
     },
     [
       changeList(edit, dispatch),
-      html`<div class="sampling" role="group" aria-label="How the next token is drawn">
-        ${SAMPLING_FIELDS.map((field) => numberField(field, sampling, dispatch))}
-      </div>`,
+      h(Settings, { sampling, dispatch }),
       html`<p class="note">
         A higher temperature dares more; 0 always takes the likeliest token. Top k draws from the k likeliest
         tokens alone. Top p draws from the likeliest that together reach that probability. Another seed draws
@@ -71,12 +69,15 @@ function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   if (edit.length === 0)
     return html`<p class="note">
       Nothing is changed yet, so there is one text. Turn a feature off or up on its card, a head off beside
-      its pattern, or a neuron off on its card. Then both texts stand here, side by side.
+      its pattern, or a neuron off on its card. Then both texts appear here, side by side.
     </p>`
   return html`<ul class="edit-list" aria-label="What is changed">
     ${edit.map((change) => {
       const name = changeName(change)
-      const remove = (): void => dispatch({ type: 'choose', choice: { edit: withoutChange(edit, change) } })
+      const remove = thenFocus(
+        () => dispatch({ type: 'choose', choice: { edit: withoutChange(edit, change) } }),
+        edit.length > 1 ? '.edit-list button' : '.sampling input',
+      )
       return html`<li>
         ${name[0].toUpperCase() + name.slice(1)}${' '}
         <button type="button" onClick=${remove}>Undo<span class="sr"> ${name}</span></button>
@@ -85,12 +86,29 @@ function changeList(edit: readonly Change[], dispatch: Dispatch): VNode {
   </ul>`
 }
 
-function numberField(field: SamplingField, sampling: Sampling, dispatch: Dispatch): VNode {
+/** A component of its own: it remembers what it had to correct. */
+function Settings({ sampling, dispatch }: Pick<Desk, 'sampling' | 'dispatch'>): VNode[] {
+  const [corrected, correct] = useState('')
+  return [
+    html`<div class="sampling" role="group" aria-label="How the next token is drawn">
+      ${SAMPLING_FIELDS.map((field) => numberField(field, sampling, correct, dispatch))}
+    </div>`,
+    html`<p class="note" role="status">${corrected}</p>`,
+  ]
+}
+
+function numberField(
+  field: SamplingField,
+  sampling: Sampling,
+  correct: (words: string) => void,
+  dispatch: Dispatch,
+): VNode {
   const { name, words, min, max, step } = field
   const value = String(sampling[name] ?? '')
   const choose = ({ currentTarget }: Event): void => {
     const input = currentTarget as HTMLInputElement
     const chosen = cleanNumber(field, input.value)
+    correct(correction(field, input.value))
     input.value = String(chosen ?? '')
     dispatch({ type: 'choose', choice: { sampling: { ...sampling, [name]: chosen } } })
   }
@@ -109,7 +127,7 @@ function numberField(field: SamplingField, sampling: Sampling, dispatch: Dispatc
   </label>`
 }
 
-/** The first button stays the same element whatever it does: who presses it by a key keeps the focus. */
+/** The first button stays the same element whatever it does, so that whoever presses it with a key keeps the focus. */
 function buttons({ writing, write, stop, goOn }: Desk): ComponentChildren {
   const button = (name: string, act: () => void): VNode =>
     html`<button type="button" onClick=${act}>${name}</button>`

@@ -1,4 +1,4 @@
-// Feature cards: what npm run feature finds, from files that the build made.
+// Feature cards: what npm run feature finds, from files made by the build.
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { bosOf } from '../../../gpt2/config.ts'
 import { piecesOf } from '../../../gpt2/pieces.ts'
@@ -15,16 +15,16 @@ import { cardInCorpus, keptFiles } from './kept-files.ts'
 import type { Model, OnProgress } from './model.ts'
 import { encodeText } from './tokens.ts'
 
-/** Of the texts in which a feature fires, the strongest that the page shows. */
+/** How many of the texts in which a feature fires, strongest first, the page shows. */
 const TEXTS = 10
 
-/** Files of cards from the corpus that are kept: the memory does not grow with the cards that were read. */
+/** How many files of corpus cards are kept, so that memory does not grow with the cards that were read. */
 const KEPT_CHUNKS = 8
 
 /**
- * Reads features' cards; what a card needs of the bundled texts is fetched when first asked for, and kept. Of a model of one's own
- * it is computed: then `onProgress` is told how far that is.
- * What it gives throws a Fault if there is no such feature, or a file is missing or damaged.
+ * Reads features' cards; what a card needs of the bundled texts is fetched when first asked for, and kept. For a person's own model
+ * it is computed: then `onProgress` is told how far that has got.
+ * The returned function throws a Fault if there is no such feature, or a file is missing or damaged.
  */
 export function cardReader(
   model: Model,

@@ -1,7 +1,7 @@
-// Faults as a person meets them.
+// Faults as people see them.
 import type { Failure } from '../protocol.ts'
 
-/** A fault that a person can do something about: what the page is told, as an error. */
+/** A fault that people can do something about: as an error, what the page is told. */
 export class Fault extends Error {
   override readonly name = 'Fault'
   readonly kind: Failure['kind']
@@ -14,7 +14,7 @@ export class Fault extends Error {
   }
 }
 
-/** What the page is told of any error. */
+/** What the page is told about any error. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof Fault) return { kind: error.kind, message: error.message, advice: error.advice }
   const message = error instanceof Error ? error.message : String(error)

@@ -1,9 +1,9 @@
-// Fetches the files beside the page, and holds each to its length and hash.
+// Fetches the files beside the page, and checks each one's length and hash.
 import type { CorpusFiles } from '../corpus-shape.ts'
 import type { FileFacts } from '../file-facts.ts'
 import { Fault } from './fault.ts'
 
-/** All that the worker may ask for. Configurations are so small that they stand here as they are, as JSON. */
+/** All that the worker may ask for. Configurations are small enough to be included here, as JSON. */
 export interface ModelFiles {
   /** The model's name. */
   readonly name: string
@@ -14,7 +14,7 @@ export interface ModelFiles {
   readonly hints: FileFacts
   /** The bundled texts, as experiments/lab/texts/texts.ts reads them. */
   readonly texts: FileFacts
-  /** What a corpus says of the features, if one is there. */
+  /** What a corpus says about the features, if there is one. */
   readonly corpus?: CorpusFiles
 }
 
@@ -25,7 +25,7 @@ export interface SaeFiles {
   readonly activations: FileFacts
 }
 
-/** Of a file that is not the one the page was built with. */
+/** Advice for a file that is not the one the page was built with. */
 export function damaged(message: string, options?: ErrorOptions): Fault {
   const advice =
     'Reload this page; if that does not help, the files on its server are not those it was built with.'
@@ -56,7 +56,7 @@ export async function fetchFile(
   })
   if (!response.ok || response.body === null) {
     const found = `${response.status} ${response.statusText}`.trim()
-    throw damaged(`${path}: the server answered ${found} in place of the file.`)
+    throw damaged(`${path}: the server answered ${found} instead of the file.`)
   }
   const content = new Uint8Array(bytes)
   const reader = response.body.getReader() // Safari's streams are not iterable
@@ -81,7 +81,7 @@ export async function fetchFile(
   return content
 }
 
-/** Whether this page may compute hashes: browsers let pages on https and on loopback only. */
+/** Whether this page may compute hashes: browsers allow it only on https and on loopback. */
 export function canHash(): boolean {
   return globalThis.crypto?.subtle !== undefined
 }

@@ -1,4 +1,4 @@
-// The worker of gpu.js' backends: the other one's code, under a policy that lets gpu.js make functions from source.
+// The worker of gpu.js' backends: the other worker's code, under a policy that lets gpu.js make functions from source.
 import { serve } from './serve.ts'
 
 serve()

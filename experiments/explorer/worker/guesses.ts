@@ -1,9 +1,9 @@
-// What the worker keeps of a token's neurons and guesses: the strongest few.
+// The few strongest of a token's neurons and guesses, which the worker keeps.
 import type { Backend, DeviceTensor } from '../../../engine/backend.ts'
 import type { TopPerToken } from '../protocol.ts'
 import type { Model } from './model.ts'
 
-/** How many are kept a token. */
+/** How many are kept per token. */
 export const KEPT = { neurons: 12, lens: 5, next: 10 }
 
 /**

@@ -11,22 +11,22 @@ export type Once = <T>(
 ) => Promise<T>
 
 /**
- * Fetches and reads each file once, and keeps what was read; one that could not be had is asked for again.
- * @param most how many are kept; left out, all
+ * Fetches and reads each file once, and keeps the result; a file that could not be fetched is requested again.
+ * @param most how many are kept; default: all
  */
 export function keptFiles(base: string, most = Infinity): Once {
   const kept = new Map<FileFacts, Promise<unknown>>()
   return <T>(facts: FileFacts, read: (content: Uint8Array<ArrayBuffer>) => T | Promise<T>) => {
     const found = kept.get(facts) ?? fetchFile(base, facts).then(read)
     kept.delete(facts)
-    kept.set(facts, found) // as the youngest
+    kept.set(facts, found) // as the newest
     for (const old of [...kept.keys()].slice(0, Math.max(0, kept.size - most))) kept.delete(old)
     found.catch(() => kept.delete(facts))
     return found as Promise<T>
   }
 }
 
-/** What the corpus says of a feature that it has. @throws Fault if a file is missing or damaged */
+/** What the corpus says about one of its features. @throws Fault if a file is missing or damaged */
 export async function cardInCorpus(
   { layers }: CorpusFiles,
   { layer, feature }: FeatureRef,

@@ -19,7 +19,7 @@ import type { Model } from './model.ts'
 import { shownTokens, tokenize } from './tokens.ts'
 
 /**
- * Reads the indexes of layers when they are first searched, and keeps them. What it gives throws a Fault if there is no such
+ * Reads the indexes of layers when they are first searched, and keeps them. The returned function throws a Fault if there is no such
  * layer, a file is missing or damaged, or a text is too long.
  */
 export function librarian(
@@ -47,7 +47,7 @@ export function librarian(
   }
 }
 
-/** Of every feature that fires in a text its highest activation and where that is, by layer; BOS never counts. */
+/** For every feature that fires in a text, its highest activation and where that is, by layer; BOS never counts. */
 async function highestInText(model: Model, text: string): Promise<InText> {
   const ids = tokenize(model, text)
   const tokens = shownTokens(model, ids)

@@ -1,4 +1,4 @@
-// A model of a person's own, from the files of a folder.
+// A person's own model, from the files of a folder.
 import type { Backend } from '../../../engine/backend.ts'
 import { openSafetensors } from '../../../engine/weights/safetensors.ts'
 import { openShards } from '../../../engine/weights/shards.ts'
@@ -13,7 +13,7 @@ import { fileSource, readFileText, type ModelFolder } from '../folder/model-fold
 import { failureOf, Fault } from './fault.ts'
 import { keptNames, type Model, type OnProgress } from './model.ts'
 
-/** A loaded model, and what a person should know of it. */
+/** A loaded model, and what people should know about it. */
 interface LoadedFolder {
   readonly model: Model
   readonly notes: readonly string[]
@@ -21,7 +21,7 @@ interface LoadedFolder {
 
 /**
  * Loads the model of a folder and its SAEs, tensor by tensor, straight from its files.
- * @throws Fault with what is missing, or what in which file is not as it should be
+ * @throws Fault with what is missing, or what is wrong in which file
  */
 export async function loadFolder(
   ops: Backend,
@@ -51,7 +51,7 @@ async function load(ops: Backend, found: FoundModel, onProgress: OnProgress): Pr
     },
     found.config,
   )
-  tokenizer.encode('') // a folder without a tokenizer says so here
+  tokenizer.encode('') // reports a folder without a tokenizer here
   const config = withBos(found.config, tokenizer, (note) => notes.push(`${note}.`))
   bosOf(config) // likewise
   const total = allShapes(config).size + saes.size

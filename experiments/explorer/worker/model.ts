@@ -16,7 +16,7 @@ export interface Model {
   readonly name: string
   readonly gpt2: Gpt2
   readonly tokenizer: Tokenizer
-  /** The one that is shown at each layer: at its input, in the bundled model; undefined where a folder has none. */
+  /** The SAE shown at each layer, which in the bundled model is at its input; undefined where a folder has none. */
   readonly saes: readonly (Sae | undefined)[]
   /** SaeFacts' hints, by layer. */
   readonly hints: readonly (readonly string[])[]
@@ -64,7 +64,7 @@ export async function loadModel(
   }
 }
 
-/** Each name is made once: a run needs hundreds, mostly those of the run before. */
+/** Each name is made only once: a run needs hundreds, most of them those of the run before. */
 export function keptNames(tokenizer: Tokenizer): (id: number) => string {
   const names = new Map<number, string>()
   return (id) => {
@@ -74,7 +74,7 @@ export function keptNames(tokenizer: Tokenizer): (id: number) => string {
   }
 }
 
-/** @throws Fault if the bytes are no weights; of any other error the file is innocent */
+/** @throws Fault if the bytes are not weights; any other error is not the file's fault */
 async function read<T>(
   { path }: FileFacts,
   content: Uint8Array,

@@ -1,4 +1,4 @@
-// A neuron's card: where it is active in the text, and what its output direction says to the next token.
+// A neuron's card: where it is active in the text, and what its output direction says about the next token.
 import { Tensor } from '../../../engine/tensor.ts'
 import { capture, type Gpt2 } from '../../../gpt2/model.ts'
 import { logitLens } from '../../lab/analysis/features/directions.ts'
@@ -8,10 +8,10 @@ import { checkEdit } from './edit-hooks.ts'
 import type { Model } from './model.ts'
 import { tokenize } from './tokens.ts'
 
-/** Promoted and suppressed tokens, each. */
+/** How many promoted and how many suppressed tokens. */
 const TOKENS = 10
 
-/** @throws Fault for a neuron that there is not, or a text that is too long */
+/** @throws Fault if there is no such neuron, or the text is too long */
 export async function readNeuron(
   model: Model,
   text: string,
@@ -38,7 +38,7 @@ async function outputDirection(
   layer: number,
   neuron: number,
 ): Promise<Tensor> {
-  const inputs = Tensor.zeros([2, config.dMlp]) // the neuron alone, and nothing: the bias
+  const inputs = Tensor.zeros([2, config.dMlp]) // the neuron alone, and nothing but the bias
   inputs.row(0)[neuron] = 1
   const out = await ops.download(await ops.linear(ops.upload(inputs), weights.blocks[layer].mlp.c_proj))
   return Tensor.of(

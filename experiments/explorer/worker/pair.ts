@@ -1,4 +1,4 @@
-// Two texts read beside each other: the other one whole, and how far the logits of both lie apart.
+// Two texts read beside each other: all of the other one, and how far apart the logits of both are.
 import { capture } from '../../../gpt2/model.ts'
 import { align, matched } from '../align.ts'
 import type { LogitPair, Pair, PairLogits } from '../protocol.ts'
@@ -6,7 +6,7 @@ import type { Model } from './model.ts'
 import { runText } from './run-text.ts'
 import { tokenize } from './tokens.ts'
 
-/** How many are kept a pair of tokens: of the likeliest after each, of those raised and of those lowered most. */
+/** How many are kept per pair of tokens: of the likeliest after each, of those raised most and of those lowered most. */
 const KEPT = 6
 
 /**
@@ -43,7 +43,7 @@ function apart(text: Float32Array, other: Float32Array): PairLogits {
   }
 }
 
-/** Where the largest stand, the largest first. */
+/** The places of the largest, largest first. */
 function largest(values: Float32Array): number[] {
   const found: number[] = []
   for (let id = 0; id < values.length; id++) {

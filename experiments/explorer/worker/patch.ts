@@ -16,10 +16,10 @@ interface Asked {
 }
 
 /**
- * What is about to be patched, then a row at a time: a layer, or a head of one. Each number is that of `npm run attribute`
+ * What is about to be patched, then one row at a time: a layer, or one of its heads. Each number equals that of `npm run attribute`
  * with the text it comes from as --text and the one it is put into as --corrupted.
  * @param giveWay awaited between layers
- * @throws Fault for texts that are too long or the same, a token that there is not; whatever `giveWay` throws
+ * @throws Fault for texts that are too long or the same, or an unknown token; whatever `giveWay` throws
  */
 export async function* patchRows(
   model: Model,
@@ -90,7 +90,7 @@ function checkTokens(dVocab: number, target: number, against: number | null): vo
   if (target === against)
     throw new Fault(
       'pair',
-      'A token’s logit less itself is 0 whatever is put where.',
+      'A token’s logit minus itself is 0, whatever is put where.',
       'Choose two different tokens.',
     )
 }

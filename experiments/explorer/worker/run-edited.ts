@@ -1,4 +1,4 @@
-// The same text read once more with one feature changed, and how far that moved the guesses.
+// The same text read again with changes to the model, and how far that moved the guesses.
 import type { DeviceTensor } from '../../../engine/backend.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { Hook } from '../../../gpt2/hooks.ts'
@@ -9,10 +9,10 @@ import { editHooks } from './edit-hooks.ts'
 import { KEPT, strongest } from './guesses.ts'
 import type { Model } from './model.ts'
 
-/** Told, as a layer begins, how many are read, and awaited. @throws to give the run up */
+/** Called and awaited as a layer begins, with the number of layers read. @throws to give up the run */
 export type OnLayer = (done: number) => Promise<void>
 
-/** The pass without the edit, at its end: its likeliest next tokens; its logits and probabilities, [tokens, dVocab]. */
+/** The end of the pass without the edit: its likeliest next tokens; its logits and probabilities, [tokens, dVocab]. */
 export interface CleanPass {
   readonly next: TopPerToken
   readonly logits: DeviceTensor
@@ -47,7 +47,7 @@ export async function runEdited(
   return found!
 }
 
-/** The probabilities of some ids a token. probabilities [tokens, dVocab] -> [tokens, perToken] */
+/** The probabilities of some ids per token. probabilities [tokens, dVocab] -> [tokens, perToken] */
 function chosen(probabilities: Tensor, { perToken, indices }: TopPerToken): Float32Array {
   return Float32Array.from(indices, (id, i) => probabilities.row(Math.floor(i / perToken))[id])
 }

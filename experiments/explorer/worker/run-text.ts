@@ -13,7 +13,7 @@ import { shownTokens, tokenize } from './tokens.ts'
 
 /**
  * One forward pass over a text, read layer by layer; and, where something is to be changed, a second pass.
- * @throws Fault for a text that is too long, or a feature, head or neuron that there is not; whatever `onLayer` throws
+ * @throws Fault for a text that is too long, or if there is no such feature, head or neuron; whatever `onLayer` throws
  */
 export async function runText(
   model: Model,
@@ -54,7 +54,7 @@ export async function runText(
   }
 }
 
-/** What a pass has read so far, an entry a layer; when a block, and its lens, began and ended, and how long its SAE took. */
+/** What a pass has read so far, one entry per layer; when a block and its lens began and ended, and how long its SAE took. */
 class Pass {
   readonly features: SparseFeatures[] = []
   readonly attention: Float32Array[] = []
@@ -74,7 +74,7 @@ class Pass {
   }
 }
 
-/** The hooks that read every layer, in the order in which the pass reaches them; the last layer's lens is left to the logits. */
+/** The hooks that read every layer, in the order in which the pass reaches them; the logits serve as the last layer's lens. */
 function layerHooks(model: Model, pass: Pass, onLayer: OnLayer): HookTable {
   const hooks: Record<string, Hook[]> = {}
   const add = (name: string, hook: Hook): void => void (hooks[name] ??= []).push(hook)
@@ -110,7 +110,7 @@ function layerHooks(model: Model, pass: Pass, onLayer: OnLayer): HookTable {
   return hooks
 }
 
-/** Of a layer without an SAE. */
+/** For a layer without an SAE. */
 function noFeatures(tokens: number): SparseFeatures {
   return {
     hook: '',
@@ -120,7 +120,7 @@ function noFeatures(tokens: number): SparseFeatures {
   }
 }
 
-/** BOS says nothing of the text: its row is left empty. */
+/** BOS says nothing about the text: its row is left empty. */
 function withoutBos(hook: string, rows: SparseRows): SparseFeatures {
   const { offsets, indices, values } = sliceRows(rows, 1, rows.shape[0])
   return { hook, offsets: Uint32Array.of(0, ...offsets), indices, values }

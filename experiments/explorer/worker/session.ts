@@ -1,4 +1,4 @@
-// What a worker does for the page: one request at a time, the newest run only.
+// What a worker does for the page: one request at a time, and only the newest run.
 import type { Backend } from '../../../engine/backend.ts'
 import { createBackend } from '../../../engine/backends.ts'
 import { describeBasis } from '../../../sae/config.ts'
@@ -37,17 +37,17 @@ export class Session {
     | { model: Model; readCard: ReturnType<typeof cardReader>; search: ReturnType<typeof librarian> }
     | undefined
   #runs = 0
-  /** The text of the run asked for last: pairs and patches hold for one text. */
+  /** The text of the run requested last: pairs and patches belong to one text. */
   #text: string | undefined
   #pairs = 0
   #patches = 0
   /** Counts what ends an explanation: a newer one, or a run. */
   #whys = 0
   #searches = 0
-  /** The id of the writing that is wanted, and the one there is. */
+  /** The id of the wanted continuation, and the continuation there is. */
   #wanted: number | undefined
   #writing: Writing | undefined
-  /** The id of the writing that was told to stop, perhaps before it began. */
+  /** The id of the continuation that was told to stop, perhaps before it began. */
   #stopped: number | undefined
   #queue: Promise<void> = Promise.resolve()
 
@@ -104,7 +104,7 @@ export class Session {
     }
   }
 
-  /** Does `work` after all that was asked before it. */
+  /** Does `work` after everything that was requested before it. */
   #answered(id: number | undefined, work: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(work).catch((error: unknown) => {
       if (error !== SUPERSEDED) this.#options.send({ type: 'failed', id, failure: failureOf(error) })
@@ -117,7 +117,7 @@ export class Session {
     const ops = await startBackend(backend)
     const onProgress: OnProgress = (label, done, total) => send({ type: 'progress', label, done, total })
     const bundled = folder === undefined
-    // What was counted with the bundled SAEs says nothing of others.
+    // What was counted with the bundled SAEs says nothing about others.
     const files = { ...this.#options.files, ...(bundled ? {} : { corpus: undefined }) }
     const { model, notes } = bundled
       ? { model: await loadModel(ops, base, files, onProgress), notes: [] }
@@ -184,7 +184,7 @@ export class Session {
     const giveWay = this.#giveWayWhen(() => turn !== this.#patches)
     let rows: ReturnType<typeof patchRows> | undefined
     for (let more = true; more;) {
-      more = false // unless a row comes: after a fault nothing goes on
+      more = false // unless a row follows: after a fault nothing goes on
       await this.#answered(id, async () => {
         await giveWay()
         rows ??= patchRows(this.#opened().model, request, giveWay)
@@ -217,7 +217,7 @@ export class Session {
     )
   }
 
-  /** Gives what was asked meanwhile its turn, and the work up once it is no longer wanted. */
+  /** Lets other requests have their turn, and gives up the work once it is no longer wanted. */
   #giveWayWhen(superseded: () => boolean): () => Promise<void> {
     return async () => {
       await messagesHandled()
@@ -235,7 +235,7 @@ export class Session {
     await this.#writeOn(id, sampling.tokens)
   }
 
-  /** Each token is a piece of work of its own: whatever is asked meanwhile has its turn before the next. */
+  /** Each token is a piece of work of its own: other requests have their turn before the next. */
   async #writeOn(id: number, tokens: number): Promise<void> {
     const writing = this.#writing
     if (writing?.id !== id) return
@@ -285,7 +285,7 @@ function factsOf({ name, gpt2, saes, hints }: Model): Omit<Opened, 'bundled' | '
   }
 }
 
-/** What a person should know of how this runs. */
+/** What people should know about how this runs. */
 function notesOn(ops: Backend, isolated: boolean): string[] {
   const found: string[] = []
   if (!isolated && (ops.name === 'wasm' || ops.name === 'gpujs:webasm'))
@@ -296,12 +296,12 @@ function notesOn(ops: Backend, isolated: boolean): string[] {
     )
   if (!canHash())
     found.push(
-      'The files were checked by their length alone: browsers compute hashes on https and on loopback only.',
+      'Only the lengths of the files were checked: browsers compute hashes only on https and on loopback.',
     )
   return found
 }
 
-/** Gives waiting messages their turn. A timer would take 4 ms each time; ops alone resolve without one. */
+/** Gives waiting messages their turn. A timer would take 4 ms each time; ops resolve without letting messages in. */
 function messagesHandled(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()

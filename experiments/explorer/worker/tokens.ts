@@ -5,10 +5,10 @@ import type { Token } from '../protocol.ts'
 import { Fault } from './fault.ts'
 import type { Model } from './model.ts'
 
-/** Numbers of attention that a run may hold, all layers' together: 256 MB. */
+/** How many attention numbers a run may hold in all layers together: 256 MB. */
 const MOST_ATTENTION = 2 ** 26
 
-/** The most tokens of a text, BOS not counted: what the model reads, or the page can show of it. */
+/** The most tokens of a text, BOS not counted: what the model reads and the page can show. */
 export function mostTokens({ nCtx, nLayers, nHeads }: Gpt2Config): number {
   return Math.min(nCtx, Math.floor(Math.sqrt(MOST_ATTENTION / (nLayers * nHeads)))) - 1
 }
@@ -20,7 +20,7 @@ export function mostTokens({ nCtx, nLayers, nHeads }: Gpt2Config): number {
 export function tokenize(model: Model, text: string): number[] {
   const { config } = model.gpt2
   const most = mostTokens(config)
-  // A text whose length alone tells is not cut into tokens: a pasted book would take seconds.
+  // A text that is clearly too long is not tokenized: a pasted book would take seconds.
   const ids = text.length > most * model.tokenizer.longestToken ? undefined : encodeText(model, text)
   if (ids === undefined || ids.length > most) {
     const limit = most < config.nCtx - 1 ? 'this page shows of this model' : 'the model reads'
@@ -33,7 +33,7 @@ export function tokenize(model: Model, text: string): number[] {
   return [bosOf(config), ...ids]
 }
 
-/** @throws Fault for a character that a vocabulary of one's own has no token for */
+/** @throws Fault for a character that a person's own vocabulary has no token for */
 export function encodeText({ tokenizer }: Model, text: string): number[] {
   try {
     return tokenizer.encode(text)

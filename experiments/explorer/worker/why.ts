@@ -1,4 +1,4 @@
-// Why the model would say a token next: what each of its parts adds to the logit, and what becomes of the logit without one.
+// Why the model would say a token next: what each of its parts adds to the logit, and what the logit is without one.
 import { sparseRow } from '../../../engine/sparse.ts'
 import { answerOf, directAttribution, type LogitQuestion } from '../../../gpt2/attribution.ts'
 import type { Hook } from '../../../gpt2/hooks.ts'
@@ -12,13 +12,13 @@ import { Fault } from './fault.ts'
 import type { Model } from './model.ts'
 import { tokenize } from './tokens.ts'
 
-/** Of all layers together, the neurons that are sent. */
+/** How many neurons are sent, of all layers together. */
 const NEURONS = 12
 
 /**
  * The logit of a token after a position, in the parts that add up to it, as `npm run attribute` finds them. `giveWay` is awaited
- * between steps, and may throw to give the work up.
- * @throws Fault for a token that there is not, or a text that is too long
+ * between steps, and may throw to give up the work.
+ * @throws Fault if there is no such token, or the text is too long
  */
 export async function explainToken(
   model: Model,
@@ -42,7 +42,7 @@ export async function explainToken(
     const last = ids.length - 1
     const { indices, values } = sparseRow(apart.features, last)
     const own = shares.subarray(apart.features.offsets[last])
-    // BOS's features are shown nowhere, here neither.
+    // BOS's features are never shown, so not here either.
     const features = Array.from(indices, (feature, i) => ({ feature, activation: values[i], effect: own[i] }))
     reasons.push({ layer, ...share, entries: last === 0 ? [] : features })
   }
@@ -68,7 +68,7 @@ export async function explainToken(
 
 /**
  * What the logit loses when each of some changes is made alone, at every token of the text, told as it is found.
- * @throws Fault as explainToken does, and for a change of what there is not
+ * @throws Fault as explainToken does, and for a change to something that does not exist
  */
 export async function explainWithout(
   model: Model,
@@ -92,12 +92,12 @@ export async function explainWithout(
   }
 }
 
-/** The text's tokens up to the position that is asked about: what follows is nothing to it. */
+/** The text's tokens up to the position in question: what follows does not matter to it. */
 function idsOf(model: Model, { text, position }: WhyQuestion): number[] {
   return tokenize(model, text).slice(0, position + 1)
 }
 
-/** Without a target, that of the likeliest token. */
+/** Without a target, the likeliest token. */
 async function questionOf(
   model: Model,
   ids: readonly number[],
@@ -110,7 +110,7 @@ async function questionOf(
     throw new Fault(
       'why',
       `Both tokens are ${JSON.stringify(model.nameOf(target))}: their logits differ by 0.`,
-      'Hold the one against another token.',
+      'Compare it with another token.',
     )
   return { target, against }
 }

@@ -1,4 +1,4 @@
-// Writes on from a text: as the model is, and with an edit, a token of each in turn.
+// Continues a text with the model as it is and with an edit, one token of each in turn.
 import { generate } from '../../../gpt2/generate.ts'
 import type { Change } from '../../lab/models/changes.ts'
 import type { Ending, Sampling, Side, Token } from '../protocol.ts'
@@ -31,7 +31,7 @@ export class Writing {
 
   /**
    * Nothing is written before the first step.
-   * @throws Fault for a text that is too long, or a feature, head or neuron that there is not
+   * @throws Fault for a text that is too long, or if there is no such feature, head or neuron
    */
   static async begin(
     id: number,
@@ -55,7 +55,7 @@ export class Writing {
     return new Writing(id, model, nCtx - prompt.length, await Promise.all(pens))
   }
 
-  /** One token more on each side, told as it is made. -> whether any side can still go on */
+  /** One more token on each side, reported as it is made. -> whether any side can still go on */
   async step(tell: (side: Side, token: Token) => void): Promise<boolean> {
     for (const pen of this.#pens) {
       if (pen.ended !== null) continue
@@ -72,7 +72,7 @@ export class Writing {
     return Object.fromEntries(this.#pens.map(({ side, ended }) => [side, ended]))
   }
 
-  /** Gives its memory back; it cannot go on. */
+  /** Frees its memory; it cannot go on afterwards. */
   async close(): Promise<void> {
     for (const { ids } of this.#pens) await ids.return()
   }

@@ -89,7 +89,7 @@ function profileFeatures(features: SparseRows, rows: readonly number[], threshol
   return profiles
 }
 
-/** Holds each feature of a category against all texts. */
+/** Compares each feature of a category with all texts. */
 function scoreFeatures(inCategory: FeatureProfile[], inAllTexts: FeatureProfile[]): Specialist[] {
   const aboveAnywhere = new Map(inAllTexts.map(({ feature, above }) => [feature, above]))
   return inCategory.map(({ feature, value, above: inside }) => {
@@ -138,7 +138,7 @@ function mostSelective(
 export function gini(values: readonly number[]): number {
   const total = sum(values)
   if (total === 0) return 0
-  // Sorted, the i-th smallest value (from 1) enters all differences 2i - n - 1 times, net.
+  // In sorted order, the i-th smallest value (from 1) enters the sum of all differences 2i - n - 1 times, net.
   const n = values.length
   const rising = [...values].sort((a, b) => a - b)
   return sum(rising.map((value, i) => (2 * (i + 1) - n - 1) * value)) / (n * total)
@@ -169,7 +169,7 @@ function firingTexts(features: SparseRows, names: readonly number[]): LayerAnaly
 
 const byValue = (a: FeatureValue, b: FeatureValue): number => b.value - a.value || a.feature - b.feature
 
-/** The item for which `measure` is highest; a tie goes to the higher value, the lower feature, the one before. */
+/** The item for which `measure` is highest; a tie goes to the higher value, the lower feature, the earlier item. */
 function firstHighest<T extends FeatureValue>(
   items: readonly T[],
   measure: (item: T) => number,
@@ -180,7 +180,7 @@ function firstHighest<T extends FeatureValue>(
   return best
 }
 
-/** The `count` items of the highest values, highest first: sorting all of them would take longer than the rest of the analysis. */
+/** The `count` items of the highest values, highest first: sorting them all would take longer than the rest of the analysis. */
 function highestValues<T extends FeatureValue>(items: readonly T[], count: number): T[] {
   const highest: T[] = []
   for (const item of items) {

@@ -18,16 +18,16 @@ interface LayerResult {
   readonly means: SparseRows
   /** Mean length of the vectors that the SAE read. */
   readonly streamNorm: number
-  /** Of each feature the token on which it fires most. */
+  /** For each feature, the token on which it fires most. */
   readonly tokens: ReadonlyMap<number, string>
 }
 
 /** What is compared, and where. */
 export interface AnalysisOptions {
   readonly categories: readonly Category[]
-  /** Left out: every hook that the model has an SAE for. */
+  /** Default: every hook that the model has an SAE for. */
   readonly hooks?: readonly string[]
-  /** Above it a feature's token-mean activation counts as firing. A quantile is taken of each layer's own means. */
+  /** Above it a feature's token-mean activation counts as firing. A quantile is that of each layer's own means. */
   readonly threshold?: ThresholdSpec
   /** No progress is shown. */
   readonly quiet?: boolean
@@ -35,7 +35,7 @@ export interface AnalysisOptions {
 
 /**
  * Analyses the texts at each hook, and explains the features that the analysis names.
- * @param texts ids with BOS, a row of the analysis each
+ * @param texts ids with BOS, one row of the analysis each
  * @throws UserError where a quantile is asked for and no feature fires
  */
 export async function analyse(

@@ -14,7 +14,7 @@ export interface LayerOptions {
   readonly threshold?: ThresholdSpec
 }
 
-/** --texts, our own unless others are asked for. `ours`: what the help calls them, if not by their path */
+/** --texts, our own by default. `ours`: what the help calls them, if not by their path */
 export function textsOption(says: string, ours?: string): Option {
   return new Option('--texts <path>', says).default(OWN_TEXTS, ours)
 }
@@ -23,7 +23,7 @@ export function layersOption(says: string): Option {
   return new Option('--layers <list>', says).argParser(listOf('layers', integerIn('layer', 0)))
 }
 
-/** --threshold. Wrong usage, not a failure, where the text is no threshold. */
+/** --threshold. Text that is not a threshold is wrong usage, not a failure. */
 export function thresholdOption(says: string): Option {
   return new Option('--threshold <t>', says).argParser((text) => {
     try {
@@ -45,12 +45,12 @@ export function addLayerOptions(command: Command): Command {
     )
 }
 
-/** Adds --permutations, --resamples and --seed: how much the statistics draw at random. */
+/** Adds --permutations, --resamples and --seed: how much the statistics draw, and from which seed. */
 export function addDrawOptions(command: Command): Command {
   return command
     .option(
       '--permutations <n>',
-      'how many times the categories are shuffled, to see what chance alone would give',
+      'how many times the categories are shuffled, to see what chance alone would produce',
       positiveInteger('permutations'),
       1000,
     )
@@ -63,7 +63,7 @@ export function addDrawOptions(command: Command): Command {
     .option('--seed <n>', 'the seed of all random draws', integerIn('seed', 0, 2 ** 32 - 1), 0)
 }
 
-/** The draws alone, of all options. */
+/** Only the draws, from all options. */
 export function drawsOf({ permutations, resamples, seed }: Draws): Draws {
   return { permutations, resamples, seed }
 }

@@ -9,20 +9,20 @@ import { shuffledLabels, type Shuffles } from './null-model.ts'
  * half: the area under the ROC curve. 0.5 says nothing.
  */
 
-/** Features, by rising number, and twice their ranks among all texts, which are whole: ties share the mean of theirs. */
+/** Features, by rising number, and twice their ranks among all texts, which are whole numbers: ties share their mean rank. */
 interface RankedColumns {
   readonly features: Uint32Array
   readonly doubledRanks: PackedWeights
 }
 
-/** The best feature for a category; of equals the one with the lowest number. */
+/** The best feature for a category; among equals, the one with the lowest number. */
 interface BestAuroc {
   readonly value: number
   readonly feature: number
 }
 
 /**
- * A feature that fires in one text says nothing about a category: at least two are asked for.
+ * A feature that fires in one text says nothing about a category: at least two texts are required.
  * texts: how many there are; sizes: how many each category has
  */
 export function rankColumns(
@@ -42,7 +42,7 @@ export function rankColumns(
   }
 }
 
-/** For each category its best feature; null where a category or all others have no texts, or no feature is ranked. */
+/** The best feature of each category; null if the category or all others have no texts, or no feature is ranked. */
 export function bestAurocs(
   { features, doubledRanks }: RankedColumns,
   labels: Uint32Array,
@@ -55,13 +55,13 @@ export function bestAurocs(
   })
 }
 
-/** Mann and Whitney's U, the rank sum less the least that it could be, by the number of pairs; null if there are none. */
+/** Mann and Whitney's U, the rank sum minus its least possible value, divided by the number of pairs; null if there are none. */
 function aurocOf(rankSum: number, size: number, texts: number): number | null {
   const pairs = size * (texts - size)
   return pairs === 0 ? null : (rankSum - (size * (size + 1)) / 2) / pairs
 }
 
-/** The best AUROC of each category under shuffled labels, rising. -> [permutations] a category */
+/** The best AUROC of each category under shuffled labels, rising. -> [permutations] per category */
 export function aurocNull(
   { features, doubledRanks }: RankedColumns,
   labels: Uint32Array,

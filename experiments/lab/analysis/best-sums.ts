@@ -1,4 +1,4 @@
-// For each category the feature with the highest sum over the category's texts, fast enough for thousands of shuffles.
+// The feature with the highest sum over each category's texts, found fast enough for thousands of shuffles.
 
 /** A feature's whole numbers, one for each text, not negative. */
 interface Weights {
@@ -7,7 +7,7 @@ interface Weights {
   readonly weights: ArrayLike<number>
   /** The number of every other text. */
   readonly rest: number
-  /** What a sum over any category's texts begins with. */
+  /** The value that a sum over any category's texts starts with. */
   readonly start: number
 }
 
@@ -58,11 +58,11 @@ export function packWeights(features: readonly Weights[], texts: number, largest
   return { digits, base, numbers, starts, reach: starts.map((start, i) => start + totals[i]) }
 }
 
-/** Numbers that are added up at a time: they stay in the first-level cache, and what cannot win any more is seen early. */
+/** How many numbers are added up at a time: they stay in the first-level cache, and features that can no longer win are seen early. */
 const BLOCK = 256
 
 /**
- * For each category the highest sum of any feature, 0 at least, and that feature's place, the first of equals.
+ * For each category the highest sum of any feature, 0 at least, and that feature's place, the first among equals.
  * labels: each text's category, below `categories`
  */
 export function bestSums(
@@ -99,7 +99,7 @@ export function bestSums(
   return { sums, at }
 }
 
-/** Adds up rows of numbers [rows, width], from a column on, as many columns as `block` has; two rows at once. */
+/** Adds up rows of numbers [rows, width], starting at a column, over as many columns as `block` has; two rows at once. */
 function addRows(
   block: Float64Array,
   numbers: Float64Array,

@@ -1,4 +1,4 @@
-// How much a category's peak and aggregate owe to the choice of its texts.
+// How much a category's peak and aggregate depend on the choice of its texts.
 import { createRandom, type Random } from '../../../engine/random.ts'
 import { sparseRow, type SparseRows } from '../../../engine/sparse.ts'
 import { labelsOf, type Column } from './columns.ts'
@@ -6,7 +6,7 @@ import { percentileInterval, sum } from './statistics.ts'
 import type { Category } from './input.ts'
 import type { Resamples } from './null-model.ts'
 
-/** What 95 % of the resamples of a category's texts give; see `bootstrap`. */
+/** The range of 95 % of the resamples of a category's texts; see `bootstrap`. */
 interface Intervals {
   readonly peak: [low: number, high: number]
   readonly aggregate: [low: number, high: number]
@@ -29,8 +29,8 @@ interface Entry {
 const STRONGEST = 5
 
 /**
- * How much peak and aggregate owe to the texts that happened to be chosen: as many texts are drawn from each category,
- * with replacement, as it has. The same seed draws the same texts in every layer, so that two layers' draws stand in pairs.
+ * How much peak and aggregate depend on the texts that happened to be chosen: as many texts are drawn from each category,
+ * with replacement, as it has. The same seed draws the same texts in every layer, so two layers' draws form pairs.
  * A maximum over drawn texts cannot exceed the maximum over all: these intervals reach down from the number, not up, and
  * tell how much hangs on a text or two (a bootstrap of extremes is no confidence interval: Bickel and Freedman 1981).
  * features: token means [texts, d_sae] -> each category's peak and aggregate, resample by resample
@@ -60,9 +60,9 @@ export function intervalsOf({ peaks, aggregates }: Resampled): Intervals | null 
 }
 
 /**
- * The scores of one feature for each category, added up, where each category's texts are drawn anew; a score counts as 0
+ * The scores of one feature for each category, added up, with each category's texts drawn again; a score counts as 0
  * at least, as in `bestScores`. The same seed draws the same texts in every layer.
- * columns: features by the texts in which they are above the threshold; chosen: a feature a category, undefined where
+ * columns: features by the texts in which they are above the threshold; chosen: one feature per category, undefined where
  * there is none -> [resamples]
  */
 export function resampleScores(
@@ -87,7 +87,7 @@ export function resampleScores(
 }
 
 /**
- * What can be among the strongest of any drawn texts, strongest first: of each text no more than its own strongest few,
+ * The activations that can be among the strongest of any drawn texts, strongest first: of each text only its own strongest few,
  * because a text that is drawn with a weaker one is drawn with these.
  */
 function entriesOf(features: SparseRows, rows: readonly number[]): Entry[] {

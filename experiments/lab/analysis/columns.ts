@@ -10,7 +10,7 @@ export interface Column {
   readonly values: readonly number[]
 }
 
-/** Token-mean features [texts, d_sae] feature by feature. A feature that is above the threshold nowhere has no column. */
+/** Token-mean features [texts, d_sae] feature by feature. A feature that is nowhere above the threshold has no column. */
 export function columnsAbove(features: SparseRows, threshold: number): Column[] {
   const columns = new Map<number, { feature: number; texts: number[]; values: number[] }>()
   for (let text = 0; text < features.shape[0]; text++)

@@ -1,4 +1,4 @@
-// What is left of the scores where the size of activations is held still.
+// What is left of the scores when the size of activations is held fixed.
 import type { SparseRows } from '../../../engine/sparse.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { searchAt } from './null-model.ts'
@@ -8,11 +8,11 @@ import { risingActivations } from './threshold.ts'
 
 /**
  * Activations grow with depth because everything does: the stream that an SAE reads gets longer from layer to layer, and
- * a fixed threshold is passed by ever more features. These numbers hold the size still, to see what is left.
+ * a fixed threshold is passed by ever more features. These numbers hold the size fixed, to see what is left.
  */
 
 /**
- * The threshold that `pairs` pairs of text and feature are above: the next activation. Fewer are where activations tie.
+ * The threshold that `pairs` pairs of text and feature exceed: the next activation. Where activations tie, fewer exceed it.
  * features: token means [texts, d_sae]
  */
 export function thresholdForPairs(features: SparseRows, pairs: number): number {
@@ -21,8 +21,8 @@ export function thresholdForPairs(features: SparseRows, pairs: number): number {
 }
 
 /**
- * The mean length of the vectors that an SAE reads, in float64. `lengths`: tokens a text, BOS included, which is left out.
- * stream [sum of lengths, d_in]; `centered`: each vector loses its mean first, as the SAE's basis wants it
+ * The mean length of the vectors that an SAE reads, in float64. `lengths`: tokens per text, counting BOS, which is left out of the mean.
+ * stream [sum of lengths, d_in]; `centered`: the mean of each vector is subtracted first, as the SAE's basis requires
  */
 export function meanNorm(stream: Tensor, lengths: readonly number[], centered: boolean): number {
   let total = 0
@@ -39,13 +39,13 @@ function norm(vector: Float32Array, centered: boolean): number {
   return Math.sqrt(vector.reduce((sum, value) => sum + (value - centre) ** 2, 0))
 }
 
-/** The quantiles of the positive activations at which the scores are looked at again. */
+/** The quantiles of the positive activations at which the scores are computed again. */
 const QUANTILES = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999]
-/** How many shuffles show what chance gives at each of them. */
+/** How many shuffles show the level of chance at each of them. */
 const CURVE_PERMUTATIONS = 100
 
 /**
- * The sum of the categories' best scores, and what chance gives, from a low threshold to a high one. Empty where no
+ * The sum of the categories' best scores, and those from chance alone, from a low threshold to a high one. Empty where no
  * feature fires. labels: each text's category, below `categories`
  */
 export function thresholdCurve(

@@ -1,4 +1,4 @@
-// What the analysis is given, and the checks that it must pass.
+// The input of the analysis, and the checks that it must pass.
 import { positiveEntries, sparseRow, stackRows, type SparseRows } from '../../../engine/sparse.ts'
 import { Tensor, showShape } from '../../../engine/tensor.ts'
 import { forEachRowBlock, type WeightSource } from '../../../engine/weights/weights.ts'
@@ -19,7 +19,7 @@ export function rowsByCategory(texts: readonly LabelledText[]): Category[] {
   }))
 }
 
-/** @throws unless each of the rows 0 .. texts - 1 stands in exactly one category, and no two share a name */
+/** @throws unless each of the rows 0 .. texts - 1 is in exactly one category, and no two share a name */
 export function checkCategories(categories: readonly Category[], texts: number): void {
   const rows = categories.flatMap((category) => category.rows)
   if (rows.length !== texts)

@@ -6,19 +6,19 @@ import type { HookTable } from '../../../gpt2/hooks.ts'
 import { run, type Gpt2 } from '../../../gpt2/model.ts'
 import { batches, eventsHandled } from '../models/features.ts'
 
-/** Copies of one text, each with an activation of its own at the hook. */
+/** Copies of one text, each with its own activation at the hook. */
 interface Interventions {
   readonly hook: string
-  /** Of the activation of one copy, [tokens, ...]. */
+  /** The shape of one copy's activation, [tokens, ...]. */
   readonly shape: Shape
   readonly count: number
-  /** Writes copy `i`'s into `activation`, which holds anything. */
+  /** Writes copy `i`'s activation into `activation`, whose old content does not matter. */
   readonly put: (i: number, activation: Float32Array) => void
 }
 
 /**
- * The number asked for, of each copy; many copies go through the model at once.
- * @param hooks others, that look on
+ * The requested number for each copy; many copies go through the model at once.
+ * @param hooks further hooks, which only read
  */
 export async function answersWith(
   model: Gpt2,
@@ -57,7 +57,7 @@ export async function answersWith(
 export const PATCHED = ['hook_resid_pre', 'hook_attn_out', 'hook_mlp_out', 'attn.hook_z'] as const
 export type PatchedSite = (typeof PATCHED)[number]
 
-/** Rows of numbers that can be put: where they begin in a token's, and how many they are. */
+/** Numbers of a token that can be replaced: where they begin, and how many they are. */
 export interface Slot {
   readonly head: number | null
   readonly from: number
@@ -74,7 +74,7 @@ export function slotStart({ shape }: Tensor, { from }: Slot, position: number): 
   return position * sizeOf(shape.slice(1)) + from
 }
 
-/** A position of the text that is taken from, and the one of the text that is put into. */
+/** A position of the source text, and the position of the receiving text. */
 export interface Place {
   readonly from: number
   readonly into: number

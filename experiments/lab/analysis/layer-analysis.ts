@@ -1,4 +1,4 @@
-// What the analysis finds, as it stands in results.json and in `analyse --json`.
+// What the analysis finds, as stored in results.json and in `analyse --json`.
 import type { OfCategory } from './by-category.ts'
 import type { SaeEvaluation } from '../models/sae-quality.ts'
 
@@ -13,7 +13,7 @@ export interface FeatureValue {
   value: number
 }
 
-/** A feature held against one category. */
+/** A feature scored for one category. */
 export interface Specialist extends FeatureValue {
   /** `inside` minus `outside`. */
   score: number
@@ -40,14 +40,14 @@ export interface CategoryAnalysis extends OfCategory {
   specialist: Specialist | null
   /**
    * The same search over every feature that fires in the category. `features` are all those with the best score, rising;
-   * one that is above the threshold nowhere in the category specialises in nothing and is left out.
+   * one that is nowhere above the threshold in the category specialises in nothing and is left out.
    */
   full_search: { best_score: number | null; features: number[] }
 }
 
 /** One layer's SAE on all texts. */
 export interface LayerAnalysis {
-  /** Null where the caller did not say which layer the features come from. */
+  /** Null if the caller did not say which layer the features come from. */
   layer: number | null
   threshold: number
   /** How many texts were analysed. */
@@ -68,16 +68,16 @@ export interface LayerAnalysis {
 }
 
 /**
- * Whether a layer's numbers mean anything: what chance gives, how much hangs on the choice of texts, and what is left
- * where the size of activations is held still. Chance is the same search with the categories shuffled among the texts.
+ * Whether a layer's numbers mean anything: what chance gives, how much depends on the choice of texts, and what is left
+ * when the size of activations is held fixed. Chance is the same search with the categories shuffled among the texts.
  */
 export interface LayerStatistics {
   permutations: number
   resamples: number
   seed: number
   /**
-   * Mean length of the vectors that the SAE reads, over the texts' tokens, BOS left out; null where only features are
-   * at hand.
+   * Mean length of the vectors that the SAE reads, over the texts' tokens, BOS left out; null if only features are
+   * available.
    */
   stream_norm: number | null
   /** The best scores over all features, added up over the categories: as they are, and with shuffled categories. */
@@ -86,7 +86,7 @@ export interface LayerStatistics {
   rise_to_last: Rise | null
   /**
    * The same search where this layer's threshold leaves as many pairs of text and feature above it as that of the layer
-   * with the fewest. Null where there is one layer only.
+   * with the fewest. Null if there is only one layer.
    */
   equal_pairs: { pairs: number; threshold: number; sum_best_scores: number; chance: Chance } | null
   /** From a low threshold to a high one; empty where no feature fires. */
@@ -104,7 +104,7 @@ export interface Rise {
   interval: [low: number, high: number]
 }
 
-/** What shuffled categories give: the mean, and what 95 % of the draws stay at or below. */
+/** Results of shuffled categories: the mean, and the value that 95 % of the draws stay at or below. */
 interface Chance {
   mean: number
   q95: number
@@ -129,7 +129,7 @@ export interface Tested {
 
 /**
  * Whether a number rises from one layer to the next, by the resampled texts, the same being drawn in both. `p_rise` is
- * small where it rises in nearly all resamples, `p_fall` where it falls or stands still in nearly all. Neither is corrected
+ * small where it rises in nearly all resamples, `p_fall` where it falls or stays level in nearly all. Neither is corrected
  * for the number of steps.
  */
 export interface Step {
@@ -138,17 +138,17 @@ export interface Step {
 }
 
 export interface CategoryStatistics extends OfCategory {
-  /** How many there are of it. */
+  /** How many texts it has. */
   texts: number
   /**
    * Of `full_search.best_score`, or of 0 if it is lower. `null_scores[s]`: in how many draws the best score was s;
-   * `chance_q95`: what 95 % of them stay at or below, without the correction. `needed`: the lowest score that would be
+   * `chance_q95`: the score that 95 % of them stay at or below, without the correction. `needed`: the lowest score that would be
    * beyond chance, corrected as `p_corrected` is, the other categories being what they are; null where none can be.
    */
   score: Tested & { value: number; needed: number | null; null_scores: number[]; chance_q95: number }
   /** The feature that tells the category's texts best from the others, without a threshold; active in two texts at least. */
   auroc: (Tested & { value: number; feature: number; chance_q95: number }) | null
-  /** What 95 % of the resamples of the category's texts give. Null where nothing fires. */
+  /** The range of 95 % of the resamples of the category's texts. Null if nothing fires. */
   peak_interval: [low: number, high: number] | null
   aggregate_interval: [low: number, high: number] | null
   /** From this layer to the next. Null at the last layer. */
@@ -167,11 +167,11 @@ export interface LayerQuality {
   held_out: SaeEvaluation | null
 }
 
-/** A layer's numbers and what there is to say for them; `quality` is null where it was not measured. */
+/** A layer's numbers and the evidence for them; `quality` is null if it was not measured. */
 export type AnalysedLayer = LayerAnalysis & {
   statistics: LayerStatistics
   quality: LayerQuality | null
-  /** Of each feature that is named anywhere, the token on which it fires most; empty where no tokens are at hand. */
+  /** For each feature that is named anywhere, the token on which it fires most; empty if no tokens are available. */
   feature_tokens: Record<string, string>
 }
 
@@ -196,12 +196,12 @@ export interface LayerChange {
   categories: CategoryChange[]
 }
 
-/** What was found of one of the post's claims. */
+/** The verdict on one of the post's claims. */
 export interface Verdict {
   claim: string
   /**
-   * `not tested`: what it takes is not there, such as a second layer; `cannot be told`: these texts allow no answer, as
-   * they are too few, or chance and the choice of texts would explain either.
+   * `not tested`: something needed is missing, such as a second layer; `cannot be told`: these texts allow no answer,
+   * because they are too few, or because chance or the choice of texts could explain either result.
    */
   status: 'holds' | 'holds only because everything grows' | 'does not hold' | 'cannot be told' | 'not tested'
   /** Why, in a few plain words: a clause. */

@@ -1,4 +1,4 @@
-// Whether a layer's numbers mean anything: what chance gives, and what is left where sizes are held still.
+// Whether a layer's numbers mean anything: what chance gives, and what is left when sizes are held fixed.
 import { setImmediate } from 'node:timers/promises'
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { createProgress } from '../cli/progress.ts'
@@ -26,10 +26,10 @@ export interface LayerInput {
   readonly analysis: LayerAnalysis
   /** Token-mean SAE activations, sparse [texts, d_sae]. */
   readonly means: SparseRows
-  /** Mean length of the SAE's input vectors; null where it is not known. */
+  /** Mean length of the SAE's input vectors; null if it is not known. */
   readonly streamNorm: number | null
   readonly quality?: LayerQuality
-  /** Of each feature the token on which it fires most, where tokens are at hand. */
+  /** For each feature the token on which it fires most, if tokens are available. */
   readonly tokens?: ReadonlyMap<number, string>
 }
 
@@ -48,10 +48,10 @@ export function withStatistics(
   return part.value
 }
 
-/** The parts of the work on one layer, of about as long each. */
+/** The parts of the work on one layer, each of about the same length. */
 const PARTS = 6
 
-/** The same with progress, and heard by Ctrl-C between the parts of the work: with thousands of texts it takes a minute. */
+/** The same with progress, and with a chance for Ctrl-C between the parts of the work: with thousands of texts it takes a minute. */
 export async function withStatisticsShown(
   layers: readonly LayerInput[],
   categories: readonly Category[],
@@ -101,7 +101,7 @@ function tokensOf({ analysis, tokens }: LayerInput, { categories }: LayerStatist
   return Object.fromEntries(known)
 }
 
-/** What a layer gives draw by draw; the same draw is the same labels, or the same texts, in every layer. */
+/** A layer's results draw by draw; the same draw has the same labels, or the same texts, in every layer. */
 function* studyLayer(
   { analysis, means }: LayerInput,
   categories: readonly Category[],
@@ -215,7 +215,7 @@ function testScores(
   const tests = tested(best.map((score, c) => scorePValue(counts[c], score)))
   const reached = sums.filter((one) => one >= found.sum).length
   const beyond = tests.filter((test) => !test.within_chance).length
-  // Holm: the others that are beyond chance are out of the way.
+  // Holm: the other categories that are beyond chance no longer count.
   const neededFor = (c: number) => {
     const count = tests.length - (beyond - (tests[c].within_chance ? 0 : 1))
     return scoreNeeded(counts[c], categories[c].rows.length, all, count)

@@ -1,14 +1,11 @@
-// What chance gives: the best scores that features have where the labels are shuffled.
+// What chance gives: the best scores of features when the labels are shuffled.
+// The categories' names are dealt out to the texts again, many times, and the search for a specialist runs again on each deal.
+// A real specialist has a score that such deals hardly ever reach.
 import { createRandom } from '../../../engine/random.ts'
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { bestSums, packWeights, type PackedWeights } from './best-sums.ts'
 import { columnsAbove, type Column } from './columns.ts'
 import { mean, permutationPValue, quantile, shuffle, SIGNIFICANT, sum } from './statistics.ts'
-
-/**
- * The categories' names are dealt out to the texts anew, many times, and the search for a specialist runs again on each
- * deal. A real specialist has a score that such deals hardly ever reach.
- */
 
 /** How many labellings are drawn, and from which seed. */
 export interface Shuffles {
@@ -26,8 +23,8 @@ export interface Resamples {
 export type Draws = Shuffles & Resamples
 
 /**
- * The labels dealt out anew, so that each keeps its number of texts; where there are strata, among the texts of the same
- * stratum only: whatever the strata do to the features stays as it is, and chance decides the labels alone.
+ * The labels dealt out again, so that each keeps its number of texts; if there are strata, among the texts of the same
+ * stratum only: whatever the strata do to the features stays the same, and chance decides only the labels.
  * labels, strata [texts] -> [texts], one array, overwritten by each deal
  */
 export function* shuffledLabels(labels: Uint32Array, { permutations, seed }: Shuffles, strata?: Uint32Array) {
@@ -46,14 +43,14 @@ export function* shuffledLabels(labels: Uint32Array, { permutations, seed }: Shu
 
 /**
  * For each category the best score of any feature: texts of the category above the threshold minus texts of the others.
- * At least 0: that is the score of a feature that is above the threshold nowhere.
+ * At least 0: that is the score of a feature that is nowhere above the threshold.
  * columns: features by the texts in which they are above the threshold; labels: each text's category, below `categories`
  */
 export function bestScores(columns: readonly Column[], labels: Uint32Array, categories: number): number[] {
   return [...bestSums(scoreWeights(columns, labels), labels, categories).sums]
 }
 
-/** A score as a sum: 2 for each text of the category above the threshold, less 1 for each text above it anywhere. */
+/** A score as a sum: 2 for each text of the category above the threshold, minus 1 for each text above it anywhere. */
 function scoreWeights(columns: readonly Column[], labels: Uint32Array): PackedWeights {
   const longestFirst = [...columns].sort((a, b) => b.texts.length - a.texts.length)
   const scores = longestFirst.map(({ texts }) => ({
@@ -68,7 +65,7 @@ function scoreWeights(columns: readonly Column[], labels: Uint32Array): PackedWe
 /**
  * The best scores under shuffled labels. counts: one list per category, entry s the number of draws in which the category's
  * best score was s; sums: of the categories' best scores in each draw, in the order of the draws: the same seed deals the
- * same labels in every layer, so that two layers' sums stand in pairs
+ * same labels in every layer, so two layers' sums form pairs
  */
 export function scoreNull(
   columns: readonly Column[],
@@ -129,7 +126,7 @@ export function scoreNeeded(
   return null
 }
 
-/** The share of all labellings that give a category its own texts: a perfect feature is as good in so many shuffles. */
+/** The share of all labellings that give a category its own texts: in this share of the shuffles a perfect feature is as good. */
 function ownDeal(texts: number, all: number): number {
   let share = 1
   for (let i = 1; i <= texts; i++) share *= i / (all - texts + i)
@@ -137,7 +134,7 @@ function ownDeal(texts: number, all: number): number {
 }
 
 /**
- * How many texts a category takes, of as many in each, so that each category could have a specialist beyond chance: in a
+ * How many texts each category needs, all having the same number, so that each could have a specialist beyond chance: in a
  * shuffle, any category's perfect feature may become another's.
  */
 export function textsNeeded(categories: number, tests: number): number {
@@ -153,7 +150,7 @@ export function chanceScore(counts: readonly number[]): number {
   return counts.findIndex((count) => (below += count) >= 0.95 * draws)
 }
 
-/** The mean of draws, in any order, and what 95 % of them stay at or below. */
+/** The mean of draws, in any order, and the value that 95 % of them stay at or below. */
 export function meanAndQ95(draws: Float64Array): { mean: number; q95: number } {
   return { mean: mean(draws), q95: quantile(draws.toSorted(), 0.95) }
 }

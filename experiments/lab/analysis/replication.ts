@@ -6,34 +6,34 @@ import type { CategoryAnalysis, FeatureValue, LayerAnalysis } from './layer-anal
 /** The post's four layers of GPT-2 small. */
 export const postLayers: readonly number[] = post.layers.map(({ layer }) => layer)
 
-/** Where the post's numbers stand. */
+/** Where the post's numbers are stored. */
 export const postOrigin = post.origin
 
-/** Values are published to one decimal; as much again is allowed for another machine's float32. */
+/** Values are published to one decimal; the same amount again is allowed for another machine's float32. */
 export const replicationTolerance = 0.1
 
-/** What the post publishes of one category at one layer. */
+/** What the post publishes for one category at one layer. */
 interface PostResult {
   readonly peak: FeatureValue
   readonly aggregate_top5: number
   readonly specialist: { readonly feature: number; readonly score: number }
 }
 
-/** One category at one layer: what the post has, and what came out here. */
+/** One category at one layer: the post's figures, and ours. */
 export interface ReplicationRow {
   readonly category: string
   readonly layer: number
   readonly published: PostResult
   readonly ours: Pick<CategoryAnalysis, 'peak' | 'aggregate_top5' | 'specialist'>
-  /** Ours minus published; null where no feature fires. */
+  /** Ours minus published; null if no feature fires. */
   readonly difference: { readonly peak: number | null; readonly aggregate_top5: number }
-  /** What is not the same: empty for a row that is replicated. */
+  /** What differs: empty for a row that is replicated. */
   readonly differs: readonly string[]
 }
 
 /**
- * Holds the layers that the post has to its numbers, category by category. Only an analysis of the post's texts, with
- * its model and its threshold, can be held to them.
+ * Compares the post's layers with its numbers, category by category. That makes sense only for an analysis of the post's
+ * texts, with its model and its threshold.
  * @throws if a category of the post is missing
  */
 export function replicate(layers: readonly LayerAnalysis[]): ReplicationRow[] {

@@ -1,7 +1,7 @@
-// Statistics that know nothing of features.
+// Statistics that know nothing about features.
 import type { Random } from '../../../engine/random.ts'
 
-/** A test's p-value above this, corrected for the number of tests, is called within chance. */
+/** A test whose corrected p-value is above this is called within chance. */
 export const SIGNIFICANT = 0.05
 
 /** In float64, in order. */
@@ -34,7 +34,7 @@ export function permutationPValue(reached: number, draws: number): number {
 }
 
 /**
- * P-values corrected for there being several tests, so that the chance of even one false alarm stays what it is for one
+ * P-values corrected for there being several tests, so that the chance of even one false alarm stays what it is for one test
  * (Holm 1979). In the order given, at most 1.
  */
 export function holm(pValues: readonly number[]): number[] {
@@ -60,14 +60,14 @@ export function quantile(rising: ArrayLike<number>, q: number): number {
   return below + (above - below) * (position % 1)
 }
 
-/** The middle `level` of what a bootstrap drew, in any order: Efron's percentile interval. */
+/** The middle share `level` of a bootstrap's draws, in any order: Efron's percentile interval. */
 export function percentileInterval(draws: ArrayLike<number>, level = 0.95): [low: number, high: number] {
   const rising = Float64Array.from(draws).sort()
   const tail = (1 - level) / 2
   return [quantile(rising, tail), quantile(rising, 1 - tail)]
 }
 
-/** The level of each of so many intervals, so that all together keep 95 % (Bonferroni). */
+/** The level of each of several intervals, so that all together keep 95 % (Bonferroni). */
 export function jointLevel(intervals: number): number {
   return 1 - SIGNIFICANT / Math.max(1, intervals)
 }
@@ -82,12 +82,12 @@ export function tooFewToResample(groups: readonly number[], level = 0.95): boole
   return ways < Math.log(2 / (1 - level))
 }
 
-/** Whether even differences that all have one sign would be no sign: p of the sign test is 2 / 2^n at best. */
+/** Whether even differences that all have one sign would prove nothing: p of the sign test is 2 / 2^n at best. */
 export function tooFewForSign(differences: number): boolean {
   return 2 / 2 ** differences > SIGNIFICANT
 }
 
-/** Whether even ranks in perfect order would be no sign: p is 2 / (n! of each group) at best. groups: points of each */
+/** Whether even ranks in perfect order would prove nothing: p is 2 / (n! of each group) at best. groups: points of each */
 export function tooFewForRanks(groups: readonly number[]): boolean {
   let best = 2
   for (const points of groups) for (let i = 2; i <= points; i++) best /= i
@@ -109,7 +109,7 @@ export function ranks(values: ArrayLike<number>): Float64Array {
 
 /**
  * The probability that a positive has the higher value than a negative, ties counting half: the area under the ROC
- * curve, which is Mann and Whitney's U by the number of pairs. Null where either side is empty.
+ * curve, which is Mann and Whitney's U divided by the number of pairs. Null where either side is empty.
  */
 export function auroc(positives: readonly number[], negatives: readonly number[]): number | null {
   const pairs = positives.length * negatives.length
@@ -118,7 +118,7 @@ export function auroc(positives: readonly number[], negatives: readonly number[]
   return (rankSum - (positives.length * (positives.length + 1)) / 2) / pairs
 }
 
-/** Pearson's correlation coefficient of two lists of equal length, or null where one of the two does not vary. */
+/** Pearson's correlation coefficient of two lists of equal length, or null if one of the two does not vary. */
 export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
   if (a.length !== b.length)
     throw new Error(`pearson: ${a.length} numbers and ${b.length}; expected as many of each`)

@@ -1,15 +1,15 @@
-// The activation above which a feature counts as firing: as it is asked for, and as a number.
+// The activation above which a feature counts as firing: as requested, and as a number.
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { UserError } from '../cli/user-error.ts'
 import { quantile } from './statistics.ts'
 
-/** A threshold as it was asked for: an activation, or the quantile `q` (0 to 1) of the positive activations. */
+/** A threshold as requested: an activation, or the quantile `q` (0 to 1) of the positive activations. */
 export type ThresholdSpec = { kind: 'value'; value: number } | { kind: 'quantile'; q: number }
 
 /** The post's threshold, for the token-mean activations of gpt2-small-res-jb. */
 export const POST_THRESHOLD: ThresholdSpec = { kind: 'value', value: 5 }
 
-/** Where none is asked for: the post's, but the bundled model's activations have another scale, so a share of them. */
+/** The default: the post's; but the bundled model's activations have another scale, so for it a share of them. */
 export function defaultThreshold(model: string): ThresholdSpec {
   return model === 'tiny' ? { kind: 'quantile', q: 0.98 } : POST_THRESHOLD
 }
@@ -30,7 +30,7 @@ export function parseThreshold(spec: string): ThresholdSpec {
 }
 
 /**
- * The threshold as an activation. A quantile is taken of the activations above 0 of all texts and features,
+ * The threshold as an activation. A quantile is that of the activations above 0 of all texts and features,
  * interpolated linearly between the two nearest.
  * @throws if a quantile is asked for and no activation is above 0
  */

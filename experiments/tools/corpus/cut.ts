@@ -1,4 +1,4 @@
-// From documents to windows to shards: cut by the input alone, so that whoever works, and how often, changes no bit.
+// From documents to windows to shards: the cuts depend only on the input, so no bit depends on who does the work or how often.
 import type { Tokenizer } from '../../../gpt2/tokenizer.ts'
 import { windowsOf } from '../../lab/models/windows.ts'
 import type { FoundIn } from './read/documents.ts'
@@ -12,7 +12,7 @@ export interface CorpusWindow {
   /** The file's number, and the document's row in it. */
   readonly file: number
   readonly row: number
-  /** Where its first token behind BOS stands in the document, which counts from 1. */
+  /** The position in the document of its first token after BOS, counted from 1. */
   readonly from: number
   readonly label?: string
 }
@@ -21,9 +21,9 @@ export interface CorpusWindow {
 export interface Cursor {
   readonly file: number
   readonly row: number
-  /** Documents before the one that begins or goes on there. */
+  /** Documents before the one that begins or continues there. */
   readonly document: number
-  /** Of that document, windows that lie before. */
+  /** Windows of that document that come before. */
   readonly window: number
 }
 
@@ -41,14 +41,14 @@ export interface Shard {
   readonly windows: readonly CorpusWindow[]
   /** Without BOS. */
   readonly tokens: number
-  /** Of bad input among its documents: at most `LISTED_FAULTS` are listed. */
+  /** Bad input among its documents, of which at most `LISTED_FAULTS` are listed. */
   readonly faults: readonly CorpusFault[]
   readonly faultCount: number
   /** Where the next one begins. */
   readonly ends: Cursor
-  /** Whether the corpus ends with it. */
+  /** Whether it is the last of the corpus. */
   readonly last: boolean
-  /** Bytes of the last file that were read. */
+  /** Bytes read of the last file. */
   readonly read: number
 }
 
@@ -56,7 +56,7 @@ const LISTED_FAULTS = 1000
 
 /**
  * The shards from a cursor on. A shard is full when it has `shardTokens` tokens or more; the last may be empty.
- * @param found all from the cursor's file and row on
+ * @param found everything from the cursor's file and row on
  * @param nCtx the model's positions: a window has at most nCtx - 1 tokens, and BOS before them
  */
 export async function* cutShards(

@@ -17,13 +17,13 @@ export interface JobSettings {
   readonly columns: Columns
   readonly seed: number
   readonly shardTokens: number
-  /** What is kept of each token: `features`, and names of hooks. */
+  /** What is kept for each token: `features`, and names of hooks. */
   readonly store: readonly string[]
 }
 
 export interface Job extends JobSettings {
   readonly format: string
-  /** Of the package, and SHA-256 of the sources that compute. */
+  /** The package's version, and the SHA-256 of the sources that compute. */
   readonly code: string
   readonly model: { readonly name: string; readonly sha256: string }
   readonly saes: readonly { readonly hook: string; readonly dSae: number; readonly sha256: string }[]
@@ -31,10 +31,10 @@ export interface Job extends JobSettings {
   readonly files: readonly Omit<CorpusFile, 'path'>[]
 }
 
-/** What a queue carries of a job: a list of files may be long. */
+/** The part of a job that a queue carries: a list of files may be long. */
 export type JobWithoutFiles = Omit<Job, 'files'> & Partial<Pick<Job, 'files'>>
 
-/** A shard is held in memory. */
+/** The largest shard, because a shard is held in memory. */
 export const MOST_SHARD_TOKENS = 2 ** 20
 
 const FORMAT = 'clearbox corpus 1'
@@ -81,7 +81,7 @@ async function codeVersion(): Promise<string> {
   return `${version}, sources ${hash.digest('hex').slice(0, 16)}`
 }
 
-/** What the parts of a job are called where they differ from what was. */
+/** What the parts of a job are called in the message that they differ. */
 const WORDS: Readonly<Record<keyof Job, string>> = {
   format: 'format',
   code: 'version of the code',
@@ -95,7 +95,7 @@ const WORDS: Readonly<Record<keyof Job, string>> = {
   store: '--store',
 }
 
-/** What the parts are called in which two jobs differ; `files` need not be known. */
+/** The names of the parts in which two jobs differ; `files` need not be known. */
 export function differences(one: JobWithoutFiles, other: JobWithoutFiles): string[] {
   const parts = (Object.keys(WORDS) as (keyof JobWithoutFiles)[]).filter(
     (part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]),
@@ -104,8 +104,8 @@ export function differences(one: JobWithoutFiles, other: JobWithoutFiles): strin
 }
 
 /**
- * Notes the job in the folder, or holds it to the one that was begun there.
- * @throws UserError that names what differs
+ * Writes the job to the folder, or compares it with the one that was begun there.
+ * @throws UserError naming what differs
  */
 export async function beginJob(folder: string, job: Job): Promise<void> {
   const path = join(folder, 'job.json')

@@ -13,7 +13,7 @@ const EXAMPLE = 4 * (9 + 2 * (BEFORE + AFTER + 1))
 /** A line for each SAE. */
 export function memoryBound(saes: readonly Sae[], shardTokens: number): string {
   const kept = TOP + BINS * PER_BIN
-  const ofFeature = FEATURE_BYTES + 4 * Math.ceil(shardTokens / BATCH_TOKENS) // and where it stands in each batch
+  const ofFeature = FEATURE_BYTES + 4 * Math.ceil(shardTokens / BATCH_TOKENS) // and its place in each batch
   const lines = saes.map(({ config: { hookName, dSae, k } }) => {
     const entries = k === undefined ? 'L0' : `${k}`
     return (

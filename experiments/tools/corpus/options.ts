@@ -62,7 +62,7 @@ export const command = addEngineOptions(
   )
   .option(
     '--saedashboard',
-    'write the features as SAEDashboard’s JSON, too: OUT/saedashboard/LAYER/batch-N.json',
+    'also write the features as SAEDashboard’s JSON: OUT/saedashboard/LAYER/batch-N.json',
   )
   .option(
     '--queue <address>',
@@ -77,7 +77,7 @@ export const command = addEngineOptions(
     'after',
     `
 Documents: each .txt file is one, labelled by the folder it is in; so is each line of a .jsonl file and each row of a table. They are cut
-into windows as long as the model’s context, without overlap, each with a BOS before it, which never counts.
+into windows as long as the model’s context, without overlap, each preceded by a BOS, which never counts.
 
 The same command continues a run that was stopped, by Ctrl-C or worse, and its result equals that of an uninterrupted run,
 bit for bit. Texts, weights, options or code other than those it was started with are refused.

@@ -1,4 +1,4 @@
-// The pass over a corpus, shard by shard; shards whose files exist are left out.
+// The pass over a corpus, shard by shard; shards whose files exist are skipped.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../../lab/cli/user-error.ts'
@@ -35,7 +35,7 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
   let cursor = START
   let tokens = 0
   const all = async () => {
-    const shards: ShardFile[] = [] // opened one after the other: to be verified, a file is read as a whole
+    const shards: ShardFile[] = [] // opened one after another: verifying a file reads all of it
     for (let one = 0; one < index; one++) shards.push(await openShard(shardPath(folder, one), bench.jobHash))
     return shards
   }
@@ -55,7 +55,7 @@ export async function passOver(bench: Workbench, options: PassOptions): Promise<
     let at = before[cursor.file]
     for await (const shard of shardsFrom(bench, files, { index, cursor })) {
       const path = shardPath(folder, shard.index)
-      if (existsSync(path)) break // another run's: gone on with above
+      if (existsSync(path)) break // another run's: continued above
       if (options.strict && shard.faults.length > 0) throw refusal(shard, files)
       const ends = Math.max(at, before[shard.ends.file] + shard.read)
       const onTokens = (done: number) =>

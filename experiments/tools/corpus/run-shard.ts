@@ -14,7 +14,7 @@ import type { ShardStore } from './store.ts'
 import { ShardTally } from './tally/tally-shard.ts'
 import { measuredWindows, shardTokens, type ShardTokens } from './tally/tokens.ts'
 
-/** What has to be there to work on a shard. */
+/** What is needed to work on a shard. */
 export interface Workbench {
   readonly model: OpenModel
   /** Open, in the order of the job. */
@@ -23,7 +23,7 @@ export interface Workbench {
   readonly jobHash: string
 }
 
-/** Computes a shard and writes its file, and before it what is to be stored. onTokens: how many are done */
+/** Computes a shard and writes its file, after writing what is to be stored. onTokens: called with the number done */
 export async function runShard(
   bench: Workbench,
   shard: Shard,
@@ -55,8 +55,8 @@ export async function runShard(
 }
 
 /**
- * The model's forward pass as far as the last SAE's hook, and each SAE's features where they stand.
- * @param onFeatures given an SAE's number and its features on a batch of windows, BOS left out: sparse [tokens, d_sae]
+ * The model's forward pass up to the last SAE's hook, and each SAE's features at its hook.
+ * @param onFeatures given an SAE's number and its features on a batch of windows, without BOS: sparse [tokens, d_sae]
  */
 async function encodeWindows(
   { model: { gpt2 }, saes }: Pick<Workbench, 'model' | 'saes'>,
@@ -80,7 +80,7 @@ async function encodeWindows(
   }
 }
 
-/** Each text's first row left out: one copy, for a shard has thousands of texts. */
+/** Leaves out each text's first row, in a single copy, because a shard has thousands of texts. */
 function withoutBos(
   { shape, offsets, indices, values }: SparseRows,
   batch: readonly (readonly number[])[],

@@ -1,4 +1,4 @@
-// A shard's result as one Parquet file: whole and verified, or not there.
+// A shard's result as one Parquet file: complete and verified, or absent.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { parquetReadObjects } from 'hyparquet'
@@ -10,7 +10,7 @@ import type { CorpusFault, Cursor } from './cut.ts'
 import { asWords, decodeTally, type TallyBytes, type TallyRow } from './tally/codec.ts'
 import type { Tally } from './tally/tally.ts'
 
-/** All of a shard but its features. */
+/** Everything in a shard but its features. */
 export interface ShardHead {
   /** The hash of the job that it belongs to. */
   readonly job: string
@@ -33,7 +33,7 @@ export interface ShardHead {
   readonly measured: readonly { readonly hash: number; readonly ids: readonly number[] }[]
 }
 
-/** What of a head is large: it is read when it is asked for, so that an open shard takes a few kilobytes. */
+/** The large parts of a head: read only when requested, so that an open shard takes only a few kilobytes. */
 type Drawn = Pick<ShardHead, 'faults' | 'sample' | 'measured'>
 
 export interface ShardFile {
@@ -41,11 +41,11 @@ export interface ShardFile {
   drawn(): Promise<Drawn>
   /** The tallies of some features of a layer's SAE: those of a block of `BLOCK`. */
   block(layer: number, block: number): Promise<Tally[]>
-  /** Of each feature of a layer, its places in the shard's sample. */
+  /** For each feature of a layer, its places in the shard's sample. */
   sampled(layer: number): Promise<(readonly [feature: number, places: readonly number[]])[]>
 }
 
-/** Features that are merged at once. */
+/** How many features are merged at once. */
 export const BLOCK = 1024
 
 const BYTES = ['histogram', 'labels', 'sampled', 'top', 'binned'] as const
@@ -119,7 +119,7 @@ export class ShardWriter {
     this.#waiting = undefined
   }
 
-  /** Writes the file under a temporary name, then renames it. The footer has the head, and a hash of it and of all before it. */
+  /** Writes the file under a temporary name, then renames it. The footer has the head, and a hash of it and of everything before it. */
   async finish(path: string, head: ShardHead): Promise<void> {
     this.#writeGroup()
     const json = JSON.stringify({ head, groups: this.#groups })
@@ -139,7 +139,7 @@ function hashOf(bytes: Uint8Array, json: string): string {
 
 /**
  * Opens a shard's file and checks that its bytes are those that were written.
- * @throws UserError if they are not, or it is the file of another job
+ * @throws UserError if they are not, or if the file belongs to another job
  */
 export async function openShard(path: string, job: string): Promise<ShardFile> {
   const bad = (what: string, cause?: unknown) =>
@@ -185,7 +185,7 @@ export async function openShard(path: string, job: string): Promise<ShardFile> {
 
 type Row = TallyBytes & { feature: number; firings: number; sum: number; sum_of_squares: number; max: number }
 
-/** Reads the rows of a row group: of a layer's block of features. */
+/** Reads the rows of a row group, which is a layer's block of features. */
 function groupReader(parquet: ParquetFile, groups: readonly (readonly [number, number])[]) {
   let end = 0
   const ranges = parquet.metadata.row_groups.map(({ num_rows }) => [end, (end += Number(num_rows))])

@@ -1,4 +1,4 @@
-// A shard's firings as Parquet, for those who ask: a row for each feature that fires on a token, and one for each document.
+// A shard's firings as Parquet, on request: a row for each feature that fires on a token, and one for each document.
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
 import type { SparseRows } from '../../../engine/sparse.ts'
 import { storeFile, type DocumentRow } from '../../lab/analysis/corpus/store-node.ts'
@@ -8,7 +8,7 @@ import { TableWriter } from './result/table.ts'
 import type { ShardTokens } from './tally/tokens.ts'
 
 const COLUMNS = ['sae', 'document', 'position', 'token', 'feature'] as const
-/** Rows that are made at once. */
+/** How many rows are made at once. */
 const ROWS = 2 ** 18
 
 /**
@@ -51,7 +51,7 @@ export async function storeFeatures(
   await writeAtomically(storeFile(folder, 'activations', shard), bytes.getBytes())
 }
 
-/** A row for each document that has tokens in the shard. files: all of the corpus, by name */
+/** A row for each document that has tokens in the shard. files: the names of all files of the corpus */
 export async function storeDocuments(
   folder: string,
   shard: number,

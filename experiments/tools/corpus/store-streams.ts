@@ -1,4 +1,4 @@
-// What stands at hooks on each token of a shard, for those who ask: a safetensors file with a tensor for each hook.
+// The activations at hooks on each token of a shard, on request: a safetensors file with one tensor per hook.
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { rename, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -12,13 +12,13 @@ import { explain, makeFolder } from '../../lab/cli/write-node.ts'
 
 interface Streams {
   readonly hooks: readonly string[]
-  /** Numbers of a token at each hook. */
+  /** How many numbers a token has at each hook. */
   readonly width: number
   readonly tokens: number
   readonly metadata: ReadonlyMap<string, string>
 }
 
-/** A draft that takes rows as they are computed: none is held. */
+/** A draft that takes rows as they are computed and holds none. */
 export class StreamsFile {
   readonly #path: string
   readonly #draft: string
@@ -60,7 +60,7 @@ export class StreamsFile {
     })
   }
 
-  /** Hooks that write the rows of a batch of windows, those of BOS left out. */
+  /** Hooks that write the rows of a batch of windows, except those of BOS. */
   hooksFor(batch: readonly (readonly number[])[]): [name: string, hook: Hook][] {
     return [...this.#next.keys()].map((name): [string, Hook] => [
       name,

@@ -12,11 +12,11 @@ import { storeDocuments, storeFeatures } from './store-features.ts'
 import { StreamsFile } from './store-streams.ts'
 import type { ShardTokens } from './tally/tokens.ts'
 
-/** Of one shard. */
+/** The store of one shard. */
 export interface ShardStore {
   /** Hooks for a batch of windows, which write as the model reads it. */
   hooksFor(batch: readonly (readonly number[])[]): [name: string, hook: Hook][]
-  /** Writes what is still to be written, and gives all files their names. */
+  /** Writes what remains to be written, and gives all files their names. */
   finish(tokens: ShardTokens, features: readonly SparseRows[]): Promise<void>
 }
 

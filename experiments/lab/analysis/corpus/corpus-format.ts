@@ -1,4 +1,4 @@
-// A corpus's result as it stands in files: hence snake_case.
+// A corpus's result as stored in files: hence snake_case.
 
 /** A feature over the corpus, a row of features.parquet. Rows are sorted by layer, as the manifest lists them, then feature. */
 export interface FeatureRow extends Record<string, unknown> {
@@ -8,14 +8,14 @@ export interface FeatureRow extends Record<string, unknown> {
   /** Tokens on which its activation is above 0. */
   firings: bigint
   density: number
-  /** Over the tokens on which it fires; null where it never does. */
+  /** Over the tokens on which it fires; null if it never does. */
   mean: number | null
   max: number | null
   sum: number
   sum_of_squares: number
   /** Firings by the manifest's `bin_edges`: bin i is from edge i up to edge i + 1, the first and the last open. */
   histogram: bigint[]
-  /** Its strongest firing's token. */
+  /** The token of its strongest firing. */
   token: string | null
   promoted: string[]
   promoted_logits: number[]
@@ -28,7 +28,7 @@ export interface FeatureRow extends Record<string, unknown> {
   /** The labels of the documents in which it fires, most firings first. */
   labels: string[]
   label_firings: bigint[]
-  /** Its rows of examples.parquet, counted from 0. */
+  /** Its rows in examples.parquet, counted from 0. */
   first_example: number
   examples: number
 }
@@ -47,7 +47,7 @@ export interface ExampleRow extends Record<string, unknown> {
   document: number
   file: string
   row: number
-  /** In the document, whose first token is 1. */
+  /** Position in the document, whose first token is 1. */
   position: number
   label: string | null
   /** Which of `tokens` fires. */
@@ -87,7 +87,7 @@ export interface LayerRow extends Record<string, unknown> {
   ce_recovered_of_mean: number
 }
 
-/** manifest.json: what the result was made of. It is written last, and makes the result one. */
+/** manifest.json: what the result was made of. It is written last, and makes the result valid. */
 export interface Manifest {
   format: string
   model: string
@@ -100,18 +100,18 @@ export interface Manifest {
     sha256: string
     documents: number
     windows: number
-    /** BOS left out. */
+    /** Without BOS. */
     tokens: number
     bad_input: number
   }
   /** Labels, and how many tokens have each. */
   labels: { label: string; tokens: number }[]
-  /** How many tokens, of all, co-firing was counted on: those with the smallest hashes. */
+  /** On how many tokens co-firing was counted: those with the smallest hashes. */
   sampled: number
   bin_edges: number[]
   seed: number
   shard_tokens: number
-  /** What --store kept of each token, `features` or names of hooks, in files of so many shards. */
+  /** What --store kept for each token, `features` or names of hooks, and in files of how many shards. */
   store?: { kept: string[]; shards: number }
   bos: string
   code: string

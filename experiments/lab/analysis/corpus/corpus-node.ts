@@ -1,4 +1,4 @@
-// A corpus's result, read: a feature at a time, or all in order.
+// Reads a corpus's result: one feature at a time, or all in order.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Option } from 'commander'
@@ -15,7 +15,7 @@ import {
 
 export interface Corpus {
   readonly manifest: Manifest
-  /** Some features of a layer's SAE, from one number up to another, left out. @throws UserError if the corpus has none of that layer */
+  /** Some features of a layer's SAE, from one number to another (exclusive). @throws UserError if the corpus has none of that layer */
   readonly features: (layer: number, from: number, to: number) => Promise<CorpusFeature[]>
 }
 
@@ -27,7 +27,7 @@ export function corpusOption(): Option {
   )
 }
 
-/** Where a layer stands among those of a corpus. @throws UserError if it has none of that layer */
+/** A layer's place among those of a corpus. @throws UserError if it has none of that layer */
 export function layerIndex(folder: string, { layers }: Manifest, layer: number): number {
   const index = layers.findIndex((one) => one.layer === layer)
   if (index >= 0) return index

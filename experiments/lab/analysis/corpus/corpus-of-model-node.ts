@@ -1,4 +1,4 @@
-// A corpus's result that belongs to the model and the SAEs that run: held to their weights, not to their names.
+// A corpus's result that belongs to the running model and SAEs: their weights are compared, not their names.
 import { UserError } from '../../cli/user-error.ts'
 import { createProgress } from '../../cli/progress.ts'
 import { layerOf } from '../../models/hooks.ts'
@@ -8,17 +8,17 @@ import { hashWeights } from '../../models/weights-hash.ts'
 import { openCorpus, type Corpus } from './corpus-node.ts'
 import type { Manifest } from './corpus-format.ts'
 
-/** A corpus, checked. */
+/** A corpus that has been checked. */
 export interface CorpusOfModel extends Corpus {
   /** What it is, and which layers it lacks, for a result's provenance. */
   readonly description: string
-  /** Which of the layers asked for it lacks. */
+  /** Which of the requested layers it lacks. */
   readonly missing: readonly number[]
 }
 
 interface Wanted extends SourceOptions {
   readonly model: string
-  /** Of the features that have cards. */
+  /** The rows of the features that have cards. */
   readonly hooks: readonly string[]
   readonly quiet: boolean
 }
@@ -31,7 +31,7 @@ export async function openCorpusOf(folder: string, wanted: Wanted): Promise<Corp
   const common = wanted.hooks.filter((hook) => there.includes(hook))
   if (common.length === 0)
     throw new UserError(
-      `--corpus ${folder}: it has no ${wanted.hooks.join(', ')}; it has ${there.join(', ')}: make it by npm run corpus`,
+      `--corpus ${folder}: it has no ${wanted.hooks.join(', ')}; it has ${there.join(', ')}: make it with npm run corpus`,
     )
   const source = await findModel(wanted.model, { ...wanted, quiet: true })
   await checkWeights(folder, manifest, source, common, wanted.quiet)
@@ -40,7 +40,7 @@ export async function openCorpusOf(folder: string, wanted: Wanted): Promise<Corp
   const description =
     `${folder}: ${tokens} tokens of ${documents} documents` +
     (missing.length > 0
-      ? `; it has no layer ${missing.join(', ')}: cards of such a layer show these texts alone`
+      ? `; it has no layer ${missing.join(', ')}: cards of such a layer show only these texts`
       : '')
   return { ...corpus, description, missing }
 }

@@ -1,4 +1,4 @@
-// What `npm run corpus --store` keeps of each firing, read back: documents, with the means of their features.
+// Reads back what `npm run corpus --store` keeps of each firing: documents, with the means of their features.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parquetReadObjects, parquetScan } from 'hyparquet'
@@ -8,17 +8,17 @@ import { openParquet, type ParquetFile } from '../../texts/parquet-node.ts'
 import type { Manifest } from './corpus-format.ts'
 import { layerIndex } from './corpus-node.ts'
 
-/** A document's part in a shard, a row of documents/N.parquet. A document may stand in several shards. */
+/** A document's part in a shard, a row of documents/N.parquet. A document may be in several shards. */
 export interface DocumentRow extends Record<string, unknown> {
   document: number
   file: string
   row: number
   label: string | null
-  /** Of this shard, BOS left out. */
+  /** In this shard, without BOS. */
   tokens: number
 }
 
-/** What --store calls the firings; other names are those of hooks. */
+/** --store's name for the firings; other names are those of hooks. */
 export const FEATURES = 'features'
 
 /** A file of the store: one for each shard, by its number. */
@@ -31,7 +31,7 @@ export function storeFile(
   return join(folder, what, `${String(shard).padStart(6, '0')}.${ending}`)
 }
 
-/** @throws UserError if the corpus was made without what is asked for, or a shard's file is missing */
+/** @throws UserError if the corpus was made without what is requested, or a shard's file is missing */
 export function checkStored(folder: string, { store }: Manifest, what: string): { shards: number } {
   if (!store?.kept.includes(what)) {
     const kept = store?.kept.join(', ') ?? 'nothing'
@@ -51,7 +51,7 @@ export function checkStored(folder: string, { store }: Manifest, what: string): 
   return { shards }
 }
 
-/** Documents in their order, each with all its tokens. @throws UserError if the store is not there, or not whole */
+/** Documents in their order, each with all its tokens. @throws UserError if the store is missing or incomplete */
 export async function storedDocuments(folder: string, manifest: Manifest): Promise<DocumentRow[]> {
   const { shards } = checkStored(folder, manifest, FEATURES)
   const documents: DocumentRow[] = []
@@ -67,9 +67,9 @@ export async function storedDocuments(folder: string, manifest: Manifest): Promi
 }
 
 /**
- * A layer's features, the mean over each document's tokens, as npm run analyse takes them: sums in float64, token by token.
+ * A layer's features, the mean over each document's tokens, as npm run analyse expects them: sums in float64, token by token.
  * -> sparse [documents, d_sae]
- * @throws UserError if the store is not there, or not whole, or has no such layer
+ * @throws UserError if the store is missing or incomplete, or has no such layer
  */
 export async function storedMeans(
   folder: string,
@@ -89,7 +89,7 @@ export async function storedMeans(
       for (const { num_rows } of parquet.metadata.row_groups) {
         const range = { rowStart: rowEnd, rowEnd: (rowEnd += Number(num_rows)) }
         const read = (column: string) => scan.readColumn({ column, ...range }) as Promise<ArrayLike<number>>
-        if ((await read('sae'))[0] !== sae) continue // a row group is of one SAE
+        if ((await read('sae'))[0] !== sae) continue // a row group belongs to one SAE
         const [document, feature, activation] = [
           await read('document'),
           await read('feature'),

@@ -6,7 +6,7 @@ import type { ActivationStatistics, FiringTextSummary } from './feature-dashboar
 const BINS = 20
 const SHARES = [1, 0.75, 0.5, 0.25]
 
-/** Where and how strongly a feature fires. pieces: a string a token, BOS first. */
+/** Where and how strongly a feature fires. pieces: one string per token, BOS first. */
 export function activationStatistics(
   column: FeatureColumn,
   pieces: readonly (readonly string[])[],

@@ -1,4 +1,4 @@
-// The features of another SAE that fire with a feature.
+// The features of another SAE that fire together with a feature.
 import type { SparseRows } from '../../../../engine/sparse.ts'
 import type { FeatureColumn } from '../../models/features.ts'
 import type { CorrelatedFeature } from './feature-dashboard.ts'
@@ -8,7 +8,7 @@ export const LEAST_TOGETHER = 3
 
 /**
  * For each of several features the features of another SAE whose token activations go up and down with it, by Pearson's
- * correlation over all tokens but BOS; at least LEAST_TOGETHER tokens make both fire. columns: of each feature a list a
+ * correlation over all tokens but BOS; at least LEAST_TOGETHER tokens make both fire. columns: for each feature one list per
  * text; others: sparse [tokens, d_sae], a row for every token of a column, BOS included. Sums in float64.
  */
 export function correlatedFeatures(
@@ -81,7 +81,7 @@ function correlated(
   const found: Omit<CorrelatedFeature, 'token'>[] = []
   for (let feature = 0; feature < width; feature++) {
     if (together[feature] < LEAST_TOGETHER) continue
-    if (firing[feature] === tokens && least[feature] === most[feature]) continue // constant: what varies is rounding
+    if (firing[feature] === tokens && least[feature] === most[feature]) continue // constant: only rounding varies
     const variances = (tokens * squaresX - sumX ** 2) * (tokens * squares[feature] - sum[feature] ** 2)
     if (!(variances > 0)) continue
     const correlation = (tokens * products[feature] - sumX * sum[feature]) / Math.sqrt(variances)

@@ -1,4 +1,4 @@
-// What the features of an SAE say to a logit directly, from a text's last token.
+// What the features of an SAE contribute directly to a logit, from a text's last token.
 import { Tensor } from '../../../../engine/tensor.ts'
 import { checkedSum, readThrough, shareOf, type LogitReader } from '../../../../gpt2/attribution.ts'
 import type { Gpt2 } from '../../../../gpt2/model.ts'
@@ -6,7 +6,7 @@ import { saeShares, type SaeParts } from '../../../../sae/attribution.ts'
 import { siteOf } from '../../../../sae/sites.ts'
 import type { Sae } from '../../../../sae/weights.ts'
 
-/** What stands at an SAE's hook at the last token, in parts that add up to its share of the logit. */
+/** The activation at an SAE's hook at the last token, in parts that add up to its share of the logit. */
 export interface SaeShare {
   readonly hook: string
   readonly features: number
@@ -16,7 +16,7 @@ export interface SaeShare {
 }
 
 /**
- * Through the frozen LayerNorm, from the last token; of heads, through c_proj first. output: what stands at the hook that the
+ * Through the frozen LayerNorm, from the last token; of heads, through c_proj first. output: the activation at the hook that the
  * SAE rebuilds, [tokens, ...]. -> one share for each entry of the features, 0 before the last token; and their sums
  * @throws if the parts do not add up to the hook's share, or the backend has no backward rules
  */

@@ -1,4 +1,4 @@
-// What a feature's decoder direction says by itself, whatever the texts.
+// What a feature's decoder direction says by itself, independent of any text.
 import type { Backend, DeviceTensor } from '../../../../engine/backend.ts'
 import { Tensor } from '../../../../engine/tensor.ts'
 import type { Gpt2 } from '../../../../gpt2/model.ts'
@@ -12,7 +12,7 @@ const ROWS_AT_ONCE = 1024
 
 /**
  * The features of the same SAE whose decoder rows point most nearly the same way, by cosine similarity; a row of
- * zeros points nowhere and is left out. -> a list for each of `features`, nearest first; its tokens are the caller's
+ * zeros points nowhere and is left out. -> a list for each of `features`, nearest first; the caller fills in its tokens
  */
 export async function nearestFeatures(
   sae: Sae,
@@ -39,8 +39,8 @@ export async function nearestFeatures(
 }
 
 /**
- * Decoder rows as directions in the stream. What attention heads make goes through W_O first (c_proj, without its bias); all
- * else that SAEs rebuild stands in the stream already. rows [n, d_out] -> [n, dModel]
+ * Decoder rows as directions in the stream. What attention heads make goes through W_O first (c_proj, without its bias); everything
+ * else that SAEs rebuild is already in the stream. rows [n, d_out] -> [n, dModel]
  */
 export async function streamDirections(
   { ops, weights, config: { dModel } }: Gpt2,
@@ -71,8 +71,8 @@ export interface LogitLens {
  * The logit lens (nostalgebraist 2020) on directions in the stream: what one unit of each adds to the logits if it
  * reaches the unembedding as it is. Of the final LayerNorm, the parts that are linear are kept: the mean is taken out
  * and the rest multiplied by ln_f.weight. Its division by the stream's size differs from token to token, but scales
- * all logits alike; its bias belongs to no direction. Both are left out. Softmax knows no common offset of the logits,
- * so the mean over the vocabulary is taken out too. directions [n, dModel] -> n lists of `count` tokens
+ * all logits alike; its bias belongs to no direction. Both are left out. Softmax ignores a common offset of the logits,
+ * so the mean over the vocabulary is subtracted too. directions [n, dModel] -> n lists of `count` tokens
  */
 export async function logitLens(
   { ops, weights }: Gpt2,

@@ -4,7 +4,7 @@ import { forEachLayer, type OpenLayer } from '../../models/layers.ts'
 import type { OpenModel } from '../../models/models.ts'
 import { explainFeatures, withNextLayer, type ExplainedFeature } from './explain.ts'
 
-/** What an experiment makes of a layer, and what is known of the features that it names. */
+/** An experiment's result for a layer, and what is known about the features that it names. */
 export interface ExplainedLayer<T> {
   readonly result: T
   readonly explained: readonly ExplainedFeature[]
@@ -12,7 +12,7 @@ export interface ExplainedLayer<T> {
 
 /**
  * @param texts ids with BOS
- * @param analyse a layer's result, and the features to explain; `pieces`: of each text a string a token, BOS first
+ * @param analyse a layer's result, and the features to explain; `pieces`: for each text one string per token, BOS first
  */
 export async function explainLayers<T>(
   model: OpenModel,

@@ -1,4 +1,4 @@
-// What can be said of a feature from its activations and its direction.
+// What can be said about a feature from its activations and its direction.
 import type { SparseRows } from '../../../../engine/sparse.ts'
 import type { Tensor } from '../../../../engine/tensor.ts'
 import { decoderRows } from '../../../../sae/decoder.ts'
@@ -28,8 +28,8 @@ interface LayerFeatures {
 }
 
 /**
- * What can be said of some features while their SAE is at hand; the next layer's part is left null.
- * @param pieces of each text a string a token, BOS first
+ * What can be said about some features while their SAE is loaded; the next layer's part is left null.
+ * @param pieces for each text one string per token, BOS first
  */
 export async function explainFeatures(
   model: Pick<OpenModel, 'name' | 'gpt2' | 'tokenizer'>,
@@ -62,7 +62,7 @@ export async function explainFeatures(
   })
 }
 
-/** The same with the features of the next layer that go with each. */
+/** The same, with the features of the next layer that correlate with each. */
 export function withNextLayer(
   explained: readonly ExplainedFeature[],
   { hook, features }: LayerFeatures,

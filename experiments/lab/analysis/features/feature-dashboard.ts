@@ -1,4 +1,4 @@
-// A feature's dashboard: what it fires on, what it promotes, and what is like it. As it stands in results.json and in
+// A feature's dashboard: what it fires on, what it promotes, and what is like it. As stored in results.json and in
 // `feature --json`: a file format, hence snake_case.
 
 /** A text in which the feature fires. Texts are counted from 0, positions too; position 0 is BOS, which never counts. */
@@ -13,13 +13,13 @@ export interface FiringTextSummary {
   firing_tokens: number
 }
 
-/** How a feature's token activations are spread over the texts. */
+/** How a feature's token activations are distributed over the texts. */
 export interface ActivationStatistics {
   tokens: number
   firing_tokens: number
   /** firing_tokens / tokens */
   density: number
-  /** Null where it fires nowhere. */
+  /** Null if it fires nowhere. */
   max: number | null
   mean_where_it_fires: number | null
   /** Positive activations in bins of equal width from 0 to max: `counts[i]` are above `edges[i]`, up to `edges[i + 1]`. */
@@ -30,7 +30,7 @@ export interface ActivationStatistics {
   quantile_examples: { share: number; text: number; max: number }[]
 }
 
-/** A token and what one unit of the feature adds to its logit, less the mean over the vocabulary. */
+/** A token and what one unit of the feature adds to its logit, minus the mean over the vocabulary. */
 export interface TokenEffect {
   id: number
   token: string
@@ -41,16 +41,16 @@ export interface TokenEffect {
 export interface NearFeature {
   feature: number
   cosine: number
-  /** On which it fires most in these texts; null where it fires in none. */
+  /** The token on which it fires most in these texts; null if it fires in none. */
   token: string | null
 }
 
 /** A feature of another SAE that fires on the same tokens. */
 export interface CorrelatedFeature {
   feature: number
-  /** Pearson's, over all tokens of all texts, BOS left out. */
+  /** Pearson's correlation over all tokens of all texts, without BOS. */
   correlation: number
-  /** On which it fires most. */
+  /** The token on which it fires most. */
   token: string
   /** Tokens on which both fire, and on which this one fires. */
   together: number

@@ -1,9 +1,9 @@
-// The token on which a feature fires most: beside its number, a first hint of what it stands for.
+// The token on which a feature fires most: shown beside its number as a first hint of what it stands for.
 import type { SparseRows } from '../../../../engine/sparse.ts'
 
 /**
- * Of each feature that fires, the token on which it fires most; the first of several. BOS never counts.
- * features: sparse [tokens, d_sae], text behind text; pieces: of each text a string a token, BOS first
+ * For each feature that fires, the token on which it fires most; the first if there are several. BOS never counts.
+ * features: sparse [tokens, d_sae], one text after another; pieces: for each text one string per token, BOS first
  */
 export function strongestTokens(
   { offsets, indices, values }: SparseRows,

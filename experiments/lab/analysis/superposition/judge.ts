@@ -1,4 +1,4 @@
-// What the toy has learned: what it loses, how its arrows lie, and whether that is superposition.
+// What the toy has learned: its loss, how its arrows lie, and whether that is superposition.
 import { FEATURES, importances, lossOf, type Toy, type ToySettings } from './toy.ts'
 
 type Task = Pick<ToySettings, 'present' | 'decay'>
@@ -14,7 +14,7 @@ const STRENGTHS: readonly (readonly [strength: number, weight: number])[] = [
   [0.5 + OUTER, LIGHT],
 ]
 
-/** The loss over all that may come, not over a sample: each feature absent, or present at each of the five strengths. */
+/** The loss over all possible inputs, not over a sample: each feature absent, or present at each of the five strengths. */
 export function expectedLoss(toy: Toy, { present, decay }: Task): number {
   const importance = importances(decay)
   const x = new Float64Array(FEATURES)
@@ -33,8 +33,8 @@ export function expectedLoss(toy: Toy, { present, decay }: Task): number {
 }
 
 /**
- * The loss without superposition: the two features that matter most stand at right angles and are read back whole, and of each
- * other one the mean is said, so that its variance is lost: present / 3 - present² / 4.
+ * The loss without superposition: the two features that matter most are at right angles and are read back whole; for each
+ * other one its mean is returned, so its variance is lost: present / 3 - present² / 4.
  */
 export function twoKeptLoss({ present, decay }: Task): number {
   const variance = present / 3 - (present * present) / 4
@@ -45,7 +45,7 @@ export function twoKeptLoss({ present, decay }: Task): number {
 
 /** An arrow this long counts as kept. */
 const KEPT = 0.5
-/** In degrees: how far an angle may be from what it is called. */
+/** In degrees: how far an angle may be from its nominal value. */
 const NEARLY = 10
 
 /** How the arrows of kept features lie to each other. */
@@ -54,9 +54,9 @@ type Form = 'none' | 'one' | 'right angle' | 'opposite pairs' | 'pentagon' | 'ot
 export interface Arrows {
   /** [FEATURES] */
   readonly lengths: readonly number[]
-  /** Row i, column j: what feature j, present at strength 1, says to the reader of feature i: the paper's Wᵀ W. [FEATURES, FEATURES] */
+  /** Row i, column j: what feature j, present at strength 1, adds to the reader of feature i: the paper's Wᵀ W. [FEATURES, FEATURES] */
   readonly reads: readonly (readonly number[])[]
-  /** What others say to a kept feature's reader, squared and summed, the mean over these: above 0, and below, which the ReLU cuts off. */
+  /** What others add to a kept feature's reader, squared and summed, averaged over kept features: above 0, and below, which the ReLU cuts off. */
   readonly interference: { readonly above: number; readonly below: number }
   /** The kept features. */
   readonly kept: readonly number[]
@@ -97,13 +97,17 @@ function formOf(gaps: readonly number[]): Form {
 
 const NUMBERS = ['None', 'One', 'Two', 'Three', 'Four', 'Five']
 
-/** What is seen, in a sentence or two. */
+/** What is seen, in one or two sentences. */
 export function describeArrows({ kept, gaps, form }: Arrows): string {
   const between = gaps.map(showDegrees).join(', ')
+  const smallest = showDegrees(Math.min(...gaps))
   const words: Readonly<Record<Form, string>> = {
     none: 'No feature is kept.',
     one: 'One feature is kept.',
-    'right angle': `Two features are kept, at right angles (${showDegrees(Math.min(...gaps))}): neither disturbs the other.`,
+    'right angle':
+      smallest === showDegrees(90)
+        ? `Two features are kept, at right angles (${smallest}): neither disturbs the other.`
+        : `Two features are kept, almost at right angles (${smallest}): they hardly disturb each other.`,
     'opposite pairs':
       `${NUMBERS[kept.length]} features are kept, in opposite pairs: each reads the one opposite as below 0, which the ReLU ` +
       `makes 0. From one arrow to the next: ${between}.`,
@@ -120,7 +124,7 @@ export function showDegrees(angle: number): string {
   return `${angle.toFixed(0)}°`
 }
 
-/** Losses this near, as a share, are called the same. */
+/** Losses that differ by no more than this share are called the same. */
 const SAME = 0.005
 
 /** Whether more features than dimensions pay: the toy's loss against that of two features alone. */
@@ -129,7 +133,7 @@ export function describePay(loss: number, twoKept: number): string {
   const less = 1 - loss / twoKept
   if (Math.abs(less) <= SAME) return `${told}: nothing is gained.`
   return less > 0
-    ? `${told}: superposition loses ${(100 * less).toFixed(0)} % less.`
+    ? `${told}: with superposition the loss is ${(100 * less).toFixed(0)} % lower.`
     : `${told}: that would be better.`
 }
 

@@ -25,11 +25,11 @@ export interface Toy {
   readonly b: Float64Array
 }
 
-/** What the toy has to learn, and where it begins. */
+/** What the toy has to learn, and where it starts. */
 export interface ToySettings {
   /** The probability that a feature is present, 0 to 1. */
   readonly present: number
-  /** How much each next feature matters, times the one before. */
+  /** How much each feature matters, as a multiple of the one before it. */
   readonly decay: number
   readonly seed: number
 }
@@ -46,7 +46,7 @@ export function importances(decay: number): Float64Array {
 
 /**
  * The loss of one row. x, importance [FEATURES]. Its gradient is added to `gradient`, if one is given: below each line of the
- * way forth stands, as dSomething, how the loss changes with what the line made.
+ * forward pass stands, as dSomething, how the loss changes with that line's result.
  */
 export function lossOf({ W, b }: Toy, x: Float64Array, importance: Float64Array, gradient?: Toy): number {
   let [h0, h1] = [0, 0]
@@ -70,7 +70,7 @@ export function lossOf({ W, b }: Toy, x: Float64Array, importance: Float64Array,
   }
   if (gradient === undefined) return loss
   for (let i = 0; i < FEATURES; i++) {
-    gradient.W[2 * i] += dH0 * x[i] // W was used twice, and hears from both uses
+    gradient.W[2 * i] += dH0 * x[i] // W was used twice, and gets a gradient from both uses
     gradient.W[2 * i + 1] += dH1 * x[i]
   }
   return loss

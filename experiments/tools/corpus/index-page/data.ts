@@ -1,11 +1,11 @@
-// The data of the index: of each layer a summary of all its features, and their cards in chunks.
+// The data of the index: for each layer a summary of all its features, and their cards in chunks.
 import type { CorpusFeature } from '../../../lab/analysis/corpus/corpus-format.ts'
 
-/** Of all features of a layer, what they are looked up and sorted by; lists are by the feature's number. */
+/** What all features of a layer are looked up and sorted by; lists are indexed by the feature's number. */
 export interface Summary {
   layer: number
   hook: string
-  /** Features of a chunk of cards, and of a file of texts. */
+  /** How many features a chunk of cards has, and a file of texts. */
   chunk: number
   texts: number
   density: number[]
@@ -16,7 +16,7 @@ export interface Summary {
   promoted: string[]
 }
 
-/** An example: where it is, its tokens, their activations; which fires, and of which interval it is (0: the strongest). */
+/** An example: where it is, its tokens, their activations; which one fires, and which interval it belongs to (0: the strongest). */
 export interface IndexExample {
   interval: number
   from: number
@@ -37,9 +37,9 @@ export interface IndexCard {
   examples: IndexExample[]
 }
 
-/** Features whose cards are loaded at once. */
+/** How many features' cards are loaded together. */
 export const CHUNK = 128
-/** Features of a file of texts: so many chunks that a search by text loads few files. */
+/** How many features a file of texts has: enough chunks that a search by text loads few files. */
 export const TEXTS = 16 * CHUNK
 
 export const summaryFile = (layer: number): string => `data/${layer}/summary.js`
@@ -48,12 +48,12 @@ export const textsFile = (layer: number, part: number): string => `data/${layer}
 
 const short = (value: number): number => Number(value.toPrecision(4))
 
-/** A file of data. A page of file:// may not fetch, but may load a script: this one hands over what it holds. */
+/** A file of data. A page opened by file:// may not fetch, but may load a script: this one hands over its data. */
 export function dataScript(key: string, value: Summary | IndexCard[] | string[]): string {
   return `corpusData(${JSON.stringify(key)}, ${JSON.stringify(value)})\n`
 }
 
-/** Half of the strongest: the others are in examples.parquet. */
+/** Half of the strongest; the others are in examples.parquet. */
 const shownInIndex = ({ interval }: { interval: number }, place: number): boolean => interval > 0 || place < 5
 
 export function cardOf({ row, examples }: CorpusFeature): IndexCard {
@@ -73,7 +73,7 @@ export function cardOf({ row, examples }: CorpusFeature): IndexCard {
   }
 }
 
-/** What a search by text looks through: all examples, a line each. No search has a line end in it. */
+/** What a search by text looks through: all examples, one per line. No query contains a line end. */
 export const textOf = ({ examples }: IndexCard): string =>
   examples
     .map(({ tokens }) => tokens.join(''))

@@ -1,4 +1,4 @@
-// index.html: the features of a corpus, to be looked up by token, by text and by density.
+// index.html: the features of a corpus can be looked up by token, by text and by density.
 import { join } from 'node:path'
 import type { Manifest } from '../../../lab/analysis/corpus/corpus-format.ts'
 import { openCorpus } from '../../../lab/analysis/corpus/corpus-node.ts'
@@ -19,7 +19,7 @@ import {
 } from './data.ts'
 import { indexScript } from './script.ts'
 
-/** Writes the page and its data, from the corpus's result. Holds the cards of a chunk at a time, and a file's texts. */
+/** Writes the page and its data, from the corpus's result. Holds the cards of one chunk at a time, and the texts of one file. */
 export async function writeIndex(folder: string): Promise<void> {
   const { manifest, features } = await openCorpus(folder)
   for (const { layer, hook, d_sae } of manifest.layers) {

@@ -1,14 +1,14 @@
-// The script of the index. It arrives in the page as its own source: beside its arguments it uses nothing from outside.
+// The script of the index. It reaches the page as source text: apart from its arguments it uses nothing from outside.
 import { tokenRuns, visible } from '../../../lab/report/tokens.ts'
 import type { IndexCard, IndexExample, Summary } from './data.ts'
 
 const PAGE = 20
 
-/** What the page is drawn with. */
+/** The input of the page. */
 interface Tools {
   readonly runs: typeof tokenRuns
   readonly shown: typeof visible
-  /** Features a page. */
+  /** Features per page. */
   readonly page: number
 }
 
@@ -43,7 +43,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
   const chunkOf = async ({ layer, chunk }: Summary, feature: number): Promise<IndexCard[]> => {
     const file = `data/${layer}/${Math.floor(feature / chunk)}.js`
     const cards = await load<IndexCard[]>(file)
-    // Those that were not asked for last go: the page stays small, however many it has seen.
+    // The chunks requested longest ago are dropped: the page stays small however many it has loaded.
     loaded.delete(file)
     loaded.set(file, cards)
     const chunks = [...loaded.keys()].filter((key) => /\/\d+\.js$/.test(key))
@@ -51,7 +51,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     return cards
   }
 
-  /** Of each feature all that its examples say, small. */
+  /** For each feature the text of all its examples, in lower case. */
   const textsOf = async ({ layer, texts, density }: Summary): Promise<string[]> => {
     const files = Array.from(
       { length: Math.ceil(density.length / texts) },
@@ -125,7 +125,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
     return article
   }
 
-  /** The features that the fields ask for, in the order they ask for. */
+  /** The features that the fields select, in the chosen order. */
   const chosen = async (summary: Summary): Promise<number[]> => {
     const [token, text] = [field('token').value.toLowerCase(), field('text').value.toLowerCase()]
     const [from, to] = [Number(field('from').value || 0) / 100, Number(field('to').value || 100) / 100]
@@ -193,7 +193,7 @@ function corpusIndex({ runs, shown, page }: Tools): void {
   restart()
 }
 
-/** As plain JavaScript, with the functions that it uses. */
+/** The script as plain JavaScript, with the functions that it uses. */
 export function indexScript(): string {
   const functions = [visible, tokenRuns, corpusIndex].map(String)
   return [...functions, `corpusIndex({ runs: tokenRuns, shown: visible, page: ${PAGE} })`].join('\n')

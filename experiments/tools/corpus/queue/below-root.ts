@@ -1,11 +1,11 @@
-// Paths that come from a queue lead nowhere but below the worker's --root.
+// Makes sure that paths from a queue lead nowhere but below the worker's --root.
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, sep, win32 } from 'node:path'
 import { UserError } from '../../../lab/cli/user-error.ts'
 import { BadShard } from './shard-job.ts'
 
 /**
- * The real path of `path` below `root`; what does not exist yet stands below a folder that does.
+ * The real path of `path` below `root`; a path that does not exist yet must be below a folder that does.
  * @param root a real path
  * @param path relative, with slashes
  * @throws BadShard if it is absolute, has a `..`, or leads out of the root by a symbolic link
@@ -23,7 +23,7 @@ export async function belowRoot(root: string, path: string): Promise<string> {
   return join(real, relative(there, full))
 }
 
-/** What a path that exists, or whose folder does, is called below `root`, with slashes. @throws UserError if it is elsewhere */
+/** The name below `root`, with slashes, of a path that exists or whose folder does. @throws UserError if it is elsewhere */
 export async function nameBelowRoot(root: string, path: string): Promise<string> {
   const parent = dirname(path)
   const real = await realpath(path).catch(async () => join(await realOf(parent), relative(parent, path)))

@@ -11,7 +11,7 @@ import type { Workbench } from '../run-shard.ts'
 import { belowRoot } from './below-root.ts'
 import type { ShardJob } from './shard-job.ts'
 
-/** This worker cannot work on the shard; another may. */
+/** This worker cannot work on the shard; another may be able to. */
 export class Misfit extends UserError {
   override name = 'Misfit'
 }
@@ -39,7 +39,7 @@ export class Benches implements Disposable {
     this.#options = options
   }
 
-  /** @throws Misfit that names in what this worker differs; BadShard */
+  /** @throws Misfit naming how this worker differs; BadShard */
   async of(task: ShardJob): Promise<Prepared> {
     const key = `${task.hash} ${task.texts}`
     const known = this.#prepared.get(key)

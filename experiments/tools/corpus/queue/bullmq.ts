@@ -1,4 +1,4 @@
-// BullMQ on ioredis: optional peer dependencies, loaded when a queue is asked for. Only what is used of them is declared here.
+// BullMQ on ioredis: optional peer dependencies, loaded when a queue is asked for. Only the parts used here are declared.
 import { UserError } from '../../../lab/cli/user-error.ts'
 import { printNote } from '../../../lab/cli/print.ts'
 import { QUEUE } from './shard-job.ts'
@@ -8,20 +8,20 @@ export interface QueuedJob {
   readonly data: unknown
   readonly progress: unknown
   readonly failedReason?: string
-  /** completed, failed, delayed, active, waiting, or unknown where it is gone */
+  /** completed, failed, delayed, active, waiting, or unknown if it is gone */
   getState(): Promise<string>
   updateData(data: unknown): Promise<void>
   updateProgress(progress: unknown): Promise<void>
-  /** token: of the worker that has it */
+  /** token: that of the worker that has it */
   moveToWait(token?: string): Promise<unknown>
 }
 
 export interface JobQueue {
-  /** Does nothing where the queue has a job of this id. */
+  /** Does nothing if the queue already has a job with this id. */
   add(name: string, data: unknown, options: object): Promise<unknown>
   getJob(id: string): Promise<QueuedJob | undefined>
   getJobs(states: readonly string[]): Promise<QueuedJob[]>
-  /** Leaves a job alone that is being worked on. */
+  /** Does not touch a job that is being worked on. */
   remove(id: string): Promise<unknown>
   on(event: 'error', handler: (error: Error) => void): unknown
   close(): Promise<void>
@@ -62,20 +62,20 @@ interface IoRedis {
 }
 
 export interface Connection extends Disposable {
-  /** The address, without what logs in. */
+  /** The address without user and password. */
   readonly shown: string
   readonly errors: JobErrors
   queue(): JobQueue
-  /** @param lock seconds after which a worker that gives no sign is taken for dead */
+  /** @param lock seconds of silence after which a worker is taken for dead */
   worker(process: Process, options: { name: string; lock: number }): JobWorker
 }
 
-/** Random kills must never fail a shard: what fails one that kills its workers is counted in its data. */
+/** Random kills must never fail a shard: a shard that kills its workers is failed by a count in its data. */
 const ANY_NUMBER = 2 ** 31
 
 /**
- * Connects to Redis. Once it was there, a connection that is lost is waited for.
- * @throws UserError if the address is none, the packages are missing, or nobody answers there
+ * Connects to Redis. A connection that is lost later is waited for.
+ * @throws UserError if it is not an address, the packages are missing, or nothing answers there
  */
 export async function connect(address: string): Promise<Connection> {
   const shown = checkAddress(address)
@@ -130,7 +130,7 @@ function quiet<T extends JobQueue | JobWorker>(one: T): T {
   return one
 }
 
-/** -> the address without what logs in */
+/** -> the address without user and password */
 function checkAddress(address: string): string {
   const url = URL.canParse(address) && !/\s/.test(address) ? new URL(address) : undefined
   const good =
@@ -142,7 +142,7 @@ function checkAddress(address: string): string {
   if (!good)
     throw new UserError(
       '--queue: expected redis://HOST[:PORT][/DATABASE], or rediss:// for TLS, with USER:PASSWORD@ before HOST if it requires a password ' +
-        '(a / in a password is written %2F); what was given is not shown, as it may hold a password',
+        '(a / in a password is written %2F); your input is not shown, because it may hold a password',
     )
   return `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`
 }

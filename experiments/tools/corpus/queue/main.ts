@@ -1,4 +1,4 @@
-// A worker of a corpus that a queue shares out.
+// A worker for a corpus whose shards a queue hands out.
 //   npm run corpus:worker -- --queue redis://localhost --root /shared
 // Takes shards from the queue, one after the other, until Ctrl-C; their files land where `npm run corpus` waits for them.
 import { realpath } from 'node:fs/promises'
@@ -22,17 +22,13 @@ interface Options extends EngineOptions {
 }
 
 const options = addEngineOptions(
-  createCommand('corpus:worker', 'work on the shards of a corpus that a queue shares out'),
+  createCommand('corpus:worker', 'work on the shards of a corpus that a queue hands out'),
 )
   .requiredOption(
     '--queue <address>',
     'the address of Redis: redis://HOST[:PORT][/DATABASE], or rediss:// (required)',
   )
-  .option(
-    '--root <folder>',
-    'the folder that all machines share: nothing is read or written outside of it',
-    '.',
-  )
+  .option('--root <folder>', 'the folder that all machines share: nothing is read or written outside it', '.')
   .option(
     '--lock <seconds>',
     'after this long without a sign of life, a worker’s shard is given to another worker',

@@ -1,4 +1,4 @@
-// The pass over a corpus whose shards a queue shares out: cut here, computed by workers, counted by their files.
+// The pass over a corpus whose shards a queue hands out: cut here, computed by workers, counted by their files.
 import { existsSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
@@ -18,7 +18,7 @@ import { shardJobId, type ShardJob, type ShardProgress } from './shard-job.ts'
 
 interface QueueOptions extends PassOptions {
   readonly address: string
-  /** Below the root that workers share. */
+  /** Paths below the root that workers share. */
   readonly texts: string
   readonly out: string
 }
@@ -28,21 +28,21 @@ interface Awaited {
   readonly task: ShardJob
   run: number
   readonly tokens: number
-  /** Of the corpus's files, those that it takes. */
+  /** Which of the corpus's files it reads. */
   readonly bytes: number
-  /** When its job was first seen done, but not its file. */
+  /** When its job was first seen to be done but its file was not. */
   done?: number
 }
 
-/** A file that was written elsewhere may be seen here later. */
+/** How much later a file written elsewhere may appear here. */
 const SEEN_AFTER_MS = 5000
 const LOOK_EVERY_MS = 500
-/** Jobs that are asked after each time. */
+/** How many jobs are checked each time. */
 const ASKED = 100
 
 const STATES_AT_WORK = ['waiting', 'delayed', 'active', 'paused']
 
-/** A shard that fails is tried again after one second, then two; what ended is kept a week, for BullMQ's tools. */
+/** A shard that fails is tried again after one second, then two; finished jobs are kept for a week, for BullMQ's tools. */
 const WEEK = { age: 7 * 86_400 }
 const JOB = {
   attempts: 3,
@@ -53,7 +53,7 @@ const JOB = {
 
 /**
  * Has workers make every shard whose file is not there, and waits for them. -> the files of all, by rising number, each verified
- * @throws UserError for bad input, if `strict`; for shards that failed, when all others are there
+ * @throws UserError for bad input, if `strict`; for shards that failed, once all others are there
  */
 export async function passQueued(bench: Workbench, options: QueueOptions): Promise<ShardFile[]> {
   using redis = await connect(options.address)
@@ -83,7 +83,7 @@ class QueuedPass {
   readonly #awaited = new Map<number, Awaited>()
   readonly #failed = new Map<number, string>()
   readonly #refusals = new Set<string>()
-  /** How many there are, once all are cut. */
+  /** How many there are; known once all are cut. */
   #shards: number | undefined
   #tokens = 0
   #bytes = 0
@@ -96,7 +96,7 @@ class QueuedPass {
     this.#progress = progress
   }
 
-  /** Takes out of the queue what a corpus left there that was begun before in the same folder. */
+  /** Removes from the queue what an earlier corpus in the same folder left there. */
   async dropFormer(): Promise<void> {
     for (const { id, data } of await this.#queue.getJobs(['waiting', 'delayed'])) {
       const { out, hash } = (data ?? {}) as Partial<ShardJob>
@@ -140,7 +140,7 @@ class QueuedPass {
     return { job, hash, texts: this.#options.texts, out: this.#options.out, index, cursor, begun: [] }
   }
 
-  /** Queues a shard, unless it waits there already: another command's, or of this one before it was killed. */
+  /** Queues a shard, unless it is already waiting there, from another command, or from this one before it was killed. */
   async #send(one: Awaited): Promise<void> {
     for (; ; one.run++) {
       const jobId = shardJobId(one.task, one.run)
@@ -155,7 +155,7 @@ class QueuedPass {
     this.#bytes += bytes
   }
 
-  /** Until every shard has its file, or has failed. */
+  /** Resolves when every shard has its file or has failed. */
   async watch(): Promise<void> {
     while (!this.#ended && (this.#shards === undefined || this.#awaited.size > 0)) {
       await this.#look()
@@ -173,12 +173,12 @@ class QueuedPass {
       }
     for (const [index, one] of [...this.#awaited].slice(0, ASKED)) {
       this.#awaited.delete(index)
-      if (await this.#isAwaited(one)) this.#awaited.set(index, one) // behind those that were not asked after
+      if (await this.#isAwaited(one)) this.#awaited.set(index, one) // after those that were not checked
     }
     this.#show(await this.#queue.getJobs(['active']))
   }
 
-  /** Asks the queue after a shard, and queues it again where it is neither there nor being made. Notes one that failed. */
+  /** Asks the queue about a shard, and queues it again if it is neither done nor being computed. Notes one that failed. */
   async #isAwaited(one: Awaited): Promise<boolean> {
     const { index } = one.task
     const job = await this.#queue.getJob(shardJobId(one.task, one.run))
@@ -225,7 +225,7 @@ class QueuedPass {
     )
   }
 
-  /** Takes out of the queue what no worker has begun. */
+  /** Removes from the queue what no worker has begun. */
   async withdraw(): Promise<void> {
     this.#ended = true
     const ids = Array.from(this.#awaited.values(), (one) => shardJobId(one.task, one.run))
@@ -241,9 +241,9 @@ class QueuedPass {
             .slice(0, 3)
             .map(([index, reason]) => `shard ${index}: ${reason}`)
             .join('; ')}: ` +
-          'correct what is wrong; the same command then works on those alone',
+          'correct what is wrong; the same command then works only on those',
       )
-    const shards: ShardFile[] = [] // opened one after the other: to be verified, a file is read as a whole
+    const shards: ShardFile[] = [] // opened one after another: verifying a file reads all of it
     for (let index = 0; index < this.#shards!; index++)
       shards.push(await openShard(shardPath(this.#options.folder, index), this.#bench.jobHash))
     return shards

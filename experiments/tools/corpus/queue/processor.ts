@@ -1,4 +1,4 @@
-// What a worker does with a shard that the queue gives it, however that ends.
+// What a worker does with a shard from the queue, whatever the outcome.
 import { onSignal } from '../../../lab/cli/cleanup.ts'
 import { Misfit, type Benches } from './benches.ts'
 import type { JobErrors, Process, QueuedJob } from './bullmq.ts'
@@ -12,7 +12,7 @@ interface Told {
   onDone(task: ShardJob, done: Done): void
   /** The shard may be tried again. */
   onFailure(shard: string, error: Error): void
-  /** This worker is not one for it, and takes no more. */
+  /** This worker does not fit it, and takes no more. */
   onMisfit(misfit: Misfit): void
 }
 
@@ -33,7 +33,7 @@ export function processor(name: string, benches: Benches, errors: JobErrors, tol
         await job.moveToWait(token)
       })
       const done = await workOnShard(prepared, task, progressOf(job, name)).catch(async (error: unknown) => {
-        await job.updateData(task) // it was heard of
+        await job.updateData(task) // this worker has reported back
         throw error
       })
       told.onDone(task, done)
@@ -53,14 +53,14 @@ export function processor(name: string, benches: Benches, errors: JobErrors, tol
   }
 }
 
-/** Says how far a shard is, at most once a second. */
+/** Reports how far a shard has got, at most once a second. */
 function progressOf(job: QueuedJob, worker: string): (tokens: number) => void {
   let next = 0
   return (tokens) => {
     if (performance.now() < next) return
-    next = Infinity // until Redis has it
+    next = Infinity // until Redis has received it
     const progress: ShardProgress = { worker, tokens }
-    const sent = job.updateProgress(progress).catch(() => undefined) // its lock is lost, say: then that matters
+    const sent = job.updateProgress(progress).catch(() => undefined) // an error such as a lost lock shows up elsewhere
     void sent.then(() => (next = performance.now() + 1000))
   }
 }

@@ -8,7 +8,7 @@ import { MOST_SHARD_TOKENS, type JobWithoutFiles } from '../job.ts'
 export const QUEUE = 'clearbox-corpus'
 
 export interface ShardJob {
-  /** What it is part of, without the list of files, and the hash of the whole. */
+  /** The job that it is part of, without the list of files, and the hash of the whole job. */
   readonly job: JobWithoutFiles
   readonly hash: string
   /** Paths below --root, with slashes. */
@@ -20,7 +20,7 @@ export interface ShardJob {
   readonly begun: readonly string[]
 }
 
-/** What a worker says while it works, or why it does not. */
+/** What a worker reports while it works, or why it does not. */
 export interface ShardProgress {
   readonly worker: string
   readonly tokens: number
@@ -32,7 +32,7 @@ export class BadShard extends UserError {
   override name = 'BadShard'
 }
 
-/** A job's id in the queue: of a corpus in a folder, a shard and a run. A shard that is queued again has another run. */
+/** A job's id in the queue, made of a corpus in a folder, a shard and a run. A shard that is queued again has another run. */
 export function shardJobId({ hash, out, index }: ShardJob, run: number): string {
   const corpus = createHash('sha256').update(hash).update(out).digest('hex').slice(0, 16)
   return `${corpus}-${index}-${run}`
@@ -42,7 +42,7 @@ const isText = (value: unknown): boolean => typeof value === 'string' && value !
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
 const CURSOR = ['file', 'row', 'document', 'window'] as const satisfies readonly (keyof Cursor)[]
 
-/** What came from the queue, where anyone may have put it. @throws BadShard if it is no shard */
+/** Checks what came from the queue, where anyone may have put it. @throws BadShard if it is not a shard */
 export function readShardJob(data: unknown): ShardJob {
   const { job, hash, texts, out, index, cursor, begun } = (data ?? {}) as Partial<ShardJob>
   const { columns, seed, shardTokens, store, saes } = job ?? {}

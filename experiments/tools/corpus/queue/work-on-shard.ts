@@ -32,7 +32,7 @@ export async function workOnShard(
   for (const kind of ['activations', 'documents', 'hooks'] as const)
     await belowRoot(root, storeFile(out, kind, index))
   await using shards = shardsFrom(bench, files, { index, cursor })
-  const { value: shard } = (await shards.next()) as IteratorYieldResult<Shard> // there is one, if an empty one
+  const { value: shard } = (await shards.next()) as IteratorYieldResult<Shard> // there is one, though it may be empty
   const folder = await belowRoot(root, out)
   const store = bench.job.store.length > 0 ? await openStore(folder, bench, shard) : undefined
   await runShard(bench, shard, path, onTokens, store)

@@ -55,13 +55,13 @@ function recordDocument(
 interface RecordLines {
   /** At least one. */
   readonly lines: readonly Line[]
-  /** Why its first line begins no record. */
+  /** Why its first line does not begin a record. */
   readonly fault?: string
 }
 
 /**
- * A record ends with the first line behind which all its quotes have partners. Where that makes no record, its first line is
- * bad by itself, and those behind it are looked at again.
+ * A record ends with the first line after which all its quotes have partners. If that is not a record, its first line is
+ * bad by itself, and those after it are looked at again.
  */
 async function* recordsOf(path: string, check: (text: string) => unknown): AsyncGenerator<RecordLines> {
   let waiting: Line[] = []
@@ -85,13 +85,13 @@ async function* recordsOf(path: string, check: (text: string) => unknown): Async
     size += line.bytes?.length ?? Infinity
     if (open && size <= LARGEST_DOCUMENT) continue
     yield* take(false)
-    open = waiting.length > 0 // what is left waits for a partner of its last quote
+    open = waiting.length > 0 // the rest waits for a partner of its last quote
     size = waiting.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0)
   }
   yield* take(true)
 }
 
-/** How many of the lines are the first record; 0 where it goes on. */
+/** How many of the lines form the first record; 0 if it goes on. */
 function wholeRecord(lines: readonly Line[]): number {
   let quotes = 0
   let size = 0
@@ -128,7 +128,7 @@ function faultOf(lines: readonly Line[], check: (text: string) => unknown): stri
 
 const textOf = (lines: readonly Line[]): string => lines.map(({ bytes }) => utf8(bytes!)).join('\n')
 
-/** A record's fields; undefined of a blank line. */
+/** A record's fields; undefined for a blank line. */
 function parseRecord(text: string, delimiter: string): string[] | undefined {
   if (text.replace('\r', '') === '') return undefined
   const options = { delimiter, relax_column_count: true, bom: true, record_delimiter: ['\r\n', '\n'] }

@@ -8,10 +8,10 @@ import { LARGEST_DOCUMENT, NOT_UTF8, TOO_LARGE, utf8, type Columns, type Found }
 import { readJsonLines, readTextFile } from './lines.ts'
 import { readParquet } from './parquet.ts'
 
-/** What was found, and in which file: its number among the corpus's. */
+/** What was found, and the number of its file in the corpus. */
 export type FoundIn = Found & { readonly file: number }
 
-/** All that the files hold from row `from.row` of file `from.file` on. Holds a document, or a Parquet row group, at a time. */
+/** Everything in the files from row `from.row` of file `from.file` on. Holds one document, or one Parquet row group, at a time. */
 export async function* readDocuments(
   files: readonly CorpusFile[],
   columns: Columns,
@@ -44,7 +44,7 @@ function folderOf(name: string): string | undefined {
   return folder === '.' ? undefined : folder
 }
 
-/** JSON as for `npm start`: texts by category. It is read as a whole, and is bad as a whole. */
+/** JSON as for `npm start`: texts by category. It is read as a whole, and is either good or bad as a whole. */
 async function* readJsonFile(path: string, fromRow: number): AsyncGenerator<Found> {
   const { size } = await stat(path)
   const place = { row: 1, read: size }

@@ -7,10 +7,10 @@ import { isUrl, openParquet } from '../../../lab/texts/parquet-node.ts'
 export interface CorpusFile {
   /** A path, or an address. */
   readonly path: string
-  /** As results name it: below the corpus's folder, with slashes. */
+  /** Its name in results: below the corpus's folder, with slashes. */
   readonly name: string
   readonly bytes: number
-  /** When it was last written, in milliseconds; 0 behind an address. */
+  /** When it was last written, in milliseconds; 0 for an address. */
   readonly modified: number
 }
 

@@ -1,10 +1,10 @@
-// What a reader finds, one after the other, in the order of the file.
+// What a reader finds, one item after another, in the order of the file.
 
 /** A document, or what is wrong with a place where one was expected. */
 export type Found = FoundDocument | Fault
 
 interface Place {
-  /** From 1: the line of a .jsonl or .csv, the row of a .parquet, the text of a .json. A .txt has but row 1. */
+  /** From 1: the line of a .jsonl or .csv, the row of a .parquet, the text of a .json. A .txt has only row 1. */
   readonly row: number
   /** Bytes of the file that were read when it was found. */
   readonly read: number
@@ -12,7 +12,7 @@ interface Place {
 
 export interface FoundDocument extends Place {
   readonly text: string
-  /** What its label column says; undefined where it says nothing. */
+  /** What its label column says; undefined if it says nothing. */
   readonly label?: string
 }
 
@@ -26,13 +26,13 @@ export interface Columns {
   readonly label: string
 }
 
-/** A document is held in memory while it is cut: what is larger was not meant as one, and counts as bad input. */
+/** A document is held in memory while it is cut: anything larger was not meant as one document, and counts as bad input. */
 export const LARGEST_DOCUMENT = 2 ** 24
 
 export const TOO_LARGE = `more than ${LARGEST_DOCUMENT} bytes (16 MiB): split it into several documents`
 export const NOT_UTF8 = 'not valid UTF-8'
 
-/** Throws where the bytes are not UTF-8. A byte order mark at their beginning is left out. */
+/** Throws if the bytes are not UTF-8. A byte order mark at the beginning is left out. */
 export function utf8(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
 }

@@ -1,10 +1,10 @@
-// Documents of .jsonl, a line each, and of .txt, a file each.
+// Documents of .jsonl, one per line, and of .txt, one per file.
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { readJson } from '../../../lab/texts/json.ts'
 import { documentOf, LARGEST_DOCUMENT, NOT_UTF8, TOO_LARGE, utf8, type Columns, type Found } from './found.ts'
 
-/** The whole file as one document. label: the folder it lies in, if that has a name */
+/** The whole file as one document. label: the folder it is in, if that has a name */
 export async function* readTextFile(path: string, label: string | undefined): AsyncGenerator<Found> {
   const { size } = await stat(path)
   const place = { row: 1, read: size }
@@ -23,7 +23,7 @@ export async function* readTextFile(path: string, label: string | undefined): As
   yield text.trim() === '' ? { ...place, fault: 'the file is empty' } : { ...place, text, label }
 }
 
-/** A JSON object a line; blank lines are left out. Lines before `fromRow` are passed over unread. */
+/** One JSON object per line; blank lines are left out. Lines before `fromRow` are skipped without being parsed. */
 export async function* readJsonLines(path: string, columns: Columns, fromRow: number): AsyncGenerator<Found> {
   for await (const { bytes, row, read } of linesOf(path)) {
     if (row < fromRow) continue
@@ -56,7 +56,7 @@ function jsonDocument(line: string, columns: Columns, place: { row: number; read
 }
 
 export interface Line {
-  /** Undefined where the line is too long to be held. */
+  /** Undefined if the line is too long to be held. */
   readonly bytes?: Uint8Array
   /** From 1. */
   readonly row: number
@@ -65,7 +65,7 @@ export interface Line {
 
 const NEWLINE = 0x0a
 
-/** Lines as bytes, so that one that is not UTF-8 spoils no other. */
+/** Lines as bytes, so that one that is not UTF-8 does not spoil others. */
 export async function* linesOf(path: string): AsyncGenerator<Line> {
   let row = 0
   let read = 0

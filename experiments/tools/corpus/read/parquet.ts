@@ -1,9 +1,9 @@
-// Documents of a Parquet file, a row group at a time.
+// Documents of a Parquet file, one row group at a time.
 import { parquetReadObjects } from 'hyparquet'
 import { openParquet, type ParquetFile } from '../../../lab/texts/parquet-node.ts'
 import { documentOf, type Columns, type Found } from './found.ts'
 
-/** Rows before `fromRow` are passed over, whole row groups unread. */
+/** Rows before `fromRow` are skipped, whole row groups without being read. */
 export async function* readParquet(path: string, columns: Columns, fromRow: number): AsyncGenerator<Found> {
   let parquet: ParquetFile
   try {

@@ -1,4 +1,4 @@
-// A feature's activations in intervals, made of whole bins: the k smallest hashes of each bin are then those of the interval.
+// A feature's activations in intervals, made of whole bins, so the k smallest hashes of an interval are among those of its bins.
 import { BINS, binEdge } from '../tally/bins.ts'
 import { PER_BIN, smallestHash, type Example, type Tally } from '../tally/tally.ts'
 
@@ -7,7 +7,7 @@ export interface Interval {
   readonly from: number
   readonly to: number
   readonly firings: number
-  /** Drawn by hash: every firing of the interval was as likely. */
+  /** Drawn by hash: every firing of the interval was equally likely. */
   readonly examples: readonly Example[]
 }
 

@@ -1,4 +1,4 @@
-// Shards merged: always in the order of their numbers, so that sums have the same bits whoever made them.
+// Shards merged: always in the order of their numbers, so sums have the same bits whoever made them.
 import type { ShardFile } from '../shard-file-node.ts'
 import { addTally, emptyTally, type Tally } from '../tally/tally.ts'
 import { LabelList, SAMPLE, smallestWindows } from '../tally/tokens.ts'
@@ -17,9 +17,9 @@ export interface MergedShards {
   readonly sampled: number
   /** Windows on which SAEs are measured. */
   readonly measured: readonly (readonly number[])[]
-  /** The tallies of a block of a layer's features, those that fire nowhere left out. */
+  /** The tallies of a block of a layer's features, without those that fire nowhere. */
   block(layer: number, block: number): Promise<Tally[]>
-  /** Of each feature of a layer that fires there, its places in the sample. */
+  /** For each feature of a layer that fires there, its places in the sample. */
   sampledPlaces(layer: number): Promise<Map<number, number[]>>
 }
 
@@ -71,8 +71,8 @@ export async function mergeShards(shards: readonly ShardFile[], nCtx: number): P
 }
 
 /**
- * What is drawn from all shards. Holds what one of them has at a time.
- * -> slots: at which place of the sample of the whole a shard's sampled token stands: those of the `SAMPLE` smallest hashes have one
+ * What is drawn from all shards. Holds the content of one of them at a time.
+ * -> slots: the place of a shard's sampled token in the sample of the whole: tokens with the `SAMPLE` smallest hashes have one
  */
 async function drawnOf(shards: readonly ShardFile[], nCtx: number) {
   const faults: CorpusFault[] = []

@@ -1,11 +1,11 @@
 // Which features fire together, counted on the tokens that were drawn by hash.
 
-/** A feature that fires together with another more than chance has it. */
+/** A feature that fires together with another more often than by chance. */
 export interface Partner {
   readonly feature: number
   /** Sampled tokens on which both fire. */
   readonly together: number
-  /** Pearson's, of firing or not, over the sampled tokens. */
+  /** Pearson's correlation, of firing or not, over the sampled tokens. */
   readonly correlation: number
 }
 
@@ -15,7 +15,7 @@ const LEAST_TOGETHER = 3
 
 /**
  * -> a feature's partners, the most correlated first
- * @param sampled of each feature the sampled tokens on which it fires, as numbers below `tokens`
+ * @param sampled for each feature the sampled tokens on which it fires, as numbers below `tokens`
  */
 export function partnersFinder(
   sampled: ReadonlyMap<number, readonly number[]>,

@@ -14,7 +14,7 @@ interface Histogram {
   readonly heights: number[]
 }
 
-/** Features in a file. */
+/** Features per file. */
 const BATCH = 128
 const LOGIT_BARS = 50
 
@@ -42,7 +42,7 @@ export async function writeSaeDashboard(
   }
 }
 
-/** Tables that SAEDashboard leaves empty where it has not computed them. */
+/** Tables that SAEDashboard leaves empty if it has not computed them. */
 const NOT_COMPUTED = {
   ...{ neuron_alignment_indices: [], neuron_alignment_values: [], neuron_alignment_l1: [] },
   ...{ correlated_neurons_indices: [], correlated_neurons_l1: [], correlated_neurons_pearson: [] },
@@ -68,7 +68,7 @@ function featureJson({ row, examples }: CorpusFeature, logits: Histogram, manife
 }
 
 /**
- * Of the strongest, SAEDashboard's first group, `bin_min` and `bin_contains` are -1, and `bin_max` is the feature's maximum; of the
+ * For the strongest, SAEDashboard's first group, `bin_min` and `bin_contains` are -1, and `bin_max` is the feature's maximum; for the
  * others `bin_contains` is the share of all tokens that fire in the interval.
  */
 function activationJson(one: ExampleRow, max: number, tokens: number) {
@@ -81,7 +81,7 @@ function activationJson(one: ExampleRow, max: number, tokens: number) {
     bin_contains: strongest ? -1 : Number(one.interval_firings) / tokens,
     ...{ tokens: one.tokens, values: Array.from(one.activations) },
     qualifying_token_index: one.at,
-    ...{ dfa_values: [], dfa_maxValue: 0, dfa_targetIndex: -1 }, // what it writes where it has not computed them
+    ...{ dfa_values: [], dfa_maxValue: 0, dfa_targetIndex: -1 }, // what it writes if it has not computed them
   }
 }
 
@@ -96,7 +96,7 @@ function densityHistogram(counts: readonly number[], edges: readonly number[]): 
   }
 }
 
-/** How what each feature's direction adds to the logits is spread over the vocabulary: bars of equal width. */
+/** The distribution over the vocabulary of what each feature's direction adds to the logits, in bars of equal width. */
 async function logitHistograms(
   { gpt2 }: OpenModel,
   sae: Sae,

@@ -12,7 +12,7 @@ type Type = 'INT32' | 'INT64' | 'FLOAT' | 'DOUBLE' | 'STRING'
 /** A column's type: of a number or a text that may be missing, or of a list of them. */
 export type ColumnType = Type | readonly [Type]
 
-/** Writes what it has to the file after each row group, so that a table takes no memory. */
+/** Writes to the file after each row group, so that a table takes no memory. */
 class FileWriter extends ByteWriter {
   readonly #file: number
 
@@ -77,7 +77,7 @@ export class TableWriter<Row extends Record<string, unknown>> {
     const columnData = Object.keys(this.#columns).map((name): ColumnSource => ({
       name,
       data: this.#rows.map((row) => row[name]),
-      // Of lists of numbers a dictionary and statistics cost more than they save.
+      // For lists of numbers a dictionary and statistics cost more than they save.
       ...(Array.isArray(this.#columns[name]) && { statistics: false }),
       ...(this.#columns[name][0] === 'FLOAT' && { encoding: 'PLAIN' }),
     }))
@@ -85,7 +85,7 @@ export class TableWriter<Row extends Record<string, unknown>> {
     this.#rows = []
   }
 
-  /** Ends the draft: the file is whole, but does not have its name yet. */
+  /** Ends the draft: the file is complete, but does not have its name yet. */
   async finish(): Promise<void> {
     await explain(this.#path, async () => {
       this.#writeGroup()
@@ -106,7 +106,7 @@ export class TableWriter<Row extends Record<string, unknown>> {
   }
 }
 
-/** Rows that are read at once by who wants one. */
+/** Rows that are read together when one is wanted. */
 const ROW_GROUP = 1024
 
 function schemaOf(name: string, type: ColumnType): SchemaElement[] {

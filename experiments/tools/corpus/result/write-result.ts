@@ -44,7 +44,7 @@ interface ResultOptions {
 
 const DENSE = 0.1
 
-/** Merges the shards and writes the tables, the manifest last. Holds a block of features at a time. */
+/** Merges the shards and writes the tables, the manifest last. Holds one block of features at a time. */
 export async function writeResult(
   bench: Workbench,
   shards: readonly ShardFile[],
@@ -126,7 +126,7 @@ async function writeLayer({ bench, merged, features, examples, pieces, onBlock }
   return { ...row, dead_features: dead, dense_features: dense }
 }
 
-/** `piecesOf`, which remembers the tokens that are whole characters: those are the same wherever they stand. */
+/** `piecesOf`, which remembers the tokens that are whole characters: those are the same wherever they are. */
 function piecesMaker({ tokenizer }: OpenModel): (ids: Uint32Array) => string[] {
   const whole = Array.from({ length: tokenizer.vocabularySize }, (_, id) => {
     const text = tokenizer.decode([id])
@@ -138,11 +138,11 @@ function piecesMaker({ tokenizer }: OpenModel): (ids: Uint32Array) => string[] {
   }
 }
 
-/** Directions whose logits exist at once: 51 MB of GPT-2's. */
+/** How many directions' logits exist at once: 51 MB for GPT-2. */
 const LENSES_AT_ONCE = 128
 const LISTED_TOKENS = 10
 
-/** What each feature's direction promotes and suppresses, as `npm run feature` has it. */
+/** What each feature's direction promotes and suppresses, as `npm run feature` computes it. */
 async function lensesOf(
   { gpt2, tokenizer }: OpenModel,
   sae: Sae,
@@ -160,7 +160,7 @@ async function lensesOf(
   return lenses
 }
 
-/** The model with SAEs that are open already, and stay so. */
+/** The model with SAEs that are already open, and stay open. */
 function modelWith({ gpt2 }: OpenModel, saes: readonly Sae[]): Pick<OpenModel, 'gpt2' | 'openSae'> {
   return {
     gpt2,

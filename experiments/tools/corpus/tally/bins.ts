@@ -1,6 +1,6 @@
-// The fixed bins of activations: two an octave, so that every shard and every corpus has the same.
+// The fixed bins of activations, two per octave: every shard and every corpus has the same.
 
-/** Bin 0 begins at 2^-8, and holds what is less, too; the last one ends at 2^12, and holds what is more, too. */
+/** Bin 0 begins at 2^-8 and also holds anything less; the last one ends at 2^12 and also holds anything more. */
 export const BINS = 40
 const FIRST_EXPONENT = -8
 
@@ -16,7 +16,7 @@ export function binOf(value: number): number {
   return bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin
 }
 
-/** Where a bin begins; of `BINS`, where the last ends. */
+/** Where a bin begins; for `BINS`, where the last one ends. */
 export function binEdge(bin: number): number {
   return 2 ** (FIRST_EXPONENT + Math.floor(bin / 2)) * (bin % 2 === 0 ? 1 : 1.5)
 }

@@ -8,7 +8,7 @@ export class Words {
   #floats = new Float32Array(this.#words.buffer)
   #length = 0
 
-  /** Room for `count` more, from `at` on: the same words as integers and as float32. */
+  /** Room for `count` more, starting at `at`: the same words as integers and as float32. */
   more(count: number): { words: Uint32Array; floats: Float32Array; at: number } {
     const at = this.#length
     this.#length += count
@@ -29,7 +29,7 @@ export class Words {
   }
 }
 
-/** What a shard's file has of a feature as  */
+/** The lists of a feature that a shard's file stores as bytes. */
 export interface TallyBytes {
   /** Firings by bin. */
   readonly histogram: Uint8Array
@@ -48,7 +48,7 @@ export type TallyRow = Pick<Tally, 'feature' | 'firings' | 'sum' | 'sumOfSquares
 
 /**
  * An example's words before its ids: activation, hash, document, position, file, row, label, then which of its tokens fires and
- * (times 256) how many they are, then a mask of those whose activation is not 0. Behind the ids stand those activations.
+ * (times 256) how many they are, then a mask of those whose activation is not 0. After the ids come those activations.
  */
 export const EXAMPLE_HEAD = 9
 

@@ -1,4 +1,4 @@
-// What is drawn from a corpus is drawn by hash: the same whoever draws, in whatever order.
+// Samples of a corpus are drawn by hash: they are the same whoever draws, in whatever order.
 
 /** A hash and another word, mixed: MurmurHash3's finaliser. -> 0..2^32 - 1 */
 export function mixed(hash: number, word: number): number {
@@ -8,7 +8,7 @@ export function mixed(hash: number, word: number): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-/** Of a token: `hash(seed, document, position)`. Mixed with a feature's number it is the hash of one of its firings. */
+/** A token's hash is `hash(seed, document, position)`. Mixed with a feature's number it is the hash of one of its firings. */
 export function tokenHash(seed: number, document: number, position: number): number {
   return mixed(mixed(mixed(0, seed), document), position)
 }

@@ -6,7 +6,7 @@ import { mixed } from './hash.ts'
 import { AFTER, BEFORE, PER_BIN, TOP } from './tally.ts'
 import type { ShardTokens } from './tokens.ts'
 
-/** A batch's features, turned: a row for each feature. A firing is known by `first` + where it stands among the entries. */
+/** A batch's features, turned: a row for each feature. A firing is identified by `first` + its place among the entries. */
 interface Turned extends SparseRows {
   /** Firings of the shard before the batch. */
   readonly first: number
@@ -14,7 +14,7 @@ interface Turned extends SparseRows {
   readonly token: number
 }
 
-/** What a feature takes beside its firings, in bytes, and one of its firings. */
+/** Bytes that a feature takes besides its firings, and that each firing takes. */
 export const FEATURE_BYTES = 2 * 8 + 4 * BINS + 8 * TOP + 8 * BINS * PER_BIN
 export const FIRING_BYTES = 4 + 4
 
@@ -34,7 +34,7 @@ export class ShardTally {
   /** Firings, the strongest first, and their activations; 0 where there is none yet. */
   readonly #top: Uint32Array // [d_sae, TOP]
   readonly #topValues: Float32Array // [d_sae, TOP]
-  /** Of each bin the firings with the smallest hashes, and these. */
+  /** For each bin the firings with the smallest hashes, and these hashes. */
   readonly #drawn: Uint32Array // [d_sae, BINS, PER_BIN]
   readonly #hashes: Uint32Array // [d_sae, BINS, PER_BIN]
   readonly #words = new Words()
@@ -53,7 +53,7 @@ export class ShardTally {
     this.#hashes = new Uint32Array(dSae * BINS * PER_BIN)
   }
 
-  /** features: of the next whole windows, BOS left out, sparse [tokens, d_sae]. @throws for one that is not a number */
+  /** features: of the next whole windows, without BOS, sparse [tokens, d_sae]. @throws for one that is not a number */
   add(features: SparseRows): void {
     const batch = { ...transposeSparse(features), first: this.#done.firings, token: this.#done.tokens }
     this.#batches.push(batch)
@@ -71,7 +71,7 @@ export class ShardTally {
     }
   }
 
-  /** Adds a feature's firings in a batch. bits: of their activations */
+  /** Adds a feature's firings in a batch. bits: those of their activations */
   #addRun(feature: number, from: number, to: number, batch: Turned, bits: Uint32Array): void {
     // Arrays as locals: read through `this`, each costs a look-up at each firing.
     const { values, indices, first, token: firstToken } = batch
@@ -85,7 +85,7 @@ export class ShardTally {
     const [lastTop, firstBin, dSae] = [feature * TOP + TOP - 1, feature * BINS, this.#dSae]
     let [sum, sumOfSquares] = [this.#sum[feature], this.#sumOfSquares[feature]]
     let least = topValues[lastTop]
-    let [label, since] = [-1, from] // of the document that the firings are in, and its first
+    let [label, since] = [-1, from] // label of the document that the firings are in, and its first firing
     for (let entry = from; entry < to; entry++) {
       const value = values[entry]
       const token = firstToken + indices[entry]
@@ -123,7 +123,7 @@ export class ShardTally {
     this.#top[at] = firing
   }
 
-  /** Into a bin that has drawn `before` others, or had. */
+  /** Draws into a bin that has seen `before` other firings. */
   #draw(first: number, before: number, firing: number, hash: number): void {
     let at = first + Math.min(before, PER_BIN - 1)
     for (; at > first && this.#hashes[at - 1] > hash; at--) {
@@ -189,7 +189,7 @@ export class ShardTally {
   }
 }
 
-/** The number of the batch in which a firing stands. */
+/** The number of the batch that a firing is in. */
 function batchOf(batches: readonly Turned[], firing: number): number {
   let [low, high] = [0, batches.length]
   while (high - low > 1) {

@@ -1,13 +1,13 @@
-// What is known of one feature: numbers of a fixed size, whatever the corpus. Two tallies add up to one.
+// What is known about one feature: data of a fixed size, whatever the corpus. Two tallies add up to one.
 import { BINS } from './bins.ts'
 
-/** The strongest firings that are kept, and of each bin those with the smallest hashes. */
+/** How many of the strongest firings are kept, and of each bin how many with the smallest hashes. */
 export const TOP = 10
 export const PER_BIN = 3
-/** The tokens that an example has: as many as stand in its window, this far before and behind the one that fires. */
+/** How many tokens of its window an example shows before and after the one that fires. */
 export const BEFORE = 20
 export const AFTER = 11
-/** A label beyond so many counts among `OTHER_LABELS`. */
+/** Labels beyond this number count as `OTHER_LABELS`. */
 export const MOST_LABELS = 256
 
 /** A firing, and the tokens around it. */
@@ -16,7 +16,7 @@ export interface Example {
   /** hash(seed, feature, document, position) */
   readonly hash: number
   readonly document: number
-  /** In the document, whose first token is 1. */
+  /** Position in the document, whose first token is 1. */
   readonly position: number
   readonly file: number
   readonly row: number
@@ -25,11 +25,11 @@ export interface Example {
   /** Which of `ids` fires. */
   readonly at: number
   readonly ids: Uint32Array
-  /** The feature's, one for each of `ids`. */
+  /** The feature's activations, one for each of `ids`. */
   readonly activations: Float32Array
 }
 
-/** All that is kept of a feature. Sums are float64, in document order. */
+/** Everything that is kept about a feature. Sums are float64, in document order. */
 export interface Tally {
   readonly feature: number
   firings: number
@@ -42,7 +42,7 @@ export interface Tally {
   labels: number[]
   /** The strongest first. */
   top: Example[]
-  /** Of each bin those with the smallest hashes, in that order. */
+  /** For each bin those with the smallest hashes, in that order. */
   readonly binned: Example[][] // [BINS]
   /** On which tokens of the sample it fires: their places in it. */
   sampled: number[]
@@ -55,7 +55,7 @@ export function emptyTally(feature: number): Tally {
   return { feature, ...numbers, histogram, labels: [], top: [], binned, sampled: [] }
 }
 
-/** Ties are for the earlier token: the order is total, so that no order of merging matters. */
+/** Ties go to the earlier token: the order is total, so the order of merging does not matter. */
 function earlier(a: Example, b: Example): number {
   return a.document - b.document || a.position - b.position
 }
@@ -63,9 +63,9 @@ const strongestFirst = (a: Example, b: Example): number => b.activation - a.acti
 export const smallestHash = (a: Example, b: Example): number => a.hash - b.hash || earlier(a, b)
 
 /**
- * Adds what the next shard knows of the feature.
- * @param labelOf where the shard's labels stand among those of the whole
- * @param slotOf where the shard's sampled tokens stand in the sample of the whole; undefined for one that is not in it
+ * Adds what the next shard knows about the feature.
+ * @param labelOf the places of the shard's labels among those of the whole
+ * @param slotOf the places of the shard's sampled tokens in the sample of the whole; undefined for one that is not in it
  */
 export function addTally(
   into: Tally,

@@ -1,17 +1,17 @@
-// The tokens of a shard, BOS left out, and which of them are sampled.
+// The tokens of a shard, without BOS, and which of them are sampled.
 import type { CorpusWindow } from '../cut.ts'
 import { mixed, tokenHash } from './hash.ts'
 import { MOST_LABELS } from './tally.ts'
 
-/** Tokens of a corpus on which it is counted which features fire together, and in a shard's file those that could be. */
+/** How many tokens of a corpus co-firing is counted on; a shard's file holds as many candidates. */
 export const SAMPLE = 16_384
 
 /** A shard's tokens, each with its window; arrays are [tokens]. */
 export interface ShardTokens {
   readonly windows: readonly CorpusWindow[]
-  /** Which window. */
+  /** The number of its window. */
   readonly window: Uint32Array
-  /** Where the token stands in the window's ids. */
+  /** The token's place in the window's ids. */
   readonly place: Uint32Array
   /** hash(seed, document, position) */
   readonly hashes: Uint32Array
@@ -27,7 +27,7 @@ export interface ShardTokens {
 /** What labels beyond the first `MOST_LABELS` of a shard, or of a corpus, count as. */
 export const OTHER_LABELS = '(other)'
 
-/** A list of labels that takes in those that come, up to `MOST_LABELS`. */
+/** A list of labels that adds new ones as they come, up to `MOST_LABELS`. */
 export class LabelList {
   readonly names: string[] = []
   readonly #indices = new Map<string, number>()
@@ -64,7 +64,7 @@ export function shardTokens(windows: readonly CorpusWindow[], seed: number): Sha
 
 /** The tokens with the smallest hashes, by rising hash, then number. */
 export function smallest(hashes: Uint32Array): Uint32Array {
-  // Hashes are spread evenly: fewer than SAMPLE of them lie below this but rarely, and sorting all takes several times as long.
+  // Hashes are spread evenly: only rarely are fewer than SAMPLE of them below this, and sorting all takes several times as long.
   const likely = 1.1 * (SAMPLE / hashes.length) * 2 ** 32
   const few = keysBelow(hashes, likely)
   const keys = few.length >= SAMPLE ? few : keysBelow(hashes, 2 ** 32)
@@ -80,7 +80,7 @@ function keysBelow(hashes: Uint32Array, limit: number): Float64Array {
   return keys.subarray(0, found)
 }
 
-/** The windows with the smallest hashes, on which SAEs are measured: as many as have some 8,000 tokens. */
+/** The windows with the smallest hashes, on which SAEs are measured: enough for about 8,000 tokens. */
 export function measuredWindows(
   windows: readonly CorpusWindow[],
   seed: number,
