@@ -37,9 +37,9 @@ for (const width of [1280, 390])
           ['head'],
         )
         const again = visitor.button('Show me around in five steps')
-        const focused = () => again.evaluate((button) => button === document.activeElement)
         await tour(visitor).getByRole('button', { name: 'Done' }).press('Enter')
-        assert.ok(await focused())
+        await tour(visitor).waitFor({ state: 'detached' })
+        await again.and(page.locator(':focus')).waitFor()
         await page.goto(explorer.url)
         await visitor.ready()
         assert.is(await tour(visitor).count(), 0)
@@ -49,8 +49,8 @@ for (const width of [1280, 390])
         await tour(visitor).getByRole('button', { name: 'Back' }).press('Enter')
         await tour(visitor).getByText('Step 1 of 5').waitFor()
         await page.keyboard.press('Escape')
-        assert.is(await tour(visitor).count(), 0)
-        assert.ok(await focused())
+        await tour(visitor).waitFor({ state: 'detached' })
+        await again.and(page.locator(':focus')).waitFor()
       },
       { firstVisit: true, width },
     ))
@@ -60,7 +60,7 @@ test('where storage is denied the steps open and close all the same', () =>
     async (visitor) => {
       await visitor.ready()
       await tour(visitor).getByRole('button', { name: 'Skip' }).click()
-      assert.is(await tour(visitor).count(), 0)
+      await tour(visitor).waitFor({ state: 'detached' })
       await visitor.write('typed after that')
       assert.is(await tour(visitor).count(), 0)
     },
