@@ -197,7 +197,7 @@ test('too long a text: how many tokens it has and how many it may have; the form
     assert.match(said, /Shorten it/)
     assert.is(await visitor.button('Try again').count(), 0)
     assert.equal(await page.locator('[data-token]').allInnerTexts(), shown)
-    assert.match(said, /Below is still the last text that was read/)
+    assert.match(said, /The last text that was read is still shown below/)
     await page.waitForTimeout(500) // address and dimming follow with a delay
     assert.is(await page.locator('.results').evaluate((results) => getComputedStyle(results).opacity), '1')
     assert.is(new URLSearchParams(new URL(page.url()).hash.slice(1)).get('text'), TEXT)

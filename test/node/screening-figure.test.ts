@@ -25,7 +25,7 @@ test('the script draws the figure of sae/README.md, and prints the numbers that 
     const { features, possible, active } = JSON.parse(stdout) as Counts
     assert.ok(active <= possible && possible < 0.1 * features)
     const readme = (await readFile(join(root, 'sae/README.md'), 'utf8')).replace(/\s+/g, ' ')
-    const sentence = `Of ${features.toLocaleString('en')} features q leaves ${possible} possible; ${active} are active.`
+    const sentence = `Of ${features.toLocaleString('en')} features the bound leaves ${possible} possible; ${active} are active.`
     assert.ok(readme.includes(sentence), `expected in sae/README.md: ${sentence}`)
     assert.is(await readFile(out, 'utf8'), await readFile(join(root, 'sae/screening.svg'), 'utf8'))
   } finally {

@@ -431,7 +431,7 @@ test('on a backend: screened where it is worth it or asked for, counted and desc
         assert.match(
           describeMode(ops),
           isScreened
-            ? /; encoder screened 9 tokens, [\d.]+ % of their features computed, 0 went/
+            ? /; encoder screened 9 tokens, [\d.]+ % of their features computed, 0 encoded densely,/
             : /; encoder dense for 9 tokens: too little work to be worth screening$/,
         )
       }
