@@ -43,6 +43,21 @@ test('as text it is what the pages show', () => {
   assert.is(runScript('experiments/tour/main.ts', ['gradients']).stdout, `${showWalk(stops)}\n`)
 })
 
+test('WHY.md says of neurons and features what the tour measured', () => {
+  const [tokens] = ways.find(({ way }) => way === 'neurons')!.stops
+  const pure = (kind: string): string => {
+    const found = Array.from(
+      showWalk([tokens]).matchAll(new RegExp(`${kind} .* ([\\d.]+) % have`, 'g')),
+      ([, share]) => Number(share),
+    )
+    assert.is(found.length, 3)
+    return `${Math.min(...found)} to ${Math.max(...found)} %`
+  }
+  const why = readFileSync(join(root, 'gpt2/WHY.md'), 'utf8').replaceAll(/\s+/g, ' ')
+  const sentence = `the same token for ${pure('features')} of an SAE's features, but for only ${pure('neurons')} of the neurons and ${pure('mixtures')} of random mixtures`
+  assert.ok(why.includes(sentence), `gpt2/WHY.md does not say: ${sentence}`)
+})
+
 test('the picture has the tour’s numbers', () => {
   const picture = readFileSync(join(root, 'gpt2/stream.svg'), 'utf8').replaceAll(/<\/?tspan[^>]*>/g, '')
   const told = showWalk(ways[0].stops)
