@@ -108,7 +108,9 @@ function chosen(only: readonly string[] = ['']): string[] {
   const names = BACKENDS.map(({ name }) => name)
   for (const wanted of only)
     if (!names.some((name) => name.startsWith(wanted)))
-      throw new UserError(`bench explore: --only ${wanted}: there are ${names.join('; ')}`)
+      throw new UserError(
+        `bench explore: --only ${wanted}: no backend's name begins so; there are: ${names.join(' | ')}`,
+      )
   return names.filter((name) => name !== 'reference' && only.some((wanted) => name.startsWith(wanted)))
 }
 

@@ -133,4 +133,14 @@ command('kernels --only runs the steps named, and refuses a name that no step ha
   })
 })
 
+command('explore --only refuses a name that no backend begins with, before anything is built', async () => {
+  await withFolder(async (folder) => {
+    const refused = await rejection(bench('explore', '--only', 'mine', '--out', join(folder, 'r.json')))
+    assert.match(
+      refused,
+      /\nerror: bench explore: --only mine: no backend's name begins so; there are: wasm \| gpujs:webgpu \| /,
+    )
+  })
+})
+
 command.run()
