@@ -1,6 +1,7 @@
 // What a benchmark is to the command line, and how its last line is made of its rows.
 import type { Command } from 'commander'
 import { positiveInteger } from '../experiments/lab/cli/cli.ts'
+import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { addEngineOptions } from '../experiments/lab/models/engine-options.ts'
 import type { Results, Row } from './rows.ts'
 import { digits, type BenchmarkName } from './tables.ts'
@@ -29,6 +30,24 @@ export function addModel(command: Command): Command {
     'synthetic (GPT-2 small, weights from a formula), tiny (bundled), or a folder',
     'synthetic',
   )
+}
+
+/**
+ * The names that `--only` chose, by their beginnings; without it, all. `benchmark` and `what` are for the message.
+ * @throws UserError if no name begins with one of the words
+ */
+export function namesChosen(
+  benchmark: BenchmarkName,
+  what: string,
+  names: readonly string[],
+  only: readonly string[] = [''],
+): string[] {
+  for (const wanted of only)
+    if (!names.some((name) => name.startsWith(wanted)))
+      throw new UserError(
+        `bench ${benchmark}: --only ${wanted}: no ${what}'s name begins so; there are: ${names.join(' | ')}`,
+      )
+  return names.filter((name) => only.some((wanted) => name.startsWith(wanted)))
 }
 
 export function addThreads(command: Command): Command {

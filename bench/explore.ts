@@ -9,9 +9,8 @@ import { BACKENDS } from '../experiments/explorer/page/backends.ts'
 import { serveFolder } from '../experiments/explorer/serve-node.ts'
 import { listOf } from '../experiments/lab/cli/cli.ts'
 import { createProgress } from '../experiments/lab/cli/progress.ts'
-import { UserError } from '../experiments/lab/cli/user-error.ts'
 import { launchChromium } from '../test/browser/chromium.ts'
-import { timesAsFast, type Benchmark } from './benchmark.ts'
+import { namesChosen, timesAsFast, type Benchmark } from './benchmark.ts'
 import { gpuFlags, softwareFlags } from './gpujs/chromium.ts'
 import { makeRow, noCost, threadsOf, type NotRun, type Row } from './rows.ts'
 import { attempt } from './side-by-side.ts'
@@ -51,7 +50,8 @@ export const explore: Benchmark<{ software?: boolean; only?: readonly string[] }
 
   /** Every backend, and wasm without shared memory, once its next-token probability agrees with the reference backend's. */
   async run({ quick, quiet, software = false, only }) {
-    const others = chosen(only)
+    const backends = BACKENDS.map(({ name }) => name)
+    const others = namesChosen('explore', 'backend', backends, only).filter((name) => name !== 'reference')
     const folder = await mkdtemp(join(tmpdir(), 'clearbox-bench-explore-'))
     const root = join(folder, 'site')
     const rows: Row[] = []
@@ -101,17 +101,6 @@ export const explore: Benchmark<{ software?: boolean; only?: readonly string[] }
       rows.filter(({ work, backend }) => work === 'key to picture' && backend === name)
     return timesAsFast('the reference backend, from key to picture', of('wasm'), of('reference'))
   },
-}
-
-/** -> the backends to compare with the reference backend @throws UserError for a name that none begins with */
-function chosen(only: readonly string[] = ['']): string[] {
-  const names = BACKENDS.map(({ name }) => name)
-  for (const wanted of only)
-    if (!names.some((name) => name.startsWith(wanted)))
-      throw new UserError(
-        `bench explore: --only ${wanted}: no backend's name begins so; there are: ${names.join(' | ')}`,
-      )
-  return names.filter((name) => name !== 'reference' && only.some((wanted) => name.startsWith(wanted)))
 }
 
 /** Single layers, of our fastest backend only, and the search, which uses no backend. */

@@ -4,10 +4,10 @@ import { availableParallelism } from 'node:os'
 import { backends, defaultBackend } from '../engine/backends.ts'
 import { listOf, positiveInteger } from '../experiments/lab/cli/cli.ts'
 import { UserError } from '../experiments/lab/cli/user-error.ts'
-import { addThreads, timesAsFast, type Benchmark } from './benchmark.ts'
+import { addThreads, namesChosen, timesAsFast, type Benchmark } from './benchmark.ts'
 import { timeProducts, type Problem, type Size } from './matmul.ts'
 import { everyone, packages } from './peers/all.ts'
-import { isInstalled, type PeerEntry } from './peers/peer.ts'
+import { isInstalled } from './peers/peer.ts'
 import { startInProcess } from './peers/remote.ts'
 import type { Runner } from './side-by-side.ts'
 
@@ -44,7 +44,8 @@ export const peers: Benchmark<PeersOptions> = {
       throw new UserError(
         'bench peers: the peers are not installed; install them with: npm ci --prefix bench/peers',
       )
-    const starts = choose(everyone(backend, threads), only).map(
+    const everyName = everyone(backend, threads).map(({ name }) => name)
+    const starts = namesChosen('peers', 'peer', everyName, only).map(
       (name) => [name, () => startInProcess(name, backend, threads)] as const,
     )
     const used = sizes ?? (quick ? usualSizes.slice(0, 2) : usualSizes)
@@ -69,14 +70,6 @@ export const peers: Benchmark<PeersOptions> = {
 /** The encoder is one of an SAE of 24,576 features. */
 function fits([, , n]: Size, { work }: Runner<Problem>): boolean {
   return work !== 'sae.encode' || n === 24576
-}
-
-function choose(entries: readonly PeerEntry[], only: readonly string[] | undefined): string[] {
-  const names = entries.map(({ name }) => name)
-  for (const wanted of only ?? [])
-    if (!names.some((name) => name.startsWith(wanted)))
-      throw new UserError(`bench peers: --only ${wanted}: there are ${names.join('; ')}`)
-  return names.filter((name) => only?.some((wanted) => name.startsWith(wanted)) ?? true)
 }
 
 /** `64x768x3072` */
