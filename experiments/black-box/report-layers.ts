@@ -122,8 +122,8 @@ export function specialistPicture(document: Document, layers: readonly AnalysedL
   }
   const about = { title: 'The best specialist score by category and layer', description: extremes(grid) }
   return pictureOf(
-    'How well the best feature of each kind of text stands for it at each layer: the number of texts of that kind in which it fires, ' +
-      'minus the number of others. – means within chance.',
+    'How well the best feature of each kind of text stands for it at each layer: the number of texts of that kind in which its mean is ' +
+      'above the threshold, minus the number of such texts of other kinds. – means within chance.',
     scaledHeatmap(document, grid, about),
   )
 }

@@ -19,7 +19,8 @@ export function summaryTables(layers: readonly AnalysedLayer[]): string {
       },
     ),
     tableByLayer(
-      'The most specialised of all features: texts of the kind that make it fire, minus others; ? is not beyond chance.\n' +
+      'The most specialised of all features: texts of the kind in which its mean is above the threshold,\n' +
+        'minus such texts of other kinds; ? is not beyond chance.\n' +
         'The report’s cards also have the specialists as the post counts them: of the five strongest features of a kind alone',
       layers,
       specialistCell,
